@@ -1,0 +1,136 @@
+// Package fault owns the error that travels from any ring to the caller: its kind, its return code and the
+// fields of the JSON error object.
+package fault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"syscall"
+
+	"libcni/core/internal/host/errno"
+)
+
+// Error is the one error type that reaches a caller. Code, Msg and Details are the CNI specification's ("Error");
+// Kind is what callers branch on.
+type Error struct {
+	CNIVersion  string  `json:"cniVersion,omitempty"`
+	Code        int64   `json:"code"` // always positive, so that the object can be passed up a CNI chain
+	Msg         string  `json:"msg"`
+	Details     string  `json:"details,omitempty"`
+	Kind        Kind    `json:"kind"`
+	Errno       string  `json:"errno,omitempty"` // symbolic name, such as "ETIMEDOUT"
+	Command     string  `json:"command,omitempty"`
+	Network     string  `json:"network,omitempty"`
+	ContainerID string  `json:"containerId,omitempty"`
+	IfName      string  `json:"ifName,omitempty"`
+	Plugin      *Plugin `json:"plugin,omitempty"`
+	Stderr      string  `json:"stderr,omitempty"` // the last 64 KiB that the plugin process wrote
+	Retryable   bool    `json:"retryable"`
+	RolledBack  *bool   `json:"rolledBack,omitempty"` // set by ADD: nothing of this call is left
+	Existing    any     `json:"existing,omitempty"`   // kind exists: the attachment that is there
+	Drift       []Drift `json:"drift,omitempty"`      // kind drift: all differences found
+
+	number syscall.Errno
+	cause  error
+}
+
+// Plugin says which plugin of the list an error comes from.
+type Plugin struct {
+	Type    string `json:"type"`
+	Index   int    `json:"index"`
+	Builtin bool   `json:"builtin"`
+}
+
+// Drift is one difference between what an attachment should be and what the kernel holds.
+type Drift struct {
+	Plugin   string `json:"plugin"`
+	Object   string `json:"object"`   // what was looked at, such as "link eth0" or "address 10.1.0.2/24 on eth0"
+	Expected string `json:"expected"`
+	Actual   string `json:"actual"` // "missing" when there is nothing
+}
+
+// New makes an error of a kind. The message is the formatted text, followed by the cause if there is one; say in it
+// what the user can do.
+func New(kind Kind, cause error, format string, args ...any) *Error {
+	traits := kinds[kind]
+	e := &Error{Kind: kind, Code: traits.code, Retryable: traits.retryable, number: traits.number, cause: cause}
+	e.Msg = fmt.Sprintf(format, args...)
+	if cause != nil {
+		e.Msg += ": " + cause.Error()
+	}
+	if number := errno.Of(cause); number != 0 {
+		e.Errno = errno.Name(number)
+		if kind == State && stateErrnos[number] {
+			e.number = number
+		}
+	} else {
+		e.Errno = errno.Name(traits.number)
+	}
+	return e
+}
+
+// InvalidConfig refuses a network configuration. key is the offending key, as a path such as "ipam.ranges".
+func InvalidConfig(key, format string, args ...any) *Error {
+	e := New(InvalidConfigKind, nil, format, args...)
+	e.Details = key
+	return e
+}
+
+// InvalidRequest refuses a request. key is the offending key.
+func InvalidRequest(key, format string, args ...any) *Error {
+	e := New(InvalidRequestKind, nil, format, args...)
+	e.Details = key
+	return e
+}
+
+// NewDrift reports all the differences a CHECK found. It returns nil if there are none.
+func NewDrift(found []Drift) error {
+	if len(found) == 0 {
+		return nil
+	}
+	first := found[0]
+	e := New(DriftKind, nil, "%s: %s: expected %s, found %s", first.Plugin, first.Object, first.Expected, first.Actual)
+	if len(found) > 1 {
+		e.Msg += fmt.Sprintf(" (and %d more)", len(found)-1)
+	}
+	e.Drift = found
+	return e
+}
+
+// From turns any error into an *Error: one that is an *Error already is returned as it is; a context's end becomes
+// timeout or cancelled, EPERM and EACCES permission, and anything else the given kind.
+func From(err error, otherwise Kind) *Error {
+	var e *Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &e):
+		return e
+	case errors.Is(err, context.DeadlineExceeded):
+		return New(Timeout, err, "the deadline of the call passed")
+	case errors.Is(err, context.Canceled):
+		return New(Cancelled, err, "the call was cancelled")
+	case otherwise != State && errors.Is(err, fs.ErrPermission):
+		return New(Permission, err, "the kernel refused; CAP_NET_ADMIN and CAP_SYS_ADMIN are needed")
+	default:
+		e = New(otherwise, err, "")
+		e.Msg = err.Error()
+		return e
+	}
+}
+
+func (e *Error) Error() string { return e.Msg }
+
+// Unwrap returns the cause given to New.
+func (e *Error) Unwrap() error { return e.cause }
+
+// Return is the value a C function returns for the error: the plugin's code for kinds plugin-failed and drift,
+// -errno for libcni's own verdicts.
+func (e *Error) Return() int {
+	if e.number == 0 {
+		return int(e.Code)
+	}
+	return -int(e.number)
+}

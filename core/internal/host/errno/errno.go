@@ -1,0 +1,26 @@
+// Package errno names the kernel's error numbers, and takes them out of wrapped errors.
+package errno
+
+import (
+	"errors"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// Of returns the error number that err wraps, or 0 if it wraps none.
+func Of(err error) syscall.Errno {
+	var number syscall.Errno
+	if errors.As(err, &number) {
+		return number
+	}
+	return 0
+}
+
+// Name returns the symbolic name of number, such as "ENOSPC", or "" for 0 and unknown numbers.
+func Name(number syscall.Errno) string {
+	if number == 0 {
+		return ""
+	}
+	return unix.ErrnoName(number)
+}
