@@ -1,0 +1,34 @@
+// Package boot tells one boot of the kernel from another, and the time since it.
+package boot
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// ID returns the random identifier of this boot, the same in all namespaces.
+func ID() (string, error) {
+	text, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return "", fmt.Errorf("boot id: %w", err)
+	}
+	id := strings.TrimSpace(string(text))
+	if id == "" {
+		return "", fmt.Errorf("boot id: the kernel gives none")
+	}
+	return id, nil
+}
+
+// Now returns the time since boot, suspended time included (CLOCK_BOOTTIME). It does not jump when the clock is set.
+// A time namespace shifts it.
+func Now() (time.Duration, error) {
+	var now unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &now); err != nil {
+		return 0, fmt.Errorf("time since boot: %w", err)
+	}
+	return time.Duration(now.Nano()), nil
+}

@@ -1,0 +1,147 @@
+// Package lockfile locks files between processes, threads and goroutines alike: every lock is taken on a file
+// description of its own. Lock files are never removed, since one that is replaced would lock nobody out.
+package lockfile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// ErrBusy says that somebody else held the lock until the context ended; the context's error is wrapped beside it.
+var ErrBusy = errors.New("locked by another call")
+
+// Mode is how a lock is shared.
+type Mode int
+
+// Any number may hold a lock Shared; one that holds it Exclusive holds it alone.
+const (
+	Shared Mode = iota
+	Exclusive
+)
+
+// The pauses between two attempts. Polling, unlike a wait in the kernel, ends with the context and holds no thread.
+const (
+	firstPause = 200 * time.Microsecond
+	lastPause  = 20 * time.Millisecond
+)
+
+// Lock is a lock that is held. The descriptor is not inherited by executed programs, but is by a forked child.
+type Lock struct {
+	mu     sync.Mutex
+	file   *os.File // nil once unlocked
+	unlock func(fd int) error
+}
+
+// Flock locks the whole file at path with flock(2), and waits for it until ctx ends. A missing file is made with perm,
+// missing directories with mode 0700.
+func Flock(ctx context.Context, path string, perm fs.FileMode, mode Mode) (*Lock, error) {
+	how := unix.LOCK_SH
+	if mode == Exclusive {
+		how = unix.LOCK_EX
+	}
+	return take(ctx, path, perm,
+		func(fd int) error { return unix.Flock(fd, how|unix.LOCK_NB) },
+		func(fd int) error { return unix.Flock(fd, unix.LOCK_UN) })
+}
+
+// Range locks one byte of the file at path, at offset key>>2, with an open file description lock (F_OFD_SETLK), and
+// waits for it until ctx ends. So one file holds locks for any number of names: two keys that differ in the upper 62
+// bits never share one. A missing file is made with mode 0600, missing directories with 0700.
+func Range(ctx context.Context, path string, key uint64, mode Mode) (*Lock, error) {
+	kind := int16(unix.F_RDLCK)
+	if mode == Exclusive {
+		kind = unix.F_WRLCK
+	}
+	set := func(fd int, kind int16) error {
+		at := unix.Flock_t{Type: kind, Whence: unix.SEEK_SET, Start: int64(key >> 2), Len: 1}
+		return unix.FcntlFlock(uintptr(fd), unix.F_OFD_SETLK, &at)
+	}
+	return take(ctx, path, 0o600,
+		func(fd int) error { return set(fd, kind) },
+		func(fd int) error { return set(fd, unix.F_UNLCK) })
+}
+
+// Unlock releases the lock and closes the descriptor. The release is explicit, since the lock would otherwise live on
+// in a forked child that holds the descriptor too. Unlocking twice, or nil, does nothing.
+func (l *Lock) Unlock() error {
+	if l == nil {
+		return nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.file == nil {
+		return nil
+	}
+	file := l.file
+	l.file = nil
+	err := ignoringEINTR(func() error { return l.unlock(int(file.Fd())) })
+	if err = errors.Join(err, file.Close()); err != nil {
+		return fmt.Errorf("unlock %s: %w", file.Name(), err)
+	}
+	return nil
+}
+
+func take(ctx context.Context, path string, perm fs.FileMode, try, unlock func(fd int) error) (*Lock, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("lock %s: %w", path, err)
+	}
+	file, err := open(path, perm)
+	if err != nil {
+		return nil, fmt.Errorf("lock: %w", err)
+	}
+	if err := wait(ctx, int(file.Fd()), try); err != nil {
+		file.Close()
+		return nil, fmt.Errorf("lock %s: %w", path, err)
+	}
+	return &Lock{file: file, unlock: unlock}, nil
+}
+
+// wait tries at once, then after pauses that grow.
+func wait(ctx context.Context, fd int, try func(fd int) error) error {
+	var timer *time.Timer
+	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+		err := ignoringEINTR(func() error { return try(fd) })
+		if !errors.Is(err, unix.EAGAIN) && !errors.Is(err, unix.EACCES) {
+			return err
+		}
+		if timer == nil {
+			timer = time.NewTimer(pause)
+			defer timer.Stop()
+		} else {
+			timer.Reset(pause)
+		}
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			return fmt.Errorf("%w: %w", ErrBusy, ctx.Err())
+		}
+	}
+}
+
+// open makes the directories only when they are found missing, which is once.
+func open(path string, perm fs.FileMode) (*os.File, error) {
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, perm)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return file, err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, err
+	}
+	return os.OpenFile(path, os.O_RDWR|os.O_CREATE, perm)
+}
+
+func ignoringEINTR(call func() error) error {
+	for {
+		if err := call(); !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
+}

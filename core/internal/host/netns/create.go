@@ -1,0 +1,206 @@
+package netns
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+// Create makes a network namespace, brings its lo up and binds it to path, which must be absolute and must not exist
+// (fs.ErrExist). Missing directories are made with mode 0755. On failure nothing is left.
+//
+// The mount is made in the mount namespace of the calling thread and spreads to others as the mount that holds path
+// does: on a host run by systemd all are shared, so everyone sees it. The directory is not made a shared mount of its
+// own, as "ip netns" does; where "ip netns" has done so, that is what holds path.
+func Create(ctx context.Context, path string) error {
+	if !filepath.IsAbs(path) {
+		return fmt.Errorf("namespace %s: %w", path, ErrRelative)
+	}
+	if err := create(ctx, filepath.Clean(path)); err != nil {
+		return fmt.Errorf("create namespace %s: %w", path, err)
+	}
+	return nil
+}
+
+func create(ctx context.Context, path string) (err error) {
+	made, err := makeDirs(filepath.Dir(path))
+	defer func() {
+		if err != nil {
+			removeDirs(made)
+		}
+	}()
+	if err != nil {
+		return err
+	}
+	file, err := os.OpenFile(path, os.O_RDONLY|os.O_CREATE|os.O_EXCL, 0o444)
+	if err != nil {
+		return err
+	}
+	file.Close()
+	defer func() {
+		if err != nil {
+			os.Remove(path)
+		}
+	}()
+	fd, err := unshared(ctx)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	return unix.Mount("/proc/thread-self/fd/"+strconv.Itoa(fd), path, "", unix.MS_BIND, "")
+}
+
+// unshared returns a descriptor of a new namespace with lo up. Making one waits for the kernel's global locks, which
+// can take seconds on a busy machine; when ctx ends first, what is made then is given up.
+func unshared(ctx context.Context) (int, error) {
+	type outcome struct {
+		fd  int
+		err error
+	}
+	made := make(chan outcome)
+	onThreadOfItsOwn(func() {
+		fd, err := unshareThread()
+		select {
+		case made <- outcome{fd, err}:
+		case <-ctx.Done():
+			if err == nil {
+				unix.Close(fd)
+			}
+		}
+	})
+	select {
+	case got := <-made:
+		return got.fd, got.err
+	case <-ctx.Done():
+		return -1, ctx.Err()
+	}
+}
+
+// unshareThread moves the calling thread to a new namespace with lo up and returns its descriptor.
+func unshareThread() (int, error) {
+	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+		return -1, fmt.Errorf("unshare: %w", err)
+	}
+	if err := loopbackUp(); err != nil {
+		return -1, fmt.Errorf("link lo: %w", err)
+	}
+	return ignoringEINTR(func() (int, error) {
+		return unix.Open(ownPath, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	})
+}
+
+// loopbackUp uses the ioctl, which needs one socket and no netlink.
+func loopbackUp() error {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	request, err := unix.NewIfreq("lo")
+	if err != nil {
+		return err
+	}
+	if err := unix.IoctlIfreq(fd, unix.SIOCGIFFLAGS, request); err != nil {
+		return err
+	}
+	request.SetUint16(request.Uint16() | unix.IFF_UP)
+	return unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, request)
+}
+
+// Delete unbinds the network namespace at path and removes the file. The namespace itself goes when nothing uses it
+// any more. Anything but a bound network namespace is refused with ErrNotNamespace and left as it is, among them
+// symbolic links and /proc/PID/ns/net; nothing at path is fs.ErrNotExist.
+func Delete(ctx context.Context, path string) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("delete namespace %s: %w", path, err)
+	}
+	if err := remove(path); err != nil {
+		return fmt.Errorf("delete namespace %s: %w", path, err)
+	}
+	return nil
+}
+
+func remove(path string) error {
+	if !filepath.IsAbs(path) {
+		return ErrRelative
+	}
+	if err := mustBeBound(path); err != nil {
+		return err
+	}
+	// A path can be bound more than once, one over the other.
+	for {
+		if err := unix.Unmount(path, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW); err != nil {
+			return fmt.Errorf("unmount: %w", err)
+		}
+		if err := mustBeBound(path); errors.Is(err, ErrNotNamespace) {
+			break
+		} else if err != nil {
+			return ignoringAbsence(err)
+		}
+	}
+	return ignoringAbsence(os.Remove(path))
+}
+
+// mustBeBound opens nothing but a namespace: what is at path is looked at first, without following a link.
+func mustBeBound(path string) error {
+	at, err := unix.Open(path, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(at)
+	var in unix.Statfs_t
+	if err := unix.Fstatfs(at, &in); err != nil {
+		return err
+	}
+	if in.Type != unix.NSFS_MAGIC {
+		return ErrNotNamespace
+	}
+	fd, err := open(path)
+	if err != nil {
+		return err
+	}
+	return unix.Close(fd)
+}
+
+// ignoringAbsence: somebody else's delete of the same path has done the rest.
+func ignoringAbsence(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// makeDirs makes dir and returns the directories that were missing, the outermost first.
+func makeDirs(dir string) (made []string, err error) {
+	if _, err := os.Stat(dir); err == nil {
+		return nil, nil
+	}
+	if parent := filepath.Dir(dir); parent != dir {
+		if made, err = makeDirs(parent); err != nil {
+			return made, err
+		}
+	}
+	switch err := os.Mkdir(dir, 0o755); {
+	case err == nil:
+		return append(made, dir), nil
+	case errors.Is(err, fs.ErrExist): // made by somebody else meanwhile, or no directory: the next step tells
+		return made, nil
+	default:
+		return made, err
+	}
+}
+
+// removeDirs removes what makeDirs made, unless it is in use by now.
+func removeDirs(made []string) {
+	for i := len(made) - 1; i >= 0; i-- {
+		if os.Remove(made[i]) != nil {
+			return
+		}
+	}
+}

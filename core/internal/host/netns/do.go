@@ -1,0 +1,152 @@
+package netns
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// PanicError is what Do returns when the function panicked.
+type PanicError struct {
+	Value any
+	Stack []byte
+}
+
+func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
+
+// errExited is for a function that ended its goroutine, as testing.T.FailNow does.
+var errExited = errors.New("the function ended its goroutine")
+
+// Do runs fn on a thread that is in the namespace, and returns its error. The first Do starts that thread; it serves
+// until Close and then ends, so what fn does to its thread never reaches another. Functions run one after the other;
+// fn must not call Do or Cookie of the same Namespace. ctx bounds the wait for the turn: once fn runs, Do waits for it.
+//
+// The thread is in the mount namespace the program started with, not in that of the calling thread: open files before.
+// In /proc/sys/net and /proc/net it sees its network namespace.
+func (n *Namespace) Do(ctx context.Context, fn func() error) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("namespace %s: %w", n.path, err)
+	}
+	w, err := n.worker()
+	if err != nil {
+		return err
+	}
+	j := job{fn: fn, done: make(chan error, 1)}
+	select {
+	case w.jobs <- j:
+		return <-j.done
+	case <-w.ended:
+		return n.errClosed()
+	case <-ctx.Done():
+		return fmt.Errorf("namespace %s: %w", n.path, ctx.Err())
+	}
+}
+
+// worker returns the thread inside, which it starts if there is none.
+func (n *Namespace) worker() (*worker, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.fd < 0 {
+		return nil, n.errClosed()
+	}
+	if n.inside != nil && !n.inside.hasEnded() {
+		return n.inside, nil
+	}
+	w, err := startWorker(n.fd)
+	if err != nil {
+		return nil, fmt.Errorf("namespace %s: enter: %w", n.path, err)
+	}
+	n.inside = w
+	return w, nil
+}
+
+type job struct {
+	fn   func() error
+	done chan error
+}
+
+// worker is a thread in a namespace.
+type worker struct {
+	jobs   chan job
+	halt   chan struct{} // closed by stop
+	ended  chan struct{} // closed when no job is taken any more
+	halted sync.Once
+}
+
+// startWorker returns when the new thread is in the namespace. One that cannot enter it ends.
+func startWorker(fd int) (*worker, error) {
+	w := &worker{jobs: make(chan job), halt: make(chan struct{}), ended: make(chan struct{})}
+	entered := make(chan error)
+	onThreadOfItsOwn(func() {
+		defer close(w.ended)
+		err := unix.Setns(fd, unix.CLONE_NEWNET)
+		entered <- err
+		if err == nil {
+			w.serve()
+		}
+	})
+	if err := <-entered; err != nil {
+		return nil, err
+	}
+	return w, nil
+}
+
+func (w *worker) serve() {
+	for {
+		select {
+		case <-w.halt:
+			return
+		case j := <-w.jobs:
+			j.run()
+		}
+	}
+}
+
+// run answers whatever fn does: return, panic, or end the goroutine.
+func (j job) run() {
+	err := errExited
+	defer func() {
+		if p := recover(); p != nil {
+			err = &PanicError{Value: p, Stack: debug.Stack()}
+		}
+		j.done <- err
+	}()
+	err = j.fn()
+}
+
+func (w *worker) stop() { w.halted.Do(func() { close(w.halt) }) }
+
+func (w *worker) hasEnded() bool {
+	select {
+	case <-w.ended:
+		return true
+	default:
+		return false
+	}
+}
+
+// onThreadOfItsOwn runs fn on a thread that runs nothing else and ends when fn returns, because the goroutine ends
+// locked to it. The runtime never ends the program's first thread, it would stay in the namespace and keep it alive;
+// so when the goroutine happens to run there, it holds that thread until another goroutine has found itself another.
+func onThreadOfItsOwn(fn func()) {
+	go func() {
+		runtime.LockOSThread()
+		if unix.Gettid() != unix.Getpid() {
+			fn()
+			return
+		}
+		moved := make(chan struct{})
+		go func() {
+			runtime.LockOSThread()
+			close(moved)
+			fn()
+		}()
+		<-moved
+		runtime.UnlockOSThread()
+	}()
+}

@@ -1,0 +1,75 @@
+// Package netnstest gives tests network namespaces of their own. Its functions fail the test where namespaces cannot
+// be made; nothing is skipped.
+package netnstest
+
+import (
+	"context"
+	"path/filepath"
+	"runtime"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"libcni/core/internal/host/netns"
+)
+
+const hint = "network namespaces are needed; run the test under test/isolate"
+
+// Host moves the test to a fresh network namespace that serves as its host, with lo up. The test's goroutine stays on
+// its thread, which ends with the test and the namespace with it. Goroutines that the test starts, subtests among them,
+// are in the namespace the test binary started in; a subtest calls Host itself.
+func Host(t testing.TB) {
+	t.Helper()
+	runtime.LockOSThread() // and never unlocked, so that the thread ends with the goroutine
+	path := bound(t)
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Fatalf("open %s: %v", path, err)
+	}
+	defer unix.Close(fd)
+	if err := unix.Setns(fd, unix.CLONE_NEWNET); err != nil {
+		t.Fatalf("enter %s: %v; %s", path, err, hint)
+	}
+	if err := netns.Delete(context.Background(), path); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// New returns the path of a fresh bound namespace with lo up, which is removed at the end of the test.
+func New(t testing.TB) string {
+	t.Helper()
+	path := bound(t)
+	t.Cleanup(func() {
+		if _, err := netns.Open(path); err != nil {
+			return // the test removed it
+		}
+		if err := netns.Delete(context.Background(), path); err != nil {
+			t.Error(err)
+		}
+	})
+	return path
+}
+
+func bound(t testing.TB) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "netns")
+	if err := netns.Create(context.Background(), path); err != nil {
+		t.Fatalf("%v; %s", err, hint)
+	}
+	return path
+}
+
+// Open opens the namespace at path and closes it at the end of the test.
+func Open(t testing.TB, path string) *netns.Namespace {
+	t.Helper()
+	n, err := netns.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := n.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return n
+}
