@@ -1,0 +1,133 @@
+// Package jsonobject owns JSON objects that are handled without being understood: the members of an object in their
+// order and with their bytes as they were written, and what is wrong with text that is not JSON.
+package jsonobject
+
+import (
+	"bytes"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Member is one member of an object. Value is the text of the value, without white space around it.
+type Member struct {
+	Name  string
+	Value jsontext.Value
+}
+
+// Object is the members of an object in the order they were written.
+type Object []Member
+
+// Parse splits an object into its members. The values alias raw. If a name is repeated, all its members are returned.
+func Parse(raw []byte) (Object, error) {
+	if kind := jsontext.Value(raw).Kind(); kind != '{' {
+		return nil, &Error{Msg: "expected an object, got " + Describe(kind)}
+	}
+	dec := newDecoder(raw, jsontext.AllowDuplicateNames(true))
+	var members Object
+	_, err := dec.ReadToken()
+	for err == nil && dec.PeekKind() != '}' {
+		var member Member
+		if member, err = readMember(dec, raw); err == nil {
+			members = append(members, member)
+		}
+	}
+	if err == nil {
+		_, err = dec.ReadToken()
+	}
+	if err != nil {
+		return nil, explain(raw, err)
+	}
+	return members, nil
+}
+
+func readMember(dec *jsontext.Decoder, raw []byte) (Member, error) {
+	name, err := dec.ReadToken()
+	if err != nil {
+		return Member{}, err
+	}
+	member := Member{Name: name.String()}
+	member.Value, err = readValue(dec, raw)
+	return member, err
+}
+
+// readValue returns the next value as a part of raw; what the decoder returns is only good until it is used again.
+func readValue(dec *jsontext.Decoder, raw []byte) (jsontext.Value, error) {
+	value, err := dec.ReadValue()
+	if err != nil {
+		return nil, err
+	}
+	end := int(dec.InputOffset())
+	return raw[end-len(value) : end : end], nil
+}
+
+// Elements splits an array. The values alias raw.
+func Elements(raw []byte) ([]jsontext.Value, error) {
+	if kind := jsontext.Value(raw).Kind(); kind != '[' {
+		return nil, &Error{Msg: "expected an array, got " + Describe(kind)}
+	}
+	dec := newDecoder(raw, jsontext.AllowDuplicateNames(true))
+	var elements []jsontext.Value
+	_, err := dec.ReadToken()
+	for err == nil && dec.PeekKind() != ']' {
+		var element jsontext.Value
+		if element, err = readValue(dec, raw); err == nil {
+			elements = append(elements, element)
+		}
+	}
+	if err != nil {
+		return nil, explain(raw, err)
+	}
+	return elements, nil
+}
+
+// Get finds a member as CNI's structures are read: the name as given wins, otherwise the last that differs only in
+// upper and lower case.
+func (o Object) Get(name string) (jsontext.Value, bool) {
+	var value jsontext.Value
+	found := false
+	for i := len(o) - 1; i >= 0; i-- {
+		if o[i].Name == name {
+			return o[i].Value, true
+		}
+		if !found && strings.EqualFold(o[i].Name, name) {
+			value, found = o[i].Value, true
+		}
+	}
+	return value, found
+}
+
+// Append writes the members in their order, with commas between and no braces.
+func (o Object) Append(dst []byte) []byte {
+	for i, member := range o {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(AppendString(dst, member.Name), ':')
+		dst = append(dst, member.Value...)
+	}
+	return dst
+}
+
+// AppendString writes s as a JSON string.
+func AppendString(dst []byte, s string) []byte {
+	quoted, err := jsontext.AppendQuote(dst, s)
+	if err != nil {
+		quoted, _ = jsontext.AppendQuote(dst, strings.ToValidUTF8(s, "\ufffd"))
+	}
+	return quoted
+}
+
+// String returns the value of a JSON string.
+func String(value jsontext.Value) (string, bool) {
+	if value.Kind() != '"' {
+		return "", false
+	}
+	s, err := jsontext.AppendUnquote(nil, value)
+	return string(s), err == nil
+}
+
+func newDecoder(data []byte, options ...jsontext.Options) *jsontext.Decoder {
+	// From a bytes.Buffer the decoder reads in place.
+	return jsontext.NewDecoder(bytes.NewBuffer(data), options...)
+}
