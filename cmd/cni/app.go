@@ -1,0 +1,133 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+
+	"libcni/core"
+)
+
+// engine is what the command line needs of core.
+type engine interface {
+	Call(ctx context.Context, caller core.Caller, method string, request []byte) (rc int, response []byte)
+}
+
+// app is one run of the command.
+type app struct {
+	engine  engine
+	environ []string
+	env     func(string) string
+	in      io.Reader
+	out     io.Writer
+	err     io.Writer
+	settings
+	started bool // the arguments were understood and a verb runs
+}
+
+// execute runs the command with its arguments, the program's name first, and returns the exit status.
+func (a *app) execute(ctx context.Context, args []string) int {
+	err := validText(args)
+	if err == nil {
+		root := a.root()
+		root.SetArgs(args[1:])
+		err = root.ExecuteContext(ctx)
+	}
+	code := a.report(err)
+	if code != exitDone && filepath.Base(args[0]) == "cnitool" {
+		return exitFailed // installed under cnitool's name: it knows no other status
+	}
+	return code
+}
+
+// validText refuses arguments that JSON cannot carry, which would silently become other names.
+func validText(args []string) error {
+	for _, arg := range args {
+		if !utf8.ValidString(arg) {
+			return fmt.Errorf("argument %q is not UTF-8", arg)
+		}
+	}
+	return nil
+}
+
+// root builds the tree of verbs. Nothing of it outlives the run.
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "cni",
+		Short: "Attach containers to networks",
+		Long: `cni attaches network namespaces to networks with CNI plugins, built in or found in the plugin directories.
+
+It also takes cnitool's arguments and environment: cni add|check|del|gc|status NETWORK NETNS.`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.SetIn(a.in)
+	root.SetOut(a.out)
+	root.SetErr(a.err)
+	a.settings.register(root)
+	root.AddCommand(
+		a.addCommand(), a.delCommand(), a.checkCommand(), a.gcCommand(), a.statusCommand(),
+		a.listCommand(), a.inspectCommand(), a.networksCommand(), a.validateCommand(), a.pluginCommand(),
+		a.netnsCommand(), a.versionCommand(), a.callCommand(),
+	)
+	return root
+}
+
+// verb wraps the body of a verb; what goes wrong before it runs is a wrong command line.
+func (a *app) verb(body func(ctx context.Context, args []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		a.started = true
+		return body(cmd.Context(), args)
+	}
+}
+
+// call makes one request. An error the engine answers with is returned as *failure.
+func (a *app) call(ctx context.Context, method string, r request) ([]byte, error) {
+	data, err := json.Marshal(r)
+	if err != nil {
+		return nil, fmt.Errorf("encoding the request: %w", err)
+	}
+	rc, response := a.engine.Call(ctx, core.Caller{Environ: a.environ, Log: a.logEvent}, method, data)
+	if rc != 0 {
+		return nil, newFailure(rc, response)
+	}
+	return response, nil
+}
+
+// ask is call with the answer decoded, and kept as it came for --json.
+func (a *app) ask(ctx context.Context, method string, r request, answer any) ([]byte, error) {
+	response, err := a.call(ctx, method, r)
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(response, answer); err != nil {
+		return nil, fmt.Errorf("reading the answer of %s: %w", method, err)
+	}
+	return response, nil
+}
+
+// printJSON writes an answer indented, as cnitool does; numbers and the order of keys stay as they are.
+func (a *app) printJSON(value []byte) error {
+	var b bytes.Buffer
+	if err := json.Indent(&b, value, "", "    "); err != nil {
+		return fmt.Errorf("the answer is not JSON: %w", err)
+	}
+	b.WriteByte('\n')
+	_, err := a.out.Write(b.Bytes())
+	return err
+}
+
+// printf writes to standard output.
+func (a *app) printf(format string, values ...any) error {
+	_, err := fmt.Fprintf(a.out, format, values...)
+	return err
+}
+
+var errAnswered = errors.New("answered already") // the exit status says the rest

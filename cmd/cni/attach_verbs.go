@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+)
+
+func (a *app) addCommand() *cobra.Command {
+	var f attachmentFlags
+	var add addFlags
+	cmd := &cobra.Command{
+		Use:   "add NETWORK NETNS",
+		Short: "Attach a container to a network and print the result",
+		Long: `Attaches the network namespace at the path NETNS to a network and prints the CNI result.
+A failed add undoes what it did. SIGINT and SIGTERM end it in the same way; a second one kills.`,
+		Example: `  cni netns create blue
+  cni add web /run/netns/blue
+  cni add web /run/netns/blue --id c1 -i eth1 -p 8080:80 --args IP=10.1.2.3`,
+		Args: cobra.MaximumNArgs(2),
+	}
+	cmd.RunE = a.verb(func(ctx context.Context, args []string) error {
+		r, err := a.request()
+		if err != nil {
+			return err
+		}
+		if err := f.fill(a, r, args); err != nil {
+			return err
+		}
+		if r["netns"] == nil || r["network"] == nil && r["networkFile"] == nil {
+			return usage("which attachment? give NETWORK and NETNS")
+		}
+		if err := add.fill(r); err != nil {
+			return err
+		}
+		result, err := a.call(ctx, "add", r)
+		if err != nil {
+			return err
+		}
+		return a.printJSON(result)
+	})
+	f.register(a, cmd)
+	add.register(cmd)
+	completeArgs(cmd, a.networkNames)
+	return cmd
+}
+
+// addFlags say what to do when an add meets trouble.
+type addFlags struct {
+	noRollback                  bool
+	rollbackTimeout, onExisting string
+}
+
+func (f *addFlags) register(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.BoolVar(&f.noRollback, "no-rollback", false, "leave what a failed add has made, to look at it")
+	flags.StringVar(&f.rollbackTimeout, "rollback-timeout", "", "`duration` that undoing may take (default 10s)")
+	flags.StringVar(&f.onExisting, "on-existing", "", "`what` to do when the attachment exists: fail or replace (default fail)")
+	complete(cmd, "on-existing", "fail", "replace")
+}
+
+func (f *addFlags) fill(r request) error {
+	options, ok := r["options"].(map[string]any)
+	if !ok {
+		options = map[string]any{}
+	}
+	if f.noRollback {
+		options["rollback"] = false
+	}
+	set(options, "onExisting", f.onExisting)
+	if err := setDuration(options, "rollbackTimeoutMs", "--rollback-timeout", f.rollbackTimeout); err != nil {
+		return err
+	}
+	if len(options) > 0 {
+		r["options"] = options
+	}
+	return nil
+}
+
+func (a *app) delCommand() *cobra.Command {
+	var f attachmentFlags
+	var force bool
+	cmd := &cobra.Command{
+		Use:     "del NETWORK NETNS | del --id ID [NETWORK [NETNS]]",
+		Aliases: []string{"delete"},
+		Short:   "Detach a container; with --id alone, from all its networks",
+		Long: `Detaches a container from a network, by its namespace as cnitool does, or by its container id.
+It succeeds when nothing is attached, when the namespace is gone and when the network's configuration is gone.
+Like cnitool it prints nothing.`,
+		Example: `  cni del web /run/netns/blue
+  cni del --id c1
+  cni del --id c1 -i eth1 web`,
+		Args: cobra.MaximumNArgs(2),
+	}
+	cmd.RunE = a.verb(func(ctx context.Context, args []string) error {
+		r, err := a.request()
+		if err != nil {
+			return err
+		}
+		if err := f.fill(a, r, args); err != nil {
+			return err
+		}
+		if force {
+			r["force"] = true
+		}
+		var answer struct {
+			Found bool `json:"found"`
+		}
+		response, err := a.ask(ctx, "del", r, &answer)
+		switch {
+		case err != nil:
+			return err
+		case a.json:
+			return a.printJSON(response)
+		case !answer.Found:
+			fmt.Fprintf(a.err, "cni: nothing was known to be attached for %v\n", r["containerId"])
+		}
+		return nil
+	})
+	f.register(a, cmd)
+	cmd.Flags().BoolVar(&force, "force", false, "go on past a plugin that fails")
+	completeArgs(cmd, a.networkNames)
+	return cmd
+}
+
+func (a *app) checkCommand() *cobra.Command {
+	var f attachmentFlags
+	cmd := &cobra.Command{
+		Use:   "check NETWORK NETNS | check --id ID [NETWORK [NETNS]]",
+		Short: "Check that an attachment is as it was made",
+		Long: `Compares an attachment with what the kernel holds and reports all differences.
+Like cnitool it prints nothing when there are none. The exit status is 3 when there are.`,
+		Example: `  cni check web /run/netns/blue
+  cni check --id c1`,
+		Args: cobra.MaximumNArgs(2),
+	}
+	cmd.RunE = a.verb(func(ctx context.Context, args []string) error {
+		r, err := a.request()
+		if err != nil {
+			return err
+		}
+		if err := f.fill(a, r, args); err != nil {
+			return err
+		}
+		return a.quietly(a.call(ctx, "check", r))
+	})
+	f.register(a, cmd)
+	completeArgs(cmd, a.networkNames)
+	return cmd
+}
+
+// quietly ends a verb whose success needs no words.
+func (a *app) quietly(response []byte, err error) error {
+	if err != nil || !a.json {
+		return err
+	}
+	return a.printJSON(response)
+}

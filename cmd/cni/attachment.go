@@ -1,0 +1,137 @@
+package main
+
+import (
+	"crypto/sha512"
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// attachmentFlags name an attachment and say how to make it.
+type attachmentFlags struct {
+	id, networkFile string
+	args            []string
+	capArgs         string
+	publish         []string
+}
+
+func (f *attachmentFlags) register(a *app, cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&f.id, "id", "", "container `id` (default: cnitool's, made of the path of the namespace)")
+	flags.StringVarP(&f.networkFile, "network-file", "f", "", "`file` with the network configuration, instead of NETWORK")
+	flags.StringArrayVar(&f.args, "args", nil, "`KEY=VALUE` of CNI_ARGS; may be repeated (default $CNI_ARGS)")
+	flags.StringVar(&f.capArgs, "cap-args", "", "capability arguments, a `JSON` object (default $CAP_ARGS)")
+	flags.StringArrayVarP(&f.publish, "publish", "p", nil, "`[HOSTIP:]HOSTPORT:PORT[/PROTOCOL]` to map, for plugins with the portMappings capability; may be repeated")
+	completeWith(cmd, "id", a.containerIDs)
+}
+
+// place takes the positional arguments [NETWORK] [NETNS]; with --network-file there is no NETWORK.
+func (f *attachmentFlags) place(args []string) (network, netns string, err error) {
+	if f.networkFile == "" && len(args) > 0 {
+		network, args = args[0], args[1:]
+	}
+	if len(args) > 0 {
+		netns, args = args[0], args[1:]
+	}
+	if len(args) > 0 {
+		return "", "", usage("%q is one argument too many: --network-file stands in the place of NETWORK", args[0])
+	}
+	return network, netns, nil
+}
+
+// fill writes the attachment into a request. Without an id it is the one that cnitool gives the namespace.
+func (f *attachmentFlags) fill(a *app, r request, args []string) error {
+	network, netns, err := f.place(args)
+	if err != nil {
+		return err
+	}
+	set(r, "network", network)
+	if err := setPath(r, "networkFile", f.networkFile); err != nil {
+		return err
+	}
+	if err := setPath(r, "netns", netns); err != nil {
+		return err
+	}
+	id := f.id
+	if id == "" {
+		path, _ := r["netns"].(string)
+		if path == "" || network == "" && f.networkFile == "" {
+			return usage("which attachment? give NETWORK and NETNS; del and check also know it by --id")
+		}
+		id = toolID(path)
+	}
+	r["containerId"] = id
+	// With an id alone, every interface of the container is meant.
+	if name := first(a.ifName, a.env("CNI_IFNAME")); name != "" {
+		r["ifName"] = name
+	} else if f.id == "" {
+		r["ifName"] = "eth0"
+	}
+	return f.fillArguments(a, r)
+}
+
+func (f *attachmentFlags) fillArguments(a *app, r request) error {
+	pairs := f.args
+	source := "--args"
+	if text := a.env("CNI_ARGS"); pairs == nil && text != "" {
+		pairs, source = strings.Split(text, ";"), "CNI_ARGS"
+	}
+	args := [][2]string{}
+	for _, pair := range pairs {
+		key, value, ok := strings.Cut(pair, "=")
+		if !ok || key == "" {
+			return usage("%s: %q is not KEY=VALUE", source, pair)
+		}
+		args = append(args, [2]string{key, value})
+	}
+	if len(args) > 0 {
+		r["args"] = args
+	}
+	return f.fillCapabilities(a, r)
+}
+
+func (f *attachmentFlags) fillCapabilities(a *app, r request) error {
+	text, source := f.capArgs, "--cap-args"
+	if text == "" {
+		text, source = a.env("CAP_ARGS"), "CAP_ARGS"
+	}
+	capabilities := map[string]json.RawMessage{}
+	if text != "" {
+		if err := json.Unmarshal([]byte(text), &capabilities); err != nil {
+			return usage("%s: not a JSON object: %v", source, err)
+		}
+	}
+	mappings, err := parsePublished(f.publish)
+	if err != nil {
+		return err
+	}
+	if mappings != nil {
+		if capabilities["portMappings"] != nil {
+			return usage("--publish and the portMappings of %s exclude each other", source)
+		}
+		if capabilities["portMappings"], err = json.Marshal(mappings); err != nil {
+			return err
+		}
+	}
+	if len(capabilities) > 0 {
+		r["capabilityArgs"] = capabilities
+	}
+	return nil
+}
+
+// toolID is the container id that cnitool gives to a namespace: scripts that attached with it can detach with us.
+func toolID(netns string) string {
+	sum := sha512.Sum512([]byte(netns))
+	return fmt.Sprintf("cnitool-%x", sum[:10])
+}
+
+// namespacePath is where a namespace given by name or path is.
+func namespacePath(nameOrPath string) (string, error) {
+	if !strings.Contains(nameOrPath, "/") {
+		return filepath.Join("/run/netns", nameOrPath), nil
+	}
+	return filepath.Abs(nameOrPath)
+}

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+
+	cniversion "github.com/containernetworking/cni/pkg/version"
+	"github.com/spf13/cobra"
+
+	"libcni/core"
+)
+
+// abiVersion is what cni_abi_version returns.
+const abiVersion = 0
+
+// maxRequest is the longest request the API takes; of a longer one, one byte more is read so that it is refused.
+const maxRequest = 16 << 20
+
+func (a *app) callCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "call METHOD < REQUEST",
+		Short: "Serve one request of the C API in JSON",
+		Long: `Reads the request of a C function from standard input and prints {"rc":RC,"response":RESPONSE} on one line: what
+the function returns and what it puts into *response. METHOD is the function's name without cni_, and with a dot after
+netns and plugin: add, del, netns.create, plugin.info. describe and version need no request; describe tells all methods.
+
+The exit status is 0 when there is an answer, also if that is an error. Events go to standard error with -v, one JSON
+object a line. Flags for options do not apply: the request has its own.`,
+		Example: `  echo '{"options":{"confDir":"/etc/cni/net.d"}}' | cni call networks`,
+		Args:    cobra.ExactArgs(1),
+		RunE:    a.verb(func(ctx context.Context, args []string) error { return a.serve(ctx, args[0]) }),
+	}
+	return cmd
+}
+
+// serve is the program's side of the API: request in, return value and response out, nothing else.
+func (a *app) serve(ctx context.Context, method string) error {
+	if method == "version" {
+		return a.answer(0, versionAnswer())
+	}
+	request := []byte("{}")
+	if method != "describe" {
+		var err error
+		if request, err = io.ReadAll(io.LimitReader(a.in, maxRequest+1)); err != nil {
+			return fmt.Errorf("reading the request: %w", err)
+		}
+	}
+	caller := core.Caller{Environ: a.environ}
+	if a.verbose {
+		caller.Log = func(event []byte) { fmt.Fprintf(a.err, "%s\n", event) }
+	}
+	rc, response := a.engine.Call(ctx, caller, method, request)
+	return a.answer(rc, response)
+}
+
+func (a *app) answer(rc int, response []byte) error {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, `{"rc":%d,"response":`, rc)
+	if err := json.Compact(&b, response); err != nil {
+		return fmt.Errorf("the answer is not JSON: %w", err)
+	}
+	b.WriteString("}\n")
+	_, err := a.out.Write(b.Bytes())
+	return err
+}
+
+func versionAnswer() []byte {
+	answer, _ := json.Marshal(map[string]any{ // strings and a number always encode
+		"version": version, "abiVersion": abiVersion, "cniVersions": cniversion.All.SupportedVersions(),
+	})
+	return answer
+}
+
+func (a *app) versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the versions of the command, of the C ABI and of the CNI specification",
+		Args:  cobra.NoArgs,
+		RunE: a.verb(func(context.Context, []string) error {
+			if a.json {
+				return a.printJSON(versionAnswer())
+			}
+			return a.printf("cni %s\nABI %d\nCNI specification %s\n", version, abiVersion, joined(cniversion.All.SupportedVersions()))
+		}),
+	}
+}

@@ -1,0 +1,45 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+)
+
+// logEvent tells a person what happened during a request: warnings always, plugin runs with --verbose.
+func (a *app) logEvent(line []byte) {
+	var e struct {
+		Event      string  `json:"event"`
+		Msg        string  `json:"msg"`
+		Command    string  `json:"command"`
+		Plugin     string  `json:"plugin"`
+		Builtin    bool    `json:"builtin"`
+		DurationMs float64 `json:"durationMs"`
+		Code       int     `json:"code"`
+		Stderr     string  `json:"stderr"`
+	}
+	switch err := json.Unmarshal(line, &e); {
+	case err != nil:
+		fmt.Fprintf(a.err, "cni: %s\n", printable(string(line)))
+	case e.Event == "warning":
+		fmt.Fprintf(a.err, "cni: warning: %s%s\n", prefix(e.Plugin), printable(e.Msg))
+	case a.verbose && e.Event == "plugin":
+		how := "executable"
+		if e.Builtin {
+			how = "built in"
+		}
+		fmt.Fprintf(a.err, "cni: %s%s (%s) took %.1f ms, code %d\n", prefix(e.Plugin), e.Command, how, e.DurationMs, e.Code)
+		if text := strings.TrimSpace(e.Stderr); text != "" {
+			fmt.Fprintf(a.err, "    %s\n", strings.ReplaceAll(printable(text), "\n", "\n    "))
+		}
+	}
+}
+
+func prefix(plugin string) string {
+	if plugin == "" {
+		return ""
+	}
+	return printable(plugin) + ": "
+}
+
+func joined(words []string) string { return strings.Join(words, ", ") }

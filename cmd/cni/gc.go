@@ -1,0 +1,127 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// gcFlags say what a garbage collection keeps.
+type gcFlags struct {
+	networkFlag
+	keep   []string
+	all    bool
+	asOf   string
+	dryRun bool
+}
+
+// attachmentID is an entry of validAttachments.
+type attachmentID struct {
+	ContainerID string `json:"containerId"`
+	IfName      string `json:"ifName"`
+}
+
+func (a *app) gcCommand() *cobra.Command {
+	var f gcFlags
+	cmd := &cobra.Command{
+		Use:   "gc NETWORK (--keep ID/INTERFACE ... | --all) | gc NETWORK NETNS",
+		Short: "Remove attachments whose containers are gone",
+		Long: `Removes the attachments of a network that are not named with --keep, and prints them.
+Attachments of another --owner, and those younger than a minute, are left alone.
+When the list of what to keep takes time to make, take "asOf" of cni list --json before and give it as --as-of: newer
+attachments are then left alone too. With NETNS, as with cnitool, nothing is kept.`,
+		Example: `  cni gc web --keep c1/eth0 --keep c2/eth0 --dry-run`,
+		Args:    cobra.MaximumNArgs(2),
+	}
+	cmd.RunE = a.verb(func(ctx context.Context, args []string) error { return a.collect(ctx, &f, args) })
+	f.networkFlag.register(cmd)
+	flags := cmd.Flags()
+	flags.StringArrayVar(&f.keep, "keep", nil, "`ID/INTERFACE` that is valid; may be repeated")
+	flags.BoolVar(&f.all, "all", false, "nothing is valid: remove all")
+	flags.StringVar(&f.asOf, "as-of", "", "`asOf` of cni list --json, taken before the list of what to keep was made")
+	flags.BoolVar(&f.dryRun, "dry-run", false, "say what would be removed, and remove nothing")
+	cmd.MarkFlagsMutuallyExclusive("keep", "all")
+	completeArgs(cmd, a.networkNames)
+	completeWith(cmd, "keep", a.attachmentIDs)
+	return cmd
+}
+
+func (a *app) collect(ctx context.Context, f *gcFlags, args []string) error {
+	r, err := a.request()
+	if err != nil {
+		return err
+	}
+	likeCnitool := len(args) == 2
+	if err := f.fill(r, args[:min(len(args), 1)]); err != nil {
+		return err
+	}
+	valid, err := parseKept(f.keep)
+	switch {
+	case err != nil:
+		return err
+	case len(valid) == 0 && !f.all && !likeCnitool:
+		return usage("gc removes what is not named: give --keep ID/INTERFACE, or --all if nothing is to be kept")
+	}
+	r["validAttachments"] = valid
+	if r["asOf"], err = a.asOf(ctx, f.asOf); err != nil {
+		return err
+	}
+	if f.dryRun {
+		r["dryRun"] = true
+	}
+	return a.printCollected(ctx, r)
+}
+
+// asOf is the time given, or now: the moment the kernel and the cache are read at.
+func (a *app) asOf(ctx context.Context, given string) (json.RawMessage, error) {
+	if given == "" {
+		answer, _, err := a.attachments(ctx, "", "")
+		if err != nil {
+			return nil, err
+		}
+		return answer.AsOf, nil
+	}
+	if json.Valid([]byte(given)) {
+		return json.RawMessage(given), nil
+	}
+	return json.Marshal(given)
+}
+
+func (a *app) printCollected(ctx context.Context, r request) error {
+	var answer struct {
+		Removed []attachment `json:"removed"`
+	}
+	response, err := a.ask(ctx, "gc", r, &answer)
+	if err != nil {
+		return err
+	}
+	if a.json {
+		return a.printJSON(response)
+	}
+	if len(answer.Removed) == 0 {
+		return nil
+	}
+	rows := [][]string{}
+	for _, at := range answer.Removed {
+		rows = append(rows, []string{at.Network, at.ContainerID, at.IfName})
+	}
+	heading := "REMOVED"
+	if r["dryRun"] != nil {
+		heading = "WOULD REMOVE"
+	}
+	return a.printTable([]string{heading, "CONTAINER", "INTERFACE"}, rows)
+}
+
+func parseKept(texts []string) ([]attachmentID, error) {
+	valid := []attachmentID{}
+	for _, text := range texts {
+		id, ifName, ok := strings.Cut(text, "/")
+		if !ok || id == "" || ifName == "" {
+			return nil, usage("--keep %s: give ID/INTERFACE, such as %s/eth0", text, first(id, "c1"))
+		}
+		valid = append(valid, attachmentID{id, ifName})
+	}
+	return valid, nil
+}

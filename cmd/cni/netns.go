@@ -1,0 +1,70 @@
+package main
+
+import (
+	"context"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+func (a *app) netnsCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "netns",
+		Short: "Create and delete named network namespaces",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			return usage("netns: say create or delete")
+		},
+	}
+	cmd.AddCommand(&cobra.Command{
+		Use:   "create NAME|PATH",
+		Short: "Make a namespace bound to a file, with lo up, and print its path",
+		Long: `Makes a network namespace bound to the file PATH, or to NAME in /run/netns, where ip netns keeps its own.
+A PATH is told from a NAME by a slash in it.`,
+		Args: cobra.ExactArgs(1),
+		RunE: a.verb(func(ctx context.Context, args []string) error { return a.createNetns(ctx, args[0]) }),
+	}, &cobra.Command{
+		Use:     "delete NAME|PATH",
+		Aliases: []string{"del"},
+		Short:   "Remove a namespace's file; the namespace ends with its last process",
+		Args:    cobra.ExactArgs(1),
+		RunE: a.verb(func(ctx context.Context, args []string) error {
+			r, err := a.request()
+			if err != nil {
+				return err
+			}
+			if r["path"], err = namespacePath(args[0]); err != nil {
+				return err
+			}
+			return a.quietly(a.call(ctx, "netns.delete", r))
+		}),
+	})
+	return cmd
+}
+
+func (a *app) createNetns(ctx context.Context, nameOrPath string) error {
+	r, err := a.request()
+	if err != nil {
+		return err
+	}
+	if strings.Contains(nameOrPath, "/") {
+		err = setPath(r, "path", nameOrPath)
+	} else {
+		r["name"] = nameOrPath
+	}
+	if err != nil {
+		return err
+	}
+	var answer struct {
+		Path string `json:"path"`
+	}
+	response, err := a.ask(ctx, "netns.create", r, &answer)
+	switch {
+	case err != nil:
+		return err
+	case a.json:
+		return a.printJSON(response)
+	default:
+		return a.printf("%s\n", answer.Path)
+	}
+}

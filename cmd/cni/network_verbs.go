@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// networkFlag lets a verb about a network take it from a file.
+type networkFlag struct{ file string }
+
+func (f *networkFlag) register(cmd *cobra.Command) {
+	cmd.Flags().StringVarP(&f.file, "network-file", "f", "", "`file` with the network configuration, instead of NETWORK")
+}
+
+func (f *networkFlag) fill(r request, args []string) error {
+	switch {
+	case f.file != "" && len(args) > 0:
+		return usage("NETWORK and --network-file exclude each other")
+	case f.file != "":
+		return setPath(r, "networkFile", f.file)
+	case len(args) == 0:
+		return usage("which network? give NETWORK or --network-file")
+	}
+	r["network"] = args[0]
+	return nil
+}
+
+func (a *app) statusCommand() *cobra.Command {
+	var f networkFlag
+	cmd := &cobra.Command{
+		Use:   "status NETWORK [NETNS]",
+		Short: "Ask whether a network can take containers",
+		Long: `Asks the plugins of a network whether an add could succeed now. Like cnitool it prints nothing when it could.
+The exit status is 4 when it could not (CNI codes 50 and 51). NETNS is accepted for cnitool's sake and not used.`,
+		Args: cobra.MaximumNArgs(2),
+	}
+	cmd.RunE = a.verb(func(ctx context.Context, args []string) error {
+		r, err := a.request()
+		if err != nil {
+			return err
+		}
+		if err := f.fill(r, args[:min(len(args), 1)]); err != nil {
+			return err
+		}
+		return a.quietly(a.call(ctx, "status", r))
+	})
+	f.register(cmd)
+	completeArgs(cmd, a.networkNames)
+	return cmd
+}
+
+func (a *app) networksCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "networks",
+		Short: "List the networks that are configured",
+		Args:  cobra.NoArgs,
+		RunE: a.verb(func(ctx context.Context, _ []string) error {
+			r, err := a.request()
+			if err != nil {
+				return err
+			}
+			var answer networksAnswer
+			response, err := a.ask(ctx, "networks", r, &answer)
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return a.printJSON(response)
+			}
+			for _, bad := range answer.Errors {
+				fmt.Fprintf(a.err, "cni: %s: %s\n", printable(bad.File), printable(bad.Msg))
+			}
+			rows := [][]string{}
+			for _, n := range answer.Networks {
+				rows = append(rows, []string{n.Name, n.CNIVersion, strings.Join(n.Plugins, ","), n.File})
+			}
+			return a.printTable([]string{"NETWORK", "VERSION", "PLUGINS", "FILE"}, rows)
+		}),
+	}
+}
+
+type networksAnswer struct {
+	Networks []struct {
+		Name       string   `json:"name"`
+		CNIVersion string   `json:"cniVersion"`
+		File       string   `json:"file"`
+		Plugins    []string `json:"plugins"`
+	} `json:"networks"`
+	Errors []struct {
+		File string `json:"file"`
+		Msg  string `json:"msg"`
+	} `json:"errors"`
+}
+
+func (a *app) validateCommand() *cobra.Command {
+	var f networkFlag
+	cmd := &cobra.Command{
+		Use:   "validate NETWORK",
+		Short: "Check a network's configuration and find its plugins",
+		Example: `  cni validate web
+  cni validate -f web.conflist`,
+		Args: cobra.MaximumNArgs(1),
+	}
+	cmd.RunE = a.verb(func(ctx context.Context, args []string) error {
+		r, err := a.request()
+		if err != nil {
+			return err
+		}
+		if err := f.fill(r, args); err != nil {
+			return err
+		}
+		var answer struct {
+			Capabilities []string     `json:"capabilities"`
+			Plugins      []pluginInfo `json:"plugins"`
+		}
+		response, err := a.ask(ctx, "validate", r, &answer)
+		if err != nil {
+			return err
+		}
+		if a.json {
+			return a.printJSON(response)
+		}
+		if err := a.printPlugins(answer.Plugins); err != nil {
+			return err
+		}
+		return a.printf("capabilities: %s\n", cell(strings.Join(answer.Capabilities, ", ")))
+	})
+	f.register(cmd)
+	completeArgs(cmd, a.networkNames)
+	return cmd
+}

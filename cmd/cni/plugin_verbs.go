@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// pluginInfo is what the API says about one plugin.
+type pluginInfo struct {
+	Type              string   `json:"type"`
+	Builtin           bool     `json:"builtin"`
+	Path              string   `json:"path"`
+	SupportedVersions []string `json:"supportedVersions"`
+}
+
+func (a *app) pluginCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "plugin [TYPE]",
+		Aliases: []string{"plugins"},
+		Short:   "List the plugins that can be used, or show one",
+		Args:    cobra.MaximumNArgs(1),
+	}
+	cmd.RunE = a.verb(func(ctx context.Context, args []string) error {
+		r, err := a.request()
+		if err != nil {
+			return err
+		}
+		plugins, response, err := a.plugins(ctx, r, args)
+		switch {
+		case err != nil:
+			return err
+		case a.json:
+			return a.printJSON(response)
+		default:
+			return a.printPlugins(plugins)
+		}
+	})
+	completeArgs(cmd, a.pluginTypes)
+	return cmd
+}
+
+func (a *app) plugins(ctx context.Context, r request, args []string) ([]pluginInfo, []byte, error) {
+	if len(args) == 1 {
+		var one pluginInfo
+		r["type"] = args[0]
+		response, err := a.ask(ctx, "plugin.info", r, &one)
+		return []pluginInfo{one}, response, err
+	}
+	var answer struct {
+		Plugins []pluginInfo `json:"plugins"`
+	}
+	response, err := a.ask(ctx, "plugins", r, &answer)
+	return answer.Plugins, response, err
+}
+
+func (a *app) printPlugins(plugins []pluginInfo) error {
+	rows := [][]string{}
+	for _, p := range plugins {
+		where := p.Path
+		if p.Builtin {
+			where = "built in"
+		}
+		rows = append(rows, []string{p.Type, where, strings.Join(p.SupportedVersions, " ")})
+	}
+	return a.printTable([]string{"PLUGIN", "WHERE", "VERSIONS"}, rows)
+}

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+)
+
+// result is what is shown of a CNI result, of any version of the specification.
+type result struct {
+	Interfaces []struct {
+		Name    string `json:"name"`
+		MAC     string `json:"mac"`
+		Sandbox string `json:"sandbox"`
+	} `json:"interfaces"`
+	IPs    []address `json:"ips"`
+	Routes []route   `json:"routes"`
+	IP4    *oldIP    `json:"ip4"` // until 0.2.0
+	IP6    *oldIP    `json:"ip6"`
+	DNS    struct {
+		Nameservers []string `json:"nameservers"`
+	} `json:"dns"`
+}
+
+type address struct {
+	Address string `json:"address"`
+	Gateway string `json:"gateway"`
+}
+
+type route struct {
+	Dst string `json:"dst"`
+	GW  string `json:"gw"`
+}
+
+type oldIP struct {
+	IP      string  `json:"ip"`
+	Gateway string  `json:"gateway"`
+	Routes  []route `json:"routes"`
+}
+
+// parseResult reads a result; of what cannot be read, nothing is shown.
+func parseResult(data []byte) result {
+	var r result
+	if json.Unmarshal(data, &r) != nil {
+		return result{}
+	}
+	for _, old := range []*oldIP{r.IP4, r.IP6} {
+		if old != nil {
+			r.IPs = append(r.IPs, address{old.IP, old.Gateway})
+			r.Routes = append(r.Routes, old.Routes...)
+		}
+	}
+	return r
+}
+
+func (r result) addresses() []string {
+	var list []string
+	for _, ip := range r.IPs {
+		list = append(list, ip.Address)
+	}
+	return list
+}
+
+func (r result) gateways() []string {
+	var list []string
+	for _, ip := range r.IPs {
+		if ip.Gateway != "" {
+			list = append(list, ip.Gateway)
+		}
+	}
+	return list
+}
+
+func (r result) routes() []string {
+	var list []string
+	for _, route := range r.Routes {
+		text := route.Dst
+		if route.GW != "" {
+			text += " via " + route.GW
+		}
+		list = append(list, text)
+	}
+	return list
+}
+
+func (r result) interfaces() []string {
+	var list []string
+	for _, i := range r.Interfaces {
+		text := i.Name
+		if i.MAC != "" {
+			text += " (" + i.MAC + ")"
+		}
+		if i.Sandbox == "" {
+			text += " on the host"
+		}
+		list = append(list, text)
+	}
+	return list
+}
+
+// compact is JSON on one line, or nothing for what is empty.
+func compact(value json.RawMessage) string {
+	var b bytes.Buffer
+	if json.Compact(&b, value) != nil || b.String() == "null" || b.String() == "{}" || b.String() == "[]" {
+		return ""
+	}
+	return b.String()
+}
