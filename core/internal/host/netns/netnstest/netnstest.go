@@ -4,6 +4,8 @@ package netnstest
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"path/filepath"
 	"runtime"
 	"testing"
@@ -40,10 +42,8 @@ func New(t testing.TB) string {
 	t.Helper()
 	path := bound(t)
 	t.Cleanup(func() {
-		if _, err := netns.Open(path); err != nil {
-			return // the test removed it
-		}
-		if err := netns.Delete(context.Background(), path); err != nil {
+		err := netns.Delete(context.Background(), path)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) { // the test may have removed it
 			t.Error(err)
 		}
 	})

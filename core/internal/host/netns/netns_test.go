@@ -1,0 +1,381 @@
+package netns_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"libcni/core/internal/host/netns"
+	"libcni/core/internal/host/netns/netnstest"
+)
+
+// withoutPrivileges names the variable that makes the test binary try things as nobody in a user namespace.
+const withoutPrivileges = "NETNS_TEST_WITHOUT_PRIVILEGES"
+
+func TestMain(m *testing.M) {
+	if path := os.Getenv(withoutPrivileges); path != "" {
+		os.Exit(tryWithoutPrivileges(path))
+	}
+	os.Exit(m.Run())
+}
+
+func TestOpenRefusesWhatIsNoOtherNetworkNamespace(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	fifo := filepath.Join(dir, "fifo")
+	socket := filepath.Join(dir, "socket")
+	must(t, os.WriteFile(file, nil, 0o600))
+	must(t, unix.Mkfifo(fifo, 0o600))
+	listener, err := net.Listen("unix", socket)
+	must(t, err)
+	defer listener.Close()
+
+	for _, test := range []struct {
+		name, path string
+		want       error
+	}{
+		{"missing", filepath.Join(dir, "none"), fs.ErrNotExist},
+		{"regular file", file, netns.ErrNotNamespace},
+		{"directory", dir, netns.ErrNotNamespace},
+		{"FIFO without a writer", fifo, netns.ErrNotNamespace},
+		{"socket", socket, netns.ErrNotNamespace},
+		{"character device", "/dev/null", netns.ErrNotNamespace},
+		{"file of /proc", "/proc/self/status", netns.ErrNotNamespace},
+		{"namespace of another kind", "/proc/thread-self/ns/mnt", netns.ErrNotNamespace},
+		{"own", "/proc/thread-self/ns/net", netns.ErrOwn},
+		{"process gone", "/proc/4194304/ns/net", fs.ErrNotExist},
+		{"relative", "netns", netns.ErrRelative},
+		{"empty", "", netns.ErrRelative},
+		{"NUL in the path", "/proc/self\x00/ns/net", unix.EINVAL},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			n, err := netns.Open(test.path)
+			if !errors.Is(err, test.want) {
+				t.Errorf("got %v, %v; want %v", n, err, test.want)
+			}
+		})
+	}
+}
+
+func TestOwnNamespaceIsThatOfTheCallingThread(t *testing.T) {
+	outer, err := os.Open("/proc/thread-self/ns/net")
+	must(t, err)
+	defer outer.Close()
+	netnstest.Host(t)
+	if _, err := netns.Open("/proc/thread-self/ns/net"); !errors.Is(err, netns.ErrOwn) {
+		t.Errorf("open the thread's namespace: got %v, want %v", err, netns.ErrOwn)
+	}
+	n, err := netns.Open(fmt.Sprintf("/proc/self/fd/%d", outer.Fd()))
+	if err != nil {
+		t.Fatalf("open the program's namespace from a thread in another: %v", err)
+	}
+	must(t, n.Close())
+}
+
+func TestDoRunsInsideAndLeavesTheCallerWhereItIs(t *testing.T) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	n := netnstest.Open(t, netnstest.New(t))
+	before := threadNamespace(t)
+	var inside string
+	for range 3 {
+		must(t, n.Do(t.Context(), func() error {
+			inside = threadNamespace(t)
+			return nil
+		}))
+		var there unix.Stat_t
+		must(t, unix.Fstat(n.Fd(), &there))
+		if want := fmt.Sprintf("net:[%d]", there.Ino); inside != want {
+			t.Errorf("inside is %s, want %s", inside, want)
+		}
+	}
+	if after := threadNamespace(t); after != before {
+		t.Errorf("the caller's thread was moved from %s to %s", before, after)
+	}
+}
+
+func TestDoOutlivesThePath(t *testing.T) {
+	path := netnstest.New(t)
+	n := netnstest.Open(t, path)
+	must(t, netns.Delete(t.Context(), path))
+	must(t, n.Do(t.Context(), func() error {
+		_, err := net.InterfaceByName("lo")
+		return err
+	}))
+}
+
+func TestDoReturnsWhatTheFunctionDoes(t *testing.T) {
+	n := netnstest.Open(t, netnstest.New(t))
+	wrong := errors.New("wrong")
+	if err := n.Do(t.Context(), func() error { return wrong }); err != wrong {
+		t.Errorf("got %v, want the function's error as it is", err)
+	}
+	err := n.Do(t.Context(), func() error { panic("broken") })
+	var panicked *netns.PanicError
+	if !errors.As(err, &panicked) || panicked.Value != "broken" || !strings.Contains(string(panicked.Stack), "netns_test") {
+		t.Errorf("got %v, want the panic with its stack", err)
+	}
+	if err := n.Do(t.Context(), func() error { runtime.Goexit(); return nil }); err == nil {
+		t.Error("a function that ended its goroutine: want an error")
+	}
+	if err := n.Do(t.Context(), func() error { return nil }); err != nil {
+		t.Errorf("after a panic and an exit: %v", err)
+	}
+}
+
+func TestDoIsSerialAndWaitsNoLongerThanItsContext(t *testing.T) {
+	n := netnstest.Open(t, netnstest.New(t))
+	running, release := make(chan struct{}), make(chan struct{})
+	var group sync.WaitGroup
+	group.Go(func() {
+		if err := n.Do(t.Context(), func() error { close(running); <-release; return nil }); err != nil {
+			t.Error(err)
+		}
+	})
+	<-running
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	ran := false
+	if err := n.Do(ctx, func() error { ran = true; return nil }); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("second Do: got %v, want %v", err, context.DeadlineExceeded)
+	}
+	close(release)
+	group.Wait()
+	if ran {
+		t.Error("the second function ran beside the first")
+	}
+}
+
+func TestClosedNamespaceRefuses(t *testing.T) {
+	n, err := netns.Open(netnstest.New(t))
+	must(t, err)
+	must(t, n.Do(t.Context(), func() error { return nil }))
+	must(t, n.Close())
+	must(t, n.Close())
+	if err := n.Do(t.Context(), func() error { return nil }); !errors.Is(err, fs.ErrClosed) {
+		t.Errorf("got %v, want %v", err, fs.ErrClosed)
+	}
+	if n.Fd() != -1 {
+		t.Errorf("descriptor %d, want -1", n.Fd())
+	}
+	var none *netns.Namespace
+	must(t, none.Close())
+}
+
+func TestCookieKnowsTheNamespace(t *testing.T) {
+	path := netnstest.New(t)
+	a, again, b := netnstest.Open(t, path), netnstest.Open(t, path), netnstest.Open(t, netnstest.New(t))
+	cookies := map[*netns.Namespace]uint64{}
+	for _, n := range []*netns.Namespace{a, again, b} {
+		cookie, err := n.Cookie(t.Context())
+		must(t, err)
+		cookies[n] = cookie
+	}
+	if cookies[a] == 0 || cookies[a] != cookies[again] || cookies[a] == cookies[b] {
+		t.Errorf("cookies %d and %d of one namespace, %d of another", cookies[a], cookies[again], cookies[b])
+	}
+	kept, err := a.Cookie(t.Context())
+	if err != nil || kept != cookies[a] {
+		t.Errorf("asked again: %d, %v; want %d", kept, err, cookies[a])
+	}
+}
+
+func TestNoThreadOrDescriptorStays(t *testing.T) {
+	path := netnstest.New(t)
+	for range 8 { // what the runtime keeps for itself
+		enterOnce(t, path)
+	}
+	threads, descriptors := count(t, "/proc/self/task"), count(t, "/proc/self/fd")
+	for range 200 {
+		enterOnce(t, path)
+	}
+	var there unix.Stat_t
+	must(t, unix.Stat(path, &there))
+	waitFor(t, "threads and descriptors to go", func() error {
+		if now := count(t, "/proc/self/fd"); now > descriptors {
+			return fmt.Errorf("%d descriptors, %d before", now, descriptors)
+		}
+		if now := count(t, "/proc/self/task"); now > threads+2 { // the runtime starts one when it likes
+			return fmt.Errorf("%d threads, %d before", now, threads)
+		}
+		return nobodyIn(there.Ino)
+	})
+}
+
+func enterOnce(t *testing.T, path string) {
+	n, err := netns.Open(path)
+	must(t, err)
+	must(t, n.Do(t.Context(), func() error { return nil }))
+	must(t, n.Close())
+}
+
+// nobodyIn fails while a thread of this process, the first included, is in the network namespace.
+func nobodyIn(ino uint64) error {
+	tasks, err := filepath.Glob("/proc/self/task/*/ns/net")
+	if err != nil {
+		return err
+	}
+	for _, task := range tasks {
+		if link, _ := os.Readlink(task); link == fmt.Sprintf("net:[%d]", ino) {
+			return fmt.Errorf("%s is still %s", task, link)
+		}
+	}
+	return nil
+}
+
+func TestCreateBindsANamespaceWithLoopbackUp(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a", "b", "netns")
+	must(t, netns.Create(t.Context(), path))
+	n := netnstest.Open(t, path)
+	must(t, n.Do(t.Context(), func() error {
+		links, err := net.Interfaces()
+		if err == nil && (len(links) != 1 || links[0].Name != "lo" || links[0].Flags&net.FlagUp == 0) {
+			err = fmt.Errorf("links %v, want lo alone and up", links)
+		}
+		return err
+	}))
+	if info, err := os.Stat(filepath.Dir(path)); err != nil || info.Mode().Perm()&0o700 != 0o700 {
+		t.Errorf("directory: %v, %v", info, err)
+	}
+	if err := netns.Create(t.Context(), path); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("create again: got %v, want %v", err, fs.ErrExist)
+	}
+	must(t, netns.Delete(t.Context(), path))
+	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("after delete: %v, want %v", err, fs.ErrNotExist)
+	}
+	if err := netns.Delete(t.Context(), path); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("delete again: got %v, want %v", err, fs.ErrNotExist)
+	}
+}
+
+func TestCreateThatFailsLeavesNothing(t *testing.T) {
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	dir := t.TempDir()
+	if err := netns.Create(ended, filepath.Join(dir, "a", "b", "netns")); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want %v", err, context.Canceled)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
+		t.Errorf("left %v, %v", left, err)
+	}
+	file := filepath.Join(dir, "file")
+	must(t, os.WriteFile(file, nil, 0o600))
+	if err := netns.Create(t.Context(), filepath.Join(file, "netns")); !errors.Is(err, unix.ENOTDIR) {
+		t.Errorf("a file for a directory: got %v, want %v", err, unix.ENOTDIR)
+	}
+	if err := netns.Create(t.Context(), "netns"); !errors.Is(err, netns.ErrRelative) {
+		t.Errorf("relative path: got %v, want %v", err, netns.ErrRelative)
+	}
+}
+
+func TestDeleteRefusesWhatIsNotBound(t *testing.T) {
+	dir, bound := t.TempDir(), netnstest.New(t)
+	file, link := filepath.Join(dir, "file"), filepath.Join(dir, "link")
+	mount := filepath.Join(dir, "mount")
+	for _, path := range []string{file, mount} {
+		must(t, os.WriteFile(path, []byte("content"), 0o600))
+	}
+	must(t, os.Symlink(bound, link))
+	must(t, unix.Mount("/proc/thread-self/ns/uts", mount, "", unix.MS_BIND, ""))
+	t.Cleanup(func() { must(t, unix.Unmount(mount, unix.MNT_DETACH)) })
+	for _, path := range []string{file, dir, link, mount, "/proc/thread-self/ns/net"} {
+		if err := netns.Delete(t.Context(), path); !errors.Is(err, netns.ErrNotNamespace) {
+			t.Errorf("%s: got %v, want %v", path, err, netns.ErrNotNamespace)
+		}
+		if _, err := os.Lstat(path); err != nil {
+			t.Errorf("%s is gone: %v", path, err)
+		}
+	}
+}
+
+func TestDeleteUnbindsAllLayers(t *testing.T) {
+	path := netnstest.New(t)
+	must(t, unix.Mount(netnstest.New(t), path, "", unix.MS_BIND, ""))
+	must(t, netns.Delete(t.Context(), path))
+	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("after delete: %v, want %v", err, fs.ErrNotExist)
+	}
+}
+
+func TestMissingPrivilegesAreTold(t *testing.T) {
+	path := netnstest.New(t)
+	try := exec.Command(os.Args[0])
+	try.Env = []string{withoutPrivileges + "=" + path}
+	try.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWUSER}
+	if out, err := try.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// tryWithoutPrivileges runs in a process without any capability over the namespace at path.
+func tryWithoutPrivileges(path string) (status int) {
+	n, err := netns.Open(path)
+	if err == nil {
+		err = n.Do(context.Background(), func() error { return nil })
+	}
+	if !errors.Is(err, fs.ErrPermission) || !errors.Is(err, unix.EPERM) {
+		fmt.Printf("enter: %v\n", err)
+		status = 1
+	}
+	made := filepath.Join(filepath.Dir(path), "made", "netns")
+	if err := netns.Create(context.Background(), made); !errors.Is(err, unix.EPERM) {
+		fmt.Printf("create: %v\n", err)
+		status = 1
+	}
+	if _, err := os.Lstat(filepath.Dir(made)); !errors.Is(err, fs.ErrNotExist) {
+		fmt.Printf("create left its directory: %v\n", err)
+		status = 1
+	}
+	return status
+}
+
+func threadNamespace(t *testing.T) string {
+	link, err := os.Readlink("/proc/thread-self/ns/net")
+	if err != nil {
+		t.Error(err)
+	}
+	return link
+}
+
+func count(t *testing.T, dir string) int {
+	entries, err := os.ReadDir(dir)
+	must(t, err)
+	return len(entries)
+}
+
+// waitFor asks until there is no error any more, for at most 5 s.
+func waitFor(t *testing.T, what string, ask func() error) {
+	t.Helper()
+	deadline := time.Now().Add(5 * time.Second)
+	for {
+		err := ask()
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("waiting for %s: %v", what, err)
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
