@@ -1,0 +1,99 @@
+"""Finds and loads libcni.so, at the first call and never at import, and knows when the process was forked since.
+
+The order: a path given to :class:`cni.Library`; ``LIBCNI_PATH``, unless the process runs with more rights than its user
+has; the library inside the package; the system's ``libcni.so.0``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import importlib.resources
+import os
+import threading
+from collections.abc import Iterator
+from typing import Optional
+
+from . import _ffi, errors
+
+SONAME = "libcni.so.0"
+PATH_VARIABLE = "LIBCNI_PATH"
+AT_SECURE = 23  # getauxval(3): set-user-ID, set-group-ID or file capabilities
+
+
+class Process:
+    """What must be known of this process as a whole: whether a fork separates it from the library's threads."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.loaded = False
+        self.forked = False
+
+    def entered(self) -> None:
+        """A library is about to be loaded: its threads will not survive a fork."""
+        if not self.loaded:
+            self.loaded = True
+            os.register_at_fork(after_in_child=self.in_child)
+
+    def in_child(self) -> None:
+        self.forked = True
+        self.lock = threading.Lock()  # whoever held it is not in this process
+
+
+PROCESS = Process()
+
+
+def load(path: Optional[str]) -> ctypes.CDLL:
+    """Load the library, from path or from where it is looked for, and set its prototypes."""
+    with PROCESS.lock:
+        if PROCESS.forked:
+            raise errors.forked()
+        with located(path) as place:
+            PROCESS.entered()
+            return opened(place)
+
+
+@contextlib.contextmanager
+def located(path: Optional[str]) -> Iterator[str]:
+    """Where the library is: a path that is valid inside the with block, or the soname."""
+    chosen = path or environment_path()
+    if chosen:
+        yield chosen
+        return
+    bundled = importlib.resources.files(__package__ or "cni") / "_lib" / SONAME
+    if bundled.is_file():
+        with importlib.resources.as_file(bundled) as file:
+            yield str(file)
+        return
+    yield SONAME
+
+
+def environment_path() -> Optional[str]:
+    """LIBCNI_PATH, which counts only where the user who set it gains nothing by it."""
+    return None if privileged() else os.environ.get(PATH_VARIABLE) or None
+
+
+def privileged() -> bool:
+    """Whether the process has rights that its user does not have."""
+    getauxval = ctypes.CDLL(None).getauxval
+    getauxval.argtypes, getauxval.restype = [ctypes.c_ulong], ctypes.c_ulong
+    return bool(getauxval(AT_SECURE)) or os.getuid() != os.geteuid() or os.getgid() != os.getegid()
+
+
+def opened(place: str) -> ctypes.CDLL:
+    """dlopen, check the ABI version and set the prototypes."""
+    try:
+        library = ctypes.CDLL(place)
+    except OSError as error:
+        hint = f"; install libcni, or set {PATH_VARIABLE} to the library" if place == SONAME else ""
+        raise errors.LibraryLoadError(f"cannot load {place}: {error}{hint}", path=place) from error
+    try:
+        _ffi.declare(library)
+    except AttributeError as error:
+        message = f"{place} is no libcni, or is older than this package: {error}"
+        raise errors.LibraryLoadError(message, path=place) from error
+    abi = library.cni_abi_version()
+    if abi != _ffi.ABI_VERSION:
+        message = f"{place} has ABI version {abi}; this package needs {_ffi.ABI_VERSION}"
+        raise errors.LibraryLoadError(message, path=place)
+    return library
