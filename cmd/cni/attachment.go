@@ -4,7 +4,6 @@ import (
 	"crypto/sha512"
 	"encoding/json"
 	"fmt"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -126,12 +125,4 @@ func (f *attachmentFlags) fillCapabilities(a *app, r request) error {
 func toolID(netns string) string {
 	sum := sha512.Sum512([]byte(netns))
 	return fmt.Sprintf("cnitool-%x", sum[:10])
-}
-
-// namespacePath is where a namespace given by name or path is.
-func namespacePath(nameOrPath string) (string, error) {
-	if !strings.Contains(nameOrPath, "/") {
-		return filepath.Join("/run/netns", nameOrPath), nil
-	}
-	return filepath.Abs(nameOrPath)
 }

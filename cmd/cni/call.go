@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"libcni/core"
+	"libcni/include"
 )
 
 // abiVersion is what cni_abi_version returns.
@@ -69,7 +70,7 @@ func (a *app) answer(rc int, response []byte) error {
 
 func versionAnswer() []byte {
 	answer, _ := json.Marshal(map[string]any{ // strings and a number always encode
-		"version": version, "abiVersion": abiVersion, "cniVersions": cniversion.All.SupportedVersions(),
+		"version": include.Version, "abiVersion": abiVersion, "cniVersions": cniversion.All.SupportedVersions(),
 	})
 	return answer
 }
@@ -83,7 +84,7 @@ func (a *app) versionCommand() *cobra.Command {
 			if a.json {
 				return a.printJSON(versionAnswer())
 			}
-			return a.printf("cni %s\nABI %d\nCNI specification %s\n", version, abiVersion, joined(cniversion.All.SupportedVersions()))
+			return a.printf("cni %s\nABI %d\nCNI specification %s\n", include.Version, abiVersion, joined(cniversion.All.SupportedVersions()))
 		}),
 	}
 }

@@ -115,6 +115,9 @@ func hint(e *core.Error) string {
 	if e.RolledBack != nil && !*e.RolledBack {
 		return fmt.Sprintf("something of this attempt is left; remove it with: cni del --id %s", e.ContainerID)
 	}
+	if e.Kind == "exists" && e.Command == "ADD" {
+		return "detach it first with cni del, or give --on-existing replace"
+	}
 	switch e.Kind {
 	case "network-not-found":
 		return "cni networks lists the networks that are there; --conf-dir names another directory"
@@ -122,8 +125,6 @@ func hint(e *core.Error) string {
 		return "cni plugins lists the types that can be used; --plugin-dir or CNI_PATH names directories of executables"
 	case "namespace-not-found":
 		return "cni netns create makes a namespace"
-	case "exists":
-		return "detach it first with cni del, or give --on-existing replace"
 	case "permission":
 		return "run as root, or inside unshare --map-root-user --net --mount"
 	case "busy":

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -74,19 +73,16 @@ func (a *app) collect(ctx context.Context, f *gcFlags, args []string) error {
 	return a.printCollected(ctx, r)
 }
 
-// asOf is the time given, or now: the moment the kernel and the cache are read at.
-func (a *app) asOf(ctx context.Context, given string) (json.RawMessage, error) {
-	if given == "" {
-		answer, _, err := a.attachments(ctx, "", "")
-		if err != nil {
-			return nil, err
-		}
-		return answer.AsOf, nil
+// asOf is the moment given, or now.
+func (a *app) asOf(ctx context.Context, given string) (string, error) {
+	if given != "" {
+		return given, nil
 	}
-	if json.Valid([]byte(given)) {
-		return json.RawMessage(given), nil
+	answer, _, err := a.attachments(ctx, "", "")
+	if err != nil {
+		return "", err
 	}
-	return json.Marshal(given)
+	return answer.AsOf, nil
 }
 
 func (a *app) printCollected(ctx context.Context, r request) error {

@@ -11,8 +11,8 @@ import (
 
 // attachmentsAnswer is the answer of the method attachments.
 type attachmentsAnswer struct {
-	AsOf        json.RawMessage `json:"asOf"`
-	Attachments []attachment    `json:"attachments"`
+	AsOf        string       `json:"asOf"`
+	Attachments []attachment `json:"attachments"`
 }
 
 type attachment struct {

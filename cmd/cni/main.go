@@ -12,9 +12,6 @@ import (
 	"libcni/core"
 )
 
-// version is set by the Makefile: -ldflags "-X main.version=…".
-var version = "0.1.0-devel"
-
 func main() {
 	syscall.Umask(0o022) // whatever the shell has: plugins and other tools read what is made here
 	os.Exit(run())

@@ -29,11 +29,8 @@ A PATH is told from a NAME by a slash in it.`,
 		Short:   "Remove a namespace's file; the namespace ends with its last process",
 		Args:    cobra.ExactArgs(1),
 		RunE: a.verb(func(ctx context.Context, args []string) error {
-			r, err := a.request()
+			r, err := a.netnsRequest(args[0])
 			if err != nil {
-				return err
-			}
-			if r["path"], err = namespacePath(args[0]); err != nil {
 				return err
 			}
 			return a.quietly(a.call(ctx, "netns.delete", r))
@@ -42,16 +39,20 @@ A PATH is told from a NAME by a slash in it.`,
 	return cmd
 }
 
-func (a *app) createNetns(ctx context.Context, nameOrPath string) error {
+func (a *app) netnsRequest(nameOrPath string) (request, error) {
 	r, err := a.request()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if strings.Contains(nameOrPath, "/") {
-		err = setPath(r, "path", nameOrPath)
-	} else {
-		r["name"] = nameOrPath
+		return r, setPath(r, "path", nameOrPath)
 	}
+	r["name"] = nameOrPath
+	return r, nil
+}
+
+func (a *app) createNetns(ctx context.Context, nameOrPath string) error {
+	r, err := a.netnsRequest(nameOrPath)
 	if err != nil {
 		return err
 	}
