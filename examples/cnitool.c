@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cnitool in C: adds, checks and removes an interface of a network namespace on a network of a name.
+ *
+ *     cc cnitool.c $(pkg-config --cflags --libs libcni) -o cnitool
+ *     sudo NETCONFPATH=/etc/cni/net.d ./cnitool add web /run/netns/blue
+ *
+ * As with the CNI project's cnitool, NETCONFPATH names the directory of the networks, CNI_PATH the directories of the
+ * plugin executables, CNI_IFNAME the interface, CNI_ARGS "K=V;K=V" and CAP_ARGS a JSON object of capability arguments.
+ * The state is kept under CNITOOL_STATE if that is set, so that the example can be tried out.
+ *
+ * What it shows is how to make a request from strings that come from somewhere else.
+ */
+#define _POSIX_C_SOURCE 200809L
+#include <cni.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A string that grows. */
+struct text {
+    char *data;
+    size_t length, room;
+};
+
+static void append(struct text *t, const char *data, size_t length)
+{
+    if (t->room - t->length <= length) {
+        t->room = (t->room + length) * 2 + 64;
+        t->data = realloc(t->data, t->room);
+        if (t->data == NULL) {
+            perror("cnitool");
+            exit(1);
+        }
+    }
+    memcpy(t->data + t->length, data, length);
+    t->length += length;
+    t->data[t->length] = '\0';
+}
+
+static void put(struct text *t, const char *s) { append(t, s, strlen(s)); }
+
+/* A JSON string: quotes, backslashes and control characters are escaped, all else stands for itself. */
+static void put_string_of(struct text *t, const char *s, size_t length)
+{
+    put(t, "\"");
+    for (; length > 0; s++, length--) {
+        char escape[7];
+        unsigned char c = (unsigned char)*s;
+        if (c == '"' || c == '\\')
+            snprintf(escape, sizeof escape, "\\%c", c);
+        else if (c < 0x20)
+            snprintf(escape, sizeof escape, "\\u%04x", c);
+        else
+            snprintf(escape, sizeof escape, "%c", c);
+        put(t, escape);
+    }
+    put(t, "\"");
+}
+
+static void put_string(struct text *t, const char *s) { put_string_of(t, s, strlen(s)); }
+
+/* The key of a member of an object, after a comma if it is not the first. */
+static void put_key(struct text *t, const char *key)
+{
+    if (t->data[t->length - 1] != '{')
+        put(t, ",");
+    put_string(t, key);
+    put(t, ":");
+}
+
+static void put_member(struct text *t, const char *key, const char *value)
+{
+    put_key(t, key);
+    put_string(t, value);
+}
+
+/* "/opt/cni/bin:/usr/lib/cni" becomes ["/opt/cni/bin","/usr/lib/cni"]; empty parts are left out. */
+static void put_list(struct text *t, const char *list, const char *separator)
+{
+    const char *comma = "";
+    put(t, "[");
+    while (*list) {
+        size_t length = strcspn(list, separator);
+        if (length > 0) {
+            put(t, comma);
+            put_string_of(t, list, length);
+            comma = ",";
+        }
+        list += length;
+        if (*list)
+            list++;
+    }
+    put(t, "]");
+}
+
+/* "IP=10.1.2.3;MAC=…" becomes [["IP","10.1.2.3"],["MAC","…"]]. Returns 0 for what is no such thing. */
+static int put_args(struct text *t, const char *args)
+{
+    const char *comma = "";
+    put(t, "[");
+    while (*args) {
+        size_t length = strcspn(args, ";"), key = strcspn(args, "=");
+        if (key == 0 || key >= length)
+            return 0;
+        put(t, comma);
+        put(t, "[");
+        put_string_of(t, args, key);
+        put(t, ",");
+        put_string_of(t, args + key + 1, length - key - 1);
+        put(t, "]");
+        comma = ",";
+        args += length;
+        if (*args)
+            args++;
+    }
+    put(t, "]");
+    return 1;
+}
+
+static void put_options(struct text *t)
+{
+    const char *dir = getenv("NETCONFPATH"), *path = getenv("CNI_PATH"), *state = getenv("CNITOOL_STATE");
+    put_key(t, "options");
+    put(t, "{");
+    put_member(t, "confDir", dir && *dir ? dir : "/etc/cni/net.d");
+    if (path && *path) {
+        put_key(t, "pluginDirs");
+        put_list(t, path, ":");
+    }
+    if (state && *state) {
+        char sub[PATH_MAX];
+        snprintf(sub, sizeof sub, "%s/cache", state);
+        put_member(t, "cacheDir", sub);
+        snprintf(sub, sizeof sub, "%s/state", state);
+        put_member(t, "stateDir", sub);
+    }
+    put(t, "}");
+}
+
+/* Any id will do that is always the same for the same namespace: a hash (FNV-1a) of its path. */
+static void put_container_id(struct text *t, const char *netns)
+{
+    char id[40];
+    unsigned long long hash = 14695981039346656037ULL;
+    for (; *netns; netns++)
+        hash = (hash ^ (unsigned char)*netns) * 1099511628211ULL;
+    snprintf(id, sizeof id, "cnitool-%016llx", hash);
+    put_member(t, "containerId", id);
+}
+
+static int put_request(struct text *t, const char *network, const char *netns)
+{
+    const char *name = getenv("CNI_IFNAME"), *args = getenv("CNI_ARGS"), *capabilities = getenv("CAP_ARGS");
+    struct text path = {NULL, 0, 0};
+    if (*netns != '/') {
+        char cwd[PATH_MAX];
+        if (getcwd(cwd, sizeof cwd) == NULL) {
+            perror("cnitool");
+            return 0;
+        }
+        put(&path, cwd);
+        put(&path, "/");
+    }
+    put(&path, netns);
+    put(t, "{");
+    put_member(t, "network", network);
+    put_member(t, "netns", path.data);
+    put_container_id(t, path.data);
+    free(path.data);
+    put_member(t, "ifName", name && *name ? name : "eth0");
+    if (args && *args) {
+        put_key(t, "args");
+        if (!put_args(t, args)) {
+            fprintf(stderr, "cnitool: CNI_ARGS is not K=V;K=V: %s\n", args);
+            return 0;
+        }
+    }
+    if (capabilities && *capabilities) {
+        put_key(t, "capabilityArgs");
+        put(t, capabilities); /* JSON already; libcni refuses what is not */
+    }
+    put_options(t);
+    put(t, "}");
+    return 1;
+}
+
+int main(int argc, char **argv)
+{
+    int (*verb)(const char *, char **) = NULL;
+    if (argc == 4 && strcmp(argv[1], "add") == 0)
+        verb = cni_add;
+    if (argc == 4 && strcmp(argv[1], "del") == 0)
+        verb = cni_del;
+    if (argc == 4 && strcmp(argv[1], "check") == 0)
+        verb = cni_check;
+    if (verb == NULL) {
+        fprintf(stderr, "usage: %s add|del|check NETWORK NETNS\n", argv[0]);
+        return 1;
+    }
+
+    struct text request = {NULL, 0, 0};
+    if (!put_request(&request, argv[2], argv[3]))
+        return 1;
+    char *response;
+    int rc = verb(request.data, &response);
+    if (rc != 0)
+        fprintf(stderr, "cnitool: %s\n%s\n", cni_strerror(rc), response);
+    else if (verb == cni_add)
+        puts(response);
+    cni_free(response);
+    free(request.data);
+    return rc != 0;
+}
