@@ -1,0 +1,29 @@
+package main
+
+// #include "shim.h"
+import "C"
+
+import (
+	"syscall"
+
+	"libcni/include"
+)
+
+//export goCniCall
+func goCniCall(call *C.struct_shim_call) C.int { return serve(call, C.GoString(call.method)) }
+
+//export goCniDescribe
+func goCniDescribe(call *C.struct_shim_call) C.int {
+	return answer(call, func() (int, []byte) { return 0, include.APIDescription })
+}
+
+//export goCniCancel
+func goCniCancel(requestID *C.char) C.int {
+	rc, _ := guarded(func() (int, []byte) {
+		if engine.Cancel(C.GoString(requestID)) {
+			return 0, nil
+		}
+		return -int(syscall.ENOENT), nil
+	})
+	return C.int(rc)
+}

@@ -1,0 +1,71 @@
+package main
+
+// #include "shim.h"
+import "C"
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"runtime/debug"
+	"syscall"
+	"unsafe"
+
+	"libcni/core"
+)
+
+// serve hands a call to the engine.
+func serve(call *C.struct_shim_call, method string) C.int {
+	return answer(call, func() (int, []byte) {
+		request := C.GoBytes(unsafe.Pointer(call.request), C.int(call.request_length))
+		return engine.Call(context.Background(), caller(call), method, request)
+	})
+}
+
+// answer puts what body returns where C finds it. Without memory for it the shim answers instead.
+func answer(call *C.struct_shim_call, body func() (int, []byte)) C.int {
+	rc, response := guarded(body)
+	C.shim_respond(call, unsafe.Pointer(unsafe.SliceData(response)), C.size_t(len(response)))
+	return C.int(rc)
+}
+
+// guarded turns a panic into an error of kind bug: it would end the host's process otherwise.
+func guarded(body func() (int, []byte)) (rc int, response []byte) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			rc, response = bug(cause, debug.Stack())
+		}
+	}()
+	return body()
+}
+
+func bug(cause any, stack []byte) (int, []byte) {
+	// Only strings, which always encode.
+	response, _ := json.Marshal(core.Error{
+		CNIVersion: "1.1.0",
+		Code:       999,
+		Msg:        fmt.Sprintf("libcni caught a defect of its own, please report it: %v", cause),
+		Details:    string(stack),
+		Kind:       "bug",
+		Errno:      "EFAULT",
+	})
+	return -int(syscall.EFAULT), response
+}
+
+// caller is what the host's thread brings along.
+func caller(call *C.struct_shim_call) core.Caller {
+	c := core.Caller{Environ: environ(call.environment)}
+	if call.wants_log != 0 {
+		c.Log = log
+	}
+	return c
+}
+
+// environ copies a list of C strings that ends with NULL.
+func environ(list **C.char) []string {
+	var env []string
+	for entry := list; *entry != nil; entry = (**C.char)(unsafe.Add(unsafe.Pointer(entry), unsafe.Sizeof(*entry))) {
+		env = append(env, C.GoString(*entry))
+	}
+	return env
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define _GNU_SOURCE
+#include "guest.h"
+#include "shim.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+extern char **environ;
+
+/* What a call may have open at once: Go's poller, sockets, namespaces, locks, state, and a plugin process's pipes. */
+#define DESCRIPTORS_NEEDED 20
+
+/* Go's start takes about two milliseconds. A loader that waited this long goes on without it. */
+#define START_SECONDS 5
+
+static sigset_t host_mask;
+static struct rlimit host_nofile;
+static bool host_nofile_known;
+static sem_t started;
+
+/* A page that the kernel empties in a forked child: handlers of pthread_atfork miss clone, and getpid may be the same in
+ * a new pid namespace. */
+static volatile char *alive_page;
+static pid_t alive_pid;
+
+static void mark_alive(void)
+{
+    long size = sysconf(_SC_PAGESIZE);
+    void *page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    alive_pid = getpid();
+    if (page == MAP_FAILED)
+        return;
+    if (madvise(page, size, MADV_WIPEONFORK) != 0) {
+        munmap(page, size);
+        return;
+    }
+    alive_page = page;
+    *alive_page = 1;
+}
+
+bool guest_forked(void)
+{
+    if (alive_page != NULL)
+        return *alive_page == 0;
+    return alive_pid != getpid();
+}
+
+/* Runs before Go's own entry in the list of constructors, which has no priority. Go's threads inherit the mask of the
+ * thread that starts them: with everything blocked, the host's handlers never run on them. */
+__attribute__((constructor(101))) static void before_go(void)
+{
+    sigset_t all;
+
+    mark_alive();
+    host_nofile_known = getrlimit(RLIMIT_NOFILE, &host_nofile) == 0;
+    sem_init(&started, 0, 0);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &host_mask);
+}
+
+/* Runs after Go's entry, which started Go on a thread of its own. That start raises the limit on open files and main.go
+ * puts it back; waiting for it here means that the host never sees the raised one. */
+__attribute__((constructor)) static void after_go(void)
+{
+    struct timespec deadline;
+    int saved = errno;
+
+    clock_gettime(CLOCK_REALTIME, &deadline);
+    deadline.tv_sec += START_SECONDS;
+    while (sem_timedwait(&started, &deadline) != 0 && errno == EINTR)
+        ;
+    errno = saved;
+    pthread_sigmask(SIG_SETMASK, &host_mask, NULL);
+}
+
+void shim_started(void) { sem_post(&started); }
+
+int shim_host_nofile(struct rlimit *limit)
+{
+    *limit = host_nofile;
+    return host_nofile_known;
+}
+
+/* Looks for closed descriptors from the limit downwards, where hosts have nothing open. Opening some instead would take
+ * numbers away from the host's other threads. */
+bool guest_has_descriptors(void)
+{
+    struct rlimit limit;
+    int found = 0, fd = INT_MAX, saved = errno;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return true;
+    if (limit.rlim_cur < INT_MAX)
+        fd = (int)limit.rlim_cur;
+    while (--fd >= 0 && found < DESCRIPTORS_NEEDED)
+        found += fcntl(fd, F_GETFD) == -1;
+    errno = saved;
+    return found == DESCRIPTORS_NEEDED;
+}
+
+char **guest_environment(void)
+{
+    static char *empty[] = {NULL};
+
+    return environ == NULL || getauxval(AT_SECURE) != 0 ? empty : environ;
+}
+
+/* A nil dereference in Go is a panic that guard.go catches, but a SIGSEGV that arrives while it is blocked ends the
+ * process. Hosts such as crun block everything. */
+void guest_enter(struct guest_thread *thread)
+{
+    sigset_t faults;
+
+    thread->error = errno;
+    sigemptyset(&faults);
+    sigaddset(&faults, SIGSEGV);
+    sigaddset(&faults, SIGBUS);
+    sigaddset(&faults, SIGFPE);
+    pthread_sigmask(SIG_UNBLOCK, &faults, &thread->mask);
+}
+
+void guest_leave(const struct guest_thread *thread)
+{
+    pthread_sigmask(SIG_SETMASK, &thread->mask, NULL);
+    errno = thread->error;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How libcni behaves as a guest in the host's process. */
+#ifndef LIBCNI_GUEST_H
+#define LIBCNI_GUEST_H
+
+#include <signal.h>
+#include <stdbool.h>
+
+/* Whether this process is a forked child of the one that loaded the library. */
+bool guest_forked(void);
+
+/* Whether the process can open enough descriptors for a call. Opens none to find out. */
+bool guest_has_descriptors(void);
+
+/* The host's environment, NULL-terminated; an empty one in set-uid programs. */
+char **guest_environment(void);
+
+/* What entering Go may change on the calling thread, and leaving it must put back. */
+struct guest_thread {
+    sigset_t mask;
+    int error;
+};
+
+void guest_enter(struct guest_thread *thread);
+void guest_leave(const struct guest_thread *thread);
+
+#endif

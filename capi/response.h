@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Error objects that are made without Go. */
+#ifndef LIBCNI_RESPONSE_H
+#define LIBCNI_RESPONSE_H
+
+enum refusal {
+    REFUSED_FORKED,
+    REFUSED_NULL,
+    REFUSED_METHOD,
+    REFUSED_SIZE,
+    REFUSED_CALLBACK,
+    REFUSED_DESCRIPTORS,
+    REFUSED_MEMORY
+};
+
+/* Sets *response, if response is not NULL, to the refusal's error object and returns its return value. */
+int response_refuse(enum refusal why, char **response);
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the C side and the Go side of libcni.so know of each other. */
+#ifndef LIBCNI_SHIM_H
+#define LIBCNI_SHIM_H
+
+#include <stddef.h>
+#include <sys/resource.h>
+
+/* One call on its way from C to Go. It lives on the caller's stack. */
+struct shim_call {
+    const char *method;  /* of cni_call; else unused */
+    const char *request; /* at most CNI_MAX_REQUEST bytes */
+    size_t request_length;
+    char **environment; /* NULL-terminated, never NULL */
+    int wants_log;      /* a callback is set */
+    char *response;     /* set by shim_respond */
+};
+
+/* Copies the answer to where the caller will cni_free it. Returns 0, or -1 if there is no memory. */
+int shim_respond(struct shim_call *call, const void *text, size_t length);
+
+/* Runs the host's callback, if one is set, on this thread. */
+void shim_log(const char *event);
+
+/* The limit on open files as the host had it; returns 0 if it could not be read. */
+int shim_host_nofile(struct rlimit *limit);
+
+/* Tells the thread that loads the library that Go's start is complete. */
+void shim_started(void);
+
+#endif
