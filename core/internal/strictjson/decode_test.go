@@ -1,0 +1,168 @@
+package strictjson
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/google/go-cmp/cmp"
+
+	"libcni/core/internal/fault"
+)
+
+type shout string
+
+func (s *shout) UnmarshalJSON(data []byte) error {
+	switch string(data) {
+	case `"plain"`:
+		return errors.New("too quiet")
+	case `"fault"`:
+		return fault.InvalidRequest("shout.volume", "shout: volume is missing")
+	}
+	*s = shout(strings.ToUpper(strings.Trim(string(data), `"`)))
+	return nil
+}
+
+type common struct {
+	Network     jsontext.Value            `json:"network"`
+	ContainerID string                    `json:"containerId"`
+	Netns       string                    `json:"netns"`
+	Values      map[string]jsontext.Value `json:"values"`
+	Shout       shout                     `json:"shout"`
+	Options     options                   `json:"options"`
+}
+
+type options struct {
+	ConfDir       string            `json:"confDir"`
+	PluginDirs    []string          `json:"pluginDirs"`
+	TimeoutMs     *int64            `json:"timeoutMs"`
+	Rollback      *bool             `json:"rollback"`
+	Small         int8              `json:"small"`
+	Ratio         float64           `json:"ratio"`
+	Env           map[string]string `json:"env"`
+	IgnoreUnknown bool              `json:"ignoreUnknown"`
+}
+
+type request struct {
+	common
+	Valid  []attachment          `json:"validAttachments"`
+	ByName map[string]attachment `json:"byName"`
+	Hidden string                `json:"-"`
+}
+
+type attachment struct {
+	ContainerID string `json:"containerId"`
+}
+
+func TestDecodeTakesWhatIsKnown(t *testing.T) {
+	const text = ` {"network": { "b":18446744073709551615,  "a" : 1.0 }, "containerId":"c1", "x-mine":{"any":1}, "shout":"hey",
+		"values":{"anything":[ 1 ]}, "options":{"timeoutMs":9007199254740993,"env":{"a":"b"},"x-too":1,"confDir":null},
+		"validAttachments":[{"containerId":"c2","x-note":1}]} `
+	var got request
+	if err := Decode([]byte(text), &got); err != nil {
+		t.Fatal(err)
+	}
+	timeout := int64(9007199254740993)
+	want := request{Valid: []attachment{{ContainerID: "c2"}}}
+	want.Network = jsontext.Value(`{ "b":18446744073709551615,  "a" : 1.0 }`)
+	want.ContainerID, want.Shout = "c1", "HEY"
+	want.Values = map[string]jsontext.Value{"anything": jsontext.Value("[ 1 ]")}
+	want.Options = options{TimeoutMs: &timeout, Env: map[string]string{"a": "b"}}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(request{}, common{})); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+func TestDecodeRefuses(t *testing.T) {
+	tests := []struct{ name, text, key, want string }{
+		{"nothing", "", "", "request: it is empty"},
+		{"an array", "[]", "", "request: expected an object, got an array"},
+		{"null", "null", "", "request: expected an object, got null"},
+		{"no JSON", "{x}", "", "request: not valid JSON at line 1 column 2: "},
+		{"a cut", `{"netns":"/run`, "", "request: not valid JSON: it ends too early"},
+		{"text behind", `{} {}`, "", "request: not valid JSON: more text follows the value at line 1 column 4"},
+		{"a byte order mark", "\xef\xbb\xbf{}", "", "byte order mark"},
+		{"invalid UTF-8", "{\"netns\":\"\xff\"}", "netns", "request: netns: not valid JSON at line 1 column 11: invalid UTF-8"},
+		{"a key twice", `{"netns":"a","netns":"a"}`, "netns", "request: netns: the key is there twice"},
+		{"a key twice in a raw value", `{"network":{"plugins":[{"a":1,"a":2}]}}`, "network.plugins[0].a", "the key is there twice"},
+		{"a key twice in an unknown value", `{"x-a":{"b":1,"b":1}}`, "x-a.b", "the key is there twice"},
+
+		{"a mistyped key", `{"containerid":"c"}`, "containerid", "containerid: unknown key; did you mean containerId?"},
+		{"a mistyped option", `{"options":{"timeoutMS":1}}`, "options.timeoutMS", "options.timeoutMS: unknown key; did you mean options.timeoutMs?"},
+		{"swapped letters", `{"netsn":"c"}`, "netsn", "did you mean netns?"},
+		{"an option outside options", `{"confDir":"c"}`, "confDir", "confDir: unknown key; did you mean options.confDir?"},
+		{"a key inside options", `{"options":{"netns":"c"}}`, "options.netns", "did you mean netns?"},
+		{"a key like no other", `{"purple":1}`, "purple", `purple: unknown key; begin its name with "x-" if it is your own, or set options.ignoreUnknown`},
+		{"a key of an element", `{"validAttachments":[{},{"containerID":"c"}]}`, "validAttachments[1].containerID", "did you mean containerId?"},
+		{"a key of a map's value", `{"byName":{"z":{"id":"c"}}}`, "byName.z.id", "unknown key"},
+		{"a hidden field", `{"Hidden":"h"}`, "Hidden", "unknown key"},
+		{"a Go name", `{"common":{}}`, "common", "unknown key"},
+		{"ignoreUnknown false", `{"options":{"ignoreUnknown":false},"purple":1}`, "purple", "unknown key"},
+
+		{"string for number", `{"options":{"timeoutMs":"5"}}`, "options.timeoutMs", "options.timeoutMs: expected a number, got a string"},
+		{"fraction", `{"options":{"timeoutMs":1.5}}`, "options.timeoutMs", "expected a whole number without fraction or exponent, got 1.5"},
+		{"too large", `{"options":{"small":300}}`, "options.small", "expected a whole number of 8 bits, got 300"},
+		{"string for float", `{"options":{"ratio":"x"}}`, "options.ratio", "expected a number, got a string"},
+		{"number for string", `{"netns":5}`, "netns", "netns: expected a string, got a number"},
+		{"number for bool", `{"options":{"rollback":1}}`, "options.rollback", "expected true or false, got a number"},
+		{"array for object", `{"options":[]}`, "options", "options: expected an object, got an array"},
+		{"object for array", `{"options":{"pluginDirs":{}}}`, "options.pluginDirs", "expected an array, got an object"},
+		{"element", `{"options":{"pluginDirs":["a",true]}}`, "options.pluginDirs[1]", "options.pluginDirs[1]: expected a string, got true"},
+		{"map's value", `{"options":{"env":{"A":1}}}`, "options.env.A", "expected a string, got a number"},
+		{"ignoreUnknown of a wrong type", `{"options":{"ignoreUnknown":"true"}}`, "options.ignoreUnknown", "expected true or false, got a string"},
+
+		{"an unmarshaler's error", `{"shout":"plain"}`, "shout", "shout: too quiet"},
+		{"an unmarshaler's fault", `{"shout":"fault"}`, "shout.volume", "shout: volume is missing"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			err := Decode([]byte(test.text), &request{})
+			var got *fault.Error
+			if !errors.As(err, &got) {
+				t.Fatalf("got %v, want a *fault.Error", err)
+			}
+			if got.Kind != fault.InvalidRequestKind || got.Details != test.key || !strings.Contains(got.Msg, test.want) {
+				t.Errorf("got  %s, key %q: %s\nwant invalid-request, key %q: %s", got.Kind, got.Details, got.Msg, test.key, test.want)
+			}
+		})
+	}
+}
+
+func TestDecodeRefusesSize(t *testing.T) {
+	text := fmt.Sprintf(`{"x-big":%q}`, strings.Repeat("a", 16<<20))
+	err := Decode([]byte(text), &request{})
+	if err == nil || !strings.Contains(err.Error(), "16 MiB are allowed") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestIgnoreUnknownLetsUnknownKeysPass(t *testing.T) {
+	const text = `{"purple":1,"netns":"n","options":{"colour":2,"ignoreUnknown":true},"validAttachments":[{"id":1}]}`
+	var got request
+	if err := Decode([]byte(text), &got); err != nil {
+		t.Fatal(err)
+	}
+	if got.Netns != "n" || len(got.Valid) != 1 {
+		t.Errorf("got %+v", got)
+	}
+	err := Decode([]byte(`{"netns":1,"options":{"ignoreUnknown":true}}`), &request{})
+	if err == nil || !strings.Contains(err.Error(), "expected a string") {
+		t.Errorf("a wrong type passed too: %v", err)
+	}
+}
+
+func TestDistance(t *testing.T) {
+	tests := []struct {
+		a, b string
+		want int
+	}{
+		{"", "", 0}, {"", "abc", 3}, {"abc", "", 3}, {"abc", "abc", 0}, {"abc", "acb", 1}, {"abc", "bc", 1}, {"abc", "xbc", 1}, {"kitten", "sitting", 3},
+	}
+	for _, test := range tests {
+		if got := distance(test.a, test.b); got != test.want {
+			t.Errorf("distance(%q, %q) = %d, want %d", test.a, test.b, got, test.want)
+		}
+	}
+}

@@ -1,0 +1,63 @@
+package strictjson
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// nearest returns the path of the known key that was most likely meant, or "" if none is near. Keys beside the
+// unknown one are preferred to those of other objects: people put "netns" into options, and "confDir" outside.
+func nearest(root reflect.Type, path, name string) string {
+	beside := strings.TrimSuffix(path, name)
+	best, bestCost := "", 2*(2+len(name)/4) // exclusive
+	for _, candidate := range paths(root, "", true) {
+		key := candidate[strings.LastIndexByte(candidate, '.')+1:]
+		cost := 2 * distance(strings.ToLower(name), strings.ToLower(key))
+		if candidate[:len(candidate)-len(key)] != beside {
+			cost++
+		}
+		if cost < bestCost {
+			best, bestCost = candidate, cost
+		}
+	}
+	return best
+}
+
+// paths lists the keys of a struct and of the structs directly under its keys, sorted.
+func paths(t reflect.Type, prefix string, deeper bool) []string {
+	var all []string
+	for key, fieldType := range fields(t) {
+		all = append(all, prefix+key)
+		if fieldType = deref(fieldType); deeper && fieldType.Kind() == reflect.Struct && !isCustom(fieldType) {
+			all = append(all, paths(fieldType, prefix+key+".", false)...)
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// distance is the number of bytes to insert, delete, replace or swap with their neighbour to turn a into b (optimal
+// string alignment).
+func distance(a, b string) int {
+	before, last := make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range last {
+		last[j] = j
+	}
+	for i := range len(a) {
+		row := make([]int, len(b)+1)
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
+			}
+			row[j+1] = min(row[j]+1, last[j+1]+1, last[j]+cost)
+			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
+				row[j+1] = min(row[j+1], before[j-1]+1)
+			}
+		}
+		before, last = last, row
+	}
+	return last[len(b)]
+}
