@@ -1,0 +1,107 @@
+# libcni: see "make help".
+VERSION := $(shell sed -n 's/^.define CNI_VERSION "\(.*\)"/\1/p' include/cni.h)
+SONAME := libcni.so.0
+REAL := $(SONAME).$(shell echo $(VERSION) | cut -d. -f2-)
+
+PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+BINDIR ?= $(PREFIX)/bin
+DATADIR ?= $(PREFIX)/share
+MANDIR ?= $(DATADIR)/man
+
+GO ?= go
+PYTHON ?= python3
+PKG_CONFIG ?= pkg-config
+OBJCOPY ?= objcopy
+AR ?= ar
+INSTALL ?= install
+
+BUILD := build
+# Names resolve in Go: the C library's resolver would read files and load modules inside the host.
+TAGS := netgo,osusergo
+GOBUILD := $(GO) build -trimpath -buildvcs=false -tags $(TAGS)
+export CGO_ENABLED := 1
+
+LINK := -Wl,--version-script=$(CURDIR)/capi/libcni.map -Wl,-soname,$(SONAME) -Wl,-z,now -Wl,-z,relro \
+	-Wl,-z,noexecstack -Wl,--no-undefined -Wl,--build-id=sha1
+
+SOURCES := go.mod go.sum include/cni.h include/cni.api.json $(shell find capi core include -name '*.go' ! -name '*_test.go') \
+	$(wildcard capi/*.[ch] capi/libcni.map)
+COMMAND_SOURCES := $(SOURCES) $(shell find cmd -name '*.go' ! -name '*_test.go' 2>/dev/null)
+
+# What the tests are told: where the things under test are.
+export CNI_LIBRARY := $(CURDIR)/$(BUILD)/libcni.so
+export CNI_COMMAND_PATH := $(CURDIR)/$(BUILD)/cni
+export CNI_PEERS := $(CURDIR)/$(BUILD)/peers
+ISOLATE := $(CURDIR)/test/isolate
+VENV := $(BUILD)/venv
+
+.DELETE_ON_ERROR:
+.PHONY: all install uninstall deps test demo peers abi help clean
+
+all: $(BUILD)/libcni.so $(BUILD)/libcni.a $(BUILD)/cni $(BUILD)/libcni.pc ## build library, command and pkg-config file in build/
+
+$(BUILD)/$(REAL): $(SOURCES)
+	$(GOBUILD) -buildmode=c-shared -ldflags '-s -w -buildid= -bindnow -extldflags "$(LINK)"' -o $@ ./capi
+	rm -f $(basename $@).h
+
+$(BUILD)/libcni.so: $(BUILD)/$(REAL)
+	ln -sf $(REAL) $(BUILD)/$(SONAME)
+	ln -sf $(SONAME) $@
+
+# One relocatable object, so that the constructors of guest.c stay around Go's own, and so that nothing but the header's
+# functions can clash with names of the host.
+$(BUILD)/libcni.a: $(SOURCES)
+	mkdir -p $(BUILD)/static
+	$(GOBUILD) -buildmode=c-archive -ldflags '-s -w -buildid=' -o $(BUILD)/static/go.a ./capi
+	$(CC) -nostdlib -r -Wl,-d -o $(BUILD)/static/libcni.o -Wl,--build-id=none -Wl,--whole-archive $(BUILD)/static/go.a
+	sed -n 's/^\t\t\(cni_[a-z_]*\);$$/\1/p' capi/libcni.map >$(BUILD)/static/symbols
+	$(OBJCOPY) --strip-debug --keep-global-symbols=$(BUILD)/static/symbols $(BUILD)/static/libcni.o
+	rm -f $@
+	$(AR) rcsD $@ $(BUILD)/static/libcni.o
+
+$(BUILD)/cni: $(COMMAND_SOURCES)
+	CGO_ENABLED=0 $(GOBUILD) -ldflags '-s -w -buildid=' -o $@ ./cmd/cni
+
+# Made anew each time: PREFIX may have changed.
+PKGCONFIG = sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' -e 's|@LIBDIR@|$(LIBDIR)|' \
+	-e 's|@VERSION@|$(VERSION)|' capi/libcni.pc.in
+$(BUILD)/libcni.pc: capi/libcni.pc.in include/cni.h
+	mkdir -p $(BUILD)
+	$(PKGCONFIG) >$@
+
+install: all ## install below PREFIX (default /usr/local), inside DESTDIR
+	$(INSTALL) -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR) $(DESTDIR)$(BINDIR) \
+		$(DESTDIR)$(DATADIR)/libcni $(DESTDIR)$(MANDIR)/man1
+	$(INSTALL) -m 755 $(BUILD)/$(REAL) $(DESTDIR)$(LIBDIR)/$(REAL)
+	ln -sf $(REAL) $(DESTDIR)$(LIBDIR)/$(SONAME)
+	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libcni.so
+	$(INSTALL) -m 644 $(BUILD)/libcni.a $(DESTDIR)$(LIBDIR)/libcni.a
+	$(PKGCONFIG) >$(DESTDIR)$(LIBDIR)/pkgconfig/libcni.pc
+	$(INSTALL) -m 644 include/cni.h $(DESTDIR)$(INCLUDEDIR)/cni.h
+	$(INSTALL) -m 644 include/cni.api.json $(DESTDIR)$(DATADIR)/libcni/cni.api.json
+	$(INSTALL) -m 755 $(BUILD)/cni $(DESTDIR)$(BINDIR)/cni
+	$(INSTALL) -m 644 docs/man/cni.1 $(DESTDIR)$(MANDIR)/man1/cni.1
+
+uninstall: ## remove what install put there
+	rm -f $(DESTDIR)$(LIBDIR)/$(REAL) $(DESTDIR)$(LIBDIR)/$(SONAME) $(DESTDIR)$(LIBDIR)/libcni.so \
+		$(DESTDIR)$(LIBDIR)/libcni.a $(DESTDIR)$(LIBDIR)/pkgconfig/libcni.pc $(DESTDIR)$(INCLUDEDIR)/cni.h \
+		$(DESTDIR)$(DATADIR)/libcni/cni.api.json $(DESTDIR)$(BINDIR)/cni $(DESTDIR)$(MANDIR)/man1/cni.1
+	-rmdir $(DESTDIR)$(DATADIR)/libcni 2>/dev/null
+
+deps: ## get what the tests need beyond Go, gcc, make, Python 3 and git
+	test/deps $(VENV)
+
+test: all peers ## run every test, in network namespaces of their own
+	$(PYTHON) test/run
+
+demo: $(BUILD)/libcni.so ## attach, check and detach a container with a C program, in a network namespace of its own
+	$(CC) -O2 -Wall -Iinclude -o $(BUILD)/demo examples/quickstart.c -L$(BUILD) -lcni -pthread -Wl,-rpath,$(CURDIR)/$(BUILD)
+	$(ISOLATE) $(BUILD)/demo
+
+help: ## list the targets
+	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
+
+clean: ## remove build/
+	rm -rf $(BUILD)
