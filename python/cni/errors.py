@@ -6,7 +6,7 @@ import errno as errno_names
 from collections.abc import Mapping
 from typing import Any, Optional
 
-from .models import Drift, PluginRef, each, nested, objects, text, whole
+from .models import Attachment, Drift, PluginRef, each, nested, objects, text, whole
 
 
 class LibraryLoadError(ImportError):
@@ -92,9 +92,9 @@ class AlreadyExistsError(CNIError):
     kind = "exists"
 
     @property
-    def existing(self) -> Mapping[str, Any]:
-        """The attachment that is there, with its result."""
-        return nested(self.raw, "existing")
+    def existing(self) -> Attachment:
+        """What is attached there already, with its result as far as it is known."""
+        return Attachment.from_dict(nested(self.raw, "existing"))
 
 
 class CallTimeoutError(CNIError):

@@ -37,11 +37,21 @@ class Interface:
     mac: str = ""
     mtu: Optional[int] = None
     sandbox: str = ""
+    socket_path: str = ""
+    pci_id: str = ""
     raw: Raw = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def from_dict(cls, data: Raw) -> Interface:
-        return cls(text(data, "name"), text(data, "mac"), whole(data, "mtu"), text(data, "sandbox"), data)
+        return cls(
+            text(data, "name"),
+            text(data, "mac"),
+            whole(data, "mtu"),
+            text(data, "sandbox"),
+            text(data, "socketPath"),
+            text(data, "pciID"),
+            data,
+        )
 
 
 @dataclass(frozen=True)
@@ -141,7 +151,7 @@ class Result:
 
 @dataclass(frozen=True)
 class AttachmentID:
-    """What names an attachment. DEL leaves ``container_id`` empty: it is the request's."""
+    """What names an attachment."""
 
     network: str
     container_id: str
@@ -210,13 +220,13 @@ class Attachment:
 class AttachmentList:
     """All attachments that were asked for. ``as_of`` is for :func:`cni.gc`: pass it on unread."""
 
-    as_of: Any
+    as_of: str
     attachments: tuple[Attachment, ...] = ()
     raw: Raw = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def from_dict(cls, data: Raw) -> AttachmentList:
-        return cls(data.get("asOf"), each(Attachment.from_dict, objects(data, "attachments")), data)
+        return cls(text(data, "asOf"), each(Attachment.from_dict, objects(data, "attachments")), data)
 
     def __iter__(self) -> Iterator[Attachment]:
         return iter(self.attachments)
@@ -290,6 +300,26 @@ class NetworkList:
 
 
 @dataclass(frozen=True)
+class PluginList:
+    """The plugin types that can be used; an executable that does not answer stands in ``errors``."""
+
+    plugins: tuple[PluginInfo, ...] = ()
+    errors: tuple[FileError, ...] = ()
+    raw: Raw = field(default_factory=dict, compare=False, repr=False)
+
+    @classmethod
+    def from_dict(cls, data: Raw) -> PluginList:
+        plugins = each(PluginInfo.from_dict, objects(data, "plugins"))
+        return cls(plugins, each(FileError.from_dict, objects(data, "errors")), data)
+
+    def __iter__(self) -> Iterator[PluginInfo]:
+        return iter(self.plugins)
+
+    def __len__(self) -> int:
+        return len(self.plugins)
+
+
+@dataclass(frozen=True)
 class Validation:
     """What a valid network needs: the capabilities it takes and the plugins it runs."""
 
@@ -333,20 +363,38 @@ class PluginRef:
 
 @dataclass(frozen=True)
 class LogEvent:
-    """What a log callback gets: ``event`` is ``plugin`` (a plugin ran) or ``warning``."""
+    """What a log callback gets: ``event`` is ``plugin`` (a plugin ran; ``code`` is what it returned) or ``warning``."""
 
     event: str
     msg: str = ""
-    plugin: str = ""
     command: str = ""
+    network: str = ""
+    container_id: str = ""
+    if_name: str = ""
+    plugin: str = ""
+    builtin: bool = False
     duration_ms: Optional[float] = None
+    code: int = 0
+    stderr: str = ""
     raw: Raw = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def from_dict(cls, data: Raw) -> LogEvent:
         duration = data.get("durationMs")
-        took = float(duration) if isinstance(duration, (int, float)) else None
-        return cls(text(data, "event"), text(data, "msg"), text(data, "plugin"), text(data, "command"), took, data)
+        return cls(
+            text(data, "event"),
+            text(data, "msg"),
+            text(data, "command"),
+            text(data, "network"),
+            text(data, "containerId"),
+            text(data, "ifName"),
+            text(data, "plugin"),
+            bool(data.get("builtin")),
+            float(duration) if isinstance(duration, (int, float)) else None,
+            whole(data, "code") or 0,
+            text(data, "stderr"),
+            data,
+        )
 
 
 def text(data: Raw, key: str) -> str:

@@ -17,6 +17,7 @@ from .models import (
     AttachmentList,
     NetworkList,
     PluginInfo,
+    PluginList,
     Removal,
     Result,
     Validation,
@@ -139,9 +140,9 @@ def attachments(*, container_id: Optional[str] = None, network: Optional[str] = 
     return Call("attachments", given({}, containerId=container_id, network=network), AttachmentList.from_dict)
 
 
-def plugins() -> Call[tuple[PluginInfo, ...]]:
+def plugins() -> Call[PluginList]:
     """List the plugin types that can be used."""
-    return Call("plugins", {}, lambda response: each(PluginInfo.from_dict, objects(response, "plugins")))
+    return Call("plugins", {}, PluginList.from_dict)
 
 
 def plugin_info(type: str) -> Call[PluginInfo]:  # noqa: A002 - the specification's word for it

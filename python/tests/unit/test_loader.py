@@ -1,0 +1,75 @@
+"""Where the library is looked for, and that importing the package loads nothing."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+import cni
+from cni import _loader
+
+BUNDLED = pathlib.Path(cni.__file__).parent / "_lib" / _loader.SONAME
+
+
+def test_a_given_path_comes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIBCNI_PATH", "/from/environment.so")
+    with _loader.located("/given.so") as place:
+        assert place == "/given.so"
+
+
+def test_the_environment_comes_before_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIBCNI_PATH", "/from/environment.so")
+    with _loader.located(None) as place:
+        assert place == "/from/environment.so"
+
+
+def test_otherwise_the_package_or_the_system_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LIBCNI_PATH", raising=False)
+    with _loader.located(None) as place:
+        assert place == (str(BUNDLED) if BUNDLED.exists() else "libcni.so.0")
+
+
+def test_an_empty_variable_counts_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIBCNI_PATH", "")
+    assert _loader.environment_path() is None
+
+
+def test_the_environment_counts_for_nothing_where_the_process_has_more_rights_than_its_user() -> None:
+    if os.geteuid() != 0 or only_one_user():
+        pytest.skip("needs a user to switch to: this process is not root, or its namespace maps one user id only")
+    program = "import os; from cni import _loader; os.seteuid(65534); print(_loader.environment_path())"
+    assert run(program, LIBCNI_PATH="/from/environment.so") == "None"
+
+
+def test_a_missing_file_is_a_load_error_that_names_it() -> None:
+    with pytest.raises(cni.LibraryLoadError, match=r"/nowhere/libcni\.so") as caught:
+        cni.Library("/nowhere/libcni.so").load()
+    assert caught.value.path == "/nowhere/libcni.so"
+
+
+def test_a_library_that_is_another_is_refused() -> None:
+    with pytest.raises(cni.LibraryLoadError, match="no libcni"):
+        cni.Library("libc.so.6").load()
+
+
+def test_importing_loads_nothing() -> None:
+    program = "import cni, cni.aio; cni.Client(); print('libcni' in open('/proc/self/maps').read())"
+    assert run(program, LIBCNI_PATH="/nowhere/libcni.so") == "False"
+
+
+def run(program: str, **environment: str) -> str:
+    """The output of a Python program that can import the package."""
+    package = str(pathlib.Path(cni.__file__).parent.parent)
+    environment = {**os.environ, "PYTHONPATH": package, **environment}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def only_one_user() -> bool:
+    """Whether the user namespace maps a single user id."""
+    return pathlib.Path("/proc/self/uid_map").read_text().split()[2] == "1"
