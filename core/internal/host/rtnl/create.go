@@ -1,0 +1,138 @@
+package rtnl
+
+import (
+	"context"
+	"fmt"
+	"net"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+
+	"libcni/core/internal/host/netns"
+)
+
+// NewBridge describes a bridge to create. It comes up at once.
+type NewBridge struct {
+	Name          string
+	MAC           net.HardwareAddr // with one given, ports that come and go do not change it
+	MTU           int              // 0 for the kernel's default
+	Promiscuous   bool
+	VLANFiltering bool // wraps ErrUnsupported where the kernel cannot
+}
+
+// AddBridge creates a bridge. It wraps ErrExists if there is a link of that name, of whatever kind.
+func (c *Conn) AddBridge(ctx context.Context, b NewBridge) error {
+	flags := uint32(unix.IFF_UP)
+	if b.Promiscuous {
+		flags |= unix.IFF_PROMISC
+	}
+	info := nest(unix.IFLA_LINKINFO, str(nl.IFLA_INFO_KIND, "bridge"))
+	if b.VLANFiltering {
+		info.AddChild(nest(nl.IFLA_INFO_DATA, u8(nl.IFLA_BR_VLAN_FILTERING, true)))
+	}
+	parts := append(identity(b.Name, b.MAC, b.MTU), info)
+	parts = append([]nl.NetlinkRequestData{ifInfo(unix.AF_UNSPEC, 0, flags, flags)}, parts...)
+	if err := c.change(ctx, unix.RTM_NEWLINK, unix.NLM_F_CREATE|unix.NLM_F_EXCL, parts...); err != nil {
+		return fmt.Errorf("bridge %s: create: %w", b.Name, err)
+	}
+	return nil
+}
+
+// NewVeth describes a pair of interfaces to create.
+type NewVeth struct {
+	Name   string
+	MAC    net.HardwareAddr // nil for a random one
+	MTU    int              // of both ends; 0 for the kernel's default
+	Master int              // index of the bridge, 0 for none
+	Up     bool
+
+	PeerName      string
+	PeerMAC       net.HardwareAddr
+	PeerNamespace *netns.Namespace // nil for the connection's own
+}
+
+// AddVeth creates a pair in one request. The peer stays down: the kernel refuses to create it up. It wraps ErrExists if
+// either name is taken, and ErrBridgeFull.
+func (c *Conn) AddVeth(ctx context.Context, v NewVeth) error {
+	flags := uint32(0)
+	if v.Up {
+		flags = unix.IFF_UP
+	}
+	peer := nl.NewRtAttr(nl.VETH_INFO_PEER|unix.NLA_F_NESTED, nil)
+	peer.AddChild(ifInfo(unix.AF_UNSPEC, 0, 0, 0))
+	for _, a := range identity(v.PeerName, v.PeerMAC, v.MTU) {
+		peer.AddChild(a)
+	}
+	if v.PeerNamespace != nil {
+		peer.AddChild(u32(unix.IFLA_NET_NS_FD, uint32(v.PeerNamespace.Fd())))
+	}
+	parts := append([]nl.NetlinkRequestData{ifInfo(unix.AF_UNSPEC, 0, flags, flags)}, identity(v.Name, v.MAC, v.MTU)...)
+	if v.Master != 0 {
+		parts = append(parts, u32(unix.IFLA_MASTER, uint32(v.Master)))
+	}
+	parts = append(parts, nest(unix.IFLA_LINKINFO, str(nl.IFLA_INFO_KIND, "veth"), nest(nl.IFLA_INFO_DATA, peer)))
+	if err := c.change(ctx, unix.RTM_NEWLINK, unix.NLM_F_CREATE|unix.NLM_F_EXCL, parts...); err != nil {
+		return fmt.Errorf("veth %s with peer %s: create: %w", v.Name, v.PeerName, err)
+	}
+	return nil
+}
+
+// identity is what every new link is given.
+func identity(name string, mac net.HardwareAddr, mtu int) []nl.NetlinkRequestData {
+	parts := []nl.NetlinkRequestData{str(unix.IFLA_IFNAME, name)}
+	if mac != nil {
+		parts = append(parts, nl.NewRtAttr(unix.IFLA_ADDRESS, mac))
+	}
+	if mtu != 0 {
+		parts = append(parts, u32(unix.IFLA_MTU, uint32(mtu)))
+	}
+	return parts
+}
+
+// Change is what to set on a link; zero fields are left as they are.
+type Change struct {
+	Up          bool
+	Down        bool
+	Promiscuous bool
+	MAC         net.HardwareAddr // setting the present one makes the kernel announce the link's addresses, see ArpNotify
+	MTU         int
+	ArpNotify   bool // net.ipv4.conf.NAME.arp_notify = 1: gratuitous ARP when the MAC is set or the link comes up
+}
+
+// SetLink changes a link in one request.
+func (c *Conn) SetLink(ctx context.Context, index int, set Change) error {
+	flags, mask := uint32(0), uint32(0)
+	if set.Up || set.Down {
+		mask |= unix.IFF_UP
+	}
+	if set.Up {
+		flags |= unix.IFF_UP
+	}
+	if set.Promiscuous {
+		flags, mask = flags|unix.IFF_PROMISC, mask|unix.IFF_PROMISC
+	}
+	parts := []nl.NetlinkRequestData{ifInfo(unix.AF_UNSPEC, index, flags, mask)}
+	if set.MAC != nil {
+		parts = append(parts, nl.NewRtAttr(unix.IFLA_ADDRESS, set.MAC))
+	}
+	if set.MTU != 0 {
+		parts = append(parts, u32(unix.IFLA_MTU, uint32(set.MTU)))
+	}
+	if set.ArpNotify {
+		parts = append(parts, nest(unix.IFLA_AF_SPEC, nest(unix.AF_INET, nest(inetConf, u32(devconfArpNotify, 1)))))
+	}
+	if err := c.change(ctx, unix.RTM_SETLINK, 0, parts...); err != nil {
+		return fmt.Errorf("link with index %d: set: %w", index, err)
+	}
+	return nil
+}
+
+// EnableVLANFiltering turns a bridge's VLAN filtering on. It wraps ErrUnsupported.
+func (c *Conn) EnableVLANFiltering(ctx context.Context, index int) error {
+	err := c.change(ctx, unix.RTM_NEWLINK, 0, ifInfo(unix.AF_UNSPEC, index, 0, 0), nest(unix.IFLA_LINKINFO,
+		str(nl.IFLA_INFO_KIND, "bridge"), nest(nl.IFLA_INFO_DATA, u8(nl.IFLA_BR_VLAN_FILTERING, true))))
+	if err != nil {
+		return fmt.Errorf("bridge with index %d: vlan filtering: %w", index, err)
+	}
+	return nil
+}

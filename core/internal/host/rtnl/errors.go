@@ -1,0 +1,45 @@
+package rtnl
+
+import (
+	"errors"
+	"syscall"
+)
+
+// Errors to test for with errors.Is.
+var (
+	ErrNotFound    = errors.New("not found")                  // the link, address or route is not there
+	ErrExists      = errors.New("exists already")             // a link of that name, an address, a route
+	ErrBridgeFull  = errors.New("the bridge has 1,023 ports") // the kernel's limit
+	ErrUnsupported = errors.New("not supported by the kernel")
+)
+
+// Error is the kernel's refusal of a request. It matches the errors above and its syscall.Errno.
+type Error struct {
+	Errno   syscall.Errno
+	Message string // the kernel's own explanation, if it gave one
+}
+
+func (e *Error) Error() string {
+	if e.Message == "" {
+		return e.Errno.Error()
+	}
+	return e.Errno.Error() + " (" + e.Message + ")"
+}
+
+func (e *Error) Unwrap() error { return e.Errno }
+
+// Is matches the errors of this package.
+func (e *Error) Is(target error) bool {
+	switch e.Errno {
+	case syscall.ENODEV, syscall.ENOENT, syscall.ESRCH, syscall.EADDRNOTAVAIL:
+		return target == ErrNotFound
+	case syscall.EEXIST:
+		return target == ErrExists
+	case syscall.EXFULL:
+		return target == ErrBridgeFull
+	case syscall.EOPNOTSUPP:
+		return target == ErrUnsupported
+	default:
+		return false
+	}
+}

@@ -1,0 +1,317 @@
+package rtnl_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"libcni/core/internal/host/netns"
+	"libcni/core/internal/host/netns/netnstest"
+	"libcni/core/internal/host/rtnl"
+	"libcni/core/internal/host/rtnl/rtnltest"
+	"libcni/core/internal/host/sysctl"
+)
+
+var (
+	macA = net.HardwareAddr{2, 0, 0, 0, 0, 0xa}
+	macB = net.HardwareAddr{2, 0, 0, 0, 0, 0xb}
+	macC = net.HardwareAddr{2, 0, 0, 0, 0, 0xc}
+)
+
+// pair gives the test a host and a container namespace with connections to both.
+func pair(t *testing.T) (host, container *rtnl.Conn, ns *netns.Namespace) {
+	t.Helper()
+	netnstest.Host(t)
+	ns = netnstest.Open(t, netnstest.New(t))
+	s := rtnl.NewSession(ns, nil)
+	t.Cleanup(s.Close)
+	host, err := s.Host(t.Context())
+	must(t, err)
+	container, err = s.Container(t.Context())
+	must(t, err)
+	return host, container, ns
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func link(t *testing.T, c *rtnl.Conn, name string) *rtnl.Link {
+	t.Helper()
+	l, err := c.LinkByName(t.Context(), name)
+	must(t, err)
+	return l
+}
+
+func bridged(t *testing.T, host *rtnl.Conn, ns *netns.Namespace) {
+	t.Helper()
+	must(t, host.AddBridge(t.Context(), rtnl.NewBridge{Name: "br", MAC: macA, MTU: 1400}))
+	must(t, host.AddVeth(t.Context(), rtnl.NewVeth{Name: "port", MAC: macB, MTU: 1400, Up: true,
+		Master: link(t, host, "br").Index, PeerName: "eth0", PeerMAC: macC, PeerNamespace: ns}))
+}
+
+func TestVethIsMadeCompleteInOneRequest(t *testing.T) {
+	host, container, ns := pair(t)
+	bridged(t, host, ns)
+	port, eth0 := link(t, host, "port"), link(t, container, "eth0")
+	want := rtnl.Link{Index: port.Index, Name: "port", Kind: "veth", MAC: macB, MTU: 1400, Up: true,
+		Master: link(t, host, "br").Index, Peer: eth0.Index, AcceptRA: 1, Port: &rtnl.Port{}}
+	if diff := cmp.Diff(want, *port); diff != "" {
+		t.Errorf("host end (-want +got):\n%s", diff)
+	}
+	want = rtnl.Link{Index: eth0.Index, Name: "eth0", Kind: "veth", MAC: macC, MTU: 1400, Peer: port.Index, AcceptRA: 1}
+	if diff := cmp.Diff(want, *eth0); diff != "" {
+		t.Errorf("container end (-want +got):\n%s", diff)
+	}
+}
+
+func TestContainerIsConfigured(t *testing.T) {
+	host, container, ns := pair(t)
+	bridged(t, host, ns)
+	eth0 := link(t, container, "eth0")
+	must(t, container.SetLink(t.Context(), eth0.Index, rtnl.Change{Up: true, ArpNotify: true}))
+	for _, address := range []string{"10.9.0.2/24", "fd09::2/64"} {
+		must(t, container.AddAddress(t.Context(), eth0.Index, rtnl.Address{Prefix: netip.MustParsePrefix(address), NoDAD: true}))
+	}
+	for _, r := range []rtnl.Route{
+		{Dst: netip.MustParsePrefix("0.0.0.0/0"), Gateway: netip.MustParseAddr("10.9.0.1")},
+		{Dst: netip.MustParsePrefix("10.8.0.0/16"), Gateway: netip.MustParseAddr("10.9.0.1"), MTU: 1300, AdvMSS: 1200, Priority: 7},
+		{Dst: netip.MustParsePrefix("10.7.0.0/16"), Gateway: netip.MustParseAddr("10.9.0.1"), Table: 1000},
+		{Dst: netip.MustParsePrefix("fd08::/32"), Gateway: netip.MustParseAddr("fd09::1"), MTU: 1300},
+		{Dst: netip.MustParsePrefix("fd08::/32"), Gateway: netip.MustParseAddr("fd09::3"), MTU: 1300},
+	} {
+		r.Link = eth0.Index
+		must(t, container.AddRoute(t.Context(), r))
+		if err := container.AddRoute(t.Context(), r); !errors.Is(err, rtnl.ErrExists) {
+			t.Errorf("the same route again: %v", err)
+		}
+	}
+	want := `eth0 veth mtu 1400 up
+  address 10.9.0.2/24
+  address fd09::2/64
+  route 10.7.0.0/16 via 10.9.0.1 table 1000
+  route 0.0.0.0/0 via 10.9.0.1
+  route 10.8.0.0/16 via 10.9.0.1 mtu 1300 advmss 1200 priority 7
+  route fd08::/32 via fd09::1 mtu 1300
+  route fd08::/32 via fd09::3 mtu 1300
+`
+	if diff := cmp.Diff(want, rtnltest.Dump(t, container)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	must(t, ns.Do(t.Context(), func() error {
+		value, err := sysctl.Get(sysctl.Link("ipv4", "eth0", "arp_notify"))
+		if value != "1" {
+			t.Errorf("arp_notify is %q", value)
+		}
+		return err
+	}))
+}
+
+func TestPortForwardsAsSoonAsTheWaitReturns(t *testing.T) {
+	host, container, ns := pair(t)
+	bridged(t, host, ns)
+	port := link(t, host, "port")
+	if port.Port.Forwarding {
+		t.Fatal("the port forwards while its peer is down")
+	}
+	short, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	forwarding := func(l *rtnl.Link) bool { return l.Port != nil && l.Port.Forwarding }
+	if err := host.WaitLink(short, port.Index, forwarding); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("wait for a port that is down: %v", err)
+	}
+	must(t, container.SetLink(t.Context(), link(t, container, "eth0").Index, rtnl.Change{Up: true}))
+	must(t, host.WaitLink(t.Context(), port.Index, forwarding))
+	if !link(t, host, "port").Port.Forwarding {
+		t.Error("the port does not forward")
+	}
+}
+
+func TestPortFlags(t *testing.T) {
+	host, _, ns := pair(t)
+	bridged(t, host, ns)
+	must(t, host.SetPort(t.Context(), link(t, host, "port").Index, rtnl.Port{Hairpin: true, Isolated: true}, nil))
+	if diff := cmp.Diff(&rtnl.Port{Hairpin: true, Isolated: true}, link(t, host, "port").Port); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestErrorsCanBeToldApart(t *testing.T) {
+	host, _, ns := pair(t)
+	bridged(t, host, ns)
+	index := link(t, host, "br").Index
+	address := netip.MustParsePrefix("10.9.0.1/24")
+	must(t, host.AddAddress(t.Context(), index, rtnl.Address{Prefix: address}))
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, c := range []struct {
+		name string
+		err  error
+		want error
+	}{
+		{"no link of that name", second(host.LinkByName(t.Context(), "none")), rtnl.ErrNotFound},
+		{"no link of that index", second(host.LinkByIndex(t.Context(), 4711)), rtnl.ErrNotFound},
+		{"the errno is kept", second(host.LinkByName(t.Context(), "none")), syscall.ENODEV},
+		{"bridge twice", host.AddBridge(t.Context(), rtnl.NewBridge{Name: "br"}), rtnl.ErrExists},
+		{"veth of that name", host.AddVeth(t.Context(), rtnl.NewVeth{Name: "br", PeerName: "x"}), rtnl.ErrExists},
+		{"peer of that name", host.AddVeth(t.Context(), rtnl.NewVeth{Name: "x", PeerName: "eth0", PeerNamespace: ns}), rtnl.ErrExists},
+		{"address twice", host.AddAddress(t.Context(), index, rtnl.Address{Prefix: address}), rtnl.ErrExists},
+		{"no such address", host.RemoveAddress(t.Context(), index, netip.MustParsePrefix("10.9.0.7/24")), rtnl.ErrNotFound},
+		{"deletion of no link", host.DeleteLink(t.Context(), 4711), rtnl.ErrNotFound},
+		{"context ended", second(host.LinkByName(ended, "br")), context.Canceled},
+		{"no default route", second(host.DefaultRoute(t.Context())), rtnl.ErrNotFound},
+	} {
+		if !errors.Is(c.err, c.want) {
+			t.Errorf("%s: got %v, want %v", c.name, c.err, c.want)
+		}
+	}
+}
+
+func second[T any](_ T, err error) error { return err }
+
+func TestErrorGivesTheKernelsReason(t *testing.T) {
+	host, _, _ := pair(t)
+	must(t, host.AddBridge(t.Context(), rtnl.NewBridge{Name: "br"}))
+	err := host.AddRoute(t.Context(), rtnl.Route{Dst: netip.MustParsePrefix("0.0.0.0/0"),
+		Gateway: netip.MustParseAddr("10.9.0.1"), Link: link(t, host, "br").Index})
+	var refused *rtnl.Error
+	if !errors.As(err, &refused) || refused.Message == "" {
+		t.Errorf("no explanation in: %v", err)
+	}
+}
+
+func TestDefaultRouteIsFoundWithoutListing(t *testing.T) {
+	for _, c := range []struct{ name, address, dst, gateway string }{
+		{"IPv4", "10.9.0.1/24", "0.0.0.0/0", "10.9.0.2"},
+		{"IPv6", "fd09::1/64", "::/0", "fd09::2"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			host, _, ns := pair(t)
+			bridged(t, host, ns)
+			br := link(t, host, "br")
+			must(t, host.AddAddress(t.Context(), br.Index, rtnl.Address{Prefix: netip.MustParsePrefix(c.address), NoDAD: true}))
+			must(t, host.AddRoute(t.Context(), rtnl.Route{Dst: netip.MustParsePrefix(c.dst),
+				Gateway: netip.MustParseAddr(c.gateway), Link: br.Index, MTU: 1350}))
+			before := host.Requests()
+			got, err := host.DefaultRoute(t.Context())
+			must(t, err)
+			if got.Link != br.Index || got.MTU != 1350 || got.Gateway.String() != c.gateway {
+				t.Errorf("got %+v", got)
+			}
+			if n := host.Requests() - before; n > 2 {
+				t.Errorf("%d requests", n)
+			}
+		})
+	}
+}
+
+// TestDeletionDoesNotWaitForTheKernel compares medians of both ways in one run, so that the machine's speed cancels out.
+func TestDeletionDoesNotWaitForTheKernel(t *testing.T) {
+	host, _, ns := pair(t)
+	bridged(t, host, ns)
+	measure := func(remove func(context.Context, int) error) time.Duration {
+		must(t, host.AddVeth(t.Context(), rtnl.NewVeth{Name: "x", Up: true, PeerName: "y", PeerNamespace: ns}))
+		index := link(t, host, "x").Index
+		start := time.Now()
+		must(t, remove(t.Context(), index))
+		took := time.Since(start)
+		if _, err := host.LinkByIndex(t.Context(), index); !errors.Is(err, rtnl.ErrNotFound) {
+			t.Fatalf("the link is still there: %v", err)
+		}
+		return took
+	}
+	var plain, notified []time.Duration
+	for range 7 {
+		plain = append(plain, measure(host.DeleteLinkAndWait))
+		notified = append(notified, measure(host.DeleteLink))
+	}
+	slices.Sort(plain)
+	slices.Sort(notified)
+	t.Logf("median: %v acknowledged, %v notified", plain[3], notified[3])
+	if notified[3]*2 > plain[3] {
+		t.Errorf("median %v is not less than half of %v", notified[3], plain[3])
+	}
+}
+
+func TestDeletionsBeyondTheLimitWait(t *testing.T) {
+	netnstest.Host(t)
+	deleter := rtnl.NewDeleter(1)
+	s := rtnl.NewSession(nil, deleter)
+	defer s.Close()
+	host, err := s.Host(t.Context())
+	must(t, err)
+	for _, name := range []string{"a", "b", "c"} {
+		must(t, host.AddVeth(t.Context(), rtnl.NewVeth{Name: name, PeerName: name + "1"}))
+	}
+	for _, name := range []string{"a", "b", "c"} {
+		must(t, host.DeleteLink(t.Context(), link(t, host, name).Index))
+	}
+	must(t, host.AddVeth(t.Context(), rtnl.NewVeth{Name: "d", PeerName: "d1"}))
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	index := link(t, host, "d").Index
+	if err := host.DeleteLink(ended, index); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	if got := rtnltest.Dump(t, host); got != "d veth mtu 1500\nd1 veth mtu 1500\n" {
+		t.Errorf("left:\n%s", got)
+	}
+}
+
+func TestWaitUsableSeesTheEndOfDuplicateDetection(t *testing.T) {
+	host, container, ns := pair(t)
+	bridged(t, host, ns)
+	eth0 := link(t, container, "eth0").Index
+	must(t, container.SetLink(t.Context(), eth0, rtnl.Change{Up: true}))
+	br := link(t, host, "br").Index
+	must(t, host.AddAddress(t.Context(), br, rtnl.Address{Prefix: netip.MustParsePrefix("fd09::1/64"), NoDAD: true}))
+	must(t, host.WaitLink(t.Context(), link(t, host, "port").Index, func(l *rtnl.Link) bool { return l.Port.Forwarding }))
+	must(t, container.AddAddress(t.Context(), eth0, rtnl.Address{Prefix: netip.MustParsePrefix("fd09::2/64")}))
+	must(t, container.WaitUsable(t.Context(), eth0))
+	must(t, container.AddAddress(t.Context(), eth0, rtnl.Address{Prefix: netip.MustParsePrefix("fd09::1/64")}))
+	if err := container.WaitUsable(t.Context(), eth0); !errors.Is(err, rtnl.ErrDuplicate) {
+		t.Errorf("an address that the host has: %v", err)
+	}
+}
+
+func TestSessionsOfConcurrentCallsKeepApart(t *testing.T) {
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			netnstest.Host(t)
+			s := rtnl.NewSession(nil, nil)
+			defer s.Close()
+			host, err := s.Host(t.Context())
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			for range 20 {
+				if err := host.AddBridge(t.Context(), rtnl.NewBridge{Name: "br"}); err != nil {
+					t.Error(err)
+					return
+				}
+				br, err := host.LinkByName(t.Context(), "br")
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if err := host.DeleteLink(t.Context(), br.Index); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
