@@ -34,6 +34,7 @@ object a line. Flags for options do not apply: the request has its own.`,
 		Args:    cobra.ExactArgs(1),
 		RunE:    a.verb(func(ctx context.Context, args []string) error { return a.serve(ctx, args[0]) }),
 	}
+	completeArgs(cmd, func(context.Context) []string { return append(core.Methods(), "version") })
 	return cmd
 }
 

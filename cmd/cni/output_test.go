@@ -1,0 +1,106 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// One attachment with a result of the current version, one of another runtime with an old one, one without.
+const someAttachments = `{"asOf":"x","attachments":[
+{"network":"web","containerId":"c1","ifName":"eth0","netns":"/run/netns/a","owner":"libcni","state":"attached","args":[["IP","10.1.0.2"]],"capabilityArgs":{},
+ "result":{"cniVersion":"1.1.0","interfaces":[{"name":"br0","mac":"aa:bb:cc:dd:ee:ff"},{"name":"eth0","sandbox":"/run/netns/a"}],
+ "ips":[{"address":"10.1.0.2/24","gateway":"10.1.0.1"},{"address":"fd00::2/64"}],"routes":[{"dst":"0.0.0.0/0","gw":"10.1.0.1"},{"dst":"10.9.0.0/16"}],"dns":{"nameservers":["9.9.9.9"]}}},
+{"network":"old","containerId":"c1","ifName":"eth1","netns":"/proc/7/ns/net","owner":"","state":"stale","result":{"cniVersion":"0.2.0","ip4":{"ip":"10.2.0.2/24","gateway":"10.2.0.1","routes":[{"dst":"0.0.0.0/0"}]}}},
+{"network":"half","containerId":"c1","ifName":"eth2","netns":"/run/netns/a","owner":"libcni","state":"incomplete"}]}`
+
+func TestTables(t *testing.T) {
+	r := &recorder{answers: map[string]string{
+		"attachments": someAttachments,
+		"networks":    `{"networks":[{"name":"web","cniVersion":"1.1.0","file":"/c/web.conflist","plugins":["bridge","portmap"]}],"errors":[{"file":"/c/bad.conf","msg":"not JSON"}]}`,
+		"validate":    `{"capabilities":["ips","portMappings"],"plugins":[{"type":"bridge","builtin":true,"path":"","supportedVersions":["1.0.0","1.1.0"]},{"type":"x","builtin":false,"path":"/p/x","supportedVersions":["0.4.0"]}]}`,
+		"gc":          `{"removed":[{"network":"web","containerId":"c1","ifName":"eth0"}]}`,
+		"del":         `{"found":false,"removed":[]}`,
+	}}
+	for _, test := range []struct{ name, line, out, errOut string }{
+		{name: "list", line: "list", out: `NETWORK  CONTAINER  INTERFACE  ADDRESSES               STATE       OWNER   NAMESPACE
+web      c1         eth0       10.1.0.2/24,fd00::2/64  attached    libcni  /run/netns/a
+old      c1         eth1       10.2.0.2/24             stale       -       /proc/7/ns/net
+half     c1         eth2       -                       incomplete  libcni  /run/netns/a
+`},
+		{name: "networks, with the files that are wrong", line: "networks", out: `NETWORK  VERSION  PLUGINS         FILE
+web      1.1.0    bridge,portmap  /c/web.conflist
+`, errOut: "cni: /c/bad.conf: not JSON\n"},
+		{name: "validate", line: "validate web", out: `PLUGIN  WHERE     VERSIONS
+bridge  built in  1.0.0 1.1.0
+x       /p/x      0.4.0
+capabilities: ips, portMappings
+`},
+		{name: "gc", line: "gc web --all", out: `REMOVED  CONTAINER  INTERFACE
+web      c1         eth0
+`},
+		{name: "gc that only says", line: "gc web --all --dry-run", out: `WOULD REMOVE  CONTAINER  INTERFACE
+web           c1         eth0
+`},
+		{name: "del that finds nothing", line: "del --id c9", errOut: "cni: nothing was known to be attached for c9\n"},
+		{name: "check is silent", line: "check --id c1"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			code, out, errOut := runLine(r, nil, test.line)
+			if diff := cmp.Diff([]any{exitDone, test.out, test.errOut}, []any{code, out, errOut}); diff != "" {
+				t.Errorf("status, output, standard error (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestInspectShowsEachAttachment(t *testing.T) {
+	const want = `Network:       web
+Container:     c1
+Interface:     eth0
+State:         attached
+Owner:         libcni
+Namespace:     /run/netns/a
+Addresses:     10.1.0.2/24, fd00::2/64
+Gateways:      10.1.0.1
+Routes:        0.0.0.0/0 via 10.1.0.1, 10.9.0.0/16
+Name servers:  9.9.9.9
+Interfaces:    br0 (aa:bb:cc:dd:ee:ff) on the host, eth0
+Arguments:     [["IP","10.1.0.2"]]
+Capabilities:  -
+
+Network:       old
+`
+	code, out, errOut := runLine(&recorder{answers: map[string]string{"attachments": someAttachments}}, nil, "inspect c1")
+	if code != exitDone || errOut != "" || len(out) < len(want) {
+		t.Fatalf("exit status %d, output %q, standard error %q", code, out, errOut)
+	}
+	if diff := cmp.Diff(want, out[:len(want)]); diff != "" {
+		t.Errorf("output (-want +got):\n%s", diff)
+	}
+}
+
+func TestInspectOfNothingFails(t *testing.T) {
+	code, out, errOut := runLine(&recorder{answers: map[string]string{"attachments": `{"asOf":"x","attachments":[]}`}}, nil, "inspect c9")
+	if code != exitFailed || out != "" || errOut != "cni: nothing is attached for c9\n" {
+		t.Errorf("exit status %d, output %q, standard error %q", code, out, errOut)
+	}
+}
+
+func TestEventsForPeople(t *testing.T) {
+	for _, test := range []struct {
+		name, line, event, want string
+	}{
+		{"a warning always", "networks", `{"event":"warning","plugin":"bridge","msg":"odd"}`, "cni: warning: bridge: odd\n"},
+		{"a plugin not", "networks", `{"event":"plugin","plugin":"bridge","command":"ADD"}`, ""},
+		{"a plugin when asked", "networks -v", `{"event":"plugin","plugin":"bridge","command":"ADD","builtin":true,"durationMs":1.25}`, "cni: bridge: ADD (built in) took 1.2 ms, code 0\n"},
+		{"what a process wrote", "networks -v", `{"event":"plugin","plugin":"x","command":"DEL","durationMs":3,"code":11,"stderr":"a\nb\n"}`, "cni: x: DEL (executable) took 3.0 ms, code 11\n    a\n    b\n"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, _, errOut := runLine(eventful(test.event), nil, test.line)
+			if diff := cmp.Diff(test.want, errOut); diff != "" {
+				t.Errorf("standard error (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
