@@ -81,20 +81,28 @@ func Elements(raw []byte) ([]jsontext.Value, error) {
 	return elements, nil
 }
 
-// Get finds a member as CNI's structures are read: the name as given wins, otherwise the last that differs only in
-// upper and lower case.
+// Get finds a member as CNI's structures are read: see Index.
 func (o Object) Get(name string) (jsontext.Value, bool) {
-	var value jsontext.Value
-	found := false
+	i := o.Index(name)
+	if i < 0 {
+		return nil, false
+	}
+	return o[i].Value, true
+}
+
+// Index returns the place of a member, or -1. The name as given wins, otherwise the last that differs from it only in
+// upper and lower case.
+func (o Object) Index(name string) int {
+	found := -1
 	for i := len(o) - 1; i >= 0; i-- {
 		if o[i].Name == name {
-			return o[i].Value, true
+			return i
 		}
-		if !found && strings.EqualFold(o[i].Name, name) {
-			value, found = o[i].Value, true
+		if found < 0 && strings.EqualFold(o[i].Name, name) {
+			found = i
 		}
 	}
-	return value, found
+	return found
 }
 
 // Append writes the members in their order, with commas between and no braces.

@@ -1,0 +1,160 @@
+package conf
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"syscall"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"libcni/core/internal/fault"
+	"libcni/core/internal/jsonobject"
+)
+
+// ParseFile reads a file: a list with its drop-ins, which are the files *.conf in the directory beside it that has the
+// network's name, or a single plugin. The error is a *fault.Error of kind invalid-config, network-not-found if there
+// is no such file, or state if it cannot be read.
+func ParseFile(path string) (*List, error) {
+	list, err := parseFile(path)
+	if err != nil {
+		return nil, invalid(path, list, err)
+	}
+	return list, nil
+}
+
+// parseFile is ParseFile that returns what it could read with an error too; see parse.
+func parseFile(path string) (*List, error) {
+	data, err := readFile(path)
+	if err != nil {
+		return nil, err
+	}
+	form := listOrPlugin
+	if filepath.Ext(path) == ".conflist" {
+		form = listOnly
+	}
+	list, err := parse(data, form)
+	if err != nil {
+		return list, err
+	}
+	list.File = path
+	if !list.single && !list.inlinedOnly {
+		if err := list.addDropIns(filepath.Join(filepath.Dir(path), list.Name)); err != nil {
+			return list, err
+		}
+	}
+	if len(list.Plugins) > 0 {
+		return list, nil
+	}
+	hint := "give at least one"
+	if _, typed := list.members.Get("type"); typed {
+		hint = "the configuration of a single plugin has to be in a file that ends in .conf"
+	}
+	return list, jsonobject.Errorf("plugins", "missing; %s", hint)
+}
+
+// readFile reads a regular file and nothing that could make the caller wait.
+func readFile(path string) ([]byte, error) {
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fault.New(fault.NetworkNotFound, nil, "network configuration %s: no such file", path)
+	}
+	if err != nil {
+		return nil, unreadable(path, err)
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	switch {
+	case err != nil:
+		return nil, unreadable(path, err)
+	case !info.Mode().IsRegular():
+		return nil, jsonobject.Errorf("", "it is not a regular file")
+	}
+	// One byte more than is allowed, so that what is too large is seen to be.
+	data, err := io.ReadAll(io.LimitReader(file, jsonobject.MaxSize+1))
+	if err != nil {
+		return nil, unreadable(path, err)
+	}
+	return data, nil
+}
+
+func unreadable(path string, err error) error {
+	var inner *fs.PathError
+	if errors.As(err, &inner) {
+		err = inner.Err
+	}
+	return fault.New(fault.State, err, "network configuration %s cannot be read", path)
+}
+
+// files lists the files of a directory that have one of the extensions, sorted by name.
+func files(dir string, extensions ...string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var paths []string
+	for _, entry := range entries {
+		if !entry.IsDir() && slices.Contains(extensions, filepath.Ext(entry.Name())) {
+			paths = append(paths, filepath.Join(dir, entry.Name()))
+		}
+	}
+	return paths, nil
+}
+
+// addDropIns appends the plugins of a drop-in directory, if there is one.
+func (l *List) addDropIns(dir string) error {
+	paths, err := files(dir, ".conf")
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		return nil
+	}
+	if err != nil {
+		return unreadable(dir, err)
+	}
+	for _, path := range paths {
+		p, err := dropIn(path)
+		if err != nil {
+			return invalid(path, l, err)
+		}
+		l.Plugins = append(l.Plugins, p)
+	}
+	if len(paths) > 0 {
+		l.inline()
+	}
+	return nil
+}
+
+func dropIn(path string) (Plugin, error) {
+	data, err := readFile(path)
+	if err != nil {
+		return Plugin{}, err
+	}
+	raw, err := jsonobject.Normalize(data, jsonobject.Duplicates)
+	if err != nil {
+		return Plugin{}, err
+	}
+	return parsePlugin(raw, "")
+}
+
+// inline writes the list anew with all its plugins.
+func (l *List) inline() {
+	array := []byte{'['}
+	for i, p := range l.Plugins {
+		if i > 0 {
+			array = append(array, ',')
+		}
+		array = append(array, p.Raw...)
+	}
+	plugins := jsonobject.Member{Name: "plugins", Value: jsontext.Value(append(array, ']'))}
+	members := slices.Clone(l.members)
+	if at := members.Index("plugins"); at >= 0 {
+		plugins.Name = members[at].Name
+		members[at] = plugins
+	} else {
+		members = append(members, plugins)
+	}
+	l.members = members
+	l.Raw = append(members.Append([]byte{'{'}), '}')
+}

@@ -1,0 +1,124 @@
+package conf
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"libcni/core/internal/fault"
+)
+
+// shownNames is how many names an error lists.
+const shownNames = 10
+
+// Find loads the network of the name from a directory: the first in the order of Scan. A bad file does not hide a good
+// one. The error is a *fault.Error: what is wrong with the network's own file if that is known, otherwise
+// network-not-found, which tells what is there.
+func Find(dir, name string) (*List, error) {
+	paths, err := configFiles(dir)
+	if err != nil {
+		return nil, noDirectory(dir, name, err)
+	}
+	var names []string
+	var bad []FileError
+	var own error
+	for _, path := range paths {
+		list, err := parseFile(path)
+		switch {
+		case err == nil && list.Name == name:
+			return list, nil
+		case err == nil:
+			names = append(names, list.Name)
+			continue
+		}
+		err = invalid(path, list, err)
+		bad = append(bad, FileError{File: path, Msg: err.Error()})
+		if own == nil && list != nil && list.Name == name {
+			own = err
+		}
+	}
+	if own != nil {
+		return nil, own
+	}
+	return nil, notFound(dir, name, names, bad)
+}
+
+// Scan loads all networks of a directory: the files *.conflist in the order of their names, then *.conf and *.json. Of
+// several with one name the first counts, the others are errors, as is a directory that cannot be read.
+func Scan(dir string) ([]*List, []FileError) {
+	paths, err := configFiles(dir)
+	if err != nil {
+		return nil, []FileError{{File: dir, Msg: directoryError(dir, err)}}
+	}
+	var lists []*List
+	var bad []FileError
+	where := map[string]string{}
+	for _, path := range paths {
+		list, err := parseFile(path)
+		if err != nil {
+			bad = append(bad, FileError{File: path, Msg: invalid(path, list, err).Error()})
+			continue
+		}
+		if first, taken := where[list.Name]; taken {
+			bad = append(bad, FileError{File: path, Msg: fmt.Sprintf("%s: not used: network %s is that of %s", path, list.Name, first)})
+			continue
+		}
+		where[list.Name] = path
+		lists = append(lists, list)
+	}
+	return lists, bad
+}
+
+func configFiles(dir string) ([]string, error) {
+	lists, err := files(dir, ".conflist")
+	if err != nil {
+		return nil, err
+	}
+	singles, err := files(dir, ".conf", ".json")
+	return append(lists, singles...), err
+}
+
+func directoryError(dir string, err error) string {
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Sprintf("the configuration directory %s does not exist", dir)
+	}
+	return fmt.Sprintf("the configuration directory cannot be read: %v", err)
+}
+
+func noDirectory(dir, name string, err error) error {
+	kind, cause := fault.State, err
+	if errors.Is(err, fs.ErrNotExist) {
+		kind, cause = fault.NetworkNotFound, nil
+	}
+	e := fault.New(kind, cause, "")
+	e.Msg = fmt.Sprintf("network %s: %s", name, directoryError(dir, err))
+	e.Network = name
+	return e
+}
+
+func notFound(dir, name string, names []string, bad []FileError) error {
+	var msg strings.Builder
+	fmt.Fprintf(&msg, "network %s: not in %s; ", name, dir)
+	slices.Sort(names)
+	names = slices.Compact(names)
+	switch {
+	case len(names) == 0:
+		msg.WriteString("no networks are there")
+	case len(names) > shownNames:
+		fmt.Fprintf(&msg, "there are %s and %d more", strings.Join(names[:shownNames], ", "), len(names)-shownNames)
+	default:
+		fmt.Fprintf(&msg, "there are: %s", strings.Join(names, ", "))
+	}
+	for i, file := range bad {
+		if i == shownNames {
+			fmt.Fprintf(&msg, "; and %d more bad files", len(bad)-i)
+			break
+		}
+		fmt.Fprintf(&msg, "; bad file: %s", file.Msg)
+	}
+	e := fault.New(fault.NetworkNotFound, nil, "%s", msg.String())
+	e.Network = name
+	return e
+}

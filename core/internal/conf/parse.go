@@ -1,0 +1,174 @@
+package conf
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"libcni/core/internal/fault"
+	"libcni/core/internal/jsonobject"
+)
+
+// form is what a text may be.
+type form int
+
+const (
+	listOrPlugin form = iota
+	listOnly          // a .conflist file
+)
+
+// Parse reads a configuration list, or the configuration of a single plugin. The error is a *fault.Error of kind
+// invalid-config with the key in Details.
+func Parse(data []byte) (*List, error) {
+	list, err := parse(data, listOrPlugin)
+	if err == nil && len(list.Plugins) == 0 {
+		err = jsonobject.Errorf("plugins", "missing; a network has a list of plugins, or is one plugin and has a type")
+	}
+	if err != nil {
+		return nil, invalid("network configuration", list, err)
+	}
+	return list, nil
+}
+
+// invalid makes the error for the caller. where is the file or another word for the text.
+func invalid(where string, list *List, err error) *fault.Error {
+	var known *fault.Error
+	if errors.As(err, &known) {
+		return known
+	}
+	e := fault.InvalidConfig("", "%s: %v", where, err)
+	var wrong *jsonobject.Error
+	if errors.As(err, &wrong) {
+		e.Details = wrong.Key
+	}
+	if list != nil && ValidateNetworkName(list.Name) == nil {
+		e.Network = list.Name
+	}
+	return e
+}
+
+// parse reads a text. A list without plugins is good, since a directory may add some. With an error it still returns
+// what it could read of a list, so that the file of a network is known by its name even when it is broken.
+func parse(data []byte, form form) (*List, error) {
+	raw, err := jsonobject.Normalize(data, jsonobject.Duplicates)
+	if err != nil {
+		return nil, err
+	}
+	members, err := jsonobject.Parse(raw)
+	if err != nil {
+		return nil, err
+	}
+	_, isList := members.Get("plugins")
+	_, typed := members.Get("type")
+	single := typed && !isList && form == listOrPlugin
+	if single {
+		if raw, members, err = enlist(raw, members); err != nil {
+			return nil, err
+		}
+	}
+	list := &List{Raw: raw, members: members, single: single}
+	return list, list.read()
+}
+
+// enlist puts a single plugin's configuration into a list of its name and version.
+func enlist(raw jsontext.Value, plugin jsonobject.Object) (jsontext.Value, jsonobject.Object, error) {
+	var list jsonobject.Object
+	for _, key := range []string{"cniVersion", "name"} {
+		if value, found := plugin.Get(key); found {
+			list = append(list, jsonobject.Member{Name: key, Value: value})
+		}
+	}
+	array := append(append([]byte{'['}, raw...), ']')
+	list = append(list, jsonobject.Member{Name: "plugins", Value: array})
+	raw = append(list.Append([]byte{'{'}), '}')
+	list, err := jsonobject.Parse(raw)
+	return raw, list, err
+}
+
+// read takes what is known from the members. The name comes first: see parse.
+func (l *List) read() error {
+	name, err := l.text("name")
+	if err != nil {
+		return err
+	}
+	l.Name = name
+	if err := checkName(name); err != nil {
+		return err
+	}
+	if l.CNIVersion, err = l.version(); err != nil {
+		return err
+	}
+	if l.DisableCheck, err = l.flag("disableCheck"); err != nil {
+		return err
+	}
+	if l.DisableGC, err = l.flag("disableGC"); err != nil {
+		return err
+	}
+	if l.inlinedOnly, err = l.flag("loadOnlyInlinedPlugins"); err != nil {
+		return err
+	}
+	return l.readPlugins()
+}
+
+func (l *List) readPlugins() error {
+	value, found := l.members.Get("plugins")
+	if !found {
+		if l.inlinedOnly {
+			return jsonobject.Errorf("plugins", "missing, and loadOnlyInlinedPlugins is true, so that no other place can hold any")
+		}
+		return nil
+	}
+	elements, err := jsonobject.Elements(value)
+	if err != nil {
+		return jsonobject.Errorf("plugins", "%v", err)
+	}
+	if len(elements) == 0 {
+		return jsonobject.Errorf("plugins", "no plugins in it; give at least one")
+	}
+	l.Plugins = make([]Plugin, len(elements))
+	for i, element := range elements {
+		at := "plugins" + index(i)
+		if l.single {
+			at = "" // where its keys were
+		}
+		if l.Plugins[i], err = parsePlugin(element, at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// text returns a string of the list, "" if there is none.
+func (l *List) text(key string) (string, error) {
+	value, found := l.members.Get(key)
+	if !found {
+		return "", nil
+	}
+	text, ok := jsonobject.String(value)
+	if !ok {
+		return "", jsonobject.Errorf(key, "expected a string, got %s", jsonobject.Describe(value.Kind()))
+	}
+	return text, nil
+}
+
+// flag returns a boolean of the list, which may be written as a string.
+func (l *List) flag(key string) (bool, error) {
+	value, found := l.members.Get(key)
+	switch kind := value.Kind(); {
+	case !found, kind == 'f':
+		return false, nil
+	case kind == 't':
+		return true, nil
+	case kind != '"':
+		return false, jsonobject.Errorf(key, "expected true or false, got %s", jsonobject.Describe(kind))
+	}
+	text, _ := jsonobject.String(value)
+	switch strings.ToLower(text) {
+	case "true":
+		return true, nil
+	case "false":
+		return false, nil
+	}
+	return false, jsonobject.Errorf(key, "expected true or false, got %q", text)
+}

@@ -1,0 +1,76 @@
+package conf
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/containernetworking/cni/pkg/version"
+
+	"libcni/core/internal/jsonobject"
+	"libcni/core/plugin"
+)
+
+// version chooses the version to speak: the highest that we know among cniVersion and cniVersions.
+func (l *List) version() (string, error) {
+	single, err := l.text(keyVersion)
+	if err != nil {
+		return "", err
+	}
+	offered, err := l.versions()
+	if err != nil {
+		return "", err
+	}
+	if single != "" {
+		if err := parseVersion(keyVersion, single); err != nil {
+			return "", err
+		}
+		offered = append(offered, single)
+	}
+	if len(offered) == 0 {
+		return plugin.DefaultVersion, nil
+	}
+	known := plugin.Versions()
+	slices.Reverse(known)
+	for _, candidate := range known {
+		if slices.Contains(offered, candidate) {
+			return candidate, nil
+		}
+	}
+	return "", jsonobject.Errorf(keyVersion, "%s is not supported; these are: %s", strings.Join(offered, ", "), supported())
+}
+
+// versions returns what cniVersions offers.
+func (l *List) versions() ([]string, error) {
+	const key = "cniVersions"
+	value, found := l.members.Get(key)
+	if !found {
+		return nil, nil
+	}
+	elements, err := jsonobject.Elements(value)
+	if err != nil {
+		return nil, jsonobject.Errorf(key, "%v", err)
+	}
+	var offered []string
+	for i, element := range elements {
+		text, ok := jsonobject.String(element)
+		if !ok {
+			return nil, jsonobject.Errorf(key+index(i), "expected a string, got %s", jsonobject.Describe(element.Kind()))
+		}
+		if err := parseVersion(key+index(i), text); err != nil {
+			return nil, err
+		}
+		if text != "" {
+			offered = append(offered, text)
+		}
+	}
+	return offered, nil
+}
+
+func parseVersion(key, text string) error {
+	if _, _, _, err := version.ParseVersion(text); err != nil {
+		return jsonobject.Errorf(key, "%q is not a version; supported are: %s", text, supported())
+	}
+	return nil
+}
+
+func supported() string { return strings.Join(plugin.Versions(), ", ") }
