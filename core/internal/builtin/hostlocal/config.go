@@ -1,0 +1,212 @@
+package hostlocal
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/containernetworking/cni/pkg/types"
+
+	"libcni/core/internal/builtin/ipamconfig"
+	"libcni/core/internal/fault"
+	"libcni/core/plugin"
+)
+
+const defaultDataDir = "/var/lib/cni/networks"
+
+type config struct {
+	sets       []rangeSet // one address is given from each
+	routes     []*types.Route
+	dataDir    string
+	resolvConf string
+	requested  []netip.Addr // per set; invalid where any address will do
+}
+
+type rawConfig struct {
+	IPAM *struct {
+		rawRange
+		Ranges     [][]rawRange      `json:"ranges"`
+		Routes     []json.RawMessage `json:"routes"`
+		DataDir    string            `json:"dataDir"`
+		ResolvConf string            `json:"resolvConf"`
+	} `json:"ipam"`
+	RuntimeConfig struct {
+		IPRanges [][]rawRange `json:"ipRanges"`
+		IPs      []string     `json:"ips"`
+	} `json:"runtimeConfig"`
+	Args *struct {
+		CNI *struct {
+			IPs []string `json:"ips"`
+		} `json:"cni"`
+	} `json:"args"`
+}
+
+type rawRange struct {
+	Subnet     string `json:"subnet"`
+	RangeStart string `json:"rangeStart"`
+	RangeEnd   string `json:"rangeEnd"`
+	Gateway    string `json:"gateway"`
+}
+
+// parseConfig reads and checks everything an ADD needs, so that what is left to go wrong is the store.
+func parseConfig(data []byte, args plugin.Args, cniVersion string) (*config, error) {
+	var raw rawConfig
+	if err := ipamconfig.Decode(data, &raw); err != nil {
+		return nil, err
+	}
+	if raw.IPAM == nil {
+		return nil, fault.InvalidConfig("ipam", "host-local: the configuration has no \"ipam\"")
+	}
+	conf := &config{dataDir: raw.IPAM.DataDir, resolvConf: raw.IPAM.ResolvConf}
+	var err error
+	if conf.sets, err = parseSets(&raw); err != nil {
+		return nil, err
+	}
+	if err := checkSets(conf.sets, cniVersion); err != nil {
+		return nil, err
+	}
+	if conf.routes, err = ipamconfig.Routes("ipam.routes", raw.IPAM.Routes); err != nil {
+		return nil, err
+	}
+	wanted, err := parseWanted(&raw, args)
+	if err != nil {
+		return nil, err
+	}
+	conf.requested, err = assign(wanted, conf.sets)
+	return conf, err
+}
+
+// parseDataDir reads the one key that taking away needs, so that DEL works whatever became of the rest.
+func parseDataDir(data []byte) (string, error) {
+	var raw struct {
+		IPAM struct {
+			DataDir string `json:"dataDir"`
+		} `json:"ipam"`
+	}
+	err := ipamconfig.Decode(data, &raw)
+	return raw.IPAM.DataDir, err
+}
+
+// directory is where the leases of a network are. The network's name becomes part of a path, so it is checked although
+// the engine did so before.
+func directory(dataDir, network string) (string, error) {
+	if network == "" || network == "." || network == ".." || strings.ContainsAny(network, "/\x00") {
+		return "", fault.InvalidConfig("name", "host-local: %q cannot be the name of a network", network)
+	}
+	if dataDir == "" {
+		dataDir = defaultDataDir
+	}
+	if strings.ContainsRune(dataDir, 0) {
+		return "", fault.InvalidConfig("ipam.dataDir", "host-local: ipam.dataDir: %q is not a path", dataDir)
+	}
+	return filepath.Join(dataDir, network), nil
+}
+
+// parseSets puts the range sets in the order the executable numbers them: those of the runtime, the one in the old
+// form, then "ranges". The number is part of the name of the file that holds the last address given.
+func parseSets(raw *rawConfig) ([]rangeSet, error) {
+	var sets []rangeSet
+	add := func(key string, set []rawRange) error {
+		parsed, err := newRangeSet(key, set)
+		sets = append(sets, parsed)
+		return err
+	}
+	for i, set := range raw.RuntimeConfig.IPRanges {
+		if err := add(fmt.Sprintf("runtimeConfig.ipRanges[%d]", i), set); err != nil {
+			return nil, err
+		}
+	}
+	if raw.IPAM.Subnet != "" {
+		single, err := newRange("ipam", raw.IPAM.rawRange)
+		if err != nil {
+			return nil, err
+		}
+		sets = append(sets, rangeSet{single})
+	}
+	for i, set := range raw.IPAM.Ranges {
+		if err := add(fmt.Sprintf("ipam.ranges[%d]", i), set); err != nil {
+			return nil, err
+		}
+	}
+	if len(sets) == 0 {
+		return nil, fault.InvalidConfig("ipam.ranges", "host-local: no IP ranges specified: set ipam.ranges or ipam.subnet")
+	}
+	return sets, nil
+}
+
+func checkSets(sets []rangeSet, cniVersion string) error {
+	var starts []netip.Addr
+	for i, set := range sets {
+		starts = append(starts, set[0].start)
+		for j, other := range sets[:i] {
+			if set.overlaps(other) {
+				return fault.InvalidConfig("ipam.ranges", "host-local: range set %d (%s) overlaps with %d (%s)", j, other, i, set)
+			}
+		}
+	}
+	return ipamconfig.CheckCount(cniVersion, starts)
+}
+
+// parseWanted collects the addresses that are asked for, from all the places this can be done. They add up.
+func parseWanted(raw *rawConfig, args plugin.Args) ([]netip.Addr, error) {
+	if err := args.Known(plugin.ArgIP); err != nil {
+		return nil, err
+	}
+	var wanted []netip.Addr
+	add := func(key string, texts ...string) error {
+		for _, text := range texts {
+			addr, err := ipamconfig.AddressOrPrefix(key, text)
+			if err != nil {
+				return err
+			}
+			if !slices.Contains(wanted, addr) {
+				wanted = append(wanted, addr)
+			}
+		}
+		return nil
+	}
+	if text, _ := args.Get(plugin.ArgIP); text != "" {
+		if err := add("CNI_ARGS IP", text); err != nil {
+			return nil, err
+		}
+	}
+	if raw.Args != nil && raw.Args.CNI != nil {
+		if err := add("args.cni.ips", raw.Args.CNI.IPs...); err != nil {
+			return nil, err
+		}
+	}
+	return wanted, add("runtimeConfig.ips", raw.RuntimeConfig.IPs...)
+}
+
+// assign gives each range set the first wanted address it contains.
+func assign(wanted []netip.Addr, sets []rangeSet) ([]netip.Addr, error) {
+	assigned := make([]netip.Addr, len(sets))
+	for i, set := range sets {
+		at := slices.IndexFunc(wanted, set.contains)
+		if at < 0 {
+			continue
+		}
+		addr := wanted[at]
+		if in, _ := set.rangeOf(addr); in.gateway == addr {
+			return nil, fault.InvalidRequest("ips", "host-local: requested ip %s is subnet's gateway", addr)
+		}
+		assigned[i] = addr
+		wanted = slices.Delete(slices.Clone(wanted), at, at+1)
+	}
+	if len(wanted) > 0 {
+		return nil, fault.InvalidRequest("ips",
+			"host-local: failed to allocate all requested IPs: %s: each must be in a range set of its own (%s)", joined(wanted), joined(sets))
+	}
+	return assigned, nil
+}
+
+func joined[T fmt.Stringer](items []T) string {
+	texts := make([]string, len(items))
+	for i, item := range items {
+		texts[i] = item.String()
+	}
+	return strings.Join(texts, ", ")
+}

@@ -1,0 +1,197 @@
+package hostlocal
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"libcni/core/internal/builtin/ipamconfig"
+	"libcni/core/internal/fault"
+)
+
+// addressRange is a part of a subnet that addresses are given from. The gateway is never given.
+type addressRange struct {
+	subnet     netip.Prefix
+	start, end netip.Addr // both inclusive
+	gateway    netip.Addr
+}
+
+// newRange checks a range and fills in what it leaves out: the first address as start and as gateway, and the last one
+// as end, which for IPv4 is the one before the broadcast address.
+func newRange(key string, raw rawRange) (addressRange, error) {
+	var r addressRange
+	var err error
+	if r.subnet, err = parseSubnet(key+".subnet", raw.Subnet); err != nil {
+		return r, err
+	}
+	first := r.subnet.Addr().Next()
+	if r.gateway, err = addressOr(first, key+".gateway", raw.Gateway); err != nil {
+		return r, err
+	}
+	if r.start, err = addressOr(first, key+".rangeStart", raw.RangeStart); err != nil {
+		return r, err
+	}
+	if r.end, err = addressOr(lastAddress(r.subnet), key+".rangeEnd", raw.RangeEnd); err != nil {
+		return r, err
+	}
+	switch {
+	case !r.subnet.Contains(r.start):
+		return r, fault.InvalidConfig(key+".rangeStart", "host-local: RangeStart %s not in network %s", r.start, r.subnet)
+	case !r.subnet.Contains(r.end):
+		return r, fault.InvalidConfig(key+".rangeEnd", "host-local: RangeEnd %s not in network %s", r.end, r.subnet)
+	case r.end.Less(r.start):
+		return r, fault.InvalidConfig(key+".rangeEnd", "host-local: RangeEnd %s is before RangeStart %s", r.end, r.start)
+	}
+	return r, nil
+}
+
+func parseSubnet(key, text string) (netip.Prefix, error) {
+	if text == "" {
+		return netip.Prefix{}, fault.InvalidConfig(key, "host-local: %s is missing", key)
+	}
+	subnet, err := ipamconfig.Prefix(key, text)
+	switch {
+	case err != nil:
+		return subnet, err
+	case subnet.Bits() > subnet.Addr().BitLen()-2:
+		return subnet, fault.InvalidConfig(key, "host-local: Network %s too small to allocate from", subnet)
+	case subnet != subnet.Masked():
+		return subnet, fault.InvalidConfig(key,
+			"host-local: Network has host bits set. For a subnet mask of length %d the network address is %s", subnet.Bits(), subnet.Masked().Addr())
+	}
+	return subnet, nil
+}
+
+func addressOr(otherwise netip.Addr, key, text string) (netip.Addr, error) {
+	if text == "" {
+		return otherwise, nil
+	}
+	return ipamconfig.Address(key, text)
+}
+
+// lastAddress is the last address of a subnet that can be given. IPv6 has no broadcast address to spare.
+func lastAddress(subnet netip.Prefix) netip.Addr {
+	raw := subnet.Addr().AsSlice()
+	for bit := subnet.Bits(); bit < len(raw)*8; bit++ {
+		raw[bit/8] |= 0x80 >> (bit % 8)
+	}
+	last, _ := netip.AddrFromSlice(raw)
+	if last.Is4() {
+		return last.Prev()
+	}
+	return last
+}
+
+func (r addressRange) contains(addr netip.Addr) bool {
+	return addr.BitLen() == r.start.BitLen() && !addr.Less(r.start) && !r.end.Less(addr)
+}
+
+func (r addressRange) overlaps(other addressRange) bool {
+	return r.start.BitLen() == other.start.BitLen() && !r.end.Less(other.start) && !other.end.Less(r.start)
+}
+
+func (r addressRange) String() string { return r.start.String() + "-" + r.end.String() }
+
+// rangeSet is the ranges one address is given from: of one family and without overlap.
+type rangeSet []addressRange
+
+func newRangeSet(key string, raw []rawRange) (rangeSet, error) {
+	if len(raw) == 0 {
+		return nil, fault.InvalidConfig(key, "host-local: %s: empty range set", key)
+	}
+	var set rangeSet
+	for i, item := range raw {
+		r, err := newRange(fmt.Sprintf("%s[%d]", key, i), item)
+		if err != nil {
+			return nil, err
+		}
+		if i > 0 && r.start.BitLen() != set[0].start.BitLen() {
+			return nil, fault.InvalidConfig(key, "host-local: %s: mixed address families", key)
+		}
+		if set.overlaps(rangeSet{r}) {
+			return nil, fault.InvalidConfig(key, "host-local: %s: subnets %s and %s overlap", key, set, r)
+		}
+		set = append(set, r)
+	}
+	return set, nil
+}
+
+func (s rangeSet) rangeOf(addr netip.Addr) (addressRange, bool) {
+	for _, r := range s {
+		if r.contains(addr) {
+			return r, true
+		}
+	}
+	return addressRange{}, false
+}
+
+func (s rangeSet) contains(addr netip.Addr) bool {
+	_, found := s.rangeOf(addr)
+	return found
+}
+
+func (s rangeSet) overlaps(other rangeSet) bool {
+	for _, a := range s {
+		for _, b := range other {
+			if a.overlaps(b) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (s rangeSet) String() string {
+	texts := make([]string, len(s))
+	for i, r := range s {
+		texts[i] = r.String()
+	}
+	return strings.Join(texts, ",")
+}
+
+// span is addresses that are tried one after the other.
+type span struct {
+	from, to netip.Addr // both inclusive
+	in       addressRange
+}
+
+// spans is the order in which the addresses of the set are tried: those behind the last one given first, so that an
+// address which has just been released is not given at once to somebody else. last may be any address, or none.
+func (s rangeSet) spans(last netip.Addr) []span {
+	at := -1
+	for i, r := range s {
+		if last.IsValid() && r.contains(last) {
+			at = i
+		}
+	}
+	if at < 0 {
+		return s.whole(0, len(s))
+	}
+	var spans []span
+	if in := s[at]; last.Less(in.end) {
+		spans = append(spans, span{last.Next(), in.end, in})
+	}
+	spans = append(spans, s.whole(at+1, len(s))...)
+	spans = append(spans, s.whole(0, at)...)
+	return append(spans, span{s[at].start, last, s[at]})
+}
+
+func (s rangeSet) whole(from, to int) []span {
+	var spans []span
+	for _, r := range s[from:to] {
+		spans = append(spans, span{r.start, r.end, r})
+	}
+	return spans
+}
+
+// firstFree asks nextFree for free addresses from the start of the span on until one is not the gateway.
+func (s span) firstFree(nextFree func(from, to netip.Addr) (netip.Addr, error)) (netip.Addr, error) {
+	addr, err := nextFree(s.from, s.to)
+	if err != nil || addr != s.in.gateway {
+		return addr, err
+	}
+	if addr == s.to {
+		return netip.Addr{}, nil
+	}
+	return nextFree(addr.Next(), s.to)
+}

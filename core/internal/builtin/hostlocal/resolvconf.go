@@ -1,0 +1,42 @@
+package hostlocal
+
+import (
+	"os"
+	"strings"
+
+	"github.com/containernetworking/cni/pkg/types"
+
+	"libcni/core/internal/fault"
+)
+
+// readResolvConf reads the DNS settings of a file in the format of resolv.conf(5).
+func readResolvConf(path string) (types.DNS, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		e := fault.New(fault.State, err, "host-local: ipam.resolvConf")
+		e.Details = "ipam.resolvConf"
+		return types.DNS{}, e
+	}
+	return parseResolvConf(string(text)), nil
+}
+
+func parseResolvConf(text string) types.DNS {
+	var dns types.DNS
+	for line := range strings.Lines(text) {
+		fields := strings.Fields(line)
+		if len(fields) < 2 || strings.HasPrefix(fields[0], "#") || strings.HasPrefix(fields[0], ";") {
+			continue
+		}
+		switch fields[0] {
+		case "nameserver":
+			dns.Nameservers = append(dns.Nameservers, fields[1])
+		case "domain":
+			dns.Domain = fields[1]
+		case "search":
+			dns.Search = append(dns.Search, fields[1:]...)
+		case "options":
+			dns.Options = append(dns.Options, fields[1:]...)
+		}
+	}
+	return dns
+}

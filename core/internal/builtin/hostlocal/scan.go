@@ -1,0 +1,117 @@
+package hostlocal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/netip"
+	"os"
+	"syscall"
+	"time"
+)
+
+// scan reads the whole directory and makes the index anew from it. What names nobody and what is of an earlier boot is
+// removed on the way. With reclaim, so are the unmarked leases in its ranges that were written before this boot.
+func (s *store) scan(ctx context.Context, reclaim rangeSet) ([]lease, error) {
+	s.scanned()
+	s.index.close()
+	s.index, s.fresh = nil, true
+	var booted time.Time
+	if reclaim != nil {
+		booted, _ = s.booted(s.stateDir) // zero if that is not known: then nothing is older
+	}
+	var found []lease
+	err := s.each(ctx, func(l lease) error {
+		switch {
+		case l.garbage, l.stale(s.bootID), l.predates(booted) && reclaim.contains(l.addr):
+			return s.release(l.addr, l.owner)
+		}
+		found = append(found, l)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.index = indexOf(found, s.bootID)
+	return found, nil
+}
+
+// each calls visit with every lease of the directory.
+func (s *store) each(ctx context.Context, visit func(lease) error) error {
+	dir, err := os.Open(s.dir)
+	if err != nil {
+		return s.fault(err, "read the directory")
+	}
+	defer dir.Close()
+	for {
+		if err := ctx.Err(); err != nil {
+			return s.fault(err, "read the directory")
+		}
+		names, err := dir.Readdirnames(256)
+		for _, file := range names {
+			l, ok, err := s.read(file)
+			if err == nil && ok {
+				err = visit(l)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return s.fault(err, "read the directory")
+		}
+	}
+}
+
+// read reads one file. It is false for what is no lease, or gone.
+func (s *store) read(file string) (lease, bool, error) {
+	addr, ok := parseFileName(file)
+	if !ok {
+		return lease{}, false, nil
+	}
+	path := s.path(file)
+	content, stat, err := readSmall(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return lease{}, false, nil
+	case errors.Is(err, errIrregular), errors.Is(err, syscall.ELOOP), errors.Is(err, syscall.ENXIO):
+		return lease{addr: addr}, true, nil // nobody's, but the name is taken
+	case err != nil:
+		return lease{}, false, s.fault(err, "read a lease")
+	}
+	l := lease{addr: addr, boot: readMark(path), changed: time.Unix(stat.Ctim.Unix())}
+	l.owner, ok = parseOwner(content)
+	l.garbage = !ok
+	return l, true, nil
+}
+
+// holder returns the lease of one address as it is on disk.
+func (s *store) holder(addr netip.Addr) (lease, bool, error) { return s.read(addr.String()) }
+
+func indexOf(leases []lease, bootID string) *index {
+	pages := map[key]bool{}
+	for _, l := range leases {
+		page, _ := pageOf(l.addr)
+		pages[page] = true
+	}
+	x := newIndex(bootID, len(leases), len(pages))
+	for _, l := range leases {
+		_ = x.add(l.addr, l.owner) // cannot fail in memory
+	}
+	return x
+}
+
+// inUse says how full a range set is.
+func inUse(leases []lease, set rangeSet) string {
+	n := 0
+	for _, l := range leases {
+		if set.contains(l.addr) {
+			n++
+		}
+	}
+	return fmt.Sprintf("%d in use", n)
+}

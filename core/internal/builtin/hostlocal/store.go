@@ -1,0 +1,231 @@
+package hostlocal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"libcni/core/internal/fault"
+	"libcni/core/internal/host/lockfile"
+)
+
+// store is the directory that holds a network's leases, while a call works on it. It is used under its lock, which the
+// executable takes too. Not safe for concurrent use.
+type store struct {
+	network, dir, stateDir, bootID string
+
+	booted  func(stateDir string) (time.Time, error)
+	scanned func()
+
+	held  *lockfile.Lock
+	id    identity // of the directory when the lock was taken
+	index *index   // nil until it is needed
+	fresh bool     // the index comes from a scan of this call
+}
+
+// Modes as the executable has them.
+const (
+	dirMode   = 0o755
+	lockMode  = 0o750
+	leaseMode = 0o600
+)
+
+// errTaken says that an address file is there already.
+var errTaken = errors.New("the address is taken")
+
+// lockToCreate takes the lock of the store, which is made if it is missing.
+func (s *store) lockToCreate(ctx context.Context) error {
+	for {
+		if err := os.MkdirAll(s.dir, dirMode); err != nil {
+			return s.fault(err, "make the directory")
+		}
+		found, err := s.lock(ctx)
+		if found || err != nil {
+			return err
+		}
+	}
+}
+
+// lock takes the lock of the store. It is false if there is no store.
+func (s *store) lock(ctx context.Context) (found bool, err error) {
+	for {
+		if s.id, err = identify(s.dir); errors.Is(err, fs.ErrNotExist) {
+			return false, nil
+		} else if err != nil {
+			return false, s.fault(err, "open the directory")
+		}
+		lock, err := lockfile.Flock(ctx, filepath.Join(s.dir, "lock"), lockMode, lockfile.Exclusive)
+		if err != nil {
+			return false, s.fault(err, "lock it")
+		}
+		before := s.id
+		// The directory may have been removed, and made anew, while we waited for the lock of the old one.
+		if s.id, err = identify(s.dir); err == nil && s.id.Inode == before.Inode && s.id.Device == before.Device {
+			s.held = lock
+			return true, nil
+		}
+		if err := lock.Unlock(); err != nil {
+			return false, s.fault(err, "unlock it")
+		}
+	}
+}
+
+// unlock keeps the index for the next call and lets go of the store. What becomes of the index is no error: without one
+// the next call scans.
+func (s *store) unlock() {
+	if s.index != nil {
+		s.keepIndex()
+		s.index.close()
+		s.index = nil
+	}
+	_ = s.held.Unlock() // what was done is done, and the descriptor is closed
+}
+
+func (s *store) keepIndex() {
+	x := s.index
+	if s.stateDir == "" || x.file != nil && !x.dirty && !x.failed {
+		return
+	}
+	err := errors.New("a write failed")
+	if !x.failed {
+		var now identity
+		if now, err = stamp(s.dir); err == nil {
+			err = x.save(s.indexPath(), now)
+		}
+	}
+	if err != nil {
+		_ = os.Remove(s.indexPath()) // if it stays, it still does not match the directory
+	}
+}
+
+// indexPath contains the directory's identity: a path may be another directory in another mount namespace, with another
+// lock.
+func (s *store) indexPath() string {
+	return filepath.Join(s.stateDir, name, fmt.Sprintf("%.64s-%x-%x.idx", s.network, s.id.Device, s.id.Inode))
+}
+
+// query asks the index. One that cannot be trusted, or turns out to be damaged, is replaced by a scan.
+func query[T any](ctx context.Context, s *store, ask func(*index) (T, error)) (T, error) {
+	if s.index == nil && s.stateDir != "" {
+		s.index, _ = openIndex(s.indexPath(), s.id, s.bootID) // nil if there is none that can be trusted
+	}
+	if s.index != nil && !s.index.failed {
+		if answer, err := ask(s.index); err == nil {
+			return answer, nil
+		}
+	}
+	if _, err := s.scan(ctx, nil); err != nil {
+		var none T
+		return none, err
+	}
+	return ask(s.index)
+}
+
+// addresses returns the addresses of exactly this owner.
+func (s *store) addresses(ctx context.Context, o owner) ([]netip.Addr, error) {
+	return query(ctx, s, func(x *index) ([]netip.Addr, error) { return x.addresses(o) })
+}
+
+// reserve makes the lease of an address. errTaken if there is one.
+func (s *store) reserve(addr netip.Addr, o owner, set int) error {
+	path := s.path(addr.String())
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, leaseMode)
+	if errors.Is(err, fs.ErrExist) {
+		return errTaken
+	} else if err != nil {
+		return s.fault(err, "make a lease")
+	}
+	mark(path, s.bootID) // before the content, so that there is no lease of ours without it
+	_, err = file.WriteString(o.content())
+	if err = errors.Join(err, file.Close()); err == nil {
+		err = os.WriteFile(s.lastPath(set), []byte(addr.String()), leaseMode)
+	}
+	if err != nil {
+		return s.fault(errors.Join(err, os.Remove(path)), "write a lease")
+	}
+	_ = s.index.add(addr, o) // the index remembers that it failed
+	return nil
+}
+
+// release removes a lease. One that is gone already is no error.
+func (s *store) release(addr netip.Addr, o owner) error {
+	if err := os.Remove(s.path(addr.String())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return s.fault(err, "remove a lease")
+	}
+	if s.index != nil {
+		_ = s.index.remove(addr, o) // the index remembers that it failed
+	}
+	return nil
+}
+
+// lastGiven returns the address that was given last from a set; none if that is not known, which is no harm.
+func (s *store) lastGiven(set int) netip.Addr {
+	text, _, err := readSmall(s.lastPath(set))
+	if err != nil {
+		return netip.Addr{}
+	}
+	addr, _ := netip.ParseAddr(strings.TrimSpace(string(text)))
+	return addr.Unmap()
+}
+
+func (s *store) path(file string) string { return s.dir + "/" + file }
+
+func (s *store) lastPath(set int) string { return s.path("last_reserved_ip." + strconv.Itoa(set)) }
+
+// fault words an error of the store. A context that ended is left to be recognised.
+func (s *store) fault(err error, doing string) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("host-local: network %s: %s: %w", s.network, s.dir, err)
+	}
+	return fault.New(fault.State, err, "host-local: network %s: cannot %s in %s%s", s.network, doing, s.dir, advice(err))
+}
+
+func advice(err error) string {
+	switch {
+	case errors.Is(err, syscall.EROFS):
+		return ", which is read-only; set ipam.dataDir to a directory that can be written"
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return ", which is on a full file system; free some space"
+	case errors.Is(err, fs.ErrPermission):
+		return "; the directory must be writable for the caller, or set ipam.dataDir to one that is"
+	case errors.Is(err, syscall.ENOTDIR):
+		return ", which is not a directory; remove what is there, or set ipam.dataDir to another place"
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+		return "; too many files are open: raise the limit"
+	default:
+		return ""
+	}
+}
+
+// readSmall reads the beginning of a regular file. It neither follows a symbolic link nor waits for a pipe's writer.
+func readSmall(path string) ([]byte, syscall.Stat_t, error) {
+	var stat syscall.Stat_t
+	fd, err := syscall.Open(path, syscall.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, stat, &fs.PathError{Op: "open", Path: path, Err: err}
+	}
+	defer syscall.Close(fd)
+	if err := syscall.Fstat(fd, &stat); err != nil {
+		return nil, stat, &fs.PathError{Op: "stat", Path: path, Err: err}
+	}
+	if stat.Mode&syscall.S_IFMT != syscall.S_IFREG {
+		return nil, stat, &fs.PathError{Op: "read", Path: path, Err: errIrregular}
+	}
+	buffer := make([]byte, 1024) // a lease is two names of at most 255 and 15 bytes
+	n, err := syscall.Read(fd, buffer)
+	if err != nil {
+		return nil, stat, &fs.PathError{Op: "read", Path: path, Err: err}
+	}
+	return buffer[:n], stat, nil
+}
+
+// errIrregular says that a directory, link, pipe or device has the name of a lease.
+var errIrregular = errors.New("not a regular file")

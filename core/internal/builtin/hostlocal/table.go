@@ -1,0 +1,190 @@
+package hostlocal
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+)
+
+// table is a hash table in a file: slots of one size, found by linear probing, read and written in place, so that the
+// cost of an operation does not grow with the table. A key may occur more than once. Every slot carries a checksum over
+// its content, its number and the table's kind, empty ones included: whatever happened to the file, damage is noticed
+// when it is met.
+type table struct {
+	at     backing
+	base   int64  // offset of slot 0
+	kind   byte   // part of the checksum
+	slots  uint32 // a power of two
+	size   int    // of a value
+	used   uint32 // slots that are not empty: live ones, and those whose entry was removed
+	live   uint32
+	buffer []byte
+}
+
+type backing interface {
+	io.ReaderAt
+	io.WriterAt
+}
+
+// memory is a table's backing that is not in a file (yet).
+type memory []byte
+
+func (m memory) ReadAt(p []byte, off int64) (int, error)  { return copy(p, m[off:]), nil }
+func (m memory) WriteAt(p []byte, off int64) (int, error) { return copy(m[off:], p), nil }
+
+type key [16]byte
+
+// A slot is a checksum, a state, three bytes of nothing, the key and the value.
+const slotHead = 8 + 16
+
+const (
+	slotEmpty byte = iota + 1 // not 0, so that a hole in the file is damage
+	slotLive
+	slotRemoved
+)
+
+// probe is how many slots are read at once. Tables are at most half full, so that mostly one read does.
+const probe = 8
+
+var (
+	errDamaged = errors.New("index is damaged")
+	checksums  = crc32.MakeTable(crc32.Castagnoli)
+)
+
+func (t *table) slotSize() int { return slotHead + t.size }
+
+func (t *table) bytes() int64 { return int64(t.slots) * int64(t.slotSize()) }
+
+// clear makes all slots empty.
+func (t *table) clear() error {
+	all := make([]byte, t.bytes())
+	for n := range t.slots {
+		t.encode(all[int(n)*t.slotSize():][:t.slotSize()], n, slotEmpty, key{}, nil)
+	}
+	t.used, t.live = 0, 0
+	_, err := t.at.WriteAt(all, t.base)
+	return err
+}
+
+// crowded says that the table must grow before the next insert.
+func (t *table) crowded() bool { return t.used+1 > t.slots/2 }
+
+// find calls visit with the slots of a key until visit returns true. The value is only good during the call.
+func (t *table) find(k key, visit func(slot uint32, value []byte) bool) error {
+	return t.walk(k.hash(), t.slots, func(slot uint32, state byte, have key, value []byte) bool {
+		return state == slotEmpty || state == slotLive && have == k && visit(slot, value)
+	})
+}
+
+// all calls visit with every entry.
+func (t *table) all(visit func(k key, value []byte)) error {
+	return t.walk(0, t.slots, func(_ uint32, state byte, k key, value []byte) bool {
+		if state == slotLive {
+			visit(k, value)
+		}
+		return false
+	})
+}
+
+// insert adds an entry. The caller has made sure that the table is not crowded.
+func (t *table) insert(k key, value []byte) error {
+	free, wasEmpty := uint32(0), false
+	found := false
+	err := t.walk(k.hash(), t.slots, func(slot uint32, state byte, _ key, _ []byte) bool {
+		found = state != slotLive
+		free, wasEmpty = slot, state == slotEmpty
+		return found
+	})
+	if err == nil && !found {
+		err = fmt.Errorf("%w: no slot is free", errDamaged)
+	}
+	if err != nil {
+		return err
+	}
+	if err := t.write(free, slotLive, k, value); err != nil {
+		return err
+	}
+	t.live++
+	if wasEmpty {
+		t.used++
+	}
+	return nil
+}
+
+// remove takes the entry of a slot away.
+func (t *table) remove(slot uint32) error {
+	t.live--
+	return t.write(slot, slotRemoved, key{}, nil)
+}
+
+// walk visits slots from the one a hash falls on, until visit returns true or count slots were seen.
+func (t *table) walk(hash uint64, count uint32, visit func(slot uint32, state byte, k key, value []byte) bool) error {
+	first := uint32(hash) & (t.slots - 1)
+	for seen := uint32(0); seen < count; {
+		slot := (first + seen) & (t.slots - 1)
+		batch := min(probe, count-seen, t.slots-slot)
+		data, err := t.read(slot, batch)
+		if err != nil {
+			return err
+		}
+		for i := range batch {
+			state, k, value, err := t.decode(data[int(i)*t.slotSize():][:t.slotSize()], slot+i)
+			if err != nil {
+				return err
+			}
+			if visit(slot+i, state, k, value) {
+				return nil
+			}
+		}
+		seen += batch
+	}
+	return nil
+}
+
+func (t *table) read(slot, count uint32) ([]byte, error) {
+	if t.buffer == nil {
+		t.buffer = make([]byte, probe*t.slotSize())
+	}
+	data := t.buffer[:int(count)*t.slotSize()]
+	_, err := t.at.ReadAt(data, t.base+int64(slot)*int64(t.slotSize()))
+	return data, err
+}
+
+func (t *table) write(slot uint32, state byte, k key, value []byte) error {
+	data := make([]byte, t.slotSize())
+	t.encode(data, slot, state, k, value)
+	_, err := t.at.WriteAt(data, t.base+int64(slot)*int64(t.slotSize()))
+	return err
+}
+
+func (t *table) encode(data []byte, slot uint32, state byte, k key, value []byte) {
+	data[4] = state
+	copy(data[8:], k[:])
+	copy(data[slotHead:], value)
+	binary.LittleEndian.PutUint32(data, t.checksum(data, slot))
+}
+
+func (t *table) decode(data []byte, slot uint32) (state byte, k key, value []byte, err error) {
+	state = data[4]
+	if binary.LittleEndian.Uint32(data) != t.checksum(data, slot) || state < slotEmpty || state > slotRemoved {
+		return 0, k, nil, fmt.Errorf("%w: slot %d", errDamaged, slot)
+	}
+	copy(k[:], data[8:])
+	return state, k, data[slotHead:], nil
+}
+
+func (t *table) checksum(data []byte, slot uint32) uint32 {
+	var place [5]byte
+	binary.LittleEndian.PutUint32(place[:], slot)
+	place[4] = t.kind
+	return crc32.Update(crc32.Checksum(place[:], checksums), checksums, data[4:])
+}
+
+// hash spreads keys that differ in few bits. Owners' keys are hashes already; those of pages are addresses.
+func (k key) hash() uint64 {
+	mixed := binary.BigEndian.Uint64(k[:8]) ^ binary.BigEndian.Uint64(k[8:])
+	mixed *= 0x9e3779b97f4a7c15
+	return mixed >> 32
+}

@@ -1,0 +1,101 @@
+// Package ipamconfig reads what the configurations of the address plugins have in common: JSON whose keys match in any
+// case, addresses, routes, and the number of addresses a version of the specification can tell.
+package ipamconfig
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+
+	"github.com/containernetworking/cni/pkg/types"
+	"github.com/containernetworking/cni/pkg/version"
+
+	"libcni/core/internal/fault"
+)
+
+// Decode reads a network configuration. Keys match in any case, since callers written in Go send the names of their
+// struct fields ("RangeStart").
+func Decode(data []byte, into any) error {
+	err := json.Unmarshal(data, into)
+	var mistyped *json.UnmarshalTypeError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &mistyped):
+		return fault.InvalidConfig(mistyped.Field, "%s: must not be a JSON %s", mistyped.Field, mistyped.Value)
+	default:
+		return fault.InvalidConfig("", "network configuration: %v", err)
+	}
+}
+
+// Address reads an IP address. An IPv4 address in IPv6 form becomes an IPv4 address.
+func Address(key, text string) (netip.Addr, error) {
+	addr, err := netip.ParseAddr(text)
+	if err != nil || addr.Zone() != "" {
+		return netip.Addr{}, fault.InvalidConfig(key, "%s: %q is not an IP address", key, text)
+	}
+	return addr.Unmap(), nil
+}
+
+// AddressOrPrefix reads an IP address that may have a prefix length, and drops the length.
+func AddressOrPrefix(key, text string) (netip.Addr, error) {
+	if !strings.Contains(text, "/") {
+		return Address(key, text)
+	}
+	prefix, err := Prefix(key, text)
+	return prefix.Addr(), err
+}
+
+// Prefix reads an IP address with its prefix length. Host bits are kept.
+func Prefix(key, text string) (netip.Prefix, error) {
+	prefix, err := netip.ParsePrefix(text)
+	if err != nil || prefix.Addr().Is4In6() {
+		return netip.Prefix{}, fault.InvalidConfig(key, "%s: %q is not an address with a prefix length, such as 10.1.0.0/16", key, text)
+	}
+	return prefix, nil
+}
+
+// IPNet is prefix as results have it.
+func IPNet(prefix netip.Prefix) net.IPNet {
+	return net.IPNet{IP: prefix.Addr().AsSlice(), Mask: net.CIDRMask(prefix.Bits(), prefix.Addr().BitLen())}
+}
+
+// Routes reads a list of routes with all attributes.
+func Routes(key string, raw []json.RawMessage) ([]*types.Route, error) {
+	var routes []*types.Route
+	for i, text := range raw {
+		key := fmt.Sprintf("%s[%d]", key, i)
+		route := new(types.Route)
+		if err := json.Unmarshal(text, route); err != nil {
+			return nil, fault.InvalidConfig(key, "%s: %v", key, err)
+		}
+		if route.Dst.IP == nil {
+			return nil, fault.InvalidConfig(key+".dst", "%s.dst: a route needs a destination", key)
+		}
+		routes = append(routes, route)
+	}
+	return routes, nil
+}
+
+// CheckCount refuses more than one address per family for a version that cannot express it.
+func CheckCount(cniVersion string, addrs []netip.Addr) error {
+	v4, v6 := 0, 0
+	for _, addr := range addrs {
+		if addr.Is4() {
+			v4++
+		} else {
+			v6++
+		}
+	}
+	if v4 <= 1 && v6 <= 1 {
+		return nil
+	}
+	if can, err := version.GreaterThanOrEqualTo(cniVersion, "0.3.0"); err != nil || !can {
+		return fault.InvalidConfig("cniVersion",
+			"cniVersion %q does not support more than 1 address per family (%d IPv4, %d IPv6); 0.3.0 does", cniVersion, v4, v6)
+	}
+	return nil
+}
