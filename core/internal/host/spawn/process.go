@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -59,43 +60,69 @@ func (p *Process) Wait(ctx context.Context, outputs ...*Output) (Status, error) 
 	}
 	defer wake.close()
 	for {
-		ended, cancelled, err := p.poll(wake, outputs)
-		if err != nil {
-			return Status{}, err
-		}
-		for _, output := range outputs {
-			if err := output.pump(); err != nil && !ended {
-				return Status{}, err
-			} else if err != nil {
-				return p.end(), err
-			}
-		}
+		event, err := p.step(wake.fd, forever, outputs)
 		switch {
-		case ended:
-			return p.end(), nil
-		case cancelled:
+		case event == ended:
+			return p.end(), err
+		case err != nil:
+			return Status{}, err
+		case event == woken:
 			return Status{}, ctx.Err()
 		}
 	}
 }
 
-// poll blocks until the process has ended, ctx has, or there is output.
-func (p *Process) poll(wake *waker, outputs []*Output) (ended, cancelled bool, err error) {
+// WaitFor is Wait for a bounded time. It needs no descriptor, so that a process can be ended when there is none left.
+func (p *Process) WaitFor(limit time.Duration, outputs ...*Output) (status Status, inTime bool) {
+	for end := time.Now().Add(limit); p.status == nil; {
+		left := max(0, time.Until(end))
+		event, err := p.step(-1, left, outputs)
+		switch {
+		case event == ended:
+			return p.end(), true
+		case err != nil || left == 0:
+			return Status{}, false
+		}
+	}
+	return *p.status, true
+}
+
+type event int
+
+const (
+	output event = iota // or time has passed
+	woken
+	ended
+)
+
+const forever = -time.Millisecond
+
+// step blocks until the process has ended, wake is readable, there is output, or time has passed, and takes the output
+// there is. The error may be that of an output of a process that has ended.
+func (p *Process) step(wake int, limit time.Duration, outputs []*Output) (event, error) {
 	fds := []unix.PollFd{
 		{Fd: int32(p.started.Pidfd.Fd()), Events: unix.POLLIN},
-		{Fd: int32(wake.fd), Events: unix.POLLIN}, // poll skips negative descriptors
+		{Fd: int32(wake), Events: unix.POLLIN}, // poll skips negative descriptors
 	}
-	for _, output := range outputs {
-		fds = append(fds, unix.PollFd{Fd: int32(output.reader), Events: unix.POLLIN})
+	for _, o := range outputs {
+		fds = append(fds, unix.PollFd{Fd: int32(o.reader), Events: unix.POLLIN})
 	}
-	for {
-		_, err := unix.Poll(fds, -1)
-		if err == nil {
-			return fds[0].Revents != 0, fds[1].Revents != 0, nil
-		}
-		if !errors.Is(err, unix.EINTR) {
-			return false, false, fmt.Errorf("wait for process %d: %w", p.started.PID, err)
-		}
+	if _, err := unix.Poll(fds, int(limit.Milliseconds())); errors.Is(err, unix.EINTR) {
+		return output, nil
+	} else if err != nil {
+		return output, fmt.Errorf("wait for process %d: %w", p.started.PID, err)
+	}
+	var failed error
+	for _, o := range outputs {
+		failed = errors.Join(failed, o.pump())
+	}
+	switch {
+	case fds[0].Revents != 0:
+		return ended, failed
+	case fds[1].Revents != 0:
+		return woken, failed
+	default:
+		return output, failed
 	}
 }
 

@@ -1,0 +1,59 @@
+package invoke
+
+import (
+	"context"
+	"runtime/debug"
+
+	"libcni/core/internal/fault"
+	"libcni/core/plugin"
+)
+
+// runBuiltin calls a built-in. A panic in it is an error of kind bug, not the end of the host.
+func (r *Runner) runBuiltin(ctx context.Context, t Target, inv *plugin.Invocation) (result *plugin.Result, err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, expired(t, err)
+	}
+	var p plugin.Plugin
+	if r.Catalog != nil {
+		p = r.Catalog(t.Type)
+	}
+	if p == nil {
+		return nil, fault.New(fault.PluginNotFound, nil, "plugin %s: not built in", t.Type)
+	}
+	defer func() {
+		if value := recover(); value != nil {
+			e := fault.New(fault.Bug, nil, "%s panicked: %v", t, value)
+			e.Details = string(debug.Stack())
+			result, err = nil, e
+		}
+	}()
+	return ask(ctx, t, p, inv)
+}
+
+func ask(ctx context.Context, t Target, p plugin.Plugin, inv *plugin.Invocation) (*plugin.Result, error) {
+	switch inv.Command {
+	case plugin.Add:
+		result, err := p.Add(ctx, inv)
+		if err == nil && result == nil {
+			return nil, fault.New(fault.Bug, nil, "%s answered ADD with no result", t)
+		}
+		return result, err
+	case plugin.Del:
+		return nil, p.Del(ctx, inv)
+	case plugin.Check:
+		return nil, p.Check(ctx, inv)
+	case plugin.GC:
+		return nil, p.GC(ctx, inv)
+	case plugin.Status:
+		return nil, p.Status(ctx, inv)
+	default:
+		return nil, fault.New(fault.Unsupported, nil, "%s: unknown command %q", t, inv.Command)
+	}
+}
+
+// expired says that there was no time left to begin.
+func expired(t Target, err error) error {
+	e := fault.From(err, fault.Timeout)
+	e.Msg = t.String() + " was not started: " + e.Msg
+	return e
+}

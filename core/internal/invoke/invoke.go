@@ -1,0 +1,98 @@
+// Package invoke runs plugins: it chooses between the built-in and the executable, asks either the same way, and
+// turns whatever comes back into a result or an error that says what happened.
+package invoke
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"libcni/core/internal/event"
+	"libcni/core/internal/fault"
+	"libcni/core/internal/host/spawn"
+	"libcni/core/plugin"
+)
+
+// Builtins says which implementation is taken when a plugin is both built in and installed as an executable.
+type Builtins string
+
+// The modes. See "options.builtins" in cni.h.
+const (
+	Prefer   Builtins = "prefer"   // the built-in if there is one, else the executable
+	Fallback Builtins = "fallback" // the executable if there is one, else the built-in
+	Only     Builtins = "only"     // built-ins
+	Never    Builtins = "never"    // executables
+)
+
+// Runner runs plugins for one request, on the goroutine of that request.
+type Runner struct {
+	Mode       Builtins
+	Catalog    func(pluginType string) plugin.Plugin // nil for a type that is not built in
+	Types      []string                              // that Catalog knows; only List needs them
+	PluginDirs []string
+	Env        []string // base environment of plugin processes; CNI's own variables in it are replaced
+	Start      spawn.Starter
+	Events     event.Sink
+}
+
+// Target is the implementation of a plugin: built in, or the executable at Path.
+type Target struct {
+	Type    string
+	Builtin bool
+	Path    string
+}
+
+// String is for messages.
+func (t Target) String() string {
+	if t.Builtin {
+		return fmt.Sprintf("built-in plugin %s", t.Type)
+	}
+	return fmt.Sprintf("plugin %s (%s)", t.Type, t.Path)
+}
+
+// Run asks a plugin to do what inv says, and sets inv.Delegate. The result is nil for all commands but ADD. An error is
+// a *fault.Error that names the plugin, with what the plugin wrote to its stderr.
+func (r *Runner) Run(ctx context.Context, t Target, inv *plugin.Invocation) (*plugin.Result, error) {
+	inv.Delegate = r.delegate(inv)
+	began := time.Now()
+	var result *plugin.Result
+	var stderr string
+	var err error
+	if t.Builtin {
+		result, err = r.runBuiltin(ctx, t, inv)
+	} else {
+		result, stderr, err = r.runProcess(ctx, t, inv)
+	}
+	e := describe(err, t, stderr)
+	r.report(t, inv, e, stderr, time.Since(began))
+	if e != nil {
+		return nil, e
+	}
+	return result, nil
+}
+
+// describe completes an error with what this package knows about its origin.
+func describe(err error, t Target, stderr string) *fault.Error {
+	if err == nil {
+		return nil
+	}
+	e := fault.From(err, fault.PluginFailed)
+	if e.Plugin == nil {
+		e.Plugin = &fault.Plugin{Type: t.Type, Builtin: t.Builtin}
+	}
+	if e.Stderr == "" {
+		e.Stderr = stderr
+	}
+	return e
+}
+
+func (r *Runner) report(t Target, inv *plugin.Invocation, e *fault.Error, stderr string, took time.Duration) {
+	ran := event.Event{
+		Command: inv.Command, Network: inv.Network, ContainerID: inv.ContainerID, IfName: inv.IfName,
+		Plugin: t.Type, Builtin: &t.Builtin, Stderr: stderr,
+	}
+	if e != nil {
+		ran.Msg, ran.Code = e.Msg, int(e.Code)
+	}
+	r.Events.Ran(ran, took)
+}

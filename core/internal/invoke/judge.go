@@ -1,0 +1,162 @@
+package invoke
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"libcni/core/internal/fault"
+	"libcni/core/plugin"
+)
+
+// judge decides what the answer of a process means. The exit status counts, with two exceptions: an ADD that exits with
+// 0 has to have printed a result, and an error object is none; and of a process whose status nobody knows, an ADD is
+// judged by what it printed, while other commands print nothing that would tell.
+func judge(t Target, inv *plugin.Invocation, got answer) (*plugin.Result, error) {
+	switch {
+	case !got.status.Known:
+		return judgeUnknown(t, inv, got)
+	case !got.status.Success():
+		return nil, failure(t, got)
+	case inv.Command != plugin.Add:
+		return nil, nil
+	case isErrorObject(got.stdout):
+		return nil, failure(t, got)
+	default:
+		return parseResult(t, inv, got.stdout)
+	}
+}
+
+func judgeUnknown(t Target, inv *plugin.Invocation, got answer) (*plugin.Result, error) {
+	if isErrorObject(got.stdout) {
+		return nil, failure(t, got)
+	}
+	stdout := bytes.TrimSpace(got.stdout)
+	if inv.Command == plugin.Add && len(stdout) > 0 && !bytes.Equal(stdout, null) {
+		if result, err := parseResult(t, inv, stdout); err == nil {
+			return result, nil
+		}
+	}
+	return nil, fault.New(fault.PluginStatusUnknown, nil,
+		"%s ended, but this process' host took its exit status, and its output does not tell whether %s succeeded", t, inv.Command)
+}
+
+var null = []byte("null")
+
+// parseResult reads the result of an ADD. One without a version is of the configuration's; "null" is an empty result.
+func parseResult(t Target, inv *plugin.Invocation, stdout []byte) (*plugin.Result, error) {
+	stdout = bytes.TrimSpace(stdout)
+	if bytes.Equal(stdout, null) {
+		stdout = []byte("{}")
+	}
+	if len(stdout) == 0 {
+		return nil, fault.New(fault.PluginProtocol, nil, "%s succeeded, but printed no result", t)
+	}
+	stdout, err := withVersion(stdout, inv.CNIVersion)
+	if err == nil {
+		var result *plugin.Result
+		if result, err = plugin.ParseResult(stdout, inv.CNIVersion); err == nil {
+			return result, nil
+		}
+	}
+	return nil, fault.New(fault.PluginProtocol, err, "%s succeeded, but did not print a result (%s)", t, quote(stdout))
+}
+
+// withVersion adds the version to a result that has none.
+func withVersion(result []byte, version string) ([]byte, error) {
+	var keys map[string]json.RawMessage
+	if err := json.Unmarshal(result, &keys); err != nil {
+		return result, err
+	}
+	for key, value := range keys {
+		if strings.EqualFold(key, "cniVersion") {
+			if s := string(value); s != `""` && s != "null" {
+				return result, nil
+			}
+			delete(keys, key)
+		}
+	}
+	keys["cniVersion"] = json.RawMessage(strconv.Quote(version))
+	return json.Marshal(keys)
+}
+
+// errorObject is the specification's section 5 "Error". Code is kept as it was written: any number may come.
+type errorObject struct {
+	CNIVersion string          `json:"cniVersion"`
+	Code       json.RawMessage `json:"code"`
+	Msg        string          `json:"msg"`
+	Details    string          `json:"details"`
+}
+
+func parseError(stdout []byte) (object errorObject, isJSON, isError bool) {
+	var any map[string]json.RawMessage
+	if json.Unmarshal(stdout, &any) != nil || any == nil {
+		return object, false, false
+	}
+	if json.Unmarshal(stdout, &object) != nil {
+		return object, true, false
+	}
+	code := string(object.Code)
+	return object, true, object.Msg != "" || code != "" && code != "0" && code != "null"
+}
+
+func isErrorObject(stdout []byte) bool {
+	_, _, isError := parseError(stdout)
+	return isError
+}
+
+// failure is the error of a plugin that failed: its own, unchanged, if it printed one.
+func failure(t Target, got answer) error {
+	object, isJSON, isError := parseError(got.stdout)
+	switch {
+	case isError:
+		return passOn(t, got, object)
+	case isJSON || len(bytes.TrimSpace(got.stdout)) == 0:
+		return fault.New(fault.PluginFailed, nil, "%s failed without an error message (%s)%s", t, got.status, lastWords(got.stderr))
+	default:
+		return fault.New(fault.PluginProtocol, nil, "%s failed (%s) and printed what is no CNI error: %s%s",
+			t, got.status, quote(got.stdout), lastWords(got.stderr))
+	}
+}
+
+func passOn(t Target, got answer, object errorObject) error {
+	e := fault.New(fault.PluginFailed, nil, "")
+	e.CNIVersion, e.Msg, e.Details = object.CNIVersion, object.Msg, object.Details
+	if e.Msg == "" {
+		e.Msg = fmt.Sprintf("%s failed with code %s and no message%s", t, object.Code, lastWords(got.stderr))
+	}
+	code, err := strconv.ParseInt(string(object.Code), 10, 64)
+	switch {
+	case err == nil && code >= 1 && code <= math.MaxInt32:
+		e.Code = code
+	case len(object.Code) > 0:
+		e.Details = strings.TrimSuffix(fmt.Sprintf("code %s of the plugin; %s", object.Code, object.Details), "; ")
+	}
+	e.Retryable = e.Code == fault.CodeTryAgainLater
+	return e
+}
+
+// lastWords are the end of stderr, for a message that has nothing better to say.
+func lastWords(stderr string) string {
+	const enough = 500
+	stderr = strings.TrimSpace(stderr)
+	if stderr == "" {
+		return ""
+	}
+	if len(stderr) > enough {
+		stderr = "…" + strings.ToValidUTF8(stderr[len(stderr)-enough:], "")
+	}
+	return "; stderr: " + stderr
+}
+
+// quote shows the beginning of what a plugin printed.
+func quote(stdout []byte) string {
+	const enough = 200
+	if len(stdout) > enough {
+		return strconv.Quote(string(stdout[:enough])) + " …"
+	}
+	return strconv.Quote(string(stdout))
+}

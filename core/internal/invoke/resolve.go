@@ -1,0 +1,161 @@
+package invoke
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"libcni/core/internal/fault"
+)
+
+// Resolve chooses the implementation of a plugin type. With a configuration, a built-in is chosen only if it does all
+// that the configuration asks for; in the modes that allow it the executable steps in, otherwise the error, of kind
+// unsupported, names the key. Nothing is cached: what is installed or removed counts at the next call.
+func (r *Runner) Resolve(pluginType string, config []byte) (Target, error) {
+	if err := validateType(pluginType); err != nil {
+		return Target{}, err
+	}
+	builtin, unsupported := r.builtin(pluginType, config)
+	executable := r.executable(pluginType)
+	usable := builtin != nil && unsupported == ""
+	switch {
+	case executable != nil && (r.Mode == Fallback || !usable):
+		return *executable, nil
+	case usable:
+		return *builtin, nil
+	case builtin != nil:
+		return Target{}, r.refuseKey(pluginType, unsupported)
+	default:
+		return Target{}, r.notFound(pluginType)
+	}
+}
+
+// Usable reports whether a target chosen earlier, perhaps by another process, is still there. The mode does not count:
+// a plugin is undone by what did it.
+func (r *Runner) Usable(t Target) bool {
+	if validateType(t.Type) != nil {
+		return false
+	}
+	if t.Builtin {
+		return r.Catalog != nil && r.Catalog(t.Type) != nil
+	}
+	return filepath.IsAbs(t.Path) && isExecutable(t.Path)
+}
+
+// List returns what Resolve would choose for each type there is, sorted by type.
+func (r *Runner) List() []Target {
+	types := slices.Clone(r.Types)
+	for _, dir := range r.PluginDirs {
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			continue // a directory that is not there is an empty one
+		}
+		for _, entry := range entries {
+			types = append(types, entry.Name())
+		}
+	}
+	slices.Sort(types)
+	var targets []Target
+	for _, pluginType := range slices.Compact(types) {
+		if target, err := r.Resolve(pluginType, nil); err == nil {
+			targets = append(targets, target)
+		}
+	}
+	return targets
+}
+
+// validateType keeps a type from leading out of the plugin directories.
+func validateType(pluginType string) error {
+	switch {
+	case pluginType == "":
+		return fault.InvalidConfig("type", "plugin type is empty")
+	case strings.ContainsAny(pluginType, "/\x00"), pluginType[0] == '.':
+		return fault.InvalidConfig("type", "plugin type %q: it is a file name, without '/' or NUL and not beginning with '.'", pluginType)
+	default:
+		return nil
+	}
+}
+
+// builtin returns the built-in, if the mode allows one, and the first key of the configuration it does not know.
+func (r *Runner) builtin(pluginType string, config []byte) (target *Target, unsupported string) {
+	if r.Mode == Never || r.Catalog == nil {
+		return nil, ""
+	}
+	p := r.Catalog(pluginType)
+	if p == nil {
+		return nil, ""
+	}
+	if len(config) > 0 {
+		unsupported = p.Unsupported(config)
+	}
+	return &Target{Type: pluginType, Builtin: true}, unsupported
+}
+
+// executable returns the first executable regular file of that name, if the mode allows one.
+func (r *Runner) executable(pluginType string) *Target {
+	if r.Mode == Only {
+		return nil
+	}
+	for _, dir := range r.PluginDirs {
+		if path := filepath.Join(dir, pluginType); dir != "" && isExecutable(path) {
+			return &Target{Type: pluginType, Path: path}
+		}
+	}
+	return nil
+}
+
+func isExecutable(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0
+}
+
+func (r *Runner) refuseKey(pluginType, key string) error {
+	hint := "install the executable into one of " + r.directories()
+	if r.Mode == Only {
+		hint = `options.builtins is "only", which keeps its executable from being used`
+	}
+	e := fault.New(fault.Unsupported, nil, "plugin %s: the built-in does not support the key %s; %s", pluginType, key, hint)
+	e.Details = key
+	e.Plugin = &fault.Plugin{Type: pluginType, Builtin: true}
+	return e
+}
+
+func (r *Runner) notFound(pluginType string) error {
+	var e *fault.Error
+	switch r.Mode {
+	case Only:
+		e = fault.New(fault.PluginNotFound, nil, `plugin %s: not built in, and options.builtins is "only"`, pluginType)
+	case Never:
+		e = fault.New(fault.PluginNotFound, nil, `plugin %s: no executable of that name in %s, and options.builtins is "never"`, pluginType, r.directories())
+	default:
+		e = fault.New(fault.PluginNotFound, nil, "plugin %s: not built in, and no executable of that name in %s", pluginType, r.directories())
+	}
+	e.Details = r.passedOver(pluginType)
+	e.Plugin = &fault.Plugin{Type: pluginType}
+	return e
+}
+
+func (r *Runner) directories() string {
+	if len(r.PluginDirs) == 0 {
+		return "options.pluginDirs, which is empty"
+	}
+	return strings.Join(r.PluginDirs, ", ")
+}
+
+// passedOver names what has the plugin's name but is no executable file.
+func (r *Runner) passedOver(pluginType string) string {
+	var found []string
+	for _, dir := range r.PluginDirs {
+		path := filepath.Join(dir, pluginType)
+		info, err := os.Stat(path)
+		switch {
+		case r.Mode == Only || err != nil:
+		case !info.Mode().IsRegular():
+			found = append(found, path+" is not a regular file")
+		default:
+			found = append(found, path+" is not executable")
+		}
+	}
+	return strings.Join(found, "; ")
+}

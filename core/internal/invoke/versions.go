@@ -1,0 +1,77 @@
+package invoke
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/containernetworking/cni/pkg/version"
+
+	"libcni/core/internal/fault"
+	"libcni/core/plugin"
+)
+
+const currentVersion = "1.1.0"
+
+// Versions asks which versions of the specification a plugin supports. A plugin of before the VERSION command supports
+// 0.1.0.
+func (r *Runner) Versions(ctx context.Context, t Target) ([]string, error) {
+	if t.Builtin {
+		if !r.Usable(t) {
+			return nil, fault.New(fault.PluginNotFound, nil, "plugin %s: not built in", t.Type)
+		}
+		return slices.Clone(version.All.SupportedVersions()), nil
+	}
+	inv := &plugin.Invocation{
+		Command: plugin.Version, CNIVersion: currentVersion, Config: []byte(`{"cniVersion":"` + currentVersion + `"}`),
+	}
+	got, err := r.exec(ctx, t, inv)
+	if err != nil {
+		return nil, describe(err, t, got.stderr)
+	}
+	versions, err := judgeVersions(t, got)
+	if err != nil {
+		return nil, describe(err, t, got.stderr)
+	}
+	return versions, nil
+}
+
+func judgeVersions(t Target, got answer) ([]string, error) {
+	if !got.status.Success() && (got.status.Known || isErrorObject(got.stdout)) {
+		err := failure(t, got)
+		if predatesVersion(err, got) {
+			return []string{"0.1.0"}, nil
+		}
+		return nil, err
+	}
+	var info struct {
+		CNIVersion        string   `json:"cniVersion"`
+		SupportedVersions []string `json:"supportedVersions"`
+	}
+	if err := json.Unmarshal(got.stdout, &info); err != nil {
+		return nil, fault.New(fault.PluginProtocol, err, "%s: answer to VERSION (%s)", t, quote(got.stdout))
+	}
+	if len(info.SupportedVersions) == 0 && info.CNIVersion == "0.2.0" {
+		return []string{info.CNIVersion}, nil // the first version with this command did not ask for the list
+	}
+	if len(info.SupportedVersions) == 0 {
+		return nil, fault.New(fault.PluginProtocol, nil, "%s: answer to VERSION without supportedVersions (%s)", t, quote(got.stdout))
+	}
+	number := regexp.MustCompile(`^[0-9]{1,9}\.[0-9]{1,9}\.[0-9]{1,9}$`)
+	for _, supported := range info.SupportedVersions {
+		if !number.MatchString(supported) {
+			return nil, fault.New(fault.PluginProtocol, nil, "%s: answer to VERSION: %q is no version", t, supported)
+		}
+	}
+	return info.SupportedVersions, nil
+}
+
+// predatesVersion recognises the words with which plugins of specification 0.1.0 refuse the command.
+func predatesVersion(err error, got answer) bool {
+	const refusal = "unknown CNI_COMMAND: VERSION"
+	var e *fault.Error
+	return errors.As(err, &e) && (strings.Contains(e.Msg, refusal) || strings.Contains(got.stderr, refusal))
+}
