@@ -32,6 +32,7 @@ class CNIError(Exception):
         self.details = text(raw, "details")
         self.errno: Optional[int] = getattr(errno_names, text(raw, "errno"), None)
         """The number of the system's error, to compare with the constants of module errno."""
+        self.cni_version = text(raw, "cniVersion")
         self.command = text(raw, "command")
         self.network = text(raw, "network")
         self.container_id = text(raw, "containerId")

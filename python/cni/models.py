@@ -323,13 +323,16 @@ class PluginList:
 class Validation:
     """What a valid network needs: the capabilities it takes and the plugins it runs."""
 
+    name: str = ""
+    cni_version: str = ""
     capabilities: tuple[str, ...] = ()
     plugins: tuple[PluginInfo, ...] = ()
     raw: Raw = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def from_dict(cls, data: Raw) -> Validation:
-        return cls(texts(data, "capabilities"), each(PluginInfo.from_dict, objects(data, "plugins")), data)
+        plugins = each(PluginInfo.from_dict, objects(data, "plugins"))
+        return cls(text(data, "name"), text(data, "cniVersion"), texts(data, "capabilities"), plugins, data)
 
 
 @dataclass(frozen=True)

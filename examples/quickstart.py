@@ -1,0 +1,24 @@
+"""Attach a network namespace to a bridge network, check it, and take it away again. Needs root, or:
+
+    unshare --map-root-user --net --mount sh -c 'mount -t tmpfs tmpfs /run && python3 examples/quickstart.py'
+"""
+
+import tempfile
+
+import cni
+
+with tempfile.TemporaryDirectory() as folder:
+    network = {
+        "cniVersion": "1.1.0",
+        "name": "quickstart",
+        "type": "bridge",
+        "bridge": "cni-quick",
+        "isGateway": True,
+        "ipam": {"type": "host-local", "ranges": [[{"subnet": "10.88.7.0/24"}]], "dataDir": f"{folder}/leases"},
+    }
+    client = cni.Client(cache_dir=f"{folder}/cache", state_dir=f"{folder}/state")
+    with client.netns() as path, client.attach(network, container_id="quick", netns=path) as result:
+        print("attached", path, "with", result.addresses[0])
+        client.check(network, container_id="quick", netns=path)
+        print("checked")
+    print("detached")

@@ -1,0 +1,83 @@
+"""The library under test, and a client whose state is the test's own.
+
+These tests make bridges and namespaces, so they run under ``test/isolate``, in a network namespace of their own.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from inside import links
+
+import cni
+
+HOW = """these tests need the built library and a network namespace of their own:
+    make
+    CNI_LIBRARY=$PWD/build/libcni.so PYTHONPATH=python test/isolate python3 -m pytest python/tests"""
+
+
+@pytest.fixture(scope="session")
+def library() -> cni.Library:
+    """libcni.so, from CNI_LIBRARY."""
+    path = os.environ.get("CNI_LIBRARY")
+    if not path:
+        pytest.fail(f"CNI_LIBRARY is not set; {HOW}", pytrace=False)
+    return cni.Library(path)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def isolated() -> None:
+    """Refuse to work on the machine's own network."""
+    if os.readlink("/proc/self/ns/net") == os.readlink("/proc/1/ns/net"):
+        pytest.fail(f"this is the network of process 1; {HOW}", pytrace=False)
+
+
+@pytest.fixture
+def client(library: cni.Library, tmp_path: pathlib.Path) -> cni.Client:
+    """A client with directories of its own."""
+    (tmp_path / "conf").mkdir()
+    return cni.Client(
+        conf_dir=tmp_path / "conf",
+        plugin_dirs=[tmp_path / "bin"],
+        cache_dir=tmp_path / "cache",
+        state_dir=tmp_path / "state",
+        timeout=20,
+        library=library,
+    )
+
+
+@pytest.fixture
+def network(tmp_path: pathlib.Path) -> dict[str, Any]:
+    """A bridge network with addresses from host-local."""
+    return bridge_network(tmp_path)
+
+
+@pytest.fixture
+def path(client: cni.Client) -> Iterator[str]:
+    """A container's namespace."""
+    with client.netns() as made:
+        yield made
+
+
+@pytest.fixture
+def nothing_left() -> Iterator[None]:
+    """The interfaces of the host are after the test what they were before, but for bridges, which stay."""
+    before = links() - bridges()
+    yield
+    assert links() - bridges() == before
+
+
+def bridges() -> set[str]:
+    """The names that these tests give to bridges."""
+    return {name for name in links() if name.startswith("br-")}
+
+
+def bridge_network(folder: pathlib.Path, name: str = "web", subnet: str = "10.41.0.0/24") -> dict[str, Any]:
+    """A network whose leases lie in folder."""
+    ipam = {"type": "host-local", "dataDir": str(folder / "leases"), "ranges": [[{"subnet": subnet}]]}
+    bridge = {"type": "bridge", "bridge": f"br-{name}", "isGateway": True, "ipam": ipam}
+    return {"cniVersion": "1.1.0", "name": name, "plugins": [bridge]}

@@ -1,0 +1,51 @@
+"""The ABI vectors, which every way of calling the library must answer alike.
+
+A vector is ``{"name", "method", "request" or "requestHex", "rc", "kind", "responseContains"}``; ``request`` is the text
+as it is passed, or an object.
+"""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from typing import Any
+
+import pytest
+
+import cni
+from cni.library import encode
+
+VECTORS = pathlib.Path(__file__).resolve().parents[3] / "test" / "abi" / "vectors"
+FILES = sorted(VECTORS.glob("*.json"))
+
+
+def cases() -> list[Any]:
+    found = [(file, vector) for file in FILES for vector in read(file)]
+    return [pytest.param(vector, id=f"{file.stem}-{vector['name']}") for file, vector in found]
+
+
+def read(file: pathlib.Path) -> list[dict[str, Any]]:
+    """The vectors of a file: a list of them, or one."""
+    content: Any = json.loads(file.read_text())
+    vectors: list[dict[str, Any]] = content if isinstance(content, list) else [content]
+    return vectors
+
+
+def test_there_are_vectors() -> None:
+    assert FILES, f"no vectors in {VECTORS}"
+
+
+@pytest.mark.parametrize("vector", cases())
+def test_vector(library: cni.Library, vector: dict[str, Any]) -> None:
+    rc, response = library.call_raw(vector["method"], request_of(vector))
+    assert rc == vector["rc"], response
+    assert json.loads(response).get("kind", "") == vector.get("kind", "")
+    wanted = vector.get("responseContains", [])
+    for part in [wanted] if isinstance(wanted, str) else wanted:
+        assert part in response.decode()
+
+
+def request_of(vector: dict[str, Any]) -> bytes:
+    if "requestHex" in vector:
+        return bytes.fromhex(vector["requestHex"])
+    return encode(vector["request"])
