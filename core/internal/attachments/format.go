@@ -108,7 +108,7 @@ func (d *document) entry() (*Entry, error) {
 		e.Config = d.Config
 	}
 	var o ours
-	if len(d.Ours) == 0 || json.Unmarshal(d.Ours, &o) != nil {
+	if d.Ours.Kind() != '{' || json.Unmarshal(d.Ours, &o) != nil {
 		e.Foreign = true
 		e.CNIVersion = firstVersion(e.Config, e.Result)
 		return e, nil

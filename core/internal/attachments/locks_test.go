@@ -1,0 +1,221 @@
+package attachments_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"libcni/core/internal/attachments"
+	"libcni/core/internal/fault"
+)
+
+// soon is the time after which a lock that is held counts as held.
+const soon = 20 * time.Millisecond
+
+func briefly(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), soon)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func TestLocksHoldAcrossProcesses(t *testing.T) {
+	collides := attachments.Key{Network: "web-c1", ContainerID: "eth0", IfName: "x"}
+	sameFile := attachments.Key{Network: "web", ContainerID: "c1-eth0", IfName: "x"}
+	for _, test := range []struct {
+		name, errand string
+		lock         func(ctx context.Context, s *attachments.Store) (*attachments.Held, error)
+		busy         bool
+	}{
+		{"same attachment", "lock", lockOf(web("c1")), true},
+		{"other attachment", "lock", lockOf(web("c2")), false},
+		{"network of an attachment", "lock", lockOfNetwork("web"), true},
+		{"other network", "lock", lockOfNetwork("db"), false},
+		{"attachment of a network", "lock network", lockOf(web("c1")), true},
+		{"attachment of another network", "lock network", lockOf(attachments.Key{Network: "db", ContainerID: "c1", IfName: "eth0"}), false},
+		{"same network", "lock network", lockOfNetwork("web"), true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s, dir := newStore(t)
+			end := startOther(t, dir, test.errand)
+			held, err := test.lock(briefly(t), s)
+			if test.busy {
+				wantFault(t, err, fault.Busy, syscall.EBUSY)
+			} else {
+				must(t, err)
+			}
+			held.Unlock()
+			end()
+			held, err = test.lock(t.Context(), s)
+			must(t, err)
+			held.Unlock()
+			held.Unlock()
+		})
+	}
+	t.Run("attachments of the same file", func(t *testing.T) {
+		s, _ := newStore(t)
+		held, err := s.Lock(t.Context(), collides)
+		must(t, err)
+		defer held.Unlock()
+		_, err = s.Lock(briefly(t), sameFile)
+		wantFault(t, err, fault.Busy, syscall.EBUSY)
+	})
+}
+
+func lockOf(key attachments.Key) func(context.Context, *attachments.Store) (*attachments.Held, error) {
+	return func(ctx context.Context, s *attachments.Store) (*attachments.Held, error) { return s.Lock(ctx, key) }
+}
+
+func lockOfNetwork(name string) func(context.Context, *attachments.Store) (*attachments.Held, error) {
+	return func(ctx context.Context, s *attachments.Store) (*attachments.Held, error) {
+		return s.LockNetwork(ctx, name)
+	}
+}
+
+func TestCancelledWaitIsCancelledNotBusy(t *testing.T) {
+	s, dir := newStore(t)
+	end := startOther(t, dir, "lock")
+	defer end()
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(soon, cancel)
+	_, err := s.Lock(ctx, web("c1"))
+	wantFault(t, err, fault.Cancelled, syscall.ECANCELED)
+	ended, cancel := context.WithDeadline(t.Context(), time.Now())
+	defer cancel()
+	_, err = s.Lock(ended, web("c2"))
+	wantFault(t, err, fault.Timeout, syscall.ETIMEDOUT)
+}
+
+func TestAttachmentIsLockedUnderItsNetwork(t *testing.T) {
+	s, dir := newStore(t)
+	network, err := s.LockNetwork(t.Context(), "web")
+	must(t, err)
+	for range 2 {
+		one, err := network.Attachment(t.Context(), web("c1"))
+		must(t, err)
+		_, err = network.Attachment(briefly(t), web("c1"))
+		wantFault(t, err, fault.Busy, syscall.EBUSY)
+		one.Unlock()
+	}
+	network.Unlock()
+	end := startOther(t, dir, "lock network")
+	end()
+}
+
+// Four goroutines and another process take and release attachments without a pause.
+func TestGCIsNotStarved(t *testing.T) {
+	s, dir := newStore(t)
+	end := startOther(t, dir, "lock without end")
+	ctx, cancel := context.WithCancel(t.Context())
+	var group sync.WaitGroup
+	for worker := range 4 {
+		group.Go(func() {
+			for i := 0; ctx.Err() == nil; i++ {
+				held, err := s.Lock(t.Context(), web(fmt.Sprint(worker, "x", i)))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				time.Sleep(2 * time.Millisecond) // the call's work, which overlaps with the others'
+				held.Unlock()
+			}
+		})
+	}
+	for range 5 {
+		bounded, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		held, err := s.LockNetwork(bounded, "web")
+		cancel()
+		if err != nil {
+			t.Error(err)
+			break
+		}
+		held.Unlock()
+	}
+	cancel()
+	group.Wait()
+	end()
+}
+
+// An ADD holds its attachment while its plugin calls back for another of the same network, and a GC came in between.
+func TestCallBackWhileGCWaitsDoesNotDeadlock(t *testing.T) {
+	s, _ := newStore(t)
+	outer, err := s.Lock(t.Context(), web("c1"))
+	must(t, err)
+	collected := make(chan error)
+	go func() {
+		held, err := s.LockNetwork(t.Context(), "web")
+		held.Unlock()
+		collected <- err
+	}()
+	for { // until the GC stands at the gate
+		held, err := s.Lock(briefly(t), web("probe"))
+		if err != nil {
+			wantFault(t, err, fault.Busy, syscall.EBUSY)
+			break
+		}
+		held.Unlock()
+	}
+	bounded, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	inner, err := s.Lock(bounded, web("c2"))
+	must(t, err)
+	select {
+	case err := <-collected:
+		t.Errorf("GC got the network while attachments are held: %v", err)
+	case <-time.After(soon):
+	}
+	inner.Unlock()
+	outer.Unlock()
+	must(t, <-collected)
+}
+
+func TestLockingANetworkRemovesWhatWasHalfWritten(t *testing.T) {
+	s, dir := newStore(t)
+	db := attachments.Key{Network: "db", ContainerID: "c1", IfName: "eth0"}
+	for _, key := range []attachments.Key{web("c1"), db} {
+		must(t, s.WriteIntent(entryOf(key)))
+		must(t, s.Commit(entryOf(key)))
+		must(t, s.WriteIntent(entryOf(key)))
+	}
+	intents, err := filepath.Glob(filepath.Join(dir, "state", "intents", "*"))
+	must(t, err)
+	if len(intents) != 2 {
+		t.Fatalf("intents: %v", intents)
+	}
+	for _, intent := range intents { // as a kill between writing and renaming leaves them
+		must(t, os.WriteFile(intent+".tmp", nil, 0o600))
+		must(t, os.WriteFile(filepath.Join(dir, "cache", "libcni", filepath.Base(intent)+".tmp"), nil, 0o600))
+	}
+	if entries, errs := s.List(); len(entries) != 2 || len(errs) != 0 {
+		t.Errorf("list: %v, %v; want both, and nothing of what is half written", entries, errs)
+	}
+	for _, step := range []struct {
+		network string
+		left    int
+	}{{"none", 4}, {"web", 2}} {
+		held, err := s.LockNetwork(t.Context(), step.network)
+		must(t, err)
+		held.Unlock()
+		if found := halfWritten(t, dir); len(found) != step.left {
+			t.Errorf("after locking %s: %v, want %d", step.network, found, step.left)
+		}
+	}
+	must(t, s.Remove(db))
+	if found := halfWritten(t, dir); len(found) != 0 {
+		t.Errorf("after removing the other: %v", found)
+	}
+	if entries, errs := s.List(); len(entries) != 1 || len(errs) != 0 {
+		t.Errorf("list: %v, %v; want the intent of web", entries, errs)
+	}
+}
+
+func halfWritten(t *testing.T, dir string) []string {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(dir, "*", "*", "*.tmp"))
+	must(t, err)
+	return found
+}
