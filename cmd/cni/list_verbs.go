@@ -27,7 +27,7 @@ type attachment struct {
 	Result         json.RawMessage `json:"result"`
 }
 
-// attachments asks for the attachments of a container and of a network; "" stands for all.
+// attachments asks for the attachments of a container, of a network and of --ifname; "" stands for all.
 func (a *app) attachments(ctx context.Context, containerID, network string) (*attachmentsAnswer, []byte, error) {
 	r, err := a.request()
 	if err != nil {
@@ -35,6 +35,7 @@ func (a *app) attachments(ctx context.Context, containerID, network string) (*at
 	}
 	set(r, "containerId", containerID)
 	set(r, "network", network)
+	set(r, "ifName", a.ifName)
 	answer := new(attachmentsAnswer)
 	response, err := a.ask(ctx, "attachments", r, answer)
 	return answer, response, err

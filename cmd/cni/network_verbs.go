@@ -70,9 +70,7 @@ func (a *app) networksCommand() *cobra.Command {
 			if a.json {
 				return a.printJSON(response)
 			}
-			for _, bad := range answer.Errors {
-				fmt.Fprintf(a.err, "cni: %s: %s\n", printable(bad.File), printable(bad.Msg))
-			}
+			a.tellBadFiles(answer.Errors)
 			rows := [][]string{}
 			for _, n := range answer.Networks {
 				rows = append(rows, []string{n.Name, n.CNIVersion, strings.Join(n.Plugins, ","), n.File})
@@ -89,10 +87,19 @@ type networksAnswer struct {
 		File       string   `json:"file"`
 		Plugins    []string `json:"plugins"`
 	} `json:"networks"`
-	Errors []struct {
-		File string `json:"file"`
-		Msg  string `json:"msg"`
-	} `json:"errors"`
+	Errors []fileError `json:"errors"`
+}
+
+// fileError is a file that was passed over, and why.
+type fileError struct {
+	File string `json:"file"`
+	Msg  string `json:"msg"`
+}
+
+func (a *app) tellBadFiles(files []fileError) {
+	for _, bad := range files {
+		fmt.Fprintf(a.err, "cni: %s: %s\n", printable(bad.File), printable(bad.Msg))
+	}
 }
 
 func (a *app) validateCommand() *cobra.Command {

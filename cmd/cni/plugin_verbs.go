@@ -50,8 +50,12 @@ func (a *app) plugins(ctx context.Context, r request, args []string) ([]pluginIn
 	}
 	var answer struct {
 		Plugins []pluginInfo `json:"plugins"`
+		Errors  []fileError  `json:"errors"`
 	}
 	response, err := a.ask(ctx, "plugins", r, &answer)
+	if !a.json {
+		a.tellBadFiles(answer.Errors)
+	}
 	return answer.Plugins, response, err
 }
 

@@ -62,7 +62,7 @@ func TestCommandLineBecomesRequest(t *testing.T) {
 		{name: "gc as cnitool keeps none", line: "gc web /n", want: []string{`attachments {}`, `gc {"asOf":"b 12","network":"web","validAttachments":[]}`}},
 		{name: "gc keeps what is named", line: "gc web --keep a/eth0 --keep b/eth1 --as-of x --dry-run --owner *",
 			want: []string{`gc {"asOf":"x","dryRun":true,"network":"web","options":{"owner":"*"},"validAttachments":[{"containerId":"a","ifName":"eth0"},{"containerId":"b","ifName":"eth1"}]}`}},
-		{name: "list of a network", line: "list web --id c1", want: []string{`attachments {"containerId":"c1","network":"web"}`}},
+		{name: "list of a network", line: "list web --id c1 -i eth1", want: []string{`attachments {"containerId":"c1","ifName":"eth1","network":"web"}`}},
 		{name: "networks", line: "networks", want: []string{`networks {}`}},
 		{name: "validate a file", line: "validate -f /x", want: []string{`validate {"networkFile":"/x"}`}},
 		{name: "plugins", line: "plugins", want: []string{`plugins {}`}},
