@@ -1,0 +1,127 @@
+package cli
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+func sorted(list []string) []string {
+	slices.Sort(list)
+	return list
+}
+
+// slow is a plugin that says in a FIFO that its ADD began, and does not end it.
+const slow = `#!/bin/sh
+case $CNI_COMMAND in
+ADD) echo began >FIFO; exec sleep 600 ;;
+VERSION) echo '{"cniVersion":"1.1.0","supportedVersions":["1.1.0"]}' ;;
+esac
+`
+
+func TestInterruptedAddIsUndone(t *testing.T) {
+	for name, signal := range map[string]syscall.Signal{"SIGTERM": syscall.SIGTERM, "SIGINT": syscall.SIGINT} {
+		t.Run(name, func(t *testing.T) {
+			h := newHost(t)
+			h.bridge("web", "10.77.14.0/24", "", `,{"type":"slow"}`)
+			fifo := h.path("fifo")
+			if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			h.write("plugins/slow", strings.ReplaceAll(slow, "FIFO", fifo), 0o755)
+			ns := h.namespace("blue")
+
+			cmd := exec.Command(h.command, h.args([]string{"add", "web", ns})...)
+			var out, errOut bytes.Buffer
+			cmd.Env, cmd.Stdout, cmd.Stderr = h.env, &out, &errOut
+			cmd.WaitDelay = time.Minute // a plugin left behind would hold the pipes
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			if began, err := os.ReadFile(fifo); err != nil || string(began) != "began\n" {
+				t.Fatalf("the plugin said %q, %v", began, err)
+			}
+			if got := linkNames(t, h.inside(ns)); got != "eth0" {
+				t.Errorf("links in the container before the signal: %q", got)
+			}
+			if err := cmd.Process.Signal(signal); err != nil {
+				t.Fatal(err)
+			}
+			_ = cmd.Wait() // the status is looked at below
+			if code := cmd.ProcessState.ExitCode(); code != 128+int(signal) || out.Len() != 0 || errOut.Len() == 0 {
+				t.Errorf("exit status %d, output %q, standard error %q", code, &out, &errOut)
+			}
+			if got := h.links() + "|" + linkNames(t, h.inside(ns)); got != "br-web|" {
+				t.Errorf("links after the signal: %q", got)
+			}
+			if got := fields(h.ok("list")); len(got) != 1 {
+				t.Errorf("list: %q", got)
+			}
+		})
+	}
+}
+
+func TestUmaskOfTheCallerDoesNotCount(t *testing.T) {
+	h := newHost(t)
+	h.write("conf/tell.conflist", `{"cniVersion":"1.1.0","name":"tell","plugins":[{"type":"tell"}]}`, 0o644)
+	h.write("plugins/tell", "#!/bin/sh\numask >"+h.path("umask")+"\n[ $CNI_COMMAND != ADD ] || echo '{\"cniVersion\":\"1.1.0\"}'\n", 0o755)
+	ns := h.namespace("blue")
+	old := syscall.Umask(0o077)
+	o := h.run("add", "tell", ns)
+	syscall.Umask(old)
+	if got, err := os.ReadFile(h.path("umask")); err != nil || string(got) != "0022\n" {
+		t.Errorf("umask %q, %v, %+v", got, err, o)
+	}
+	h.ok("del", "tell", ns)
+}
+
+func TestSetUIDProgramIgnoresTheEnvironment(t *testing.T) {
+	if text, err := os.ReadFile("/proc/self/uid_map"); err != nil || len(strings.Fields(string(text))) != 3 || strings.Fields(string(text))[2] == "1" {
+		t.Skip("needs a second user id, which a user namespace of an ordinary user lacks; run as root")
+	}
+	const nobody = 65534
+	h := newHost(t)
+	h.bridge("web", "10.77.15.0/24", "", "")
+	binary, err := os.ReadFile(h.command)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.write("cni", string(binary), 0o755)
+	h.command = h.path("cni")
+	open(t, h.dir)
+	networks := func() string {
+		t.Helper()
+		cmd := exec.Command(h.command, "networks")
+		cmd.Env = []string{"NETCONFPATH=" + h.path("conf")}
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(out)
+	}
+	if got := networks(); !strings.Contains(got, h.path("conf/web.conflist")) {
+		t.Errorf("without set-uid the environment counts: %s", got)
+	}
+	if err := os.Chmod(h.command, 0o4755); err != nil {
+		t.Fatal(err)
+	}
+	if got := networks(); strings.Contains(got, h.path("conf/web.conflist")) {
+		t.Errorf("with set-uid: %s", got)
+	}
+}
+
+// open lets others into a test's directory.
+func open(t *testing.T, dir string) {
+	t.Helper()
+	for ; dir != os.TempDir() && dir != "/"; dir = dir[:strings.LastIndexByte(dir, '/')] {
+		if err := os.Chmod(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
