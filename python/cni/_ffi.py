@@ -59,7 +59,7 @@ def declare(library: ctypes.CDLL) -> None:
         function.restype = result
 
 
-def respond(library: ctypes.CDLL, name: str, *arguments: bytes) -> tuple[int, Optional[bytes]]:
+def respond(library: ctypes.CDLL, name: str, *arguments: Optional[bytes]) -> tuple[int, Optional[bytes]]:
     """Call a function that answers through its last argument; the response is copied and given back."""
     response = ctypes.c_void_p()
     try:

@@ -53,9 +53,10 @@ class Library:
         """Call any verb the library has by its name, also one that is newer than this package."""
         return self._answer("cni_call", c_string(method), encode({} if request is None else request))
 
-    def call_raw(self, method: str, request: bytes) -> tuple[int, bytes]:
+    def call_raw(self, method: str, request: Optional[bytes]) -> tuple[int, bytes]:
         """As :meth:`call`, without raising for the library's errors: the code and the response as they are."""
-        rc, response = _ffi.respond(self._loaded(), "cni_call", c_string(method), c_string(request))
+        text = None if request is None else c_string(request)
+        rc, response = _ffi.respond(self._loaded(), "cni_call", c_string(method), text)
         self._interrupts.deliver()
         return rc, response or b""
 

@@ -32,8 +32,16 @@ def library() -> cni.Library:
 @pytest.fixture(scope="session", autouse=True)
 def isolated() -> None:
     """Refuse to work on the machine's own network."""
-    if os.readlink("/proc/self/ns/net") == os.readlink("/proc/1/ns/net"):
-        pytest.fail(f"this is the network of process 1; {HOW}", pytrace=False)
+    if not own_network():
+        pytest.fail(f"this is the machine's own network; {HOW}", pytrace=False)
+
+
+def own_network() -> bool:
+    """Whether this is another network than that of process 1, which only that one's user may ask."""
+    try:
+        return os.readlink("/proc/self/ns/net") != os.readlink("/proc/1/ns/net")
+    except PermissionError:
+        return pathlib.Path("/proc/self/uid_map").read_text().split() != ["0", "0", "4294967295"]
 
 
 @pytest.fixture

@@ -63,9 +63,14 @@ def test_the_error_of_undoing_does_not_hide_that_of_the_block(
 ) -> None:
     told: list[Any] = []
     monkeypatch.setattr("sys.unraisablehook", told.append)
-    with pytest.raises(ZeroDivisionError), client.attach(network, container_id="c1", netns=path):
-        network["plugins"][0]["type"] = "no-such-plugin"
-        assert 1 / 0
+
+    def block() -> None:
+        with client.attach(network, container_id="c1", netns=path):
+            network["plugins"][0]["type"] = "no-such-plugin"
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        block()
     assert [type(item.exc_value) for item in told] == [cni.PluginNotFoundError]
     client.delete(container_id="c1")
     assert inside(path, links) == {"lo"}
