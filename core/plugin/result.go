@@ -1,71 +1,136 @@
 package plugin
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 
+	"github.com/containernetworking/cni/pkg/types"
 	types100 "github.com/containernetworking/cni/pkg/types/100"
 	"github.com/containernetworking/cni/pkg/types/create"
+
+	"libcni/core/internal/jsonobject"
 )
 
 // Result is a CNI result: the answer of a plugin process as the bytes it wrote, or that of a built-in as a value. Each
-// form is made from the other only when it is asked for. A Result is not changed once made; not safe for concurrent use.
+// form is made from the other only when it is asked for. A Result is not changed once made, and may be used by several
+// goroutines.
 type Result struct {
 	value   *types100.Result
-	raw     []byte
+	raw     []byte // nil for a built-in's
 	version string // of raw
 }
 
-// NewResult wraps a built-in's answer. The caller must not change r afterwards.
-func NewResult(r *types100.Result) *Result { return &Result{value: r} }
-
-// ParseResult takes the JSON of a result of any version. A result without cniVersion is of the given version.
-func ParseResult(raw []byte, version string) (*Result, error) {
-	var head struct {
-		CNIVersion string `json:"cniVersion"`
+// NewResult wraps a built-in's answer. The caller must not change r afterwards. nil is an empty result.
+func NewResult(r *types100.Result) *Result {
+	value := types100.Result{}
+	if r != nil {
+		value = *r
 	}
-	if err := json.Unmarshal(raw, &head); err != nil {
+	value.CNIVersion = types100.ImplementedSpecVersion
+	return &Result{value: &value}
+}
+
+// ParseResult takes the JSON of a result of any version. A result without cniVersion is of the given version, and null
+// is an empty result. Refused is what would make trouble later: null among the interfaces, addresses or routes, an
+// address or route without its network, an index of an interface that is not there.
+func ParseResult(raw []byte, version string) (*Result, error) {
+	text, err := jsonobject.Normalize(raw, jsonobject.Duplicates|jsonobject.InvalidUTF8)
+	if err != nil {
 		return nil, fmt.Errorf("result: %w", err)
 	}
-	if head.CNIVersion == "" {
-		head.CNIVersion = version
+	if text.Kind() == 'n' {
+		text = []byte("{}")
 	}
-	r := &Result{raw: bytes.Clone(raw), version: head.CNIVersion}
-	if _, err := r.Value(); err != nil {
-		return nil, err
+	r := &Result{raw: append([]byte(nil), text...)}
+	if err := r.settleVersion(version); err != nil {
+		return nil, fmt.Errorf("result: %w", err)
+	}
+	if r.value, err = parseValue(r.raw, r.version); err != nil {
+		return nil, fmt.Errorf("result of version %s: %w", r.version, err)
 	}
 	return r, nil
 }
 
-// Value returns the result as the current version of the specification has it. The caller must not change it.
-func (r *Result) Value() (*types100.Result, error) {
-	if r.value != nil {
-		return r.value, nil
-	}
-	parsed, err := create.Create(r.version, r.raw)
+// settleVersion reads the version, and writes it into the text if it is not there: plugins of old versions leave it
+// out, and those that read the result need it.
+func (r *Result) settleVersion(otherwise string) error {
+	const key = "cniVersion"
+	members, err := jsonobject.Parse(r.raw)
 	if err != nil {
-		return nil, fmt.Errorf("result of version %s: %w", r.version, err)
+		return err
 	}
-	r.value, err = types100.NewResultFromResult(parsed)
-	if err != nil {
-		return nil, fmt.Errorf("result of version %s: %w", r.version, err)
+	value, found := members.Get(key)
+	if found && value.Kind() != 'n' {
+		written, ok := jsonobject.String(value)
+		if !ok {
+			return jsonobject.Errorf(key, "expected a string, got %s", jsonobject.Describe(value.Kind()))
+		}
+		if r.version = written; written != "" {
+			return nil
+		}
 	}
-	return r.value, nil
+	if r.version = otherwise; otherwise == "" {
+		r.version = DefaultVersion
+	}
+	version := jsonobject.Member{Name: key, Value: jsonobject.AppendString(nil, r.version)}
+	members = append(jsonobject.Object{version}, members.Without(key)...)
+	r.raw = append(members.Append([]byte{'{'}), '}')
+	return nil
 }
 
-// JSON returns the result in the given version of the specification.
-func (r *Result) JSON(version string) ([]byte, error) {
-	if r.raw != nil && r.version == version {
-		return r.raw, nil
-	}
-	value, err := r.Value()
+// parseValue reads the text and converts it to the current version.
+func parseValue(raw []byte, version string) (*types100.Result, error) {
+	parsed, err := create.Create(version, raw)
 	if err != nil {
 		return nil, err
 	}
-	converted, err := value.GetAsVersion(version)
+	if err := check(parsed); err != nil {
+		return nil, err
+	}
+	converted, err := types100.NewResultFromResult(parsed)
+	if err != nil {
+		return nil, err
+	}
+	// The converter may return what it was given; a result of the current version is ours alone.
+	value := *converted
+	value.IPs = withoutNoInterface(value.IPs, len(value.Interfaces))
+	return &value, nil
+}
+
+// withoutNoInterface leaves out indexes that mean "no interface": -1, which version 0.3.0 writes, and any index when
+// there are no interfaces to count.
+func withoutNoInterface(ips []*types100.IPConfig, interfaces int) []*types100.IPConfig {
+	for i, ip := range ips {
+		if ip.Interface != nil && (*ip.Interface < 0 || interfaces == 0) {
+			ips[i] = &types100.IPConfig{Address: ip.Address, Gateway: ip.Gateway}
+		}
+	}
+	return ips
+}
+
+// Value returns the result as the current version of the specification has it. The caller must not change it. Each
+// index of an interface in it is good, and no pointer in its lists is nil.
+func (r *Result) Value() (*types100.Result, error) { return r.value, nil }
+
+// JSON returns the result in the given version of the specification. A plugin process's result in its own version is
+// what it wrote, keys that the specification does not know included. The caller must not change it.
+func (r *Result) JSON(version string) ([]byte, error) {
+	if version == "" {
+		version = DefaultVersion
+	}
+	if r.raw != nil && r.version == version {
+		return r.raw, nil
+	}
+	converted, err := convert(r.value, version)
 	if err != nil {
 		return nil, fmt.Errorf("result to version %s: %w", version, err)
 	}
-	return json.Marshal(converted)
+	return json.Marshal(encoded(converted))
+}
+
+func convert(value *types100.Result, version string) (types.Result, error) {
+	if isOld(version) && len(value.IPs) == 0 {
+		return emptyOld(value, version), nil
+	}
+	return value.GetAsVersion(version)
 }

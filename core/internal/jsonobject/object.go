@@ -4,6 +4,7 @@ package jsonobject
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -103,6 +104,11 @@ func (o Object) Index(name string) int {
 		}
 	}
 	return found
+}
+
+// Without returns the members but those of a name in any case.
+func (o Object) Without(name string) Object {
+	return slices.DeleteFunc(slices.Clone(o), func(m Member) bool { return strings.EqualFold(m.Name, name) })
 }
 
 // Append writes the members in their order, with commas between and no braces.
