@@ -46,7 +46,7 @@ type Plugin struct {
 // Drift is one difference between what an attachment should be and what the kernel holds.
 type Drift struct {
 	Plugin   string `json:"plugin"`
-	Object   string `json:"object"`   // what was looked at, such as "link eth0" or "address 10.1.0.2/24 on eth0"
+	Object   string `json:"object"` // what was looked at, such as "link eth0" or "address 10.1.0.2/24 on eth0"
 	Expected string `json:"expected"`
 	Actual   string `json:"actual"` // "missing" when there is nothing
 }
@@ -112,7 +112,7 @@ func From(err error, otherwise Kind) *Error {
 		return New(Timeout, err, "the deadline of the call passed")
 	case errors.Is(err, context.Canceled):
 		return New(Cancelled, err, "the call was cancelled")
-	case otherwise != State && errors.Is(err, fs.ErrPermission):
+	case errno.Of(err) == syscall.EPERM, otherwise != State && errors.Is(err, fs.ErrPermission):
 		return New(Permission, err, "the kernel refused; CAP_NET_ADMIN and CAP_SYS_ADMIN are needed")
 	default:
 		e = New(otherwise, err, "")

@@ -1,0 +1,161 @@
+package core
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"io/fs"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"libcni/core/internal/attachments"
+	"libcni/core/internal/conf"
+	"libcni/core/internal/fault"
+	"libcni/core/internal/host/boot"
+	"libcni/core/internal/host/netns"
+	"libcni/core/plugin"
+)
+
+// AddRequest is the request of cni_add.
+type AddRequest struct {
+	Common
+}
+
+// Add attaches a container to a network and returns the CNI result, in the configuration's version.
+func (e *Engine) Add(ctx context.Context, caller Caller, r *AddRequest) (jsontext.Value, error) {
+	return within(ctx, e, caller, plugin.Add, &r.Common, (*scope).add)
+}
+
+func (s *scope) add(ctx context.Context) (jsontext.Value, error) {
+	list, err := s.network()
+	if err != nil {
+		return nil, err
+	}
+	key, err := s.key(list.Name)
+	if err != nil {
+		return nil, err
+	}
+	ns, err := s.openNetns()
+	if err != nil {
+		return nil, err
+	}
+	defer ns.Close()
+	held, err := s.store.Lock(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	defer held.Unlock()
+
+	o := s.newOperation(list, nil, ns)
+	defer o.close()
+	if o.entry, err = s.newEntry(ctx, key, list, ns); err != nil {
+		return nil, err
+	}
+	if err := o.resolve(); err != nil {
+		return nil, err
+	}
+	if err := o.makeRoom(ctx, key); err != nil {
+		return nil, err
+	}
+	return o.attach(ctx)
+}
+
+// newEntry is what will be on disk about the attachment, known before anything is made.
+func (s *scope) newEntry(ctx context.Context, key attachments.Key, list *conf.List, ns *netns.Namespace) (*attachments.Entry, error) {
+	cookie, err := ns.Cookie(ctx)
+	if err != nil {
+		return nil, err
+	}
+	created, err := boot.Now()
+	if err != nil {
+		return nil, err
+	}
+	return &attachments.Entry{
+		Key: key, Netns: s.Netns, Cookie: cookie, Owner: s.Options.Owner, Created: created, BootID: s.bootID,
+		CNIVersion: list.CNIVersion, Config: list.Raw, Args: plugin.Args(s.Args), CapabilityArgs: s.CapabilityArgs,
+		HostIfName: newHostIfName(), Incomplete: true,
+	}, nil
+}
+
+// newHostIfName names the host's end of an interface pair: "veth" and 32 random bits, as the reference plugins do.
+func newHostIfName() string {
+	var random [4]byte
+	rand.Read(random[:]) // never fails, as crypto/rand documents
+	return "veth" + hex.EncodeToString(random[:])
+}
+
+// resolve finds all plugins before the first one runs, and notes which implementation of each is used.
+func (o *operation) resolve() error {
+	for i, p := range o.list.Plugins {
+		target, err := o.runner.Resolve(p.Type, p.Raw)
+		if err != nil {
+			return o.blame(err, i, target)
+		}
+		o.entry.Plugins = append(o.entry.Plugins, attachments.Ran{Type: target.Type, Builtin: target.Builtin, Path: target.Path})
+	}
+	return nil
+}
+
+// makeRoom decides what ADD does about what is there already: an attachment that works is left as it is, and the
+// remains of one that does not are removed.
+func (o *operation) makeRoom(ctx context.Context, key attachments.Key) error {
+	entry, err := o.store.Get(key)
+	if errors.Is(err, fs.ErrNotExist) {
+		return o.refuseTakenLink(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	works, err := o.works(ctx, entry)
+	if err != nil {
+		return err
+	}
+	if works && o.Options.OnExisting != onExistingReplace {
+		e := fault.New(fault.Exists, nil, "container %s is attached to network %s as %s already; detach it first, or set options.onExisting to replace", key.ContainerID, key.Network, key.IfName)
+		e.Existing = describeEntry(entry)
+		return e
+	}
+	if err := o.scope.detach(ctx, entry, nil, false); err != nil {
+		return o.blameRemains(err)
+	}
+	return o.refuseTakenLink(ctx)
+}
+
+func (o *operation) blameRemains(err error) error {
+	e := fault.From(err, fault.State)
+	e.Msg = "removing the remains of an earlier attachment of the same name: " + e.Msg
+	return e
+}
+
+// works reports whether an attachment is complete and its namespace and interface are there.
+func (o *operation) works(ctx context.Context, entry *attachments.Entry) (bool, error) {
+	if entry.Incomplete {
+		return false, nil
+	}
+	ns, _, err := o.locate(ctx, entry, entry.Netns, o.Netns)
+	if err != nil || ns == nil {
+		return false, err
+	}
+	defer ns.Close()
+	if withoutInterface(o.list) {
+		return true, nil
+	}
+	inside := o.newOperation(o.list, entry, ns)
+	defer inside.close()
+	link, err := containerLink(ctx, inside.links, entry.IfName)
+	return link != nil, err
+}
+
+// refuseTakenLink stops an ADD whose interface name is taken in the namespace by something this state knows nothing of:
+// a running container whose cache was lost is left as it is.
+func (o *operation) refuseTakenLink(ctx context.Context) error {
+	if withoutInterface(o.list) {
+		return nil
+	}
+	link, err := containerLink(ctx, o.links, o.entry.IfName)
+	if err != nil || link == nil {
+		return err
+	}
+	return fault.New(fault.Exists, nil, "netns %s has an interface %s already, and no attachment is known that made it; remove it or choose another ifName", o.Netns, o.entry.IfName)
+}

@@ -1,0 +1,222 @@
+package core
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"libcni/core/internal/host/netns/netnstest"
+)
+
+// bench is a private host with its own directories, and an engine.
+type bench struct {
+	t       *testing.T
+	engine  *Engine
+	dir     string
+	conf    string
+	plugins string
+	events  []string
+}
+
+func newBench(t *testing.T) *bench {
+	t.Helper()
+	netnstest.Host(t)
+	dir := t.TempDir()
+	b := &bench{t: t, engine: New(Options{}), dir: dir, conf: filepath.Join(dir, "conf"), plugins: filepath.Join(dir, "bin")}
+	for _, d := range []string{b.conf, b.plugins, filepath.Join(dir, "record")} {
+		if err := os.MkdirAll(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return b
+}
+
+type object = map[string]any
+
+// options are those of every request of the bench.
+func (b *bench) options(more object) object {
+	o := object{
+		"confDir": b.conf, "pluginDirs": []string{b.plugins}, "cacheDir": filepath.Join(b.dir, "cache"),
+		"stateDir": filepath.Join(b.dir, "run"), "env": object{"RECORD": filepath.Join(b.dir, "record")},
+	}
+	for k, v := range more {
+		o[k] = v
+	}
+	return o
+}
+
+// call makes a request with the bench's options and returns the answer, decoded.
+func (b *bench) call(method string, request object) (int, object) {
+	b.t.Helper()
+	options, _ := request["options"].(object)
+	full := object{}
+	for k, v := range request {
+		full[k] = v
+	}
+	full["options"] = b.options(options)
+	data, err := json.Marshal(full)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	caller := Caller{Environ: []string{"PATH=" + os.Getenv("PATH")}, Log: func(e []byte) { b.events = append(b.events, string(e)) }}
+	rc, response := b.engine.Call(context.Background(), caller, method, data)
+	var answer object
+	if err := json.Unmarshal(response, &answer); err != nil {
+		b.t.Fatalf("%s: the answer is not an object: %v\n%s", method, err, response)
+	}
+	return rc, answer
+}
+
+// must makes a request that has to succeed.
+func (b *bench) must(method string, request object) object {
+	b.t.Helper()
+	rc, answer := b.call(method, request)
+	if rc != 0 {
+		b.t.Fatalf("%s %v: rc %d: %v", method, request, rc, answer)
+	}
+	return answer
+}
+
+// fails makes a request that has to fail with the given kind.
+func (b *bench) fails(kind, method string, request object) object {
+	b.t.Helper()
+	rc, answer := b.call(method, request)
+	if rc == 0 || answer["kind"] != kind {
+		b.t.Fatalf("%s %v: rc %d, kind %v; want kind %s\n%v", method, request, rc, answer["kind"], kind, answer)
+	}
+	return answer
+}
+
+// bridgeNet is a network of the built-in bridge and host-local, with its leases in the bench's directory.
+func (b *bench) bridgeNet(name string, more ...any) object {
+	plugins := []any{object{
+		"type": "bridge", "bridge": "br-" + name, "isGateway": true,
+		"ipam": object{"type": "host-local", "dataDir": filepath.Join(b.dir, "leases"), "ranges": []any{[]any{object{"subnet": "10.88.0.0/24"}}}},
+	}}
+	return object{"cniVersion": "1.1.0", "name": name, "plugins": append(plugins, more...)}
+}
+
+// recorder installs an executable plugin that keeps each request it gets, as NUMBER.TYPE.COMMAND. What it does is
+// steered by the configuration: fail (a command), versions, hang (a command).
+func (b *bench) recorder(pluginType string) {
+	b.t.Helper()
+	const script = `#!/bin/sh
+n=$(ls "$RECORD" | wc -l)
+type=$(basename "$0")
+request=$(cat)
+printf '%s' "$request" >"$RECORD/$n.$type.$CNI_COMMAND"
+field() { printf '%s' "$request" | sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p"; }
+version=$(field cniVersion)
+only=$(cat "$0.only" 2>/dev/null)
+if [ "$CNI_COMMAND" = VERSION ]; then
+	if [ -n "$only" ]; then echo "{\"cniVersion\":\"$only\",\"supportedVersions\":[\"0.3.1\",\"$only\"]}"
+	else echo '{"cniVersion":"1.1.0","supportedVersions":["0.4.0","1.0.0","1.1.0"]}'; fi
+	exit 0
+fi
+if [ -n "$only" ] && [ "$version" != "$only" ]; then
+	echo "{\"cniVersion\":\"$version\",\"code\":1,\"msg\":\"version $version is not known here\"}"; exit 1
+fi
+if [ "$(field fail)" = "$CNI_COMMAND" ]; then
+	echo trouble ahead >&2
+	echo "{\"cniVersion\":\"$version\",\"code\":123,\"msg\":\"told to fail\",\"details\":\"by the test\"}"; exit 1
+fi
+if [ "$(field hang)" = "$CNI_COMMAND" ]; then
+	if [ -p "$RECORD/../hanging" ]; then echo hanging >"$RECORD/../hanging"; fi
+	exec sleep 60
+fi
+if [ "$CNI_COMMAND" = ADD ]; then
+	printf '%s' "$request" | grep -q prevResult || { echo "{\"cniVersion\":\"$version\",\"ips\":[]}"; exit 0; }
+	printf '%s' "$request" | sed 's/.*"prevResult":\(.*\)}$/\1/'
+fi
+exit 0
+`
+	if err := os.WriteFile(filepath.Join(b.plugins, pluginType), []byte(script), 0o755); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// recorded lists the requests that recorders got, as "TYPE.COMMAND", in order.
+func (b *bench) recorded() []string {
+	b.t.Helper()
+	entries, err := os.ReadDir(filepath.Join(b.dir, "record"))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	list := make([]string, len(entries))
+	for _, e := range entries {
+		number, rest, _ := strings.Cut(e.Name(), ".")
+		var n int
+		for _, digit := range number {
+			n = n*10 + int(digit-'0')
+		}
+		list[n] = rest
+	}
+	return list
+}
+
+// links lists the interface names of the thread's namespace, without lo.
+func links(t *testing.T) string {
+	t.Helper()
+	data, err := os.ReadFile("/proc/thread-self/net/dev")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, line := range strings.Split(string(data), "\n")[2:] {
+		if name, _, found := strings.Cut(strings.TrimSpace(line), ":"); found && name != "lo" {
+			names = append(names, name)
+		}
+	}
+	return strings.Join(names, " ")
+}
+
+// linksIn does so in another namespace.
+func linksIn(t *testing.T, path string) (names string) {
+	t.Helper()
+	ns := netnstest.Open(t, path)
+	defer ns.Close()
+	if err := ns.Do(context.Background(), func() error { names = links(t); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	return names
+}
+
+// leases lists the addresses that host-local holds for a network.
+func (b *bench) leases(network string) string {
+	entries, _ := os.ReadDir(filepath.Join(b.dir, "leases", network))
+	var addresses []string
+	for _, e := range entries {
+		if e.Name() != "lock" && !strings.HasPrefix(e.Name(), "last_reserved_ip") {
+			addresses = append(addresses, e.Name())
+		}
+	}
+	return strings.Join(addresses, " ")
+}
+
+// stateFiles lists the files of attachments, in the cache and in the intents.
+func (b *bench) stateFiles() string {
+	var files []string
+	for _, pattern := range []string{"cache/results/*", "run/intents/*"} {
+		found, _ := filepath.Glob(filepath.Join(b.dir, pattern))
+		for _, f := range found {
+			files = append(files, strings.TrimPrefix(f, b.dir+"/"))
+		}
+	}
+	return strings.Join(files, " ")
+}
+
+// request returns a recorded request, decoded.
+func (b *bench) request(name string) (request object) {
+	b.t.Helper()
+	data, err := os.ReadFile(filepath.Join(b.dir, "record", name))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if err := json.Unmarshal(data, &request); err != nil {
+		b.t.Fatalf("%s: %v\n%s", name, err, data)
+	}
+	return request
+}

@@ -1,0 +1,89 @@
+package core
+
+import (
+	"context"
+	"sort"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"libcni/core/internal/fault"
+	"libcni/core/internal/strictjson"
+	"libcni/include"
+)
+
+// Call serves a request in its JSON form: cni_<method> in C. It returns 0 and the verb's answer, or the error's return
+// value (see Error.Return) and the error object.
+func (e *Engine) Call(ctx context.Context, caller Caller, method string, request []byte) (rc int, response []byte) {
+	serve, known := methods[method]
+	if !known {
+		return failed(fault.InvalidRequest("method", "there is no method %q; the methods are %s", method, strings.Join(Methods(), ", ")))
+	}
+	answer, err := serve(e, ctx, caller, request)
+	if err != nil {
+		return failed(fault.From(err, fault.State))
+	}
+	response, err = json.Marshal(answer, json.Deterministic(true))
+	if err != nil {
+		return failed(fault.New(fault.Bug, err, "encoding the answer of %s", method))
+	}
+	return 0, response
+}
+
+// Methods returns the names that Call knows, sorted.
+func Methods() []string {
+	names := make([]string, 0, len(methods))
+	for name := range methods {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	return names
+}
+
+func failed(err *fault.Error) (int, []byte) {
+	response, encodeErr := json.Marshal(err, jsontext.AllowInvalidUTF8(true))
+	if encodeErr != nil {
+		return failed(fault.New(fault.Bug, encodeErr, "encoding the error %q", err.Msg))
+	}
+	return err.Return(), response
+}
+
+type method func(e *Engine, ctx context.Context, caller Caller, request []byte) (any, error)
+
+// methods is fixed; nothing writes to it.
+var methods = map[string]method{
+	"add":          typed((*Engine).Add),
+	"attachments":  typed((*Engine).Attachments),
+	"check":        typed((*Engine).Check),
+	"convert":      typed((*Engine).Convert),
+	"del":          typed((*Engine).Del),
+	"describe":     describe,
+	"gc":           typed((*Engine).GC),
+	"netns.create": typed((*Engine).CreateNetns),
+	"netns.delete": typed((*Engine).DeleteNetns),
+	"networks":     typed((*Engine).Networks),
+	"plugin.info":  typed((*Engine).PluginInfo),
+	"plugins":      typed((*Engine).Plugins),
+	"status":       typed((*Engine).Status),
+	"validate":     typed((*Engine).Validate),
+}
+
+// typed puts the JSON form around a verb.
+func typed[Request, Answer any](verb func(*Engine, context.Context, Caller, *Request) (Answer, error)) method {
+	return func(e *Engine, ctx context.Context, caller Caller, data []byte) (any, error) {
+		request := new(Request)
+		if err := strictjson.Decode(data, request); err != nil {
+			return nil, err
+		}
+		return verb(e, ctx, caller, request)
+	}
+}
+
+// describe answers with the API description, whatever the request says.
+func describe(*Engine, context.Context, Caller, []byte) (any, error) {
+	return jsontext.Value(include.APIDescription), nil
+}
+
+// none is the answer of verbs that have nothing to say: {}.
+type none struct{}

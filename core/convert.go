@@ -1,0 +1,40 @@
+package core
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"libcni/core/internal/fault"
+	"libcni/core/plugin"
+)
+
+// ConvertRequest is the request of cni_convert.
+type ConvertRequest struct {
+	Common
+	Result     jsontext.Value `json:"result"`
+	CNIVersion string         `json:"cniVersion"`
+}
+
+// Convert returns a CNI result in another version of the specification.
+func (e *Engine) Convert(ctx context.Context, caller Caller, r *ConvertRequest) (jsontext.Value, error) {
+	return within(ctx, e, caller, "", &r.Common, func(*scope, context.Context) (jsontext.Value, error) {
+		if len(r.Result) == 0 {
+			return nil, fault.InvalidRequest("result", "result is missing: give a CNI result, with its cniVersion")
+		}
+		if !slices.Contains(plugin.Versions(), r.CNIVersion) {
+			return nil, fault.InvalidRequest("cniVersion", "cniVersion: %q is not one of %s", r.CNIVersion, strings.Join(plugin.Versions(), ", "))
+		}
+		result, err := plugin.ParseResult(r.Result, "")
+		if err != nil {
+			return nil, fault.InvalidRequest("result", "%v", err)
+		}
+		converted, err := result.JSON(r.CNIVersion)
+		if err != nil {
+			return nil, fault.New(fault.Unsupported, err, "converting the result")
+		}
+		return converted, nil
+	})
+}

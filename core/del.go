@@ -1,0 +1,142 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+
+	"libcni/core/internal/attachments"
+	"libcni/core/internal/conf"
+	"libcni/core/internal/fault"
+	"libcni/core/internal/host/netns"
+	"libcni/core/plugin"
+)
+
+// DelRequest is the request of cni_del.
+type DelRequest struct {
+	Common
+	Force bool `json:"force"` // go on past a failing plugin, and forget the attachment
+}
+
+// DelAnswer says what was removed.
+type DelAnswer struct {
+	Found   bool             `json:"found"`
+	Removed []AttachmentName `json:"removed"`
+}
+
+// AttachmentName names an attachment of the container that a request is about.
+type AttachmentName struct {
+	Network     string `json:"network"`
+	ContainerID string `json:"containerId"`
+	IfName      string `json:"ifName"`
+}
+
+// Del detaches a container: from the network given, or from all. Nothing to detach is success.
+func (e *Engine) Del(ctx context.Context, caller Caller, r *DelRequest) (*DelAnswer, error) {
+	return within(ctx, e, caller, plugin.Del, &r.Common, func(s *scope, ctx context.Context) (*DelAnswer, error) {
+		if s.hasNetwork() {
+			return s.delOne(ctx, r.Force)
+		}
+		return s.delAll(ctx, r.Force)
+	})
+}
+
+// delOne detaches from the network given: by the configuration given, or the one it was attached with, or the one of
+// that name in options.confDir.
+func (s *scope) delOne(ctx context.Context, force bool) (*DelAnswer, error) {
+	name, err := s.networkName()
+	if err != nil {
+		return nil, err
+	}
+	var given *conf.List
+	if name == "" {
+		if given, err = s.network(); err != nil {
+			return nil, err
+		}
+		name = given.Name
+	}
+	key, err := s.key(name)
+	if err != nil {
+		return nil, err
+	}
+	answer := &DelAnswer{Removed: []AttachmentName{}}
+	return answer, s.delKey(ctx, key, given, force, answer)
+}
+
+// delAll detaches from every network the container is known to be attached to.
+func (s *scope) delAll(ctx context.Context, force bool) (*DelAnswer, error) {
+	if err := conf.ValidateContainerID(s.ContainerID); err != nil {
+		return nil, err
+	}
+	entries, err := s.store.ByContainer(s.ContainerID, s.IfName)
+	if err != nil {
+		return nil, err
+	}
+	answer := &DelAnswer{Removed: []AttachmentName{}}
+	var errs []error
+	for _, entry := range entries {
+		if err := s.delKey(ctx, entry.Key, nil, force, answer); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return answer, joinFaults(errs)
+}
+
+func (s *scope) delKey(ctx context.Context, key attachments.Key, given *conf.List, force bool, answer *DelAnswer) error {
+	held, err := s.store.Lock(ctx, key)
+	if err != nil {
+		return err
+	}
+	defer held.Unlock()
+	entry, err := s.store.Get(key)
+	if errors.Is(err, fs.ErrNotExist) {
+		return s.delUnknown(ctx, key, given, force)
+	}
+	if err != nil {
+		return err
+	}
+	if err := s.detach(ctx, entry, given, force); err != nil {
+		return err
+	}
+	answer.Found = true
+	answer.Removed = append(answer.Removed, nameOf(key))
+	return nil
+}
+
+func nameOf(key attachments.Key) AttachmentName {
+	return AttachmentName{Network: key.Network, ContainerID: key.ContainerID, IfName: key.IfName}
+}
+
+// delUnknown runs DEL for an attachment that nothing is known of, with the configuration given or the one on disk, so
+// that the plugins can remove what they find. Without a configuration there is nothing to do.
+func (s *scope) delUnknown(ctx context.Context, key attachments.Key, list *conf.List, force bool) error {
+	if list == nil {
+		var err error
+		list, err = conf.Find(s.Options.ConfDir, key.Network)
+		var e *fault.Error
+		if errors.As(err, &e) && e.Kind == fault.NetworkNotFound {
+			return s.store.Remove(key)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := s.refuseOwnNetns(); err != nil {
+		return err
+	}
+	entry := &attachments.Entry{Key: key, Netns: s.Netns, CNIVersion: list.CNIVersion, Config: list.Raw, Foreign: true}
+	return s.detach(ctx, entry, list, force)
+}
+
+// refuseOwnNetns keeps a DEL that can only go by the path of the request from working on the host's own network.
+func (s *scope) refuseOwnNetns() error {
+	if s.Netns == "" {
+		return nil
+	}
+	ns, err := netns.Open(s.Netns)
+	ns.Close()
+	if errors.Is(err, netns.ErrOwn) {
+		return namespaceError(s.Netns, err)
+	}
+	return nil
+}

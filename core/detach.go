@@ -1,0 +1,104 @@
+package core
+
+import (
+	"context"
+	"errors"
+
+	"libcni/core/internal/attachments"
+	"libcni/core/internal/conf"
+	"libcni/core/internal/fault"
+	"libcni/core/plugin"
+)
+
+// detach runs DEL of an attachment's plugins in reverse and forgets it. The attachment's lock is held. The
+// configuration is the one given, or the one it was attached with. At a failing plugin it stops and keeps the entry
+// for a retry: an address must not be freed while rules for it remain. With force it goes on, and forgets.
+func (s *scope) detach(ctx context.Context, entry *attachments.Entry, given *conf.List, force bool) error {
+	list, err := s.configuration(entry, given)
+	if err != nil {
+		if force {
+			return errors.Join(err, s.store.Remove(entry.Key))
+		}
+		return err
+	}
+	ns, _, err := s.locate(ctx, entry, s.Netns, entry.Netns)
+	if err != nil {
+		return err
+	}
+	defer ns.Close()
+	o := s.newOperation(list, s.withRequest(entry, list), ns)
+	defer o.close()
+	err = o.delEach(ctx, force)
+	if err == nil || force {
+		err = errors.Join(err, s.store.Remove(entry.Key))
+	}
+	return err
+}
+
+// configuration returns what to detach with.
+func (s *scope) configuration(entry *attachments.Entry, given *conf.List) (*conf.List, error) {
+	if given != nil {
+		return given, nil
+	}
+	list, err := conf.Parse(entry.Config)
+	if err == nil {
+		return list, nil
+	}
+	found, findErr := conf.Find(s.Options.ConfDir, entry.Network)
+	if findErr != nil {
+		return nil, errors.Join(err, findErr)
+	}
+	return found, nil
+}
+
+// withRequest lays what the request says over what is known, where DEL and CHECK accept both.
+func (s *scope) withRequest(entry *attachments.Entry, list *conf.List) *attachments.Entry {
+	merged := *entry
+	setDefault(&merged.CNIVersion, list.CNIVersion)
+	if len(s.Args) > 0 {
+		merged.Args = plugin.Args(s.Args)
+	}
+	if len(s.CapabilityArgs) > 0 {
+		merged.CapabilityArgs = s.CapabilityArgs
+	}
+	return &merged
+}
+
+func (o *operation) delEach(ctx context.Context, force bool) error {
+	result := o.knownResult()
+	var errs []error
+	for i := len(o.list.Plugins) - 1; i >= 0; i-- {
+		if _, err := o.run(ctx, plugin.Del, i, result); err != nil {
+			errs = append(errs, err)
+			if !force {
+				break
+			}
+		}
+	}
+	return joinFaults(errs)
+}
+
+// knownResult is the result of the attachment's ADD, or nil: there is none yet, or it cannot be read.
+func (o *operation) knownResult() *plugin.Result {
+	if len(o.entry.Result) == 0 {
+		return nil
+	}
+	result, err := plugin.ParseResult(o.entry.Result, o.list.CNIVersion)
+	if err != nil {
+		o.events.Warn("", "the cached result of "+o.entry.Network+" cannot be read and is left out: "+err.Error())
+		return nil
+	}
+	return result
+}
+
+// joinFaults makes one error of many: the first, with the messages of the others behind its own.
+func joinFaults(errs []error) error {
+	if len(errs) == 0 {
+		return nil
+	}
+	joined := *fault.From(errs[0], fault.State)
+	for _, err := range errs[1:] {
+		joined.Msg += "; " + err.Error()
+	}
+	return &joined
+}

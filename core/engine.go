@@ -1,0 +1,61 @@
+// Package core is the CNI engine: it takes a request, decides what has to happen to which attachment, runs the plugins
+// and keeps the state. One file per verb. It makes no kernel calls itself and reads nothing of its process but what it
+// is given.
+package core
+
+import (
+	"libcni/core/internal/fault"
+	"libcni/core/internal/host/rtnl"
+	"libcni/core/internal/host/spawn"
+)
+
+// What the outer rings need of the inner ones.
+type (
+	// Error is the error every verb returns; see cni.h for its JSON form.
+	Error = fault.Error
+	// Starter makes a plugin process.
+	Starter = spawn.Starter
+	// ProcessSpec is what a Starter is asked to run.
+	ProcessSpec = spawn.Spec
+	// StartedProcess is what a Starter returns.
+	StartedProcess = spawn.Started
+)
+
+// ForkExec is the Starter of programs that are their own host, such as the cni command.
+func ForkExec(spec ProcessSpec) (StartedProcess, error) { return spawn.ForkExec(spec) }
+
+// Options are fixed for the life of an Engine.
+type Options struct {
+	Start Starter // how plugin processes are made; nil means ForkExec
+}
+
+// maxDeletions is how many links the kernel may still be taking down after their DELs were answered.
+const maxDeletions = 8
+
+// Engine serves requests. It is safe for concurrent use and holds no state of attachments: that is on disk, shared by
+// all engines and processes that name the same directories.
+type Engine struct {
+	start   Starter
+	running *running
+	deleter *rtnl.Deleter
+}
+
+// New returns an engine. It opens nothing and starts nothing.
+func New(o Options) *Engine {
+	if o.Start == nil {
+		o.Start = ForkExec
+	}
+	return &Engine{start: o.Start, running: newRunning(), deleter: rtnl.NewDeleter(maxDeletions)}
+}
+
+// Caller is what one call brings along from its host.
+type Caller struct {
+	// Environ is the host's environment at the time of the call, "KEY=value" each.
+	Environ []string
+	// Log, if not nil, receives one JSON object per event, on the goroutine that makes the call and during the call.
+	Log func(event []byte)
+}
+
+// Cancel ends the running request that was made with the given requestId, and reports whether there is one. The
+// request itself returns an error of kind cancelled, after undoing what it did.
+func (e *Engine) Cancel(requestID string) bool { return e.running.cancel(requestID) }

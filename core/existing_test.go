@@ -1,0 +1,94 @@
+package core
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"libcni/core/internal/host/netns/netnstest"
+)
+
+func TestSecondAddIsRefusedAndShowsTheFirst(t *testing.T) {
+	b := newBench(t)
+	add := object{"network": b.bridgeNet("web"), "containerId": "c1", "netns": netnstest.New(t)}
+	first := b.must("add", add)
+	e := b.fails("exists", "add", add)
+	existing := e["existing"].(object)
+	if existing["containerId"] != "c1" || existing["result"].(object)["cniVersion"] != first["cniVersion"] {
+		t.Errorf("existing: %v", existing)
+	}
+	b.must("check", add)
+}
+
+func TestReplaceAttachesAnew(t *testing.T) {
+	b := newBench(t)
+	ns := netnstest.New(t)
+	add := object{"network": b.bridgeNet("web"), "containerId": "c1", "netns": ns}
+	b.must("add", add)
+	add["options"] = object{"onExisting": "replace"}
+	b.must("add", add)
+	b.must("check", add)
+	if got := b.leases("web"); got != "10.88.0.3" {
+		t.Errorf("leases: %s", got)
+	}
+}
+
+func TestAddWithoutCacheLeavesARunningContainerAsItWas(t *testing.T) {
+	b := newBench(t)
+	ns := netnstest.New(t)
+	add := object{"network": b.bridgeNet("web"), "containerId": "c1", "netns": ns}
+	b.must("add", add)
+	if err := os.RemoveAll(filepath.Join(b.dir, "cache")); err != nil {
+		t.Fatal(err)
+	}
+	before := links(t) + "|" + linksIn(t, ns) + "|" + b.leases("web")
+	b.fails("exists", "add", add)
+	if after := links(t) + "|" + linksIn(t, ns) + "|" + b.leases("web"); after != before {
+		t.Errorf("before %s\nafter  %s", before, after)
+	}
+}
+
+func TestAddAfterTheNamespaceWasReplacedStartsAnew(t *testing.T) {
+	b := newBench(t)
+	ns := netnstest.New(t)
+	add := object{"network": b.bridgeNet("web"), "containerId": "c1", "netns": ns}
+	b.must("add", add)
+	b.must("netns.delete", object{"path": ns})
+	b.must("netns.create", object{"path": ns})
+	b.must("add", add)
+	b.must("check", add)
+	if got := b.leases("web"); got != "10.88.0.3" {
+		t.Errorf("leases: %s", got)
+	}
+}
+
+// A path such as /proc/PID/ns/net is used again by another container when the pid is.
+func TestPathThatNowLeadsToAnotherContainer(t *testing.T) {
+	for _, verb := range []string{"del", "gc"} {
+		t.Run(verb, func(t *testing.T) {
+			b := newBench(t)
+			path := netnstest.New(t)
+			network := b.bridgeNet("web")
+			b.must("add", object{"network": network, "containerId": "old", "netns": path})
+			b.must("netns.delete", object{"path": path})
+			b.must("netns.create", object{"path": path})
+			second := object{"network": network, "containerId": "new", "netns": path}
+			b.must("add", second)
+			switch verb {
+			case "del":
+				b.must("del", object{"network": network, "containerId": "old", "netns": path})
+			case "gc":
+				asOf := b.must("attachments", object{})["asOf"]
+				b.must("gc", object{"network": network, "asOf": asOf, "validAttachments": []any{object{"containerId": "new", "ifName": "eth0"}}})
+			}
+			b.must("check", second)
+			if got := b.leases("web"); got != "10.88.0.3" {
+				t.Errorf("leases: %s", got)
+			}
+			list := b.must("attachments", object{})["attachments"].([]any)
+			if len(list) != 1 || list[0].(object)["containerId"] != "new" {
+				t.Errorf("attachments: %v", list)
+			}
+		})
+	}
+}

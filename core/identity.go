@@ -1,0 +1,144 @@
+package core
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io/fs"
+	"net"
+
+	"libcni/core/internal/attachments"
+	"libcni/core/internal/conf"
+	"libcni/core/internal/fault"
+	"libcni/core/internal/host/netns"
+	"libcni/core/internal/host/rtnl"
+	"libcni/core/plugin"
+)
+
+// key returns the attachment that the request names on a network, or an error that says which name is not allowed.
+func (s *scope) key(network string) (attachments.Key, error) {
+	setDefault(&s.IfName, defaultIfName)
+	key := attachments.Key{Network: network, ContainerID: s.ContainerID, IfName: s.IfName}
+	return key, conf.ValidateIDs(network, s.ContainerID, s.IfName)
+}
+
+// openNetns opens the namespace of a request that cannot do without one.
+func (s *scope) openNetns() (*netns.Namespace, error) {
+	if s.Netns == "" {
+		return nil, fault.InvalidRequest("netns", "netns is missing: give the path of the container's network namespace, such as /proc/PID/ns/net or /run/netns/NAME")
+	}
+	ns, err := netns.Open(s.Netns)
+	if err != nil {
+		return nil, namespaceError(s.Netns, err)
+	}
+	return ns, nil
+}
+
+func namespaceError(path string, err error) error {
+	switch {
+	case errors.Is(err, netns.ErrOwn):
+		return fault.New(fault.NotANamespace, nil, "netns %s is the caller's own network namespace; give the container's", path)
+	case errors.Is(err, netns.ErrNotNamespace):
+		return fault.New(fault.NotANamespace, nil, "netns %s is not a network namespace", path)
+	case errors.Is(err, fs.ErrNotExist):
+		return fault.New(fault.NamespaceNotFound, nil, "netns %s does not exist; has the container ended?", path)
+	default:
+		return fault.From(err, fault.NamespaceNotFound)
+	}
+}
+
+// presence is what is known of the namespace an entry was made in.
+type presence int
+
+const (
+	gone   presence = iota // it does not exist any more, for certain
+	hidden                 // no path leads to it; it may exist still
+	there
+)
+
+// locate opens the namespace that an entry was made in. Paths are only hints: the first of them that leads to the
+// very namespace counts, known by its cookie, never by path or inode, which are used again.
+func (s *scope) locate(ctx context.Context, entry *attachments.Entry, paths ...string) (*netns.Namespace, presence, error) {
+	if entry.BootID != "" && s.bootID != "" && entry.BootID != s.bootID {
+		return nil, gone, nil
+	}
+	found := hidden
+	for _, path := range paths {
+		if path == "" {
+			continue
+		}
+		ns, err := netns.Open(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if errors.Is(err, netns.ErrNotNamespace) || errors.Is(err, netns.ErrOwn) {
+			found = gone
+			continue
+		}
+		if err != nil {
+			return nil, hidden, namespaceError(path, err)
+		}
+		same, err := s.same(ctx, entry, ns)
+		if same {
+			return ns, there, nil
+		}
+		ns.Close()
+		if err != nil {
+			return nil, hidden, err
+		}
+		found = gone
+	}
+	return nil, found, nil
+}
+
+// same reports whether ns is the namespace of an entry. Entries that Go's libcni wrote have no cookie: there the
+// interface has to have the hardware address that the result says.
+func (s *scope) same(ctx context.Context, entry *attachments.Entry, ns *netns.Namespace) (bool, error) {
+	if !entry.Foreign {
+		cookie, err := ns.Cookie(ctx)
+		return err == nil && cookie == entry.Cookie, err
+	}
+	expected := entryMAC(entry)
+	if expected == nil {
+		return true, nil
+	}
+	links := rtnl.NewSession(ns, s.engine.deleter)
+	defer links.Close()
+	link, err := containerLink(ctx, links, entry.IfName)
+	if err != nil || link == nil {
+		return false, err
+	}
+	return bytes.Equal(link.MAC, expected), nil
+}
+
+// entryMAC returns the hardware address of the container's interface as the result has it, or nil.
+func entryMAC(entry *attachments.Entry) net.HardwareAddr {
+	result, err := plugin.ParseResult(entry.Result, entry.CNIVersion)
+	if err != nil {
+		return nil
+	}
+	value, err := result.Value()
+	if err != nil {
+		return nil
+	}
+	for _, i := range value.Interfaces {
+		if i.Name == entry.IfName && i.Sandbox != "" {
+			mac, _ := net.ParseMAC(i.Mac)
+			return mac
+		}
+	}
+	return nil
+}
+
+// containerLink looks an interface up in the container's namespace; nil means there is none.
+func containerLink(ctx context.Context, links *rtnl.Session, name string) (*rtnl.Link, error) {
+	conn, err := links.Container(ctx)
+	if err != nil {
+		return nil, err
+	}
+	link, err := conn.LinkByName(ctx, name)
+	if errors.Is(err, rtnl.ErrNotFound) {
+		return nil, nil
+	}
+	return link, err
+}

@@ -1,0 +1,92 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"path/filepath"
+	"strings"
+
+	"libcni/core/internal/fault"
+	"libcni/core/internal/host/netns"
+)
+
+// CreateNetnsRequest is the request of cni_netns_create.
+type CreateNetnsRequest struct {
+	Common
+	Name string `json:"name"` // a file below /run/netns, where `ip netns` looks
+	Path string `json:"path"` // or any path
+}
+
+// CreateNetnsAnswer says where the namespace is.
+type CreateNetnsAnswer struct {
+	Path string `json:"path"`
+}
+
+// netnsDir is where iproute2 keeps named network namespaces.
+const netnsDir = "/run/netns"
+
+// CreateNetns makes a network namespace, its loopback interface up, and binds it to a file.
+func (e *Engine) CreateNetns(ctx context.Context, caller Caller, r *CreateNetnsRequest) (*CreateNetnsAnswer, error) {
+	return within(ctx, e, caller, "", &r.Common, func(s *scope, ctx context.Context) (*CreateNetnsAnswer, error) {
+		path, err := netnsPath(r.Name, r.Path)
+		if err != nil {
+			return nil, err
+		}
+		if err := netns.Create(ctx, path); err != nil {
+			return nil, createError(path, err)
+		}
+		return &CreateNetnsAnswer{Path: path}, nil
+	})
+}
+
+func netnsPath(name, path string) (string, error) {
+	switch {
+	case name != "" && path != "":
+		return "", fault.InvalidRequest("name", "name and path exclude each other")
+	case name == "" && path == "":
+		return "", fault.InvalidRequest("name", "give the name of the namespace to make, or its path")
+	case path != "":
+		return path, absolute(path)
+	case name == "." || name == ".." || strings.ContainsAny(name, "/\x00") || len(name) > 255:
+		return "", fault.InvalidRequest("name", "name %q cannot be a file name: no /, no NUL, 255 bytes at most", name)
+	default:
+		return filepath.Join(netnsDir, name), nil
+	}
+}
+
+func absolute(path string) error {
+	if !filepath.IsAbs(path) || strings.ContainsRune(path, 0) {
+		return fault.InvalidRequest("path", "path %q is not absolute", path)
+	}
+	return nil
+}
+
+func createError(path string, err error) error {
+	if errors.Is(err, fs.ErrExist) {
+		return fault.New(fault.Exists, nil, "%s exists already", path)
+	}
+	return fault.From(err, fault.State)
+}
+
+// DeleteNetnsRequest is the request of cni_netns_delete.
+type DeleteNetnsRequest struct {
+	Common
+	Name string `json:"name"`
+	Path string `json:"path"`
+}
+
+// DeleteNetns unbinds a network namespace from its file and removes the file. The kernel ends the namespace when
+// nothing uses it any more.
+func (e *Engine) DeleteNetns(ctx context.Context, caller Caller, r *DeleteNetnsRequest) (none, error) {
+	return within(ctx, e, caller, "", &r.Common, func(s *scope, ctx context.Context) (none, error) {
+		path, err := netnsPath(r.Name, r.Path)
+		if err != nil {
+			return none{}, err
+		}
+		if err := netns.Delete(ctx, path); err != nil {
+			return none{}, namespaceError(path, err)
+		}
+		return none{}, nil
+	})
+}

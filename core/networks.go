@@ -1,0 +1,53 @@
+package core
+
+import (
+	"context"
+
+	"libcni/core/internal/conf"
+)
+
+// NetworksRequest is the request of cni_networks.
+type NetworksRequest struct {
+	Common
+}
+
+// NetworksAnswer lists the networks of options.confDir; a bad file hides no other.
+type NetworksAnswer struct {
+	Networks []Network   `json:"networks"`
+	Errors   []FileError `json:"errors"`
+}
+
+// Network is a network configuration found on disk.
+type Network struct {
+	Name       string   `json:"name"`
+	CNIVersion string   `json:"cniVersion"`
+	File       string   `json:"file"`
+	Plugins    []string `json:"plugins"` // the types, in order
+}
+
+// Networks lists the networks of options.confDir.
+func (e *Engine) Networks(ctx context.Context, caller Caller, r *NetworksRequest) (*NetworksAnswer, error) {
+	return within(ctx, e, caller, "", &r.Common, (*scope).networks)
+}
+
+func (s *scope) networks(context.Context) (*NetworksAnswer, error) {
+	answer := &NetworksAnswer{Networks: []Network{}, Errors: []FileError{}}
+	lists, bad := conf.Scan(s.Options.ConfDir)
+	owners := map[string]string{}
+	for _, list := range lists {
+		if first, taken := owners[list.Name]; taken {
+			answer.Errors = append(answer.Errors, FileError{File: list.File, Msg: "network " + list.Name + " is in " + first + " already, which is the one that is used"})
+			continue
+		}
+		owners[list.Name] = list.File
+		network := Network{Name: list.Name, CNIVersion: list.CNIVersion, File: list.File, Plugins: []string{}}
+		for _, p := range list.Plugins {
+			network.Plugins = append(network.Plugins, p.Type)
+		}
+		answer.Networks = append(answer.Networks, network)
+	}
+	for _, b := range bad {
+		answer.Errors = append(answer.Errors, FileError{File: b.File, Msg: b.Msg})
+	}
+	return answer, nil
+}

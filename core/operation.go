@@ -1,0 +1,128 @@
+package core
+
+import (
+	"context"
+	"time"
+
+	"libcni/core/internal/attachments"
+	"libcni/core/internal/conf"
+	"libcni/core/internal/fault"
+	"libcni/core/internal/host/netns"
+	"libcni/core/internal/host/rtnl"
+	"libcni/core/internal/invoke"
+	"libcni/core/plugin"
+)
+
+// operation is one attachment being worked on: its configuration, what is (or will be) on disk about it, and the
+// way to the kernel. The attachment's lock is held while it lives.
+type operation struct {
+	*scope
+	list    *conf.List
+	entry   *attachments.Entry
+	netns   *netns.Namespace // nil: gone, or none given
+	links   *rtnl.Session
+	results []*plugin.Result // ADD: of the plugins that have succeeded, in order
+}
+
+func (s *scope) newOperation(list *conf.List, entry *attachments.Entry, ns *netns.Namespace) *operation {
+	return &operation{scope: s, list: list, entry: entry, netns: ns, links: rtnl.NewSession(ns, s.engine.deleter)}
+}
+
+// close ends the connections. The namespace belongs to whoever opened it.
+func (o *operation) close() { o.links.Close() }
+
+// run asks plugin number i of the list.
+func (o *operation) run(ctx context.Context, command string, i int, previous *plugin.Result) (*plugin.Result, error) {
+	target, err := o.target(i)
+	if err != nil {
+		return nil, o.blame(err, i, target)
+	}
+	inv, err := o.invocation(command, i, target, previous)
+	if err != nil {
+		return nil, o.blame(err, i, target)
+	}
+	result, err := o.runner.Run(ctx, target, inv)
+	if err != nil {
+		return nil, o.blame(err, i, target)
+	}
+	return result, nil
+}
+
+// target is the implementation that plugin number i is run with: the one that added it, as long as it can be found.
+func (o *operation) target(i int) (invoke.Target, error) {
+	wanted := o.list.Plugins[i]
+	if i < len(o.entry.Plugins) && o.entry.Plugins[i].Type == wanted.Type {
+		ran := o.entry.Plugins[i]
+		target := invoke.Target{Type: ran.Type, Builtin: ran.Builtin, Path: ran.Path}
+		if o.runner.Usable(target) {
+			return target, nil
+		}
+	}
+	target, err := o.runner.Resolve(wanted.Type, wanted.Raw)
+	if err != nil {
+		return invoke.Target{Type: wanted.Type}, err
+	}
+	return target, nil
+}
+
+func (o *operation) invocation(command string, i int, target invoke.Target, previous *plugin.Result) (*plugin.Invocation, error) {
+	input := conf.Input{CNIVersion: o.entry.CNIVersion, CapabilityArgs: o.entry.CapabilityArgs}
+	if previous != nil && !target.Builtin && (command == plugin.Add || passesResult(o.entry.CNIVersion)) {
+		var err error
+		if input.PrevResult, err = previous.JSON(o.entry.CNIVersion); err != nil {
+			return nil, err
+		}
+	}
+	config, err := o.list.Derive(i, input)
+	if err != nil {
+		return nil, err
+	}
+	inv := &plugin.Invocation{
+		Command: command, Network: o.list.Name, ContainerID: o.entry.ContainerID, IfName: o.entry.IfName,
+		Netns: o.netns, Args: o.entry.Args, CNIVersion: o.entry.CNIVersion, Config: config, PrevResult: previous,
+		HostIfName: o.entry.HostIfName, Links: o.links, StateDir: o.Options.StateDir, BootID: o.bootID, Events: o.events,
+	}
+	if o.netns != nil {
+		inv.NetnsPath = o.netns.Path()
+	}
+	return inv, nil
+}
+
+// blame completes an error with the plugin and the attachment it is about.
+func (s *operation) blame(err error, i int, target invoke.Target) error {
+	e := fault.From(err, fault.PluginFailed)
+	if e.Plugin == nil {
+		e.Plugin = &fault.Plugin{Type: target.Type, Builtin: target.Builtin}
+	}
+	e.Plugin.Index = i
+	setDefault(&e.Network, s.list.Name)
+	setDefault(&e.ContainerID, s.entry.ContainerID)
+	setDefault(&e.IfName, s.entry.IfName)
+	setDefault(&e.CNIVersion, s.list.CNIVersion)
+	return e
+}
+
+// cleanupContext outlives the request's deadline and cancellation, so that what a failed call made can be undone.
+func (s *scope) cleanupContext(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx = context.WithoutCancel(ctx)
+	budget := milliseconds(s.Options.RollbackTimeoutMs, defaultRollbackTimeout)
+	if budget == 0 {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, budget)
+}
+
+const freshness = 60 * time.Second // GC leaves alone what is younger
+
+// withoutInterface reports whether no plugin of a list makes an interface of the requested name: loopback has its own,
+// and chained plugins work on what others made. Executables of unknown types are taken to make one.
+func withoutInterface(list *conf.List) bool {
+	for _, p := range list.Plugins {
+		switch p.Type {
+		case "loopback", "portmap", "firewall", "bandwidth", "tuning", "sbr", "vrf":
+		default:
+			return false
+		}
+	}
+	return true
+}

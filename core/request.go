@@ -1,0 +1,219 @@
+package core
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"libcni/core/internal/fault"
+	"libcni/core/internal/invoke"
+	"libcni/core/plugin"
+)
+
+// Common holds the keys that every verb accepts. cni.h is their manual.
+type Common struct {
+	Network        jsontext.Value            `json:"network"` // an object, or the name of a network
+	NetworkFile    string                    `json:"networkFile"`
+	ContainerID    string                    `json:"containerId"`
+	IfName         string                    `json:"ifName"`
+	Netns          string                    `json:"netns"`
+	Args           Args                      `json:"args"`
+	CapabilityArgs map[string]jsontext.Value `json:"capabilityArgs"`
+	RequestID      string                    `json:"requestId"`
+	Options        RequestOptions            `json:"options"`
+}
+
+// RequestOptions is the options object of a request.
+type RequestOptions struct {
+	ConfDir           string            `json:"confDir"`
+	PluginDirs        []string          `json:"pluginDirs"`
+	CacheDir          string            `json:"cacheDir"`
+	StateDir          string            `json:"stateDir"`
+	Owner             string            `json:"owner"`
+	Builtins          invoke.Builtins   `json:"builtins"`
+	OnExisting        string            `json:"onExisting"`
+	TimeoutMs         *int64            `json:"timeoutMs"`
+	RollbackTimeoutMs *int64            `json:"rollbackTimeoutMs"`
+	Env               map[string]string `json:"env"`
+	InheritEnv        *bool             `json:"inheritEnv"`
+	Rollback          *bool             `json:"rollback"`
+	IgnoreUnknown     bool              `json:"ignoreUnknown"`
+}
+
+// Values of options.onExisting.
+const (
+	onExistingFail    = "fail"
+	onExistingReplace = "replace"
+)
+
+const (
+	defaultTimeout         = 60 * time.Second
+	defaultRollbackTimeout = 10 * time.Second
+	defaultIfName          = "eth0"
+	defaultOwner           = "libcni"
+	anyOwner               = "*"
+)
+
+// setDefaults fills what the request left out, and refuses values that are not allowed.
+func (o *RequestOptions) setDefaults() error {
+	setDefault(&o.ConfDir, "/etc/cni/net.d")
+	setDefault(&o.CacheDir, "/var/lib/cni")
+	setDefault(&o.StateDir, "/run/cni")
+	setDefault(&o.Owner, defaultOwner)
+	setDefault(&o.Builtins, invoke.Prefer)
+	setDefault(&o.OnExisting, onExistingFail)
+	if o.PluginDirs == nil {
+		o.PluginDirs = []string{"/opt/cni/bin", "/usr/libexec/cni", "/usr/lib/cni"}
+	}
+	return errors.Join(
+		oneOf("options.builtins", string(o.Builtins), string(invoke.Prefer), string(invoke.Fallback), string(invoke.Only), string(invoke.Never)),
+		oneOf("options.onExisting", o.OnExisting, onExistingFail, onExistingReplace),
+		notNegative("options.timeoutMs", o.TimeoutMs),
+		notNegative("options.rollbackTimeoutMs", o.RollbackTimeoutMs),
+		validPath("options.confDir", o.ConfDir), validPath("options.cacheDir", o.CacheDir), validPath("options.stateDir", o.StateDir),
+		validEnv(o.Env),
+	)
+}
+
+func setDefault[T ~string](value *T, otherwise T) {
+	if *value == "" {
+		*value = otherwise
+	}
+}
+
+func oneOf(key, value string, allowed ...string) error {
+	for _, a := range allowed {
+		if value == a {
+			return nil
+		}
+	}
+	return fault.InvalidRequest(key, "%s: %q is not one of %s", key, value, strings.Join(allowed, ", "))
+}
+
+func notNegative(key string, ms *int64) error {
+	if ms != nil && *ms < 0 {
+		return fault.InvalidRequest(key, "%s: %d is negative; give milliseconds, or 0 for none", key, *ms)
+	}
+	return nil
+}
+
+func validPath(key, path string) error {
+	if strings.ContainsRune(path, 0) {
+		return fault.InvalidRequest(key, "%s holds a NUL character", key)
+	}
+	return nil
+}
+
+func validEnv(env map[string]string) error {
+	for key, value := range env {
+		if key == "" || strings.ContainsAny(key, "=\x00") || strings.ContainsRune(value, 0) {
+			return fault.InvalidRequest("options.env", "options.env: %q: a name is not empty and has no = in it, and neither name nor value a NUL character", key)
+		}
+	}
+	return nil
+}
+
+// environ is the environment of plugin processes: the host's, or none, and over it the request's own.
+func (o *RequestOptions) environ(host []string) []string {
+	if o.InheritEnv != nil && !*o.InheritEnv {
+		host = nil
+	}
+	env := append([]string(nil), host...)
+	for key, value := range o.Env {
+		env = append(env, key+"="+value)
+	}
+	return env
+}
+
+// milliseconds returns the duration a key holds; 0 there means none, and is returned as 0.
+func milliseconds(value *int64, otherwise time.Duration) time.Duration {
+	if value == nil {
+		return otherwise
+	}
+	return time.Duration(*value) * time.Millisecond
+}
+
+// Args is the args key: an object, or an array of pairs where order or repetition matters. It becomes CNI_ARGS.
+type Args plugin.Args
+
+// UnmarshalJSON accepts {"K":"V"} and [["K","V"]].
+func (a *Args) UnmarshalJSON(data []byte) error {
+	dec := jsontext.NewDecoder(bytes.NewReader(data))
+	var err error
+	switch dec.PeekKind() {
+	case '{':
+		err = a.decodeObject(dec)
+	case '[':
+		err = a.decodePairs(dec)
+	case 'n':
+		return nil
+	default:
+		err = errors.New("expected an object or an array of pairs")
+	}
+	if err != nil {
+		return fault.InvalidRequest("args", "args: %v", err)
+	}
+	return a.validate()
+}
+
+func (a *Args) decodeObject(dec *jsontext.Decoder) error {
+	if _, err := dec.ReadToken(); err != nil {
+		return err
+	}
+	for dec.PeekKind() != '}' {
+		if err := a.decodePair(dec); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *Args) decodePairs(dec *jsontext.Decoder) error {
+	if _, err := dec.ReadToken(); err != nil {
+		return err
+	}
+	for dec.PeekKind() != ']' {
+		if dec.PeekKind() != '[' {
+			return errors.New(`expected pairs, such as ["IP","10.1.2.3"]`)
+		}
+		if _, err := dec.ReadToken(); err != nil {
+			return err
+		}
+		if err := a.decodePair(dec); err != nil {
+			return err
+		}
+		if end, err := dec.ReadToken(); err != nil || end.Kind() != ']' {
+			return errors.New("a pair has a key and a value, no more")
+		}
+	}
+	return nil
+}
+
+func (a *Args) decodePair(dec *jsontext.Decoder) error {
+	var pair [2]string
+	for i := range pair {
+		token, err := dec.ReadToken()
+		if err != nil {
+			return err
+		}
+		if token.Kind() != '"' {
+			return errors.New("keys and values are strings")
+		}
+		pair[i] = token.String()
+	}
+	*a = append(*a, pair)
+	return nil
+}
+
+// validate refuses what CNI_ARGS cannot carry: it is "K=V;K=V" and has no escapes.
+func (a *Args) validate() error {
+	for _, pair := range *a {
+		if pair[0] == "" || strings.ContainsAny(pair[0], "=;\x00") || strings.ContainsAny(pair[1], ";\x00") {
+			return fault.InvalidRequest("args", "args: %q=%q cannot be put into CNI_ARGS, which has no escapes: no ; and no NUL in either, no = in a key", pair[0], pair[1])
+		}
+	}
+	return nil
+}

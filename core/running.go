@@ -1,0 +1,46 @@
+package core
+
+import (
+	"context"
+	"sync"
+
+	"libcni/core/internal/fault"
+)
+
+// running knows the requests under way that were given a requestId.
+type running struct {
+	mu      sync.Mutex
+	cancels map[string]context.CancelFunc
+}
+
+func newRunning() *running { return &running{cancels: map[string]context.CancelFunc{}} }
+
+// add enters a request. The returned function takes it out again and must be called.
+func (r *running) add(ctx context.Context, requestID string) (context.Context, func(), error) {
+	if requestID == "" {
+		return ctx, func() {}, nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.cancels[requestID] != nil {
+		return nil, nil, fault.New(fault.Busy, nil, "requestId %q is in use by a call that has not ended", requestID)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	r.cancels[requestID] = cancel
+	return ctx, func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		delete(r.cancels, requestID)
+		cancel()
+	}, nil
+}
+
+func (r *running) cancel(requestID string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	cancel, found := r.cancels[requestID]
+	if found {
+		cancel()
+	}
+	return found
+}

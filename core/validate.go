@@ -1,0 +1,94 @@
+package core
+
+import (
+	"context"
+	"slices"
+	"sort"
+	"strings"
+
+	"libcni/core/internal/conf"
+	"libcni/core/internal/fault"
+	"libcni/core/internal/invoke"
+	"libcni/core/plugin"
+)
+
+// ValidateRequest is the request of cni_validate.
+type ValidateRequest struct {
+	Common
+}
+
+// ValidateAnswer says what a network can do and what it is made of.
+type ValidateAnswer struct {
+	Name         string       `json:"name"`
+	CNIVersion   string       `json:"cniVersion"`
+	Capabilities []string     `json:"capabilities"`
+	Plugins      []PluginInfo `json:"plugins"`
+}
+
+// Validate checks a configuration without touching the network: its form, that every plugin and IPAM plugin is there
+// and knows the configuration's version, and that built-ins know its keys.
+func (e *Engine) Validate(ctx context.Context, caller Caller, r *ValidateRequest) (*ValidateAnswer, error) {
+	return within(ctx, e, caller, plugin.Version, &r.Common, (*scope).validate)
+}
+
+func (s *scope) validate(ctx context.Context) (*ValidateAnswer, error) {
+	list, err := s.network()
+	if err != nil {
+		return nil, err
+	}
+	if err := conf.ValidateNetworkName(list.Name); err != nil {
+		return nil, err
+	}
+	answer := &ValidateAnswer{Name: list.Name, CNIVersion: list.CNIVersion, Capabilities: capabilities(list)}
+	for _, p := range list.Plugins {
+		for _, pluginType := range []string{p.Type, p.IPAM} {
+			if pluginType == "" {
+				continue
+			}
+			info, err := s.validatePlugin(ctx, list, pluginType, p.Raw)
+			if err != nil {
+				return nil, err
+			}
+			answer.Plugins = append(answer.Plugins, *info)
+		}
+	}
+	return answer, nil
+}
+
+func (s *scope) validatePlugin(ctx context.Context, list *conf.List, pluginType string, config []byte) (*PluginInfo, error) {
+	target, err := s.runner.Resolve(pluginType, config)
+	if err != nil {
+		return nil, err
+	}
+	info, err := s.pluginInfo(ctx, target)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Contains(info.SupportedVersions, list.CNIVersion) {
+		return nil, fault.New(fault.Unsupported, nil, "plugin %s does not know version %s of network %s; it knows %s",
+			pluginType, list.CNIVersion, list.Name, strings.Join(info.SupportedVersions, ", "))
+	}
+	return info, nil
+}
+
+// capabilities is the union of what the plugins of a list switch on.
+func capabilities(list *conf.List) []string {
+	names := []string{}
+	for _, p := range list.Plugins {
+		for name, on := range p.Capabilities {
+			if on && !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	sort.Strings(names)
+	return names
+}
+
+func (s *scope) pluginInfo(ctx context.Context, target invoke.Target) (*PluginInfo, error) {
+	versions, err := s.runner.Versions(ctx, target)
+	if err != nil {
+		return nil, err
+	}
+	return &PluginInfo{Type: target.Type, Builtin: target.Builtin, Path: target.Path, SupportedVersions: versions}, nil
+}
