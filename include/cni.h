@@ -175,7 +175,8 @@ CNI_API int cni_add(const char *request, char **response);
  * Which configuration: a network object or file that is given wins; for a name it is the one remembered from cni_add,
  * else the one in confDir; without network every remembered attachment of containerId (of ifName, if given) goes.
  * Works with the namespace, the configuration or the memory of the attachment gone, and when repeated.
- * Response: {"found":true,"removed":[{"network","ifName"}]}; found false, removed [] when there was nothing.
+ * Response: {"found":true,"removed":[{"network","containerId","ifName"}]}; found false, removed [] when there was
+ * nothing.
  *
  * @return 0; kinds invalid-config, network-not-found, plugin-not-found, plugin-failed, plugin-protocol,
  *         plugin-status-unknown. The attachment stays remembered for another try unless force is given.
@@ -230,7 +231,8 @@ CNI_API int cni_status(const char *request, char **response);
  * Check a network's configuration without attaching anything.
  *
  * Request: network or networkFile, requestId, options.
- * Response: {"capabilities":["portMappings"],"plugins":[{"type","builtin","path","supportedVersions"}]}.
+ * Response: {"name","cniVersion","capabilities":["portMappings"],
+ *   "plugins":[{"type","builtin","path","supportedVersions"}]}.
  *
  * @return 0; kinds invalid-config, network-not-found, plugin-not-found, unsupported.
  * @since 0.1
@@ -254,7 +256,7 @@ CNI_API int cni_networks(const char *request, char **response);
 /**
  * List the attachments in options.cacheDir.
  *
- * Request: containerId and network (a name) to list only theirs; requestId, options.
+ * Request: containerId, ifName and network (a name) to list only theirs; requestId, options.
  * Response: {"asOf":"...","attachments":[{"network","containerId","ifName","netns","owner","args","capabilityArgs",
  * "result","config","state"}]}; state is "attached", "incomplete" (cni_add did not end) or "stale" (the namespace is
  * gone). asOf is for cni_gc.
@@ -268,7 +270,8 @@ CNI_API int cni_attachments(const char *request, char **response);
  * List the plugin types that can be used, built in or found in options.pluginDirs.
  *
  * Request: requestId, options.
- * Response: {"plugins":[{"type","builtin","path","supportedVersions"}]}.
+ * Response: {"plugins":[{"type","builtin","path","supportedVersions"}],"errors":[{"file","msg"}]}; an executable that
+ * does not answer VERSION is listed under errors.
  *
  * @return 0.
  * @since 0.1
@@ -279,7 +282,7 @@ CNI_API int cni_plugins(const char *request, char **response);
  * Tell about one plugin type.
  *
  * Request: type (string), requestId, options.
- * Response: {"type","builtin","path","supportedVersions"}; path is "" for a built-in.
+ * Response: {"type","builtin","path","supportedVersions"}; path only for an executable.
  *
  * @return 0; kinds plugin-not-found, plugin-failed, plugin-protocol.
  * @since 0.1
@@ -314,7 +317,7 @@ CNI_API int cni_netns_create(const char *request, char **response);
  * Delete a network namespace's file. The namespace goes when its last process is gone.
  *
  * Request: either name or path (string).
- * Response: {"path":"..."}.
+ * Response: {}.
  *
  * @return 0; kinds namespace-not-found, not-a-namespace.
  * @since 0.1
@@ -325,7 +328,7 @@ CNI_API int cni_netns_delete(const char *request, char **response);
 
 /**
  * Call a verb by name: the function's name without cni_, with '.' for the '_' after netns and plugin; "add",
- * "plugin.info", "netns.create".
+ * "plugin.info", "netns.create". "describe" is a verb here, too.
  *
  * @return as the function named; kind invalid-request if there is none of that name.
  * @since 0.1

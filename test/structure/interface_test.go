@@ -1,0 +1,229 @@
+package structure
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"regexp"
+	"sort"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"libcni/core"
+	"libcni/include"
+)
+
+// description is cni.api.json as far as the tests look at it.
+type description struct {
+	ABI       int    `json:"abi"`
+	Version   string `json:"version"`
+	Soname    string `json:"soname"`
+	Functions []struct {
+		Name, Method, Prototype, Since string
+		Summary                        string
+		Request, Response              struct {
+			Ref string `json:"$ref"`
+		}
+		Kinds []string
+	} `json:"functions"`
+	Kinds []struct {
+		Kind    string
+		Errno   []string
+		Meaning string
+	} `json:"kinds"`
+	Defs map[string]json.RawMessage `json:"$defs"`
+}
+
+func describe(t *testing.T) description {
+	t.Helper()
+	var d description
+	if err := json.Unmarshal(include.APIDescription, &d); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+var (
+	prototype  = regexp.MustCompile(`(?m)^CNI_API ([^;]+);`)
+	sinceEach  = regexp.MustCompile(`(?s)/\*\*(.*?)\*/\s*CNI_API [^;]*?(cni_[a-z_]+)\(`)
+	sinceTag   = regexp.MustCompile(`@since ([0-9.]+)`)
+	mapNode    = regexp.MustCompile(`(?s)LIBCNI_([0-9.]+) \{(.*?)\n\}`)
+	mapName    = regexp.MustCompile(`(?m)^\t\t(cni_[a-z_]+);`)
+	verbLine   = regexp.MustCompile(`(?m)^VERB\((cni_[a-z_]+), (goCni[A-Za-z]+)\)`)
+	goCall     = regexp.MustCompile(`\bgoCni[A-Za-z]+\b`)
+	exportLine = regexp.MustCompile(`(?m)^//export (\w+)$`)
+	cFunction  = regexp.MustCompile(`\bcni_[a-z][a-z_]*\(`)
+)
+
+// since returns the functions of the header and the version each appeared in.
+func since(t *testing.T) map[string]string {
+	t.Helper()
+	functions := map[string]string{}
+	for _, m := range sinceEach.FindAllStringSubmatch(read(t, "include/cni.h"), -1) {
+		comment := m[1][strings.LastIndex(m[1], "/**")+1:] // of the function, not an earlier one
+		tag := sinceTag.FindStringSubmatch(comment)
+		if tag == nil {
+			t.Errorf("cni.h: %s has no @since", m[2])
+			continue
+		}
+		functions[m[2]] = tag[1]
+	}
+	if len(functions) != len(prototype.FindAllString(read(t, "include/cni.h"), -1)) {
+		t.Errorf("cni.h: a function has no comment")
+	}
+	return functions
+}
+
+func TestDescriptionHasTheHeadersPrototypes(t *testing.T) {
+	var header, described []string
+	for _, m := range prototype.FindAllStringSubmatch(read(t, "include/cni.h"), -1) {
+		header = append(header, strings.Join(strings.Fields(m[1]), " "))
+	}
+	for _, f := range describe(t).Functions {
+		described = append(described, f.Prototype)
+		if !strings.Contains(f.Prototype, f.Name+"(") || f.Summary == "" {
+			t.Errorf("cni.api.json: %s: prototype %q, summary %q", f.Name, f.Prototype, f.Summary)
+		}
+	}
+	if diff := cmp.Diff(header, described); diff != "" {
+		t.Errorf("cni.api.json (-cni.h +description):\n%s", diff)
+	}
+}
+
+func TestDescriptionHasTheHeadersSince(t *testing.T) {
+	described := map[string]string{}
+	for _, f := range describe(t).Functions {
+		described[f.Name] = f.Since
+	}
+	if diff := cmp.Diff(since(t), described); diff != "" {
+		t.Errorf("cni.api.json (-cni.h +description):\n%s", diff)
+	}
+}
+
+func TestMapExportsTheHeadersFunctionsInTheirVersion(t *testing.T) {
+	mapped := map[string]string{}
+	for _, node := range mapNode.FindAllStringSubmatch(read(t, "capi/libcni.map"), -1) {
+		for _, m := range mapName.FindAllStringSubmatch(node[2], -1) {
+			mapped[m[1]] = node[1]
+		}
+	}
+	if diff := cmp.Diff(since(t), mapped); diff != "" {
+		t.Errorf("libcni.map (-cni.h +map):\n%s", diff)
+	}
+}
+
+func TestGoExportsWhatTheShimCalls(t *testing.T) {
+	called, exported := map[string]bool{}, map[string]bool{}
+	for _, name := range goCall.FindAllString(read(t, "capi/shim.c"), -1) {
+		called[name] = true
+	}
+	for _, p := range packages(t) {
+		if p.ImportPath != "libcni/capi" {
+			continue
+		}
+		for _, path := range p.sources() {
+			for _, m := range exportLine.FindAllStringSubmatch(readPath(t, path), -1) {
+				exported[m[1]] = true
+			}
+		}
+	}
+	if diff := cmp.Diff(called, exported); diff != "" || len(called) == 0 {
+		t.Errorf("capi (-shim.c +//export):\n%s", diff)
+	}
+}
+
+func TestEachVerbServesItsMethod(t *testing.T) {
+	entry := map[string]string{} // C function to method, by way of shim.c and the Go export
+	methodOf := map[string]string{}
+	served := regexp.MustCompile(`func (goCni\w+)\(call \*C\.struct_shim_call\) C\.int \{ return serve\(call, "([a-z.]+)"\) \}`)
+	for _, file := range []string{"network.go", "inspect.go", "netns.go"} {
+		for _, m := range served.FindAllStringSubmatch(read(t, "capi/"+file), -1) {
+			methodOf[m[1]] = m[2]
+		}
+	}
+	for _, m := range verbLine.FindAllStringSubmatch(read(t, "capi/shim.c"), -1) {
+		entry[m[1]] = methodOf[m[2]]
+	}
+	entry["cni_describe"] = "describe"
+	described, methods := map[string]string{}, []string{}
+	for _, f := range describe(t).Functions {
+		if f.Method != "" {
+			described[f.Name] = f.Method
+			methods = append(methods, f.Method)
+		}
+	}
+	if diff := cmp.Diff(described, entry); diff != "" {
+		t.Errorf("capi (-description +code):\n%s", diff)
+	}
+	sort.Strings(methods)
+	if diff := cmp.Diff(methods, core.Methods()); diff != "" {
+		t.Errorf("core (-description +code):\n%s", diff)
+	}
+}
+
+func TestPythonDeclaresTheHeadersFunctions(t *testing.T) {
+	python := exec.Command("python3", "-c", "import json; from cni import _ffi; print(json.dumps(sorted(_ffi.functions())))")
+	python.Dir = root
+	python.Env = append(os.Environ(), "PYTHONPATH=python", "PYTHONDONTWRITEBYTECODE=1")
+	var stderr bytes.Buffer
+	python.Stderr = &stderr
+	out, err := python.Output()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, stderr.String())
+	}
+	var declared, header []string
+	if err := json.Unmarshal(out, &declared); err != nil {
+		t.Fatal(err)
+	}
+	for name := range since(t) {
+		header = append(header, name)
+	}
+	sort.Strings(header)
+	if diff := cmp.Diff(header, declared); diff != "" {
+		t.Errorf("python/cni/_ffi.py (-cni.h +python):\n%s", diff)
+	}
+}
+
+func TestDocumentsNameOnlyFunctionsThatExist(t *testing.T) {
+	functions := since(t)
+	for _, path := range documents(t) {
+		for _, name := range cFunction.FindAllString(readPath(t, path), -1) {
+			if name = strings.TrimSuffix(name, "("); functions[name] == "" {
+				t.Errorf("%s: there is no function %s", path, name)
+			}
+		}
+	}
+}
+
+func TestVersionIsTheSameEverywhere(t *testing.T) {
+	d := describe(t)
+	abi := regexp.MustCompile(`define CNI_ABI_VERSION (\d+)`).FindStringSubmatch(read(t, "include/cni.h"))[1]
+	parts := regexp.MustCompile(`define CNI_VERSION_(?:MAJOR|MINOR|PATCH) (\d+)`).FindAllStringSubmatch(read(t, "include/cni.h"), -1)
+	for _, tt := range []struct{ name, want string }{
+		{"CNI_VERSION", first(t, `define CNI_VERSION "([0-9.]+)"`, "include/cni.h")},
+		{"CNI_VERSION_MAJOR, _MINOR, _PATCH", parts[0][1] + "." + parts[1][1] + "." + parts[2][1]},
+		{"cni.api.json", d.Version},
+		{"python/cni/_version.py", first(t, `"([0-9.]+)"`, "python/cni/_version.py")},
+		{"CHANGELOG.md", first(t, `(?m)^## ([0-9.]+)`, "CHANGELOG.md")},
+	} {
+		if tt.want != include.Version {
+			t.Errorf("%s: version %s, and include.Version is %s", tt.name, tt.want, include.Version)
+		}
+	}
+	if want := "libcni.so." + abi; d.Soname != want || describe(t).ABI != int(abi[0]-'0') {
+		t.Errorf("cni.api.json: soname %s, abi %d; cni.h has ABI version %s", d.Soname, d.ABI, abi)
+	}
+}
+
+// first returns the first submatch of a pattern in a file.
+func first(t *testing.T, pattern, path string) string {
+	t.Helper()
+	m := regexp.MustCompile(pattern).FindStringSubmatch(read(t, path))
+	if m == nil {
+		t.Fatalf("%s: nothing matches %s", path, pattern)
+	}
+	return m[1]
+}
