@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/containernetworking/cni/pkg/version"
+
 	"libcni/core/internal/fault"
 	"libcni/core/plugin"
 )
@@ -31,8 +33,7 @@ func (r *Runner) delegate(inv *plugin.Invocation) func(context.Context, string, 
 
 // withPrevResult puts the previous result into the configuration: processes have it there, built-ins beside it.
 func withPrevResult(inv *plugin.Invocation) ([]byte, error) {
-	wanted := inv.Command == plugin.Add || inv.Command == plugin.Del || inv.Command == plugin.Check
-	if inv.PrevResult == nil || !wanted {
+	if inv.PrevResult == nil || !takesPrevResult(inv) {
 		return inv.Config, nil
 	}
 	var keys map[string]json.RawMessage
@@ -55,4 +56,17 @@ func withPrevResult(inv *plugin.Invocation) ([]byte, error) {
 		separator = separator[1:]
 	}
 	return bytes.Join([][]byte{config, []byte(separator), previous, []byte("}")}, nil), nil
+}
+
+// takesPrevResult reports whether requests of this command carry the previous result: of DEL and CHECK since 0.4.0.
+func takesPrevResult(inv *plugin.Invocation) bool {
+	switch inv.Command {
+	case plugin.Add:
+		return true
+	case plugin.Del, plugin.Check:
+		since, err := version.GreaterThanOrEqualTo(inv.CNIVersion, "0.4.0")
+		return err == nil && since
+	default:
+		return false
+	}
 }
