@@ -34,7 +34,7 @@ func Find(dir, name string) (*List, error) {
 			continue
 		}
 		err = invalid(path, list, err)
-		bad = append(bad, FileError{File: path, Msg: err.Error()})
+		bad = append(bad, fileError(path, err))
 		if own == nil && list != nil && list.Name == name {
 			own = err
 		}
@@ -58,17 +58,22 @@ func Scan(dir string) ([]*List, []FileError) {
 	for _, path := range paths {
 		list, err := parseFile(path)
 		if err != nil {
-			bad = append(bad, FileError{File: path, Msg: invalid(path, list, err).Error()})
+			bad = append(bad, fileError(path, invalid(path, list, err)))
 			continue
 		}
 		if first, taken := where[list.Name]; taken {
-			bad = append(bad, FileError{File: path, Msg: fmt.Sprintf("%s: not used: network %s is that of %s", path, list.Name, first)})
+			bad = append(bad, FileError{File: path, Msg: fmt.Sprintf("not used: network %s is that of %s", list.Name, first)})
 			continue
 		}
 		where[list.Name] = path
 		lists = append(lists, list)
 	}
 	return lists, bad
+}
+
+// fileError splits the message, which names the file: another one, if it is a drop-in that is bad.
+func fileError(path string, err error) FileError {
+	return FileError{File: path, Msg: strings.TrimPrefix(err.Error(), path+": ")}
 }
 
 func configFiles(dir string) ([]string, error) {
@@ -116,7 +121,7 @@ func notFound(dir, name string, names []string, bad []FileError) error {
 			fmt.Fprintf(&msg, "; and %d more bad files", len(bad)-i)
 			break
 		}
-		fmt.Fprintf(&msg, "; bad file: %s", file.Msg)
+		fmt.Fprintf(&msg, "; bad file: %v", file)
 	}
 	e := fault.New(fault.NetworkNotFound, nil, "%s", msg.String())
 	e.Network = name
