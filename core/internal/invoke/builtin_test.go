@@ -166,7 +166,7 @@ func TestPrevResultOfADelegate(t *testing.T) {
 		want                           string
 	}{
 		{"not for DEL of an old version", "0.3.1", plugin.Del, `{"a":1}`, previous, `{"a":1}`},
-		{"for ADD of an old version", "0.3.1", plugin.Add, `{"a":1}`, previous, `{"a":1,"prevResult":{"cniVersion":"0.3.1","dns":{}}}`},
+		{"for ADD of an old version", "0.3.1", plugin.Add, `{"a":1}`, previous, `{"a":1,"prevResult":{"cniVersion":"0.3.1"}}`},
 		{"added", "", plugin.Check, `{"a":1}`, previous, `{"a":1,"prevResult":{"cniVersion":"1.0.0"}}`},
 		{"added to nothing", "", plugin.Del, ` { } `, previous, `{ "prevResult":{"cniVersion":"1.0.0"}}`},
 		{"there already", "", plugin.Del, `{"PrevResult":{}}`, previous, `{"PrevResult":{}}`},
