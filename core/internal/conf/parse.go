@@ -19,7 +19,7 @@ const (
 )
 
 // Parse reads a configuration list, or the configuration of a single plugin. The error is a *fault.Error of kind
-// invalid-config with the key in Details.
+// invalid-config with the key in Details. The list aliases data, which the caller must not change.
 func Parse(data []byte) (*List, error) {
 	list, err := parse(data, listOrPlugin)
 	if err == nil && len(list.Plugins) == 0 {
