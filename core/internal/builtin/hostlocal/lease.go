@@ -39,9 +39,12 @@ func (o owner) String() string {
 // parseOwner reads the content of a lease. It is false for one that names nobody, which is what a power failure leaves:
 // an empty file, or one of NUL bytes.
 func parseOwner(content []byte) (owner, bool) {
-	text := strings.TrimSpace(strings.Trim(string(content), "\x00"))
+	text := strings.TrimSpace(string(content))
+	if strings.Trim(text, "\x00") == "" {
+		return owner{}, false
+	}
 	containerID, ifName, _ := strings.Cut(text, separator)
-	return owner{containerID, ifName}, containerID != ""
+	return owner{containerID, ifName}, true
 }
 
 // parseFileName reads the name of an address file. Only the usual form of an address counts, in which both

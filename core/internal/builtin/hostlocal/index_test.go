@@ -1,0 +1,328 @@
+package hostlocal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"libcni/core/plugin"
+)
+
+// indexFile returns the one index of the fixture.
+func (f *fixture) indexFile(t testing.TB) string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(f.stateDir, name, "*"))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("there are the index files %v, %v; want one", files, err)
+	}
+	return files[0]
+}
+
+// scansOf counts the scans during work.
+func (f *fixture) scansOf(work func()) int {
+	before := f.scans
+	work()
+	return f.scans - before
+}
+
+func TestNoScanWhileAlone(t *testing.T) {
+	f := newFixture(t, `"ranges":[[{"subnet":"10.1.0.0/16"}],[{"subnet":"fd00::/64"}]]`)
+	if n := f.scansOf(func() { f.mustAdd(t, "first") }); n != 1 {
+		t.Errorf("the first ADD scanned %d times, want 1", n)
+	}
+	n := f.scansOf(func() {
+		for i := range 600 { // the index grows twice
+			f.mustAdd(t, fmt.Sprint("c", i))
+		}
+		for i := range 600 {
+			inv := f.invocation(plugin.Check, fmt.Sprint("c", i))
+			if err := f.Check(context.Background(), inv); err != nil {
+				t.Fatal(err)
+			}
+			f.mustDel(t, inv.ContainerID)
+			f.mustDel(t, inv.ContainerID)
+		}
+		if _, err := f.add("first"); err == nil {
+			t.Error("a second ADD was not refused")
+		}
+		if err := f.Status(context.Background(), f.invocation(plugin.Status, "")); err != nil {
+			t.Error(err)
+		}
+	})
+	if n != 0 {
+		t.Errorf("%d scans while alone, want none", n)
+	}
+	if diff := cmp.Diff([]string{"10.1.0.2: first/eth0", "fd00::2: first/eth0"}, f.leases(t)); diff != "" {
+		t.Errorf("leases (-want +got):\n%s", diff)
+	}
+}
+
+// Every case happens at once after a change of ours: well within one tick of the kernel's clock.
+func TestForeignChangeIsSeenAtOnce(t *testing.T) {
+	tests := []struct {
+		name   string
+		change func(t *testing.T, f *fixture)
+		scans  int
+		want   string // what c2 gets
+	}{
+		{"none", func(*testing.T, *fixture) {}, 0, "10.1.0.3/24"},
+		{"lease added", func(t *testing.T, f *fixture) { f.write(t, "10.1.0.3", "x\r\neth0") }, 1, "10.1.0.4/24"},
+		{"lease added, name of another file", func(t *testing.T, f *fixture) { f.write(t, "10.1.0.9", "x\r\neth0") }, 1, "10.1.0.3/24"},
+		{"own lease removed", func(t *testing.T, f *fixture) { os.Remove(f.path("10.1.0.2")) }, 1, "10.1.0.3/24"},
+		{"as many added as removed", func(t *testing.T, f *fixture) {
+			os.Remove(f.path("10.1.0.2"))
+			f.write(t, "10.1.0.3", "x\r\neth0")
+		}, 1, "10.1.0.4/24"},
+		{"renamed", func(t *testing.T, f *fixture) { os.Rename(f.path("10.1.0.2"), f.path("10.1.0.3")) }, 1, "10.1.0.4/24"},
+		{"directory made anew", func(t *testing.T, f *fixture) { os.RemoveAll(f.store()) }, 1, "10.1.0.2/24"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			for range 20 {
+				f := newFixture(t, `"ranges":[[{"subnet":"10.1.0.0/24"}]]`)
+				f.mustAdd(t, "c1")
+				test.change(t, f)
+				if n := f.scansOf(func() {
+					if got := f.mustAdd(t, "c2"); got != test.want {
+						t.Fatalf("c2 has %s, want %s", got, test.want)
+					}
+				}); n != test.scans {
+					t.Fatalf("%d scans, want %d", n, test.scans)
+				}
+			}
+		})
+	}
+}
+
+func TestTwoStateDirectoriesOnOneStore(t *testing.T) {
+	f := newFixture(t, `"ranges":[[{"subnet":"10.1.0.0/24"}]]`)
+	states := []string{f.stateDir, t.TempDir()}
+	seen := map[string]bool{}
+	for i := range 40 {
+		f.stateDir = states[i%2]
+		got := f.mustAdd(t, fmt.Sprint("c", i))
+		if seen[got] {
+			t.Fatalf("%s was given twice", got)
+		}
+		seen[got] = true
+	}
+	for i := range 40 {
+		f.stateDir = states[i/2%2]
+		f.mustDel(t, fmt.Sprint("c", i))
+	}
+	if left := f.leases(t); len(left) > 0 {
+		t.Errorf("left: %v", left)
+	}
+}
+
+func TestIndexThatCannotBeUsed(t *testing.T) {
+	overwrite := func(content []byte) func(t *testing.T, path string) {
+		return func(t *testing.T, path string) {
+			if err := os.WriteFile(path, content, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	edit := func(change func(content []byte) []byte) func(t *testing.T, path string) {
+		return func(t *testing.T, path string) {
+			content, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			overwrite(change(content))(t, path)
+		}
+	}
+	body := func(value byte) func(t *testing.T, path string) {
+		return edit(func(content []byte) []byte {
+			for i := headerSize; i < len(content); i++ {
+				content[i] = value
+			}
+			return content
+		})
+	}
+	tests := []struct {
+		name   string
+		damage func(t *testing.T, path string)
+	}{
+		{"missing", func(t *testing.T, path string) { os.Remove(path) }},
+		{"empty", overwrite(nil)},
+		{"garbage", overwrite([]byte("garbage that is longer than a header is, so that all of it is looked at: " + string(make([]byte, 200))))},
+		{"cut short", edit(func(content []byte) []byte { return content[:len(content)-100] })},
+		{"longer", edit(func(content []byte) []byte { return append(content, 0) })},
+		{"a bit of the header", edit(func(content []byte) []byte { content[20] ^= 1; return content })},
+		{"zeros after the header", body(0)},
+		{"ones after the header", body(0xff)},
+		{"slots moved", edit(func(content []byte) []byte {
+			rotated := slices.Concat(content[headerSize+40:], content[headerSize:headerSize+40])
+			return append(content[:headerSize], rotated...)
+		})},
+		{"a directory", func(t *testing.T, path string) {
+			os.Remove(path)
+			if err := os.Mkdir(path, 0o700); err != nil {
+				t.Fatal(err)
+			}
+		}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			f := newFixture(t, `"ranges":[[{"subnet":"10.1.0.0/24"}]]`)
+			f.mustAdd(t, "c1")
+			f.mustAdd(t, "c2")
+			test.damage(t, f.indexFile(t))
+			if n := f.scansOf(func() { f.mustDel(t, "c1") }); n != 1 {
+				t.Errorf("DEL scanned %d times, want 1", n)
+			}
+			if got := f.mustAdd(t, "c3"); got != "10.1.0.4/24" {
+				t.Errorf("got %s", got)
+			}
+			if diff := cmp.Diff([]string{"10.1.0.3: c2/eth0", "10.1.0.4: c3/eth0"}, f.leases(t)); diff != "" {
+				t.Errorf("leases (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestNoStateDirectory(t *testing.T) {
+	for _, dir := range []string{"", "/proc/no-such"} {
+		f := newFixture(t, small)
+		f.stateDir = dir
+		f.mustAdd(t, "c1")
+		f.mustAdd(t, "c2")
+		f.mustDel(t, "c1")
+		if diff := cmp.Diff([]string{"10.1.0.3: c2/eth0"}, f.leases(t)); diff != "" {
+			t.Errorf("state directory %q: leases (-want +got):\n%s", dir, diff)
+		}
+	}
+}
+
+// The index is walked beside a plain map, with a chance of reopening it from its file at each step.
+func TestIndexAgainstModel(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "index")
+	store := identity{1, 2, 3, 4}
+	random := rand.New(rand.NewPCG(1, 2))
+	x := newIndex("b", 0, 0)
+	model := map[netip.Addr]owner{}
+	for step := range 30000 {
+		raw := [4]byte{10, 0, byte(random.IntN(6)), byte(random.IntN(256))}
+		addr := netip.AddrFrom4(raw)
+		if random.IntN(4) == 0 {
+			addr = netip.AddrFrom16([16]byte{0xfd, 15: raw[3], 9: byte(random.IntN(200))})
+		}
+		if o, taken := model[addr]; taken {
+			must(t, x.remove(addr, o))
+			delete(model, addr)
+		} else {
+			o := owner{fmt.Sprint("c", random.IntN(300)), "eth0"}
+			must(t, x.add(addr, o))
+			model[addr] = o
+		}
+		if random.IntN(500) == 0 {
+			must(t, x.save(path, store))
+			x.close()
+			var err error
+			x, err = openIndex(path, store, "b")
+			must(t, err)
+		}
+		if step%100 == 0 {
+			compareWithModel(t, x, model, random)
+		}
+	}
+	must(t, x.save(path, store))
+	if _, err := openIndex(path, store, "another boot"); err == nil {
+		t.Error("the index of another boot is trusted")
+	}
+}
+
+func compareWithModel(t *testing.T, x *index, model map[netip.Addr]owner, random *rand.Rand) {
+	t.Helper()
+	o := owner{fmt.Sprint("c", random.IntN(300)), "eth0"}
+	var want []netip.Addr
+	for addr, have := range model {
+		if have == o {
+			want = append(want, addr)
+		}
+	}
+	slices.SortFunc(want, netip.Addr.Compare)
+	got, err := x.addresses(o)
+	must(t, err)
+	if !slices.Equal(want, got) {
+		t.Fatalf("%v has %v, want %v", o, got, want)
+	}
+	from, to := netip.AddrFrom4([4]byte{10, 0, byte(random.IntN(6)), byte(random.IntN(256))}), netip.MustParseAddr("10.0.5.255")
+	free := from
+	for ; free.IsValid() && !to.Less(free); free = free.Next() {
+		if _, taken := model[free]; !taken {
+			break
+		}
+	}
+	if to.Less(free) {
+		free = netip.Addr{}
+	}
+	if got, err := x.nextFree(from, to); err != nil || got != free {
+		t.Fatalf("next free from %v is %v, %v; want %v", from, got, err, free)
+	}
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// FuzzIndex reads files of any content. What is read may be wrong, but is read in bounds and without end.
+func FuzzIndex(f *testing.F) {
+	store := identity{1, 2, 3, 4}
+	path := filepath.Join(f.TempDir(), "index")
+	x := newIndex("b", 0, 0)
+	must(f, x.add(netip.MustParseAddr("10.0.0.1"), owner{"c1", "eth0"}))
+	must(f, x.save(path, store))
+	good, err := os.ReadFile(path)
+	must(f, err)
+	f.Add(good)
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, content []byte) {
+		must(t, os.WriteFile(path, content, 0o600))
+		x, err := openIndex(path, store, "b")
+		if err != nil {
+			return
+		}
+		defer x.close()
+		_, errAddresses := x.addresses(owner{"c1", "eth0"})
+		addr, errFree := x.nextFree(netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("10.0.255.255"))
+		for _, err := range []error{errAddresses, errFree} {
+			if err != nil && !errors.Is(err, errDamaged) {
+				t.Errorf("error is %v, want %v", err, errDamaged)
+			}
+		}
+		if errFree == nil && addr.IsValid() && !netip.MustParsePrefix("10.0.0.0/16").Contains(addr) {
+			t.Errorf("%v is outside of what was asked for", addr)
+		}
+	})
+}
+
+// FuzzLease reads address files of any content.
+func FuzzLease(f *testing.F) {
+	for _, seed := range []string{"", "c1\r\neth0", "c1", "c1\r\n", "\x00\x00", "\r\neth0", "c1\r\neth0\r\nboot"} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, content []byte) {
+		o, ok := parseOwner(content)
+		if ok != (o.ContainerID != "") {
+			t.Errorf("%q names %q, %t", content, o.ContainerID, ok)
+		}
+		again, _ := parseOwner([]byte(o.content()))
+		if ok && again != o {
+			t.Errorf("%q reads as %q, which is written as %q and reads as %q", content, o, o.content(), again)
+		}
+	})
+}
