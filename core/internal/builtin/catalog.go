@@ -1,22 +1,45 @@
-// Package builtin owns the catalog of plugins that run in-process.
+// Package builtin is the table of the plugins that run in-process.
 package builtin
 
 import (
+	"libcni/core/internal/builtin/bridge"
 	"libcni/core/internal/builtin/hostlocal"
+	"libcni/core/internal/builtin/loopback"
 	"libcni/core/internal/builtin/static"
 	"libcni/core/plugin"
 )
 
-// Lookup returns the built-in of a type, or nil.
+// entry pairs a plugin's type with how it is made.
+type entry struct {
+	pluginType string
+	create     func() plugin.Plugin
+}
+
+// catalog lists the plugins by name. A function, since there is no state at package level.
+func catalog() []entry {
+	return []entry{
+		{"bridge", bridge.New},
+		{"host-local", hostlocal.New},
+		{"loopback", loopback.New},
+		{"static", static.New},
+	}
+}
+
+// Lookup returns the built-in plugin of a type, nil if there is none.
 func Lookup(pluginType string) plugin.Plugin {
-	switch pluginType {
-	case "host-local":
-		return hostlocal.New()
-	case "static":
-		return static.New()
+	for _, e := range catalog() {
+		if e.pluginType == pluginType {
+			return e.create()
+		}
 	}
 	return nil
 }
 
-// Types lists the types that are built in, sorted.
-func Types() []string { return []string{"host-local", "static"} }
+// Types lists the types of all built-in plugins, in alphabetical order.
+func Types() []string {
+	var types []string
+	for _, e := range catalog() {
+		types = append(types, e.pluginType)
+	}
+	return types
+}

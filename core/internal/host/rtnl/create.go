@@ -96,6 +96,7 @@ type Change struct {
 	Promiscuous bool
 	MAC         net.HardwareAddr // setting the present one makes the kernel announce the link's addresses, see ArpNotify
 	MTU         int
+	Alias       string
 	ArpNotify   bool // net.ipv4.conf.NAME.arp_notify = 1: gratuitous ARP when the MAC is set or the link comes up
 }
 
@@ -117,6 +118,9 @@ func (c *Conn) SetLink(ctx context.Context, index int, set Change) error {
 	}
 	if set.MTU != 0 {
 		parts = append(parts, u32(unix.IFLA_MTU, uint32(set.MTU)))
+	}
+	if set.Alias != "" {
+		parts = append(parts, str(unix.IFLA_IFALIAS, set.Alias))
 	}
 	if set.ArpNotify {
 		parts = append(parts, nest(unix.IFLA_AF_SPEC, nest(unix.AF_INET, nest(inetConf, u32(devconfArpNotify, 1)))))

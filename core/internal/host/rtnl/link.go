@@ -23,7 +23,8 @@ type Link struct {
 	Operational bool // up and with carrier (RFC 2863 state "up")
 	Master      int  // index of the bridge, 0 for none
 	Peer        int  // index of a veth's other end, in that end's namespace
-	AcceptRA    int  // the sysctl net.ipv6.conf.NAME.accept_ra; -1 if the link has no IPv6
+	Alias       string
+	AcceptRA    int // the sysctl net.ipv6.conf.NAME.accept_ra; -1 if the link has no IPv6
 	Bridge      *Bridge
 	Port        *Port
 }
@@ -107,6 +108,8 @@ func parseLink(data []byte) *Link {
 			l.Master = int(number(value))
 		case unix.IFLA_LINK:
 			l.Peer = int(number(value))
+		case unix.IFLA_IFALIAS:
+			l.Alias = text(value)
 		case unix.IFLA_LINKINFO:
 			l.parseInfo(value)
 		case unix.IFLA_AF_SPEC:

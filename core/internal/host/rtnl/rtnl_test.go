@@ -277,10 +277,11 @@ func TestWaitUsableSeesTheEndOfDuplicateDetection(t *testing.T) {
 	br := link(t, host, "br").Index
 	must(t, host.AddAddress(t.Context(), br, rtnl.Address{Prefix: netip.MustParsePrefix("fd09::1/64"), NoDAD: true}))
 	must(t, host.WaitLink(t.Context(), link(t, host, "port").Index, func(l *rtnl.Link) bool { return l.Port.Forwarding }))
-	must(t, container.AddAddress(t.Context(), eth0, rtnl.Address{Prefix: netip.MustParsePrefix("fd09::2/64")}))
-	must(t, container.WaitUsable(t.Context(), eth0))
-	must(t, container.AddAddress(t.Context(), eth0, rtnl.Address{Prefix: netip.MustParsePrefix("fd09::1/64")}))
-	if err := container.WaitUsable(t.Context(), eth0); !errors.Is(err, rtnl.ErrDuplicate) {
+	free, taken := netip.MustParsePrefix("fd09::2/64"), netip.MustParsePrefix("fd09::1/64")
+	must(t, container.AddAddress(t.Context(), eth0, rtnl.Address{Prefix: free}))
+	must(t, container.WaitUsable(t.Context(), eth0, free))
+	must(t, container.AddAddress(t.Context(), eth0, rtnl.Address{Prefix: taken}))
+	if err := container.WaitUsable(t.Context(), eth0, free, taken); !errors.Is(err, rtnl.ErrDuplicate) {
 		t.Errorf("an address that the host has: %v", err)
 	}
 }

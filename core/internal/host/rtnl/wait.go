@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
+	"slices"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -23,9 +25,9 @@ func (c *Conn) WaitLink(ctx context.Context, index int, until func(*Link) bool) 
 // ErrDuplicate says that somebody else on the network has the address.
 var ErrDuplicate = errors.New("in use by somebody else on the network")
 
-// WaitUsable returns when no IPv6 address of the link is tentative any more, link-local ones aside. It wraps
-// ErrDuplicate if one of them turns out to be somebody else's.
-func (c *Conn) WaitUsable(ctx context.Context, index int) error {
+// WaitUsable returns when none of the given addresses, which the link has, is tentative any more. It wraps ErrDuplicate
+// if one of them turns out to be somebody else's.
+func (c *Conn) WaitUsable(ctx context.Context, index int, given ...netip.Prefix) error {
 	return c.waitFor(ctx, unix.RTMGRP_IPV6_IFADDR,
 		func(m syscall.NetlinkMessage) bool {
 			_, of := parseAddress(m.Data)
@@ -36,14 +38,14 @@ func (c *Conn) WaitUsable(ctx context.Context, index int) error {
 			if err != nil {
 				return false, err
 			}
-			return usable(addresses)
+			return usable(addresses, given)
 		})
 }
 
-func usable(addresses []Address) (bool, error) {
+func usable(addresses []Address, given []netip.Prefix) (bool, error) {
 	tentative := false
 	for _, a := range addresses {
-		if a.LinkLocal {
+		if !slices.Contains(given, a.Prefix) {
 			continue
 		}
 		if a.Duplicate {

@@ -1,0 +1,64 @@
+// Package bridge is the built-in bridge plugin: it connects a container to a Linux bridge with a veth pair, and makes
+// the bridge if there is none.
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"libcni/core/internal/builtin/ipamconfig"
+	"libcni/core/plugin"
+)
+
+const pluginType = "bridge"
+
+type bridge struct{}
+
+// New returns the plugin.
+func New() plugin.Plugin { return bridge{} }
+
+// Unsupported names the keys whose work needs a packet filter.
+func (bridge) Unsupported(data []byte) string {
+	var c config
+	if ipamconfig.Decode(data, &c) != nil {
+		return "" // the command that follows refuses it
+	}
+	switch {
+	case c.IPMasq:
+		return "ipMasq"
+	case c.MACSpoofCheck:
+		return "macspoofchk"
+	default:
+		return ""
+	}
+}
+
+// GC passes the request on to the address plugin, and removes a VLAN's gateway that no port uses.
+func (bridge) GC(ctx context.Context, inv *plugin.Invocation) error {
+	c, err := read(inv.Config)
+	if err != nil {
+		return err
+	}
+	return errors.Join(removeUnusedGateway(ctx, c, inv), delegate(ctx, c, inv, plugin.GC))
+}
+
+// Status passes the request on to the address plugin, whose answer passes through.
+func (bridge) Status(ctx context.Context, inv *plugin.Invocation) error {
+	c, err := parse(inv.Config)
+	if err != nil {
+		return err
+	}
+	return delegate(ctx, c, inv, plugin.Status)
+}
+
+// delegate runs the address plugin, if there is one, with a command that has no result.
+func delegate(ctx context.Context, c *config, inv *plugin.Invocation, command string) error {
+	if c.IPAM.Type == "" {
+		return nil
+	}
+	if _, err := inv.Delegate(ctx, command, c.IPAM.Type, inv.Config); err != nil {
+		return fmt.Errorf("ipam %s: %w", c.IPAM.Type, err)
+	}
+	return nil
+}

@@ -1,0 +1,197 @@
+package bridge
+
+import (
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/containernetworking/cni/pkg/types"
+
+	"libcni/core/internal/builtin/ipamconfig"
+	"libcni/core/internal/fault"
+	"libcni/core/plugin"
+)
+
+// config is the plugin's configuration with the keys of the reference plugin.
+type config struct {
+	Bridge                    string      `json:"bridge"`
+	IsGateway                 bool        `json:"isGateway"`
+	IsDefaultGateway          bool        `json:"isDefaultGateway"`
+	ForceAddress              bool        `json:"forceAddress"`
+	IPMasq                    bool        `json:"ipMasq"`
+	IPMasqBackend             *string     `json:"ipMasqBackend"`
+	MTU                       int         `json:"mtu"`
+	HairpinMode               bool        `json:"hairpinMode"`
+	PromiscMode               bool        `json:"promiscMode"`
+	VLAN                      int         `json:"vlan"`
+	VLANTrunk                 []trunkItem `json:"vlanTrunk"`
+	PreserveDefaultVLAN       bool        `json:"preserveDefaultVlan"`
+	MACSpoofCheck             bool        `json:"macspoofchk"`
+	EnableDAD                 bool        `json:"enabledad"`
+	DisableContainerInterface bool        `json:"disableContainerInterface"`
+	PortIsolation             bool        `json:"portIsolation"`
+	IPAM                      struct {
+		Type string `json:"type"`
+	} `json:"ipam"`
+	DNS  types.DNS `json:"dns"`
+	Args struct {
+		CNI struct {
+			MAC string `json:"mac"`
+		} `json:"cni"`
+	} `json:"args"`
+	RuntimeConfig struct {
+		MAC string `json:"mac"`
+	} `json:"runtimeConfig"`
+
+	trunk []int // the VLANs of VLANTrunk, ascending
+}
+
+type trunkItem struct {
+	MinID *int `json:"minID"`
+	MaxID *int `json:"maxID"`
+	ID    *int `json:"id"`
+}
+
+const (
+	defaultBridge = "cni0"
+	maxNameLength = 15 // IFNAMSIZ without the zero
+	maxVLAN       = 4094
+	maxMTU        = 65535
+)
+
+// read decodes a configuration and judges nothing, so that DEL works with one that ADD would refuse.
+func read(data []byte) (*config, error) {
+	c := &config{Bridge: defaultBridge}
+	if err := ipamconfig.Decode(data, c); err != nil {
+		return nil, err
+	}
+	if c.Bridge == "" {
+		c.Bridge = defaultBridge
+	}
+	c.IsGateway = c.IsGateway || c.IsDefaultGateway
+	return c, nil
+}
+
+// parse reads a configuration for ADD and CHECK.
+func parse(data []byte) (*config, error) {
+	c, err := read(data)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.validate(); err != nil {
+		return nil, err
+	}
+	c.trunk, err = trunkVLANs(c.VLANTrunk)
+	return c, err
+}
+
+func (c *config) validate() error {
+	if len(c.Bridge) > maxNameLength || c.Bridge == "." || c.Bridge == ".." || strings.ContainsAny(c.Bridge, "/: \t\n\v\f\r\x00%") {
+		return fault.InvalidConfig("bridge", "bridge: %q cannot be the name of a link", c.Bridge)
+	}
+	if c.MTU < 0 || c.MTU > maxMTU {
+		return fault.InvalidConfig("mtu", "mtu: %d is not between 0 and %d", c.MTU, maxMTU)
+	}
+	if c.HairpinMode && c.PromiscMode {
+		return fault.InvalidConfig("promiscMode", "promiscMode and hairpinMode exclude each other")
+	}
+	if c.VLAN < 0 || c.VLAN > maxVLAN {
+		return fault.InvalidConfig("vlan", "vlan: %d is not between 0 and %d", c.VLAN, maxVLAN)
+	}
+	if c.DisableContainerInterface && c.IPAM.Type != "" {
+		return fault.InvalidConfig("disableContainerInterface", "disableContainerInterface and ipam exclude each other")
+	}
+	if name := c.gatewayLink(); c.IsGateway && len(name) > maxNameLength {
+		return fault.InvalidConfig("bridge", "bridge: the gateway of vlan %d would be %q, which is too long for a link; use a shorter bridge name", c.VLAN, name)
+	}
+	return nil
+}
+
+// gatewayLink names the link that holds the gateway addresses.
+func (c *config) gatewayLink() string {
+	if c.VLAN == 0 {
+		return c.Bridge
+	}
+	return c.Bridge + "." + strconv.Itoa(c.VLAN)
+}
+
+func (c *config) filtersVLANs() bool { return c.VLAN != 0 || c.VLANTrunk != nil }
+
+func trunkVLANs(items []trunkItem) ([]int, error) {
+	var ids []int
+	for i, item := range items {
+		key := fmt.Sprintf("vlanTrunk[%d]", i)
+		if (item.MinID == nil) != (item.MaxID == nil) {
+			return nil, fault.InvalidConfig(key, "%s: minID and maxID belong together", key)
+		}
+		for _, id := range []*int{item.MinID, item.MaxID, item.ID} {
+			if id != nil && (*id < 1 || *id > maxVLAN) {
+				return nil, fault.InvalidConfig(key, "%s: %d is not between 1 and %d", key, *id, maxVLAN)
+			}
+		}
+		if item.ID != nil {
+			ids = append(ids, *item.ID)
+		}
+		if item.MinID == nil {
+			continue
+		}
+		if *item.MinID > *item.MaxID {
+			return nil, fault.InvalidConfig(key, "%s: minID %d is greater than maxID %d", key, *item.MinID, *item.MaxID)
+		}
+		for id := *item.MinID; id <= *item.MaxID; id++ {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids), nil
+}
+
+// requestedMAC returns the MAC address asked for, or nil. The capability overrides args.cni, which overrides CNI_ARGS.
+func requestedMAC(c *config, args plugin.Args) (net.HardwareAddr, error) {
+	text, key, err := macArg(args)
+	if err != nil {
+		return nil, err
+	}
+	if c.Args.CNI.MAC != "" {
+		text, key = c.Args.CNI.MAC, "args.cni.mac"
+	}
+	if c.RuntimeConfig.MAC != "" {
+		text, key = c.RuntimeConfig.MAC, "runtimeConfig.mac"
+	}
+	if text == "" {
+		return nil, nil
+	}
+	mac, err := net.ParseMAC(text)
+	if err != nil || len(mac) != 6 || mac[0]&1 != 0 || slices.Equal(mac, make([]byte, 6)) {
+		return nil, fault.InvalidConfig(key, "%s: %q is not the MAC address of an interface", key, text)
+	}
+	return mac, nil
+}
+
+// macArg reads CNI_ARGS, of which an unknown key is refused unless IgnoreUnknown says otherwise.
+func macArg(args plugin.Args) (mac, key string, err error) {
+	unknown, ignore := "", false
+	for _, pair := range args {
+		switch pair[0] {
+		case "MAC":
+			mac = pair[1]
+		case "IgnoreUnknown":
+			switch strings.ToLower(pair[1]) {
+			case "1", "true":
+				ignore = true
+			case "0", "false":
+				ignore = false
+			default:
+				return "", "", fault.InvalidRequest("args", "args: IgnoreUnknown=%s is neither true nor false", pair[1])
+			}
+		default:
+			unknown = pair[0]
+		}
+	}
+	if unknown != "" && !ignore {
+		return "", "", fault.InvalidRequest("args", "args: bridge does not know %s; IgnoreUnknown=1 allows it", unknown)
+	}
+	return mac, "args", nil
+}
