@@ -160,9 +160,9 @@ def netns_create(name: Optional[str] = None, *, path: Optional[Path] = None) -> 
     return Call("netns.create", given({}, name=name, path=fspath(path)), made_path)
 
 
-def netns_delete(name: Optional[str] = None, *, path: Optional[Path] = None) -> Call[str]:
-    """Delete a network namespace's file, and return its path."""
-    return Call("netns.delete", given({}, name=name, path=fspath(path)), made_path)
+def netns_delete(name: Optional[str] = None, *, path: Optional[Path] = None) -> Call[None]:
+    """Delete a network namespace's file. The namespace goes when its last process is gone."""
+    return Call("netns.delete", given({}, name=name, path=fspath(path)), nothing)
 
 
 def attachment(  # noqa: PLR0917 - the specification's parameters, in its order

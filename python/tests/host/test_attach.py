@@ -140,13 +140,17 @@ def test_gc_keeps_what_is_valid_and_what_is_newer(client: cni.Client, network: d
         assert client.attachments().attachments[0].result == result
 
 
-def test_gc_removes_what_lost_its_namespace(client: cni.Client, network: dict[str, Any]) -> None:
-    with client.netns() as path:
+def test_gc_removes_what_lost_its_namespace_and_leaves_the_one_that_has_its_path_now(
+    client: cni.Client, network: dict[str, Any]
+) -> None:
+    with client.netns("reused") as path:
         client.add(network, container_id="c1", netns=path)
-    listed = client.attachments()
-    assert [item.state for item in listed] == ["stale"]
-    removed = client.gc(network, valid_attachments=[], as_of=listed.as_of)
-    assert removed == (cni.AttachmentID("web", "c1", "eth0"),)
+    with client.netns("reused") as path, client.attach(network, container_id="c2", netns=path):
+        listed = client.attachments()
+        assert {item.container_id: item.state for item in listed} == {"c1": "stale", "c2": "attached"}
+        removed = client.gc(network, valid_attachments=[("c2", "eth0")], as_of=listed.as_of)
+        assert removed == (cni.AttachmentID("web", "c1", "eth0"),)
+        client.check(container_id="c2")
     assert len(client.attachments()) == 0
 
 

@@ -9,6 +9,7 @@ import pathlib
 from typing import Any, Callable
 
 import pytest
+from conftest import bridge_network
 from inside import links
 
 import cni
@@ -140,8 +141,8 @@ def test_wrong_input_is_an_error_of_its_kind_and_changes_nothing(
     assert len(client.attachments()) == 0
 
 
-def test_a_full_range_is_the_plugins_error(client: cni.Client, network: dict[str, Any], path: str) -> None:
-    network["plugins"][0]["ipam"]["ranges"] = [[{"subnet": "10.41.0.0/30"}]]
+def test_a_full_range_is_the_plugins_error(client: cni.Client, path: str, tmp_path: pathlib.Path) -> None:
+    network = bridge_network(tmp_path, "full", "10.43.0.0/30")
     with client.attach(network, container_id="c1", netns=path), client.netns() as second:
         with pytest.raises(cni.PluginFailedError) as caught:
             client.add(network, container_id="c2", netns=second)
@@ -156,7 +157,9 @@ def test_an_executable_that_fails_is_quoted(client: cni.Client, path: str) -> No
     plugin_dir.mkdir()
     script = plugin_dir / "broken"
     answer = '{"cniVersion":"1.1.0","code":101,"msg":"it rains","details":"heavily"}'
-    script.write_text(f"#!/bin/sh\ncat >/dev/null\necho wet >&2\necho '{answer}'\nexit 1\n")
+    script.write_text(
+        f"#!/bin/sh\n[ $CNI_COMMAND = ADD ] || exit 0\ncat >/dev/null\necho wet >&2\necho '{answer}'\nexit 1\n"
+    )
     script.chmod(0o755)
     with pytest.raises(cni.PluginFailedError) as caught:
         client.add({"cniVersion": "1.1.0", "name": "n", "type": "broken"}, container_id="c1", netns=path)

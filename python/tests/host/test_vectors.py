@@ -1,6 +1,6 @@
 """The ABI vectors, which every way of calling the library must answer alike.
 
-A vector is ``{"name", "method", "rc", "kind", "responseContains"}`` and one of ``request`` (text, an object, or null for
+A vector is ``{"name", "method", "rc", "kind", "responseContains"}`` and one of ``request`` (text, an object, null for
 NULL), ``requestHex`` and ``requestRepeat`` (text that is repeated, with something before and after).
 """
 
@@ -48,9 +48,9 @@ def test_vector(library: cni.Library, vector: dict[str, Any]) -> None:
 def request_of(vector: dict[str, Any]) -> Optional[bytes]:
     """The request as C gets it."""
     if "requestHex" in vector:
-        return bytes.fromhex(vector["requestHex"])
+        return bytes.fromhex(str(vector["requestHex"]))
     if "requestRepeat" in vector:
         parts = vector["requestRepeat"]
-        middle: str = parts["text"] * parts["count"]
-        return (parts.get("before", "") + middle + parts.get("after", "")).encode()
+        repeated = str(parts["text"]) * int(parts["count"])
+        return f"{parts.get('before', '')}{repeated}{parts.get('after', '')}".encode()
     return None if vector["request"] is None else encode(vector["request"])
