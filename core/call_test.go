@@ -37,7 +37,7 @@ func TestBadRequestsAreRefused(t *testing.T) {
 		{"container id with dots only", with("containerId", ".."), "invalid-request", "containerId"},
 		{"container id with NUL", with("containerId", "a\x00b"), "invalid-request", "containerId"},
 		{"container id with a space", with("containerId", "a b"), "invalid-request", "containerId"},
-		{"container id too long for a file name", with("containerId", strings.Repeat("x", 300)), "invalid-request", "255"},
+		{"container id too long for a file name", with("containerId", strings.Repeat("x", 300)), "invalid-request", "240"},
 		{"interface name with a slash", with("ifName", "a/b"), "invalid-request", "ifName"},
 		{"interface name with a space", with("ifName", "a b"), "invalid-request", "ifName"},
 		{"interface name too long", with("ifName", "sixteen-letters-"), "invalid-request", "ifName"},

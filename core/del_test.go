@@ -33,6 +33,7 @@ func TestDelWorksWhateverIsGone(t *testing.T) {
 			if err := os.WriteFile(f.ns, nil, 0o644); err != nil {
 				f.t.Fatal(err)
 			}
+			f.t.Cleanup(func() { os.Remove(f.ns) })
 		}},
 		{"the state directory is gone", func(f *fixture) { f.remove("run") }},
 		{"the cache is gone", func(f *fixture) { f.remove("cache") }},
