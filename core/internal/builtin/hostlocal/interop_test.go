@@ -1,0 +1,201 @@
+package hostlocal
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"libcni/core/plugin"
+)
+
+// executable is the reference host-local.
+func executable(t testing.TB) string {
+	t.Helper()
+	dir := os.Getenv("CNI_PEERS")
+	if dir == "" {
+		t.Fatal("CNI_PEERS is not set: build the reference executables with " +
+			"\"cd test/peers && go build -o DIR tool\" and set it to DIR")
+	}
+	return filepath.Join(dir, "host-local")
+}
+
+// run calls the executable with the invocation, and returns what it wrote to stdout.
+func run(t testing.TB, path string, inv *plugin.Invocation) ([]byte, error) {
+	t.Helper()
+	cmd := exec.Command(path)
+	cmd.Stdin = bytes.NewReader(inv.Config)
+	cmd.Env = []string{"CNI_COMMAND=" + inv.Command, "CNI_CONTAINERID=" + inv.ContainerID, "CNI_IFNAME=" + inv.IfName,
+		"CNI_NETNS=/no/such", "CNI_PATH=/none", "CNI_ARGS=" + inv.Args.String(), "CNI_NETNS_OVERRIDE=1"}
+	out, err := cmd.Output()
+	if err != nil {
+		err = fmt.Errorf("%w: %s", err, out)
+	}
+	return out, err
+}
+
+// both is a store used by the built-in and the executable.
+type both struct {
+	*fixture
+	path string
+}
+
+func (b both) addWith(t *testing.T, builtin bool, containerID string) (string, error) {
+	t.Helper()
+	inv := b.invocation(plugin.Add, containerID)
+	if builtin {
+		return addresses(b.Add(context.Background(), inv))
+	}
+	out, err := run(t, b.path, inv)
+	if err != nil {
+		return "", err
+	}
+	return addresses(plugin.ParseResult(out, inv.CNIVersion))
+}
+
+func (b both) delWith(t *testing.T, builtin bool, containerID string) {
+	t.Helper()
+	if builtin {
+		b.mustDel(t, containerID)
+		return
+	}
+	if _, err := run(t, b.path, b.invocation(plugin.Del, containerID)); err != nil {
+		t.Fatalf("DEL %s by the executable: %v", containerID, err)
+	}
+}
+
+func TestInteropOneStoreForBoth(t *testing.T) {
+	b := both{newFixture(t, `"ranges":[[{"subnet":"10.1.0.0/27"}],[{"subnet":"fd00::/64"}]]`), executable(t)}
+	seen := map[string]string{}
+	var order []string
+	for i := range 28 {
+		id := fmt.Sprint("c", i)
+		got, err := b.addWith(t, i%3 == 0, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if other := seen[got]; other != "" {
+			t.Fatalf("%s was given to %s and to %s", got, other, id)
+		}
+		seen[got] = id
+		order = append(order, strings.Fields(got)[0])
+	}
+	for i, got := range order {
+		if want := fmt.Sprintf("10.1.0.%d/27", i+2); got != want {
+			t.Fatalf("address %d is %s, want %s: they do not go round together", i, got, want)
+		}
+	}
+	// The 29th is the last one. Then both find the range full.
+	if _, err := b.addWith(t, true, "c28"); err != nil {
+		t.Fatal(err)
+	}
+	for _, builtin := range []bool{true, false} {
+		if _, err := b.addWith(t, builtin, "more"); err == nil || !strings.Contains(err.Error(), "no IP addresses available in range set: 10.1.0.1-10.1.0.30") {
+			t.Errorf("built-in %t: error is %v, want that the range is full", builtin, err)
+		}
+		if _, err := b.addWith(t, builtin, "c3"); err == nil || !strings.Contains(err.Error(), "duplicate allocation is not allowed") {
+			t.Errorf("built-in %t: error is %v, want that c3 has an address", builtin, err)
+		}
+	}
+	// Each removes the other's, and the freed address is found by the other.
+	for i := range 29 {
+		b.delWith(t, i%3 != 0, fmt.Sprint("c", i))
+	}
+	if left := b.leases(t); len(left) > 0 {
+		t.Errorf("left: %v", left)
+	}
+}
+
+func TestInteropAddressReleasedByOneIsGivenByTheOther(t *testing.T) {
+	for _, builtin := range []bool{true, false} {
+		b := both{newFixture(t, `"ranges":[[{"subnet":"10.1.0.0/30"}]]`), executable(t)}
+		for i := range 4 {
+			id := fmt.Sprint("c", i)
+			if got, err := b.addWith(t, builtin == (i%2 == 0), id); err != nil || got != "10.1.0.2/30" {
+				t.Fatalf("%s: %s, %v", id, got, err)
+			}
+			b.delWith(t, builtin == (i%2 != 0), id)
+		}
+	}
+}
+
+func TestInteropCheckOfTheOthersLease(t *testing.T) {
+	b := both{newFixture(t, small), executable(t)}
+	for _, builtin := range []bool{true, false} {
+		id := fmt.Sprint("c", builtin)
+		got, err := b.addWith(t, builtin, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		inv := b.invocation(plugin.Check, id)
+		inv.PrevResult = previous(t, got)
+		if err := b.Check(context.Background(), inv); err != nil {
+			t.Errorf("CHECK by the built-in: %v", err)
+		}
+		if _, err := run(t, b.path, inv); err != nil {
+			t.Errorf("CHECK by the executable: %v", err)
+		}
+	}
+}
+
+func TestInteropSameResultsAndFiles(t *testing.T) {
+	resolvConf := filepath.Join(t.TempDir(), "resolv.conf")
+	must(t, os.WriteFile(resolvConf, []byte("nameserver 10.0.0.1\nsearch a b\ndomain c\noptions ndots:1\n"), 0o600))
+	tests := []struct {
+		name, version, ipam string
+		args                plugin.Args
+	}{
+		{"plain", "1.1.0", `"ranges":[[{"subnet":"10.1.0.0/24"}]]`, nil},
+		{"old form", "0.2.0", `"subnet":"10.1.0.0/24","rangeStart":"10.1.0.20","gateway":"10.1.0.7","routes":[{"dst":"0.0.0.0/0"}]`, nil},
+		{"both families", "0.4.0", `"ranges":[[{"subnet":"10.1.0.0/24"}],[{"subnet":"fd00::/64","gateway":"fd00::9"}]]`, nil},
+		{"gateway first", "1.0.0", `"ranges":[[{"subnet":"10.1.0.0/24","gateway":"10.1.0.5","rangeStart":"10.1.0.5"}]]`, nil},
+		{"all", "1.1.0", fmt.Sprintf(`"ranges":[[{"subnet":"10.1.0.0/24"}],[{"subnet":"fd00::/64"}],[{"subnet":"10.2.0.0/24"}]],"resolvConf":%q,
+			"routes":[{"dst":"0.0.0.0/0"},{"dst":"10.9.0.1/16","gw":"10.1.0.9","mtu":1400,"advmss":1300,"priority":5,"table":100,"scope":253}]`, resolvConf),
+			plugin.Args{{"IgnoreUnknown", "1"}, {"IP", "10.2.0.9"}, {"X", "y"}}},
+		{"keys as Go has them", "1.1.0", `"Ranges":[[{"Subnet":"10.1.0.0/24","RangeStart":"10.1.0.20","RangeEnd":"10.1.0.30","Gateway":"10.1.0.1"}]]`, nil},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			var results, leases []string
+			for _, builtin := range []bool{false, true} {
+				b := both{newFixture(t, test.ipam), executable(t)}
+				inv := b.invocation(plugin.Add, "c1")
+				inv.CNIVersion, inv.Args = test.version, test.args
+				inv.Config = bytes.Replace(inv.Config, []byte(`"cniVersion":"1.1.0"`), fmt.Appendf(nil, `"cniVersion":%q`, test.version), 1)
+				var out []byte
+				if builtin {
+					r, err := b.Add(context.Background(), inv)
+					must(t, err)
+					out, err = r.JSON(test.version)
+					must(t, err)
+				} else {
+					var err error
+					out, err = run(t, b.path, inv)
+					must(t, err)
+				}
+				var value map[string]any
+				must(t, json.Unmarshal(out, &value))
+				if dns, _ := value["dns"].(map[string]any); len(dns) == 0 {
+					delete(value, "dns") // old versions write empty settings, which says the same as none
+				}
+				tidy, err := json.MarshalIndent(value, "", " ")
+				must(t, err)
+				results = append(results, string(tidy))
+				leases = append(leases, strings.Join(b.leases(t), "\n"))
+			}
+			if diff := cmp.Diff(results[0], results[1]); diff != "" {
+				t.Errorf("result (-executable +built-in):\n%s", diff)
+			}
+			if diff := cmp.Diff(leases[0], leases[1]); diff != "" {
+				t.Errorf("leases (-executable +built-in):\n%s", diff)
+			}
+		})
+	}
+}
