@@ -87,6 +87,13 @@ func (s *scope) checkEntry(ctx context.Context, entry *attachments.Entry, given 
 		return err
 	}
 	defer held.Unlock()
+	key := entry.Key
+	if entry, err = s.store.Get(key); errors.Is(err, fs.ErrNotExist) {
+		return notAttached(fmt.Sprintf("container %s was detached from network %s meanwhile", key.ContainerID, key.Network))
+	}
+	if err != nil {
+		return err
+	}
 	list, err := s.configuration(entry, given)
 	if err != nil || list.DisableCheck {
 		return err

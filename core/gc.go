@@ -137,7 +137,7 @@ func (c *collection) collect(ctx context.Context, held *attachments.Held, entry 
 // spares decides whether an attachment stays: it is somebody else's, or it works and is valid, newer than the list
 // of valid ones, or too young to be in it.
 func (c *collection) spares(ctx context.Context, entry *attachments.Entry) (bool, error) {
-	if c.Options.Owner != anyOwner && (entry.Foreign || entry.Owner != c.Options.Owner) {
+	if !c.owns(entry) {
 		return true, nil
 	}
 	if entry.Incomplete {
@@ -154,6 +154,11 @@ func (c *collection) spares(ctx context.Context, entry *attachments.Entry) (bool
 	listed := c.valid[AttachmentRef{ContainerID: entry.ContainerID, IfName: entry.IfName}]
 	young := entry.BootID == c.bootID && c.now-entry.Created < freshness
 	return listed || young || entry.NewerThan(c.asOf), nil
+}
+
+// owns reports whether the request's owner is that of an attachment. Those of Go's libcni have none.
+func (s *scope) owns(entry *attachments.Entry) bool {
+	return s.Options.Owner == anyOwner || !entry.Foreign && entry.Owner == s.Options.Owner
 }
 
 // collectInPlugins sends GC to each plugin. Plugin processes know GC since version 1.1.0 of the specification.

@@ -20,6 +20,9 @@ const (
 	Version = "VERSION"
 )
 
+// Repair is libcni's own: it is sent to built-ins that are a Repairer, and never to a process.
+const Repair = "REPAIR"
+
 // Plugin is a plugin that runs in-process. Its methods may be called concurrently; each is given all it may use in
 // the Invocation and keeps nothing between calls.
 //
@@ -38,6 +41,13 @@ type Plugin interface {
 	GC(ctx context.Context, inv *Invocation) error
 	// Status answers whether an Add could succeed now, with code 50 or 51 if not.
 	Status(ctx context.Context, inv *Invocation) error
+}
+
+// Repairer is a built-in that keeps objects on the host which others may take away, such as firewall rules.
+type Repairer interface {
+	// Repair puts back what Check would report missing on the host's side, and names each object to inv.Repaired. It
+	// does not touch the container's interface, and does nothing where nothing is missing.
+	Repair(ctx context.Context, inv *Invocation) error
 }
 
 // Invocation is one request to one plugin.
@@ -68,6 +78,9 @@ type Invocation struct {
 	StateDir string        // options.stateDir
 	BootID   string        // of this boot; "" if the kernel does not tell
 	Events   event.Sink
+
+	// Repaired is told each object that a Repair has put back. It is set for Repair only.
+	Repaired func(object string)
 
 	// Delegate runs another plugin, found like any plugin of the list, with this invocation's identity and the
 	// given command and configuration. The Result is nil but for Add.

@@ -46,6 +46,11 @@ func ask(ctx context.Context, t Target, p plugin.Plugin, inv *plugin.Invocation)
 		return nil, p.GC(ctx, inv)
 	case plugin.Status:
 		return nil, p.Status(ctx, inv)
+	case plugin.Repair:
+		if repairer, able := p.(plugin.Repairer); able {
+			return nil, repairer.Repair(ctx, inv)
+		}
+		return nil, nil
 	default:
 		return nil, fault.New(fault.Unsupported, nil, "%s: unknown command %q", t, inv.Command)
 	}
