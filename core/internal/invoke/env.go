@@ -34,8 +34,9 @@ func parameters(inv *plugin.Invocation, pluginDirs []string) []string {
 	case plugin.GC, plugin.Status:
 		return []string{"CNI_COMMAND=" + inv.Command, path}
 	case plugin.Version:
-		// Plugins built against old versions of the CNI library look for these before they answer.
-		containerID, netns, ifName = "version", "/proc/self/ns/net", "version"
+		// Plugins built against old versions of the CNI library look for these before they answer. No namespace is
+		// named, in case one mistakes the command for another.
+		containerID, netns, ifName = "version", "none", "version"
 	}
 	return []string{
 		"CNI_COMMAND=" + inv.Command, "CNI_CONTAINERID=" + containerID, "CNI_NETNS=" + netns, "CNI_IFNAME=" + ifName,

@@ -21,7 +21,7 @@ func TestEnvironment(t *testing.T) {
 		{plugin.Check, append([]string{"CNI_COMMAND=CHECK"}, attachment...)},
 		{plugin.GC, []string{"CNI_COMMAND=GC", "CNI_PATH=/a:/b"}},
 		{plugin.Status, []string{"CNI_COMMAND=STATUS", "CNI_PATH=/a:/b"}},
-		{plugin.Version, []string{"CNI_COMMAND=VERSION", "CNI_CONTAINERID=version", "CNI_NETNS=/proc/self/ns/net", "CNI_IFNAME=version", "CNI_ARGS=A=1;B=2", "CNI_PATH=/a:/b"}},
+		{plugin.Version, []string{"CNI_COMMAND=VERSION", "CNI_CONTAINERID=version", "CNI_NETNS=none", "CNI_IFNAME=version", "CNI_ARGS=A=1;B=2", "CNI_PATH=/a:/b"}},
 	}
 	for _, test := range tests {
 		t.Run(test.command, func(t *testing.T) {

@@ -92,8 +92,8 @@ type errorObject struct {
 }
 
 func parseError(stdout []byte) (object errorObject, isJSON, isError bool) {
-	var any map[string]json.RawMessage
-	if json.Unmarshal(stdout, &any) != nil || any == nil {
+	var keys map[string]json.RawMessage
+	if json.Unmarshal(stdout, &keys) != nil || keys == nil {
 		return object, false, false
 	}
 	if json.Unmarshal(stdout, &object) != nil {

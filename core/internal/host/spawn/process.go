@@ -60,13 +60,13 @@ func (p *Process) Wait(ctx context.Context, outputs ...*Output) (Status, error) 
 	}
 	defer wake.close()
 	for {
-		event, err := p.step(wake.fd, forever, outputs)
+		what, err := p.step(wake.fd, forever, outputs)
 		switch {
-		case event == ended:
+		case what == ended:
 			return p.end(), err
 		case err != nil:
 			return Status{}, err
-		case event == woken:
+		case what == woken:
 			return Status{}, ctx.Err()
 		}
 	}
@@ -76,9 +76,9 @@ func (p *Process) Wait(ctx context.Context, outputs ...*Output) (Status, error) 
 func (p *Process) WaitFor(limit time.Duration, outputs ...*Output) (status Status, inTime bool) {
 	for end := time.Now().Add(limit); p.status == nil; {
 		left := max(0, time.Until(end))
-		event, err := p.step(-1, left, outputs)
+		what, err := p.step(-1, left, outputs)
 		switch {
-		case event == ended:
+		case what == ended:
 			return p.end(), true
 		case err != nil || left == 0:
 			return Status{}, false
