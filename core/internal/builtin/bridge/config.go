@@ -59,6 +59,7 @@ const (
 	maxNameLength = 15 // IFNAMSIZ without the zero
 	maxVLAN       = 4094
 	maxMTU        = 65535
+	emptyMTU      = 1500 // of a bridge without ports
 )
 
 // read decodes a configuration and judges nothing, so that DEL works with one that ADD would refuse.

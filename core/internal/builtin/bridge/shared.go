@@ -58,14 +58,19 @@ func (a *attachment) setMTU(ctx context.Context, bridge *rtnl.Link) error {
 		if err != nil {
 			return err
 		}
-		present := 0
-		if bridge != nil {
-			present = bridge.MTU
-		}
-		mtu = chooseMTU(0, inherited, present)
+		mtu = chooseMTU(0, inherited, carriedMTU(bridge))
 	}
 	a.bridge.MTU, a.pair.MTU = mtu, mtu
 	return nil
+}
+
+// carriedMTU returns what a bridge that is there carries, 0 for no limit. The kernel gives a bridge whose last port goes
+// an MTU of 1500, whatever it was made with: of a bridge of ours that is none.
+func carriedMTU(bridge *rtnl.Link) int {
+	if bridge == nil || bridge.Alias == mark && bridge.MTU == emptyMTU {
+		return 0
+	}
+	return bridge.MTU
 }
 
 // defaultMTU returns the MTU of the way to the Internet, 0 if there is none.

@@ -140,3 +140,12 @@ func (c *Conn) EnableVLANFiltering(ctx context.Context, index int) error {
 	}
 	return nil
 }
+
+// SetMaster makes a link a port of the bridge with index master; with 0 it stops being a port. It wraps ErrBridgeFull.
+func (c *Conn) SetMaster(ctx context.Context, index, master int) error {
+	err := c.change(ctx, unix.RTM_SETLINK, 0, ifInfo(unix.AF_UNSPEC, index, 0, 0), u32(unix.IFLA_MASTER, uint32(master)))
+	if err != nil {
+		return fmt.Errorf("link with index %d: set master: %w", index, err)
+	}
+	return nil
+}

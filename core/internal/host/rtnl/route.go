@@ -204,3 +204,20 @@ func (r Route) String() string {
 	}
 	return s
 }
+
+// RemoveRoute removes the first route of the main table, or of r.Table, that matches what r says. It wraps ErrNotFound.
+func (c *Conn) RemoveRoute(ctx context.Context, r Route) error {
+	m := &nl.RtMsg{RtMsg: unix.RtMsg{Family: uint8(family(r.Dst.Addr())), Dst_len: uint8(r.Dst.Bits()),
+		Table: unix.RT_TABLE_MAIN, Scope: unix.RT_SCOPE_NOWHERE}}
+	parts := []nl.NetlinkRequestData{m, nl.NewRtAttr(unix.RTA_DST, r.Dst.Addr().AsSlice())}
+	if r.Gateway.IsValid() {
+		parts = append(parts, nl.NewRtAttr(unix.RTA_GATEWAY, r.Gateway.AsSlice()))
+	}
+	if r.Table != 0 {
+		parts = append(parts, u32(unix.RTA_TABLE, uint32(r.Table)))
+	}
+	if err := c.change(ctx, unix.RTM_DELROUTE, 0, parts...); err != nil {
+		return fmt.Errorf("route %s: remove: %w", r, err)
+	}
+	return nil
+}
