@@ -39,10 +39,10 @@ func TestNoScanWhileAlone(t *testing.T) {
 		t.Errorf("the first ADD scanned %d times, want 1", n)
 	}
 	n := f.scansOf(func() {
-		for i := range 600 { // the index grows twice
+		for i := range 150 { // the index grows
 			f.mustAdd(t, fmt.Sprint("c", i))
 		}
-		for i := range 600 {
+		for i := range 150 {
 			inv := f.invocation(plugin.Check, fmt.Sprint("c", i))
 			if err := f.Check(context.Background(), inv); err != nil {
 				t.Fatal(err)
@@ -86,7 +86,7 @@ func TestForeignChangeIsSeenAtOnce(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			for range 20 {
+			for range 8 {
 				f := newFixture(t, `"ranges":[[{"subnet":"10.1.0.0/24"}]]`)
 				f.mustAdd(t, "c1")
 				test.change(t, f)

@@ -116,7 +116,10 @@ func (x *index) save(path string, store identity) error {
 	if err := os.WriteFile(path+".new", image, 0o600); err != nil {
 		return errors.Join(err, os.Remove(path+".new"))
 	}
-	return os.Rename(path+".new", path)
+	if err := os.Rename(path+".new", path); err != nil {
+		return errors.Join(err, os.Remove(path+".new"))
+	}
+	return nil
 }
 
 // stamp gives the directory a time by which it is known again, and returns what it is known by.

@@ -19,13 +19,13 @@ func (s *store) scan(ctx context.Context, reclaim rangeSet) ([]lease, error) {
 	s.index.close()
 	s.index, s.fresh = nil, true
 	var booted time.Time
-	if reclaim != nil {
+	if reclaim != nil && s.local {
 		booted, _ = s.booted(s.stateDir) // zero if that is not known: then nothing is older
 	}
 	var found []lease
 	err := s.each(ctx, func(l lease) error {
 		switch {
-		case l.garbage, l.stale(s.bootID), l.predates(booted) && reclaim.contains(l.addr):
+		case l.garbage, l.stale(s.boot()), l.predates(booted) && reclaim.contains(l.addr):
 			return s.release(l.addr, l.owner)
 		}
 		found = append(found, l)

@@ -27,6 +27,7 @@ type store struct {
 
 	held  *lockfile.Lock
 	id    identity // of the directory when the lock was taken
+	local bool     // the directory is on a file system of this machine alone
 	index *index   // nil until it is needed
 	fresh bool     // the index comes from a scan of this call
 }
@@ -69,7 +70,7 @@ func (s *store) lock(ctx context.Context) (found bool, err error) {
 		before := s.id
 		// The directory may have been removed, and made anew, while we waited for the lock of the old one.
 		if s.id, err = identify(s.dir); err == nil && s.id.Inode == before.Inode && s.id.Device == before.Device {
-			s.held = lock
+			s.held, s.local = lock, isLocal(s.dir)
 			return true, nil
 		}
 		if err := lock.Unlock(); err != nil {
@@ -91,7 +92,7 @@ func (s *store) unlock() {
 
 func (s *store) keepIndex() {
 	x := s.index
-	if s.stateDir == "" || x.file != nil && !x.dirty && !x.failed {
+	if !s.indexed() || x.file != nil && !x.dirty && !x.failed {
 		return
 	}
 	err := errors.New("a write failed")
@@ -114,7 +115,7 @@ func (s *store) indexPath() string {
 
 // query asks the index. One that cannot be trusted, or turns out to be damaged, is replaced by a scan.
 func query[T any](ctx context.Context, s *store, ask func(*index) (T, error)) (T, error) {
-	if s.index == nil && s.stateDir != "" {
+	if s.index == nil && s.indexed() {
 		s.index, _ = openIndex(s.indexPath(), s.id, s.bootID) // nil if there is none that can be trusted
 	}
 	if s.index != nil && !s.index.failed {
@@ -143,7 +144,7 @@ func (s *store) reserve(addr netip.Addr, o owner, set int) error {
 	} else if err != nil {
 		return s.fault(err, "make a lease")
 	}
-	mark(path, s.bootID) // before the content, so that there is no lease of ours without it
+	mark(path, s.boot()) // before the content, so that there is no lease of ours without it
 	_, err = file.WriteString(o.content())
 	if err = errors.Join(err, file.Close()); err == nil {
 		err = os.WriteFile(s.lastPath(set), []byte(addr.String()), leaseMode)
@@ -174,6 +175,17 @@ func (s *store) lastGiven(set int) netip.Addr {
 	}
 	addr, _ := netip.ParseAddr(strings.TrimSpace(string(text)))
 	return addr.Unmap()
+}
+
+// indexed says that an index is of use.
+func (s *store) indexed() bool { return s.stateDir != "" && s.local }
+
+// boot is the boot that leases are marked with; "" where marks would mean nothing.
+func (s *store) boot() string {
+	if !s.local {
+		return ""
+	}
+	return s.bootID
 }
 
 func (s *store) path(file string) string { return s.dir + "/" + file }

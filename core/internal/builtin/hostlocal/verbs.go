@@ -2,6 +2,7 @@ package hostlocal
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 
 	"libcni/core/internal/fault"
@@ -115,16 +116,28 @@ func (p *hostLocal) Status(ctx context.Context, inv *plugin.Invocation) error {
 		return err
 	}
 	s, err := p.existing(ctx, inv)
-	if s == nil || err != nil {
-		return err
+	if err != nil {
+		return unavailable(err)
+	}
+	if s == nil {
+		return nil
 	}
 	defer s.unlock()
 	for _, set := range conf.sets {
 		if err := s.hasFree(ctx, set); err != nil {
-			return err
+			return unavailable(err)
 		}
 	}
 	return nil
+}
+
+// unavailable gives an error of the store the code that STATUS answers with.
+func unavailable(err error) error {
+	var e *fault.Error
+	if errors.As(err, &e) && e.Kind == fault.State {
+		e.Code = fault.CodePluginNotAvailable
+	}
+	return err
 }
 
 func (s *store) hasFree(ctx context.Context, set rangeSet) error {
