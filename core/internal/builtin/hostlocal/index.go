@@ -24,7 +24,6 @@ import (
 // No mark "being changed" is needed for a process that is killed half-way: the directory is always changed before the
 // index is, and then has another time than the index knows until the stamp.
 type index struct {
-	path   string
 	file   *os.File // nil while the index is only in memory
 	boot   key      // of the boot the leases were read in
 	owners table    // owner → address

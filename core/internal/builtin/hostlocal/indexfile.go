@@ -45,7 +45,6 @@ func openIndex(path string, store identity, bootID string) (*index, error) {
 		file.Close()
 		return nil, fmt.Errorf("index %s: %w", path, err)
 	}
-	x.path = path
 	return x, nil
 }
 
