@@ -276,8 +276,8 @@ static struct outcome report_of(int socket, int intermediate)
     return outcome;
 }
 
-static struct outcome start_by_intermediate(const struct libcni_spawn_request *request,
-                                            struct libcni_spawn_result *result)
+static struct outcome start_by_intermediate(
+    const struct libcni_spawn_request *request, struct libcni_spawn_result *result)
 {
     struct outcome outcome = {0, STEP_PREPARE, 0, -1};
     int sockets[2], pidfd = -1;
