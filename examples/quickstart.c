@@ -11,6 +11,7 @@
 #include <arpa/inet.h>
 #include <cni.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <net/if.h>
 #include <pthread.h>
 #include <sched.h>
@@ -18,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -136,19 +138,12 @@ static int host_interfaces(void)
     return count;
 }
 
-int main(int argc, char **argv)
+static void life(const char *dir)
 {
-    char template[] = "/tmp/cni-quickstart-XXXXXX", *response;
-    const char *dir = argc > 1 ? argv[1] : mkdtemp(template);
-    if (dir == NULL) {
-        perror(template);
-        return 1;
-    }
-    printf("libcni %s, state in %s\n", cni_version(), dir);
+    char *response;
     int before = host_interfaces();
-
     if (call(cni_netns_create, "the namespace is made", namespace_format, dir, NULL) != 0)
-        return 1;
+        return;
     if (call(cni_add, "the container is attached", request_format, dir, &response) == 0) {
         printf("%s\n", response);
         expect(host_interfaces() == before + 1, "the host has its end of the cable");
@@ -164,5 +159,25 @@ int main(int argc, char **argv)
         expect(strstr(response, "\"attachments\":[]") != NULL, "nothing is attached");
     cni_free(response);
     call(cni_netns_delete, "the namespace is deleted", namespace_format, dir, NULL);
+}
+
+static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *where)
+{
+    (void)status, (void)type, (void)where;
+    return remove(path);
+}
+
+int main(int argc, char **argv)
+{
+    char template[] = "/tmp/cni-quickstart-XXXXXX";
+    const char *dir = argc > 1 ? argv[1] : mkdtemp(template);
+    if (dir == NULL) {
+        perror(template);
+        return 1;
+    }
+    printf("libcni %s, state in %s\n", cni_version(), dir);
+    life(dir);
+    if (dir == template)
+        expect(nftw(dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS) == 0, "the directory is removed");
     return failures ? 1 : 0;
 }

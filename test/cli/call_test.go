@@ -32,6 +32,7 @@ func TestCallServesTheAPI(t *testing.T) {
 	h := newHost(t)
 	h.bridge("web", "10.77.9.0/24", "", "")
 	ns := h.path("blue")
+	t.Cleanup(func() { h.run("netns", "delete", ns) })
 	options := fmt.Sprintf(`"options":{"confDir":%q,"cacheDir":%q,"stateDir":%q}`, h.path("conf"), h.path("cache"), h.path("state"))
 	attachment := fmt.Sprintf(`{"network":"web","containerId":"c1","netns":%q,%s}`, ns, options)
 	must := func(method, request string) map[string]any {

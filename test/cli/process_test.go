@@ -36,25 +36,9 @@ func TestInterruptedAddIsUndone(t *testing.T) {
 			h.write("plugins/slow", strings.ReplaceAll(slow, "FIFO", fifo), 0o755)
 			ns := h.namespace("blue")
 
-			cmd := exec.Command(h.command, h.args([]string{"add", "web", ns})...)
-			var out, errOut bytes.Buffer
-			cmd.Env, cmd.Stdout, cmd.Stderr = h.env, &out, &errOut
-			cmd.WaitDelay = time.Minute // a plugin left behind would hold the pipes
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
-			}
-			if began, err := os.ReadFile(fifo); err != nil || string(began) != "began\n" {
-				t.Fatalf("the plugin said %q, %v", began, err)
-			}
-			if got := linkNames(t, h.inside(ns)); got != "eth0" {
-				t.Errorf("links in the container before the signal: %q", got)
-			}
-			if err := cmd.Process.Signal(signal); err != nil {
-				t.Fatal(err)
-			}
-			_ = cmd.Wait() // the status is looked at below
-			if code := cmd.ProcessState.ExitCode(); code != 128+int(signal) || out.Len() != 0 || errOut.Len() == 0 {
-				t.Errorf("exit status %d, output %q, standard error %q", code, &out, &errOut)
+			o := h.signalWhen(fifo, signal, "add", "web", ns)
+			if o.code != 128+int(signal) || o.out != "" || o.err == "" {
+				t.Errorf("%+v", o)
 			}
 			if got := h.links() + "|" + linkNames(t, h.inside(ns)); got != "br-web|" {
 				t.Errorf("links after the signal: %q", got)
@@ -64,6 +48,37 @@ func TestInterruptedAddIsUndone(t *testing.T) {
 			}
 		})
 	}
+}
+
+// signalWhen runs the command and sends it a signal when somebody writes to the FIFO.
+func (h *host) signalWhen(fifo string, signal syscall.Signal, args ...string) outcome {
+	h.t.Helper()
+	cmd := exec.Command(h.command, h.args(args)...)
+	var out, errOut bytes.Buffer
+	cmd.Env, cmd.Stdout, cmd.Stderr = h.env, &out, &errOut
+	cmd.WaitDelay = time.Minute // a plugin left behind would hold the pipes
+	if err := cmd.Start(); err != nil {
+		h.t.Fatal(err)
+	}
+	began, ended := make(chan error, 1), make(chan error, 1)
+	go func() {
+		_, err := os.ReadFile(fifo)
+		began <- err
+	}()
+	go func() { ended <- cmd.Wait() }()
+	select {
+	case err := <-began:
+		if err != nil {
+			h.t.Fatal(err)
+		}
+	case <-ended:
+		h.t.Fatalf("it ended before it was signalled: output %q, standard error %q", &out, &errOut)
+	}
+	if err := cmd.Process.Signal(signal); err != nil {
+		h.t.Fatal(err)
+	}
+	<-ended
+	return outcome{cmd.ProcessState.ExitCode(), out.String(), errOut.String()}
 }
 
 func TestUmaskOfTheCallerDoesNotCount(t *testing.T) {
@@ -108,7 +123,7 @@ func TestSetUIDProgramIgnoresTheEnvironment(t *testing.T) {
 	if got := networks(); !strings.Contains(got, h.path("conf/web.conflist")) {
 		t.Errorf("without set-uid the environment counts: %s", got)
 	}
-	if err := os.Chmod(h.command, 0o4755); err != nil {
+	if err := os.Chmod(h.command, 0o755|os.ModeSetuid); err != nil {
 		t.Fatal(err)
 	}
 	if got := networks(); strings.Contains(got, h.path("conf/web.conflist")) {
