@@ -28,15 +28,24 @@ class Process:
         self.lock = threading.Lock()
         self.loaded = False
         self.forked = False
+        self._watched = False
 
-    def entered(self) -> None:
-        """A library is about to be loaded: its threads will not survive a fork."""
-        if not self.loaded:
-            self.loaded = True
+    @contextlib.contextmanager
+    def entering(self) -> Iterator[None]:
+        """A library is being loaded: its threads will not survive a fork."""
+        if not self._watched:
             os.register_at_fork(after_in_child=self.in_child)
+            self._watched = True
+        before, self.loaded = self.loaded, True
+        try:
+            yield
+        except errors.LibraryLoadError as error:
+            if isinstance(error.__cause__, OSError):  # dlopen failed, so there is nothing to lose in a fork
+                self.loaded = before
+            raise
 
     def in_child(self) -> None:
-        self.forked = True
+        self.forked = self.forked or self.loaded
         self.lock = threading.Lock()  # whoever held it is not in this process
 
 
@@ -48,8 +57,7 @@ def load(path: Optional[str]) -> ctypes.CDLL:
     with PROCESS.lock:
         if PROCESS.forked:
             raise errors.forked()
-        with located(path) as place:
-            PROCESS.entered()
+        with located(path) as place, PROCESS.entering():
             return opened(place)
 
 

@@ -98,12 +98,14 @@ def test_a_child_forked_before_loading_may_load() -> None:
     program = (
         "import os, cni\n"
         "library = cni.Library(os.environ['CNI_LIBRARY'])\n"
+        "try: cni.Library('/nowhere/libcni.so').load()\n"
+        "except cni.LibraryLoadError: print('missing', flush=True)\n"
         "child = os.fork()\n"
         "print(library.version(), flush=True)\n"
         "child and os.waitpid(child, 0)\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=30)
-    assert done.stdout.split() == [cni.__version__] * 2
+    assert done.stdout.split() == ["missing", cni.__version__, cni.__version__]
 
 
 def test_a_spawned_process_may_call(library: cni.Library) -> None:

@@ -39,7 +39,8 @@ def test_there_are_vectors() -> None:
 def test_vector(library: cni.Library, vector: dict[str, Any]) -> None:
     rc, response = library.call_raw(vector["method"], request_of(vector))
     assert rc == vector["rc"], response[:1000]
-    assert json.loads(response).get("kind", "") == vector.get("kind", "")
+    if "kind" in vector:
+        assert json.loads(response)["kind"] == vector["kind"]
     wanted = vector.get("responseContains", [])
     for part in [wanted] if isinstance(wanted, str) else wanted:
         assert part in response.decode()
