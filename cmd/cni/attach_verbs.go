@@ -17,7 +17,7 @@ func (a *app) addCommand() *cobra.Command {
 A failed add undoes what it did. SIGINT and SIGTERM end it in the same way; a second one kills.`,
 		Example: `  cni netns create blue
   cni add web /run/netns/blue
-  cni add web /run/netns/blue --id c1 -i eth1 -p 8080:80 --args IP=10.1.2.3`,
+  cni add web /run/netns/blue --id c1 -i eth1 -p 8080:80 --args IgnoreUnknown=1 --args IP=10.1.2.3`,
 		Args: cobra.MaximumNArgs(2),
 	}
 	cmd.RunE = a.verb(func(ctx context.Context, args []string) error {
