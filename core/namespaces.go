@@ -18,8 +18,8 @@ type CreateNetnsRequest struct {
 	Path string `json:"path"` // or any path
 }
 
-// CreateNetnsAnswer says where the namespace is.
-type CreateNetnsAnswer struct {
+// NetnsAnswer says where the namespace is, or was.
+type NetnsAnswer struct {
 	Path string `json:"path"`
 }
 
@@ -27,8 +27,8 @@ type CreateNetnsAnswer struct {
 const netnsDir = "/run/netns"
 
 // CreateNetns makes a network namespace, its loopback interface up, and binds it to a file.
-func (e *Engine) CreateNetns(ctx context.Context, caller Caller, r *CreateNetnsRequest) (*CreateNetnsAnswer, error) {
-	return within(ctx, e, caller, "", &r.Common, func(s *scope, ctx context.Context) (*CreateNetnsAnswer, error) {
+func (e *Engine) CreateNetns(ctx context.Context, caller Caller, r *CreateNetnsRequest) (*NetnsAnswer, error) {
+	return within(ctx, e, caller, "", &r.Common, func(s *scope, ctx context.Context) (*NetnsAnswer, error) {
 		path, err := netnsPath(r.Name, r.Path)
 		if err != nil {
 			return nil, err
@@ -36,7 +36,7 @@ func (e *Engine) CreateNetns(ctx context.Context, caller Caller, r *CreateNetnsR
 		if err := netns.Create(ctx, path); err != nil {
 			return nil, createError(path, err)
 		}
-		return &CreateNetnsAnswer{Path: path}, nil
+		return &NetnsAnswer{Path: path}, nil
 	})
 }
 
@@ -78,15 +78,15 @@ type DeleteNetnsRequest struct {
 
 // DeleteNetns unbinds a network namespace from its file and removes the file. The kernel ends the namespace when
 // nothing uses it any more.
-func (e *Engine) DeleteNetns(ctx context.Context, caller Caller, r *DeleteNetnsRequest) (none, error) {
-	return within(ctx, e, caller, "", &r.Common, func(s *scope, ctx context.Context) (none, error) {
+func (e *Engine) DeleteNetns(ctx context.Context, caller Caller, r *DeleteNetnsRequest) (*NetnsAnswer, error) {
+	return within(ctx, e, caller, "", &r.Common, func(s *scope, ctx context.Context) (*NetnsAnswer, error) {
 		path, err := netnsPath(r.Name, r.Path)
 		if err != nil {
-			return none{}, err
+			return nil, err
 		}
 		if err := netns.Delete(ctx, path); err != nil {
-			return none{}, namespaceError(path, err)
+			return nil, namespaceError(path, err)
 		}
-		return none{}, nil
+		return &NetnsAnswer{Path: path}, nil
 	})
 }
