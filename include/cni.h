@@ -317,7 +317,7 @@ CNI_API int cni_netns_create(const char *request, char **response);
  * Delete a network namespace's file. The namespace goes when its last process is gone.
  *
  * Request: either name or path (string).
- * Response: {}.
+ * Response: {"path":"..."}.
  *
  * @return 0; kinds namespace-not-found, not-a-namespace.
  * @since 0.1
