@@ -4,11 +4,13 @@ package abi
 
 import (
 	"bufio"
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 const root = "../.."
@@ -60,10 +62,17 @@ func run(t *testing.T, name string, args ...string) string {
 	return string(out)
 }
 
+// deadline ends a program that hangs.
+func deadline(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	t.Cleanup(cancel)
+	return ctx
+}
+
 // runTests runs a program made with check.h, and makes each of its tests a subtest.
 func runTests(t *testing.T, program string, args ...string) {
 	t.Helper()
-	out, err := exec.Command(program, args...).CombinedOutput()
+	out, err := exec.CommandContext(deadline(t), program, args...).CombinedOutput()
 	ran := 0
 	for lines := bufio.NewScanner(strings.NewReader(string(out))); lines.Scan(); {
 		verdict, name, ok := strings.Cut(lines.Text(), "ok ")

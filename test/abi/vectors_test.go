@@ -98,7 +98,7 @@ func replay(t *testing.T, program string) {
 	for _, v := range all {
 		fmt.Fprintf(&input, "%s %s\n", v.Method, v.encoded(t))
 	}
-	command := exec.Command(program)
+	command := exec.CommandContext(deadline(t), program)
 	command.Stdin = strings.NewReader(input.String())
 	var stderr bytes.Buffer
 	command.Stderr = &stderr

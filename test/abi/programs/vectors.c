@@ -39,6 +39,11 @@ static verb *find(const char *method)
     return NULL;
 }
 
+static int digit(char c)
+{
+    return c <= '9' ? c - '0' : c - 'a' + 10;
+}
+
 static char *decode(const char *hex)
 {
     size_t length = strlen(hex) / 2;
@@ -47,12 +52,8 @@ static char *decode(const char *hex)
     if (strcmp(hex, "NULL") == 0)
         return NULL;
     bytes = malloc(length + 1);
-    for (size_t i = 0; i < length; i++) {
-        unsigned value;
-        if (sscanf(hex + 2 * i, "%2x", &value) != 1)
-            abort();
-        bytes[i] = (char)value;
-    }
+    for (size_t i = 0; i < length; i++)
+        bytes[i] = (char)(digit(hex[2 * i]) << 4 | digit(hex[2 * i + 1]));
     bytes[length] = '\0';
     return bytes;
 }

@@ -1,0 +1,29 @@
+package abi
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func TestGuestLeavesItsHostAsItWas(t *testing.T) {
+	runTests(t, compile(t, "programs/guest.c", "-pthread", "-ldl"), library(t))
+}
+
+// plugin is an executable: it knows one version, which it takes from its environment, and can wait.
+const plugin = `#!/bin/sh
+if [ -n "$PLUGIN_WAITS" ]; then exec sleep 60; fi
+echo "{\"cniVersion\":\"1.0.0\",\"supportedVersions\":[\"$PLUGIN_MARK\"]}"
+`
+
+func TestCallsOfOneHost(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "marked"), []byte(plugin), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for name, flags := range map[string][]string{"dynamic": dynamic(t), "static": static(t)} {
+		t.Run(name, func(t *testing.T) {
+			runTests(t, compile(t, "programs/calls.c", flags...), dir)
+		})
+	}
+}
