@@ -38,7 +38,7 @@ ISOLATE := $(CURDIR)/test/isolate
 VENV := $(BUILD)/venv
 
 .DELETE_ON_ERROR:
-.PHONY: all install uninstall deps test demo peers abi help clean
+.PHONY: all install uninstall deps peers test demo help clean
 
 all: $(BUILD)/libcni.so $(BUILD)/libcni.a $(BUILD)/cni $(BUILD)/libcni.pc ## build library, command and pkg-config file in build/
 
@@ -93,8 +93,18 @@ uninstall: ## remove what install put there
 deps: ## get what the tests need beyond Go, gcc, make, Python 3 and git
 	test/deps $(VENV)
 
-test: all peers ## run every test, in network namespaces of their own
-	$(PYTHON) test/run
+peers: $(BUILD)/peers/cnitool ## build the programs that libcni is compared with
+$(BUILD)/peers/cnitool: test/peers/go.mod test/peers/go.sum
+	mkdir -p $(BUILD)/peers
+	cd test/peers && CGO_ENABLED=0 $(GO) build -trimpath -o $(CNI_PEERS) tool
+	touch $@
+
+# STEPS="abi python" runs only those.
+test: all peers $(VENV)/bin/python ## run every test, in network namespaces of their own
+	$(PYTHON) test/run $(STEPS)
+
+$(VENV)/bin/python:
+	test/deps $(VENV)
 
 demo: $(BUILD)/libcni.so ## attach, check and detach a container with a C program, in a network namespace of its own
 	$(CC) -O2 -Wall -Iinclude -o $(BUILD)/demo examples/quickstart.c -L$(BUILD) -lcni -pthread -Wl,-rpath,$(CURDIR)/$(BUILD)
