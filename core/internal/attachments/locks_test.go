@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -106,13 +107,14 @@ func TestAttachmentIsLockedUnderItsNetwork(t *testing.T) {
 	end()
 }
 
-// Four goroutines and another process take and release attachments without a pause.
+// Two calls at a time take and release attachments without a pause. Each holds its own until the other has one too, or
+// for half a second, so that without a gate there would never be a moment for the GC.
 func TestGCIsNotStarved(t *testing.T) {
-	s, dir := newStore(t)
-	end := startOther(t, dir, "lock without end")
+	s, _ := newStore(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	var group sync.WaitGroup
-	for worker := range 4 {
+	var taken atomic.Int64
+	for worker := range 2 {
 		group.Go(func() {
 			for i := 0; ctx.Err() == nil; i++ {
 				held, err := s.Lock(t.Context(), web(fmt.Sprint(worker, "x", i)))
@@ -120,12 +122,18 @@ func TestGCIsNotStarved(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				time.Sleep(2 * time.Millisecond) // the call's work, which overlaps with the others'
+				mine := taken.Add(1)
+				for start := time.Now(); taken.Load() == mine && time.Since(start) < 500*time.Millisecond; {
+					time.Sleep(100 * time.Microsecond)
+				}
 				held.Unlock()
 			}
 		})
 	}
-	for range 5 {
+	for range 3 {
+		for before := taken.Load(); taken.Load() < before+4; { // both are at work
+			time.Sleep(time.Millisecond)
+		}
 		bounded, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		held, err := s.LockNetwork(bounded, "web")
 		cancel()
@@ -137,7 +145,6 @@ func TestGCIsNotStarved(t *testing.T) {
 	}
 	cancel()
 	group.Wait()
-	end()
 }
 
 // An ADD holds its attachment while its plugin calls back for another of the same network, and a GC came in between.

@@ -42,22 +42,6 @@ var errands = map[string]func(s *attachments.Store) error{
 		defer held.Unlock()
 		return reportAndWait()
 	},
-	"lock without end": func(s *attachments.Store) error {
-		ended := make(chan error)
-		go func() { ended <- reportAndWait() }()
-		for i := 0; ; i++ {
-			select {
-			case err := <-ended:
-				return err
-			default:
-			}
-			held, err := s.Lock(context.Background(), web(fmt.Sprint("other", i)))
-			if err != nil {
-				return err
-			}
-			held.Unlock()
-		}
-	},
 	"commit": func(s *attachments.Store) error {
 		err := s.Commit(entry("c1"))
 		var e *fault.Error
