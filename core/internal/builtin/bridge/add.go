@@ -19,6 +19,7 @@ import (
 const (
 	undoTimeout    = 10 * time.Second
 	forwardTimeout = 10 * time.Second
+	joinTimeout    = time.Second
 )
 
 // attachment is an ADD under way.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"libcni/core/internal/host/rtnl"
 	"libcni/core/internal/host/sysctl"
@@ -31,10 +32,8 @@ func (a *attachment) configureContainer(ctx context.Context) error {
 	if a.address == nil {
 		return nil
 	}
-	for _, prefix := range a.address.addresses {
-		if err := container.AddAddress(ctx, index, rtnl.Address{Prefix: prefix, NoDAD: !a.dad}); err != nil {
-			return fmt.Errorf("interface %s: %w", a.inv.IfName, err)
-		}
+	if err := addAddresses(ctx, container, index, a.address.addresses, !a.dad); err != nil {
+		return fmt.Errorf("interface %s: %w", a.inv.IfName, err)
 	}
 	for _, route := range a.address.via {
 		route.Link = index
@@ -43,6 +42,33 @@ func (a *attachment) configureContainer(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// addAddresses gives a link addresses, and waits until neighbours who ask for them get an answer. Those whose uniqueness
+// is still to be found out are waited for later.
+func addAddresses(ctx context.Context, conn *rtnl.Conn, index int, prefixes []netip.Prefix, noDAD bool) error {
+	var watch *rtnl.AddressWatch
+	if noDAD && slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Addr().Is6() }) {
+		var err error
+		if watch, err = conn.WatchAddresses(ctx); err != nil {
+			return err
+		}
+		defer watch.Close()
+	}
+	for _, prefix := range prefixes {
+		if err := conn.AddAddress(ctx, index, rtnl.Address{Prefix: prefix, NoDAD: noDAD}); err != nil {
+			return err
+		}
+	}
+	if watch == nil {
+		return nil
+	}
+	limited, cancel := context.WithTimeout(ctx, joinTimeout)
+	defer cancel()
+	if err := watch.Ready(limited, index, prefixes...); err != nil && limited.Err() == nil {
+		return err
+	}
+	return ctx.Err()
 }
 
 // prepareIPv6 runs in the container's namespace. Runtimes start containers with IPv6 off; addresses are asked for, so

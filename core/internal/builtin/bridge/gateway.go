@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 
 	"libcni/core/internal/host/rtnl"
@@ -43,32 +44,38 @@ func (a *attachment) gatewayChanges(ctx context.Context) (remove, add []netip.Pr
 	return addressChanges(a.gateway.Name, have, a.address.gateways, a.ForceAddress)
 }
 
-// setGatewayAddresses runs under the lock.
+// setGatewayAddresses runs under the lock. It looks again when somebody who does not know the lock adds one of the
+// addresses in between.
 func (a *attachment) setGatewayAddresses(ctx context.Context) error {
-	remove, add, err := a.gatewayChanges(ctx)
-	if err != nil {
-		return err
+	for range 3 {
+		remove, add, err := a.gatewayChanges(ctx)
+		if err != nil || len(add) == 0 {
+			return err
+		}
+		err = a.changeGateway(ctx, remove, add)
+		if !errors.Is(err, rtnl.ErrExists) {
+			return err
+		}
 	}
+	return fmt.Errorf("%s: somebody changes its addresses all the time", a.gateway.Name)
+}
+
+func (a *attachment) changeGateway(ctx context.Context, remove, add []netip.Prefix) error {
 	for _, prefix := range remove {
 		if err := a.host.RemoveAddress(ctx, a.gateway.Index, prefix); err != nil && !errors.Is(err, rtnl.ErrNotFound) {
 			return fmt.Errorf("%s: %w", a.gateway.Name, err)
 		}
 	}
 	ours := a.gateway.Alias == mark
-	for _, prefix := range add {
-		err := a.host.AddAddress(ctx, a.gateway.Index, rtnl.Address{Prefix: prefix, NoDAD: ours})
-		if err != nil && !errors.Is(err, rtnl.ErrExists) {
-			return fmt.Errorf("%s: %w", a.gateway.Name, err)
-		}
-		if prefix.Addr().Is6() && !ours {
-			a.detecting = append(a.detecting, prefix)
-		}
+	if err := addAddresses(ctx, a.host, a.gateway.Index, add, ours); err != nil {
+		return fmt.Errorf("%s: %w", a.gateway.Name, err)
 	}
-	if len(add) > 0 && !ours {
-		// Or a bridge takes the lowest address of its ports, and changes it as they come and go.
-		return a.host.SetLink(ctx, a.gateway.Index, rtnl.Change{MAC: a.gateway.MAC})
+	if ours {
+		return nil
 	}
-	return nil
+	a.detecting = slices.DeleteFunc(slices.Clone(add), func(p netip.Prefix) bool { return p.Addr().Is4() })
+	// Or a bridge takes the lowest address of its ports, and changes it as they come and go.
+	return a.host.SetLink(ctx, a.gateway.Index, rtnl.Change{MAC: a.gateway.MAC})
 }
 
 // ensureVLANGateway makes the link that holds the gateway addresses of a VLAN: one end of a pair whose other end is a

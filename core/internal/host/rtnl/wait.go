@@ -56,6 +56,47 @@ func usable(addresses []Address, given []netip.Prefix) (bool, error) {
 	return !tentative, nil
 }
 
+// AddressWatch sees which addresses become ready in a namespace.
+type AddressWatch struct {
+	conn *Conn
+	sock *socket
+}
+
+// WatchAddresses begins to watch. Close ends it.
+func (c *Conn) WatchAddresses(ctx context.Context) (*AddressWatch, error) {
+	sock, err := c.open(ctx, unix.RTMGRP_IPV6_IFADDR)
+	if err != nil {
+		return nil, err
+	}
+	return &AddressWatch{conn: c, sock: sock}, nil
+}
+
+// Close ends the watch.
+func (w *AddressWatch) Close() { w.sock.release() }
+
+// Ready returns when the kernel has told of each of the IPv6 addresses, given to the link since the watch began. Of one
+// without duplicate detection it tells when it has joined the multicast group in which neighbours ask for it, which it
+// does some time after the request: before that nobody gets an answer, and asks again only after a second.
+func (w *AddressWatch) Ready(ctx context.Context, index int, given ...netip.Prefix) error {
+	waiting := slices.DeleteFunc(slices.Clone(given), func(p netip.Prefix) bool { return p.Addr().Is4() })
+	for len(waiting) > 0 {
+		messages, err := w.sock.receive(ctx, w.conn.buf)
+		if errors.Is(err, errOverrun) {
+			return nil // so many came that ours were among them
+		}
+		if err != nil {
+			return err
+		}
+		for _, m := range messages {
+			a, of := parseAddress(m.Data)
+			if m.Header.Type == unix.RTM_NEWADDR && of == index && !a.Tentative {
+				waiting = slices.DeleteFunc(waiting, func(p netip.Prefix) bool { return p == a.Prefix })
+			}
+		}
+	}
+	return nil
+}
+
 // waitFor asks done, and asks again after every notification of the groups that concerns it. It subscribes only if
 // the first answer is no.
 func (c *Conn) waitFor(ctx context.Context, groups uint32, concerns func(syscall.NetlinkMessage) bool, done func() (bool, error)) error {

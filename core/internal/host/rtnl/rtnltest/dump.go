@@ -22,8 +22,10 @@ func Dump(t testing.TB, conn *rtnl.Conn) string {
 		t.Fatal(err)
 	}
 	names := map[int]string{}
+	filters := map[int]bool{}
 	for _, l := range links {
 		names[l.Index] = l.Name
+		filters[l.Index] = l.Bridge != nil && l.Bridge.VLANFiltering
 	}
 	sort.Slice(links, func(i, j int) bool { return links[i].Name < links[j].Name })
 	var out strings.Builder
@@ -34,6 +36,11 @@ func Dump(t testing.TB, conn *rtnl.Conn) string {
 		out.WriteString(describe(l, names) + "\n")
 		for _, line := range contents(t, ctx, conn, l.Index) {
 			out.WriteString("  " + line + "\n")
+		}
+		if filters[l.Master] { // otherwise memberships are there and mean nothing
+			for _, line := range vlans(t, ctx, conn, l.Index) {
+				out.WriteString("  " + line + "\n")
+			}
 		}
 	}
 	return out.String()
@@ -76,7 +83,7 @@ func contents(t testing.TB, ctx context.Context, conn *rtnl.Conn, index int) []s
 			lines = append(lines, "route "+route(r))
 		}
 	}
-	return append(lines, vlans(t, ctx, conn, index)...)
+	return lines
 }
 
 // route leaves out the table when it is the main one, and what the kernel sets by itself.
