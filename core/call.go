@@ -67,6 +67,16 @@ var methods = map[string]method{
 	"plugins":      typed((*Engine).Plugins),
 	"status":       typed((*Engine).Status),
 	"validate":     typed((*Engine).Validate),
+
+	"volume.capabilities": typed((*Engine).VolumeCapabilities),
+	"volume.create":       typed((*Engine).CreateVolume),
+	"volume.get":          typed((*Engine).GetVolume),
+	"volume.list":         typed((*Engine).ListVolumes),
+	"volume.mount":        typed((*Engine).MountVolume),
+	"volume.path":         typed((*Engine).VolumePath),
+	"volume.plugins":      typed((*Engine).VolumePlugins),
+	"volume.remove":       typed((*Engine).RemoveVolume),
+	"volume.unmount":      typed((*Engine).UnmountVolume),
 }
 
 // typed puts the JSON form around a verb.

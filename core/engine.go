@@ -7,6 +7,7 @@ import (
 	"libcni/core/internal/fault"
 	"libcni/core/internal/host/rtnl"
 	"libcni/core/internal/host/spawn"
+	"libcni/core/volume"
 )
 
 // What the outer rings need of the inner ones.
@@ -38,6 +39,7 @@ type Engine struct {
 	start   Starter
 	running *running
 	deleter *rtnl.Deleter
+	volumes *volume.Client
 }
 
 // New returns an engine. It opens nothing and starts nothing.
@@ -45,7 +47,7 @@ func New(o Options) *Engine {
 	if o.Start == nil {
 		o.Start = ForkExec
 	}
-	return &Engine{start: o.Start, running: newRunning(), deleter: rtnl.NewDeleter(maxDeletions)}
+	return &Engine{start: o.Start, running: newRunning(), deleter: rtnl.NewDeleter(maxDeletions), volumes: volume.New()}
 }
 
 // Caller is what one call brings along from its host.

@@ -41,6 +41,11 @@ type RequestOptions struct {
 	InheritEnv        *bool             `json:"inheritEnv"`
 	Rollback          *bool             `json:"rollback"`
 	IgnoreUnknown     bool              `json:"ignoreUnknown"`
+	VolumePluginDirs  []string          `json:"volumePluginDirs"`
+	VolumePlugins     map[string]string `json:"volumePlugins"` // name to address, or to the path of a socket
+	VolumeRetryMs     *int64            `json:"volumeRetryMs"`
+	VolumeReload      bool              `json:"volumeReload"`
+	VolumeTimeouts    VolumeTimeouts    `json:"volumeTimeouts"`
 }
 
 // Values of options.onExisting.

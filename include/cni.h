@@ -47,12 +47,20 @@
  *       builtins           string       "prefer" (default): the built-in plugin if there is one, else an executable;
  *                                       "fallback": the executable first; "only"; "never"
  *       onExisting         string       what cni_add does when attached already: "fail" (default) or "replace"
- *       timeoutMs          number       milliseconds; default 60000; 0 for none
- *       rollbackTimeoutMs  number       milliseconds for undoing a failed cni_add; default 10000
- *       rollback           bool         default true: a failed cni_add undoes what this call did
+ *       timeoutMs          number       milliseconds; default 60000, for volumes 120000; 0 for none
+ *       rollbackTimeoutMs  number       milliseconds for undoing a failed cni_add or cni_volume_mount; default 10000
+ *       rollback           bool         default true: a failed cni_add or cni_volume_mount undoes what this call did
  *       env                object       environment of plugin executables, strings, over the host's
  *       inheritEnv         bool         default true; false: plugin executables get only env and CNI_*
  *       ignoreUnknown      bool         default false; true: unknown keys of the request pass
+ *       volumePluginDirs   [string]     volume plugins by name; default "/run/docker/plugins", "/etc/docker/plugins",
+ *                                       "/usr/lib/docker/plugins"
+ *       volumePlugins      object       name to address, or to the path of a socket; these are not looked for
+ *       volumeRetryMs      number       milliseconds to try again while a volume plugin cannot be found or connected to;
+ *                                       default 0; Docker's daemon has 30000
+ *       volumeReload       bool         default false; true: shake hands anew, also with a volume plugin that is known
+ *       volumeTimeouts     object       connectMs (default 10000, each connection), activateMs (10000, the handshake)
+ *                                       and headerMs (0: none, until an answer begins), within timeoutMs
  *
  * RETURN VALUES
  *     0   done; the response is the verb's result.
@@ -65,6 +73,8 @@
  *     {"cniVersion":"1.1.0","code":999,"msg":"...","details":"...","kind":"plugin-failed","errno":"ETIMEDOUT",
  *      "command":"ADD","network":"web","containerId":"c1","ifName":"eth0",
  *      "plugin":{"type":"portmap","index":1,"builtin":true},"stderr":"...","retryable":false,"rolledBack":true}
+ *
+ *   An error about a volume has volume and "volumePlugin":{"name","address","endpoint","status"} instead.
  *
  *   cniVersion, code, msg, kind and retryable are always there. code is always positive, so that the object can be
  *   passed up a CNI chain; a plugin's own error passes through in code, msg and details unchanged. msg says what
@@ -84,8 +94,15 @@
  *     busy                   -EBUSY             a lock was not free in time; requestId in use; called from a log callback
  *     plugin-failed          the plugin's code  a plugin, built in or not, said no
  *     drift                  the plugin's code  cni_check: drift lists {plugin, object, expected, actual}, all of it
- *     plugin-protocol        -EPROTO            a plugin's output is no CNI answer
+ *     plugin-protocol        -EPROTO            a plugin's output is no CNI answer, or a volume plugin's no good answer
  *     plugin-status-unknown  -ECHILD            the host reaped the plugin's process, and nothing tells how it ended
+ *     volume-plugin-not-found    -ENOENT        nothing in volumePlugins and volumePluginDirs has the name
+ *     volume-plugin-unreachable  -ECONNREFUSED  no connection to the volume plugin; nothing was sent (see errno)
+ *     not-a-plugin               -EPROTO        the file names no address, or what listens there does not shake hands
+ *     wrong-plugin-kind          -EPROTOTYPE    a plugin, but not for volumes
+ *     volume-plugin-failed   the code 999         the volume plugin said no; details has its text
+ *     volume-not-found       -ENOENT            the volume plugin knows no such volume
+ *     volume-no-mountpoint   -EPROTO            the volume plugin named no absolute path where it mounted
  *     state                  -EIO -ENOSPC       state on disk cannot be read or written (see errno), or the process
  *                            -EROFS -EACCES     has too few free descriptors
  *                            -EMFILE
@@ -99,8 +116,9 @@
  *
  * TIME
  *   A call returns at the latest after options.timeoutMs + 2 s (SIGTERM to SIGKILL for a plugin process), and a failed
- *   cni_add after options.rollbackTimeoutMs + 2 s more. With the defaults this is 74 seconds. A file system that hangs
- *   is beyond this promise.
+ *   cni_add after options.rollbackTimeoutMs + 2 s more. With the defaults this is 74 seconds. Volumes: after
+ *   options.timeoutMs, and a failed cni_volume_mount after options.rollbackTimeoutMs more; 130 seconds. A file system
+ *   that hangs is beyond this promise.
  *
  * THREADS
  *   Every function may be called from any number of threads; 16 KiB of stack are enough. A call sees the mount and
@@ -324,11 +342,137 @@ CNI_API int cni_netns_create(const char *request, char **response);
  */
 CNI_API int cni_netns_delete(const char *request, char **response);
 
+/* ---- Volumes -------------------------------------------------------------------------------------------------- */
+
+/*
+ * Volume plugins of Docker and Podman. plugin, in each request below, is the plugin's name or its address:
+ *   NAME                a key of options.volumePlugins, else NAME.sock or NAME/NAME.sock in options.volumePluginDirs, else
+ *                       NAME.spec, NAME/NAME.spec, NAME.json or NAME/NAME.json in each of them
+ *   unix:///PATH        a socket
+ *   tcp://HOST:PORT     HTTP, as http://HOST:PORT
+ *   https://HOST:PORT   verified with the system's certificates; for a plugin by name, as TLSConfig in its .json says
+ * The plugin shakes hands before the first call, and again when its socket was made anew or a connection failed. No
+ * request is sent twice. Environment variables for proxies do not count.
+ *
+ * Each may answer the kinds volume-plugin-not-found, volume-plugin-unreachable, not-a-plugin, wrong-plugin-kind,
+ * volume-plugin-failed and plugin-protocol, if it names a plugin; what is listed at each is beyond these. After kinds
+ * timeout, cancelled and plugin-protocol the plugin may have done what it was asked; msg says so.
+ */
+
+/**
+ * Create a volume.
+ *
+ * Request: plugin, name (of the volume), opts (object of strings, for the plugin); requestId, options.
+ * Response: {}.
+ *
+ * @return 0; the kinds above.
+ * @since 0.1
+ */
+CNI_API int cni_volume_create(const char *request, char **response);
+
+/**
+ * Remove a volume.
+ *
+ * Request: plugin, name; requestId, options.
+ * Response: {}.
+ *
+ * @return 0; the kinds above.
+ * @since 0.1
+ */
+CNI_API int cni_volume_remove(const char *request, char **response);
+
+/**
+ * Mount a volume, and say where.
+ *
+ * Request: plugin, name; id (string: who the mount is for; each mount has its own, such as a container's id);
+ *   requestId, options.
+ * Response: {"mountpoint":"/..."}.
+ * If it is not known whether a failed mount was carried out (timeout, cancelled, plugin-protocol,
+ * volume-no-mountpoint), it is unmounted with the same id, unless options.rollback is false; rolledBack says whether
+ * nothing is left. If it is false, cni_volume_unmount with the same id finishes it.
+ *
+ * @return 0; the kinds above; kind volume-no-mountpoint.
+ * @since 0.1
+ */
+CNI_API int cni_volume_mount(const char *request, char **response);
+
+/**
+ * End a mount. The volume stays mounted for others that mounted it with ids of their own.
+ *
+ * Request: plugin, name, id (that of the mount); requestId, options.
+ * Response: {}.
+ *
+ * @return 0; the kinds above.
+ * @since 0.1
+ */
+CNI_API int cni_volume_unmount(const char *request, char **response);
+
+/**
+ * Tell where a volume is mounted.
+ *
+ * Request: plugin, name; requestId, options.
+ * Response: {"mountpoint":"/..."}; "" if it is not mounted.
+ *
+ * @return 0; the kinds above; kind volume-no-mountpoint for what is no absolute path.
+ * @since 0.1
+ */
+CNI_API int cni_volume_path(const char *request, char **response);
+
+/**
+ * Tell about a volume.
+ *
+ * Request: plugin, name; requestId, options.
+ * Response: {"volume":{"plugin","name","mountpoint","createdAt","status":{}}}; mountpoint, createdAt and status only if
+ * the plugin tells them.
+ *
+ * @return 0; the kinds above; kind volume-not-found.
+ * @since 0.1
+ */
+CNI_API int cni_volume_get(const char *request, char **response);
+
+/**
+ * List the volumes of a plugin, or of all plugins that can be found.
+ *
+ * Request: plugin (left out: all); requestId, options.
+ * Response: {"volumes":[{"plugin","name","mountpoint","createdAt","status"}],
+ *   "errors":[{"plugin","address","file","kind","msg"}]}.
+ * Of several plugins, one that could not be asked is under errors: that it lists nothing does not mean that its volumes
+ * are gone. They are asked at the same time, and options.volumeRetryMs does not apply.
+ *
+ * @return 0; the kinds above, if plugin is given.
+ * @since 0.1
+ */
+CNI_API int cni_volume_list(const char *request, char **response);
+
+/**
+ * Tell the scope of a plugin's volumes.
+ *
+ * Request: plugin; requestId, options.
+ * Response: {"scope":"local"}: each host has its own; or "global". A plugin that does not say is local.
+ *
+ * @return 0; the kinds above, except volume-plugin-failed.
+ * @since 0.1
+ */
+CNI_API int cni_volume_capabilities(const char *request, char **response);
+
+/**
+ * List the volume plugins that can be found by name.
+ *
+ * Request: requestId, options.
+ * Response: {"plugins":[{"name","address","file"}],"errors":[{"plugin","address","file","kind","msg"}]}; a file that
+ * does not name an address is under errors. The plugins are not asked, unless options.volumeReload is true: then each
+ * shakes hands anew, and those that do not are under errors.
+ *
+ * @return 0.
+ * @since 0.1
+ */
+CNI_API int cni_volume_plugins(const char *request, char **response);
+
 /* ---- Any verb, cancelling, description ------------------------------------------------------------------------ */
 
 /**
- * Call a verb by name: the function's name without cni_, with '.' for the '_' after netns and plugin; "add",
- * "plugin.info", "netns.create". "describe" is a verb here, too.
+ * Call a verb by name: the function's name without cni_, with '.' for the '_' after netns, plugin and volume;
+ * "add", "plugin.info", "netns.create", "volume.mount". "describe" is a verb here, too.
  *
  * @return as the function named; kind invalid-request if there is none of that name.
  * @since 0.1

@@ -29,6 +29,7 @@ from .errors import (
     NamespaceNotFoundError,
     NetworkNotFoundError,
     NotANamespaceError,
+    NotAPluginError,
     PermissionDeniedError,
     PluginFailedError,
     PluginNotFoundError,
@@ -36,6 +37,12 @@ from .errors import (
     PluginStatusUnknownError,
     StateError,
     UnsupportedError,
+    VolumeNoMountpointError,
+    VolumeNotFoundError,
+    VolumePluginFailedError,
+    VolumePluginNotFoundError,
+    VolumePluginUnreachableError,
+    WrongPluginKindError,
 )
 from .library import Library
 from .models import (
@@ -57,7 +64,9 @@ from .models import (
     Result,
     Route,
     Validation,
+    VolumePluginRef,
 )
+from .volume import Volume, VolumeList, VolumePlugin, VolumePluginError, VolumePluginList
 
 DEFAULT = Client()
 
@@ -81,6 +90,7 @@ cancel = DEFAULT.cancel
 describe = DEFAULT.describe
 set_log = DEFAULT.set_log
 version = DEFAULT.version
+volumes = DEFAULT.volumes
 
 __all__ = [
     "DNS",
@@ -110,6 +120,7 @@ __all__ = [
     "NetworkList",
     "NetworkNotFoundError",
     "NotANamespaceError",
+    "NotAPluginError",
     "PermissionDeniedError",
     "PluginFailedError",
     "PluginInfo",
@@ -124,6 +135,18 @@ __all__ = [
     "StateError",
     "UnsupportedError",
     "Validation",
+    "Volume",
+    "VolumeList",
+    "VolumeNoMountpointError",
+    "VolumeNotFoundError",
+    "VolumePlugin",
+    "VolumePluginError",
+    "VolumePluginFailedError",
+    "VolumePluginList",
+    "VolumePluginNotFoundError",
+    "VolumePluginRef",
+    "VolumePluginUnreachableError",
+    "WrongPluginKindError",
     "__version__",
     "add",
     "aio",
@@ -146,4 +169,5 @@ __all__ = [
     "status",
     "validate",
     "version",
+    "volumes",
 ]

@@ -25,6 +25,15 @@ VERBS = (
     "convert",
     "netns_create",
     "netns_delete",
+    "volume_create",
+    "volume_remove",
+    "volume_mount",
+    "volume_unmount",
+    "volume_path",
+    "volume_get",
+    "volume_list",
+    "volume_capabilities",
+    "volume_plugins",
 )
 """Functions of the one shape ``int cni_<verb>(const char *request, char **response)``."""
 

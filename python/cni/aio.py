@@ -17,7 +17,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Callable, Optional, TypeVar
 
 from . import requests
-from .client import Options, own_name, present, report
+from ._calls import present, report
+from ._volumes import AsyncVolumes
+from .client import Options, own_name
 from .errors import NamespaceNotFoundError
 from .models import Result
 from .requests import Args, Call, Network, Path
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     P = ParamSpec("P")
 
 T = TypeVar("T")
+
+UNDONE_BY = {"add": "del", "volume.mount": "volume.unmount"}
 
 RETRY = 0.02  # seconds between two tries to cancel a call that its thread has not begun
 
@@ -60,6 +64,11 @@ class Client(Options):
     netns_create = verb(requests.netns_create)
     netns_delete = verb(requests.netns_delete)
 
+    @property
+    def volumes(self) -> AsyncVolumes:
+        """Volume plugins of Docker and Podman."""
+        return AsyncVolumes(self)
+
     async def make_async(self, call: Call[T]) -> T:
         """Make a call in a thread."""
         request_id = call.request.get("requestId") or uuid.uuid4().hex
@@ -74,16 +83,20 @@ class Client(Options):
             raise
 
     async def _take_back(self, call: Call[Any], future: asyncio.Future[Any]) -> None:
-        """Undo an ADD that was done before the cancelling reached it."""
+        """Undo an ADD or a mount that was done before the cancelling reached it."""
         failed = future.cancelled() or future.exception() is not None
-        if failed or call.method != "add":
+        if failed or call.method not in UNDONE_BY:
             return
-        undo = Call("del", {key: value for key, value in call.request.items() if key != "requestId"}, requests.nothing)
+        undo = Call(
+            UNDONE_BY[call.method],
+            {key: value for key, value in call.request.items() if key != "requestId"},
+            requests.nothing,
+        )
         deleted = InThread(functools.partial(self.make, undo)).future
         await ended(deleted)
         error = deleted.exception()
         if isinstance(error, Exception):
-            report(error, self.add)
+            report(error, undo)
 
     @asynccontextmanager
     async def attach(
@@ -191,3 +204,4 @@ netns_create = DEFAULT.netns_create
 netns_delete = DEFAULT.netns_delete
 attach = DEFAULT.attach
 netns = DEFAULT.netns
+volumes = DEFAULT.volumes

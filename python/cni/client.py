@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
 import os
-import sys
-import types
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Callable, Optional, TypeVar, Union
 
 from . import requests
+from ._calls import present, undoing
+from ._volumes import Volumes
 from .errors import NamespaceNotFoundError
 from .library import DEFAULT, Library, LogCallback
 from .models import Result
@@ -60,6 +58,20 @@ class Options:
     """False: plugin executables get only ``env``."""
     ignore_unknown: Optional[bool] = None
     """Let unknown keys of a request pass."""
+    volume_plugin_dirs: Optional[Sequence[Path]] = None
+    """Where volume plugins are looked for by name."""
+    volume_plugins: Optional[Mapping[str, str]] = None
+    """Volume plugins that are not looked for: name to address, or to the path of a socket."""
+    volume_retry: Optional[float] = None
+    """Seconds to try again while a volume plugin cannot be found or connected to."""
+    volume_reload: Optional[bool] = None
+    """Shake hands anew, also with a volume plugin that is known."""
+    volume_connect_timeout: Optional[float] = None
+    """Seconds for each connection to a volume plugin; 0 for no bound of its own, as with the two that follow."""
+    volume_activate_timeout: Optional[float] = None
+    """Seconds for a volume plugin's handshake."""
+    volume_header_timeout: Optional[float] = None
+    """Seconds until a volume plugin's answer begins."""
     library: Library = field(default=DEFAULT)
 
     def request(self, call: Call[Any]) -> dict[str, Any]:
@@ -79,8 +91,23 @@ class Options:
             env=self.env,
             inheritEnv=self.inherit_env,
             ignoreUnknown=self.ignore_unknown,
+            volumePluginDirs=None
+            if self.volume_plugin_dirs is None
+            else [os.fspath(d) for d in self.volume_plugin_dirs],
+            volumePlugins=self.volume_plugins,
+            volumeRetryMs=milliseconds(self.volume_retry),
+            volumeReload=self.volume_reload,
+            volumeTimeouts=self._volume_timeouts() or None,
         )
         return {**call.request, "options": options} if options else call.request
+
+    def _volume_timeouts(self) -> dict[str, Any]:
+        return requests.given(
+            {},
+            connectMs=milliseconds(self.volume_connect_timeout),
+            activateMs=milliseconds(self.volume_activate_timeout),
+            headerMs=milliseconds(self.volume_header_timeout),
+        )
 
     def make(self, call: Call[T]) -> T:
         """Make a call."""
@@ -95,16 +122,6 @@ def verb(describe: Callable[P, Call[T]]) -> Callable[Concatenate[Client, P], T]:
 
     present(method, describe)
     return method
-
-
-def present(method: Callable[..., Any], describe: Callable[..., Call[Any]]) -> None:
-    """Give the method the name, text and signature that help() shows."""
-    functools.update_wrapper(method, describe)
-    signature = inspect.signature(describe)
-    myself = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    answer = str(signature.return_annotation)[len("Call[") : -len("]")]
-    parameters = [myself, *signature.parameters.values()]
-    method.__signature__ = signature.replace(parameters=parameters, return_annotation=answer)  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True)
@@ -124,6 +141,11 @@ class Client(Options):
     convert = verb(requests.convert)
     netns_create = verb(requests.netns_create)
     netns_delete = verb(requests.netns_delete)
+
+    @property
+    def volumes(self) -> Volumes:
+        """Volume plugins of Docker and Podman."""
+        return Volumes(self)
 
     @contextmanager
     def attach(
@@ -175,27 +197,6 @@ class Client(Options):
     def version(self) -> str:
         """The library's version, such as ``"0.1.0"``."""
         return self.library.version()
-
-
-@contextmanager
-def undoing(undo: Callable[[], object]) -> Iterator[None]:
-    """Run undo at the end of the block. If both fail, the block's error counts and undo's is reported."""
-    try:
-        yield
-    except BaseException:
-        try:
-            undo()
-        except Exception as error:
-            report(error, undo)
-        raise
-    undo()
-
-
-def report(error: Exception, where: object) -> None:
-    """Tell of an error that cannot be raised, as the interpreter does."""
-    trace = error.__traceback__
-    told = types.SimpleNamespace(exc_type=type(error), exc_value=error, exc_traceback=trace, err_msg=None, object=where)
-    sys.unraisablehook(told)
 
 
 def own_name(name: Optional[str], path: Optional[Path]) -> Optional[str]:

@@ -6,7 +6,7 @@ import errno as errno_names
 from collections.abc import Mapping
 from typing import Any, Optional
 
-from .models import Attachment, Drift, PluginRef, each, nested, objects, text, whole
+from .models import Attachment, Drift, PluginRef, VolumePluginRef, each, nested, objects, text, whole
 
 
 class LibraryLoadError(ImportError):
@@ -40,15 +40,20 @@ class CNIError(Exception):
         plugin = raw.get("plugin")
         self.plugin = PluginRef.from_dict(plugin) if isinstance(plugin, Mapping) else None
         """The plugin that failed, if it was one."""
+        self.volume = text(raw, "volume")
+        """The volume that it is about, if it is one."""
+        volume_plugin = raw.get("volumePlugin")
+        self.volume_plugin = VolumePluginRef.from_dict(volume_plugin) if isinstance(volume_plugin, Mapping) else None
+        """The volume plugin that it is about, and what it was asked, if it was."""
         self.stderr = text(raw, "stderr")
         """The last 64 KiB that a plugin process wrote to its standard error."""
         self.retryable = bool(raw.get("retryable"))
         self.rolled_back: Optional[bool] = raw.get("rolledBack")
-        """After a failed ADD: True if nothing of it is left, False if DEL or GC have to finish; None otherwise."""
+        """After a failed ADD or mount: True if nothing of it is left, False if DEL, GC or unmount have to finish."""
 
     def __str__(self) -> str:
         message = self.msg or f"libcni returned {self.rc}"
-        return f"{message}: {self.details}" if self.details else message
+        return f"{message}: {self.details}" if self.details and self.details not in message else message
 
 
 class InvalidRequestError(CNIError):
@@ -143,6 +148,48 @@ class PluginStatusUnknownError(CNIError):
     """Something else in the process reaped the plugin, and nothing tells how it ended."""
 
     kind = "plugin-status-unknown"
+
+
+class VolumePluginNotFoundError(CNIError):
+    """Nothing that names a volume plugin has that name."""
+
+    kind = "volume-plugin-not-found"
+
+
+class VolumePluginUnreachableError(CNIError):
+    """No connection to the volume plugin; nothing was sent."""
+
+    kind = "volume-plugin-unreachable"
+
+
+class NotAPluginError(CNIError):
+    """The file names no address, or what listens there does not shake hands."""
+
+    kind = "not-a-plugin"
+
+
+class WrongPluginKindError(CNIError):
+    """A plugin, but not for volumes."""
+
+    kind = "wrong-plugin-kind"
+
+
+class VolumePluginFailedError(CNIError):
+    """The volume plugin said no; ``details`` has its text."""
+
+    kind = "volume-plugin-failed"
+
+
+class VolumeNotFoundError(CNIError):
+    """The volume plugin knows no such volume."""
+
+    kind = "volume-not-found"
+
+
+class VolumeNoMountpointError(CNIError):
+    """The volume plugin named no absolute path where it mounted."""
+
+    kind = "volume-no-mountpoint"
 
 
 class StateError(CNIError):

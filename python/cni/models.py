@@ -365,6 +365,21 @@ class PluginRef:
 
 
 @dataclass(frozen=True)
+class VolumePluginRef:
+    """The volume plugin that an error comes from, what it was asked, and the HTTP status of its own error."""
+
+    name: str = ""
+    address: str = ""
+    endpoint: str = ""
+    status: Optional[int] = None
+    raw: Raw = field(default_factory=dict, compare=False, repr=False)
+
+    @classmethod
+    def from_dict(cls, data: Raw) -> VolumePluginRef:
+        return cls(text(data, "name"), text(data, "address"), text(data, "endpoint"), whole(data, "status"), data)
+
+
+@dataclass(frozen=True)
 class LogEvent:
     """What a log callback gets: ``event`` is ``plugin`` (a plugin ran; ``code`` is what it returned) or ``warning``."""
 

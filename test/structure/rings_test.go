@@ -14,9 +14,10 @@ var rings = map[string][]string{
 	"libcni/capi":    {"libcni/core", "libcni/include"},
 	"libcni/cmd":     {"libcni/cmd", "libcni/core", "libcni/core/plugin", "libcni/include"},
 	"libcni/include": {},
-	"libcni/core":    {"libcni/core/plugin", "libcni/core/internal", "libcni/include"},
+	"libcni/core":    {"libcni/core/plugin", "libcni/core/volume", "libcni/core/internal", "libcni/include"},
 
 	"libcni/core/plugin":               {"libcni/core/internal/fault", "libcni/core/internal/event", "libcni/core/internal/jsonobject", "libcni/core/internal/host"},
+	"libcni/core/volume":               {"libcni/core/internal/fault"},
 	"libcni/core/internal":             {"libcni/core/plugin", "libcni/core/internal"},
 	"libcni/core/internal/fault":       {"libcni/core/internal/host/errno"},
 	"libcni/core/internal/event":       {},

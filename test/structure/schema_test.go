@@ -60,6 +60,23 @@ var requests = map[string]any{
 	"convertRequest":     core.ConvertRequest{},
 	"netnsRequest":       core.CreateNetnsRequest{},
 
+	"volumeTimeouts":            core.VolumeTimeouts{},
+	"volumeRequest":             core.VolumeRequest{},
+	"volumeCreateRequest":       core.VolumeCreateRequest{},
+	"volumeMountRequest":        core.VolumeMountRequest{},
+	"volumeListRequest":         core.VolumePluginRequest{},
+	"volumeCapabilitiesRequest": core.VolumePluginRequest{},
+	"volumePluginsRequest":      core.VolumePluginsRequest{},
+
+	"mountpointResponse":         core.MountpointAnswer{},
+	"volume":                     core.Volume{},
+	"volumeResponse":             core.VolumeGetAnswer{},
+	"volumePluginError":          core.VolumePluginError{},
+	"volumeListResponse":         core.VolumeListAnswer{},
+	"volumeCapabilitiesResponse": core.VolumeCapabilitiesAnswer{},
+	"volumePlugin":               core.VolumePlugin{},
+	"volumePluginsResponse":      core.VolumePluginsAnswer{},
+
 	"delResponse":         core.DelAnswer{},
 	"gcResponse":          core.GCAnswer{},
 	"networksResponse":    core.NetworksAnswer{},
@@ -68,7 +85,7 @@ var requests = map[string]any{
 	"pluginsResponse":     core.PluginsAnswer{},
 	"plugin":              core.PluginInfo{},
 	"validateResponse":    core.ValidateAnswer{},
-	"netnsResponse":       core.CreateNetnsAnswer{},
+	"netnsResponse":       core.NetnsAnswer{},
 	"fileError":           core.FileError{},
 	"error":               core.Error{},
 }

@@ -26,11 +26,14 @@ type Error struct {
 	ContainerID string  `json:"containerId,omitempty"`
 	IfName      string  `json:"ifName,omitempty"`
 	Plugin      *Plugin `json:"plugin,omitempty"`
+	Volume      string  `json:"volume,omitempty"`
 	Stderr      string  `json:"stderr,omitempty"` // the last 64 KiB that the plugin process wrote
 	Retryable   bool    `json:"retryable"`
 	RolledBack  *bool   `json:"rolledBack,omitempty"` // set by ADD: nothing of this call is left
 	Existing    any     `json:"existing,omitempty"`   // kind exists: the attachment that is there
 	Drift       []Drift `json:"drift,omitempty"`      // kind drift: all differences found
+
+	VolumePlugin *VolumePlugin `json:"volumePlugin,omitempty"`
 
 	number syscall.Errno
 	cause  error
@@ -41,6 +44,14 @@ type Plugin struct {
 	Type    string `json:"type"`
 	Index   int    `json:"index"`
 	Builtin bool   `json:"builtin"`
+}
+
+// VolumePlugin says which volume plugin an error comes from, and what it was asked.
+type VolumePlugin struct {
+	Name     string `json:"name,omitempty"`
+	Address  string `json:"address,omitempty"`
+	Endpoint string `json:"endpoint,omitempty"` // such as "VolumeDriver.Mount"
+	Status   int    `json:"status,omitempty"`   // HTTP, of the answer that holds the plugin's own error
 }
 
 // Drift is one difference between what an attachment should be and what the kernel holds.

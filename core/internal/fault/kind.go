@@ -21,11 +21,20 @@ const (
 	DriftKind           Kind = "drift"
 	PluginProtocol      Kind = "plugin-protocol"
 	PluginStatusUnknown Kind = "plugin-status-unknown"
-	State               Kind = "state"
-	Permission          Kind = "permission"
-	Unsupported         Kind = "unsupported"
-	Forked              Kind = "forked"
-	Bug                 Kind = "bug"
+
+	VolumePluginNotFound    Kind = "volume-plugin-not-found"
+	VolumePluginUnreachable Kind = "volume-plugin-unreachable"
+	NotAPlugin              Kind = "not-a-plugin"
+	WrongPluginKind         Kind = "wrong-plugin-kind"
+	VolumePluginFailed      Kind = "volume-plugin-failed"
+	VolumeNotFound          Kind = "volume-not-found"
+	VolumeNoMountpoint      Kind = "volume-no-mountpoint"
+
+	State       Kind = "state"
+	Permission  Kind = "permission"
+	Unsupported Kind = "unsupported"
+	Forked      Kind = "forked"
+	Bug         Kind = "bug"
 )
 
 // CNI error codes of the specification, section "Error".
@@ -64,11 +73,20 @@ var kinds = map[Kind]traits{
 	DriftKind:           {0, CodeInternal, false},
 	PluginProtocol:      {syscall.EPROTO, CodeDecodingFailure, false},
 	PluginStatusUnknown: {syscall.ECHILD, CodeInternal, true},
-	State:               {syscall.EIO, CodeIOFailure, true},
-	Permission:          {syscall.EPERM, CodeInternal, false},
-	Unsupported:         {syscall.ENOTSUP, CodeUnsupportedField, false},
-	Forked:              {syscall.ENOTRECOVERABLE, CodeInternal, false},
-	Bug:                 {syscall.EFAULT, CodeInternal, false},
+
+	VolumePluginNotFound:    {syscall.ENOENT, CodeInternal, false},
+	VolumePluginUnreachable: {syscall.ECONNREFUSED, CodeTryAgainLater, true},
+	NotAPlugin:              {syscall.EPROTO, CodeInternal, false},
+	WrongPluginKind:         {syscall.EPROTOTYPE, CodeInternal, false},
+	VolumePluginFailed:      {0, CodeInternal, false},
+	VolumeNotFound:          {syscall.ENOENT, CodeInternal, false},
+	VolumeNoMountpoint:      {syscall.EPROTO, CodeInternal, false},
+
+	State:       {syscall.EIO, CodeIOFailure, true},
+	Permission:  {syscall.EPERM, CodeInternal, false},
+	Unsupported: {syscall.ENOTSUP, CodeUnsupportedField, false},
+	Forked:      {syscall.ENOTRECOVERABLE, CodeInternal, false},
+	Bug:         {syscall.EFAULT, CodeInternal, false},
 }
 
 // stateErrnos are the causes that kind state passes on as its return value; any other cause is EIO.

@@ -12,7 +12,7 @@ from typing import Any, Callable
 import pytest
 
 import cni
-from cni import _ffi, _version, client, errors, requests
+from cni import _ffi, _version, client, errors, requests, volume
 
 INCLUDE = next(
     folder / "include" for folder in pathlib.Path(__file__).resolve().parents if (folder / "include").is_dir()
@@ -32,6 +32,15 @@ VERBS: dict[str, Callable[..., requests.Call[Any]]] = {
     "plugin.info": requests.plugin_info,
     "netns.create": requests.netns_create,
     "netns.delete": requests.netns_delete,
+    "volume.create": volume.create,
+    "volume.remove": volume.remove,
+    "volume.mount": volume.mount,
+    "volume.unmount": volume.unmount,
+    "volume.path": volume.path,
+    "volume.get": volume.get,
+    "volume.list": volume.list,
+    "volume.capabilities": volume.capabilities,
+    "volume.plugins": volume.plugins,
 }
 READ_ONLY_IN_RAW = {"version"}  # of an address, before CNI 1.0: the address says it
 
@@ -81,6 +90,14 @@ def read_error(raw: Any) -> object:
     return existing.config, existing.capability_args, errors.DriftError(raw, 1).drift
 
 
+def read_volume(raw: Any) -> object:
+    return cni.Volume.from_dict(raw).status
+
+
+def read_volumes(raw: Any) -> object:
+    return [volume.status for volume in cni.VolumeList.from_dict(raw)]
+
+
 @pytest.mark.parametrize(
     ("name", "read"),
     [
@@ -92,6 +109,9 @@ def read_error(raw: Any) -> object:
         ("validateResponse", cni.Validation.from_dict),
         ("plugin", cni.PluginInfo.from_dict),
         ("event", cni.LogEvent.from_dict),
+        ("volume", read_volume),
+        ("volumeListResponse", read_volumes),
+        ("volumePluginsResponse", cni.VolumePluginList.from_dict),
         ("error", read_error),
     ],
 )
@@ -153,7 +173,17 @@ def sample(name: str) -> Any:
         "result": {},
         "plugin_dirs": [],
         "env": {},
+        "volume_plugin_dirs": [],
+        "volume_plugins": {},
+        "volume_retry": 1,
+        "volume_connect_timeout": 1,
+        "volume_activate_timeout": 1,
+        "volume_header_timeout": 1,
+        "opts": {},
         "timeout": 1,
         "rollback_timeout": 1,
     }
-    return special.get(name, True if name in {"force", "dry_run", "rollback", "inherit_env", "ignore_unknown"} else "x")
+    return special.get(
+        name,
+        True if name in {"force", "dry_run", "rollback", "inherit_env", "ignore_unknown", "volume_reload"} else "x",
+    )

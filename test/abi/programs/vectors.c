@@ -29,6 +29,15 @@ static const struct {
     {"convert", cni_convert},
     {"netns.create", cni_netns_create},
     {"netns.delete", cni_netns_delete},
+    {"volume.create", cni_volume_create},
+    {"volume.remove", cni_volume_remove},
+    {"volume.mount", cni_volume_mount},
+    {"volume.unmount", cni_volume_unmount},
+    {"volume.path", cni_volume_path},
+    {"volume.get", cni_volume_get},
+    {"volume.list", cni_volume_list},
+    {"volume.capabilities", cni_volume_capabilities},
+    {"volume.plugins", cni_volume_plugins},
 };
 
 static verb *find(const char *method)

@@ -1,0 +1,128 @@
+package volume
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+
+	"libcni/core/internal/fault"
+)
+
+// activate shakes hands: the plugin says what it implements.
+func (c *call) activate(ctx context.Context) error {
+	h := &call{plugin: c.plugin, endpoint: endpointActivate, found: c.found}
+	ctx, cancel := within(ctx, c.plugin.Activate)
+	defer cancel()
+	answer, err := exchange(ctx, c.handshake, encode(c.found.Address, endpointActivate, nil), c.plugin.Header)
+	if err != nil {
+		e := h.noAnswer(ctx, err)
+		if errors.As(err, new(*malformedError)) {
+			return h.fail(fault.NotAPlugin, nil, "%v", err)
+		}
+		return e
+	}
+	if text, failed := refusal(answer); failed {
+		return h.refused(fault.NotAPlugin, answer.status, text)
+	}
+	var hello struct{ Implements []string }
+	if first, _ := split(answer.body); json.Unmarshal(first, &hello) != nil || hello.Implements == nil {
+		return h.fail(fault.NotAPlugin, nil, "the answer does not say what the plugin implements: %s", excerpt(answer.body))
+	}
+	if !slices.Contains(hello.Implements, driver) {
+		return h.fail(fault.WrongPluginKind, nil, "the plugin implements %s and not %s", strings.Join(hello.Implements, ", "), driver)
+	}
+	c.plugin.client.known.add(c.id)
+	return nil
+}
+
+// judge takes the plugin's answer apart: a refusal becomes an error, in both forms that plugins use, and what is
+// returned is one JSON value.
+func (c *call) judge(answer *reply) (json.RawMessage, error) {
+	if text, failed := refusal(answer); failed {
+		return nil, c.refused(fault.VolumePluginFailed, answer.status, text)
+	}
+	first, rest := split(answer.body)
+	switch {
+	case first == nil:
+		return nil, c.fail(fault.PluginProtocol, nil, "the answer is not JSON: %s", excerpt(answer.body))
+	case len(bytes.TrimSpace(rest)) != 0:
+		return nil, c.fail(fault.PluginProtocol, nil, "there is more after the answer: %s", excerpt(rest))
+	case first[0] != '{' && !bytes.Equal(first, []byte("null")):
+		return nil, c.fail(fault.PluginProtocol, nil, "the answer is no JSON object: %s", excerpt(first))
+	}
+	return first, nil
+}
+
+// refused is the plugin's own error; its text stands in details as it was written.
+func (c *call) refused(kind fault.Kind, status int, text string) error {
+	e := c.fail(kind, nil, "%s", sayStatus(status, clip(text, maxExcerpt)))
+	e.Details = clip(text, maxText)
+	e.VolumePlugin.Status = status
+	return e
+}
+
+func sayStatus(status int, text string) string {
+	switch {
+	case status == statusOK:
+		return text
+	case text == "":
+		return "HTTP " + digits(status) + ", empty"
+	default:
+		return text + " (HTTP " + digits(status) + ")"
+	}
+}
+
+const statusOK = 200
+
+// refusal returns the plugin's text if the answer is an error: an HTTP status other than 200, or Err in the JSON.
+// Without JSON the text is the body's.
+func refusal(answer *reply) (text string, failed bool) {
+	var said struct{ Err string }
+	first, _ := split(answer.body)
+	err := json.Unmarshal(first, &said)
+	switch {
+	case err == nil && said.Err != "":
+		return said.Err, true
+	case answer.status == statusOK:
+		return "", false
+	case err == nil:
+		return "", true
+	default:
+		return strings.TrimSpace(strings.ToValidUTF8(string(answer.body), "\uFFFD")), true
+	}
+}
+
+// split returns the first JSON value of a body, and what follows it; nil if there is none.
+func split(body []byte) (first json.RawMessage, rest []byte) {
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	if decoder.Decode(&first) != nil {
+		return nil, nil
+	}
+	return first, body[decoder.InputOffset():]
+}
+
+const (
+	maxExcerpt = 1 << 10  // of a plugin's text in a message
+	maxText    = 64 << 10 // in details
+)
+
+// excerpt shows the beginning of what is not as it should be.
+func excerpt(body []byte) string {
+	const shown = 80
+	text := strings.TrimSpace(strings.ToValidUTF8(string(body[:min(len(body), 2*shown)]), "\uFFFD"))
+	if text == "" {
+		return "empty"
+	}
+	return quoted(clip(text, shown))
+}
+
+// clip cuts a text at a character's end.
+func clip(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + " ..."
+}

@@ -1,0 +1,229 @@
+package volume
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"syscall"
+	"time"
+
+	"libcni/core/internal/fault"
+)
+
+// The endpoints.
+const (
+	endpointActivate = "Plugin.Activate"
+	driver           = "VolumeDriver"
+)
+
+// call is one request to a plugin, on its way.
+type call struct {
+	plugin   *Plugin
+	endpoint string
+	volume   string // the request is about; may be ""
+	body     []byte
+
+	found     Found
+	id        identity
+	handshake net.Conn // nil: the plugin is known
+	conn      net.Conn
+	sent      bool // the plugin may have got the request
+}
+
+// newCall makes the request of a method of VolumeDriver.
+func (p *Plugin) newCall(method, volume string, request any) (*call, error) {
+	body, err := json.Marshal(request)
+	if err != nil {
+		return nil, err
+	}
+	return &call{plugin: p, endpoint: driver + "." + method, volume: volume, body: body}, nil
+}
+
+// connect finds the plugin and connects to it, twice if it has to shake hands first, and tries again as the settings
+// say. Nothing is sent yet. It must run on the goroutine that makes the call.
+func (c *call) connect(ctx context.Context) error {
+	started := time.Now()
+	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
+		err := c.tryConnect(ctx)
+		if err == nil || !again(err) || time.Since(started)+wait > c.plugin.Retry {
+			return err
+		}
+		if !pause(ctx, wait) {
+			return c.ended(ctx, context.Cause(ctx))
+		}
+	}
+}
+
+// again tells the errors that may be gone when a plugin has started.
+func again(err error) bool {
+	var e *fault.Error
+	return errors.As(err, &e) && (e.Kind == fault.VolumePluginNotFound || e.Kind == fault.VolumePluginUnreachable)
+}
+
+func (c *call) tryConnect(ctx context.Context) error {
+	var err error
+	if c.found, err = c.plugin.locate(c.plugin.wanted); err != nil {
+		return c.notLocated(err)
+	}
+	// A socket that is made anew while we connect: what we know may be of the one, and the connection to the other.
+	for range 3 {
+		c.id = identify(c.found.Address)
+		if err := c.dial(ctx); err != nil {
+			c.close()
+			return err
+		}
+		if identify(c.found.Address) == c.id {
+			return nil
+		}
+		c.close()
+	}
+	return c.fail(fault.VolumePluginUnreachable, nil, "its socket is made anew again and again")
+}
+
+func (c *call) dial(ctx context.Context) error {
+	ctx, cancel := within(ctx, c.plugin.Connect)
+	defer cancel()
+	var err error
+	if c.plugin.Reload || !c.plugin.client.known.has(c.id) {
+		if c.handshake, err = dial(ctx, c.found.Address); err != nil {
+			return c.notConnected(ctx, err)
+		}
+	}
+	if c.conn, err = dial(ctx, c.found.Address); err != nil {
+		return c.notConnected(ctx, err)
+	}
+	return nil
+}
+
+// errWithin ends a context that bounds a part of a call.
+var errWithin = errors.New("the time for this step is over")
+
+func within(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	if d <= 0 {
+		return ctx, func() {}
+	}
+	return context.WithTimeoutCause(ctx, d, errWithin)
+}
+
+func (c *call) notConnected(ctx context.Context, err error) error {
+	c.plugin.client.known.forget(c.found.Address.String())
+	if ctx.Err() != nil && !errors.Is(context.Cause(ctx), errWithin) {
+		return c.ended(ctx, context.Cause(ctx))
+	}
+	if errors.Is(err, syscall.EINVAL) && c.found.Address.Scheme == schemeUnix {
+		return c.fail(fault.VolumePluginUnreachable, err, "connect (the path of a socket has 107 bytes at most)")
+	}
+	return c.fail(fault.VolumePluginUnreachable, err, "connect")
+}
+
+func (c *call) close() {
+	for _, conn := range []net.Conn{c.handshake, c.conn} {
+		if conn != nil {
+			conn.Close()
+		}
+	}
+	c.handshake, c.conn = nil, nil
+}
+
+// run shakes hands if that is due, sends the request and reads the answer. It closes the connections.
+func (c *call) run(ctx context.Context) (json.RawMessage, error) {
+	defer c.close()
+	if c.handshake != nil {
+		if err := c.activate(ctx); err != nil {
+			return nil, err
+		}
+	}
+	c.sent = true
+	answer, err := exchange(ctx, c.conn, encode(c.found.Address, c.endpoint, c.body), c.plugin.Header)
+	if err != nil {
+		return nil, c.noAnswer(ctx, err)
+	}
+	return c.judge(answer)
+}
+
+// do connects and runs.
+func (c *call) do(ctx context.Context) (json.RawMessage, error) {
+	if err := c.connect(ctx); err != nil {
+		return nil, err
+	}
+	return c.run(ctx)
+}
+
+// noAnswer words why there is no answer. The request may have been carried out all the same.
+func (c *call) noAnswer(ctx context.Context, err error) error {
+	switch {
+	case ctx.Err() != nil:
+		return c.ended(ctx, err)
+	case errors.Is(err, errHeader), errors.Is(err, errWithin):
+		return c.fail(fault.Timeout, nil, "%v", err)
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		c.plugin.client.known.forget(c.found.Address.String())
+		return c.fail(fault.PluginProtocol, err, "%v; whether it was carried out is not known", errSilent)
+	case errors.Is(err, errSilent), errors.Is(err, errCutShort):
+		c.plugin.client.known.forget(c.found.Address.String())
+		return c.fail(fault.PluginProtocol, nil, "%v; whether it was carried out is not known", err)
+	default:
+		return c.fail(fault.PluginProtocol, nil, "%v", err)
+	}
+}
+
+// notLocated words why there is no address.
+func (c *call) notLocated(err error) error {
+	var file *fileError
+	switch {
+	case errors.Is(err, errNoPlugin):
+		return c.fail(fault.VolumePluginNotFound, nil, "no NAME.sock, NAME.spec or NAME.json in %v", c.plugin.Dirs)
+	case errors.As(err, &file):
+		if errors.Is(err, fs.ErrPermission) {
+			return c.fail(fault.VolumePluginUnreachable, err, "its file cannot be read")
+		}
+		return c.fail(fault.NotAPlugin, nil, "%v", err)
+	default:
+		return fault.InvalidRequest("plugin", "plugin: %v", err)
+	}
+}
+
+// ended is the end of the context: the deadline of the whole call, or its cancellation.
+func (c *call) ended(ctx context.Context, cause error) error {
+	what := "nothing was sent yet"
+	if c.sent {
+		what = "whether it was carried out is not known"
+	}
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return c.fail(fault.Cancelled, nil, "the call was cancelled; %s", what)
+	}
+	if errors.Is(cause, errWithin) {
+		return c.fail(fault.Timeout, nil, "%v; %s", errWithin, what)
+	}
+	return c.fail(fault.Timeout, nil, "the deadline of the call passed; %s", what)
+}
+
+// fail makes an error that says which plugin, endpoint and volume it is about.
+func (c *call) fail(kind fault.Kind, cause error, format string, args ...any) *fault.Error {
+	e := fault.New(kind, cause, "%s: %s", c.subject(), fmt.Sprintf(format, args...))
+	e.Volume = c.volume
+	e.VolumePlugin = &fault.VolumePlugin{Name: c.found.Name, Endpoint: c.endpoint}
+	if e.VolumePlugin.Name == "" && !IsAddress(c.plugin.wanted) {
+		e.VolumePlugin.Name = c.plugin.wanted
+	}
+	if c.found.Address.Scheme != "" {
+		e.VolumePlugin.Address = c.found.Address.String()
+	}
+	return e
+}
+
+// subject is what an error's message begins with.
+func (c *call) subject() string {
+	text := "volume plugin " + c.plugin.wanted
+	if c.found.Address.Scheme != "" && c.found.Address.String() != c.plugin.wanted {
+		text += " at " + c.found.Address.String()
+	}
+	text += ": " + c.endpoint
+	if c.volume != "" {
+		text += " of " + c.volume
+	}
+	return text
+}

@@ -1,0 +1,209 @@
+package volume
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+)
+
+// Found is a plugin that was found by its name.
+type Found struct {
+	Name    string
+	Address Address
+	File    string // that names it: the socket itself, or a .spec or .json file; "" if it was given
+}
+
+// maxFile is how much of a .spec or .json file is read.
+const maxFile = 1 << 20
+
+// extensions in the order in which they count.
+var extensions = [...]string{".sock", ".spec", ".json"}
+
+// errNoPlugin: no file has the plugin's name.
+var errNoPlugin = errors.New("no such plugin")
+
+// fileError is a file that has a plugin's name and does not tell where the plugin is.
+type fileError struct {
+	file string
+	err  error
+}
+
+func (e *fileError) Error() string { return e.file + ": " + e.err.Error() }
+func (e *fileError) Unwrap() error { return e.err }
+
+// BadFile returns the file that an error of Discover is about, and the name it has for a plugin.
+func BadFile(err error) (name, file string) {
+	var bad *fileError
+	if !errors.As(err, &bad) {
+		return "", ""
+	}
+	base := filepath.Base(bad.file)
+	return strings.TrimSuffix(base, filepath.Ext(base)), bad.file
+}
+
+// find looks for a plugin by name, in Docker's order: sockets before files, .spec before .json, and in each directory
+// NAME.ext before NAME/NAME.ext. The name is that of the file, whatever is written in it.
+func find(name string, dirs []string) (Found, error) {
+	for _, dir := range dirs {
+		for _, file := range candidates(dir, name, ".sock") {
+			if isSocket(file) {
+				return Found{name, Address{Scheme: schemeUnix, Path: file}, file}, nil
+			}
+		}
+	}
+	for _, dir := range dirs {
+		for _, extension := range extensions[1:] {
+			for _, file := range candidates(dir, name, extension) {
+				found, err := read(name, file)
+				if !isAbsent(err) {
+					return found, err
+				}
+			}
+		}
+	}
+	return Found{}, errNoPlugin
+}
+
+// isAbsent tells that there is no such file, or that what would be its directory is a file.
+func isAbsent(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
+}
+
+func candidates(dir, name, extension string) []string {
+	return []string{filepath.Join(dir, name+extension), filepath.Join(dir, name, name+extension)}
+}
+
+func isSocket(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().Type() == fs.ModeSocket
+}
+
+// read reads a .spec or .json file.
+func read(name, file string) (Found, error) {
+	data, err := readFile(file)
+	if err != nil {
+		return Found{}, &fileError{file, err}
+	}
+	found := Found{Name: name, File: file}
+	if strings.HasSuffix(file, ".json") {
+		found.Address, err = parseJSON(data)
+	} else {
+		found.Address, err = ParseAddress(string(data))
+	}
+	if err != nil {
+		return Found{}, &fileError{file, err}
+	}
+	return found, nil
+}
+
+// readFile reads a regular file: a FIFO in its place would wait for ever.
+func readFile(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errors.New("not a regular file")
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if len(data) > maxFile {
+		return nil, fmt.Errorf("longer than %d bytes", maxFile)
+	}
+	return data, err
+}
+
+func parseJSON(data []byte) (Address, error) {
+	var file struct {
+		Name, Addr string
+		TLSConfig  *TLSFiles
+	}
+	if err := json.Unmarshal(bytes.TrimSpace(data), &file); err != nil {
+		return Address{}, err
+	}
+	a, err := ParseAddress(file.Addr)
+	a.TLS = file.TLSConfig
+	return a, err
+}
+
+// Discover lists the plugins that can be found by name, sorted, and the files that have the name of a plugin and do
+// not tell where it is. Nothing is asked of the plugins.
+func Discover(settings Settings) ([]Found, []error) {
+	var all []Found
+	var bad []error
+	for _, name := range names(settings) {
+		switch found, err := settings.locate(name); {
+		case err == nil:
+			all = append(all, found)
+		case !errors.Is(err, errNoPlugin):
+			bad = append(bad, err)
+		}
+	}
+	return all, bad
+}
+
+// names are the names for which there is a file, or that were given an address.
+func names(settings Settings) []string {
+	var names []string
+	for name := range settings.Named {
+		names = append(names, name)
+	}
+	for _, dir := range settings.Dirs {
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			continue // Docker's directories need not be there
+		}
+		for _, entry := range entries {
+			extension := filepath.Ext(entry.Name())
+			switch {
+			case slices.Contains(extensions[:], extension):
+				names = append(names, strings.TrimSuffix(entry.Name(), extension))
+			default:
+				names = append(names, entry.Name()) // perhaps a directory that has the file
+			}
+		}
+	}
+	slices.Sort(names)
+	return slices.DeleteFunc(slices.Compact(names), func(name string) bool { return ValidateName(name) != nil })
+}
+
+// ValidateName refuses names that cannot be part of a path.
+func ValidateName(name string) error {
+	if name == "" || name == "." || name == ".." || strings.ContainsAny(name, "/\x00") || len(name) > 200 {
+		return fmt.Errorf("plugin %q: a name has no /, no NUL and 1 to 200 bytes; an address begins with unix://, tcp://, http:// or https://", name)
+	}
+	return nil
+}
+
+// locate finds a plugin by name or takes its address.
+func (s *Settings) locate(nameOrAddress string) (Found, error) {
+	if IsAddress(nameOrAddress) {
+		address, err := ParseAddress(nameOrAddress)
+		return Found{Address: address}, err
+	}
+	if err := ValidateName(nameOrAddress); err != nil {
+		return Found{}, err
+	}
+	where, given := s.Named[nameOrAddress]
+	if !given {
+		return find(nameOrAddress, s.Dirs)
+	}
+	parse := ParseAddress
+	if !IsAddress(where) {
+		parse = parseSocket // as in Podman's [engine.volume_plugins]
+	}
+	address, err := parse(where)
+	return Found{Name: nameOrAddress, Address: address}, err
+}

@@ -1,0 +1,65 @@
+package volume
+
+import (
+	"context"
+	"encoding/json"
+)
+
+// Listing is what one of several plugins answered.
+type Listing struct {
+	Found
+	Volumes []Volume
+	Err     error // the plugin did not answer; that says nothing about its volumes
+}
+
+// ListAll asks all plugins that can be found for their volumes, at the same time, and returns when all have answered or
+// the context ends. Connections are made one after the other, on the calling goroutine, and not tried again.
+func (c *Client) ListAll(ctx context.Context, settings Settings) ([]Listing, []error) {
+	settings.Retry = 0
+	found, bad := Discover(settings)
+	return each(ctx, c, settings, found, "List", func(call *call, answer json.RawMessage, l *Listing) {
+		l.Volumes, l.Err = call.volumes(answer)
+	}), bad
+}
+
+// ActivateAll shakes hands anew with all plugins that can be found, at the same time.
+func (c *Client) ActivateAll(ctx context.Context, settings Settings) ([]Listing, []error) {
+	settings.Retry, settings.Reload = 0, true
+	found, bad := Discover(settings)
+	return each(ctx, c, settings, found, "", nil), bad
+}
+
+// each makes the same call to several plugins. Without a method it only shakes hands.
+func each(ctx context.Context, client *Client, settings Settings, found []Found, method string,
+	read func(*call, json.RawMessage, *Listing)) []Listing {
+	listings := make([]Listing, len(found))
+	done := make(chan struct{})
+	for i := range found {
+		l := &listings[i]
+		l.Found = found[i]
+		c := &call{plugin: client.Plugin(l.Name, settings), endpoint: driver + "." + method, body: []byte("{}"), found: l.Found}
+		if method == "" {
+			c.endpoint = endpointActivate
+		}
+		l.Err = c.connect(ctx)
+		go func() {
+			defer func() { done <- struct{}{} }()
+			if l.Err != nil {
+				return
+			}
+			if read == nil {
+				defer c.close()
+				l.Err = c.activate(ctx)
+				return
+			}
+			answer, err := c.run(ctx)
+			if l.Err = err; err == nil {
+				read(c, answer, l)
+			}
+		}()
+	}
+	for range found {
+		<-done
+	}
+	return listings
+}

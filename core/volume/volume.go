@@ -1,0 +1,55 @@
+// Package volume is a client of Docker's volume plugin protocol, version 1, which Podman's volume plugins speak too. It
+// finds a plugin, shakes hands with it and makes its calls. It keeps nothing open between calls and holds no lock
+// while it waits for a plugin, so that one that hangs delays nobody else.
+package volume
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Client remembers which plugins have shaken hands. It is safe for concurrent use.
+type Client struct {
+	known *handshakes
+}
+
+// New returns a client that knows no plugin yet.
+func New() *Client { return &Client{known: newHandshakes()} }
+
+// Settings say where plugins are and how long to wait for them.
+type Settings struct {
+	Dirs    []string          // where plugins are looked for by name
+	Named   map[string]string // plugins by name that are looked for nowhere else: an address or the path of a socket
+	Reload  bool              // shake hands anew, even with a plugin that is known
+	Retry   time.Duration     // how long to try again while a plugin cannot be found or connected to; 0: not at all
+	Connect time.Duration     // bounds each connection, TLS included; 0: the context alone does
+	Header  time.Duration     // bounds the wait for the beginning of an answer; 0: the context alone does
+	// Activate bounds the whole handshake; 0: the context alone does.
+	Activate time.Duration
+}
+
+// Volume is a volume as its plugin describes it.
+type Volume struct {
+	Name       string
+	Mountpoint string          // "" while there is none to tell
+	CreatedAt  string          // as the plugin writes it
+	Status     json.RawMessage // an object, or nil
+}
+
+// The scopes of a plugin's volumes.
+const (
+	Local  = "local"  // each host has its own
+	Global = "global" // all hosts see the same
+)
+
+// Plugin is one plugin, named but not looked for yet: each call finds it anew.
+type Plugin struct {
+	client *Client
+	wanted string
+	Settings
+}
+
+// Plugin returns the plugin of a name, or of an address such as unix:///run/docker/plugins/x.sock.
+func (c *Client) Plugin(nameOrAddress string, settings Settings) *Plugin {
+	return &Plugin{client: c, wanted: nameOrAddress, Settings: settings}
+}

@@ -1,0 +1,122 @@
+package core
+
+import (
+	"context"
+	"strings"
+
+	"libcni/core/internal/fault"
+	"libcni/core/volume"
+)
+
+// VolumeRequest is the request of cni_volume_remove, _path and _get.
+type VolumeRequest struct {
+	Common
+	Plugin string `json:"plugin"` // its name or address
+	Name   string `json:"name"`   // the volume's
+}
+
+// VolumeCreateRequest is the request of cni_volume_create.
+type VolumeCreateRequest struct {
+	Common
+	Plugin string            `json:"plugin"`
+	Name   string            `json:"name"`
+	Opts   map[string]string `json:"opts"` // for the plugin
+}
+
+// VolumeMountRequest is the request of cni_volume_mount and _unmount.
+type VolumeMountRequest struct {
+	Common
+	Plugin string `json:"plugin"`
+	Name   string `json:"name"`
+	ID     string `json:"id"` // of the mount: whoever it is for
+}
+
+// MountpointAnswer says where a volume is mounted.
+type MountpointAnswer struct {
+	Mountpoint string `json:"mountpoint"`
+}
+
+// onVolume runs the body of a verb that is about one volume of one plugin.
+func onVolume[Answer any](ctx context.Context, e *Engine, caller Caller, common *Common, plugin, name string,
+	body func(*scope, context.Context, *volume.Plugin) (Answer, error)) (Answer, error) {
+	return withinVolumes(ctx, e, caller, common, func(s *scope, ctx context.Context, settings volume.Settings) (answer Answer, err error) {
+		p, err := e.volumePlugin(plugin, settings)
+		if err != nil {
+			return answer, err
+		}
+		if err := validVolume("name", name); err != nil {
+			return answer, err
+		}
+		return body(s, ctx, p)
+	})
+}
+
+// validVolume refuses what no plugin can mean. What else a name may be is the plugin's affair.
+func validVolume(key, value string) error {
+	if value == "" {
+		return fault.InvalidRequest(key, "%s is missing", key)
+	}
+	if strings.ContainsRune(value, 0) {
+		return fault.InvalidRequest(key, "%s holds a NUL character", key)
+	}
+	return nil
+}
+
+// CreateVolume makes a volume.
+func (e *Engine) CreateVolume(ctx context.Context, caller Caller, r *VolumeCreateRequest) (none, error) {
+	return onVolume(ctx, e, caller, &r.Common, r.Plugin, r.Name, func(_ *scope, ctx context.Context, p *volume.Plugin) (none, error) {
+		return none{}, p.Create(ctx, r.Name, r.Opts)
+	})
+}
+
+// RemoveVolume removes a volume.
+func (e *Engine) RemoveVolume(ctx context.Context, caller Caller, r *VolumeRequest) (none, error) {
+	return onVolume(ctx, e, caller, &r.Common, r.Plugin, r.Name, func(_ *scope, ctx context.Context, p *volume.Plugin) (none, error) {
+		return none{}, p.Remove(ctx, r.Name)
+	})
+}
+
+// MountVolume mounts a volume. If it is not known whether a failed mount was carried out, it is undone.
+func (e *Engine) MountVolume(ctx context.Context, caller Caller, r *VolumeMountRequest) (*MountpointAnswer, error) {
+	return onVolume(ctx, e, caller, &r.Common, r.Plugin, r.Name, func(s *scope, ctx context.Context, p *volume.Plugin) (*MountpointAnswer, error) {
+		if err := validVolume("id", r.ID); err != nil {
+			return nil, err
+		}
+		mountpoint, uncertain, err := p.Mount(ctx, r.Name, r.ID)
+		if err != nil {
+			return nil, s.undoMount(ctx, p, r, fault.From(err, fault.State), uncertain)
+		}
+		return &MountpointAnswer{mountpoint}, nil
+	})
+}
+
+// undoMount unmounts what a failed mount may have mounted, unless options.rollback is false, and says in the error
+// whether nothing is left. Unmounting what was not mounted is a plugin's everyday.
+func (s *scope) undoMount(ctx context.Context, p *volume.Plugin, r *VolumeMountRequest, err *Error, uncertain bool) error {
+	clean := !uncertain
+	if uncertain && (s.Options.Rollback == nil || *s.Options.Rollback) {
+		ctx, cancel := s.cleanupContext(ctx)
+		defer cancel()
+		clean = p.Unmount(ctx, r.Name, r.ID) == nil
+	}
+	err.RolledBack = &clean
+	return err
+}
+
+// UnmountVolume ends a mount.
+func (e *Engine) UnmountVolume(ctx context.Context, caller Caller, r *VolumeMountRequest) (none, error) {
+	return onVolume(ctx, e, caller, &r.Common, r.Plugin, r.Name, func(_ *scope, ctx context.Context, p *volume.Plugin) (none, error) {
+		if err := validVolume("id", r.ID); err != nil {
+			return none{}, err
+		}
+		return none{}, p.Unmount(ctx, r.Name, r.ID)
+	})
+}
+
+// VolumePath tells where a volume is mounted; "" if it is not.
+func (e *Engine) VolumePath(ctx context.Context, caller Caller, r *VolumeRequest) (*MountpointAnswer, error) {
+	return onVolume(ctx, e, caller, &r.Common, r.Plugin, r.Name, func(_ *scope, ctx context.Context, p *volume.Plugin) (*MountpointAnswer, error) {
+		mountpoint, err := p.Path(ctx, r.Name)
+		return &MountpointAnswer{mountpoint}, err
+	})
+}
