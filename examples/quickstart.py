@@ -1,6 +1,6 @@
-"""Attach a network namespace to a bridge network, check it, and take it away again. Needs root, or:
+"""Attach a network namespace to a bridge network, check it, and take it away again.
 
-    unshare --map-root-user --net --mount sh -c 'mount -t tmpfs tmpfs /run && python3 examples/quickstart.py'
+Needs root and libcni; as an ordinary user, or away from the machine's own network, run it under test/isolate.
 """
 
 import tempfile

@@ -1,7 +1,9 @@
-"""The command line ``python -m cni``: JSON to standard output, errors to standard error, exit status 1 for them.
+"""The command line::
 
-python -m cni add web c1 /run/netns/c1
-python -m cni del c1
+    python -m cni add web c1 /run/netns/c1
+    python -m cni del c1
+
+JSON goes to standard output, errors to standard error, and the exit status is 1 for them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
-"""The verbs for asyncio. A call runs in a thread; cancelling the task cancels the call and waits until it has ended.
+"""The verbs for asyncio::
 
-async with cni.aio.netns() as path, cni.aio.attach(network, container_id="c1", netns=path) as result:
-    ...
+    async with cni.aio.netns() as path, cni.aio.attach(network, container_id="c1", netns=path) as result:
+        print(result.addresses)
+
+A call runs in a thread. Cancelling the task cancels the call and waits until it has ended.
 """
 
 from __future__ import annotations
