@@ -1,4 +1,4 @@
-"""The verbs about volumes as methods: of :attr:`cni.Client.volumes` and, for asyncio, :attr:`cni.aio.Client.volumes`."""
+"""The verbs about volumes as methods: :attr:`cni.Client.volumes` and, for asyncio, :attr:`cni.aio.Client.volumes`."""
 
 from __future__ import annotations
 
