@@ -7,6 +7,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"libcni/core/internal/fault"
+	"libcni/core/internal/host/boot"
 	"libcni/core/internal/invoke"
 	"libcni/core/plugin"
 )
@@ -112,6 +113,9 @@ func (o *operation) commit(ctx context.Context) error {
 		return o.blame(fault.New(fault.PluginProtocol, err, "the result of the last plugin"), last, invoke.Target{Type: o.list.Plugins[last].Type})
 	}
 	o.entry.Result, o.entry.Incomplete = result, false
+	if o.entry.Created, err = boot.Now(); err != nil { // for GC, the attachment begins to exist now
+		return err
+	}
 	link, err := containerLink(ctx, o.links, o.entry.IfName)
 	if err != nil {
 		return err

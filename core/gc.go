@@ -71,6 +71,9 @@ func (s *scope) newCollection(list *conf.List, r *GCRequest) (*collection, error
 	if err != nil {
 		return nil, fault.InvalidRequest("asOf", "asOf: %v", err)
 	}
+	if asOf.BootID != s.bootID {
+		return nil, fault.InvalidRequest("asOf", "asOf %s is of an earlier boot; make the list of valid attachments anew, after a new cni_attachments call", r.AsOf)
+	}
 	now, err := boot.Now()
 	if err != nil {
 		return nil, err

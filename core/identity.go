@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"net"
+	"syscall"
 
 	"libcni/core/internal/attachments"
 	"libcni/core/internal/conf"
@@ -40,6 +41,8 @@ func namespaceError(path string, err error) error {
 		return fault.New(fault.NotANamespace, nil, "netns %s is the caller's own network namespace; give the container's", path)
 	case errors.Is(err, netns.ErrNotNamespace):
 		return fault.New(fault.NotANamespace, nil, "netns %s is not a network namespace", path)
+	case errors.Is(err, netns.ErrRelative):
+		return fault.InvalidRequest("netns", "netns %q is not an absolute path", path)
 	case errors.Is(err, fs.ErrNotExist):
 		return fault.New(fault.NamespaceNotFound, nil, "netns %s does not exist; has the container ended?", path)
 	default:
@@ -68,7 +71,7 @@ func (s *scope) locate(ctx context.Context, entry *attachments.Entry, paths ...s
 			continue
 		}
 		ns, err := netns.Open(path)
-		if errors.Is(err, fs.ErrNotExist) {
+		if leadsNowhere(err) {
 			continue
 		}
 		if errors.Is(err, netns.ErrNotNamespace) || errors.Is(err, netns.ErrOwn) {
@@ -89,6 +92,11 @@ func (s *scope) locate(ctx context.Context, entry *attachments.Entry, paths ...s
 		found = gone
 	}
 	return nil, found, nil
+}
+
+// leadsNowhere reports whether a path cannot lead to any namespace, as against one that cannot be looked at now.
+func leadsNowhere(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, netns.ErrRelative) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ELOOP)
 }
 
 // same reports whether ns is the namespace of an entry. Entries that Go's libcni wrote have no cookie: there the
