@@ -58,7 +58,8 @@ def test_the_wheel_has_the_library_inside_and_loads_it(tmp_path: pathlib.Path) -
     )
     environment = {**os.environ, "PYTHONPATH": str(site)}
     environment.pop("LIBCNI_PATH", None)
-    out = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    command = [sys.executable, "-c", program]
+    out = subprocess.run(command, env=environment, cwd="/", capture_output=True, text=True, check=True)
     assert out.stdout.split() == [cni.__version__, str(site / IN_WHEEL)]
 
 
