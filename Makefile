@@ -38,7 +38,7 @@ ISOLATE := $(CURDIR)/test/isolate
 VENV := $(BUILD)/venv
 
 .DELETE_ON_ERROR:
-.PHONY: all install uninstall deps peers test demo help clean
+.PHONY: all install uninstall deps peers test fuzz demo help clean
 
 all: $(BUILD)/libcni.so $(BUILD)/libcni.a $(BUILD)/cni $(BUILD)/libcni.pc ## build library, command and pkg-config file in build/
 
@@ -105,6 +105,14 @@ test: all peers $(VENV)/bin/python ## run every test, in network namespaces of t
 
 $(VENV)/bin/python:
 	test/deps $(VENV)
+
+FUZZTIME ?= 30s
+fuzz: ## look for input that breaks a parser, FUZZTIME (default 30s) for each
+	@grep -ro --include='*_test.go' 'func Fuzz[A-Za-z0-9_]*' core cmd capi | sed 's|^\(.*\)/[^/]*:func \(.*\)$$|\1 \2|' | \
+	while read -r package target; do \
+		echo "$$package $$target"; \
+		$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "./$$package" || exit 1; \
+	done
 
 demo: $(BUILD)/libcni.so ## attach, check and detach a container with a C program, in a network namespace of its own
 	$(CC) -O2 -Wall -Iinclude -o $(BUILD)/demo examples/quickstart.c -L$(BUILD) -lcni -pthread -Wl,-rpath,$(CURDIR)/$(BUILD)

@@ -25,7 +25,9 @@ func goCniVolumeGet(call *C.struct_shim_call) C.int { return serve(call, "volume
 func goCniVolumeList(call *C.struct_shim_call) C.int { return serve(call, "volume.list") }
 
 //export goCniVolumeCapabilities
-func goCniVolumeCapabilities(call *C.struct_shim_call) C.int { return serve(call, "volume.capabilities") }
+func goCniVolumeCapabilities(call *C.struct_shim_call) C.int {
+	return serve(call, "volume.capabilities")
+}
 
 //export goCniVolumePlugins
 func goCniVolumePlugins(call *C.struct_shim_call) C.int { return serve(call, "volume.plugins") }
