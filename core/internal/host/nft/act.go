@@ -1,0 +1,49 @@
+package nft
+
+import (
+	"github.com/google/nftables/binaryutil"
+	"github.com/google/nftables/expr"
+)
+
+// The ends of a rule.
+func Accept() []Expr         { return end(VerdictOf{Code: AcceptVerdict}) }
+func Drop() []Expr           { return end(VerdictOf{Code: DropVerdict}) }
+func Return() []Expr         { return end(VerdictOf{Code: ReturnVerdict}) }
+func Jump(c Chain) []Expr    { return end(VerdictOf{JumpVerdict, c.Name}) }
+func Goto(c Chain) []Expr    { return end(VerdictOf{GotoVerdict, c.Name}) }
+func Masquerade() []Expr     { return []Expr{&expr.Masq{}} }
+func CountPackets() []Expr   { return []Expr{&expr.Counter{}} }
+func end(v VerdictOf) []Expr { return []Expr{v.encoded()} }
+
+// VerdictFrom does what the map of type Verdict says for the fields; packets whose fields it lacks pass.
+func VerdictFrom(s Set, fields ...Field) []Expr {
+	return append(load(fields), &expr.Lookup{SourceRegister: register(0), DestRegister: 0, IsDestRegSet: true, SetName: s.Name})
+}
+
+// RedirectFrom changes the destination to what the map says for the fields: its data is an address of the family, with a
+// port if the map's data has two fields.
+func RedirectFrom(s Set, f Family, fields ...Field) []Expr {
+	nat := &expr.NAT{Type: expr.NATTypeDestNAT, Family: uint32(f), RegAddrMin: register(0)}
+	if len(s.Data) > 1 {
+		nat.RegProtoMin = register(4)
+		if f == IPv6 {
+			nat.RegProtoMin = register(16)
+		}
+		nat.Specified = true
+	}
+	return append(load(fields), &expr.Lookup{SourceRegister: register(0), DestRegister: register(0), IsDestRegSet: true, SetName: s.Name}, nat)
+}
+
+// SetMark sets bits of a packet's mark.
+func SetMark(bits uint32) []Expr {
+	return []Expr{&expr.Meta{Key: expr.MetaKeyMARK, Register: register(0)},
+		&expr.Bitwise{SourceRegister: register(0), DestRegister: register(0), Len: 4,
+			Mask: binaryutil.NativeEndian.PutUint32(^bits), Xor: binaryutil.NativeEndian.PutUint32(bits)},
+		&expr.Meta{Key: expr.MetaKeyMARK, SourceRegister: true, Register: register(0)}}
+}
+
+// HasMark passes packets that have all of the mark's bits set.
+func HasMark(bits uint32) []Expr {
+	value := binaryutil.NativeEndian.PutUint32(bits)
+	return append(PacketMark().load(register(0)), bitwise(value), &expr.Cmp{Op: expr.CmpOpEq, Register: register(0), Data: value})
+}

@@ -1,0 +1,148 @@
+package nft
+
+import (
+	"encoding/binary"
+	"fmt"
+	"syscall"
+
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// Error is the kernel's refusal of a request. It matches the errors of this package and its syscall.Errno.
+type Error struct {
+	Errno   syscall.Errno
+	Request string // such as "add rule"
+	Message string // the kernel's own explanation, if it gave one
+
+	unsupported bool
+}
+
+func (e *Error) Error() string {
+	text := fmt.Sprintf("nftables: %s: %s", e.Request, e.Errno.Error())
+	if e.Message != "" {
+		text += " (" + e.Message + ")"
+	}
+	if e.Is(ErrUnsupported) {
+		text += ": " + ErrUnsupported.Error()
+	}
+	return text
+}
+
+func (e *Error) Unwrap() error { return e.Errno }
+
+// Is matches the errors of this package.
+func (e *Error) Is(target error) bool {
+	switch target {
+	case ErrUnsupported:
+		return e.unsupported
+	case ErrNotFound:
+		return e.Errno == syscall.ENOENT && !e.unsupported
+	case ErrExists:
+		return e.Errno == syscall.EEXIST
+	case ErrChanged:
+		return e.Errno == errRestart
+	default:
+		return false
+	}
+}
+
+// errRestart answers a batch for rules of an earlier generation.
+const errRestart = syscall.Errno(85)
+
+// TakenError says that a key is another owner's.
+type TakenError struct {
+	Set     Set
+	Element Element // as it is there
+}
+
+func (e *TakenError) Error() string {
+	return fmt.Sprintf("set %s has the key already, for %s", e.Set.Name, DescribeOwner(e.Element.Comment))
+}
+
+// parseError reads the error number of a message that ends a request; nil for success.
+func parseError(m syscall.NetlinkMessage, requests []netlink.Message) error {
+	if len(m.Data) < 4 {
+		return nil // the end of a dump
+	}
+	number := syscall.Errno(-int32(binary.NativeEndian.Uint32(m.Data)))
+	if number == 0 {
+		return nil
+	}
+	e := &Error{Errno: number, Request: describeRequest(m.Header.Seq, requests), Message: explanation(m)}
+	e.unsupported = lacking(number, m.Header.Seq, requests)
+	return e
+}
+
+const subsystem = unix.NFNL_SUBSYS_NFTABLES << 8
+
+func find(sequence uint32, requests []netlink.Message) (kind int, found bool) {
+	for _, r := range requests {
+		if r.Header.Sequence == sequence {
+			return int(r.Header.Type) - subsystem, true
+		}
+	}
+	return 0, false
+}
+
+func describeRequest(sequence uint32, requests []netlink.Message) string {
+	kind, _ := find(sequence, requests)
+	if name, found := map[int]string{
+		unix.NFT_MSG_NEWTABLE: "add table", unix.NFT_MSG_GETTABLE: "get table", unix.NFT_MSG_DELTABLE: "delete table",
+		unix.NFT_MSG_NEWCHAIN: "add chain", unix.NFT_MSG_GETCHAIN: "get chain", unix.NFT_MSG_DELCHAIN: "delete chain",
+		unix.NFT_MSG_NEWRULE: "add rule", unix.NFT_MSG_GETRULE: "get rules", unix.NFT_MSG_DELRULE: "delete rule",
+		unix.NFT_MSG_NEWSET: "add set", unix.NFT_MSG_GETSET: "get set", unix.NFT_MSG_DELSET: "delete set",
+		unix.NFT_MSG_NEWSETELEM: "add element", unix.NFT_MSG_GETSETELEM: "get element", unix.NFT_MSG_DELSETELEM: "delete element",
+		unix.NFT_MSG_GETGEN: "get generation",
+	}[kind]; found {
+		return name
+	}
+	return "batch"
+}
+
+// lacking tells a kernel that cannot from one that refuses. A batch is applied to rules that were read before, so that
+// what it needs and does not find (ENOENT) is a part of the kernel.
+func lacking(number syscall.Errno, sequence uint32, requests []netlink.Message) bool {
+	kind, _ := find(sequence, requests)
+	switch number {
+	case syscall.EOPNOTSUPP, syscall.EPROTONOSUPPORT, syscall.EAFNOSUPPORT:
+		return true
+	case syscall.EINVAL: // a kernel without nftables does not know the request
+		return kind == unix.NFT_MSG_GETGEN
+	case syscall.ENOENT:
+		return kind == unix.NFT_MSG_NEWCHAIN || kind == unix.NFT_MSG_NEWRULE || kind == unix.NFT_MSG_NEWSET
+	default:
+		return false
+	}
+}
+
+const (
+	nlmsgErrorSize    = 4 + unix.SizeofNlMsghdr
+	extackMessage     = 1     // NLMSGERR_ATTR_MSG
+	flagCapped        = 0x100 // NLM_F_CAPPED: the request is not repeated
+	flagExtackPresent = 0x200 // NLM_F_ACK_TLVS
+)
+
+// explanation returns the kernel's text, or "".
+func explanation(m syscall.NetlinkMessage) string {
+	if m.Header.Flags&flagExtackPresent == 0 || m.Header.Type != unix.NLMSG_ERROR || len(m.Data) < nlmsgErrorSize {
+		return ""
+	}
+	at := nlmsgErrorSize
+	if m.Header.Flags&flagCapped == 0 {
+		at = 4 + int(binary.NativeEndian.Uint32(m.Data[4:])+3)&^3
+	}
+	if at > len(m.Data) {
+		return ""
+	}
+	attributes, err := netlink.NewAttributeDecoder(m.Data[at:])
+	if err != nil {
+		return ""
+	}
+	for attributes.Next() {
+		if attributes.Type() == extackMessage {
+			return attributes.String()
+		}
+	}
+	return ""
+}

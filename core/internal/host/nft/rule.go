@@ -1,0 +1,95 @@
+package nft
+
+import (
+	"bytes"
+
+	"github.com/google/nftables"
+	"github.com/google/nftables/expr"
+	"github.com/google/nftables/userdata"
+)
+
+// Expr is a step of a rule. Rules are put together with Do from the functions that return steps.
+type Expr = expr.Any
+
+// Rule is a rule of a chain.
+type Rule struct {
+	Chain   Chain
+	Exprs   []Expr
+	Comment string // made with Text or Owner.Comment
+	Handle  uint64 // of one that was read
+}
+
+// Do joins the steps of a rule.
+func Do(parts ...[]Expr) []Expr {
+	var all []Expr
+	for _, p := range parts {
+		all = append(all, p...)
+	}
+	return all
+}
+
+func (r Rule) encoded() *nftables.Rule {
+	n := &nftables.Rule{Table: r.Chain.Table.encoded(), Chain: r.Chain.encoded(), Exprs: r.Exprs}
+	if r.Comment != "" {
+		n.UserData = userdata.AppendString(nil, userdata.TypeComment, r.Comment)
+	}
+	return n
+}
+
+func (c Chain) named(other Chain) bool { return c.Table == other.Table && c.Name == other.Name }
+
+// equal compares what rules do, and their comments.
+func (r Rule) equal(other Rule) bool {
+	if r.Comment != other.Comment || len(r.Exprs) != len(other.Exprs) {
+		return false
+	}
+	for i := range r.Exprs {
+		a, ok := fingerprint(r.Chain.Table.Family, r.Exprs[i])
+		b, also := fingerprint(r.Chain.Table.Family, other.Exprs[i])
+		if !ok || !also || !bytes.Equal(a, b) {
+			return false
+		}
+	}
+	return true
+}
+
+// Same says whether two rules do the same, whatever their comments.
+func (r Rule) Same(other Rule) bool {
+	r.Comment = other.Comment
+	return r.equal(other)
+}
+
+// fingerprint is the encoding of a step without what changes as packets pass, and what the kernel adds when it tells.
+func fingerprint(f Family, e Expr) ([]byte, bool) {
+	switch n := e.(type) {
+	case *expr.Counter:
+		e = &expr.Counter{}
+	case *expr.NAT:
+		told := *n
+		told.RegAddrMax, told.RegProtoMax, told.Specified = 0, 0, false
+		if n.RegAddrMax != n.RegAddrMin {
+			told.RegAddrMax = n.RegAddrMax
+		}
+		if n.RegProtoMax != n.RegProtoMin {
+			told.RegProtoMax = n.RegProtoMax
+		}
+		e = &told
+	}
+	encoded, err := expr.Marshal(byte(f), e)
+	return encoded, err == nil
+}
+
+// ruleComment reads the comment out of a rule's user data, which may be anything.
+func ruleComment(data []byte) string {
+	for len(data) >= 2 {
+		kind, size := data[0], int(data[1])
+		if len(data) < 2+size {
+			return ""
+		}
+		if kind == byte(userdata.TypeComment) {
+			return string(bytes.TrimSuffix(data[2:2+size], []byte{0}))
+		}
+		data = data[2+size:]
+	}
+	return ""
+}

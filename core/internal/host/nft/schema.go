@@ -1,0 +1,168 @@
+package nft
+
+import (
+	"slices"
+
+	"github.com/google/nftables"
+	"github.com/google/nftables/binaryutil"
+)
+
+// Family is the kind of packets a table sees.
+type Family byte
+
+// The families.
+const (
+	IPv4   = Family(nftables.TableFamilyIPv4)
+	IPv6   = Family(nftables.TableFamilyIPv6)
+	Inet   = Family(nftables.TableFamilyINet) // both
+	Bridge = Family(nftables.TableFamilyBridge)
+)
+
+// Table names a table.
+type Table struct {
+	Family Family
+	Name   string
+}
+
+// Own is the table of libcni for a family: use Inet or Bridge.
+func Own(f Family) Table { return Table{f, "libcni"} }
+
+func (t Table) encoded() *nftables.Table {
+	return &nftables.Table{Name: t.Name, Family: nftables.TableFamily(t.Family)}
+}
+
+// Hook is the place in a packet's way where a chain is called.
+type Hook uint32
+
+// The hooks, and None for a chain that is called by others only.
+const (
+	None Hook = iota
+	Prerouting
+	Input
+	Forward
+	Output
+	Postrouting
+)
+
+// Priorities of base chains, by the names that nft gives them.
+const (
+	PriorityRaw     = -300
+	PriorityMangle  = -150
+	PriorityDstNAT  = -100
+	PriorityFilter  = 0
+	PrioritySrcNAT  = 100
+	BridgeDstNAT    = -300 // the same in tables of the family Bridge
+	BridgeFilter    = -200
+	typeFilterChain = "filter"
+)
+
+// Chain is a chain: a base chain if it has a hook. The policy is to accept, unless Drop is set.
+type Chain struct {
+	Table    Table
+	Name     string
+	Type     string // of a base chain: "filter", "nat" or "route"; "" is "filter"
+	Hook     Hook
+	Priority int
+	Drop     bool
+}
+
+func (c Chain) encoded() *nftables.Chain {
+	e := &nftables.Chain{Table: c.Table.encoded(), Name: c.Name}
+	if c.Hook == None {
+		return e
+	}
+	if e.Type = nftables.ChainType(c.Type); c.Type == "" {
+		e.Type = typeFilterChain
+	}
+	policy := nftables.ChainPolicyAccept
+	if c.Drop {
+		policy = nftables.ChainPolicyDrop
+	}
+	e.Policy = &policy
+	e.Hooknum = nftables.ChainHookRef(nftables.ChainHook(c.Hook - Prerouting))
+	e.Priority = nftables.ChainPriorityRef(nftables.ChainPriority(c.Priority))
+	return e
+}
+
+// Type is the type of a field of a set.
+type Type byte
+
+// The types. Verdict is for the data of maps.
+const (
+	NoType Type = iota
+	Verdict
+	IPv4Addr
+	IPv6Addr
+	EtherAddr
+	InetProto
+	InetService
+	Mark
+	IfName
+)
+
+func (t Type) encoded() nftables.SetDatatype {
+	switch t {
+	case Verdict:
+		return nftables.TypeVerdict
+	case IPv4Addr:
+		return nftables.TypeIPAddr
+	case IPv6Addr:
+		return nftables.TypeIP6Addr
+	case EtherAddr:
+		return nftables.TypeEtherAddr
+	case InetProto:
+		return nftables.TypeInetProto
+	case InetService:
+		return nftables.TypeInetService
+	case Mark:
+		return nftables.TypeMark
+	case IfName:
+		return nftables.TypeIFName
+	default:
+		return nftables.TypeInvalid
+	}
+}
+
+// Set is a set, or a map if it has Data. A key of several fields is their concatenation.
+type Set struct {
+	Table    Table
+	Name     string
+	Key      []Type
+	Data     []Type // of a map
+	Interval bool   // elements are ranges
+	Comment  string
+}
+
+func (s Set) isMap() bool { return len(s.Data) > 0 }
+
+func (s Set) equal(other Set) bool {
+	return s.Table == other.Table && s.Name == other.Name && slices.Equal(s.Key, other.Key) && slices.Equal(s.Data, other.Data) &&
+		s.Interval == other.Interval
+}
+
+func (s Set) encoded() *nftables.Set {
+	e := &nftables.Set{Table: s.Table.encoded(), Name: s.Name, Interval: s.Interval, IsMap: s.isMap(), Comment: s.Comment,
+		Concatenation: len(s.Key) > 1, KeyType: concatenated(s.Key), KeyByteOrder: binaryutil.BigEndian}
+	if s.isMap() {
+		e.DataType = concatenated(s.Data)
+	}
+	if len(s.Key) == 1 && (s.Key[0] == IfName || s.Key[0] == Mark) {
+		e.KeyByteOrder = binaryutil.NativeEndian
+	}
+	return e
+}
+
+func concatenated(types []Type) nftables.SetDatatype {
+	if len(types) == 1 {
+		return types[0].encoded()
+	}
+	encoded := make([]nftables.SetDatatype, len(types))
+	for i, t := range types {
+		encoded[i] = t.encoded()
+	}
+	joined, err := nftables.ConcatSetType(encoded...)
+	if err != nil {
+		return nftables.TypeInvalid // the kernel refuses it
+	}
+	return joined
+}
