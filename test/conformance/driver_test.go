@@ -1,0 +1,130 @@
+package conformance
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+type object = map[string]any
+
+// driver is a process that calls one implementation.
+type driver struct {
+	t      testing.TB
+	ours   bool
+	stdin  io.WriteCloser
+	stdout *bufio.Reader
+}
+
+// answer is what a call returned.
+type answer struct {
+	rc       int
+	response json.RawMessage
+}
+
+// reference starts Go's libcni in the host.
+func (h *host) reference(env ...string) *driver {
+	return h.start(filepath.Join(setting(h.t, "CNI_PEERS"), "golibcni"), env)
+}
+
+// ours starts a C program with libcni.so in the host.
+func (h *host) ours(env ...string) *driver {
+	h.t.Helper()
+	setting(h.t, "CNI_LIBRARY")
+	path, err := program()
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	d := h.start(path, env)
+	d.ours = true
+	return d
+}
+
+func (h *host) start(program string, env []string) *driver {
+	h.t.Helper()
+	cmd := exec.Command(program)
+	for _, pair := range os.Environ() {
+		if !strings.HasPrefix(pair, "CNI_") {
+			cmd.Env = append(cmd.Env, pair)
+		}
+	}
+	cmd.Env = append(cmd.Env, env...)
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	if err := cmd.Start(); err != nil {
+		h.t.Fatal(err)
+	}
+	h.t.Cleanup(func() {
+		stdin.Close()
+		if err := cmd.Wait(); err != nil {
+			h.t.Errorf("%s: %v\n%s", filepath.Base(program), err, stderr.String())
+		}
+	})
+	return &driver{t: h.t, stdin: stdin, stdout: bufio.NewReader(stdout)}
+}
+
+// call makes one call. It may fail; must may not.
+func (d *driver) call(method string, request object) answer {
+	d.t.Helper()
+	a, err := d.try(method, request)
+	if err != nil {
+		d.t.Fatalf("%s: %v", method, err)
+	}
+	return a
+}
+
+// try is call for goroutines other than the test's.
+func (d *driver) try(method string, request object) (answer, error) {
+	text, err := json.Marshal(request)
+	if err != nil {
+		return answer{}, err
+	}
+	if _, err := fmt.Fprintf(d.stdin, "%s %s\n", method, text); err != nil {
+		return answer{}, err
+	}
+	line, err := d.stdout.ReadString('\n')
+	if err != nil {
+		return answer{}, fmt.Errorf("no answer: %w", err)
+	}
+	var a answer
+	var nanoseconds int64
+	if _, err := fmt.Sscanf(line, "%d %d", &a.rc, &nanoseconds); err != nil {
+		return answer{}, fmt.Errorf("%q: %w", line, err)
+	}
+	a.response = json.RawMessage(strings.SplitN(strings.TrimSpace(line), " ", 3)[2])
+	return a, nil
+}
+
+func (d *driver) must(method string, request object) json.RawMessage {
+	d.t.Helper()
+	a := d.call(method, request)
+	if a.rc != 0 {
+		d.t.Fatalf("%s %v: %d\n%s", method, request["containerId"], a.rc, a.response)
+	}
+	return a.response
+}
+
+// with returns a request with more keys.
+func with(request object, more ...object) object {
+	all := object{}
+	for _, part := range append([]object{request}, more...) {
+		for key, value := range part {
+			all[key] = value
+		}
+	}
+	return all
+}
