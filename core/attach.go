@@ -144,7 +144,7 @@ func (o *operation) rollBack(ctx context.Context, cause error) error {
 	}
 	if err != nil {
 		o.events.Warn("", "undoing a failed ADD: "+err.Error())
-		e.Details = joinText(e.Details, "undo failed, DEL or GC will finish it: "+err.Error())
+		setDefault(&e.Details, "undo failed, DEL or GC will finish it: "+err.Error())
 		return e
 	}
 	rolledBack = true
@@ -152,13 +152,13 @@ func (o *operation) rollBack(ctx context.Context, cause error) error {
 }
 
 // reached returns the index of the last plugin that may have left something behind. The plugin that failed counts if
-// it is a process that ran; a built-in has undone its own steps, unless it panicked.
+// it is a process that ran; a built-in has undone its own steps, unless it panicked or says that it could not.
 func (o *operation) reached(e *fault.Error) int {
 	failed := len(o.results)
 	if failed == len(o.list.Plugins) {
 		return failed - 1
 	}
-	if e.Kind == fault.Bug {
+	if e.Kind == fault.Bug || !e.Undone() {
 		return failed
 	}
 	ran := e.Kind != fault.PluginNotFound && e.Kind != fault.Unsupported && e.Kind != fault.InvalidConfigKind && !isIncompatibleVersion(e)
@@ -181,11 +181,4 @@ func (o *operation) undo(ctx context.Context, last int) error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-func joinText(a, b string) string {
-	if a == "" {
-		return b
-	}
-	return a + "; " + b
 }

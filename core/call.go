@@ -10,6 +10,7 @@ import (
 
 	"libcni/core/internal/fault"
 	"libcni/core/internal/strictjson"
+	"libcni/core/plugin"
 	"libcni/include"
 )
 
@@ -42,6 +43,7 @@ func Methods() []string {
 }
 
 func failed(err *fault.Error) (int, []byte) {
+	setDefault(&err.CNIVersion, highest(plugin.Versions()))
 	response, encodeErr := json.Marshal(err, jsontext.AllowInvalidUTF8(true))
 	if encodeErr != nil {
 		return failed(fault.New(fault.Bug, encodeErr, "encoding the error %q", err.Msg))

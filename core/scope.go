@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"encoding/json"
+	"errors"
 
 	"libcni/core/internal/attachments"
 	"libcni/core/internal/builtin"
@@ -28,7 +29,7 @@ type scope struct {
 // say which request they belong to.
 func within[Answer any](ctx context.Context, e *Engine, caller Caller, command string, request *Common,
 	body func(*scope, context.Context) (Answer, error)) (answer Answer, err error) {
-	if err := request.Options.setDefaults(); err != nil {
+	if err := errors.Join(request.Options.setDefaults(), validPath("netns", request.Netns), validPath("networkFile", request.NetworkFile)); err != nil {
 		return answer, fault.From(err, fault.InvalidRequestKind)
 	}
 	ctx, done, err := e.running.add(ctx, request.RequestID)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 	"syscall"
 
 	"libcni/core/internal/host/errno"
@@ -118,7 +119,7 @@ func From(err error, otherwise Kind) *Error {
 	case err == nil:
 		return nil
 	case errors.As(err, &e):
-		return e
+		return e.within(err)
 	case errors.Is(err, context.DeadlineExceeded):
 		return New(Timeout, err, "the deadline of the call passed")
 	case errors.Is(err, context.Canceled):
@@ -131,6 +132,23 @@ func From(err error, otherwise Kind) *Error {
 		return e
 	}
 }
+
+// ErrNotUndone is joined to the error of an ADD that could not take back all it had done.
+var ErrNotUndone = errors.New("not undone")
+
+// within returns e with what the errors around it say that e does not.
+func (e *Error) within(around error) *Error {
+	if !errors.Is(around, ErrNotUndone) || errors.Is(e, ErrNotUndone) {
+		return e
+	}
+	wider := *e
+	wider.cause = around
+	wider.Details = strings.TrimPrefix(wider.Details+"; "+around.Error(), "; ")
+	return &wider
+}
+
+// Undone reports whether what failed has taken back its own steps.
+func (e *Error) Undone() bool { return !errors.Is(e, ErrNotUndone) }
 
 func (e *Error) Error() string { return e.Msg }
 

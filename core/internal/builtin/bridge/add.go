@@ -116,7 +116,7 @@ func undo(ctx context.Context, done []step) error {
 			continue
 		}
 		if err := done[i].undo(ctx); err != nil {
-			failed = errors.Join(failed, fmt.Errorf("undo: %w", err))
+			failed = errors.Join(failed, fmt.Errorf("%w: %w", fault.ErrNotUndone, err))
 		}
 	}
 	return failed

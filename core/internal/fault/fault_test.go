@@ -1,0 +1,59 @@
+package fault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+func TestFromChoosesTheKind(t *testing.T) {
+	tests := []struct {
+		name      string
+		err       error
+		otherwise Kind
+		kind      Kind
+		rc        int
+		errno     string
+	}{
+		{"a deadline", fmt.Errorf("lock: %w", context.DeadlineExceeded), State, Timeout, -int(syscall.ETIMEDOUT), "ETIMEDOUT"},
+		{"a cancellation", fmt.Errorf("lock: %w", context.Canceled), State, Cancelled, -int(syscall.ECANCELED), "ECANCELED"},
+		{"EPERM", fmt.Errorf("link: %w", syscall.EPERM), PluginFailed, Permission, -int(syscall.EPERM), "EPERM"},
+		{"EPERM of state", fmt.Errorf("unshare: %w", syscall.EPERM), State, Permission, -int(syscall.EPERM), "EPERM"},
+		{"EACCES of state", &fs.PathError{Op: "open", Path: "/x", Err: syscall.EACCES}, State, State, -int(syscall.EACCES), "EACCES"},
+		{"a full disk", &fs.PathError{Op: "write", Path: "/x", Err: syscall.ENOSPC}, State, State, -int(syscall.ENOSPC), "ENOSPC"},
+		{"another error of state", syscall.EBADF, State, State, -int(syscall.EIO), "EBADF"},
+		{"a plugin's error", errors.New("no luck"), PluginFailed, PluginFailed, CodeInternal, ""},
+		{"an Error stays", fmt.Errorf("around: %w", New(Exists, nil, "there")), State, Exists, -int(syscall.EEXIST), "EEXIST"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			e := From(tt.err, tt.otherwise)
+			if e.Kind != tt.kind || e.Return() != tt.rc || e.Errno != tt.errno || e.Code <= 0 || e.Msg == "" {
+				t.Errorf("%+v returns %d", e, e.Return())
+			}
+		})
+	}
+}
+
+func TestFailedUndoIsNotForgotten(t *testing.T) {
+	first := InvalidConfig("mtu", "mtu 3 is too small")
+	e := From(errors.Join(first, fmt.Errorf("%w: link veth0: %w", ErrNotUndone, syscall.EBUSY)), PluginFailed)
+	if e.Undone() || e.Kind != InvalidConfigKind || !strings.Contains(e.Details, "veth0") || e.Msg != first.Msg {
+		t.Errorf("%+v", e)
+	}
+	if !first.Undone() {
+		t.Error("the first error was changed")
+	}
+}
+
+func TestEveryKindHasItsTraits(t *testing.T) {
+	for kind, traits := range kinds {
+		if e := New(kind, nil, "x"); e.Code <= 0 || e.Return() == 0 || traits.code != e.Code {
+			t.Errorf("%s: %+v", kind, e)
+		}
+	}
+}
