@@ -93,10 +93,15 @@ uninstall: ## remove what install put there
 deps: ## get what the tests need beyond Go, gcc, make, Python 3 and git
 	test/deps $(VENV)
 
-peers: $(BUILD)/peers/cnitool ## build the programs that libcni is compared with
+peers: $(BUILD)/peers/cnitool $(BUILD)/peers/volumeplugin ## build the programs that libcni is compared with
 $(BUILD)/peers/cnitool: test/peers/go.mod test/peers/go.sum
 	mkdir -p $(BUILD)/peers
 	cd test/peers && CGO_ENABLED=0 $(GO) build -trimpath -o $(CNI_PEERS) tool
+	touch $@
+
+$(BUILD)/peers/volumeplugin: $(shell find test/volumeplugins -type f)
+	mkdir -p $(BUILD)/peers
+	cd test/volumeplugins && CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -o $(CNI_PEERS) tool
 	touch $@
 
 # STEPS="abi python" runs only those.
