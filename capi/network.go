@@ -12,6 +12,9 @@ func goCniDel(call *C.struct_shim_call) C.int { return serve(call, "del") }
 //export goCniCheck
 func goCniCheck(call *C.struct_shim_call) C.int { return serve(call, "check") }
 
+//export goCniRepair
+func goCniRepair(call *C.struct_shim_call) C.int { return serve(call, "repair") }
+
 //export goCniGC
 func goCniGC(call *C.struct_shim_call) C.int { return serve(call, "gc") }
 

@@ -60,6 +60,7 @@ static int serve(entry *go, const char *method, const char *request, char **resp
 VERB(cni_add, goCniAdd)
 VERB(cni_del, goCniDel)
 VERB(cni_check, goCniCheck)
+VERB(cni_repair, goCniRepair)
 VERB(cni_gc, goCniGC)
 VERB(cni_status, goCniStatus)
 VERB(cni_validate, goCniValidate)

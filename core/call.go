@@ -67,6 +67,7 @@ var methods = map[string]method{
 	"networks":     typed((*Engine).Networks),
 	"plugin.info":  typed((*Engine).PluginInfo),
 	"plugins":      typed((*Engine).Plugins),
+	"repair":       typed((*Engine).Repair),
 	"status":       typed((*Engine).Status),
 	"validate":     typed((*Engine).Validate),
 

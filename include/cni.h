@@ -217,6 +217,21 @@ CNI_API int cni_del(const char *request, char **response);
 CNI_API int cni_check(const char *request, char **response);
 
 /**
+ * Put back what cni_check finds missing on the host's side of an attachment: firewall rules after a reload or flush,
+ * forwarding, a bridge's address. The container's interface is not touched.
+ *
+ * Request: as for cni_check; or
+ *   all  bool  default false; true: every attachment of options.owner, and no network, networkFile or containerId
+ * Response: {"repaired":[{"network","containerId","ifName","plugin","object"}]}, what was put back; [] when nothing
+ * was missing. Attachments that are incomplete, or whose namespace is gone, are left to cni_del and cni_gc. Plugins that
+ * are executables are not asked.
+ *
+ * @return 0; kinds as for cni_check. With several attachments the others are repaired when one fails.
+ * @since 0.1
+ */
+CNI_API int cni_repair(const char *request, char **response);
+
+/**
  * Remove what is left of attachments that no longer exist.
  *
  * Request: network or networkFile, requestId, options, and

@@ -73,7 +73,7 @@ It also takes cnitool's arguments and environment: cni add|check|del|gc|status N
 	root.SetErr(a.err)
 	a.settings.register(root)
 	root.AddCommand(
-		a.addCommand(), a.delCommand(), a.checkCommand(), a.gcCommand(), a.statusCommand(),
+		a.addCommand(), a.delCommand(), a.checkCommand(), a.repairCommand(), a.gcCommand(), a.statusCommand(),
 		a.listCommand(), a.inspectCommand(), a.networksCommand(), a.validateCommand(), a.pluginCommand(),
 		a.netnsCommand(), a.versionCommand(), a.callCommand(),
 	)

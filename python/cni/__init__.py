@@ -61,6 +61,7 @@ from .models import (
     PluginList,
     PluginRef,
     Removal,
+    Repaired,
     Result,
     Route,
     Validation,
@@ -73,6 +74,7 @@ DEFAULT = Client()
 add = DEFAULT.add
 delete = DEFAULT.delete
 check = DEFAULT.check
+repair = DEFAULT.repair
 gc = DEFAULT.gc
 status = DEFAULT.status
 validate = DEFAULT.validate
@@ -130,6 +132,7 @@ __all__ = [
     "PluginRef",
     "PluginStatusUnknownError",
     "Removal",
+    "Repaired",
     "Result",
     "Route",
     "StateError",
@@ -165,6 +168,7 @@ __all__ = [
     "networks",
     "plugin_info",
     "plugins",
+    "repair",
     "set_log",
     "status",
     "validate",

@@ -15,6 +15,7 @@ VERBS = (
     "add",
     "del",
     "check",
+    "repair",
     "gc",
     "status",
     "validate",

@@ -55,6 +55,7 @@ class Client(Options):
     add = verb(requests.add)
     delete = verb(requests.delete)
     check = verb(requests.check)
+    repair = verb(requests.repair)
     gc = verb(requests.gc)
     status = verb(requests.status)
     validate = verb(requests.validate)
@@ -194,6 +195,7 @@ DEFAULT = Client()
 add = DEFAULT.add
 delete = DEFAULT.delete
 check = DEFAULT.check
+repair = DEFAULT.repair
 gc = DEFAULT.gc
 status = DEFAULT.status
 validate = DEFAULT.validate

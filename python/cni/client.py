@@ -131,6 +131,7 @@ class Client(Options):
     add = verb(requests.add)
     delete = verb(requests.delete)
     check = verb(requests.check)
+    repair = verb(requests.repair)
     gc = verb(requests.gc)
     status = verb(requests.status)
     validate = verb(requests.validate)

@@ -164,6 +164,29 @@ class AttachmentID:
 
 
 @dataclass(frozen=True)
+class Repaired:
+    """An object on the host's side of an attachment that was missing and has been put back."""
+
+    network: str
+    container_id: str
+    if_name: str
+    plugin: str
+    object: str
+    raw: Raw = field(default_factory=dict, compare=False, repr=False)
+
+    @classmethod
+    def from_dict(cls, data: Raw) -> Repaired:
+        return cls(
+            text(data, "network"),
+            text(data, "containerId"),
+            text(data, "ifName"),
+            text(data, "plugin"),
+            text(data, "object"),
+            data,
+        )
+
+
+@dataclass(frozen=True)
 class Removal:
     """What a DEL removed. Nothing to remove is success: ``found`` is false then."""
 

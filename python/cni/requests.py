@@ -19,6 +19,7 @@ from .models import (
     PluginInfo,
     PluginList,
     Removal,
+    Repaired,
     Result,
     Validation,
     each,
@@ -101,6 +102,29 @@ def check(
     return Call("check", request, nothing)
 
 
+def repair(
+    network: Optional[Network] = None,
+    *,
+    container_id: Optional[str] = None,
+    if_name: Optional[str] = None,
+    netns: Optional[Path] = None,
+    args: Optional[Args] = None,
+    capability_args: Optional[Mapping[str, Any]] = None,
+    everything: bool = False,
+    request_id: Optional[str] = None,
+) -> Call[tuple[Repaired, ...]]:
+    """Put back what CHECK finds missing on the host's side, and say what it was.
+
+    :param everything: every attachment of the owner; then no other argument but ``request_id``
+    """
+    request = attachment(network, container_id, if_name, netns, args, capability_args, request_id)
+    return Call(
+        "repair",
+        given(request, all=everything or None),
+        lambda response: each(Repaired.from_dict, objects(response, "repaired")),
+    )
+
+
 def gc(
     network: Network,
     *,
@@ -167,7 +191,7 @@ def netns_delete(name: Optional[str] = None, *, path: Optional[Path] = None) -> 
 
 def attachment(  # noqa: PLR0917 - the specification's parameters, in its order
     network: Optional[Network],
-    container_id: str,
+    container_id: Optional[str],
     if_name: Optional[str],
     netns: Optional[Path],
     args: Optional[Args],

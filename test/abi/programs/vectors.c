@@ -19,6 +19,7 @@ static const struct {
     {"add", cni_add},
     {"del", cni_del},
     {"check", cni_check},
+    {"repair", cni_repair},
     {"gc", cni_gc},
     {"status", cni_status},
     {"validate", cni_validate},
