@@ -76,7 +76,8 @@ func text(value any) string {
 	return string(data)
 }
 
-// normalizer replaces what differs by chance: directories, random MAC addresses and names, in the order they are met.
+// normalizer replaces what differs by chance: directories, random MAC addresses, and random names in the order they
+// are met.
 type normalizer struct {
 	dirs map[string]string
 	seen map[string]string
@@ -102,22 +103,16 @@ func (n *normalizer) text(s string) string {
 		if strings.HasPrefix(mac, given) {
 			return mac
 		}
-		return n.number("MAC", mac)
+		return "MAC" // a bridge without an address takes those of its ports
 	})
-	return randomName.ReplaceAllStringFunc(s, func(name string) string { return n.number("VETH", name) })
+	return randomName.ReplaceAllStringFunc(s, func(name string) string { return n.number(name) })
 }
 
-func (n *normalizer) number(prefix, value string) string {
-	if n.seen[value] == "" {
-		count := 1
-		for _, name := range n.seen {
-			if strings.HasPrefix(name, prefix) {
-				count++
-			}
-		}
-		n.seen[value] = fmt.Sprint(prefix, count)
+func (n *normalizer) number(name string) string {
+	if n.seen[name] == "" {
+		n.seen[name] = fmt.Sprint("VETH", len(n.seen)+1)
 	}
-	return n.seen[value]
+	return n.seen[name]
 }
 
 // json decodes a value, keys sorted first so that both sides meet things in the same order.
