@@ -38,7 +38,7 @@ ISOLATE := $(CURDIR)/test/isolate
 VENV := $(BUILD)/venv
 
 .DELETE_ON_ERROR:
-.PHONY: all install uninstall deps peers test fuzz demo help clean
+.PHONY: all install uninstall deps peers test test-vm fuzz demo help clean
 
 all: $(BUILD)/libcni.so $(BUILD)/libcni.a $(BUILD)/cni $(BUILD)/libcni.pc ## build library, command and pkg-config file in build/
 
@@ -107,6 +107,9 @@ $(BUILD)/peers/volumeplugin: $(shell find test/volumeplugins -type f)
 # STEPS="abi python" runs only those.
 test: all peers $(VENV)/bin/python ## run every test, in network namespaces of their own
 	$(PYTHON) test/run $(STEPS)
+
+test-vm: ## run the tests for kernel features that this machine may lack, in a virtual machine
+	$(PYTHON) test/vm/run
 
 $(VENV)/bin/python:
 	test/deps $(VENV)
