@@ -82,6 +82,7 @@ func (o *operation) invocation(command string, i int, target invoke.Target, prev
 		Netns: o.netns, Args: o.entry.Args, CNIVersion: o.entry.CNIVersion, Config: config, PrevResult: previous,
 		HostIfName: o.entry.HostIfName, Links: o.links, StateDir: o.Options.StateDir, BootID: o.bootID, Events: o.events,
 	}
+	inv.Foreign = o.entry.Foreign || i < len(o.entry.Plugins) && !o.entry.Plugins[i].Builtin
 	if o.netns != nil {
 		inv.NetnsPath = o.netns.Path()
 	}

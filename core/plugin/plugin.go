@@ -74,6 +74,10 @@ type Invocation struct {
 	// Add is called, so that Del finds it whatever happened in between.
 	HostIfName string
 
+	// Foreign says that the state does not tell of a built-in that did the ADD: an executable may have, and left what
+	// a built-in would not make.
+	Foreign bool
+
 	Links    *rtnl.Session // connections to the kernel of this call, shared by all its plugins
 	StateDir string        // options.stateDir
 	BootID   string        // of this boot; "" if the kernel does not tell

@@ -52,6 +52,7 @@ func (a *attachment) steps() []step {
 		{do: a.allocate, undo: a.release, half: true},
 		{do: a.ensureGateway},
 		{do: a.enableForwarding},
+		{do: a.addRules, undo: a.removeRules, half: true},
 		{do: a.configureContainer},
 		{do: a.awaitForwarding},
 		{do: a.announce},

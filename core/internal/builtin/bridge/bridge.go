@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 
-	"libcni/core/internal/builtin/ipamconfig"
 	"libcni/core/plugin"
 )
 
@@ -18,35 +17,27 @@ type bridge struct{}
 // New returns the plugin.
 func New() plugin.Plugin { return bridge{} }
 
-// Unsupported names the keys whose work needs a packet filter.
-func (bridge) Unsupported(data []byte) string {
-	var c config
-	if ipamconfig.Decode(data, &c) != nil {
-		return "" // the command that follows refuses it
-	}
-	switch {
-	case c.IPMasq:
-		return "ipMasq"
-	case c.MACSpoofCheck:
-		return "macspoofchk"
-	default:
-		return ""
-	}
-}
+// Unsupported names nothing: every key's work is done.
+func (bridge) Unsupported([]byte) string { return "" }
 
-// GC passes the request on to the address plugin, and removes a VLAN's gateway that no port uses.
+// GC removes rules of attachments that are not valid and a VLAN's gateway that no port uses, and passes the request on
+// to the address plugin.
 func (bridge) GC(ctx context.Context, inv *plugin.Invocation) error {
 	c, err := read(inv.Config)
 	if err != nil {
 		return err
 	}
-	return errors.Join(removeUnusedGateway(ctx, c, inv), delegate(ctx, c, inv, plugin.GC))
+	return errors.Join(collectRules(ctx, inv), removeUnusedGateway(ctx, c, inv), delegate(ctx, c, inv, plugin.GC))
 }
 
-// Status passes the request on to the address plugin, whose answer passes through.
+// Status says whether the kernel has what the rules need, and passes the request on to the address plugin, whose answer
+// passes through.
 func (bridge) Status(ctx context.Context, inv *plugin.Invocation) error {
 	c, err := parse(inv.Config)
 	if err != nil {
+		return err
+	}
+	if err := c.rulesAvailable(ctx); err != nil {
 		return err
 	}
 	return delegate(ctx, c, inv, plugin.Status)

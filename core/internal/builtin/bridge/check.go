@@ -46,6 +46,9 @@ func (bridge) Check(ctx context.Context, inv *plugin.Invocation) error {
 	if err := k.gateway(ctx, master); err != nil {
 		return err
 	}
+	if err := k.rules(ctx); err != nil {
+		return err
+	}
 	return k.verdict(delegate(ctx, k.config, inv, plugin.Check))
 }
 

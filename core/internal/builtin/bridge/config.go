@@ -10,6 +10,7 @@ import (
 	"github.com/containernetworking/cni/pkg/types"
 
 	"libcni/core/internal/builtin/ipamconfig"
+	"libcni/core/internal/builtin/masquerade"
 	"libcni/core/internal/fault"
 	"libcni/core/plugin"
 )
@@ -45,7 +46,8 @@ type config struct {
 		MAC string `json:"mac"`
 	} `json:"runtimeConfig"`
 
-	trunk []int // the VLANs of VLANTrunk, ascending
+	trunk   []int // the VLANs of VLANTrunk, ascending
+	backend masquerade.Backend
 }
 
 type trunkItem struct {
@@ -82,6 +84,9 @@ func parse(data []byte) (*config, error) {
 		return nil, err
 	}
 	if err := c.validate(); err != nil {
+		return nil, err
+	}
+	if c.backend, err = masquerade.ParseBackend(c.IPMasqBackend); err != nil {
 		return nil, err
 	}
 	c.trunk, err = trunkVLANs(c.VLANTrunk)

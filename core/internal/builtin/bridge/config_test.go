@@ -110,17 +110,22 @@ func TestMACPrecedence(t *testing.T) {
 	}
 }
 
-func TestUnsupportedKeysAreNamed(t *testing.T) {
+func TestMasqueradeBackends(t *testing.T) {
 	for _, c := range []struct{ config, want string }{
-		{`{"ipMasq":true,"ipMasqBackend":"nftables"}`, "ipMasq"},
-		{`{"IPMASQ":true}`, "ipMasq"},
-		{`{"ipMasq":false,"ipMasqBackend":"nftables"}`, ""},
-		{`{"macspoofchk":true}`, "macspoofchk"},
-		{`{"macspoofchk":false}`, ""},
-		{`{}`, ""},
-		{`[]`, ""},
+		{`{}`, "nftables"},
+		{`{"ipMasq":true,"ipMasqBackend":"nftables"}`, "nftables"},
+		{`{"ipMasq":true,"ipMasqBackend":"iptables"}`, "iptables"},
+		{`{"ipMasq":true,"ipMasqBackend":"ipfw"}`, `ipMasqBackend: "ipfw" is neither nftables nor iptables`},
+		{`{"ipMasqBackend":""}`, `ipMasqBackend: "" is neither nftables nor iptables`},
 	} {
-		if got := New().Unsupported([]byte(c.config)); got != c.want {
+		parsed, err := parse([]byte(c.config))
+		got := ""
+		if err != nil {
+			got = err.Error()
+		} else {
+			got = string(parsed.backend)
+		}
+		if got != c.want {
 			t.Errorf("%s: got %q, want %q", c.config, got, c.want)
 		}
 	}

@@ -28,6 +28,9 @@ func (bridge) Del(ctx context.Context, inv *plugin.Invocation) error {
 	if err := removeLink(ctx, c, inv); err != nil {
 		return err
 	}
+	if err := removeRules(ctx, c, inv); err != nil {
+		return err
+	}
 	if err := removeUnusedGateway(ctx, c, inv); err != nil {
 		return err
 	}

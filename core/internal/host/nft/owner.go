@@ -75,3 +75,16 @@ func DescribeOwner(comment string) string {
 		return "container " + o.ContainerID + ", interface " + o.IfName + ", network " + o.Network
 	}
 }
+
+// Keep returns a function that says of a comment whether it is that of one of the owners, or of none in the network: GC
+// removes the others.
+func Keep(network string, owners []Owner) func(comment string) bool {
+	valid := make(map[string]bool, len(owners))
+	for _, o := range owners {
+		valid[o.id()] = true
+	}
+	return func(comment string) bool {
+		id, _, _ := strings.Cut(comment, ",")
+		return valid[id] || !OwnsIn(network, comment)
+	}
+}

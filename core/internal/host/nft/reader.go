@@ -177,8 +177,6 @@ func (r *Reader) HasRule(rule Rule) (bool, error) {
 	return false, err
 }
 
-// Several says whether a set has more than one element, without reading all of them.
-func (r *Reader) Several(s Set) (bool, error) {
-	count, err := peek(r.c.ctx, s)
-	return count > 1, err
-}
+// AtLeast returns the number of elements of a set that is not an interval set; of a large one, some dozens without
+// reading all.
+func (r *Reader) AtLeast(s Set) (int, error) { return peek(r.c.ctx, s) }

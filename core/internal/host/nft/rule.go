@@ -2,6 +2,7 @@ package nft
 
 import (
 	"bytes"
+	"slices"
 
 	"github.com/google/nftables"
 	"github.com/google/nftables/expr"
@@ -57,6 +58,14 @@ func (r Rule) equal(other Rule) bool {
 func (r Rule) Same(other Rule) bool {
 	r.Comment = other.Comment
 	return r.equal(other)
+}
+
+// Uses says whether the rule looks something up in the set.
+func (r Rule) Uses(s Set) bool {
+	return slices.ContainsFunc(r.Exprs, func(e Expr) bool {
+		lookup, ok := e.(*expr.Lookup)
+		return ok && s.Table == r.Chain.Table && lookup.SetName == s.Name
+	})
 }
 
 // fingerprint is the encoding of a step without what changes as packets pass, and what the kernel adds when it tells.

@@ -1,0 +1,188 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+
+	"libcni/core/internal/builtin/masquerade"
+	"libcni/core/internal/fault"
+	"libcni/core/internal/host/nft"
+	"libcni/core/plugin"
+)
+
+// ruleset is what an attachment needs of the packet filter. Its changes go to the kernel in one batch.
+type ruleset struct {
+	masquerade *masquerade.Attachment // nil: not asked for, or another backend's
+	spoof      *spoofCheck
+}
+
+func ownerOf(inv *plugin.Invocation) nft.Owner {
+	return nft.Owner{Network: inv.Network, ContainerID: inv.ContainerID, IfName: inv.IfName}
+}
+
+func newRuleset(c *config, inv *plugin.Invocation, addresses []netip.Prefix, port string, mac net.HardwareAddr) ruleset {
+	var s ruleset
+	if c.IPMasq && c.backend != masquerade.IPTables {
+		s.masquerade = &masquerade.Attachment{Owner: ownerOf(inv), Addresses: addresses}
+	}
+	if c.MACSpoofCheck {
+		s.spoof = &spoofCheck{owner: ownerOf(inv), port: port, mac: mac}
+	}
+	return s
+}
+
+func (s ruleset) empty() bool { return s.masquerade == nil && s.spoof == nil }
+
+func (s ruleset) add(tx *nft.Tx) error {
+	if s.masquerade != nil {
+		if err := s.masquerade.Add(tx); err != nil {
+			return err
+		}
+	}
+	if s.spoof != nil {
+		return s.spoof.add(tx)
+	}
+	return nil
+}
+
+func (s ruleset) remove(tx *nft.Tx) error {
+	if s.masquerade != nil {
+		if err := s.masquerade.Remove(tx); err != nil {
+			return err
+		}
+	}
+	if s.spoof != nil {
+		return s.spoof.remove(tx)
+	}
+	return nil
+}
+
+func (s ruleset) check(r *nft.Reader) (found []fault.Drift, err error) {
+	if s.masquerade != nil {
+		if found, err = s.masquerade.Check(r); err != nil {
+			return nil, err
+		}
+	}
+	if s.spoof != nil {
+		drift, err := s.spoof.check(r)
+		return append(found, drift...), err
+	}
+	return found, nil
+}
+
+func (s ruleset) repair(tx *nft.Tx) (repaired []string, err error) {
+	if s.masquerade != nil {
+		if repaired, err = s.masquerade.Repair(tx); err != nil {
+			return nil, err
+		}
+	}
+	if s.spoof != nil {
+		more, err := s.spoof.repair(tx)
+		return append(repaired, more...), err
+	}
+	return repaired, nil
+}
+
+func (a *attachment) ruleset() ruleset {
+	var addresses []netip.Prefix
+	if a.address != nil {
+		addresses = a.address.addresses
+	}
+	return newRuleset(a.config, a.inv, addresses, a.inv.HostIfName, a.pair.PeerMAC)
+}
+
+func (a *attachment) addRules(ctx context.Context) error {
+	s := a.ruleset()
+	if s.empty() {
+		return nil
+	}
+	return unsupported(nft.Update(ctx, a.inv.StateDir, s.add))
+}
+
+func (a *attachment) removeRules(ctx context.Context) error {
+	s := a.ruleset()
+	if s.empty() {
+		return nil
+	}
+	return harmless(nft.Update(ctx, a.inv.StateDir, s.remove))
+}
+
+// removeRules removes an attachment's rules by what is known of it, which may be nothing but its identity.
+func removeRules(ctx context.Context, c *config, inv *plugin.Invocation) error {
+	before := previous(inv)
+	s := newRuleset(c, inv, before.addresses(inv), before.hostName(inv, c), before.containerMAC(inv))
+	if s.empty() {
+		return nil
+	}
+	return harmless(nft.Update(ctx, inv.StateDir, s.remove))
+}
+
+// collectRules removes the rules of a network's attachments that are not valid, whatever the configuration asks for
+// now.
+func collectRules(ctx context.Context, inv *plugin.Invocation) error {
+	return harmless(nft.Update(ctx, inv.StateDir, func(tx *nft.Tx) error {
+		if err := masquerade.GC(tx, inv.Network, inv.ValidAttachments); err != nil {
+			return err
+		}
+		return collectSpoofChecks(tx, inv.Network, inv.ValidAttachments)
+	}))
+}
+
+// harmless passes over a kernel without nftables: it has no rules to remove.
+func harmless(err error) error {
+	if errors.Is(err, nft.ErrUnsupported) {
+		return nil
+	}
+	return err
+}
+
+// unsupported gives the lack of nftables its kind.
+func unsupported(err error) error {
+	if errors.Is(err, nft.ErrUnsupported) {
+		return fault.New(fault.Unsupported, err, "ipMasq and macspoofchk need nftables (CONFIG_NF_TABLES, CONFIG_NF_TABLES_INET, CONFIG_NF_TABLES_BRIDGE, CONFIG_NFT_MASQ)")
+	}
+	return err
+}
+
+// rulesAvailable says with code 50 that an ADD would fail.
+func (c *config) rulesAvailable(ctx context.Context) error {
+	if !c.MACSpoofCheck && (!c.IPMasq || c.backend == masquerade.IPTables) {
+		return nil
+	}
+	err := unsupported(nft.Probe(ctx))
+	var f *fault.Error
+	if errors.As(err, &f) {
+		f.Code = fault.CodePluginNotAvailable
+	}
+	return err
+}
+
+func (r record) addresses(inv *plugin.Invocation) []netip.Prefix {
+	_, index := r.container(inv)
+	var addresses []netip.Prefix
+	for _, ip := range r.IPs {
+		if prefix, ok := prefixOf(ip.Address); ok && (ip.Interface == nil || *ip.Interface == index) {
+			addresses = append(addresses, prefix)
+		}
+	}
+	return addresses
+}
+
+// rules compares the packet filter.
+func (k *comparison) rules(ctx context.Context) error {
+	s := newRuleset(k.config, k.inv, k.was.addresses(k.inv), k.was.hostName(k.inv, k.config), k.was.containerMAC(k.inv))
+	if s.empty() {
+		return nil
+	}
+	var found []fault.Drift
+	err := nft.View(ctx, func(r *nft.Reader) (err error) {
+		found, err = s.check(r)
+		return err
+	})
+	for _, d := range found {
+		k.differs(d.Object, d.Expected, d.Actual)
+	}
+	return unsupported(err)
+}

@@ -1,0 +1,187 @@
+package bridge
+
+import (
+	"fmt"
+	"net"
+
+	"libcni/core/internal/builtin/masquerade"
+	"libcni/core/internal/fault"
+	"libcni/core/internal/host/nft"
+	"libcni/core/plugin"
+)
+
+// spoofCheck drops what a container sends with another MAC address than its own. One rule serves all networks: it looks
+// the port up among those checked, and the port with the address among those allowed.
+type spoofCheck struct {
+	owner nft.Owner
+	port  string           // the host's end; "" if not known
+	mac   net.HardwareAddr // the container's; nil if not known
+}
+
+func spoofChain() nft.Chain {
+	return nft.Chain{Table: nft.Own(nft.Bridge), Name: "macspoofchk", Hook: nft.Prerouting, Priority: nft.BridgeDstNAT}
+}
+
+func spoofPorts() nft.Set {
+	return nft.Set{Table: nft.Own(nft.Bridge), Name: "macspoofchk-ports", Key: []nft.Type{nft.IfName}}
+}
+
+func spoofMACs() nft.Set {
+	return nft.Set{Table: nft.Own(nft.Bridge), Name: "macspoofchk-macs", Key: []nft.Type{nft.IfName, nft.EtherAddr}}
+}
+
+func spoofRule() nft.Rule {
+	return nft.Rule{Chain: spoofChain(), Comment: "macspoofchk",
+		Exprs: nft.Do(nft.In(spoofPorts(), nft.InLink()), nft.NotIn(spoofMACs(), nft.InLink(), nft.SrcMAC()), nft.Drop())}
+}
+
+// elements are the attachment's: one of each set, as far as it is known.
+func (s *spoofCheck) elements() []placed {
+	if s.port == "" || s.mac == nil {
+		return nil
+	}
+	port, comment := nft.Name(s.port), s.owner.Comment()
+	return []placed{
+		{spoofPorts(), nft.Element{Key: nft.Key(port), Comment: comment}, s.port},
+		{spoofMACs(), nft.Element{Key: nft.Key(port, nft.MAC(s.mac)), Comment: comment}, s.port + " . " + s.mac.String()},
+	}
+}
+
+// placed is an element with its set, and what it is called in messages.
+type placed struct {
+	set     nft.Set
+	element nft.Element
+	name    string
+}
+
+func (s *spoofCheck) add(tx *nft.Tx) error {
+	found, err := tx.HasSet(spoofPorts())
+	if err != nil {
+		return err
+	}
+	if !found {
+		if err := ensureSpoofRule(tx); err != nil {
+			return err
+		}
+	}
+	for _, p := range s.elements() {
+		if err := tx.Put(p.set, p.element); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func ensureSpoofRule(tx *nft.Tx) error {
+	tx.Ensure(spoofChain(), spoofPorts(), spoofMACs())
+	return tx.EnsureRule(spoofRule())
+}
+
+// remove removes the attachment's elements, and with the last one the rule, so that frames no longer pass by here.
+func (s *spoofCheck) remove(tx *nft.Tx) error {
+	removed := map[string]int{} // by set
+	for _, p := range s.elements() {
+		n, err := tx.Release(p.set, s.owner, p.element.Key)
+		if err != nil {
+			return err
+		}
+		removed[p.set.Name] = n
+	}
+	for _, set := range []nft.Set{spoofPorts(), spoofMACs()} {
+		if removed[set.Name] > 0 {
+			continue
+		}
+		all, err := tx.ReleaseAll(set, s.owner)
+		if err != nil {
+			return err
+		}
+		removed[set.Name] = len(all)
+	}
+	return removeSpoofRule(tx, removed[spoofPorts().Name])
+}
+
+// removeSpoofRule removes the rule if no port is left but the removed ones.
+func removeSpoofRule(tx *nft.Tx, removed int) error {
+	count, err := tx.AtLeast(spoofPorts())
+	if err != nil || count > removed {
+		return err
+	}
+	chain, err := tx.Chain(spoofChain().Table, spoofChain().Name)
+	if err != nil {
+		return err
+	}
+	if chain != nil {
+		tx.DeleteChain(*chain)
+	}
+	for _, set := range []nft.Set{spoofPorts(), spoofMACs()} {
+		found, err := tx.HasSet(set)
+		if err != nil {
+			return err
+		}
+		if found {
+			tx.DeleteSet(set)
+		}
+	}
+	return nil
+}
+
+func collectSpoofChecks(tx *nft.Tx, network string, valid []plugin.AttachmentID) error {
+	keep := masquerade.Keeper(network, valid)
+	removed := 0
+	for i, set := range []nft.Set{spoofPorts(), spoofMACs()} {
+		swept, err := tx.Sweep(set, func(e nft.Element) bool { return !keep(e.Comment) })
+		if err != nil {
+			return err
+		}
+		if i == 0 {
+			removed = len(swept)
+		}
+	}
+	return removeSpoofRule(tx, removed)
+}
+
+func (s *spoofCheck) check(r *nft.Reader) ([]fault.Drift, error) {
+	var drift []fault.Drift
+	found, err := r.HasRule(spoofRule())
+	if err != nil {
+		return nil, err
+	}
+	if !found {
+		drift = append(drift, fault.Drift{Object: "nftables rule macspoofchk", Expected: "present", Actual: "missing"})
+	}
+	for _, p := range s.elements() {
+		e, err := r.Find(p.set, p.element.Key)
+		if err != nil {
+			return nil, err
+		}
+		d := fault.Drift{Object: fmt.Sprintf("nftables set %s element %s", p.set.Name, p.name), Expected: "present", Actual: "missing"}
+		switch {
+		case e == nil:
+			drift = append(drift, d)
+		case !s.owner.Owns(e.Comment):
+			d.Expected, d.Actual = "for "+nft.DescribeOwner(s.owner.Comment()), "for "+nft.DescribeOwner(e.Comment)
+			drift = append(drift, d)
+		}
+	}
+	return drift, nil
+}
+
+func (s *spoofCheck) repair(tx *nft.Tx) ([]string, error) {
+	drift, err := s.check(tx.Reader)
+	if err != nil || len(drift) == 0 {
+		return nil, err
+	}
+	if err := ensureSpoofRule(tx); err != nil {
+		return nil, err
+	}
+	var repaired []string
+	for _, d := range drift {
+		repaired = append(repaired, d.Object)
+	}
+	for _, p := range s.elements() {
+		if err := tx.Put(p.set, p.element); err != nil {
+			return nil, err
+		}
+	}
+	return repaired, nil
+}

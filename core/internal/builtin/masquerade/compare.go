@@ -1,0 +1,97 @@
+package masquerade
+
+import (
+	"fmt"
+
+	"libcni/core/internal/fault"
+	"libcni/core/internal/host/nft"
+)
+
+const (
+	present = "present"
+	missing = "missing"
+)
+
+// Check returns what differs from what Add makes. Drift.Plugin is for the caller to set.
+func (a Attachment) Check(r *nft.Reader) ([]fault.Drift, error) {
+	var found []fault.Drift
+	for _, f := range families(a.Owner.Network) {
+		drift, err := a.check(r, f)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, drift...)
+	}
+	return found, nil
+}
+
+func (a Attachment) check(r *nft.Reader, f family) ([]fault.Drift, error) {
+	addresses := f.of(a.Addresses)
+	if len(addresses) == 0 {
+		return nil, nil
+	}
+	drift, err := f.checkShared(r)
+	if err != nil {
+		return nil, err
+	}
+	have, err := r.Elements(f.local)
+	if err != nil {
+		return nil, err
+	}
+	for _, network := range append(addresses, multicast(f.version)) {
+		if !coveredBy(have, nft.Range(network)) {
+			drift = append(drift, fault.Drift{Object: fmt.Sprintf("nftables set %s element %s", f.local.Name, network.Masked()), Expected: present, Actual: missing})
+		}
+	}
+	for _, address := range addresses {
+		e, err := r.Find(f.sources, nft.Addr(address.Addr()))
+		if err != nil {
+			return nil, err
+		}
+		d := fault.Drift{Object: fmt.Sprintf("nftables set %s element %s", f.sources.Name, address.Addr()), Expected: present, Actual: missing}
+		switch {
+		case e == nil:
+			drift = append(drift, d)
+		case !a.Owner.Owns(e.Comment):
+			d.Expected, d.Actual = "for "+nft.DescribeOwner(a.Owner.Comment()), "for "+nft.DescribeOwner(e.Comment)
+			drift = append(drift, d)
+		}
+	}
+	return drift, nil
+}
+
+// checkShared compares what the network's containers share.
+func (f family) checkShared(r *nft.Reader) ([]fault.Drift, error) {
+	found, err := r.HasRule(f.rule())
+	if found || err != nil {
+		return nil, err
+	}
+	object := fmt.Sprintf("nftables rule with set %s in chain %s", f.sources.Name, chain().Name)
+	return []fault.Drift{{Object: object, Expected: present, Actual: missing}}, nil
+}
+
+// Repair queues what puts back the objects that are missing, and returns them. An element that is another attachment's
+// stays so.
+func (a Attachment) Repair(tx *nft.Tx) ([]string, error) {
+	var repaired []string
+	for _, f := range families(a.Owner.Network) {
+		drift, err := a.check(tx.Reader, f)
+		if err != nil {
+			return nil, err
+		}
+		lost := 0
+		for _, d := range drift {
+			if d.Actual == missing {
+				lost++
+				repaired = append(repaired, d.Object)
+			}
+		}
+		if lost == 0 {
+			continue
+		}
+		if err := a.add(tx, f, repairing); err != nil {
+			return nil, err
+		}
+	}
+	return repaired, nil
+}

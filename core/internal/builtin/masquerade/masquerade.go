@@ -1,0 +1,126 @@
+// Package masquerade hides the addresses of containers behind the host's: what the key ipMasq asks for, whichever
+// plugin makes the interface. In nftables each network has, per address family, one rule, a set of its containers'
+// addresses, and a set of what they reach without translation: their own networks, and multicast.
+package masquerade
+
+import (
+	"net/netip"
+	"slices"
+
+	"libcni/core/internal/fault"
+	"libcni/core/internal/host/nft"
+)
+
+// Backend is how packets are translated.
+type Backend string
+
+// The backends: ours, and that of the iptables program with the chains of the reference plugins.
+const (
+	NFTables Backend = "nftables"
+	IPTables Backend = "iptables"
+)
+
+// ParseBackend reads the key ipMasqBackend, nil for none. Which is the default depends on nothing.
+func ParseBackend(name *string) (Backend, error) {
+	switch {
+	case name == nil || *name == string(NFTables):
+		return NFTables, nil
+	case *name == string(IPTables):
+		return IPTables, nil
+	default:
+		return "", fault.InvalidConfig("ipMasqBackend", "ipMasqBackend: %q is neither nftables nor iptables", *name)
+	}
+}
+
+// Attachment is a container's interface with its addresses and the networks they are in. Addresses may be empty where
+// they are not known.
+type Attachment struct {
+	Owner     nft.Owner
+	Addresses []netip.Prefix
+}
+
+// family is the part of a network's objects that is about IPv4 or IPv6.
+type family struct {
+	version nft.Family
+	network string
+	sources nft.Set // the containers' addresses
+	local   nft.Set // what they reach without translation
+}
+
+func chain() nft.Chain {
+	return nft.Chain{Table: nft.Own(nft.Inet), Name: "masquerade", Type: "nat", Hook: nft.Postrouting, Priority: nft.PrioritySrcNAT}
+}
+
+func families(network string) []family {
+	return []family{newFamily(network, nft.IPv4), newFamily(network, nft.IPv6)}
+}
+
+func newFamily(network string, version nft.Family) family {
+	prefix, of := "masquerade4-", nft.IPv4Addr
+	if version == nft.IPv6 {
+		prefix, of = "masquerade6-", nft.IPv6Addr
+	}
+	name := prefix + nft.Hash(network)
+	return family{
+		version: version,
+		network: network,
+		sources: nft.Set{Table: nft.Own(nft.Inet), Name: name, Key: []nft.Type{of}, Comment: nft.Text("net: " + network)},
+		local:   nft.Set{Table: nft.Own(nft.Inet), Name: name + "-local", Key: []nft.Type{of}, Interval: true},
+	}
+}
+
+func (f family) rule() nft.Rule {
+	return nft.Rule{Chain: chain(), Comment: nft.Text(nft.Hash(f.network) + ", net: " + f.network),
+		Exprs: nft.Do(nft.IsFamily(f.version), nft.In(f.sources, nft.SrcAddr(f.version)), nft.NotIn(f.local, nft.DstAddr(f.version)),
+			nft.Masquerade())}
+}
+
+// of returns the addresses of the family.
+func (f family) of(addresses []netip.Prefix) []netip.Prefix {
+	return slices.DeleteFunc(slices.Clone(addresses), func(p netip.Prefix) bool { return p.Addr().Is4() != (f.version == nft.IPv4) })
+}
+
+func multicast(version nft.Family) netip.Prefix {
+	if version == nft.IPv6 {
+		return netip.MustParsePrefix("ff00::/8")
+	}
+	return netip.MustParsePrefix("224.0.0.0/4")
+}
+
+// locals are the networks of addresses, and multicast.
+func (f family) locals(addresses []netip.Prefix) []nft.Element {
+	ranges := []nft.Element{nft.Range(multicast(f.version))}
+	for _, a := range addresses {
+		ranges = append(ranges, nft.Range(a.Masked()))
+	}
+	return ranges
+}
+
+func contains(outer, inner nft.Element) bool {
+	return slices.Compare(outer.Key, inner.Key) <= 0 && slices.Compare(outer.Last, inner.Last) >= 0
+}
+
+func coveredBy(ranges []nft.Element, r nft.Element) bool {
+	return slices.ContainsFunc(ranges, func(outer nft.Element) bool { return contains(outer, r) })
+}
+
+// rangeChanges says what to remove and add so that all wanted ranges are covered: the kernel refuses ranges that
+// overlap. Ranges are networks, so that two either are apart or one contains the other.
+func rangeChanges(have, want []nft.Element) (remove, add []nft.Element) {
+	for i, w := range want {
+		if coveredBy(have, w) || coveredBy(want[:i], w) {
+			continue
+		}
+		larger := func(o nft.Element) bool { return contains(o, w) && !contains(w, o) }
+		if slices.ContainsFunc(want[i+1:], larger) {
+			continue
+		}
+		add = append(add, w)
+		for _, h := range have {
+			if contains(w, h) {
+				remove = append(remove, h)
+			}
+		}
+	}
+	return remove, add
+}
