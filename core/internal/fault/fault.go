@@ -52,7 +52,7 @@ type VolumePlugin struct {
 	Name     string `json:"name,omitempty"`
 	Address  string `json:"address,omitempty"`
 	Endpoint string `json:"endpoint,omitempty"` // such as "VolumeDriver.Mount"
-	Status   int    `json:"status,omitempty"`   // HTTP, of the answer that holds the plugin's own error
+	Status   int    `json:"status,omitzero"`    // HTTP, of the answer that holds the plugin's own error
 }
 
 // Drift is one difference between what an attachment should be and what the kernel holds.
