@@ -8,6 +8,7 @@ import (
 	"libcni/core/internal/event"
 	"libcni/core/internal/host/netns"
 	"libcni/core/internal/host/rtnl"
+	"libcni/core/internal/host/spawn"
 )
 
 // The commands of the CNI specification 1.1.0, section 2.
@@ -85,6 +86,9 @@ type Invocation struct {
 
 	// Repaired is told each object that a Repair has put back. It is set for Repair only.
 	Repaired func(object string)
+
+	// Start makes a process, for what can be done by an executable only. It is set like Delegate.
+	Start spawn.Starter
 
 	// Delegate runs another plugin, found like any plugin of the list, with this invocation's identity and the
 	// given command and configuration. The Result is nil but for Add.

@@ -54,6 +54,7 @@ func (t Target) String() string {
 // a *fault.Error that names the plugin, with what the plugin wrote to its stderr.
 func (r *Runner) Run(ctx context.Context, t Target, inv *plugin.Invocation) (*plugin.Result, error) {
 	inv.Delegate = r.delegate(inv)
+	inv.Start = r.Start
 	began := time.Now()
 	var result *plugin.Result
 	var stderr string

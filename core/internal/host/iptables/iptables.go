@@ -1,0 +1,204 @@
+// Package iptables is the one place that runs the iptables executables: for configurations that ask for them, and for
+// hosts whose rules are in the kernel's older tables ("legacy"), which have no other interface.
+//
+// A table is read with one process and changed with one, which applies all changes or none. Processes get an
+// environment of their own, and wait for the lock that all iptables share no longer than the context lasts.
+package iptables
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"libcni/core/internal/host/spawn"
+)
+
+// ErrMissing says that the executables are not installed.
+var ErrMissing = errors.New("iptables is not installed")
+
+// Family is the kind of packets a table is for.
+type Family byte
+
+// The families.
+const (
+	IPv4 Family = 4
+	IPv6 Family = 6
+)
+
+// Tool is an iptables: the executable that lists and the one that changes rules. Safe for concurrent use.
+type Tool struct {
+	list, restore string
+	start         spawn.Starter
+}
+
+// directories are searched in this order. The host's PATH is the host's.
+func directories() []string {
+	return []string{"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"}
+}
+
+// Find returns the host's iptables for the family, whichever tables it works on, or ErrMissing.
+func Find(start spawn.Starter, f Family) (*Tool, error) { return find(start, program(f)) }
+
+// FindLegacy returns the iptables for the kernel's older tables, or ErrMissing.
+func FindLegacy(ctx context.Context, start spawn.Starter, f Family) (*Tool, error) {
+	tool, err := find(start, program(f)+"-legacy")
+	if err == nil {
+		return tool, nil
+	}
+	if tool, plain := find(start, program(f)); plain == nil {
+		legacy, err := tool.isLegacy(ctx)
+		if legacy || err != nil {
+			return tool, err
+		}
+	}
+	return nil, err
+}
+
+func program(f Family) string {
+	if f == IPv6 {
+		return "ip6tables"
+	}
+	return "iptables"
+}
+
+func find(start spawn.Starter, name string) (*Tool, error) {
+	for _, directory := range directories() {
+		tool := &Tool{list: filepath.Join(directory, name), restore: filepath.Join(directory, name+"-restore"), start: start}
+		if executable(tool.list) && executable(tool.restore) {
+			return tool, nil
+		}
+	}
+	return nil, fmt.Errorf("%s: %w", name, ErrMissing)
+}
+
+func executable(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o111 != 0
+}
+
+// isLegacy asks an iptables which tables it works on: one of 1.8 says so, one before knows none but the older.
+func (t *Tool) isLegacy(ctx context.Context) (bool, error) {
+	out, err := t.run(ctx, t.list, nil, "--version")
+	return !strings.Contains(out, "nf_tables"), err
+}
+
+// HasLegacyTable says whether the network namespace of the calling thread has one of the kernel's older tables: those
+// come with their first use. It starts no process.
+func HasLegacyTable(f Family, table string) bool {
+	file := map[Family]string{IPv4: "ip_tables_names", IPv6: "ip6_tables_names"}[f]
+	names, err := os.ReadFile(filepath.Join("/proc/thread-self/net", file))
+	if err != nil { // a kernel without them
+		return false
+	}
+	for name := range strings.FieldsSeq(string(names)) {
+		if name == table {
+			return true
+		}
+	}
+	return false
+}
+
+// Table is a table as iptables lists it.
+type Table struct {
+	Policies map[string]string     // of the chains that have one
+	Chains   map[string][][]string // the words of each rule, without "-A CHAIN"; an empty chain is in it too
+}
+
+// Read lists a table.
+func (t *Tool) Read(ctx context.Context, table string) (*Table, error) {
+	out, err := t.run(ctx, t.list, nil, append(wait(ctx), "-t", table, "-S")...)
+	if err != nil {
+		return nil, err
+	}
+	return parse(out)
+}
+
+// Apply changes a table, all or nothing. A line is a command of iptables without the table, such as "-A FORWARD -j
+// DROP", put together with Line; NewChain makes the line for a chain that is not there yet.
+func (t *Tool) Apply(ctx context.Context, table string, lines []string) error {
+	if len(lines) == 0 {
+		return nil
+	}
+	text := "*" + table + "\n" + strings.Join(lines, "\n") + "\nCOMMIT\n"
+	_, err := t.run(ctx, t.restore, []byte(text), append(wait(ctx), "--noflush")...)
+	return err
+}
+
+// NewChain is the line that makes a chain. One that is there would lose its rules.
+func NewChain(name string) string { return ":" + name + " - [0:0]" }
+
+// Line puts words together, quoted where they need it.
+func Line(words ...string) string {
+	quoted := make([]string, len(words))
+	for i, w := range words {
+		if quoted[i] = w; w == "" || strings.ContainsAny(w, " \t'\"\\") {
+			quoted[i] = `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(w) + `"`
+		}
+	}
+	return strings.Join(quoted, " ")
+}
+
+// wait is the option that bounds how long the common lock is waited for, in whole seconds.
+func wait(ctx context.Context) []string {
+	const longest = 60
+	seconds := float64(longest)
+	if deadline, ok := ctx.Deadline(); ok {
+		seconds = min(seconds, math.Ceil(time.Until(deadline).Seconds()))
+	}
+	return []string{"-w", strconv.Itoa(max(1, int(seconds)))}
+}
+
+const (
+	outputLimit = 64 << 20
+	stderrLimit = 16 << 10
+	endGrace    = 2 * time.Second
+)
+
+// run starts an executable and returns what it wrote.
+func (t *Tool) run(ctx context.Context, path string, input []byte, arguments ...string) (string, error) {
+	if err := ctx.Err(); err != nil {
+		return "", err
+	}
+	stdin, err := spawn.Memfd("iptables-input", input)
+	if err != nil {
+		return "", err
+	}
+	defer stdin.Close()
+	stdout, err := spawn.NewOutput(outputLimit, false)
+	if err != nil {
+		return "", err
+	}
+	defer stdout.Close()
+	stderr, err := spawn.NewOutput(stderrLimit, true)
+	if err != nil {
+		return "", err
+	}
+	defer stderr.Close()
+	started, err := t.start(spawn.Spec{Path: path, Args: append([]string{path}, arguments...), Env: []string{"LC_ALL=C"},
+		Stdin: stdin, Stdout: stdout.Writer(), Stderr: stderr.Writer()})
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", path, err)
+	}
+	process := spawn.New(started)
+	defer process.Close()
+	stdout.CloseWriter()
+	stderr.CloseWriter()
+	status, err := process.Wait(ctx, stdout, stderr)
+	if err != nil {
+		// It waits for a lock at most: there is nothing that it would have to clean up.
+		err = errors.Join(err, process.Signal(syscall.SIGKILL))
+		process.WaitFor(endGrace, stderr)
+		return "", fmt.Errorf("%s: %w", path, err)
+	}
+	if !status.Success() {
+		return "", fmt.Errorf("%s %s: %s: %s", path, strings.Join(arguments, " "), status, strings.TrimSpace(string(stderr.Bytes())))
+	}
+	return string(stdout.Bytes()), nil
+}
