@@ -8,8 +8,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 type object = map[string]any
@@ -18,6 +20,7 @@ type object = map[string]any
 type driver struct {
 	t      testing.TB
 	ours   bool
+	pid    int
 	stdin  io.WriteCloser
 	stdout *bufio.Reader
 }
@@ -74,7 +77,7 @@ func (h *host) start(program string, env []string) *driver {
 			h.t.Errorf("%s: %v\n%s", filepath.Base(program), err, stderr.String())
 		}
 	})
-	return &driver{t: h.t, stdin: stdin, stdout: bufio.NewReader(stdout)}
+	return &driver{t: h.t, pid: cmd.Process.Pid, stdin: stdin, stdout: bufio.NewReader(stdout)}
 }
 
 // call makes one call. It may fail; must may not.
@@ -127,4 +130,28 @@ func with(request object, more ...object) object {
 		}
 	}
 	return all
+}
+
+// namespaces returns the network namespaces that threads of the driver stay in. A thread that has just done its work
+// takes a moment to end.
+func (d *driver) namespaces() []string {
+	d.t.Helper()
+	var all []string
+	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		links, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/ns/net", d.pid))
+		if err != nil {
+			d.t.Fatal(err)
+		}
+		all = nil
+		for _, link := range links {
+			if name, err := os.Readlink(link); err == nil { // else the thread is gone
+				all = append(all, name)
+			}
+		}
+		slices.Sort(all)
+		all = slices.Compact(all)
+		if len(all) == 1 || time.Now().After(deadline) {
+			return all
+		}
+	}
 }

@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"testing"
 
@@ -109,5 +110,20 @@ func (m *mixed) restoreMemory(memory map[string]string) {
 	m.t.Helper()
 	for name, content := range memory {
 		writeFile(m.t, m.path("cache/results/"+name), content)
+	}
+}
+
+// A thread that stayed in a container's namespace would keep it alive, and the host's end of its cable.
+func TestNoThreadStaysInANamespace(t *testing.T) {
+	m := newMixed(t)
+	for name, builtins := range modes {
+		for i := range 12 {
+			request := with(m.oursWith(builtins), object{"containerId": fmt.Sprint("c", i), "netns": m.container(fmt.Sprint(builtins, i))})
+			m.cSide.must("add", request)
+			m.cSide.must("del", request)
+		}
+		if got := m.cSide.namespaces(); len(got) != 1 {
+			t.Errorf("%s: the threads of the process are in %d network namespaces: %v", name, len(got), got)
+		}
 	}
 }

@@ -5,9 +5,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"testing"
 )
+
+// init keeps the main goroutine, and no other, on the first thread: that one would not end with a goroutine, but stay in
+// the namespace it was taken to.
+func init() { runtime.LockOSThread() }
 
 // TestMain makes the test binary two programs: the tests, and under the name of a plugin the recorder.
 func TestMain(m *testing.M) {

@@ -9,6 +9,8 @@ import (
 	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"libcni/core/internal/host/thread"
 )
 
 // PanicError is what Do returns when the function panicked.
@@ -131,12 +133,12 @@ func (w *worker) hasEnded() bool {
 }
 
 // onThreadOfItsOwn runs fn on a thread that runs nothing else and ends when fn returns, because the goroutine ends
-// locked to it. The runtime never ends the program's first thread, it would stay in the namespace and keep it alive;
-// so when the goroutine happens to run there, it holds that thread until another goroutine has found itself another.
+// locked to it. The runtime never ends its first thread, which would stay in the namespace and keep it alive; so when
+// the goroutine happens to run there, it holds that thread until another goroutine has found itself another.
 func onThreadOfItsOwn(fn func()) {
 	go func() {
 		runtime.LockOSThread()
-		if unix.Gettid() != unix.Getpid() {
+		if !thread.IsFirst() {
 			fn()
 			return
 		}

@@ -8,6 +8,8 @@ import (
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
+
+	"libcni/core/internal/host/thread"
 )
 
 // DefaultOutstanding is how many link deletions may be in flight before the next one waits.
@@ -60,10 +62,11 @@ func (c *Conn) deleteLink(ctx context.Context, index int) error {
 }
 
 // send hands the request to the kernel on a thread that ends afterwards, so that a burst of deletions does not leave
-// the host with as many idle threads. The main thread cannot end, and is left as it is.
+// the host with as many idle threads. The runtime's first thread cannot end, and is left as it is.
 func (d *Deleter) send(sock *socket, request []byte, failed context.CancelCauseFunc) {
-	if unix.Gettid() != unix.Getpid() {
-		runtime.LockOSThread()
+	runtime.LockOSThread()
+	if thread.IsFirst() {
+		runtime.UnlockOSThread()
 	}
 	defer func() { <-d.slots }()
 	defer sock.release()
