@@ -32,6 +32,14 @@ func (bridge) Check(ctx context.Context, inv *plugin.Invocation) error {
 	if err != nil {
 		return err
 	}
+	if err := k.compare(ctx); err != nil {
+		return err
+	}
+	return k.verdict(delegate(ctx, k.config, inv, plugin.Check))
+}
+
+// compare looks at everything but what the address plugin holds.
+func (k *comparison) compare(ctx context.Context) error {
 	master, err := k.bridge(ctx)
 	if err != nil {
 		return err
@@ -46,10 +54,7 @@ func (bridge) Check(ctx context.Context, inv *plugin.Invocation) error {
 	if err := k.gateway(ctx, master); err != nil {
 		return err
 	}
-	if err := k.rules(ctx); err != nil {
-		return err
-	}
-	return k.verdict(delegate(ctx, k.config, inv, plugin.Check))
+	return k.rules(ctx)
 }
 
 func newComparison(ctx context.Context, inv *plugin.Invocation) (*comparison, error) {

@@ -72,17 +72,16 @@ func (s ruleset) check(r *nft.Reader) (found []fault.Drift, err error) {
 	return found, nil
 }
 
-func (s ruleset) repair(tx *nft.Tx) (repaired []string, err error) {
+func (s ruleset) repair(tx *nft.Tx) error {
 	if s.masquerade != nil {
-		if repaired, err = s.masquerade.Repair(tx); err != nil {
-			return nil, err
+		if err := s.masquerade.Repair(tx); err != nil {
+			return err
 		}
 	}
 	if s.spoof != nil {
-		more, err := s.spoof.repair(tx)
-		return append(repaired, more...), err
+		return s.spoof.repair(tx)
 	}
-	return repaired, nil
+	return nil
 }
 
 func (a *attachment) ruleset() ruleset {
@@ -170,9 +169,13 @@ func (r record) addresses(inv *plugin.Invocation) []netip.Prefix {
 	return addresses
 }
 
+func (k *comparison) ruleset() ruleset {
+	return newRuleset(k.config, k.inv, k.was.addresses(k.inv), k.was.hostName(k.inv, k.config), k.was.containerMAC(k.inv))
+}
+
 // rules compares the packet filter.
 func (k *comparison) rules(ctx context.Context) error {
-	s := newRuleset(k.config, k.inv, k.was.addresses(k.inv), k.was.hostName(k.inv, k.config), k.was.containerMAC(k.inv))
+	s := k.ruleset()
 	if s.empty() {
 		return nil
 	}

@@ -61,6 +61,18 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
+// reload saves and loads the rule set, as admins do.
+func reload(t *testing.T) {
+	t.Helper()
+	before := runTool(t, "nft", "-s", "list", "ruleset")
+	path := filepath.Join(t.TempDir(), "saved")
+	must(t, os.WriteFile(path, []byte("flush ruleset\n"+before), 0o600))
+	runTool(t, "nft", "-f", path)
+	if diff := cmp.Diff(before, runTool(t, "nft", "-s", "list", "ruleset")); diff != "" {
+		t.Errorf("the rule set after saving and loading (-want +got):\n%s", diff)
+	}
+}
+
 // onNetwork is the configuration of a network of its own bridge and subnets.
 func (r *rig) onNetwork(number int, members string) []byte {
 	return []byte(fmt.Sprintf(`{"cniVersion":"1.1.0","name":"net%d","type":"bridge","bridge":"br%d","isGateway":true,%s,
@@ -110,6 +122,7 @@ func TestMasqueradeRules(t *testing.T) {
 			golden(t, fmt.Sprintf("masquerade-%d", i+1), rules(t, "inet", "libcni"))
 		}
 	}
+	reload(t)
 	for _, a := range all {
 		r.detach(a.number, a.c, config(a.number), a.was)
 	}

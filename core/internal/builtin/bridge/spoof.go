@@ -166,22 +166,15 @@ func (s *spoofCheck) check(r *nft.Reader) ([]fault.Drift, error) {
 	return drift, nil
 }
 
-func (s *spoofCheck) repair(tx *nft.Tx) ([]string, error) {
-	drift, err := s.check(tx.Reader)
-	if err != nil || len(drift) == 0 {
-		return nil, err
-	}
+// repair makes what is missing.
+func (s *spoofCheck) repair(tx *nft.Tx) error {
 	if err := ensureSpoofRule(tx); err != nil {
-		return nil, err
-	}
-	var repaired []string
-	for _, d := range drift {
-		repaired = append(repaired, d.Object)
+		return err
 	}
 	for _, p := range s.elements() {
 		if err := tx.Put(p.set, p.element); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return repaired, nil
+	return nil
 }

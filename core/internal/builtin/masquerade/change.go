@@ -47,12 +47,14 @@ func (a Attachment) add(tx *nft.Tx, f family, repair bool) error {
 		}
 	}
 	for _, address := range addresses {
-		there, err := tx.Find(f.sources, nft.Addr(address.Addr()))
-		if err != nil {
-			return err
-		}
-		if repair && there != nil && !a.Owner.Owns(there.Comment) {
-			continue
+		if repair {
+			there, err := tx.Find(f.sources, nft.Addr(address.Addr()))
+			if err != nil {
+				return err
+			}
+			if there != nil && !a.Owner.Owns(there.Comment) {
+				continue
+			}
 		}
 		if err := tx.Put(f.sources, nft.Element{Key: nft.Addr(address.Addr()), Comment: a.Owner.Comment()}); err != nil {
 			return err

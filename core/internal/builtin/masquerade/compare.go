@@ -70,28 +70,12 @@ func (f family) checkShared(r *nft.Reader) ([]fault.Drift, error) {
 	return []fault.Drift{{Object: object, Expected: present, Actual: missing}}, nil
 }
 
-// Repair queues what puts back the objects that are missing, and returns them. An element that is another attachment's
-// stays so.
-func (a Attachment) Repair(tx *nft.Tx) ([]string, error) {
-	var repaired []string
+// Repair queues what puts back the objects that are missing. An element that is another attachment's stays so.
+func (a Attachment) Repair(tx *nft.Tx) error {
 	for _, f := range families(a.Owner.Network) {
-		drift, err := a.check(tx.Reader, f)
-		if err != nil {
-			return nil, err
-		}
-		lost := 0
-		for _, d := range drift {
-			if d.Actual == missing {
-				lost++
-				repaired = append(repaired, d.Object)
-			}
-		}
-		if lost == 0 {
-			continue
-		}
 		if err := a.add(tx, f, repairing); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return repaired, nil
+	return nil
 }

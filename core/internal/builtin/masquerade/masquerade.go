@@ -47,8 +47,9 @@ type family struct {
 	local   nft.Set // what they reach without translation
 }
 
+// chain has no keyword of nft's language as its name, or a saved rule set could not be loaded again.
 func chain() nft.Chain {
-	return nft.Chain{Table: nft.Own(nft.Inet), Name: "masquerade", Type: "nat", Hook: nft.Postrouting, Priority: nft.PrioritySrcNAT}
+	return nft.Chain{Table: nft.Own(nft.Inet), Name: "masquerading", Type: "nat", Hook: nft.Postrouting, Priority: nft.PrioritySrcNAT}
 }
 
 func families(network string) []family {
