@@ -35,15 +35,17 @@ const fullQueuePause = 5 * time.Millisecond
 
 // dialSocket waits while the plugin's queue of connections is full: the kernel lets only blocking connects wait.
 func dialSocket(ctx context.Context, path string) (net.Conn, error) {
-	for {
-		conn, err := new(net.Dialer).DialContext(ctx, "unix", path)
-		if !errors.Is(err, syscall.EAGAIN) {
-			return conn, err
-		}
+	conn, err := new(net.Dialer).DialContext(ctx, "unix", path)
+	for errors.Is(err, syscall.EAGAIN) {
 		if !pause(ctx, fullQueuePause) {
-			return nil, fmt.Errorf("its queue of connections is full: %w", ctx.Err())
+			return nil, fmt.Errorf("its queue of connections is full: %w", err)
+		}
+		var again error
+		if conn, again = new(net.Dialer).DialContext(ctx, "unix", path); ctx.Err() == nil {
+			err = again
 		}
 	}
+	return conn, err
 }
 
 // pause waits, and reports whether the context let it.

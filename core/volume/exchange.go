@@ -82,11 +82,11 @@ func encode(a Address, endpoint string, body []byte) []byte {
 	return b.Bytes()
 }
 
-// readChunked reads a body that comes in chunks. What follows the last chunk is of no interest: the connection ends.
+// readChunked reads a body that comes in chunks.
 func readChunked(in *bufio.Reader) ([]byte, error) {
 	var body []byte
 	for {
-		line, err := readLine(in)
+		line, err := readChunkLine(in)
 		if err != nil {
 			return nil, err
 		}
@@ -96,7 +96,7 @@ func readChunked(in *bufio.Reader) ([]byte, error) {
 		case err != nil:
 			return nil, malformed("the size of a chunk is %q", size)
 		case n == 0:
-			return body, nil
+			return body, skipTrailer(in)
 		case n > maxBody-uint64(len(body)):
 			return nil, errTooLong
 		}
@@ -105,8 +105,42 @@ func readChunked(in *bufio.Reader) ([]byte, error) {
 		if _, err := io.ReadFull(in, body[before:]); err != nil {
 			return nil, cutShort(err)
 		}
-		if end, err := readLine(in); err != nil || len(end) != 0 {
-			return nil, malformed("a chunk is longer than it says")
+		if end, err := readChunkLine(in); err != nil || len(end) != 0 {
+			return nil, errors.Join(malformed("a chunk is not as long as it says"), err)
 		}
 	}
+}
+
+const maxTrailer = 4 << 10
+
+// skipTrailer reads what follows the last chunk, of no interest but to tell that all has come.
+func skipTrailer(in *bufio.Reader) error {
+	var trailer []byte
+	for {
+		line, err := readChunkLine(in)
+		if err != nil {
+			return err
+		}
+		trailer = append(append(trailer, line...), '\r', '\n')
+		if len(trailer) > maxTrailer {
+			return malformed("its trailer is longer than %d bytes", maxTrailer)
+		}
+		if len(line) == 0 {
+			_, err := readHeader(bufio.NewReader(bytes.NewReader(trailer)))
+			return err
+		}
+	}
+}
+
+// readChunkLine is readLine for lines that must end in CR LF: of those that do not, others read other chunks.
+func readChunkLine(in *bufio.Reader) ([]byte, error) {
+	line, err := readLineWithEnd(in)
+	if err != nil {
+		return nil, err
+	}
+	content, found := bytes.CutSuffix(line, []byte("\r\n"))
+	if !found {
+		return nil, malformed("a line of its chunks does not end in CR LF")
+	}
+	return content, nil
 }

@@ -55,7 +55,7 @@ func readReply(in *bufio.Reader) (*reply, error) {
 		return nil, errSilent
 	}
 	for interim := 0; ; interim++ {
-		status, err := readStatus(in)
+		protocol, status, err := readStatus(in)
 		if err != nil {
 			return nil, err
 		}
@@ -64,6 +64,9 @@ func readReply(in *bufio.Reader) (*reply, error) {
 			return nil, err
 		}
 		if status >= 200 {
+			if protocol == http10 && header["Transfer-Encoding"] != nil {
+				return nil, malformed("Transfer-Encoding in %s", protocol)
+			}
 			body, err := readBody(in, status, header)
 			return &reply{status, body}, err
 		}
@@ -73,22 +76,32 @@ func readReply(in *bufio.Reader) (*reply, error) {
 	}
 }
 
-func readStatus(in *bufio.Reader) (int, error) {
+const (
+	http10 = "HTTP/1.0"
+	http11 = "HTTP/1.1"
+)
+
+func readStatus(in *bufio.Reader) (protocol string, status int, err error) {
 	line, err := readLine(in)
 	if err != nil {
-		return 0, err
+		return "", 0, err
 	}
 	protocol, rest, _ := strings.Cut(string(line), " ")
 	code, _, _ := strings.Cut(strings.TrimLeft(rest, " "), " ")
-	status, err := strconv.ParseUint(code, 10, 16)
-	if protocol != "HTTP/1.1" && protocol != "HTTP/1.0" || err != nil || len(code) != 3 || status < 100 {
-		return 0, malformed("it begins with %.60q", line)
+	number, err := strconv.ParseUint(code, 10, 16)
+	if protocol != http11 && protocol != http10 || err != nil || len(code) != 3 || number < 100 {
+		return "", 0, malformed("it begins with %.60q", line)
 	}
-	return int(status), nil
+	return protocol, int(number), nil
 }
 
 // readLine reads a line without its end.
 func readLine(in *bufio.Reader) ([]byte, error) {
+	line, err := readLineWithEnd(in)
+	return bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r")), err
+}
+
+func readLineWithEnd(in *bufio.Reader) ([]byte, error) {
 	var line []byte
 	for {
 		part, err := in.ReadSlice('\n')
@@ -97,7 +110,7 @@ func readLine(in *bufio.Reader) ([]byte, error) {
 		case len(line) > maxLine:
 			return nil, malformed("a line is longer than %d bytes", maxLine)
 		case err == nil:
-			return bytes.TrimSuffix(line[:len(line)-1], []byte("\r")), nil
+			return line, nil
 		case !errors.Is(err, bufio.ErrBufferFull):
 			return nil, cutShort(err)
 		}
