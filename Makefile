@@ -79,14 +79,14 @@ install: all ## install below PREFIX (default /usr/local), inside DESTDIR
 	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libcni.so
 	$(INSTALL) -m 644 $(BUILD)/libcni.a $(DESTDIR)$(LIBDIR)/libcni.a
 	$(PKGCONFIG) >$(DESTDIR)$(LIBDIR)/pkgconfig/libcni.pc
-	$(INSTALL) -m 644 include/cni.h $(DESTDIR)$(INCLUDEDIR)/cni.h
+	$(INSTALL) -m 644 include/cni.h include/cni_dl.h $(DESTDIR)$(INCLUDEDIR)
 	$(INSTALL) -m 644 include/cni.api.json $(DESTDIR)$(DATADIR)/libcni/cni.api.json
 	$(INSTALL) -m 755 $(BUILD)/cni $(DESTDIR)$(BINDIR)/cni
 	$(INSTALL) -m 644 docs/man/cni.1 $(DESTDIR)$(MANDIR)/man1/cni.1
 
 uninstall: ## remove what install put there
 	rm -f $(DESTDIR)$(LIBDIR)/$(REAL) $(DESTDIR)$(LIBDIR)/$(SONAME) $(DESTDIR)$(LIBDIR)/libcni.so \
-		$(DESTDIR)$(LIBDIR)/libcni.a $(DESTDIR)$(LIBDIR)/pkgconfig/libcni.pc $(DESTDIR)$(INCLUDEDIR)/cni.h \
+		$(DESTDIR)$(LIBDIR)/libcni.a $(DESTDIR)$(LIBDIR)/pkgconfig/libcni.pc $(DESTDIR)$(INCLUDEDIR)/cni.h $(DESTDIR)$(INCLUDEDIR)/cni_dl.h \
 		$(DESTDIR)$(DATADIR)/libcni/cni.api.json $(DESTDIR)$(BINDIR)/cni $(DESTDIR)$(MANDIR)/man1/cni.1
 	-rmdir $(DESTDIR)$(DATADIR)/libcni 2>/dev/null
 

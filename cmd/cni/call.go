@@ -21,6 +21,7 @@ const abiVersion = 0
 const maxRequest = 16 << 20
 
 func (a *app) callCommand() *cobra.Command {
+	var frames bool
 	cmd := &cobra.Command{
 		Use:   "call METHOD < REQUEST",
 		Short: "Serve one request of the C API in JSON",
@@ -29,19 +30,27 @@ the function returns and what it puts into *response. METHOD is the function's n
 netns and plugin: add, del, netns.create, plugin.info. describe and version need no request; describe tells all methods.
 
 The exit status is 0 when there is an answer, also if that is an error. Events go to standard error with -v, one JSON
-object a line. Flags for options do not apply: the request has its own.`,
+object a line. Flags for options do not apply: the request has its own.
+
+With --frames, which cni_dl.h uses, answer and events go to standard output in frames: length and type (L event, R
+answer), 32 bits each in the machine's order, then the JSON text and a NUL; before an answer's text the return value.`,
 		Example: `  echo '{"options":{"confDir":"/etc/cni/net.d"}}' | cni call networks`,
 		Args:    cobra.ExactArgs(1),
-		RunE:    a.verb(func(ctx context.Context, args []string) error { return a.serve(ctx, args[0]) }),
+		RunE:    a.verb(func(ctx context.Context, args []string) error { return a.serve(ctx, args[0], frames) }),
 	}
+	cmd.Flags().BoolVar(&frames, "frames", false, "answer in frames, for cni_dl.h")
 	completeArgs(cmd, func(context.Context) []string { return append(core.Methods(), "version") })
 	return cmd
 }
 
 // serve is the program's side of the API: request in, return value and response out, nothing else.
-func (a *app) serve(ctx context.Context, method string) error {
+func (a *app) serve(ctx context.Context, method string, frames bool) error {
+	answer, event := a.answer, func(event []byte) { fmt.Fprintf(a.err, "%s\n", event) }
+	if frames {
+		answer, event = a.answerFrame, func(event []byte) { _ = a.frame(frameEvent, nil, event) } // nobody listens: go on
+	}
 	if method == "version" {
-		return a.answer(0, versionAnswer())
+		return answer(0, versionAnswer())
 	}
 	request := []byte("{}")
 	if method != "describe" {
@@ -52,10 +61,10 @@ func (a *app) serve(ctx context.Context, method string) error {
 	}
 	caller := core.Caller{Environ: a.environ}
 	if a.verbose {
-		caller.Log = func(event []byte) { fmt.Fprintf(a.err, "%s\n", event) }
+		caller.Log = event
 	}
 	rc, response := a.engine.Call(ctx, caller, method, request)
-	return a.answer(rc, response)
+	return answer(rc, response)
 }
 
 func (a *app) answer(rc int, response []byte) error {

@@ -1,0 +1,1461 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file cni_dl.h
+ * @brief libcni without linking it: found when the program runs, and kept out of the process where it must be.
+ *
+ *     #include <cni_dl.h>
+ *
+ *     cni_dl api;
+ *     char *response;
+ *     if (cni_dl_open(&api, NULL, CNI_DL_ISOLATED, &response) == 0) {
+ *         int rc = api.add(&api, "{\"network\":\"web\",\"containerId\":\"c1\",\"netns\":\"/run/netns/c1\"}", &response);
+ *         ...
+ *         api.free(&api, response);
+ *         cni_dl_close(&api);
+ *     }
+ *
+ * Everything is in this file: C99 or C++, the C library alone (-ldl and -pthread with glibc before 2.34). Include it
+ * before other headers, or define _GNU_SOURCE. cni.h is the manual of the verbs; here each takes the api first.
+ * Requests, responses, return values and kinds of error are those of cni.h in every mode.
+ *
+ * MODES
+ *   CNI_DL_INPROCESS  dlopen. The process has Go's threads and handlers from then on (cni.h, SIGNALS).
+ *   CNI_DL_ISOLATED   Each call loads the library in a child of its own, made with clone and exit signal 0: it sends no
+ *                     SIGCHLD, and waitpid(-1) does not see it. The child sees the caller's namespaces, directory,
+ *                     environment and rights as they are when the call is made. The process keeps one thread, its
+ *                     handlers, limits and descriptors. A crash of the library becomes kind bug.
+ *                     Only in a process of one thread that has not loaded libcni: otherwise kind unsupported.
+ *   CNI_DL_EXEC       Each call runs the command cni in a child (posix_spawn): for hosts with threads, static ones and
+ *                     set-uid ones, and where a licence forbids linking. The child is an ordinary one: it sends SIGCHLD,
+ *                     and may be reaped by a waitpid(-1) of the host, which changes no answer.
+ *
+ *   Isolated and exec: children are reaped by the next call or by cni_dl_close, so that none delays an answer; in between
+ *   one that has answered may be a zombie. A child that takes api->grace_ms (9000; the host may change it) longer than
+ *   timeoutMs and rollbackTimeoutMs of its request is killed: kind timeout. Ends the host in the middle of a call, the
+ *   call goes on to its own end. An api is used by one thread at a time; any number of them may be open. A forked child
+ *   may use the api it inherited only after it has opened it anew.
+ *
+ * CALLS THAT DO NOT BLOCK (isolated and exec)
+ *     cni_dl_call *call;
+ *     rc = cni_dl_start(&api, "add", request, &call, &response);      0, or an error as from a call
+ *     fd = cni_dl_descriptor(call);                                   poll it for reading
+ *     rc = cni_dl_finish(call, &response);                            -EINPROGRESS: poll again; otherwise call is gone
+ *     cni_dl_cancel(call);                                            it ends soon, as a rule with kind cancelled
+ *   Log callbacks run in cni_dl_finish. api.cancel finds a call by the requestId of its request.
+ *
+ * PACKAGES
+ *   CNI_DL_NOTE("...") at file level tells packagers that the program likes to have libcni (.note.dlopen, see
+ *   https://systemd.io/ELF_DLOPEN_METADATA); the argument is "required", "recommended" or "suggested".
+ */
+#ifndef LIBCNI_CNI_DL_H
+#define LIBCNI_CNI_DL_H
+
+#if !defined(_GNU_SOURCE) && !defined(_FEATURES_H)
+#define _GNU_SOURCE 1
+#endif
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#if defined(__GLIBC__) && !defined(__USE_XOPEN2K8)
+#error "include cni_dl.h before other headers, or define _GNU_SOURCE"
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GLIBC__) && !defined(__USE_MISC)
+extern long syscall(long number, ...);
+#endif
+extern char **environ;
+
+enum { CNI_DL_INPROCESS, CNI_DL_ISOLATED, CNI_DL_EXEC };
+
+/** The library's name, and where the command is looked for when the environment cannot be believed. */
+#ifndef CNI_DL_SONAME
+#define CNI_DL_SONAME "libcni.so.0"
+#endif
+#ifndef CNI_DL_COMMANDS
+#define CNI_DL_COMMANDS                                                                                                \
+    {                                                                                                                  \
+        "/usr/local/bin/cni", "/usr/bin/cni"                                                                           \
+    }
+#endif
+
+#define CNI_DL_JSON(importance)                                                                                        \
+    "[{\"feature\":\"cni\",\"description\":\"Container networks\",\"priority\":\"" importance                          \
+    "\",\"soname\":[\"" CNI_DL_SONAME "\"]}]"
+#define CNI_DL_NOTE(importance)                                                                                        \
+    __attribute__((used, section(".note.dlopen"), aligned(4))) static const struct {                                   \
+        uint32_t name_size, value_size, type;                                                                          \
+        char name[4], value[(sizeof(CNI_DL_JSON(importance)) + 3) / 4 * 4];                                            \
+    } cni_dl_note = {4, sizeof(CNI_DL_JSON(importance)), 0x407c0c0aU, "FDO", CNI_DL_JSON(importance)}
+
+/** The verbs: member of the table, method. A symbol is the member's name after cni_. */
+#define CNI_DL_VERBS(X)                                                                                                \
+    X(add, "add")                                                                                                      \
+    X(del, "del")                                                                                                      \
+    X(check, "check")                                                                                                  \
+    X(repair, "repair")                                                                                                \
+    X(gc, "gc")                                                                                                        \
+    X(status, "status")                                                                                                \
+    X(validate, "validate")                                                                                            \
+    X(networks, "networks")                                                                                            \
+    X(attachments, "attachments")                                                                                      \
+    X(plugins, "plugins")                                                                                              \
+    X(plugin_info, "plugin.info")                                                                                      \
+    X(convert, "convert")                                                                                              \
+    X(netns_create, "netns.create")                                                                                    \
+    X(netns_delete, "netns.delete")                                                                                    \
+    X(volume_create, "volume.create")                                                                                  \
+    X(volume_remove, "volume.remove")                                                                                  \
+    X(volume_mount, "volume.mount")                                                                                    \
+    X(volume_unmount, "volume.unmount")                                                                                \
+    X(volume_path, "volume.path")                                                                                      \
+    X(volume_get, "volume.get")                                                                                        \
+    X(volume_list, "volume.list")                                                                                      \
+    X(volume_capabilities, "volume.capabilities")                                                                      \
+    X(volume_plugins, "volume.plugins")
+
+typedef struct cni_dl cni_dl;
+typedef struct cni_dl_call cni_dl_call;
+typedef void (*cni_dl_log_fn)(const char *event, void *user);
+typedef int (*cni_dl_verb)(const char *request, char **response);
+
+/** The symbols of the library. */
+struct cni_dl_library {
+    void *handle;
+#define CNI_DL_MEMBER(name, method) cni_dl_verb name;
+    CNI_DL_VERBS(CNI_DL_MEMBER)
+#undef CNI_DL_MEMBER
+    int (*call)(const char *method, const char *request, char **response);
+    int (*describe)(char **response);
+    int (*cancel)(const char *request_id);
+    int (*set_log)(cni_dl_log_fn fn, void *user);
+    void (*free)(void *p);
+    const char *(*version)(void);
+    int (*abi_version)(void);
+    const char *(*strerror)(int code);
+};
+
+/** An open libcni. A verb that the library is too old to have is NULL; the functions below the verbs are always there. */
+struct cni_dl {
+#define CNI_DL_MEMBER(name, method) int (*name)(cni_dl * api, const char *request, char **response);
+    CNI_DL_VERBS(CNI_DL_MEMBER)
+#undef CNI_DL_MEMBER
+    int (*call)(cni_dl *api, const char *method, const char *request, char **response);
+    int (*describe)(cni_dl *api, char **response);
+    int (*cancel)(cni_dl *api, const char *request_id);
+    int (*set_log)(cni_dl *api, cni_dl_log_fn fn, void *user);
+    void (*free)(cni_dl *api, void *p);
+    const char *(*version)(cni_dl *api);
+    int (*abi_version)(cni_dl *api);
+    const char *(*strerror)(cni_dl *api, int code);
+
+    int mode;
+    int grace_ms;
+
+    /* The rest is private. */
+    struct cni_dl_library library; /* in-process */
+    char *path;
+    char found_version[32];
+    int found_abi;
+    cni_dl_log_fn log;
+    void *log_user;
+    int in_log;
+    unsigned long started;
+    cni_dl_call *calls; /* begun with cni_dl_start and not finished */
+    int *unreaped;      /* pidfds of children that have answered */
+    size_t unreaped_count, unreaped_room;
+};
+
+struct cni_dl_text {
+    char *data;
+    size_t length, room;
+    int failed;
+};
+
+struct cni_dl_call {
+    cni_dl *api;
+    cni_dl_call *next;
+    const char *method;
+    char *id;      /* requestId, NULL if it cannot be told */
+    char *context; /* members for an error object */
+    int pidfd, socket, trace, epoll, timer;
+    struct cni_dl_text in;
+    int64_t deadline; /* of CLOCK_MONOTONIC in ms; 0 for none */
+    int answered, ended, cancelled, rc;
+    char *response, *load_error, *symbols;
+};
+
+/* ---- Text and JSON -------------------------------------------------------------------------------------------- */
+
+static inline int cni_dl_reserve(struct cni_dl_text *t, size_t more)
+{
+    char *grown;
+    if (t->failed)
+        return -1;
+    if (t->room - t->length > more)
+        return 0;
+    grown = (char *)realloc(t->data, (t->room + more) * 2 + 64);
+    if (grown == NULL) {
+        t->failed = 1;
+        return -1;
+    }
+    t->data = grown;
+    t->room = (t->room + more) * 2 + 64;
+    return 0;
+}
+
+static inline void cni_dl_put(struct cni_dl_text *t, const char *data, size_t length)
+{
+    if (cni_dl_reserve(t, length) != 0)
+        return;
+    memcpy(t->data + t->length, data, length);
+    t->length += length;
+    t->data[t->length] = '\0';
+}
+
+static inline void cni_dl_puts(struct cni_dl_text *t, const char *s) { cni_dl_put(t, s, strlen(s)); }
+
+/* What is not ASCII may be cut in the middle of a character: it becomes '?'. */
+static inline void cni_dl_put_string(struct cni_dl_text *t, const char *s)
+{
+    char escaped[8];
+    cni_dl_puts(t, "\"");
+    for (; *s; s++) {
+        unsigned char c = (unsigned char)*s;
+        if (c == '"' || c == '\\')
+            snprintf(escaped, sizeof escaped, "\\%c", c);
+        else if (c < 0x20 || c == 0x7f)
+            snprintf(escaped, sizeof escaped, "\\u%04x", c);
+        else
+            snprintf(escaped, sizeof escaped, "%c", c < 0x80 ? c : '?');
+        cni_dl_puts(t, escaped);
+    }
+    cni_dl_puts(t, "\"");
+}
+
+static inline const char *cni_dl_blanks(const char *p) { return p + strspn(p, " \t\r\n"); }
+
+/* The end of the JSON value at p, or NULL. It finds values in what the library checks; it checks nothing itself. */
+static inline const char *cni_dl_value_end(const char *p)
+{
+    size_t depth = 0;
+    do {
+        p = cni_dl_blanks(p);
+        if (*p == '"') {
+            for (p++; *p != '"'; p++)
+                if (*p == '\0' || (*p == '\\' && *++p == '\0'))
+                    return NULL;
+            p++;
+        } else if (*p == '{' || *p == '[') {
+            depth++;
+            p++;
+        } else if (*p == '}' || *p == ']') {
+            if (depth-- == 0)
+                return NULL;
+            p++;
+        } else if (depth > 0 && (*p == ',' || *p == ':')) {
+            p++;
+        } else {
+            size_t length = strcspn(p, "\"{}[],: \t\r\n");
+            if (length == 0)
+                return NULL;
+            p += length;
+        }
+    } while (depth > 0);
+    return p;
+}
+
+/* The value of a key of the object at p, or NULL. */
+static inline const char *cni_dl_find(const char *p, const char *key)
+{
+    size_t length = strlen(key);
+    if (p == NULL || *(p = cni_dl_blanks(p)) != '{')
+        return NULL;
+    for (p++; *(p = cni_dl_blanks(p)) == '"'; p++) {
+        const char *name = p + 1, *end = cni_dl_value_end(p);
+        if (end == NULL || *(p = cni_dl_blanks(end)) != ':')
+            return NULL;
+        p = cni_dl_blanks(p + 1);
+        if ((size_t)(end - name) == length + 1 && memcmp(name, key, length) == 0)
+            return p;
+        if ((p = cni_dl_value_end(p)) == NULL || *(p = cni_dl_blanks(p)) != ',')
+            return NULL;
+    }
+    return NULL;
+}
+
+/* The length of a string at p that stands for itself, quotes included; 0 if it is none. */
+static inline size_t cni_dl_plain(const char *p)
+{
+    size_t length = 1;
+    if (p == NULL || *p != '"')
+        return 0;
+    while (p[length] != '"')
+        if (p[length] < 0x20 || p[length] > 0x7e || p[length] == '\\' || ++length > 4096)
+            return 0;
+    return length + 1;
+}
+
+static inline int64_t cni_dl_number(const char *p, int64_t otherwise)
+{
+    int64_t n = 0;
+    if (p == NULL || *p < '0' || *p > '9')
+        return otherwise;
+    for (; *p >= '0' && *p <= '9' && n < INT64_C(1000000000000); p++)
+        n = n * 10 + (*p - '0');
+    return n;
+}
+
+static inline void cni_dl_put_context(struct cni_dl_text *t, const char *method, const char *request)
+{
+    static const char *const keys[] = {"network", "containerId", "ifName"};
+    static const char *const commands[] = {
+        "add", "ADD", "del", "DEL", "check", "CHECK", "gc", "GC", "status", "STATUS"};
+    size_t i;
+    for (i = 0; i < sizeof commands / sizeof commands[0]; i += 2)
+        if (strcmp(method, commands[i]) == 0) {
+            cni_dl_puts(t, ",\"command\":\"");
+            cni_dl_puts(t, commands[i + 1]);
+            cni_dl_puts(t, "\"");
+        }
+    for (i = 0; request != NULL && i < sizeof keys / sizeof keys[0]; i++) {
+        const char *value = cni_dl_find(request, keys[i]);
+        size_t length = cni_dl_plain(value);
+        if (length > 0) {
+            cni_dl_puts(t, ",");
+            cni_dl_put_string(t, keys[i]);
+            cni_dl_puts(t, ":");
+            cni_dl_put(t, value, length);
+        }
+    }
+}
+
+/* ---- Errors --------------------------------------------------------------------------------------------------- */
+
+static const struct cni_dl_kind {
+    const char *kind, *name;
+    int number, code, retryable;
+} cni_dl_bug = {"bug", "EFAULT", EFAULT, 999, 0}, cni_dl_timeout = {"timeout", "ETIMEDOUT", ETIMEDOUT, 11, 1},
+  cni_dl_cancelled = {"cancelled", "ECANCELED", ECANCELED, 999, 1}, cni_dl_busy = {"busy", "EBUSY", EBUSY, 11, 1},
+  cni_dl_unsupported = {"unsupported", "ENOTSUP", ENOTSUP, 2, 0},
+  cni_dl_invalid = {"invalid-request", "EINVAL", EINVAL, 4, 0}, cni_dl_state = {"state", "EIO", EIO, 5, 1},
+  cni_dl_no_descriptors = {"state", "EMFILE", EMFILE, 5, 1};
+
+/* Words an error as the library does. details, trace and context may be NULL. */
+static inline int cni_dl_fail(const struct cni_dl_kind *kind, const char *msg, const char *details, const char *trace,
+    const char *context, char **response)
+{
+    struct cni_dl_text t = {NULL, 0, 0, 0};
+    char number[48];
+    if (response == NULL)
+        return -kind->number;
+    snprintf(number, sizeof number, "%d,\"msg\":", kind->code);
+    cni_dl_puts(&t, "{\"cniVersion\":\"1.1.0\",\"code\":");
+    cni_dl_puts(&t, number);
+    cni_dl_put_string(&t, msg);
+    if (details != NULL) {
+        cni_dl_puts(&t, ",\"details\":");
+        cni_dl_put_string(&t, details);
+    }
+    cni_dl_puts(&t, ",\"kind\":\"");
+    cni_dl_puts(&t, kind->kind);
+    cni_dl_puts(&t, "\",\"errno\":\"");
+    cni_dl_puts(&t, kind->name);
+    cni_dl_puts(&t, "\"");
+    if (context != NULL)
+        cni_dl_puts(&t, context);
+    if (trace != NULL && *trace != '\0') {
+        cni_dl_puts(&t, ",\"stderr\":");
+        cni_dl_put_string(&t, trace);
+    }
+    cni_dl_puts(&t, kind->retryable ? ",\"retryable\":true}" : ",\"retryable\":false}");
+    if (t.failed) {
+        free(t.data);
+        t.data = NULL;
+    }
+    *response = t.data;
+    return -kind->number;
+}
+
+static inline int cni_dl_fail_errno(int number, const char *what, char **response)
+{
+    char msg[160];
+    snprintf(msg, sizeof msg, "%s: %s", what, strerror(number));
+    return cni_dl_fail(
+        number == EMFILE || number == ENFILE ? &cni_dl_no_descriptors : &cni_dl_state, msg, NULL, NULL, NULL, response);
+}
+
+/* cni_strerror of the library is a table, too. */
+static inline const char *cni_dl_text_of(int code)
+{
+    static const struct {
+        int code;
+        const char *text;
+    } texts[] = {
+        {0, "success"},
+        {1, "incompatible CNI version"},
+        {2, "unsupported field in the network configuration"},
+        {3, "container unknown, or does not exist"},
+        {4, "invalid or missing parameter"},
+        {5, "I/O failure"},
+        {6, "failed to decode content"},
+        {7, "invalid network configuration"},
+        {8, "invalid network namespace"},
+        {11, "try again later"},
+        {50, "the plugin is not available"},
+        {51, "the plugin is not available, and existing containers may have limited connectivity"},
+        {999, "internal error of a plugin"},
+        {-EINVAL, "invalid request, configuration or namespace"},
+        {-ENOENT, "network, plugin, namespace or volume not found"},
+        {-EEXIST, "attached already, or the interface exists"},
+        {-ETIMEDOUT, "the deadline passed"},
+        {-ECANCELED, "cancelled"},
+        {-EBUSY, "busy: a lock, a requestId in use, or called from a log callback"},
+        {-EPROTO, "a plugin's output is no good answer"},
+        {-EPROTOTYPE, "a plugin, but not for volumes"},
+        {-ECONNREFUSED, "no connection to the volume plugin"},
+        {-ECHILD, "nothing tells how a plugin's process ended"},
+        {-EIO, "state on disk cannot be read or written"},
+        {-ENOSPC, "no space left for the state on disk"},
+        {-EROFS, "the state directory is read-only"},
+        {-EACCES, "no access to the state on disk"},
+        {-EMFILE, "too few free descriptors"},
+        {-EPERM, "CAP_NET_ADMIN and CAP_SYS_ADMIN are needed"},
+        {-ENOTSUP, "not supported by the kernel, the version or the mode"},
+        {-ENOTRECOVERABLE, "the process was forked after libcni was loaded"},
+        {-EFAULT, "a defect of libcni was caught"},
+    };
+    size_t i;
+    for (i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        if (texts[i].code == code)
+            return texts[i].text;
+    if (code < 0)
+        return "unknown error of libcni";
+    return code < 100 ? "CNI error" : "error of a plugin";
+}
+
+/* ---- System calls --------------------------------------------------------------------------------------------- */
+
+enum {
+    CNI_DL_CLONE_VM = 0x100,
+    CNI_DL_CLONE_PIDFD = 0x1000,
+    CNI_DL_WALL = 0x40000000,
+    CNI_DL_BY_PIDFD = 3, /* P_PIDFD of waitid */
+    CNI_DL_SEND_SIGNAL = 424,
+    CNI_DL_PIDFD_OPEN = 434,
+    CNI_DL_CLOSE_RANGE = 436
+};
+
+static inline int64_t cni_dl_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static inline void cni_dl_close_fd(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+/* Moves a descriptor off 0, 1 and 2, which it has when the host has closed those. */
+static inline int cni_dl_above_stdio(int fd)
+{
+    int moved = fd, number;
+    if (fd >= 0 && fd <= 2) {
+        moved = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+        number = errno;
+        close(fd);
+        errno = number;
+    }
+    return moved;
+}
+
+static inline int cni_dl_memory_file(void)
+{
+    return cni_dl_above_stdio((int)syscall(SYS_memfd_create, "libcni", 1U /* MFD_CLOEXEC */));
+}
+
+/* A process of one thread may "unshare" its memory, which does nothing; any other may not. */
+static inline int cni_dl_has_threads(void)
+{
+    struct stat tasks;
+    if (syscall(SYS_unshare, (unsigned long)CNI_DL_CLONE_VM) == 0)
+        return 0;
+    if (errno != EINVAL && stat("/proc/self/task", &tasks) == 0) /* a filter forbids unshare */
+        return tasks.st_nlink != 3;
+    return 1;
+}
+
+static inline int cni_dl_is_loaded(const char *name)
+{
+    void *handle = dlopen(name, RTLD_LAZY | 4 /* RTLD_NOLOAD */);
+    if (handle == NULL)
+        return 0;
+    dlclose(handle);
+    return 1;
+}
+
+static inline void cni_dl_close_from(int fd)
+{
+    struct rlimit limit;
+    if (syscall(CNI_DL_CLOSE_RANGE, (unsigned)fd, ~0U, 0U) == 0 || getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    for (; (rlim_t)fd < limit.rlim_cur && fd < 1 << 20; fd++)
+        close(fd);
+}
+
+static inline void cni_dl_signal(int pidfd, int number)
+{
+    if (pidfd >= 0)
+        syscall(CNI_DL_SEND_SIGNAL, pidfd, number, NULL, 0U);
+}
+
+static inline int cni_dl_is_dead(int pidfd)
+{
+    struct pollfd dead;
+    dead.fd = pidfd;
+    dead.events = POLLIN;
+    dead.revents = 0;
+    return pidfd >= 0 && poll(&dead, 1, 0) == 1;
+}
+
+/* ---- The child ------------------------------------------------------------------------------------------------ */
+
+/* A frame is two uint32, length and type, and as many bytes. */
+enum {
+    CNI_DL_FRAME_EVENT = 'L',    /* text, NUL included */
+    CNI_DL_FRAME_RESPONSE = 'R', /* int32 return value; text, NUL included */
+    CNI_DL_FRAME_ERROR = 'E',    /* why the library cannot be used; text, NUL included */
+    CNI_DL_FRAME_SYMBOLS = 'S',  /* int32 ABI version; a byte for each verb: there or not; version, NUL included */
+    CNI_DL_FRAME_LIMIT = 1 << 30
+};
+
+static inline void cni_dl_send(int socket, uint32_t type, const void *head, size_t head_size, const char *text)
+{
+    uint32_t header[2];
+    struct iovec parts[3];
+    int i = 0;
+    header[0] = (uint32_t)(head_size + strlen(text) + 1);
+    header[1] = type;
+    parts[0].iov_base = header;
+    parts[0].iov_len = sizeof header;
+    parts[1].iov_base = (void *)head;
+    parts[1].iov_len = head_size;
+    parts[2].iov_base = (void *)text;
+    parts[2].iov_len = strlen(text) + 1;
+    while (i < 3) {
+        ssize_t n = writev(socket, parts + i, 3 - i);
+        if (n < 0 && errno != EINTR)
+            return; /* nobody listens */
+        for (; n >= 0 && i < 3 && (size_t)n >= parts[i].iov_len; i++)
+            n -= (ssize_t)parts[i].iov_len;
+        if (n > 0) {
+            parts[i].iov_base = (char *)parts[i].iov_base + n;
+            parts[i].iov_len -= (size_t)n;
+        }
+    }
+}
+
+static inline void cni_dl_send_event(const char *event, void *socket)
+{
+    cni_dl_send(*(int *)socket, CNI_DL_FRAME_EVENT, NULL, 0, event);
+}
+
+static inline void cni_dl_symbol(void *handle, const char *name, void *function)
+{
+    void *symbol = dlsym(handle, name);
+    memcpy(function, &symbol, sizeof symbol);
+}
+
+/* Loads the library; the reason if that fails. */
+static inline const char *cni_dl_load(struct cni_dl_library *l, const char *path)
+{
+    memset(l, 0, sizeof *l);
+    l->handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (l->handle == NULL)
+        return dlerror();
+#define CNI_DL_MEMBER(name, method) cni_dl_symbol(l->handle, "cni_" #name, &l->name);
+    CNI_DL_VERBS(CNI_DL_MEMBER)
+    CNI_DL_MEMBER(call, )
+    CNI_DL_MEMBER(describe, )
+    CNI_DL_MEMBER(cancel, )
+    CNI_DL_MEMBER(set_log, )
+    CNI_DL_MEMBER(free, )
+    CNI_DL_MEMBER(version, )
+    CNI_DL_MEMBER(abi_version, )
+    CNI_DL_MEMBER(strerror, )
+#undef CNI_DL_MEMBER
+    if (l->call && l->describe && l->cancel && l->set_log && l->free && l->version && l->abi_version && l->strerror)
+        return NULL;
+    dlclose(l->handle);
+    return "it is no libcni";
+}
+
+struct cni_dl_canceller {
+    const struct cni_dl_library *library;
+    const char *id;
+    int socket;
+};
+
+/* A thread of the child: cancels when the host says so. The host's word may come before the call is under way. */
+static inline void *cni_dl_await_cancel(void *argument)
+{
+    const struct cni_dl_canceller *c = (const struct cni_dl_canceller *)argument;
+    struct timespec pause = {0, 1000000};
+    char byte;
+    if (read(c->socket, &byte, 1) == 1)
+        while (c->library->cancel(c->id) == -ENOENT)
+            nanosleep(&pause, NULL);
+    return NULL;
+}
+
+static inline void cni_dl_send_symbols(const struct cni_dl_library *l, int socket)
+{
+    const void *verbs[] = {
+#define CNI_DL_MEMBER(name, method) (const void *)(l->name != NULL ? l : NULL),
+        CNI_DL_VERBS(CNI_DL_MEMBER)
+#undef CNI_DL_MEMBER
+    };
+    char head[sizeof(int32_t) + sizeof verbs / sizeof verbs[0]];
+    int32_t abi = l->abi_version();
+    size_t i;
+    memcpy(head, &abi, sizeof abi);
+    for (i = 0; i < sizeof verbs / sizeof verbs[0]; i++)
+        head[sizeof abi + i] = verbs[i] != NULL;
+    cni_dl_send(socket, CNI_DL_FRAME_SYMBOLS, head, sizeof head, l->version());
+}
+
+/* What the child of isolated mode does. All signals are blocked in it: what is sent to the host's process group is the
+ * host's business. A call without a method asks for the symbols. */
+static inline void cni_dl_be_child(cni_dl_call *call, int socket, const char *request)
+{
+    struct cni_dl_library library;
+    struct cni_dl_canceller canceller;
+    struct sigaction action;
+    pthread_t thread;
+    const char *why;
+    char *response = NULL;
+    int number, fd;
+    int32_t rc;
+
+    memset(&action, 0, sizeof action);
+    for (number = 1; number < 65; number++)
+        sigaction(number, &action, NULL);
+    action.sa_handler = SIG_IGN;
+    sigaction(SIGPIPE, &action, NULL);
+    for (fd = 0; fd < 3; fd++)
+        dup2(call->trace, fd);
+    if (socket != 3)
+        dup2(socket, 3);
+    fcntl(3, F_SETFD, FD_CLOEXEC);
+    cni_dl_close_from(4);
+    socket = 3;
+    why = cni_dl_load(&library, call->api->path);
+    if (why != NULL) {
+        cni_dl_send(socket, CNI_DL_FRAME_ERROR, NULL, 0, why);
+        _exit(0);
+    }
+    if (call->method == NULL) {
+        cni_dl_send_symbols(&library, socket);
+        _exit(0);
+    }
+    if (call->api->log != NULL)
+        library.set_log(cni_dl_send_event, &socket);
+    canceller.library = &library;
+    canceller.id = call->id;
+    canceller.socket = socket;
+    if (call->id != NULL)
+        pthread_create(&thread, NULL, cni_dl_await_cancel, &canceller);
+    rc = library.call(call->method, request, &response);
+    cni_dl_send(socket, CNI_DL_FRAME_RESPONSE, &rc, sizeof rc, response);
+    _exit(0);
+}
+
+static inline int cni_dl_clone(cni_dl_call *call, int socket, const char *request)
+{
+    sigset_t all, mask;
+    int pidfd = -1, number;
+    long pid;
+    sigfillset(&all); /* no handler of the host runs in the child */
+    sigprocmask(SIG_SETMASK, &all, &mask);
+#if defined(__s390__) || defined(__CRIS__)
+    pid = syscall(SYS_clone, NULL, (unsigned long)CNI_DL_CLONE_PIDFD, &pidfd, NULL, NULL);
+#else
+    pid = syscall(SYS_clone, (unsigned long)CNI_DL_CLONE_PIDFD, NULL, &pidfd, NULL, NULL);
+#endif
+    if (pid == 0)
+        cni_dl_be_child(call, socket, request);
+    number = errno;
+    sigprocmask(SIG_SETMASK, &mask, NULL);
+    call->pidfd = pidfd;
+    return pid < 0 ? number : 0;
+}
+
+/* Starts "cni call --frames -- METHOD". Its process group is its own, so that it is spared what is typed at the host. */
+static inline int cni_dl_spawn(cni_dl_call *call, int socket, int request)
+{
+    static char name[] = "cni", verb[] = "call", frames[] = "--frames", events[] = "--verbose", end[] = "--";
+    static char *nothing[] = {NULL};
+    char *argv[7];
+    int argc = 0, secure = getauxval(AT_SECURE) != 0, rc;
+    posix_spawn_file_actions_t files;
+    posix_spawnattr_t attributes;
+    sigset_t set;
+    pid_t pid = -1;
+
+    argv[argc++] = name;
+    argv[argc++] = verb;
+    argv[argc++] = frames;
+    if (call->api->log != NULL)
+        argv[argc++] = events;
+    argv[argc++] = end;
+    argv[argc++] = (char *)call->method;
+    argv[argc] = NULL;
+    posix_spawn_file_actions_init(&files);
+    posix_spawn_file_actions_adddup2(&files, request, 0);
+    posix_spawn_file_actions_adddup2(&files, socket, 1);
+    posix_spawn_file_actions_adddup2(&files, call->trace, 2);
+#if defined(__GLIBC__) && defined(__USE_MISC)
+#if __GLIBC_PREREQ(2, 34)
+    posix_spawn_file_actions_addclosefrom_np(&files, 3);
+#endif
+#endif
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+    sigemptyset(&set);
+    posix_spawnattr_setsigmask(&attributes, &set);
+    sigfillset(&set);
+    posix_spawnattr_setsigdefault(&attributes, &set);
+    if (secure || strchr(call->api->path, '/') != NULL)
+        rc = posix_spawn(&pid, call->api->path, &files, &attributes, argv, secure ? nothing : environ);
+    else
+        rc = posix_spawnp(&pid, call->api->path, &files, &attributes, argv, environ);
+    posix_spawnattr_destroy(&attributes);
+    posix_spawn_file_actions_destroy(&files);
+    if (rc == 0)
+        call->pidfd = (int)syscall(CNI_DL_PIDFD_OPEN, pid, 0U); /* fails if the host has reaped it by now */
+    return rc;
+}
+
+/* ---- The life of a call --------------------------------------------------------------------------------------- */
+
+/* Reaps children that have answered; waits for them if told to. */
+static inline void cni_dl_reap(cni_dl *api, int wait)
+{
+    siginfo_t info;
+    size_t i, kept = 0;
+    for (i = 0; i < api->unreaped_count; i++) {
+        int rc;
+        info.si_pid = 0;
+        do
+            rc = waitid(
+                (idtype_t)CNI_DL_BY_PIDFD, (id_t)api->unreaped[i], &info, WEXITED | CNI_DL_WALL | (wait ? 0 : WNOHANG));
+        while (rc < 0 && errno == EINTR);
+        if (rc == 0 && info.si_pid == 0)
+            api->unreaped[kept++] = api->unreaped[i];
+        else
+            close(api->unreaped[i]);
+    }
+    api->unreaped_count = kept;
+}
+
+static inline void cni_dl_reap_later(cni_dl *api, int pidfd)
+{
+    if (pidfd < 0)
+        return;
+    if (api->unreaped_count == api->unreaped_room) {
+        int *grown = (int *)realloc(api->unreaped, (api->unreaped_room * 2 + 8) * sizeof *grown);
+        if (grown == NULL)
+            cni_dl_reap(api, 1);
+        else {
+            api->unreaped = grown;
+            api->unreaped_room = api->unreaped_room * 2 + 8;
+        }
+    }
+    if (api->unreaped_count < api->unreaped_room)
+        api->unreaped[api->unreaped_count++] = pidfd;
+    else
+        close(pidfd);
+}
+
+static inline void cni_dl_release(cni_dl_call *call)
+{
+    cni_dl_call **at;
+    for (at = &call->api->calls; *at != NULL; at = &(*at)->next)
+        if (*at == call) {
+            *at = call->next;
+            break;
+        }
+    cni_dl_close_fd(&call->socket);
+    cni_dl_close_fd(&call->trace);
+    cni_dl_close_fd(&call->epoll);
+    cni_dl_close_fd(&call->timer);
+    cni_dl_reap_later(call->api, call->pidfd);
+    free(call->in.data);
+    free(call->id);
+    free(call->context);
+    free(call->response);
+    free(call->load_error);
+    free(call->symbols);
+    free(call);
+}
+
+static inline int64_t cni_dl_limit(const cni_dl *api, const char *method, const char *request)
+{
+    const char *options = cni_dl_find(request, "options");
+    int64_t timeout = strncmp(method, "volume.", 7) == 0 ? 120000 : 60000;
+    int64_t undo = cni_dl_number(cni_dl_find(options, "rollbackTimeoutMs"), 10000);
+    timeout = cni_dl_number(cni_dl_find(options, "timeoutMs"), timeout);
+    return timeout == 0 || undo == 0 ? 0 : timeout + undo + api->grace_ms;
+}
+
+/* Notes how the call can be told from others. A request without a requestId gets one, in a copy, so that the child can
+ * be told to cancel. */
+static inline char *cni_dl_identify(cni_dl_call *call, const char *request)
+{
+    const char *id = cni_dl_find(request, "requestId"), *open = cni_dl_blanks(request), *end = cni_dl_value_end(open);
+    struct cni_dl_text t = {NULL, 0, 0, 0}, name = {NULL, 0, 0, 0};
+    char made[48];
+    if (id != NULL) {
+        if (cni_dl_plain(id) > 2)
+            cni_dl_put(&name, id + 1, cni_dl_plain(id) - 2);
+        call->id = name.data;
+        return NULL;
+    }
+    if (*open != '{' || end == NULL || *cni_dl_blanks(end) != '\0' || end - request > (16 << 20) - (int)sizeof made)
+        return NULL;
+    snprintf(made, sizeof made, "libcni-dl-%lu", ++call->api->started);
+    cni_dl_puts(&name, made);
+    call->id = name.data;
+    cni_dl_puts(&t, "{\"requestId\":\"");
+    cni_dl_puts(&t, made);
+    cni_dl_puts(&t, *cni_dl_blanks(open + 1) == '}' ? "\"" : "\",");
+    cni_dl_puts(&t, open + 1);
+    return t.data;
+}
+
+/* Answers what a child cannot be asked. */
+static inline int cni_dl_refuse(cni_dl *api, const char *method, const char *request, char **response)
+{
+    if (api->in_log)
+        return cni_dl_fail(
+            &cni_dl_busy, "this function may not be called from a log callback", NULL, NULL, NULL, response);
+    if (method == NULL)
+        return cni_dl_fail(
+            &cni_dl_invalid, "the method is NULL; give the name of one, such as add", NULL, NULL, NULL, response);
+    if (request == NULL)
+        return cni_dl_fail(
+            &cni_dl_invalid, "the request is NULL; give a JSON object, {} at least", NULL, NULL, NULL, response);
+    if (strlen(request) > 16 << 20)
+        return cni_dl_fail(&cni_dl_invalid, "the request is longer than 16777216 bytes", NULL, NULL, NULL, response);
+    if (api->mode == CNI_DL_ISOLATED && cni_dl_has_threads())
+        return cni_dl_fail(&cni_dl_unsupported,
+            "isolated mode needs a process of one thread, and this one has more; use CNI_DL_EXEC", NULL, NULL, NULL,
+            response);
+    if (api->mode == CNI_DL_ISOLATED && (cni_dl_is_loaded(api->path) || cni_dl_is_loaded(CNI_DL_SONAME)))
+        return cni_dl_fail(&cni_dl_unsupported,
+            "isolated mode needs a process that has not loaded libcni, and this one has; use CNI_DL_INPROCESS, or "
+            "CNI_DL_EXEC "
+            "in a child",
+            NULL, NULL, NULL, response);
+    return 0;
+}
+
+/* Makes the child. A write end is closed here as soon as the child has it: then its end is the end of the socket. */
+static inline int cni_dl_launch(cni_dl_call *call, const char *request)
+{
+    int ends[2] = {-1, -1}, input = -1, number = 0;
+    size_t at = 0, length = strlen(request);
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+        return errno;
+    call->socket = cni_dl_above_stdio(ends[0]);
+    ends[1] = cni_dl_above_stdio(ends[1]);
+    call->trace = cni_dl_memory_file();
+    if (call->socket < 0 || ends[1] < 0 || call->trace < 0)
+        number = errno;
+    else if (call->api->mode == CNI_DL_ISOLATED)
+        number = cni_dl_clone(call, ends[1], request);
+    else if ((input = cni_dl_memory_file()) < 0)
+        number = errno;
+    else {
+        while (at < length && number == 0) {
+            ssize_t n = write(input, request + at, length - at);
+            if (n >= 0)
+                at += (size_t)n;
+            else if (errno != EINTR)
+                number = errno;
+        }
+        if (number == 0 && lseek(input, 0, SEEK_SET) == 0)
+            number = cni_dl_spawn(call, ends[1], input);
+    }
+    cni_dl_close_fd(&input);
+    cni_dl_close_fd(&ends[1]);
+    return number;
+}
+
+/* Begins a call; method NULL asks for the symbols. */
+static inline int cni_dl_begin(
+    cni_dl *api, const char *method, const char *request, int identify, cni_dl_call **result, char **response)
+{
+    cni_dl_call *call;
+    struct cni_dl_text context = {NULL, 0, 0, 0};
+    char *copy = NULL;
+    int rc = cni_dl_refuse(api, method == NULL ? "" : method, request, response);
+    int64_t limit;
+    *result = NULL;
+    if (rc != 0)
+        return rc;
+    cni_dl_reap(api, 0);
+    call = (cni_dl_call *)calloc(1, sizeof *call);
+    if (call == NULL)
+        return cni_dl_fail_errno(ENOMEM, "a call", response);
+    call->api = api;
+    call->method = method;
+    call->pidfd = call->socket = call->trace = call->epoll = call->timer = -1;
+    limit = cni_dl_limit(api, method == NULL ? "" : method, request);
+    call->deadline = limit == 0 ? 0 : cni_dl_now() + limit;
+    if (identify)
+        copy = cni_dl_identify(call, request);
+    if (method != NULL)
+        cni_dl_put_context(&context, method, request);
+    call->context = context.data;
+    rc = cni_dl_launch(call, copy != NULL && api->mode == CNI_DL_ISOLATED ? copy : request);
+    free(copy);
+    if (rc == 0) {
+        *result = call;
+        return 0;
+    }
+    cni_dl_release(call);
+    if (api->mode == CNI_DL_EXEC && (rc == ENOENT || rc == EACCES || rc == ENOEXEC)) {
+        char msg[4300];
+        snprintf(msg, sizeof msg, "the command %s cannot be run: %s", api->path, strerror(rc));
+        return cni_dl_fail(&cni_dl_unsupported, msg, NULL, NULL, NULL, response);
+    }
+    return cni_dl_fail_errno(rc, "a process for the call", response);
+}
+
+static inline char *cni_dl_copy(const char *data, size_t length)
+{
+    char *copy = (char *)malloc(length + 1);
+    if (copy != NULL) {
+        memcpy(copy, data, length);
+        copy[length] = '\0';
+    }
+    return copy;
+}
+
+static inline void cni_dl_take_frame(cni_dl_call *call, uint32_t type, const char *data, uint32_t length)
+{
+    cni_dl *api = call->api;
+    int32_t rc;
+    if (length == 0 || data[length - 1] != '\0')
+        call->ended = 1; /* not our protocol */
+    else if (type == CNI_DL_FRAME_EVENT && api->log != NULL) {
+        api->in_log = 1;
+        api->log(data, api->log_user);
+        api->in_log = 0;
+    } else if (type == CNI_DL_FRAME_RESPONSE && length > sizeof rc) {
+        memcpy(&rc, data, sizeof rc);
+        call->rc = rc;
+        call->response = cni_dl_copy(data + sizeof rc, length - sizeof rc);
+        call->answered = 1;
+    } else if (type == CNI_DL_FRAME_SYMBOLS) {
+        call->symbols = cni_dl_copy(data, length);
+        call->answered = 1;
+    } else if (type == CNI_DL_FRAME_ERROR) {
+        call->load_error = cni_dl_copy(data, length);
+        call->answered = 1;
+    }
+}
+
+static inline void cni_dl_take_frames(cni_dl_call *call)
+{
+    size_t at = 0;
+    uint32_t header[2];
+    while (call->in.length - at >= sizeof header && !call->answered && !call->ended) {
+        memcpy(header, call->in.data + at, sizeof header);
+        if (header[0] > CNI_DL_FRAME_LIMIT)
+            call->ended = 1;
+        if (call->ended || call->in.length - at - sizeof header < header[0])
+            break;
+        cni_dl_take_frame(call, header[1], call->in.data + at + sizeof header, header[0]);
+        at += sizeof header + header[0];
+    }
+    if (at > 0)
+        memmove(call->in.data, call->in.data + at, call->in.length - at);
+    call->in.length -= at;
+}
+
+/* Reads what there is. The child's end counts also while a process that it left holds the other end. */
+static inline void cni_dl_advance(cni_dl_call *call)
+{
+    int dead = 0;
+    while (!call->answered && !call->ended) {
+        ssize_t n = -1;
+        if (cni_dl_reserve(&call->in, 65536) == 0)
+            n = recv(call->socket, call->in.data + call->in.length, 65536, MSG_DONTWAIT);
+        else
+            errno = ENOMEM;
+        if (n > 0) {
+            call->in.length += (size_t)n;
+            cni_dl_take_frames(call);
+        } else if (n < 0 && errno == EINTR) {
+            continue;
+        } else if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) && !dead) {
+            if (!cni_dl_is_dead(call->pidfd))
+                return;
+            dead = 1; /* and read what came before its end */
+        } else {
+            call->ended = 1;
+        }
+    }
+}
+
+/* Milliseconds until the deadline, as poll takes them. */
+static inline int cni_dl_remaining(const cni_dl_call *call)
+{
+    int64_t left;
+    if (call->deadline == 0)
+        return -1;
+    left = call->deadline - cni_dl_now();
+    return left < 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
+}
+
+static inline void cni_dl_wait(const cni_dl_call *call)
+{
+    struct pollfd fds[2];
+    fds[0].fd = call->socket;
+    fds[1].fd = call->pidfd;
+    fds[0].events = fds[1].events = POLLIN;
+    poll(fds, 2, cni_dl_remaining(call));
+}
+
+/* The last part of what the child wrote to standard error, such as Go's last words. */
+static inline char *cni_dl_trace(const cni_dl_call *call)
+{
+    off_t size = lseek(call->trace, 0, SEEK_END), from = size > 65536 ? size - 65536 : 0;
+    char *text = (char *)malloc(65537);
+    ssize_t n = text == NULL ? -1 : pread(call->trace, text, 65536, from);
+    if (n < 0) {
+        free(text);
+        return NULL;
+    }
+    text[n] = '\0';
+    return text;
+}
+
+static inline int cni_dl_word_end(cni_dl_call *call, char **response)
+{
+    siginfo_t info;
+    char msg[128], *trace;
+    int rc;
+    cni_dl_signal(call->pidfd, SIGKILL); /* it may live on without its socket */
+    memset(&info, 0, sizeof info);
+    while (waitid((idtype_t)CNI_DL_BY_PIDFD, (id_t)call->pidfd, &info, WEXITED | CNI_DL_WALL) < 0 && errno == EINTR)
+        ;
+    cni_dl_close_fd(&call->pidfd);
+    if (call->cancelled)
+        return cni_dl_fail(
+            &cni_dl_cancelled, "the call was cancelled, and its process killed", NULL, NULL, call->context, response);
+    if (info.si_pid == 0)
+        snprintf(msg, sizeof msg, "the process of the call ended without an answer");
+    else if (info.si_code == CLD_EXITED)
+        snprintf(msg, sizeof msg, "the process of the call ended with status %d and without an answer", info.si_status);
+    else
+        snprintf(msg, sizeof msg, "the process of the call was killed by signal %d (%s)", info.si_status,
+            strsignal(info.si_status));
+    trace = cni_dl_trace(call);
+    rc = cni_dl_fail(&cni_dl_bug, msg, NULL, trace, call->context, response);
+    free(trace);
+    return rc;
+}
+
+/* The verdict of a call that is over, which is released. */
+static inline int cni_dl_verdict(cni_dl_call *call, char **response)
+{
+    int rc;
+    char *msg;
+    if (call->load_error != NULL && (msg = (char *)malloc(strlen(call->load_error) + 64)) != NULL) {
+        sprintf(msg, "libcni cannot be loaded: %s", call->load_error);
+        rc = cni_dl_fail(&cni_dl_unsupported, msg, NULL, NULL, call->context, response);
+        free(msg);
+    } else if (call->answered && call->response != NULL) {
+        rc = call->rc;
+        if (response != NULL) {
+            *response = call->response;
+            call->response = NULL;
+        }
+    } else if (call->answered) {
+        rc = cni_dl_fail_errno(ENOMEM, "the response", response);
+    } else if (call->ended) {
+        rc = cni_dl_word_end(call, response);
+    } else {
+        char *trace = cni_dl_trace(call);
+        cni_dl_signal(call->pidfd, SIGKILL);
+        rc = cni_dl_fail(call->cancelled ? &cni_dl_cancelled : &cni_dl_timeout,
+            "the process of the call did not end in time and was killed; what it did is undone by the next call for "
+            "the "
+            "attachment, or by gc",
+            NULL, trace, call->context, response);
+        free(trace);
+    }
+    cni_dl_release(call);
+    return rc;
+}
+
+/* One call, from begin to end, in a child. */
+static inline int cni_dl_run(cni_dl *api, const char *method, const char *request, char **response)
+{
+    cni_dl_call *call;
+    int number = errno, rc = method == NULL ? cni_dl_refuse(api, method, request, response) : 0;
+    if (rc == 0)
+        rc = cni_dl_begin(api, method, request, 0, &call, response);
+    if (rc == 0) {
+        for (cni_dl_advance(call); !call->answered && !call->ended && cni_dl_remaining(call) != 0; cni_dl_advance(call))
+            cni_dl_wait(call);
+        rc = cni_dl_verdict(call, response);
+    }
+    errno = number;
+    return rc;
+}
+
+/* ---- Calls that do not block ---------------------------------------------------------------------------------- */
+
+/** Begins a call of a method (of cni_call). 0 and a call, which cni_dl_finish ends; or an error and its object. */
+static inline int cni_dl_start(
+    cni_dl *api, const char *method, const char *request, cni_dl_call **call, char **response)
+{
+    struct itimerspec limit;
+    struct epoll_event event;
+    cni_dl_call *c = NULL, *other;
+    int64_t left;
+    int rc;
+    *call = NULL;
+    if (response != NULL)
+        *response = NULL;
+    if (api->mode == CNI_DL_INPROCESS)
+        return cni_dl_fail(
+            &cni_dl_unsupported, "in-process calls block; make them in a thread", NULL, NULL, NULL, response);
+    rc = method == NULL ? cni_dl_refuse(api, method, request, response) : 0;
+    if (rc == 0)
+        rc = cni_dl_begin(api, method, request, 1, &c, response);
+    if (rc != 0)
+        return rc;
+    for (other = api->calls; other != NULL; other = other->next)
+        if (c->id != NULL && other->id != NULL && strcmp(other->id, c->id) == 0)
+            rc = cni_dl_fail(&cni_dl_busy, "a call of this requestId is under way", NULL, NULL, c->context, response);
+    memset(&event, 0, sizeof event);
+    event.events = EPOLLIN;
+    memset(&limit, 0, sizeof limit);
+    c->epoll = cni_dl_above_stdio(epoll_create1(EPOLL_CLOEXEC));
+    c->timer = cni_dl_above_stdio(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC));
+    left = c->deadline == 0 ? 0 : c->deadline - cni_dl_now();
+    limit.it_value.tv_sec = (time_t)(left / 1000);
+    limit.it_value.tv_nsec = (long)(left % 1000) * 1000000 + (c->deadline != 0);
+    if (rc == 0 && (c->epoll < 0 || c->timer < 0 || timerfd_settime(c->timer, 0, &limit, NULL) != 0 ||
+                       epoll_ctl(c->epoll, EPOLL_CTL_ADD, c->timer, &event) != 0 ||
+                       epoll_ctl(c->epoll, EPOLL_CTL_ADD, c->socket, &event) != 0 ||
+                       (c->pidfd >= 0 && epoll_ctl(c->epoll, EPOLL_CTL_ADD, c->pidfd, &event) != 0)))
+        rc = cni_dl_fail_errno(errno, "a descriptor to poll", response);
+    if (rc != 0) {
+        cni_dl_signal(c->pidfd, SIGKILL);
+        cni_dl_release(c);
+        return rc;
+    }
+    c->next = api->calls;
+    api->calls = *call = c;
+    return 0;
+}
+
+/** A descriptor that can be read when cni_dl_finish has something to do. It belongs to the call. */
+static inline int cni_dl_descriptor(const cni_dl_call *call) { return call->epoll; }
+
+/** -EINPROGRESS; or the return value of the call, with its response, and the call is gone. Does not block. */
+static inline int cni_dl_finish(cni_dl_call *call, char **response)
+{
+    int number = errno, rc = -EINPROGRESS;
+    if (response != NULL)
+        *response = NULL;
+    cni_dl_advance(call);
+    if (call->answered || call->ended || cni_dl_remaining(call) == 0)
+        rc = cni_dl_verdict(call, response);
+    errno = number;
+    return rc;
+}
+
+/** Asks a call to end. cni_dl_finish is still needed, and tells what came of it. */
+static inline void cni_dl_cancel(cni_dl_call *call)
+{
+    struct itimerspec limit;
+    int number = errno;
+    int64_t left = 10000 + call->api->grace_ms;
+    call->cancelled = 1;
+    if (call->api->mode == CNI_DL_EXEC)
+        cni_dl_signal(call->pidfd, SIGTERM);
+    else if (call->id == NULL || send(call->socket, "c", 1, MSG_NOSIGNAL | MSG_DONTWAIT) != 1)
+        cni_dl_signal(call->pidfd, SIGKILL);
+    if (call->deadline == 0) {
+        call->deadline = cni_dl_now() + left;
+        memset(&limit, 0, sizeof limit);
+        limit.it_value.tv_sec = (time_t)(left / 1000 + 1);
+        timerfd_settime(call->timer, 0, &limit, NULL);
+    }
+    errno = number;
+}
+
+/* ---- The table ------------------------------------------------------------------------------------------------ */
+
+#define CNI_DL_MEMBER(name, method)                                                                                    \
+    static inline int cni_dl_do_##name(cni_dl *api, const char *request, char **response)                              \
+    {                                                                                                                  \
+        if (api->mode == CNI_DL_INPROCESS)                                                                             \
+            return api->library.name(request, response);                                                               \
+        return cni_dl_run(api, method, request, response);                                                             \
+    }
+CNI_DL_VERBS(CNI_DL_MEMBER)
+#undef CNI_DL_MEMBER
+
+static inline int cni_dl_do_call(cni_dl *api, const char *method, const char *request, char **response)
+{
+    return api->mode == CNI_DL_INPROCESS ? api->library.call(method, request, response)
+                                         : cni_dl_run(api, method, request, response);
+}
+
+static inline int cni_dl_do_describe(cni_dl *api, char **response)
+{
+    return api->mode == CNI_DL_INPROCESS ? api->library.describe(response)
+                                         : cni_dl_run(api, "describe", "{}", response);
+}
+
+static inline int cni_dl_do_cancel(cni_dl *api, const char *request_id)
+{
+    cni_dl_call *call;
+    if (api->mode == CNI_DL_INPROCESS)
+        return api->library.cancel(request_id);
+    if (request_id == NULL)
+        return -EINVAL;
+    for (call = api->calls; call != NULL; call = call->next)
+        if (call->id != NULL && strcmp(call->id, request_id) == 0) {
+            cni_dl_cancel(call);
+            return 0;
+        }
+    return -ENOENT;
+}
+
+/* In-process the callback is the process's; otherwise it is the api's. */
+static inline int cni_dl_do_set_log(cni_dl *api, cni_dl_log_fn fn, void *user)
+{
+    if (api->mode == CNI_DL_INPROCESS)
+        return api->library.set_log(fn, user);
+    if (api->in_log)
+        return -EBUSY;
+    api->log = fn;
+    api->log_user = user;
+    return 0;
+}
+
+static inline void cni_dl_do_free(cni_dl *api, void *p)
+{
+    if (api->library.free != NULL)
+        api->library.free(p);
+    else
+        free(p);
+}
+
+static inline const char *cni_dl_do_version(cni_dl *api) { return api->found_version; }
+
+static inline int cni_dl_do_abi_version(cni_dl *api) { return api->found_abi; }
+
+static inline const char *cni_dl_do_strerror(cni_dl *api, int code)
+{
+    return api->library.strerror != NULL ? api->library.strerror(code) : cni_dl_text_of(code);
+}
+
+/* ---- Open and close ------------------------------------------------------------------------------------------- */
+
+static inline int cni_dl_open_inprocess(cni_dl *api, const char *path, char **error)
+{
+    char msg[1024];
+    const char *why = cni_dl_load(&api->library, path);
+    if (why != NULL) {
+        snprintf(msg, sizeof msg, "libcni cannot be loaded: %s", why);
+        memset(&api->library, 0, sizeof api->library);
+        return cni_dl_fail(&cni_dl_unsupported, msg, NULL, NULL, NULL, error);
+    }
+    snprintf(api->found_version, sizeof api->found_version, "%s", api->library.version());
+    api->found_abi = api->library.abi_version();
+#define CNI_DL_MEMBER(name, method)                                                                                    \
+    if (api->library.name == NULL)                                                                                     \
+        api->name = NULL;
+    CNI_DL_VERBS(CNI_DL_MEMBER)
+#undef CNI_DL_MEMBER
+    return 0;
+}
+
+/* Asks a child that loads the library what is in it. */
+static inline int cni_dl_open_isolated(cni_dl *api, char **error)
+{
+    cni_dl_call *call;
+    const char *there;
+    int32_t abi;
+    int rc = cni_dl_begin(api, NULL, "{}", 0, &call, error);
+    if (rc != 0)
+        return rc;
+    for (cni_dl_advance(call); !call->answered && !call->ended && cni_dl_remaining(call) != 0; cni_dl_advance(call))
+        cni_dl_wait(call);
+    if (call->symbols == NULL)
+        return cni_dl_verdict(call, error);
+    memcpy(&abi, call->symbols, sizeof abi);
+    api->found_abi = abi;
+    there = call->symbols + sizeof abi;
+#define CNI_DL_MEMBER(name, method)                                                                                    \
+    if (!*there++)                                                                                                     \
+        api->name = NULL;
+    CNI_DL_VERBS(CNI_DL_MEMBER)
+#undef CNI_DL_MEMBER
+    snprintf(api->found_version, sizeof api->found_version, "%s", there);
+    cni_dl_release(call);
+    return 0;
+}
+
+/* Asks the command for its description, in which each verb stands with its method. */
+static inline int cni_dl_open_exec(cni_dl *api, char **error)
+{
+    char *description = NULL;
+    const char *version;
+    int rc = cni_dl_run(api, "describe", "{}", &description);
+    if (rc != 0) {
+        if (error != NULL)
+            *error = description;
+        else
+            free(description);
+        return rc;
+    }
+    version = cni_dl_find(description, "version");
+    if (cni_dl_plain(version) > 2)
+        snprintf(api->found_version, sizeof api->found_version, "%.*s", (int)cni_dl_plain(version) - 2, version + 1);
+    api->found_abi = (int)cni_dl_number(cni_dl_find(description, "abi"), 0);
+#define CNI_DL_MEMBER(name, method)                                                                                    \
+    if (strstr(description, "\"method\":\"" method "\"") == NULL)                                                      \
+        api->name = NULL;
+    CNI_DL_VERBS(CNI_DL_MEMBER)
+#undef CNI_DL_MEMBER
+    free(description);
+    return 0;
+}
+
+/** Ends the calls that are under way, and gives back everything but the loaded library, which stays. */
+static inline void cni_dl_close(cni_dl *api)
+{
+    while (api->calls != NULL) {
+        cni_dl_signal(api->calls->pidfd, SIGKILL);
+        cni_dl_release(api->calls);
+    }
+    cni_dl_reap(api, 1);
+    free(api->unreaped);
+    free(api->path);
+    if (api->library.handle != NULL)
+        dlclose(api->library.handle);
+    memset(api, 0, sizeof *api);
+}
+
+/* The command: a name is looked for in PATH, unless the program is set-uid. */
+static inline const char *cni_dl_command(const char *path)
+{
+    static const char *const places[] = CNI_DL_COMMANDS;
+    size_t i;
+    if (getauxval(AT_SECURE) == 0)
+        return path != NULL ? path : "cni";
+    if (path != NULL && strchr(path, '/') != NULL)
+        return path;
+    for (i = 0; i + 1 < sizeof places / sizeof places[0] && access(places[i], X_OK) != 0; i++)
+        ;
+    return places[i];
+}
+
+/**
+ * Opens libcni.
+ *
+ * @param api   filled; cni_dl_close gives back what it holds
+ * @param path  of the library, or with CNI_DL_EXEC of the command; NULL: libcni.so.0 where the system looks, the command
+ *              cni in PATH. In set-uid programs the environment does not count.
+ * @param mode  CNI_DL_INPROCESS, CNI_DL_ISOLATED, CNI_DL_EXEC
+ * @param error on failure an error object, to be given to free(); may be NULL
+ * @return 0; -ENOTSUP (kind unsupported: there is no libcni, or the mode cannot work in this process), -EINVAL, -EIO,
+ *         -EMFILE, -EFAULT, -ETIMEDOUT. Nothing needs to be closed then.
+ */
+static inline int cni_dl_open(cni_dl *api, const char *path, int mode, char **error)
+{
+    int number = errno, rc;
+    if (error != NULL)
+        *error = NULL;
+    memset(api, 0, sizeof *api);
+#define CNI_DL_MEMBER(name, method) api->name = cni_dl_do_##name;
+    CNI_DL_VERBS(CNI_DL_MEMBER)
+    CNI_DL_MEMBER(call, )
+    CNI_DL_MEMBER(describe, )
+    CNI_DL_MEMBER(cancel, )
+    CNI_DL_MEMBER(set_log, )
+    CNI_DL_MEMBER(free, )
+    CNI_DL_MEMBER(version, )
+    CNI_DL_MEMBER(abi_version, )
+    CNI_DL_MEMBER(strerror, )
+#undef CNI_DL_MEMBER
+    api->mode = mode;
+    api->grace_ms = 9000;
+    if (mode == CNI_DL_EXEC)
+        path = cni_dl_command(path);
+    else if (path == NULL)
+        path = CNI_DL_SONAME;
+    api->path = cni_dl_copy(path, strlen(path));
+    if (api->path == NULL)
+        rc = cni_dl_fail_errno(ENOMEM, "the path", error);
+    else if (mode == CNI_DL_INPROCESS)
+        rc = cni_dl_open_inprocess(api, path, error);
+    else if (mode == CNI_DL_ISOLATED)
+        rc = cni_dl_open_isolated(api, error);
+    else if (mode == CNI_DL_EXEC)
+        rc = cni_dl_open_exec(api, error);
+    else
+        rc = cni_dl_fail(&cni_dl_invalid, "there is no such mode", NULL, NULL, NULL, error);
+    if (rc != 0)
+        cni_dl_close(api);
+    errno = number;
+    return rc;
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
