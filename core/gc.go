@@ -120,7 +120,9 @@ func (c *collection) collect(ctx context.Context, held *attachments.Held, entry 
 		return err
 	}
 	if spared {
-		c.keep = append(c.keep, plugin.AttachmentID{ContainerID: entry.ContainerID, IfName: entry.IfName})
+		if !c.valid[AttachmentRef{ContainerID: entry.ContainerID, IfName: entry.IfName}] { // else it is in there
+			c.keep = append(c.keep, plugin.AttachmentID{ContainerID: entry.ContainerID, IfName: entry.IfName})
+		}
 		return nil
 	}
 	if !c.dryRun {
