@@ -38,7 +38,7 @@ ISOLATE := $(CURDIR)/test/isolate
 VENV := $(BUILD)/venv
 
 .DELETE_ON_ERROR:
-.PHONY: all install uninstall deps peers test test-vm fuzz demo help clean
+.PHONY: all install uninstall deps peers test test-vm fuzz demo bench help clean
 
 all: $(BUILD)/libcni.so $(BUILD)/libcni.a $(BUILD)/cni $(BUILD)/libcni.pc ## build library, command and pkg-config file in build/
 
@@ -94,7 +94,7 @@ deps: ## get what the tests need beyond Go, gcc, make, Python 3 and git
 	test/deps $(VENV)
 
 peers: $(BUILD)/peers/cnitool $(BUILD)/peers/volumeplugin ## build the programs that libcni is compared with
-$(BUILD)/peers/cnitool: test/peers/go.mod test/peers/go.sum
+$(BUILD)/peers/cnitool: test/peers/go.mod test/peers/go.sum $(wildcard test/peers/*/*.go)
 	mkdir -p $(BUILD)/peers
 	cd test/peers && CGO_ENABLED=0 $(GO) build -trimpath -o $(CNI_PEERS) tool
 	touch $@
@@ -125,6 +125,10 @@ fuzz: ## look for input that breaks a parser, FUZZTIME (default 30s) for each
 demo: $(BUILD)/libcni.so ## attach, check and detach a container with a C program, in a network namespace of its own
 	$(CC) -O2 -Wall -Iinclude -o $(BUILD)/demo examples/quickstart.c -L$(BUILD) -lcni -pthread -Wl,-rpath,$(CURDIR)/$(BUILD)
 	$(ISOLATE) $(BUILD)/demo
+
+bench: $(BUILD)/libcni.so peers ## time ADD and DEL beside Go's libcni with the reference executables
+	CGO_ENABLED=0 $(GO) build -o $(BUILD)/bench ./bench
+	$(ISOLATE) $(BUILD)/bench
 
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
