@@ -75,7 +75,7 @@ It also takes cnitool's arguments and environment: cni add|check|del|gc|status N
 	root.AddCommand(
 		a.addCommand(), a.delCommand(), a.checkCommand(), a.repairCommand(), a.gcCommand(), a.statusCommand(),
 		a.listCommand(), a.inspectCommand(), a.networksCommand(), a.validateCommand(), a.pluginCommand(),
-		a.netnsCommand(), a.versionCommand(), a.callCommand(),
+		a.netnsCommand(), a.volumeCommand(), a.versionCommand(), a.callCommand(),
 	)
 	return root
 }

@@ -27,7 +27,7 @@ func (a *app) callCommand() *cobra.Command {
 		Short: "Serve one request of the C API in JSON",
 		Long: `Reads the request of a C function from standard input and prints {"rc":RC,"response":RESPONSE} on one line: what
 the function returns and what it puts into *response. METHOD is the function's name without cni_, and with a dot after
-netns and plugin: add, del, netns.create, plugin.info. describe and version need no request; describe tells all methods.
+netns, plugin and volume: add, netns.create, plugin.info, volume.mount. describe and version need no request; describe tells all methods.
 
 The exit status is 0 when there is an answer, also if that is an error. Events go to standard error with -v, one JSON
 object a line. Flags for options do not apply: the request has its own.

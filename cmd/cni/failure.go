@@ -82,7 +82,7 @@ func (a *app) reportFailure(f *failure) {
 	e := &f.object
 	fmt.Fprintf(a.err, "cni: %s%s\n", subject(e), printable(e.Msg))
 	for _, line := range []struct{ label, text string }{
-		{"details", e.Details}, {"the plugin wrote", strings.TrimSpace(e.Stderr)}, {"hint", hint(e)},
+		{"details", details(e)}, {"the plugin wrote", strings.TrimSpace(e.Stderr)}, {"hint", hint(e)},
 	} {
 		if line.text != "" {
 			fmt.Fprintf(a.err, "  %s: %s\n", line.label, strings.ReplaceAll(printable(line.text), "\n", "\n    "))
@@ -96,6 +96,14 @@ func (a *app) reportFailure(f *failure) {
 		}
 		w.Flush()
 	}
+}
+
+// details is left out where the message has it already.
+func details(e *core.Error) string {
+	if strings.Contains(e.Msg, e.Details) {
+		return ""
+	}
+	return e.Details
 }
 
 // subject says what the error is about, as far as the message does not begin with it itself.
@@ -112,6 +120,9 @@ func subject(e *core.Error) string {
 
 // hint is what to do next, where that can be said.
 func hint(e *core.Error) string {
+	if e.RolledBack != nil && !*e.RolledBack && e.Volume != "" {
+		return "it may be mounted all the same; cni volume unmount with the same --id ends that"
+	}
 	if e.RolledBack != nil && !*e.RolledBack {
 		return fmt.Sprintf("something of this attempt is left; remove it with: cni del --id %s", e.ContainerID)
 	}
@@ -131,6 +142,12 @@ func hint(e *core.Error) string {
 		return "another process works on it; try again, with a longer --timeout"
 	case "timeout":
 		return "try again, with a longer --timeout"
+	case "volume-plugin-not-found":
+		return "cni volume plugins lists those that can be found; --volume-plugin-dir names another directory, and an address such as unix:///run/x.sock one plugin"
+	case "volume-plugin-unreachable":
+		return "is the plugin running? --retry waits for it"
+	case "volume-not-found":
+		return "cni volume list lists the volumes that are there"
 	case "drift":
 		return "cni del and cni add put the attachment right"
 	default:

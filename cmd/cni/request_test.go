@@ -69,6 +69,17 @@ func TestCommandLineBecomesRequest(t *testing.T) {
 		{name: "plugin of a type", line: "plugin bridge", want: []string{`plugin.info {"type":"bridge"}`}},
 		{name: "namespace by name", line: "netns create blue", want: []string{`netns.create {"name":"blue"}`}},
 		{name: "namespace by path", line: "netns delete /a/../b", want: []string{`netns.delete {"path":"/b"}`}},
+		{name: "volume with options of its plugin", line: "volume create p v -o size=1G -o x=",
+			want: []string{`volume.create {"name":"v","opts":{"size":"1G","x":""},"plugin":"p"}`}},
+		{name: "volume with all flags", line: "volume rm p v --volume-plugin-dir /d --volume-plugin p=/x.sock --retry 30s --reload --timeout 0",
+			want: []string{`volume.remove {"name":"v","options":{"timeoutMs":0,"volumePluginDirs":["/d"],"volumePlugins":{"p":"/x.sock"},"volumeReload":true,"volumeRetryMs":30000},"plugin":"p"}`}},
+		{name: "mount", line: "volume mount unix:///x v --id c1", want: []string{`volume.mount {"id":"c1","name":"v","plugin":"unix:///x"}`}},
+		{name: "unmount", line: "volume umount p v --id c1", want: []string{`volume.unmount {"id":"c1","name":"v","plugin":"p"}`}},
+		{name: "path of a volume", line: "volume path p v", want: []string{`volume.path {"name":"v","plugin":"p"}`}},
+		{name: "volumes of all plugins", line: "volume ls", want: []string{`volume.list {}`}},
+		{name: "volumes of one plugin", line: "volume list p", want: []string{`volume.list {"plugin":"p"}`}},
+		{name: "scope", line: "volume capabilities p", want: []string{`volume.capabilities {"plugin":"p"}`}},
+		{name: "volume plugins", line: "volume plugins", want: []string{`volume.plugins {}`}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := &recorder{answers: map[string]string{"attachments": `{"asOf":"b 12","attachments":[]}`}}
@@ -111,6 +122,13 @@ func TestWrongCommandLineAsksNothing(t *testing.T) {
 		{name: "CAP_ARGS that is no object", line: "add w /n", env: map[string]string{"CAP_ARGS": "[1]"}, want: "CAP_ARGS: not a JSON object"},
 		{name: "argument that is not UTF-8", line: "add w /n\xff", want: "not UTF-8"},
 		{name: "netns of no kind", line: "netns", want: "create or delete"},
+		{name: "volume of no kind", line: "volume", want: "say create"},
+		{name: "mount for nobody", line: "volume mount p v", want: "--id"},
+		{name: "unmount for nobody", line: "volume unmount p v", want: "--id"},
+		{name: "volume of no name", line: "volume create p", want: "accepts 2"},
+		{name: "option without a value", line: "volume create p v -o x", want: `--opt: "x" is not KEY=VALUE`},
+		{name: "option twice", line: "volume create p v -o x=1 -o x=2", want: "x is there twice"},
+		{name: "plugin without an address", line: "volume list --volume-plugin p", want: "NAME=ADDRESS"},
 		{name: "netns of a wrong kind", line: "netns make x", want: `unknown command "make"`},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -138,7 +138,7 @@ func TestGoExportsWhatTheShimCalls(t *testing.T) {
 func TestEachVerbServesItsMethod(t *testing.T) {
 	entry := map[string]string{} // C function to method, by way of shim.c and the Go export
 	methodOf := map[string]string{}
-	served := regexp.MustCompile(`func (goCni\w+)\(call \*C\.struct_shim_call\) C\.int \{ return serve\(call, "([a-z.]+)"\) \}`)
+	served := regexp.MustCompile(`func (goCni\w+)\(call \*C\.struct_shim_call\) C\.int \{\s*return serve\(call, "([a-z.]+)"\)\s*\}`)
 	for _, file := range []string{"network.go", "inspect.go", "netns.go", "volume.go"} {
 		for _, m := range served.FindAllStringSubmatch(read(t, "capi/"+file), -1) {
 			methodOf[m[1]] = m[2]
