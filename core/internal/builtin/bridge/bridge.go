@@ -27,7 +27,7 @@ func (bridge) GC(ctx context.Context, inv *plugin.Invocation) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(collectRules(ctx, inv), removeUnusedGateway(ctx, c, inv), delegate(ctx, c, inv, plugin.GC))
+	return errors.Join(collectRules(ctx, c, inv), removeUnusedGateway(ctx, c, inv), delegate(ctx, c, inv, plugin.GC))
 }
 
 // Status says whether the kernel has what the rules need, and passes the request on to the address plugin, whose answer

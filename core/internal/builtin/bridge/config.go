@@ -74,6 +74,7 @@ func read(data []byte) (*config, error) {
 		c.Bridge = defaultBridge
 	}
 	c.IsGateway = c.IsGateway || c.IsDefaultGateway
+	c.backend, _ = masquerade.ParseBackend(c.IPMasqBackend) // parse refuses what is none
 	return c, nil
 }
 
@@ -86,7 +87,7 @@ func parse(data []byte) (*config, error) {
 	if err := c.validate(); err != nil {
 		return nil, err
 	}
-	if c.backend, err = masquerade.ParseBackend(c.IPMasqBackend); err != nil {
+	if _, err := masquerade.ParseBackend(c.IPMasqBackend); err != nil {
 		return nil, err
 	}
 	c.trunk, err = trunkVLANs(c.VLANTrunk)

@@ -9,7 +9,6 @@ import (
 	types100 "github.com/containernetworking/cni/pkg/types/100"
 
 	"libcni/core/internal/fault"
-	"libcni/core/internal/host/nft"
 	"libcni/core/internal/host/rtnl"
 	"libcni/core/plugin"
 )
@@ -89,7 +88,7 @@ func (a *attachment) repairs(k *comparison) []step {
 		{do: func(ctx context.Context) error { return a.repairPort(ctx, k.was.hostName(a.inv, a.config)) }},
 		{do: a.ensureGateway},
 		{do: a.enableForwarding},
-		{do: func(ctx context.Context) error { return k.ruleset().restore(ctx, a.inv) }},
+		{do: k.ruleset().restore},
 	}
 }
 
@@ -116,9 +115,11 @@ func (a *attachment) repairPort(ctx context.Context, name string) error {
 	return configurePort(ctx, a.host, a.link, port.Index, a.dropDefault, a.plan.port, a.vlans)
 }
 
-func (s ruleset) restore(ctx context.Context, inv *plugin.Invocation) error {
-	if s.empty() {
-		return nil
+func (s ruleset) restore(ctx context.Context) error {
+	if s.programmed != nil {
+		if err := programs(s.inv).Add(ctx, *s.programmed); err != nil {
+			return err
+		}
 	}
-	return unsupported(nft.Update(ctx, inv.StateDir, s.repair))
+	return unsupported(s.update(ctx, s.repair))
 }

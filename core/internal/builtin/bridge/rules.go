@@ -12,9 +12,11 @@ import (
 	"libcni/core/plugin"
 )
 
-// ruleset is what an attachment needs of the packet filter. Its changes go to the kernel in one batch.
+// ruleset is what an attachment needs of the packet filter. Its changes of nftables go to the kernel in one batch.
 type ruleset struct {
-	masquerade *masquerade.Attachment // nil: not asked for, or another backend's
+	inv        *plugin.Invocation
+	masquerade *masquerade.Attachment // nil: not asked for, or by programs
+	programmed *masquerade.Attachment // by the executables of iptables; nil: not asked for
 	spoof      *spoofCheck
 }
 
@@ -22,10 +24,18 @@ func ownerOf(inv *plugin.Invocation) nft.Owner {
 	return nft.Owner{Network: inv.Network, ContainerID: inv.ContainerID, IfName: inv.IfName}
 }
 
+func programs(inv *plugin.Invocation) masquerade.Programs {
+	return masquerade.Programs{Start: inv.Start, StateDir: inv.StateDir}
+}
+
 func newRuleset(c *config, inv *plugin.Invocation, addresses []netip.Prefix, port string, mac net.HardwareAddr) ruleset {
-	var s ruleset
-	if c.IPMasq && c.backend != masquerade.IPTables {
-		s.masquerade = &masquerade.Attachment{Owner: ownerOf(inv), Addresses: addresses}
+	s := ruleset{inv: inv}
+	a := &masquerade.Attachment{Owner: ownerOf(inv), Addresses: addresses}
+	switch {
+	case c.IPMasq && c.backend == masquerade.IPTables:
+		s.programmed = a
+	case c.IPMasq:
+		s.masquerade = a
 	}
 	if c.MACSpoofCheck {
 		s.spoof = &spoofCheck{owner: ownerOf(inv), port: port, mac: mac}
@@ -34,6 +44,14 @@ func newRuleset(c *config, inv *plugin.Invocation, addresses []netip.Prefix, por
 }
 
 func (s ruleset) empty() bool { return s.masquerade == nil && s.spoof == nil }
+
+// update changes nftables, if the attachment has anything there.
+func (s ruleset) update(ctx context.Context, change func(*nft.Tx) error) error {
+	if s.empty() {
+		return nil
+	}
+	return nft.Update(ctx, s.inv.StateDir, change)
+}
 
 func (s ruleset) add(tx *nft.Tx) error {
 	if s.masquerade != nil {
@@ -94,39 +112,77 @@ func (a *attachment) ruleset() ruleset {
 
 func (a *attachment) addRules(ctx context.Context) error {
 	s := a.ruleset()
-	if s.empty() {
-		return nil
+	if s.programmed != nil {
+		if err := programs(a.inv).Add(ctx, *s.programmed); err != nil {
+			return err
+		}
 	}
-	return unsupported(nft.Update(ctx, a.inv.StateDir, s.add))
+	return unsupported(s.update(ctx, s.add))
 }
 
 func (a *attachment) removeRules(ctx context.Context) error {
 	s := a.ruleset()
-	if s.empty() {
-		return nil
+	err := harmless(s.update(ctx, s.remove))
+	if s.programmed != nil {
+		err = errors.Join(err, programs(a.inv).Remove(ctx, *s.programmed))
 	}
-	return harmless(nft.Update(ctx, a.inv.StateDir, s.remove))
+	return err
 }
 
 // removeRules removes an attachment's rules by what is known of it, which may be nothing but its identity.
 func removeRules(ctx context.Context, c *config, inv *plugin.Invocation) error {
 	before := previous(inv)
 	s := newRuleset(c, inv, before.addresses(inv), before.hostName(inv, c), before.containerMAC(inv))
-	if s.empty() {
-		return nil
+	if s.programmed != nil {
+		if err := programs(inv).Remove(ctx, *s.programmed); err != nil {
+			return err
+		}
 	}
-	return harmless(nft.Update(ctx, inv.StateDir, s.remove))
+	if inv.Foreign {
+		return removeForeignRules(ctx, s, before.addresses(inv))
+	}
+	return harmless(s.update(ctx, s.remove))
+}
+
+// removeForeignRules removes also what the reference plugins may have made, whatever the configuration asks for now.
+func removeForeignRules(ctx context.Context, s ruleset, addresses []netip.Prefix) error {
+	a := masquerade.Attachment{Owner: ownerOf(s.inv), Addresses: addresses}
+	err := harmless(nft.Update(ctx, s.inv.StateDir, func(tx *nft.Tx) error {
+		if err := s.remove(tx); err != nil {
+			return err
+		}
+		if err := a.RemoveForeign(tx); err != nil {
+			return err
+		}
+		return removeForeignSpoofCheck(tx, a.Owner)
+	}))
+	return errors.Join(err, programs(s.inv).RemoveLegacy(ctx, a))
 }
 
 // collectRules removes the rules of a network's attachments that are not valid, whatever the configuration asks for
 // now.
-func collectRules(ctx context.Context, inv *plugin.Invocation) error {
-	return harmless(nft.Update(ctx, inv.StateDir, func(tx *nft.Tx) error {
+func collectRules(ctx context.Context, c *config, inv *plugin.Invocation) error {
+	links, err := linkNames(ctx, inv)
+	if err != nil {
+		return err
+	}
+	err = harmless(nft.Update(ctx, inv.StateDir, func(tx *nft.Tx) error {
 		if err := masquerade.GC(tx, inv.Network, inv.ValidAttachments); err != nil {
+			return err
+		}
+		if err := masquerade.GCForeign(tx, inv.Network, inv.ValidAttachments); err != nil {
+			return err
+		}
+		if err := collectForeignSpoofChecks(tx, links); err != nil {
 			return err
 		}
 		return collectSpoofChecks(tx, inv.Network, inv.ValidAttachments)
 	}))
+	err = errors.Join(err, programs(inv).GCLegacy(ctx, inv.Network, inv.ValidAttachments))
+	if c.IPMasq && c.backend == masquerade.IPTables {
+		err = errors.Join(err, programs(inv).GC(ctx, inv.Network, inv.ValidAttachments))
+	}
+	return err
 }
 
 // harmless passes over a kernel without nftables: it has no rules to remove.
@@ -176,6 +232,13 @@ func (k *comparison) ruleset() ruleset {
 // rules compares the packet filter.
 func (k *comparison) rules(ctx context.Context) error {
 	s := k.ruleset()
+	if s.programmed != nil {
+		found, err := programs(k.inv).Check(ctx, *s.programmed)
+		if err != nil {
+			return err
+		}
+		k.add(found)
+	}
 	if s.empty() {
 		return nil
 	}
@@ -184,8 +247,12 @@ func (k *comparison) rules(ctx context.Context) error {
 		found, err = s.check(r)
 		return err
 	})
+	k.add(found)
+	return unsupported(err)
+}
+
+func (k *comparison) add(found []fault.Drift) {
 	for _, d := range found {
 		k.differs(d.Object, d.Expected, d.Actual)
 	}
-	return unsupported(err)
 }

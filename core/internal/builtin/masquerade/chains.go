@@ -1,0 +1,76 @@
+package masquerade
+
+import (
+	"crypto/sha512"
+	"encoding/hex"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"libcni/core/internal/host/nft"
+	"libcni/core/plugin"
+)
+
+// The layout of the reference plugins with iptables: POSTROUTING of the table nat leads packets from a container's
+// address to a chain of the container. It does not know interfaces: two of one container in one network share the chain.
+const (
+	natTable       = "nat"
+	postrouting    = "POSTROUTING"
+	chainPrefix    = "CNI-"
+	chainNameBytes = 12 // of the hash
+)
+
+func chainName(o nft.Owner) string {
+	sum := sha512.Sum512([]byte(o.Network + o.ContainerID))
+	return chainPrefix + hex.EncodeToString(sum[:chainNameBytes])
+}
+
+func chainComment(o nft.Owner) string { return `name: "` + o.Network + `" id: "` + o.ContainerID + `"` }
+
+// isChainName tells these chains from others that begin alike.
+func isChainName(name string) bool {
+	rest, found := strings.CutPrefix(name, chainPrefix)
+	_, err := hex.DecodeString(rest)
+	return found && err == nil && len(rest) == 2*chainNameBytes
+}
+
+// jump is a rule of POSTROUTING that leads to a chain of this layout.
+type jump struct {
+	chain, comment string
+	source         netip.Addr
+}
+
+// selection says which jumps go.
+type selection func(jump) bool
+
+// chains selects what is the attachment's: if its addresses are known, what is for them.
+func (a Attachment) chains() selection {
+	name := chainName(a.Owner)
+	return func(j jump) bool {
+		return j.chain == name && (len(a.Addresses) == 0 || !j.source.IsValid() ||
+			slices.ContainsFunc(a.Addresses, func(p netip.Prefix) bool { return p.Addr() == j.source }))
+	}
+}
+
+// invalidChains selects what is of containers of the network that have no valid attachment.
+func invalidChains(network string, valid []plugin.AttachmentID) selection {
+	keep := map[string]bool{}
+	for _, id := range valid {
+		keep[chainComment(nft.Owner{Network: network, ContainerID: id.ContainerID})] = true
+	}
+	return func(j jump) bool {
+		return isChainName(j.chain) && strings.HasPrefix(j.comment, `name: "`+network+`" id: `) && !keep[j.comment]
+	}
+}
+
+// unused returns the chains that only selected jumps lead to.
+func unused(jumps []jump, selected selection) []string {
+	var names []string
+	for _, j := range jumps {
+		used := slices.ContainsFunc(jumps, func(other jump) bool { return other.chain == j.chain && !selected(other) })
+		if selected(j) && !used && !slices.Contains(names, j.chain) {
+			names = append(names, j.chain)
+		}
+	}
+	return names
+}

@@ -1,0 +1,63 @@
+package masquerade
+
+import (
+	"libcni/core/internal/host/nft"
+	"libcni/core/plugin"
+)
+
+// referenceChain is where the reference plugins with nftables have a rule for each address.
+func referenceChain() nft.Chain {
+	return nft.Chain{Table: nft.Table{Family: nft.Inet, Name: "cni_plugins_masquerade"}, Name: "masq_checks"}
+}
+
+// RemoveForeign queues the removal of what the reference plugins made for the attachment: with nftables, and with an
+// iptables whose tables are of nftables.
+func (a Attachment) RemoveForeign(tx *nft.Tx) error {
+	return removeForeign(tx, a.Owner.Owns, a.chains())
+}
+
+// GCForeign is GC for what the reference plugins made.
+func GCForeign(tx *nft.Tx, network string, valid []plugin.AttachmentID) error {
+	keep := Keeper(network, valid)
+	return removeForeign(tx, func(comment string) bool { return !keep(comment) }, invalidChains(network, valid))
+}
+
+func removeForeign(tx *nft.Tx, owned func(comment string) bool, selected selection) error {
+	rules, err := tx.Rules(referenceChain())
+	if err != nil {
+		return err
+	}
+	for _, r := range rules {
+		if owned(r.Comment) {
+			tx.DeleteRules(r)
+		}
+	}
+	for _, family := range []nft.Family{nft.IPv4, nft.IPv6} {
+		if err := removeChains(tx, nft.Table{Family: family, Name: natTable}, selected); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func removeChains(tx *nft.Tx, table nft.Table, selected selection) error {
+	from := nft.Chain{Table: table, Name: postrouting}
+	rules, err := tx.ForeignRules(from)
+	if err != nil {
+		return err
+	}
+	var jumps []jump
+	for _, r := range rules {
+		if r.Verdict.Code != nft.JumpVerdict || !isChainName(r.Verdict.Chain) {
+			continue
+		}
+		j := jump{chain: r.Verdict.Chain, comment: r.Comment, source: r.Src.Addr()}
+		if jumps = append(jumps, j); selected(j) {
+			tx.DeleteForeign(from, r)
+		}
+	}
+	for _, name := range unused(jumps, selected) {
+		tx.DeleteChain(nft.Chain{Table: table, Name: name})
+	}
+	return nil
+}

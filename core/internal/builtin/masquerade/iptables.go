@@ -1,0 +1,227 @@
+package masquerade
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"path/filepath"
+	"slices"
+
+	"libcni/core/internal/fault"
+	"libcni/core/internal/host/iptables"
+	"libcni/core/internal/host/lockfile"
+	"libcni/core/internal/host/nft"
+	"libcni/core/internal/host/spawn"
+	"libcni/core/plugin"
+)
+
+// Programs is the backend of iptables: rules made and removed by its executables.
+type Programs struct {
+	Start    spawn.Starter
+	StateDir string
+}
+
+// reading is iptables' table nat of a family.
+type reading struct {
+	version nft.Family
+	table   *iptables.Table
+}
+
+// each reads the table of both families, under a lock of its own, and applies the lines that change returns. A family
+// whose executables are missing is skipped, unless it is needed.
+func (p Programs) each(ctx context.Context, find func(iptables.Family) (*iptables.Tool, error), needed func(nft.Family) bool, change func(reading) []string) (err error) {
+	lock, err := lockfile.Flock(ctx, filepath.Join(p.StateDir, "locks", "iptables"), 0o600, lockfile.Exclusive)
+	if err != nil {
+		return fmt.Errorf("iptables: %w", err)
+	}
+	defer func() { err = errors.Join(err, lock.Unlock()) }()
+	for _, f := range []struct {
+		version nft.Family
+		family  iptables.Family
+	}{{nft.IPv4, iptables.IPv4}, {nft.IPv6, iptables.IPv6}} {
+		tool, err := find(f.family)
+		if errors.Is(err, iptables.ErrMissing) && !needed(f.version) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		table, err := tool.Read(ctx, natTable)
+		if err != nil {
+			return err
+		}
+		if err := tool.Apply(ctx, natTable, change(reading{f.version, table})); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p Programs) installed(f iptables.Family) (*iptables.Tool, error) {
+	return iptables.Find(p.Start, f)
+}
+
+func never(nft.Family) bool { return false }
+
+// needs says which families the attachment has addresses of.
+func (a Attachment) needs(version nft.Family) bool {
+	return len(newFamily(a.Owner.Network, version).of(a.Addresses)) > 0
+}
+
+// placedRule is a rule with its chain, in the words that iptables prints.
+type placedRule struct {
+	chain string
+	words []string
+}
+
+func (a Attachment) programRules(version nft.Family) []placedRule {
+	name, note := chainName(a.Owner), []string{"-m", "comment", "--comment", chainComment(a.Owner)}
+	rule := func(chain string, match []string, target string) placedRule {
+		return placedRule{chain, slices.Concat(match, note, []string{"-j", target})}
+	}
+	var accept, jumps []placedRule
+	for _, address := range newFamily(a.Owner.Network, version).of(a.Addresses) {
+		accept = append(accept, rule(name, []string{"-d", address.Masked().String()}, "ACCEPT"))
+		source := netip.PrefixFrom(address.Addr(), address.Addr().BitLen())
+		jumps = append(jumps, rule(postrouting, []string{"-s", source.String()}, name))
+	}
+	if accept == nil {
+		return nil
+	}
+	return slices.Concat(accept, []placedRule{rule(name, []string{"!", "-d", multicast(version).String()}, "MASQUERADE")}, jumps)
+}
+
+func (r reading) has(rule placedRule) bool {
+	return slices.ContainsFunc(r.table.Chains[rule.chain], func(words []string) bool { return slices.Equal(words, rule.words) })
+}
+
+// missing returns the lines that make what is not there. What is accepted comes first in the chain, since a second
+// interface's network must not come after the rule that takes the rest.
+func (r reading) missing(a Attachment) []string {
+	var lines []string
+	name := chainName(a.Owner)
+	if _, found := r.table.Chains[name]; !found && a.needs(r.version) {
+		lines = append(lines, iptables.NewChain(name))
+	}
+	for _, rule := range a.programRules(r.version) {
+		if r.has(rule) {
+			continue
+		}
+		command := []string{"-A", rule.chain}
+		if rule.chain == name && rule.words[len(rule.words)-1] == "ACCEPT" {
+			command = []string{"-I", rule.chain, "1"}
+		}
+		lines = append(lines, iptables.Line(append(command, rule.words...)...))
+	}
+	return lines
+}
+
+// Add makes what translates the attachment's addresses, as far as it is missing.
+func (p Programs) Add(ctx context.Context, a Attachment) error {
+	err := p.each(ctx, p.installed, a.needs, func(r reading) []string { return r.missing(a) })
+	if errors.Is(err, iptables.ErrMissing) {
+		return fault.New(fault.Unsupported, err, `ipMasqBackend: install iptables, or use "nftables"`)
+	}
+	return err
+}
+
+// Remove removes what is the attachment's.
+func (p Programs) Remove(ctx context.Context, a Attachment) error {
+	return p.each(ctx, p.installed, never, func(r reading) []string {
+		lines := r.removal(a.chains())
+		name := chainName(a.Owner)
+		if _, found := r.table.Chains[name]; found && !slices.ContainsFunc(r.jumps(), func(j jump) bool { return j.chain == name }) {
+			lines = append(lines, "-F "+name, "-X "+name) // left behind without a way to it
+		}
+		return lines
+	})
+}
+
+// GC removes what is of containers of the network that have no valid attachment.
+func (p Programs) GC(ctx context.Context, network string, valid []plugin.AttachmentID) error {
+	return p.each(ctx, p.installed, never, func(r reading) []string { return r.removal(invalidChains(network, valid)) })
+}
+
+// RemoveLegacy removes what the reference plugins made for the attachment in the kernel's older tables. Where there are
+// none it starts no process.
+func (p Programs) RemoveLegacy(ctx context.Context, a Attachment) error {
+	return p.legacy(ctx, a.chains())
+}
+
+// GCLegacy is GC for the kernel's older tables.
+func (p Programs) GCLegacy(ctx context.Context, network string, valid []plugin.AttachmentID) error {
+	return p.legacy(ctx, invalidChains(network, valid))
+}
+
+func (p Programs) legacy(ctx context.Context, selected selection) error {
+	used := func(f iptables.Family) bool { return iptables.HasLegacyTable(f, natTable) }
+	if !used(iptables.IPv4) && !used(iptables.IPv6) {
+		return nil
+	}
+	find := func(f iptables.Family) (*iptables.Tool, error) {
+		if !used(f) {
+			return nil, iptables.ErrMissing
+		}
+		return iptables.FindLegacy(ctx, p.Start, f)
+	}
+	return p.each(ctx, find, never, func(r reading) []string { return r.removal(selected) })
+}
+
+// Check returns what is missing.
+func (p Programs) Check(ctx context.Context, a Attachment) ([]fault.Drift, error) {
+	var found []fault.Drift
+	err := p.each(ctx, p.installed, a.needs, func(r reading) []string {
+		for _, rule := range a.programRules(r.version) {
+			if !r.has(rule) {
+				object := fmt.Sprintf("iptables rule %s", iptables.Line(append([]string{"-t", natTable, "-A", rule.chain}, rule.words...)...))
+				found = append(found, fault.Drift{Object: object, Expected: present, Actual: missing})
+			}
+		}
+		return nil
+	})
+	return found, err
+}
+
+// jumps are the rules that lead to chains of the layout.
+func (r reading) jumps() []jump {
+	var jumps []jump
+	for _, words := range r.table.Chains[postrouting] {
+		if j, ok := parseJump(words); ok {
+			jumps = append(jumps, j)
+		}
+	}
+	return jumps
+}
+
+func (r reading) removal(selected selection) []string {
+	var lines []string
+	for _, words := range r.table.Chains[postrouting] {
+		if j, ok := parseJump(words); ok && selected(j) {
+			lines = append(lines, iptables.Line(append([]string{"-D", postrouting}, words...)...))
+		}
+	}
+	for _, name := range unused(r.jumps(), selected) {
+		lines = append(lines, "-F "+name, "-X "+name)
+	}
+	return lines
+}
+
+func parseJump(words []string) (j jump, ok bool) {
+	for i := 0; i+1 < len(words); i++ {
+		switch words[i] {
+		case "-s":
+			if source, err := netip.ParsePrefix(words[i+1]); err == nil {
+				j.source = source.Addr()
+			}
+		case "--comment":
+			j.comment = words[i+1]
+		case "-j":
+			j.chain = words[i+1]
+		default:
+			continue
+		}
+		i++
+	}
+	return j, isChainName(j.chain)
+}

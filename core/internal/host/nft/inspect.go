@@ -1,0 +1,29 @@
+package nft
+
+import (
+	"bytes"
+
+	"github.com/google/nftables/expr"
+)
+
+// Target is the chain that the rule jumps or goes to, or "".
+func (r Rule) Target() string {
+	for _, e := range r.Exprs {
+		if v, ok := e.(*expr.Verdict); ok && (v.Kind == expr.VerdictJump || v.Kind == expr.VerdictGoto) {
+			return v.Chain
+		}
+	}
+	return ""
+}
+
+// InLinkIs is the name of the one link that the rule is for packets from, or "".
+func (r Rule) InLinkIs() string {
+	for i, e := range r.Exprs[:max(0, len(r.Exprs)-1)] {
+		m, loads := e.(*expr.Meta)
+		c, compares := r.Exprs[i+1].(*expr.Cmp)
+		if loads && compares && m.Key == expr.MetaKeyIIFNAME && c.Op == expr.CmpOpEq {
+			return string(bytes.TrimRight(c.Data, "\x00"))
+		}
+	}
+	return ""
+}
