@@ -5,6 +5,7 @@ import (
 	"libcni/core/internal/builtin/bridge"
 	"libcni/core/internal/builtin/hostlocal"
 	"libcni/core/internal/builtin/loopback"
+	"libcni/core/internal/builtin/portmap"
 	"libcni/core/internal/builtin/static"
 	"libcni/core/plugin"
 )
@@ -21,6 +22,7 @@ func catalog() []entry {
 		{"bridge", bridge.New},
 		{"host-local", hostlocal.New},
 		{"loopback", loopback.New},
+		{"portmap", portmap.New},
 		{"static", static.New},
 	}
 }

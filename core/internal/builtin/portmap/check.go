@@ -1,0 +1,253 @@
+package portmap
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"libcni/core/internal/fault"
+	"libcni/core/internal/host/nft"
+	"libcni/core/internal/host/sysctl"
+	"libcni/core/plugin"
+)
+
+// comparison is a CHECK under way.
+type comparison struct {
+	*plan
+	reader *nft.Reader
+	found  []fault.Drift
+}
+
+// Check compares every rule and element with the plan, and the settings that belong to them.
+func (portmap) Check(ctx context.Context, inv *plugin.Invocation) error {
+	found, _, err := compare(ctx, inv)
+	if err != nil {
+		return err
+	}
+	return fault.NewDrift(found)
+}
+
+// compare returns what differs from the plan; no plan where nothing is published.
+func compare(ctx context.Context, inv *plugin.Invocation) ([]fault.Drift, *plan, error) {
+	c, err := parse(inv.Config)
+	if err != nil {
+		return nil, nil, err
+	}
+	if inv.PrevResult == nil {
+		return nil, nil, fault.InvalidConfig("prevResult", "prevResult: portmap needs the result of the ADD")
+	}
+	if len(c.mappings) == 0 {
+		return nil, nil, nil
+	}
+	p, err := newPlan(c, inv)
+	if err != nil {
+		return nil, nil, err
+	}
+	k := &comparison{plan: p}
+	if err := nft.View(ctx, func(r *nft.Reader) error {
+		k.reader, k.found = r, nil
+		return k.rules()
+	}); err != nil {
+		return nil, nil, err
+	}
+	return k.found, p, k.settings(ctx, c, inv)
+}
+
+func (k *comparison) differs(object, expected, actual string) {
+	if expected != actual {
+		k.found = append(k.found, fault.Drift{Plugin: pluginType, Object: object, Expected: expected, Actual: actual})
+	}
+}
+
+func (k *comparison) missing(object string) { k.differs(object, "present", "missing") }
+
+func (k *comparison) rules() error {
+	chains, sets, rules := common()
+	for _, c := range chains {
+		if err := k.chain(c); err != nil {
+			return err
+		}
+	}
+	for _, t := range k.used() {
+		if suffix := k.suffix[t.family]; suffix != "" {
+			sets = append(sets, oneHost(t.family, suffix), anyHost(t.family, suffix))
+			rules = append(rules, conditional(t.family, k.owner.Network, k.plan.rules[t.family])...)
+			rules = append(rules, translating(t.family, suffix)...)
+		}
+		if len(t.sources) > 0 {
+			sets = append(sets, masqueraded(t.family, k.owner.Network, t.sources))
+			rules = append(rules, masquerade(t.family, k.owner.Network, t.sources)...)
+		}
+	}
+	if err := k.sets(sets); err != nil {
+		return err
+	}
+	if err := k.present(rules); err != nil {
+		return err
+	}
+	return k.elements()
+}
+
+func (k *comparison) chain(want nft.Chain) error {
+	have, err := k.reader.Chain(want.Table, want.Name)
+	if err != nil {
+		return err
+	}
+	object := "chain " + want.Name
+	switch {
+	case have == nil:
+		k.missing(object)
+	case have.Hook != want.Hook || have.Type != want.Type || have.Priority != want.Priority || have.Drop:
+		k.differs(object, "as it was made", "another kind of chain")
+	}
+	return nil
+}
+
+func (k *comparison) sets(wanted []nft.Set) error {
+	names, err := k.reader.SetNames(table())
+	if err != nil {
+		return err
+	}
+	have := map[string]bool{}
+	for _, name := range names {
+		have[name] = true
+	}
+	for _, s := range wanted {
+		if !have[s.Name] {
+			k.missing("set " + s.Name)
+		}
+	}
+	return nil
+}
+
+// present looks for rules. Each chain is read once.
+func (k *comparison) present(wanted []nft.Rule) error {
+	read := map[string][]nft.Rule{}
+	count := map[string]int{}
+	for _, w := range wanted {
+		have, known := read[w.Chain.Name]
+		if !known {
+			var err error
+			if have, err = k.reader.Rules(w.Chain); err != nil {
+				return err
+			}
+			read[w.Chain.Name] = have
+		}
+		count[w.Chain.Name]++
+		found := false
+		for _, h := range have {
+			found = found || h.Comment == w.Comment && h.Same(w)
+		}
+		if !found {
+			k.missing(fmt.Sprintf("rule %d of chain %s", count[w.Chain.Name], w.Chain.Name))
+		}
+	}
+	return nil
+}
+
+func (k *comparison) elements() error {
+	items := k.items()
+	for _, group := range grouped(items) {
+		look := finder(k.reader, len(group))
+		for _, want := range group {
+			have, err := look.find(want.set, want.element.Key)
+			if err != nil {
+				return err
+			}
+			k.element(want, have)
+		}
+	}
+	return nil
+}
+
+func (k *comparison) element(want item, have *nft.Element) {
+	p, isMap := redirected(want)
+	object := "element " + k.describe(want) + " of set " + want.set.Name
+	expected := "present"
+	if isMap {
+		expected = p.to.String()
+	}
+	switch {
+	case have == nil:
+		k.differs(object, expected, "missing")
+	case isMap:
+		actual, _ := redirected(item{want.set, *have})
+		k.differs(object, expected, actual.to.String())
+	}
+	if have != nil && !k.owner.Owns(have.Comment) {
+		k.differs(object+" owner", nft.DescribeOwner(k.owner.Comment()), nft.DescribeOwner(have.Comment))
+	}
+}
+
+// describe names an element as nft lists it.
+func (k *comparison) describe(i item) string {
+	for _, p := range k.ports {
+		c := p.claim()
+		if string(c.element.Key) == string(i.element.Key) && len(c.set.Key) == len(i.set.Key) {
+			return p.String()
+		}
+	}
+	addr, _ := netip.AddrFromSlice(i.element.Key)
+	return addr.String()
+}
+
+// settings compares what is set beside the rules.
+func (k *comparison) settings(ctx context.Context, c *config, inv *plugin.Invocation) error {
+	link, err := linkTo(ctx, inv, k.localAddress())
+	if err != nil {
+		k.differs("route to "+k.localAddress().String(), "present", err.Error())
+	} else if link != "" {
+		value, err := sysctl.Get(routeLocalnet(link))
+		if err != nil {
+			return err
+		}
+		k.differs("sysctl net/"+routeLocalnet(link), "1", value)
+	}
+	if !c.masquerades() {
+		return nil
+	}
+	port, err := reflectable(ctx, inv)
+	if err != nil {
+		return err
+	}
+	if port != nil && !port.Port.Hairpin {
+		k.differs("link "+port.Name+" hairpin", "true", "false")
+	}
+	return nil
+}
+
+// Repair makes what CHECK misses, in one batch.
+func (portmap) Repair(ctx context.Context, inv *plugin.Invocation) error {
+	found, p, err := compare(ctx, inv)
+	if err != nil || len(found) == 0 {
+		return err
+	}
+	c, err := parse(inv.Config)
+	if err != nil {
+		return err
+	}
+	link, err := linkTo(ctx, inv, p.localAddress())
+	if err != nil {
+		return err
+	}
+	if err := nft.Update(ctx, inv.StateDir, func(tx *nft.Tx) error {
+		own, err := tracked(tx.Reader, link)
+		if err != nil {
+			return err
+		}
+		return p.apply(tx, own, true)
+	}); err != nil {
+		return err
+	}
+	if err := settle(ctx, c, p, inv, link); err != nil {
+		return err
+	}
+	still, _, err := compare(ctx, inv)
+	for _, d := range found {
+		if !slices.Contains(still, d) {
+			inv.Repaired(d.Object)
+		}
+	}
+	return err
+}

@@ -1,0 +1,70 @@
+package portmap
+
+import (
+	"context"
+	"errors"
+
+	"libcni/core/internal/host/nft"
+	"libcni/core/plugin"
+)
+
+// Del removes the attachment's ports, and what the executable has left of it. With its configuration and result it knows
+// where to look; without, it looks everywhere.
+func (portmap) Del(ctx context.Context, inv *plugin.Invocation) error {
+	p := remembered(inv)
+	var found []item
+	err := nft.Update(ctx, inv.StateDir, func(tx *nft.Tx) (err error) {
+		found, err = p.release(tx)
+		return err
+	})
+	if errors.Is(err, nft.ErrUnsupported) {
+		return nil // then there is nothing
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(forgetFlows(ctx, inv, portsOf(found), true), removeLeftovers(ctx, inv))
+}
+
+// remembered is the plan of the ADD as far as it is known.
+func remembered(inv *plugin.Invocation) *plan {
+	c, err := parse(inv.Config)
+	if err == nil {
+		if p, err := newPlan(c, inv); err == nil {
+			return p
+		}
+	}
+	return &plan{owner: ownerOf(inv)}
+}
+
+// portsOf returns the ports that removed elements translated.
+func portsOf(found []item) []port {
+	var ports []port
+	for _, i := range found {
+		if p, ok := redirected(i); ok {
+			ports = append(ports, p)
+		}
+	}
+	return ports
+}
+
+// GC removes the ports of attachments of the network that are not valid.
+func (portmap) GC(ctx context.Context, inv *plugin.Invocation) error {
+	valid := make([]nft.Owner, len(inv.ValidAttachments))
+	for i, a := range inv.ValidAttachments {
+		valid[i] = nft.Owner{Network: inv.Network, ContainerID: a.ContainerID, IfName: a.IfName}
+	}
+	keep := nft.Keep(inv.Network, valid)
+	var found []item
+	err := nft.Update(ctx, inv.StateDir, func(tx *nft.Tx) (err error) {
+		found, err = remove(tx, func(e nft.Element) bool { return !keep(e.Comment) })
+		return err
+	})
+	if errors.Is(err, nft.ErrUnsupported) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(forgetFlows(ctx, inv, portsOf(found), true), collectLeftovers(ctx, inv))
+}

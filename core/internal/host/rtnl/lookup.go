@@ -1,0 +1,35 @@
+package rtnl
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+)
+
+// Way is what the host does with packets to an address.
+type Way struct {
+	Local bool // the address is the host's own
+	Link  int  // the index of the link they leave through; that of lo for an own address
+}
+
+// WayTo asks how packets to an address would be routed. Where they would not, the error is the kernel's.
+func (c *Conn) WayTo(ctx context.Context, addr netip.Addr) (Way, error) {
+	m := &nl.RtMsg{RtMsg: unix.RtMsg{Family: uint8(family(addr)), Dst_len: uint8(addr.BitLen())}}
+	data, err := c.get(ctx, unix.RTM_GETROUTE, m, nl.NewRtAttr(unix.RTA_DST, addr.AsSlice()))
+	if err != nil {
+		return Way{}, fmt.Errorf("route to %s: %w", addr, err)
+	}
+	if len(data) < unix.SizeofRtMsg {
+		return Way{}, fmt.Errorf("route to %s: %w", addr, ErrNotFound)
+	}
+	w := Way{Local: data[7] == unix.RTN_LOCAL}
+	each(data[unix.SizeofRtMsg:], func(kind int, value []byte) {
+		if kind == unix.RTA_OIF {
+			w.Link = int(number(value))
+		}
+	})
+	return w, nil
+}
