@@ -73,3 +73,30 @@ func linkNames(ctx context.Context, inv *plugin.Invocation) (map[string]bool, er
 	}
 	return names, nil
 }
+
+// withoutForeign leaves out what the reference plugin has made in its own way.
+func (s ruleset) withoutForeign(r *nft.Reader) (ruleset, error) {
+	if s.masquerade != nil {
+		there, err := s.masquerade.MadeByOthers(r)
+		if err != nil {
+			return s, err
+		}
+		if there {
+			s.masquerade = nil
+		}
+	}
+	if s.spoof == nil {
+		return s, nil
+	}
+	rules, err := r.Rules(foreignPrerouting())
+	if err != nil {
+		return s, err
+	}
+	for _, rule := range rules {
+		if rule.Comment == foreignComment+s.spoof.owner.ContainerID+"-"+s.spoof.owner.IfName {
+			s.spoof = nil
+			break
+		}
+	}
+	return s, nil
+}

@@ -232,7 +232,7 @@ func (k *comparison) ruleset() ruleset {
 // rules compares the packet filter.
 func (k *comparison) rules(ctx context.Context) error {
 	s := k.ruleset()
-	if s.programmed != nil {
+	if s.programmed != nil && !(k.inv.Foreign && masquerade.InLegacyTables()) {
 		found, err := programs(k.inv).Check(ctx, *s.programmed)
 		if err != nil {
 			return err
@@ -244,7 +244,13 @@ func (k *comparison) rules(ctx context.Context) error {
 	}
 	var found []fault.Drift
 	err := nft.View(ctx, func(r *nft.Reader) (err error) {
-		found, err = s.check(r)
+		wanted := s
+		if k.inv.Foreign {
+			if wanted, err = s.withoutForeign(r); err != nil {
+				return err
+			}
+		}
+		found, err = wanted.check(r)
 		return err
 	})
 	k.add(found)

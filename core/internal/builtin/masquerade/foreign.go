@@ -1,6 +1,7 @@
 package masquerade
 
 import (
+	"libcni/core/internal/host/iptables"
 	"libcni/core/internal/host/nft"
 	"libcni/core/plugin"
 )
@@ -60,4 +61,36 @@ func removeChains(tx *nft.Tx, table nft.Table, selected selection) error {
 		tx.DeleteChain(nft.Chain{Table: table, Name: name})
 	}
 	return nil
+}
+
+// MadeByOthers says whether the reference plugins have made what translates the attachment's addresses. It takes
+// that for given where they may be in the kernel's older tables.
+func (a Attachment) MadeByOthers(r *nft.Reader) (bool, error) {
+	rules, err := r.Rules(referenceChain())
+	if err != nil {
+		return false, err
+	}
+	for _, rule := range rules {
+		if a.Owner.Owns(rule.Comment) {
+			return true, nil
+		}
+	}
+	selected := a.chains()
+	for _, family := range []nft.Family{nft.IPv4, nft.IPv6} {
+		rules, err := r.ForeignRules(nft.Chain{Table: nft.Table{Family: family, Name: natTable}, Name: postrouting})
+		if err != nil {
+			return false, err
+		}
+		for _, rule := range rules {
+			if rule.Verdict.Code == nft.JumpVerdict && selected(jump{chain: rule.Verdict.Chain, source: rule.Src.Addr()}) {
+				return true, nil
+			}
+		}
+	}
+	return InLegacyTables(), nil
+}
+
+// InLegacyTables says whether the kernel's older tables are in use, where only a process could look.
+func InLegacyTables() bool {
+	return iptables.HasLegacyTable(iptables.IPv4, natTable) || iptables.HasLegacyTable(iptables.IPv6, natTable)
 }
