@@ -159,7 +159,7 @@ func toHost(f family) []nft.Expr {
 func translating(f family, suffix string) []nft.Rule {
 	c := translation(f, suffix)
 	return []nft.Rule{
-		{Chain: c, Exprs: nft.RedirectFrom(oneHost(f, suffix), f.nft(), nft.DstAddr(f.nft()), nft.L4Proto(), nft.DstPort())},
+		{Chain: c, Exprs: nft.Do(nft.IsFamily(f.nft()), nft.RedirectFrom(oneHost(f, suffix), f.nft(), nft.DstAddr(f.nft()), nft.L4Proto(), nft.DstPort()))},
 		{Chain: c, Exprs: nft.RedirectFrom(anyHost(f, suffix), f.nft(), nft.L4Proto(), nft.DstPort())},
 	}
 }

@@ -303,7 +303,7 @@ func (r *rig) routeLoopback(n *node, gateway string) {
 	must(r.t, err)
 	lo, err := conn.LinkByName(r.t.Context(), "lo")
 	must(r.t, err)
-	must(r.t, conn.SetLink(r.t.Context(), lo.Index, rtnl.Change{Down: true}))
+	must(r.t, conn.RemoveAddress(r.t.Context(), lo.Index, netip.MustParsePrefix("127.0.0.1/8")))
 	must(r.t, n.do(r.t, func() error {
 		for _, link := range []string{"all", "eth0"} {
 			if _, err := sysctl.Set(sysctl.Link("ipv4", link, "route_localnet"), "1"); err != nil {
