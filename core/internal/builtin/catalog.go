@@ -3,6 +3,7 @@ package builtin
 
 import (
 	"libcni/core/internal/builtin/bridge"
+	"libcni/core/internal/builtin/firewall"
 	"libcni/core/internal/builtin/hostlocal"
 	"libcni/core/internal/builtin/loopback"
 	"libcni/core/internal/builtin/portmap"
@@ -20,6 +21,7 @@ type entry struct {
 func catalog() []entry {
 	return []entry{
 		{"bridge", bridge.New},
+		{"firewall", firewall.New},
 		{"host-local", hostlocal.New},
 		{"loopback", loopback.New},
 		{"portmap", portmap.New},

@@ -1,0 +1,90 @@
+// Package firewall is the built-in firewall plugin: it lets a container's packets through the host, and keeps networks
+// apart if it is asked to.
+//
+// With the backend nftables, what it makes is in the tables "inet libcni" and, for the policy isolated, "bridge libcni".
+// An accept there cannot overrule a drop elsewhere: where the host's own chain FORWARD drops, each network has a pair of
+// rules in it, made of what iptables can print. The backend firewalld does the same and makes the containers' addresses
+// sources of a zone. The backend iptables makes the chains of the reference plugin, with the iptables executables.
+package firewall
+
+import (
+	"context"
+	"errors"
+
+	"libcni/core/internal/fault"
+	"libcni/core/internal/host/firewalld"
+	"libcni/core/internal/host/iptables"
+	"libcni/core/internal/host/nft"
+	"libcni/core/plugin"
+)
+
+const pluginType = "firewall"
+
+type firewall struct {
+	bus string // the socket of the system bus
+}
+
+// New returns the plugin.
+func New() plugin.Plugin { return firewall{bus: firewalld.SystemBus} }
+
+// Unsupported returns "": there is nothing in a configuration that is left to the executable.
+func (firewall) Unsupported([]byte) string { return "" }
+
+// Status says with code 50 that an ADD would fail.
+func (p firewall) Status(ctx context.Context, inv *plugin.Invocation) error {
+	c, err := parse(inv.Config)
+	if err != nil {
+		return err
+	}
+	switch c.Backend {
+	case backendIPTables:
+		for _, f := range []iptables.Family{iptables.IPv4, iptables.IPv6} {
+			if _, err := iptables.Find(inv.Start, f); err != nil {
+				return unavailable(fault.New(fault.Unsupported, err, "backend iptables: install iptables, or use backend nftables"))
+			}
+		}
+		return nil
+	case backendFirewalld:
+		zones, err := firewalld.Open(ctx, p.bus)
+		if err != nil {
+			return unavailable(noFirewalld(err))
+		}
+		zones.Close()
+	}
+	if err := nft.Probe(ctx); err != nil {
+		return unavailable(noNFTables(err))
+	}
+	return nil
+}
+
+func unavailable(err error) error {
+	var f *fault.Error
+	if errors.As(err, &f) {
+		f.Code = fault.CodePluginNotAvailable
+	}
+	return err
+}
+
+// noNFTables gives the lack of nftables its kind.
+func noNFTables(err error) error {
+	if errors.Is(err, nft.ErrUnsupported) {
+		return fault.New(fault.Unsupported, err, "firewall needs nftables (CONFIG_NF_TABLES, CONFIG_NF_TABLES_INET, CONFIG_NFT_CT) or backend iptables")
+	}
+	return err
+}
+
+// noFirewalld gives the lack of firewalld its kind.
+func noFirewalld(err error) error {
+	if errors.Is(err, firewalld.ErrNotRunning) {
+		return fault.New(fault.Unsupported, err, "backend firewalld: start firewalld, or use backend nftables")
+	}
+	return err
+}
+
+// harmless passes over a kernel without nftables: it has no rules to remove.
+func harmless(err error) error {
+	if errors.Is(err, nft.ErrUnsupported) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,170 @@
+package firewall
+
+import (
+	"net/netip"
+	"slices"
+
+	"libcni/core/internal/host/nft"
+)
+
+// firewallChain is the name of the chain all packets that the host forwards pass, and what our others' begin with.
+const firewallChain = "firewall"
+
+func families() []nft.Family { return []nft.Family{nft.IPv4, nft.IPv6} }
+
+func forwardChain() nft.Chain {
+	return nft.Chain{Table: nft.Own(nft.Inet), Name: firewallChain, Hook: nft.Forward, Priority: nft.PriorityFilter}
+}
+
+// betweenPorts is the chain of packets that go from one port of a bridge to another, and so not through the host's
+// forwarding.
+func betweenPorts() nft.Chain {
+	return nft.Chain{Table: nft.Own(nft.Bridge), Name: firewallChain, Hook: nft.Forward, Priority: nft.BridgeFilter}
+}
+
+func inner(suffix string) nft.Chain {
+	return nft.Chain{Table: nft.Own(nft.Inet), Name: firewallChain + suffix}
+}
+
+func adminChains() nft.Chain    { return inner("-admin") }
+func isolationChain() nft.Chain { return inner("-isolation") }
+func intoBridges() nft.Chain    { return inner("-bridges") }
+func networksChain() nft.Chain  { return inner("-networks") }
+
+// adminChain is the administrator's own: it is made, and never read or emptied.
+func adminChain(name string) nft.Chain { return nft.Chain{Table: nft.Own(nft.Inet), Name: name} }
+
+func innerChains() []nft.Chain {
+	return []nft.Chain{adminChains(), isolationChain(), intoBridges(), networksChain()}
+}
+
+// forwardRules are all rules of forwardChain, in their order.
+func forwardRules() []nft.Rule {
+	rule := func(comment string, exprs ...[]nft.Expr) nft.Rule {
+		return nft.Rule{Chain: forwardChain(), Comment: comment, Exprs: nft.Do(exprs...)}
+	}
+	return []nft.Rule{
+		rule("the administrator's rules", nft.Jump(adminChains())),
+		rule("published ports", nft.WithStatus(nft.DestinationTranslated), nft.Accept()),
+		rule("ingressPolicy", nft.Jump(isolationChain())),
+		rule("answers", nft.InState(nft.Established|nft.Related), nft.Accept()),
+		rule("from containers", nft.Jump(networksChain())),
+	}
+}
+
+func adminRule(name string) nft.Rule {
+	return nft.Rule{Chain: adminChains(), Comment: name, Exprs: nft.Jump(adminChain(name))}
+}
+
+// network names what the containers of a network share.
+type network string
+
+func (n network) comment() string { return nft.Text(nft.Hash(string(n)) + ", net: " + string(n)) }
+
+// addresses is the set of the containers' addresses.
+func (n network) addresses(f nft.Family) nft.Set {
+	set := nft.Set{Table: nft.Own(nft.Inet), Name: "firewall4-" + nft.Hash(string(n)), Key: []nft.Type{nft.IPv4Addr}}
+	if f == nft.IPv6 {
+		set.Name, set.Key = "firewall6-"+nft.Hash(string(n)), []nft.Type{nft.IPv6Addr}
+	}
+	set.Comment = nft.Text("net: " + string(n))
+	return set
+}
+
+// bridges is the set of the network's bridges that ingressPolicy is about.
+func (n network) bridges(f nft.Family) nft.Set {
+	return nft.Set{Table: nft.Own(f), Name: "firewall-bridges-" + nft.Hash(string(n)), Key: []nft.Type{nft.IfName}, Comment: nft.Text("net: " + string(n))}
+}
+
+func (n network) accept(f nft.Family) nft.Rule {
+	return nft.Rule{Chain: networksChain(), Comment: n.comment(),
+		Exprs: nft.Do(nft.IsFamily(f), nft.In(n.addresses(f), nft.SrcAddr(f)), nft.Accept())}
+}
+
+// isolation are the rules of a policy: packets from the network's bridges to another network's that has a policy are
+// dropped; with the policy isolated, also those that stay on the bridge.
+func (n network) isolation(policy string) []nft.Rule {
+	if policy == policyOpen {
+		return nil
+	}
+	set := n.bridges(nft.Inet)
+	rule := func(c nft.Chain, exprs ...[]nft.Expr) nft.Rule {
+		return nft.Rule{Chain: c, Comment: n.comment(), Exprs: nft.Do(exprs...)}
+	}
+	rules := []nft.Rule{
+		rule(isolationChain(), nft.In(set, nft.InLink()), nft.NotIn(set, nft.OutLink()), nft.Jump(intoBridges())),
+		rule(intoBridges(), nft.In(set, nft.OutLink()), nft.Drop()),
+	}
+	if policy == policySameBridge {
+		return rules
+	}
+	rules = append(rules, rule(isolationChain(), nft.In(set, nft.InLink()), nft.In(set, nft.OutLink()), nft.Drop()))
+	for _, f := range families() {
+		rules = append(rules, rule(betweenPorts(), nft.CarriesIP(f), nft.In(n.bridges(nft.Bridge), nft.InBridge()), nft.Drop()))
+	}
+	return rules
+}
+
+// sets are all sets that a network may have.
+func (n network) sets() []nft.Set {
+	return []nft.Set{n.addresses(nft.IPv4), n.addresses(nft.IPv6), n.bridges(nft.Inet), n.bridges(nft.Bridge)}
+}
+
+// chains are the chains that hold rules of networks.
+func chains() []nft.Chain {
+	return []nft.Chain{networksChain(), isolationChain(), intoBridges(), betweenPorts()}
+}
+
+// content is what an attachment puts into the tables of libcni, beside forwardChain.
+type content struct {
+	sets     []nft.Set
+	rules    []nft.Rule
+	elements []member
+}
+
+type member struct {
+	set  nft.Set
+	key  []byte
+	text string // the key for people
+	// own says that the element is the attachment's, and not its network's.
+	own bool
+}
+
+func (a *attachment) content() content {
+	n := network(a.owner.Network)
+	c := content{rules: append([]nft.Rule{adminRule(a.AdminChain)}, n.isolation(a.IngressPolicy)...)}
+	for _, f := range families() {
+		addresses := a.of(f)
+		if len(addresses) == 0 {
+			continue
+		}
+		c.sets = append(c.sets, n.addresses(f))
+		c.rules = append(c.rules, n.accept(f))
+		for _, address := range addresses {
+			c.elements = append(c.elements, member{n.addresses(f), nft.Addr(address.Addr()), address.Addr().String(), true})
+		}
+	}
+	if a.bridge == "" {
+		return c
+	}
+	bridges := []nft.Set{n.bridges(nft.Inet)}
+	if a.IngressPolicy == policyIsolated {
+		bridges = append(bridges, n.bridges(nft.Bridge))
+	}
+	for _, set := range bridges {
+		c.sets = append(c.sets, set)
+		c.elements = append(c.elements, member{set, nft.Name(a.bridge), a.bridge, false})
+	}
+	return c
+}
+
+// networks are the networks that the addresses of a family are in.
+func (a *attachment) networks(f nft.Family) []netip.Prefix {
+	var found []netip.Prefix
+	for _, p := range a.of(f) {
+		if !slices.Contains(found, p.Masked()) {
+			found = append(found, p.Masked())
+		}
+	}
+	return found
+}

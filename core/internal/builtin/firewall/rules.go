@@ -1,0 +1,214 @@
+package firewall
+
+import (
+	"net/netip"
+	"slices"
+
+	"libcni/core/internal/host/nft"
+	"libcni/core/plugin"
+)
+
+// add queues what makes the attachment's rules be as they should. An element that another attachment left at one of the
+// addresses becomes this one's: who has the address now is the address plugin's to know.
+func (a *attachment) add(tx *nft.Tx) error {
+	tx.Ensure(forwardChain())
+	for _, c := range innerChains() {
+		tx.Ensure(c)
+	}
+	tx.Ensure(adminChain(a.AdminChain))
+	if err := setRules(tx, forwardChain(), forwardRules()); err != nil {
+		return err
+	}
+	c := a.content()
+	for _, s := range c.sets {
+		tx.Ensure(s)
+	}
+	for _, r := range c.rules {
+		tx.Ensure(r.Chain)
+		if err := ensureRule(tx, r); err != nil {
+			return err
+		}
+	}
+	for _, m := range c.elements {
+		if err := a.putElement(tx, m); err != nil {
+			return err
+		}
+	}
+	for _, f := range families() {
+		if err := a.openForeign(tx, f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *attachment) putElement(tx *nft.Tx, m member) error {
+	if !m.own {
+		return tx.Put(m.set, nft.Element{Key: m.key})
+	}
+	if a.repair {
+		if other, err := a.isOthers(tx.Reader, m); other != nil || err != nil {
+			return err
+		}
+	}
+	return tx.Put(m.set, nft.Element{Key: m.key, Comment: a.owner.Comment()})
+}
+
+// isOthers returns the element at the key if it is another attachment's.
+func (a *attachment) isOthers(r *nft.Reader, m member) (*nft.Element, error) {
+	e, err := r.Find(m.set, m.key)
+	if e != nil && a.owner.Owns(e.Comment) {
+		return nil, err
+	}
+	return e, err
+}
+
+// setRules makes the rules those of the chain, in this order. Nobody else's are there: the administrator has a chain of
+// his own.
+func setRules(tx *nft.Tx, c nft.Chain, want []nft.Rule) error {
+	have, err := tx.Rules(c)
+	if err != nil || slices.EqualFunc(have, want, same) {
+		return err
+	}
+	tx.FlushChain(c)
+	for _, r := range want {
+		tx.AddRule(r)
+	}
+	return nil
+}
+
+func same(a, b nft.Rule) bool { return a.Comment == b.Comment && a.Same(b) }
+
+// ensureRule adds a rule that is missing. Several rules of a network have the same comment.
+func ensureRule(tx *nft.Tx, r nft.Rule) error {
+	have, err := tx.Rules(r.Chain)
+	if err != nil || slices.ContainsFunc(have, func(o nft.Rule) bool { return same(o, r) }) {
+		return err
+	}
+	tx.AddRule(r)
+	return nil
+}
+
+// removal is what a DEL or GC took away.
+type removal struct {
+	addresses []netip.Addr // that were the removed attachments'
+	unclaimed []netip.Addr // of the attachment, and nobody's in the network
+	emptied   bool         // the network has no container left
+}
+
+// remove queues the removal of what is the attachment's, and of what its network has with its last container.
+func (a *attachment) remove(tx *nft.Tx) (removal, error) {
+	return network(a.owner.Network).sweep(tx, a, func(e nft.Element) bool { return a.owner.Owns(e.Comment) })
+}
+
+// collect queues the removal of what is of attachments of a network that are not valid.
+func collect(tx *nft.Tx, name string, valid []plugin.AttachmentID) (removal, error) {
+	owners := make([]nft.Owner, len(valid))
+	for i, id := range valid {
+		owners[i] = nft.Owner{Network: name, ContainerID: id.ContainerID, IfName: id.IfName}
+	}
+	keep := nft.Keep(name, owners)
+	return network(name).sweep(tx, nil, func(e nft.Element) bool { return !keep(e.Comment) })
+}
+
+// sweep removes the unwanted of the network's addresses. It looks for those of the attachment first, if it is given one,
+// and reads all of the network's only if they are not there.
+func (n network) sweep(tx *nft.Tx, a *attachment, unwanted func(nft.Element) bool) (removal, error) {
+	var gone removal
+	left := false
+	for _, f := range families() {
+		set := n.addresses(f)
+		unclaimed, err := n.unclaimed(tx, f, a)
+		if err != nil {
+			return removal{}, err
+		}
+		gone.unclaimed = append(gone.unclaimed, unclaimed...)
+		found, err := n.find(tx, f, a, unwanted)
+		if err != nil {
+			return removal{}, err
+		}
+		if len(found) > 0 {
+			tx.DeleteElements(set, found...)
+		}
+		count, err := tx.AtLeast(set)
+		if err != nil {
+			return removal{}, err
+		}
+		left = left || count > len(found)
+		for _, e := range found {
+			if address, ok := netip.AddrFromSlice(e.Key); ok {
+				gone.addresses = append(gone.addresses, address)
+			}
+		}
+	}
+	if left {
+		return gone, nil
+	}
+	gone.emptied = true
+	return gone, n.clear(tx)
+}
+
+// unclaimed returns the addresses of the attachment that are not in the set: the executable, if it was that, keeps none.
+func (n network) unclaimed(tx *nft.Tx, f nft.Family, a *attachment) ([]netip.Addr, error) {
+	var nobodys []netip.Addr
+	if a == nil {
+		return nil, nil
+	}
+	for _, p := range a.of(f) {
+		e, err := tx.Find(n.addresses(f), nft.Addr(p.Addr()))
+		if err != nil {
+			return nil, err
+		}
+		if e == nil {
+			nobodys = append(nobodys, p.Addr())
+		}
+	}
+	return nobodys, nil
+}
+
+func (n network) find(tx *nft.Tx, f nft.Family, a *attachment, unwanted func(nft.Element) bool) ([]nft.Element, error) {
+	set := n.addresses(f)
+	if a != nil && len(a.addresses) > 0 {
+		var found []nft.Element
+		for _, p := range a.of(f) {
+			e, err := tx.Find(set, nft.Addr(p.Addr()))
+			if err != nil {
+				return nil, err
+			}
+			if e != nil && unwanted(*e) {
+				found = append(found, *e)
+			}
+		}
+		if len(found) == len(a.of(f)) {
+			return found, nil
+		}
+	}
+	all, err := tx.Elements(set)
+	return slices.DeleteFunc(all, func(e nft.Element) bool { return !unwanted(e) }), err
+}
+
+// clear queues the removal of all that a network without containers has left. The chains stay.
+func (n network) clear(tx *nft.Tx) error {
+	for _, c := range chains() {
+		rules, err := tx.Rules(c)
+		if err != nil {
+			return err
+		}
+		tx.DeleteRules(slices.DeleteFunc(rules, func(r nft.Rule) bool { return r.Comment != n.comment() })...)
+	}
+	for _, s := range n.sets() {
+		there, err := tx.HasSet(s)
+		if err != nil {
+			return err
+		}
+		if there {
+			tx.DeleteSet(s)
+		}
+	}
+	for _, f := range families() {
+		if err := n.closeForeign(tx, f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
