@@ -126,9 +126,10 @@ demo: $(BUILD)/libcni.so ## attach, check and detach a container with a C progra
 	$(CC) -O2 -Wall -Iinclude -o $(BUILD)/demo examples/quickstart.c -L$(BUILD) -lcni -pthread -Wl,-rpath,$(CURDIR)/$(BUILD)
 	$(ISOLATE) $(BUILD)/demo
 
+CONTAINERS ?= 200
 bench: $(BUILD)/libcni.so peers ## time ADD and DEL beside Go's libcni with the reference executables
 	CGO_ENABLED=0 $(GO) build -o $(BUILD)/bench ./bench
-	$(ISOLATE) $(BUILD)/bench
+	$(ISOLATE) $(BUILD)/bench -containers $(CONTAINERS)
 
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
