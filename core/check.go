@@ -130,7 +130,7 @@ func (o *operation) checkEach(ctx context.Context, all *findings) error {
 		case errors.As(err, &e) && e.Kind == fault.DriftKind:
 			all.drift = append(all.drift, e.Drift...)
 			all.blame(e)
-		case errors.As(err, &e) && e.Kind == fault.PluginFailed:
+		case errors.As(err, &e) && complains(e):
 			all.blame(e)
 			all.drift = append(all.drift, fault.Drift{Plugin: e.Plugin.Type, Object: "attachment", Expected: "CHECK succeeds", Actual: e.Msg})
 		default:
@@ -138,6 +138,12 @@ func (o *operation) checkEach(ctx context.Context, all *findings) error {
 		}
 	}
 	return nil
+}
+
+// complains reports whether an error is an executable's own answer, which has no other way to say that something has
+// drifted. An executable that could not be run, and a built-in that could not look, have found nothing.
+func complains(e *fault.Error) bool {
+	return e.Kind == fault.PluginFailed && !e.Plugin.Builtin && errors.Unwrap(e) == nil
 }
 
 // findings is what a CHECK has found so far.

@@ -45,8 +45,8 @@ func namespaceError(path string, err error) error {
 		return fault.InvalidRequest("netns", "netns %q is not an absolute path", path)
 	case errors.Is(err, fs.ErrNotExist):
 		return fault.New(fault.NamespaceNotFound, nil, "netns %s does not exist; has the container ended?", path)
-	default:
-		return fault.From(err, fault.NamespaceNotFound)
+	default: // it may well be there
+		return fault.From(err, fault.State)
 	}
 }
 

@@ -118,7 +118,7 @@ func (h *host) path(name string) string { return filepath.Join(h.dir, name) }
 // network is a list of a built-in and of a plugin process.
 func (h *host) network() map[string]any {
 	return map[string]any{"cniVersion": "1.1.0", "name": "web", "plugins": []any{
-		map[string]any{"type": "bridge", "bridge": "br0", "isGateway": true, "ipMasq": true, "hairpinMode": true, "ipam": map[string]any{
+		map[string]any{"type": "bridge", "bridge": "br0", "isGateway": true, "ipMasq": true, "macspoofchk": true, "hairpinMode": true, "ipam": map[string]any{
 			"type": "host-local", "dataDir": h.path("leases"), "ranges": []any{
 				[]any{map[string]any{"subnet": "10.9.0.0/24"}}, []any{map[string]any{"subnet": "fd09::/64"}},
 			},
@@ -231,7 +231,7 @@ func (h *host) age() {
 	}
 }
 
-// state is what is there: files, links and addresses in both namespaces.
+// state is what is there: files, links and addresses in both namespaces, rules.
 func (h *host) state() string {
 	h.t.Helper()
 	var lines []string
@@ -240,6 +240,7 @@ func (h *host) state() string {
 	}
 	lines = append(lines, "host:")
 	lines = append(lines, links(h.t)...)
+	lines = append(lines, rules(h.t)...)
 	lines = append(lines, "container:")
 	inside := make(chan []string, 1)
 	go func() {
@@ -323,12 +324,15 @@ func left(before, after string) []string {
 func (h *host) settled() string {
 	h.t.Helper()
 	h.must("add", h.attachment())
-	if got := left("", h.state()); !slices.ContainsFunc(got, func(line string) bool { return strings.HasPrefix(line, "veth") }) {
-		h.t.Fatalf("the state does not show an attachment:\n%s", h.state())
+	attached := h.state()
+	for _, word := range []string{"\nveth", "\neth0 10.9.0.", "leases/web/10.", "results/", " element "} {
+		if !strings.Contains(attached, word) {
+			h.t.Fatalf("the state of an attachment does not have %q:\n%s", word, attached)
+		}
 	}
 	h.must("del", h.attachment())
 	state := h.state()
-	for _, word := range []string{"veth", "eth0", "leases/web/10.", "results/", "intents/"} {
+	for _, word := range []string{"veth", "eth0", "leases/web/10.", "results/", "intents/", ".tmp"} {
 		if strings.Contains(state, word) {
 			h.t.Fatalf("the state after DEL has %s:\n%s", word, state)
 		}

@@ -92,10 +92,10 @@ func killAnywhere(t *testing.T, h *host, method string) {
 			a = h.call("del", h.attachment())
 		}
 		if a.RC != 0 {
-			t.Errorf("killed %s at %v: %s afterwards: %v", method, tr.hit, afterwards, a)
+			t.Errorf("killed %s at %s: %s afterwards: %v", method, join(tr.hit), afterwards, a)
 		}
 		if more := left(before, h.state()); len(more) > 0 {
-			t.Fatalf("killed %s at %v, and after %s there is still %q", method, tr.hit, afterwards, more)
+			t.Fatalf("killed %s at %s, and after %s there is still %q", method, join(tr.hit), afterwards, more)
 		}
 	}
 }

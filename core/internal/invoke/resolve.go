@@ -1,10 +1,13 @@
 package invoke
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"libcni/core/internal/fault"
 )
@@ -17,7 +20,10 @@ func (r *Runner) Resolve(pluginType string, config []byte) (Target, error) {
 		return Target{}, err
 	}
 	builtin, unsupported := r.builtin(pluginType, config)
-	executable := r.executable(pluginType)
+	executable, err := r.executable(pluginType)
+	if err != nil {
+		return Target{}, err
+	}
 	usable := builtin != nil && unsupported == ""
 	switch {
 	case executable != nil && (r.Mode == Fallback || !usable):
@@ -40,7 +46,8 @@ func (r *Runner) Usable(t Target) bool {
 	if t.Builtin {
 		return r.Catalog != nil && r.Catalog(t.Type) != nil
 	}
-	return filepath.IsAbs(t.Path) && isExecutable(t.Path)
+	found, err := isExecutable(t.Path)
+	return filepath.IsAbs(t.Path) && (found || err != nil) // for want of descriptors, say, nothing else is run
 }
 
 // List returns what Resolve would choose for each type there is, sorted by type.
@@ -92,22 +99,39 @@ func (r *Runner) builtin(pluginType string, config []byte) (target *Target, unsu
 	return &Target{Type: pluginType, Builtin: true}, unsupported
 }
 
-// executable returns the first executable regular file of that name, if the mode allows one.
-func (r *Runner) executable(pluginType string) *Target {
+// executable returns the first executable regular file of that name, if the mode allows one; nil if there is none.
+func (r *Runner) executable(pluginType string) (*Target, error) {
 	if r.Mode == Only {
-		return nil
+		return nil, nil
 	}
 	for _, dir := range r.PluginDirs {
-		if path := filepath.Join(dir, pluginType); dir != "" && isExecutable(path) {
-			return &Target{Type: pluginType, Path: path}
+		if dir == "" {
+			continue
+		}
+		path := filepath.Join(dir, pluginType)
+		found, err := isExecutable(path)
+		if err != nil {
+			return nil, fault.New(fault.State, err, "plugin %s: looking for its executable", pluginType)
+		}
+		if found {
+			return &Target{Type: pluginType, Path: path}, nil
 		}
 	}
-	return nil
+	return nil, nil
 }
 
-func isExecutable(path string) bool {
+// isExecutable returns an error when it cannot tell.
+func isExecutable(path string) (bool, error) {
 	info, err := os.Stat(path)
-	return err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0
+	if err == nil {
+		return info.Mode().IsRegular() && info.Mode()&0o111 != 0, nil
+	}
+	for _, absent := range []error{fs.ErrNotExist, fs.ErrPermission, syscall.ENOTDIR, syscall.ELOOP, syscall.ENAMETOOLONG} {
+		if errors.Is(err, absent) {
+			return false, nil
+		}
+	}
+	return false, err
 }
 
 func (r *Runner) refuseKey(pluginType, key string) error {

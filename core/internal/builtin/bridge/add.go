@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -133,9 +134,22 @@ func (a *attachment) makePair(ctx context.Context) error {
 	case errors.Is(err, rtnl.ErrExists):
 		return a.nameTaken(ctx, err)
 	case err != nil:
-		return fmt.Errorf("bridge %s: attach: %w", a.Bridge, err)
+		err = fmt.Errorf("bridge %s: attach: %w", a.Bridge, err)
+		return errors.Join(err, undo(ctx, []step{{undo: a.withdrawPair}}))
 	}
 	return nil
+}
+
+// withdrawPair removes a pair that was made although no answer said so, and nobody else's.
+func (a *attachment) withdrawPair(ctx context.Context) error {
+	link, err := a.host.LinkByName(ctx, a.inv.HostIfName)
+	if errors.Is(err, rtnl.ErrNotFound) || err == nil && !bytes.Equal(link.MAC, a.pair.MAC) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return a.removePair(ctx)
 }
 
 // nameTaken says which of the two names is in use.
