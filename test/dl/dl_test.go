@@ -53,10 +53,10 @@ func ways(t *testing.T) map[string][]string {
 	}
 }
 
-// slow is a plugin that says when it runs, and then hangs.
+// slow is a plugin that says when it runs, and then hangs for as long as its host lives.
 const slow = `#!/bin/sh
 echo > "${0%/*}/started"
-exec sleep 600
+read -r line < "${0%/*}/held"
 `
 
 // pluginDir makes a directory with the plugin "slow".
