@@ -11,19 +11,27 @@ import (
 // Del removes the attachment's ports, and what the executable has left of it. With its configuration and result it knows
 // where to look; without, it looks everywhere.
 func (portmap) Del(ctx context.Context, inv *plugin.Invocation) error {
-	p := remembered(inv)
+	p, l := remembered(inv), leftoversOf(inv)
+	return discardWith(ctx, inv, l, p.release)
+}
+
+// discardWith removes what release queues and the executable's leftovers, in one batch, and makes the kernel forget the
+// datagrams that went there.
+func discardWith(ctx context.Context, inv *plugin.Invocation, l leftovers, release func(*nft.Tx) ([]item, error)) error {
 	var found []item
 	err := nft.Update(ctx, inv.StateDir, func(tx *nft.Tx) (err error) {
-		found, err = p.release(tx)
-		return err
+		if found, err = release(tx); err != nil {
+			return err
+		}
+		return l.queue(tx)
 	})
-	if errors.Is(err, nft.ErrUnsupported) {
-		return nil // then there is nothing
+	if errors.Is(err, nft.ErrUnsupported) { // then there is nothing
+		return l.removeLegacy(ctx, inv)
 	}
 	if err != nil {
 		return err
 	}
-	return errors.Join(forgetFlows(ctx, inv, portsOf(found), true), removeLeftovers(ctx, inv))
+	return errors.Join(forgetFlows(ctx, inv, portsOf(found), true), l.removeLegacy(ctx, inv))
 }
 
 // remembered is the plan of the ADD as far as it is known.
@@ -55,16 +63,7 @@ func (portmap) GC(ctx context.Context, inv *plugin.Invocation) error {
 		valid[i] = nft.Owner{Network: inv.Network, ContainerID: a.ContainerID, IfName: a.IfName}
 	}
 	keep := nft.Keep(inv.Network, valid)
-	var found []item
-	err := nft.Update(ctx, inv.StateDir, func(tx *nft.Tx) (err error) {
-		found, err = remove(tx, func(e nft.Element) bool { return !keep(e.Comment) })
-		return err
+	return discardWith(ctx, inv, invalidLeftovers(inv), func(tx *nft.Tx) ([]item, error) {
+		return remove(tx, func(e nft.Element) bool { return !keep(e.Comment) })
 	})
-	if errors.Is(err, nft.ErrUnsupported) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return errors.Join(forgetFlows(ctx, inv, portsOf(found), true), collectLeftovers(ctx, inv))
 }
