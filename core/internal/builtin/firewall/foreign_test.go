@@ -1,0 +1,167 @@
+package firewall
+
+import (
+	"strings"
+	"testing"
+
+	"libcni/core/internal/host/iptables"
+	"libcni/core/internal/host/nft"
+)
+
+// dropping is a host whose own rules drop what it forwards.
+type dropping struct {
+	name     string
+	programs [2]string // for IPv4 and IPv6
+	rules    []string
+	chain    string // where the pair must be
+}
+
+func droppingHosts() []dropping {
+	current, older := [2]string{"iptables-nft", "ip6tables-nft"}, [2]string{"iptables-legacy", "ip6tables-legacy"}
+	var hosts []dropping
+	for _, programs := range [][2]string{current, older} {
+		hosts = append(hosts,
+			dropping{programs[0] + ", a policy", programs, []string{"-P FORWARD DROP"}, "FORWARD"},
+			dropping{programs[0] + ", Docker", programs, []string{"-P FORWARD DROP", "-N DOCKER-USER", "-N DOCKER-FORWARD",
+				"-A DOCKER-USER -i eth7 -j DROP", "-A DOCKER-USER -j RETURN", "-A FORWARD -j DOCKER-USER", "-A FORWARD -j DOCKER-FORWARD",
+				"-A DOCKER-FORWARD -i docker0 -j ACCEPT"}, "DOCKER-USER"},
+			dropping{programs[0] + ", ufw that rejects", programs, []string{"-P FORWARD DROP", "-N ufw-before-forward", "-N ufw-reject-forward",
+				"-A FORWARD -j ufw-before-forward", "-A FORWARD -j ufw-reject-forward",
+				"-A ufw-before-forward -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT", "-A ufw-reject-forward -j REJECT"}, "FORWARD"},
+			dropping{programs[0] + ", a last rule", programs, []string{"-A FORWARD -i eth7 -j ACCEPT", "-A FORWARD -j REJECT"}, "FORWARD"},
+		)
+	}
+	return hosts
+}
+
+func (d dropping) set(r *rig) {
+	r.t.Helper()
+	for _, program := range d.programs {
+		for _, rule := range d.rules {
+			r.run(program, strings.Fields(rule)...)
+		}
+	}
+}
+
+func (d dropping) saved(r *rig) string {
+	r.t.Helper()
+	return r.saved(d.programs[0]+"-save") + r.saved(d.programs[1]+"-save")
+}
+
+func TestContainersReachOutWhereTheHostDrops(t *testing.T) {
+	for _, d := range droppingHosts() {
+		t.Run(d.name, func(t *testing.T) {
+			r := newRig(t)
+			c, other := r.container("a", 2), r.container("a", 3)
+			r.serve(r.outside, "outside")
+			r.serve(c.ns, "c2")
+			d.set(r)
+			before := d.saved(r)
+			four, six := ips("a", 2)
+			out := []way{{"out", c.ns, "192.0.2.9:7000", "outside"}, {"out", c.ns, "[fd00:ff::9]:7000", "outside"}}
+			closed := []way{{"in, not published", r.outside, at(four), ""}, {"in, not published", r.outside, at(six), ""}}
+			published := []way{{"published", r.outside, "192.0.2.1:80", "c2"}, {"published", r.outside, "[fd00:ff::1]:80", "c2"}}
+			r.publish(c)
+			for _, w := range append(out, published...) { // it does drop
+				w.want = ""
+				r.try(w)
+			}
+			r.add(c, "")
+			r.add(other, "")
+			r.try(append(append(out, published...), closed...)...)
+			r.same("drift", []string(nil), r.drift(c, ""))
+
+			want := before
+			for _, program := range d.programs {
+				saved := r.saved(program + "-save")
+				if n := strings.Count(saved, "-A "+d.chain+" -s "); n != 1 || strings.Count(saved, `--comment "libcni `) != 2 {
+					t.Errorf("not one pair of rules in %s:\n%s", d.chain, saved)
+				}
+				r.run(program, "-F")
+				r.feed(saved, program+"-restore")
+				r.same("the rules as restored", saved, r.saved(program+"-save"))
+			}
+			r.try(append(append(out, published...), closed...)...)
+			r.same("drift of the restored", []string(nil), r.drift(c, ""))
+
+			r.del(other, "")
+			r.try(out...)
+			r.del(c.forgotten(), "")
+			r.same("the host's rules after the last container", want, d.saved(r))
+			r.same("warnings", []string(nil), r.warnings)
+		})
+	}
+}
+
+func TestTwoNetworksHaveAPairEach(t *testing.T) {
+	r := newRig(t)
+	r.run("iptables-nft", "-P", "FORWARD", "DROP")
+	// The same range of addresses, so that one's rules would do for both.
+	a, b := paper("a", 2), paper("a", 3)
+	b.network = "b"
+	r.add(a, "")
+	r.add(b, "")
+	r.del(a, "")
+	saved := r.saved("iptables-nft-save")
+	if n := strings.Count(saved, ", net: b"); n != 2 || strings.Contains(saved, ", net: a") {
+		t.Errorf("after DEL of the other network's container:\n%s", saved)
+	}
+	r.same("drift", []string(nil), r.drift(b, ""))
+}
+
+func TestHostThatForwardsIsLeftAlone(t *testing.T) {
+	r := newRig(t)
+	r.run("iptables-nft", "-A", "FORWARD", "-i", "eth7", "-j", "DROP")
+	r.run("ip6tables-nft", "-P", "FORWARD", "DROP")
+	r.run("ip6tables-nft", "-A", "FORWARD", "-j", "ACCEPT")
+	before := r.saved("iptables-nft-save") + r.saved("ip6tables-nft-save")
+	r.add(paper("a", 2), "")
+	r.same("the host's rules", before, r.saved("iptables-nft-save")+r.saved("ip6tables-nft-save"))
+}
+
+func TestOpening(t *testing.T) {
+	docker := map[string][]string{"DOCKER-USER": {"-i eth7 -j DROP", "-j RETURN"}}
+	for _, test := range []struct {
+		name    string
+		drops   bool
+		forward []string
+		others  map[string][]string
+		chain   string // "" for none needed
+		at      int
+	}{
+		{"nothing", false, nil, nil, "", 0},
+		{"a policy", true, nil, nil, "FORWARD", 0},
+		{"a policy after rules with conditions", true, []string{"-i eth0 -j DROP", "-p tcp -j ACCEPT"}, nil, "FORWARD", 2},
+		{"a policy that is never asked", true, []string{"-j ACCEPT"}, nil, "", 0},
+		{"a last rule", false, []string{"-i eth0 -j ACCEPT", "-j REJECT --reject-with icmp-port-unreachable"}, nil, "FORWARD", 1},
+		{"a last rule with a comment", false, []string{"-m comment --comment x -j DROP"}, nil, "FORWARD", 0},
+		{"a rule that drops some", false, []string{"-s 10.0.0.0/8 -j DROP", "-m conntrack --ctstate RELATED -j DROP"}, nil, "", 0},
+		{"a log before the drop", false, []string{"-j LOG", "-j DROP"}, nil, "FORWARD", 1},
+		{"a chain that rejects", false, []string{"-j X"}, map[string][]string{"X": {"-p tcp -j RETURN", "-j Y"}, "Y": {"-j REJECT"}}, "FORWARD", 0},
+		{"a chain that returns", true, []string{"-j X"}, map[string][]string{"X": {"-j RETURN", "-j DROP"}}, "FORWARD", 1},
+		{"a chain that is gone to", true, []string{"-g X", "-j ACCEPT"}, map[string][]string{"X": nil}, "FORWARD", 0},
+		{"chains that lead to each other", true, []string{"-j X"}, map[string][]string{"X": {"-j Y"}, "Y": {"-j X"}}, "FORWARD", 1},
+		{"Docker", true, []string{"-j DOCKER-USER"}, docker, "DOCKER-USER", 1},
+		{"Docker's chain that nobody asks", true, nil, docker, "FORWARD", 0},
+		{"Docker's chain after the drop", false, []string{"-j DROP", "-j DOCKER-USER"}, docker, "FORWARD", 0},
+		{"an inverted address", false, []string{"! -s 10.0.0.0/8 -j DROP"}, nil, "", 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			l := &legacy{family: nft.IPv4, table: &iptables.Table{Policies: map[string]string{}, Chains: map[string][][]string{}}}
+			l.table.Policies["FORWARD"] = map[bool]string{true: "DROP", false: "ACCEPT"}[test.drops]
+			for chain, rules := range test.others {
+				for _, rule := range rules {
+					l.table.Chains[chain] = append(l.table.Chains[chain], strings.Fields(rule))
+				}
+			}
+			for _, rule := range test.forward {
+				l.table.Chains["FORWARD"] = append(l.table.Chains["FORWARD"], strings.Fields(rule))
+			}
+			got, err := l.filter().opening()
+			must(t, err)
+			if got.needed != (test.chain != "") || got.chain != test.chain || got.at != test.at {
+				t.Errorf("needed %t, in %q at %d; want %q at %d", got.needed, got.chain, got.at, test.chain, test.at)
+			}
+		})
+	}
+}
