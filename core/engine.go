@@ -5,6 +5,7 @@ package core
 
 import (
 	"libcni/core/internal/fault"
+	"libcni/core/internal/host/nft"
 	"libcni/core/internal/host/rtnl"
 	"libcni/core/internal/host/spawn"
 	"libcni/core/volume"
@@ -39,6 +40,7 @@ type Engine struct {
 	start   Starter
 	running *running
 	deleter *rtnl.Deleter
+	rules   nft.Sockets
 	volumes *volume.Client
 }
 

@@ -43,7 +43,7 @@ func within[Answer any](ctx context.Context, e *Engine, caller Caller, command s
 		defer cancel()
 	}
 	s := newScope(e, caller, command, request)
-	answer, err = body(s, ctx)
+	answer, err = body(s, e.rules.With(ctx))
 	if err != nil {
 		return answer, s.explain(err)
 	}

@@ -54,7 +54,7 @@ func attempt(ctx context.Context, change func(*Tx) error) error {
 	if err != nil {
 		return err
 	}
-	defer c.close()
+	defer c.done()
 	for range maxAttempts {
 		tx, err := newTx(c)
 		if err != nil {
@@ -77,7 +77,7 @@ func View(ctx context.Context, look func(*Reader) error) error {
 	if err != nil {
 		return err
 	}
-	defer c.close()
+	defer c.done()
 	for range maxAttempts {
 		r, err := newReader(c)
 		if err != nil {
@@ -100,7 +100,7 @@ func Probe(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer c.close()
+	defer c.done()
 	_, err = c.generation()
 	return err
 }

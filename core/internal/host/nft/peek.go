@@ -10,14 +10,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// peek counts the elements in the first datagram of a listing, which is a few dozens at most, and drops the rest with
-// the socket. So it costs the same whatever the size of the set.
+// peek counts the elements in the first datagram of a listing, which is some dozens at most. Of a large set it drops the
+// rest with the socket, so that it costs the same whatever the size.
 func peek(ctx context.Context, s Set) (int, error) {
 	c, err := open(ctx)
 	if err != nil {
 		return 0, err
 	}
-	defer c.close()
+	defer c.done()
 	attributes, err := netlink.MarshalAttributes([]netlink.Attribute{
 		{Type: unix.NFTA_SET_ELEM_LIST_TABLE, Data: []byte(s.Table.Name + "\x00")},
 		{Type: unix.NFTA_SET_ELEM_LIST_SET, Data: []byte(s.Name + "\x00")},
@@ -37,28 +37,50 @@ func peek(ctx context.Context, s Set) (int, error) {
 	if err := c.send(encoded, 1); err != nil {
 		return 0, err
 	}
-	buf := make([]byte, 64<<10)
-	n, _, err := unix.Recvfrom(c.fd, buf, 0)
-	for err == unix.EINTR {
-		n, _, err = unix.Recvfrom(c.fd, buf, 0)
-	}
-	if err != nil {
-		return 0, os.NewSyscallError("recvfrom", err)
-	}
-	return countElements(buf[:n], request)
-}
-
-func countElements(datagram []byte, request netlink.Message) (int, error) {
-	messages, err := syscall.ParseNetlinkMessage(datagram)
+	c.unfinished = true
+	first, err := c.receive()
 	if err != nil {
 		return 0, err
 	}
-	count := 0
+	count, finished, err := countElements(first, request)
+	if err == nil && !finished && count < fewElements {
+		rest, err := c.receive()
+		if err != nil {
+			return 0, err
+		}
+		more, end, err := countElements(rest, request)
+		if err != nil {
+			return 0, err
+		}
+		count, finished = count+more, end
+	}
+	c.unfinished = !finished
+	return count, err
+}
+
+// fewElements is what fits a datagram for certain, so that the next one tells the end.
+const fewElements = 10
+
+func (c *conn) receive() ([]byte, error) {
+	n, _, err := unix.Recvfrom(c.fd, c.buf, 0)
+	for err == unix.EINTR {
+		n, _, err = unix.Recvfrom(c.fd, c.buf, 0)
+	}
+	return c.buf[:max(0, n)], os.NewSyscallError("recvfrom", err)
+}
+
+// countElements counts those of a datagram, and says whether it is the last.
+func countElements(datagram []byte, request netlink.Message) (count int, finished bool, err error) {
+	messages, err := syscall.ParseNetlinkMessage(datagram)
+	if err != nil {
+		return 0, false, err
+	}
 	for _, m := range messages {
 		if m.Header.Type == unix.NLMSG_ERROR || m.Header.Type == unix.NLMSG_DONE {
 			if err := parseError(m, []netlink.Message{request}); err != nil && !errors.Is(err, ErrNotFound) {
-				return 0, err
+				return 0, false, err
 			}
+			finished = true
 			continue
 		}
 		if len(m.Data) < 4 {
@@ -66,7 +88,7 @@ func countElements(datagram []byte, request netlink.Message) (int, error) {
 		}
 		attributes, err := netlink.NewAttributeDecoder(m.Data[4:])
 		if err != nil {
-			return 0, err
+			return 0, false, err
 		}
 		for attributes.Next() {
 			if attributes.Type() == unix.NFTA_SET_ELEM_LIST_ELEMENTS {
@@ -79,8 +101,8 @@ func countElements(datagram []byte, request netlink.Message) (int, error) {
 			}
 		}
 		if err := attributes.Err(); err != nil {
-			return 0, err
+			return 0, false, err
 		}
 	}
-	return count, nil
+	return count, finished, nil
 }

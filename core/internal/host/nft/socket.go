@@ -3,53 +3,55 @@ package nft
 import (
 	"bytes"
 	"context"
-	"errors"
 	"io"
 	"os"
 	"syscall"
+	"time"
 
 	"github.com/google/nftables"
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 )
 
-// conn is a NETLINK_NETFILTER socket in the network namespace of the thread that opened it, and the encoder that writes
-// to it. The kernel carries out a request before sendto returns, so that all replies are there and nothing ever waits.
+// conn is a socket in use, and the encoder that writes to it. The kernel carries out a request before sendto returns, so
+// that all replies are there and nothing ever waits.
 //
 // The encoder's own socket is not used: it would be watched with select(2), which knows no descriptors above 1,023, and
 // a process that libcni is a guest of may have more.
 type conn struct {
+	*socket
 	ctx         context.Context // of the call that this connection serves
-	fd          int
 	nft         *nftables.Conn
+	buf         []byte
 	failed      error // of the last exchange
 	interrupted bool  // a dump met a change
-	large       bool  // the buffers are
+	unfinished  bool  // there is more to receive
 }
 
 func open(ctx context.Context) (*conn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.NETLINK_NETFILTER)
-	if errors.Is(err, unix.EPROTONOSUPPORT) || errors.Is(err, unix.EAFNOSUPPORT) {
-		return nil, &Error{Errno: err.(unix.Errno), Request: "open", unsupported: true}
-	} else if err != nil {
-		return nil, os.NewSyscallError("socket", err)
+	s, err := socketsOf(ctx).take()
+	if err != nil {
+		return nil, err
 	}
-	// The kernel's own words in errors, without the request repeated. Absent before Linux 4.12.
-	_ = unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_EXT_ACK, 1)
-	_ = unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_CAP_ACK, 1)
-	c := &conn{ctx: ctx, fd: fd}
+	c := &conn{socket: s, ctx: ctx, buf: make([]byte, 64<<10)}
 	c.nft, err = nftables.New(nftables.WithTestDial(c.exchange), nftables.AsLasting())
 	if err != nil {
-		c.close()
+		c.done()
 		return nil, err
 	}
 	return c, nil
 }
 
-func (c *conn) close() { _ = unix.Close(c.fd) }
+func (c *conn) done() {
+	if c.unfinished {
+		time.AfterFunc(idleTime, c.socket.close)
+		return
+	}
+	socketsOf(c.ctx).give(c.socket)
+}
 
 // exchange sends the requests as one datagram and returns the replies. An error is kept in failed, as the encoder would
 // lose its number. Without requests the encoder asks for more replies, of which there are none.
@@ -110,25 +112,26 @@ func (c *conn) send(datagram []byte, messages int) error {
 
 // drain receives until there is nothing left, and returns the first error among the replies.
 func (c *conn) drain(requests []netlink.Message) (replies []netlink.Message, failed error) {
-	buf := make([]byte, 64<<10)
+	c.unfinished = true
 	for {
-		n, from, err := unix.Recvfrom(c.fd, buf, unix.MSG_TRUNC)
+		n, from, err := unix.Recvfrom(c.fd, c.buf, unix.MSG_TRUNC)
 		switch {
 		case err == unix.EINTR:
 			continue
 		case err == unix.EAGAIN:
+			c.unfinished = false
 			return replies, failed
 		case err == unix.ENOBUFS: // of messages that were applied; those of an error come first
 			continue
 		case err != nil:
 			return nil, os.NewSyscallError("recvfrom", err)
-		case n > len(buf):
+		case n > len(c.buf):
 			return nil, os.NewSyscallError("recvfrom", unix.EMSGSIZE)
 		}
 		if address, ok := from.(*unix.SockaddrNetlink); !ok || address.Pid != 0 {
 			continue // not from the kernel
 		}
-		got, err := c.parse(buf[:n], requests)
+		got, err := c.parse(c.buf[:n], requests)
 		if replies = append(replies, got...); failed == nil {
 			failed = err
 		}
