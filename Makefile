@@ -26,8 +26,14 @@ export CGO_ENABLED := 1
 LINK := -Wl,--version-script=$(CURDIR)/capi/libcni.map -Wl,-soname,$(SONAME) -Wl,-z,now -Wl,-z,relro \
 	-Wl,-z,noexecstack -Wl,--no-undefined -Wl,--build-id=sha1
 
+# Go's runtime as a guest: it leaves the host's SIGCHLD and SIGPROF alone (see capi/overlay; "make OVERLAY=" does without),
+# and never interrupts its threads with SIGURG, whatever the host's GODEBUG says.
+OVERLAY := $(CURDIR)/$(BUILD)/overlay/overlay.json
+AS_GUEST := $(if $(OVERLAY),-overlay $(OVERLAY))
+GODEBUG_DEFAULT := -X=runtime.godebugDefault=asyncpreemptoff=1,containermaxprocs=0,updatemaxprocs=0
+
 SOURCES := go.mod go.sum include/cni.h include/cni.api.json $(shell find capi core include -name '*.go' ! -name '*_test.go') \
-	$(wildcard capi/*.[ch] capi/libcni.map)
+	$(wildcard capi/*.[ch] capi/libcni.map) capi/overlay
 COMMAND_SOURCES := $(SOURCES) $(shell find cmd -name '*.go' ! -name '*_test.go' 2>/dev/null)
 
 # What the tests are told: where the things under test are.
@@ -42,8 +48,15 @@ VENV := $(BUILD)/venv
 
 all: $(BUILD)/libcni.so $(BUILD)/libcni.a $(BUILD)/cni $(BUILD)/libcni.pc ## build library, command and pkg-config file in build/
 
-$(BUILD)/$(REAL): $(SOURCES)
-	$(GOBUILD) -buildmode=c-shared -ldflags '-s -w -buildid= -bindnow -extldflags "$(LINK)"' -o $@ ./capi
+# Looked at each time, since Go may be another one; written only if it changed.
+ifneq ($(OVERLAY),)
+$(OVERLAY): FORCE
+	capi/overlay $(GO) $(@D)
+FORCE:
+endif
+
+$(BUILD)/$(REAL): $(SOURCES) $(OVERLAY)
+	$(GOBUILD) $(AS_GUEST) -buildmode=c-shared -ldflags '-s -w -buildid= -bindnow $(GODEBUG_DEFAULT) -extldflags "$(LINK)"' -o $@ ./capi
 	rm -f $(basename $@).h
 
 $(BUILD)/libcni.so: $(BUILD)/$(REAL)
@@ -52,9 +65,9 @@ $(BUILD)/libcni.so: $(BUILD)/$(REAL)
 
 # One relocatable object, so that the constructors of guest.c stay around Go's own, and so that nothing but the header's
 # functions can clash with names of the host.
-$(BUILD)/libcni.a: $(SOURCES)
+$(BUILD)/libcni.a: $(SOURCES) $(OVERLAY)
 	mkdir -p $(BUILD)/static
-	$(GOBUILD) -buildmode=c-archive -ldflags '-s -w -buildid=' -o $(BUILD)/static/go.a ./capi
+	$(GOBUILD) $(AS_GUEST) -buildmode=c-archive -ldflags '-s -w -buildid= $(GODEBUG_DEFAULT)' -o $(BUILD)/static/go.a ./capi
 	$(CC) -nostdlib -r -Wl,-d -o $(BUILD)/static/libcni.o -Wl,--build-id=none -Wl,--whole-archive $(BUILD)/static/go.a
 	sed -n 's/^\t\t\(cni_[a-z_]*\);$$/\1/p' capi/libcni.map >$(BUILD)/static/symbols
 	$(OBJCOPY) --strip-debug --keep-global-symbols=$(BUILD)/static/symbols $(BUILD)/static/libcni.o
