@@ -1,0 +1,159 @@
+package masquerade_test
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"os/exec"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"libcni/core/internal/builtin/masquerade"
+	"libcni/core/internal/host/netns/netnstest"
+	"libcni/core/internal/host/nft"
+)
+
+func attachment(network, id string, addresses ...string) masquerade.Attachment {
+	a := masquerade.Attachment{Owner: nft.Owner{Network: network, ContainerID: id, IfName: "eth0"}}
+	for _, address := range addresses {
+		a.Addresses = append(a.Addresses, netip.MustParsePrefix(address))
+	}
+	return a
+}
+
+func update(t *testing.T, state string, changes ...func(*nft.Tx) error) {
+	t.Helper()
+	for _, change := range changes {
+		if err := nft.Update(context.Background(), state, change); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// elements returns what a set holds, as nft prints it but in one line and without comments.
+func elements(t *testing.T, set string) string {
+	t.Helper()
+	out, err := exec.Command("nft", "list", "set", "inet", "libcni", set).CombinedOutput()
+	if err != nil {
+		return "no set"
+	}
+	found := regexp.MustCompile(`(?s)elements = \{(.*?)\}\n`).FindStringSubmatch(string(out))
+	if found == nil {
+		return ""
+	}
+	return strings.Join(strings.Fields(regexp.MustCompile(`comment "[^"]*"`).ReplaceAllString(found[1], "")), " ")
+}
+
+func TestNetworksThatOverlap(t *testing.T) {
+	local := "masquerade4-" + nft.Hash("net") + "-local"
+	for _, test := range []struct {
+		name string
+		all  []masquerade.Attachment
+		want string
+	}{
+		{"one", []masquerade.Attachment{attachment("net", "c1", "10.1.0.2/24")}, "10.1.0.0/24, 224.0.0.0/4"},
+		{"the same twice", []masquerade.Attachment{attachment("net", "c1", "10.1.0.2/24", "10.1.0.3/24"), attachment("net", "c2", "10.1.0.4/24")}, "10.1.0.0/24, 224.0.0.0/4"},
+		{"side by side", []masquerade.Attachment{attachment("net", "c1", "10.1.1.2/24"), attachment("net", "c2", "10.1.0.2/24")}, "10.1.0.0/24, 10.1.1.0/24, 224.0.0.0/4"},
+		{"a smaller one after", []masquerade.Attachment{attachment("net", "c1", "10.1.0.2/16"), attachment("net", "c2", "10.1.7.2/24")}, "10.1.0.0/16, 224.0.0.0/4"},
+		{"a larger one after", []masquerade.Attachment{attachment("net", "c1", "10.1.7.2/24", "10.1.8.2/24"), attachment("net", "c2", "10.1.0.2/16")}, "10.1.0.0/16, 224.0.0.0/4"},
+		{"both at once", []masquerade.Attachment{attachment("net", "c1", "10.1.7.2/24", "10.1.0.2/16", "10.1.8.2/24")}, "10.1.0.0/16, 224.0.0.0/4"},
+		{"single addresses", []masquerade.Attachment{attachment("net", "c1", "10.1.7.2/32"), attachment("net", "c2", "10.1.7.3/32")}, "10.1.7.2, 10.1.7.3, 224.0.0.0/4"},
+		{"everything", []masquerade.Attachment{attachment("net", "c1", "10.1.7.2/0")}, "0.0.0.0/0"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			netnstest.Host(t)
+			state := t.TempDir()
+			for _, a := range test.all {
+				update(t, state, a.Add)
+				err := nft.View(context.Background(), func(r *nft.Reader) error {
+					drift, err := a.Check(r)
+					if drift != nil {
+						t.Errorf("CHECK after ADD: %v", drift)
+					}
+					return err
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			if diff := cmp.Diff(test.want, elements(t, local)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			for _, a := range test.all {
+				update(t, state, a.Remove, a.Remove)
+			}
+			if got := elements(t, local); got != "no set" {
+				t.Errorf("after the last: %s", got)
+			}
+		})
+	}
+}
+
+func TestRemovalFindsWhatTheResultDoesNotTell(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		known masquerade.Attachment
+	}{
+		{"all known", attachment("net", "c1", "10.1.0.2/24", "fd01::2/64")},
+		{"nothing known", attachment("net", "c1")},
+		{"another address", attachment("net", "c1", "10.1.0.77/24", "fd01::2/64")},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			netnstest.Host(t)
+			state := t.TempDir()
+			update(t, state, attachment("net", "c1", "10.1.0.2/24", "fd01::2/64").Add, attachment("net", "c2", "10.1.0.3/24", "fd01::3/64").Add)
+			update(t, state, test.known.Remove)
+			for set, want := range map[string]string{"masquerade4-": "10.1.0.3", "masquerade6-": "fd01::3"} {
+				if got := elements(t, set+nft.Hash("net")); got != want {
+					t.Errorf("%s has %q, want %q", set, got, want)
+				}
+			}
+		})
+	}
+}
+
+func TestNetworkNamesOfAnyLength(t *testing.T) {
+	netnstest.Host(t)
+	state := t.TempDir()
+	long := strings.Repeat("n", 300)
+	a, b := attachment(long, "c1", "10.1.0.2/24"), attachment(long+`"x`, strings.Repeat("c", 300), "10.2.0.2/24")
+	update(t, state, a.Add, b.Add)
+	saved, err := exec.Command("nft", "list", "ruleset").CombinedOutput()
+	if err != nil {
+		t.Fatal(err)
+	}
+	load := exec.Command("nft", "-c", "-f", "-")
+	load.Stdin = strings.NewReader("flush ruleset\n" + string(saved))
+	if out, err := load.CombinedOutput(); err != nil {
+		t.Errorf("nft does not read what it lists: %v: %s", err, out)
+	}
+	err = nft.View(context.Background(), func(r *nft.Reader) error {
+		first, err := a.Check(r)
+		second, err2 := b.Check(r)
+		if first != nil || second != nil {
+			t.Errorf("CHECK: %v, %v", first, second)
+		}
+		return errors.Join(err, err2)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	update(t, state, a.Remove, b.Remove)
+}
+
+func TestGCOfANetworkWithoutContainers(t *testing.T) {
+	netnstest.Host(t)
+	state := t.TempDir()
+	a := attachment("net", "c1", "10.1.0.2/24")
+	update(t, state, a.Add)
+	if out, err := exec.Command("nft", "flush", "set", "inet", "libcni", "masquerade4-"+nft.Hash("net")).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	update(t, state, func(tx *nft.Tx) error { return masquerade.GC(tx, "net", nil) })
+	if got := elements(t, "masquerade4-"+nft.Hash("net")); got != "no set" {
+		t.Errorf("after GC: %s", got)
+	}
+}
