@@ -81,6 +81,7 @@ func allowed(list []string, path string) bool {
 var reserved = map[string][]string{
 	"github.com/vishvananda/netlink":                {"libcni/core/internal/host", "libcni/test", "libcni/bench"},
 	"github.com/vishvananda/netns":                  {"libcni/core/internal/host", "libcni/test", "libcni/bench"},
+	"github.com/mdlayher/netlink":                   {"libcni/core/internal/host", "libcni/test", "libcni/bench"},
 	"github.com/google/nftables":                    {"libcni/core/internal/host", "libcni/test", "libcni/bench"},
 	"golang.org/x/sys":                              {"libcni/core/internal/host", "libcni/test", "libcni/bench"},
 	"github.com/spf13":                              {"libcni/cmd"},
