@@ -7,6 +7,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -41,7 +42,7 @@ func serve(listen, root, scope, log string, faults faultFlags) error {
 	if err != nil {
 		return err
 	}
-	well, err := wellBehaved(newDriver(root, scope))
+	well, err := wellBehaved(root, newDriver(root, scope))
 	if err != nil {
 		return err
 	}
@@ -56,15 +57,22 @@ func serve(listen, root, scope, log string, faults faultFlags) error {
 }
 
 // wellBehaved serves the driver with the helpers' own server, and returns a way to it.
-func wellBehaved(driver volume.Driver) (http.Handler, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+func wellBehaved(root string, driver volume.Driver) (http.Handler, error) {
+	dir := root + ".inner"
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	listener, err := net.Listen("unix", dir+"/inner.sock")
 	if err != nil {
 		return nil, err
 	}
 	go volume.NewHandler(driver).Serve(listener)
+	inner := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", dir+"/inner.sock")
+	}}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r.URL.Scheme, r.URL.Host, r.RequestURI = "http", listener.Addr().String(), ""
-		answer, err := http.DefaultTransport.RoundTrip(r)
+		r.URL.Scheme, r.URL.Host, r.RequestURI = "http", "inner", ""
+		answer, err := inner.RoundTrip(r)
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusBadGateway)
 			return

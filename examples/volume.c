@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The life of a volume of a Docker or Podman volume plugin: create, mount, write a file, unmount, remove.
+ *
+ *     cc volume.c $(pkg-config --cflags --libs libcni) -pthread -o volume && sudo ./volume PLUGIN
+ *
+ * PLUGIN is the name of a plugin, as Docker finds it, or its address, such as unix:///run/docker/plugins/x.sock.
+ */
+#include <cni.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int failures;
+
+/* One call; what it answers is the caller's and goes to cni_free. */
+static char *call(int (*verb)(const char *, char **), const char *what, const char *format, const char *plugin)
+{
+    char request[1024], *response = NULL;
+    int rc, length = snprintf(request, sizeof request, format, plugin);
+    if (length < 0 || (size_t)length >= sizeof request || strpbrk(plugin, "\"\\") != NULL) {
+        fprintf(stderr, "this is no plugin: %s\n", plugin);
+        exit(2);
+    }
+    rc = verb(request, &response);
+    if (rc != 0)
+        fprintf(stderr, "%s: %s\n%s\n", what, cni_strerror(rc), response);
+    printf("%s %s\n", rc == 0 ? "ok  " : "FAIL", what);
+    failures += rc != 0;
+    if (rc == 0)
+        return response;
+    cni_free(response);
+    return NULL;
+}
+
+/* Cuts the path out of {"mountpoint":"/..."}. A real program has a JSON parser: a path may hold escapes. */
+static char *mountpoint(char *response)
+{
+    char *path = response != NULL ? strstr(response, "\":\"/") : NULL;
+    char *end = path != NULL ? strchr(path + 3, '"') : NULL;
+    if (end == NULL || memchr(path, '\\', (size_t)(end - path)) != NULL)
+        return NULL;
+    *end = '\0';
+    return path + 3;
+}
+
+static void write_file(const char *directory)
+{
+    char path[4096];
+    FILE *file;
+    int written;
+    snprintf(path, sizeof path, "%s/hello", directory);
+    file = fopen(path, "w");
+    written = file != NULL && fputs("hello from libcni\n", file) >= 0;
+    written = file != NULL && fclose(file) == 0 && written;
+    printf("%s a file is written: %s\n", written ? "ok  " : "FAIL", path);
+    failures += !written;
+}
+
+int main(int argc, char **argv)
+{
+    char *answer, *path;
+
+    if (argc != 2) {
+        fprintf(stderr, "usage: %s PLUGIN\n", argv[0]);
+        return 2;
+    }
+    cni_free(call(cni_volume_create, "the volume is made", "{\"plugin\":\"%s\",\"name\":\"libcni-demo\"}", argv[1]));
+    if (failures == 0) {
+        /* The id says who the mount is for; the same ends it. */
+        answer = call(
+            cni_volume_mount, "it is mounted", "{\"plugin\":\"%s\",\"name\":\"libcni-demo\",\"id\":\"demo\"}", argv[1]);
+        path = mountpoint(answer);
+        if (path != NULL)
+            write_file(path);
+        cni_free(answer);
+        cni_free(call(cni_volume_unmount, "it is unmounted",
+            "{\"plugin\":\"%s\",\"name\":\"libcni-demo\",\"id\":\"demo\"}", argv[1]));
+        cni_free(call(cni_volume_remove, "it is removed", "{\"plugin\":\"%s\",\"name\":\"libcni-demo\"}", argv[1]));
+    }
+    return failures != 0;
+}
