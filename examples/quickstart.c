@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The life of one container on a network: a namespace, cni_add, a TCP round trip, cni_check, cni_del, nothing left.
+ * The life of one container on a network: a namespace, cni_add, a page through a published port, cni_check,
+ * cni_del, nothing left.
  *
  *     cc quickstart.c $(pkg-config --cflags --libs libcni) -pthread && sudo unshare --net ./a.out
  *
@@ -24,15 +25,20 @@
 #include <unistd.h>
 
 #define BRIDGE "cni-demo0"
-#define GATEWAY "10.88.7.1"
+#define HOST_PORT 8080
+#define CONTAINER_PORT 80
+#define PAGE "hello from the container\n"
 
 /* A request: what the container and the network are, and where state is kept. A real caller leaves options out. The
- * configuration is the one that would stand in /etc/cni/net.d; the two plugins in it are built in. */
+ * configuration is the one that would stand in /etc/cni/net.d; all the plugins in it are built in. */
 static const char request_format[] =
     "{\"containerId\":\"demo\",\"netns\":\"%1$s/netns\","
-    " \"network\":{\"cniVersion\":\"1.1.0\",\"name\":\"demo\",\"plugins\":[{"
-    "   \"type\":\"bridge\",\"bridge\":\"" BRIDGE "\",\"isGateway\":true,"
-    "   \"ipam\":{\"type\":\"host-local\",\"dataDir\":\"%1$s/leases\",\"ranges\":[[{\"subnet\":\"10.88.7.0/24\"}]]}}]},"
+    " \"capabilityArgs\":{\"portMappings\":[{\"hostPort\":8080,\"containerPort\":80,\"protocol\":\"tcp\"}]},"
+    " \"network\":{\"cniVersion\":\"1.1.0\",\"name\":\"demo\",\"plugins\":["
+    "   {\"type\":\"bridge\",\"bridge\":\"" BRIDGE "\",\"isDefaultGateway\":true,\"ipMasq\":true,"
+    "    \"ipam\":{\"type\":\"host-local\",\"dataDir\":\"%1$s/leases\",\"ranges\":[[{\"subnet\":\"10.88.7.0/24\"}]]}},"
+    "   {\"type\":\"portmap\",\"capabilities\":{\"portMappings\":true}},"
+    "   {\"type\":\"firewall\"}]},"
     " \"options\":{\"cacheDir\":\"%1$s/cache\",\"stateDir\":\"%1$s/state\"}}";
 static const char namespace_format[] = "{\"path\":\"%1$s/netns\"}";
 static const char list_format[] = "{\"options\":{\"cacheDir\":\"%1$s/cache\",\"stateDir\":\"%1$s/state\"}}";
@@ -67,13 +73,13 @@ static int call(
     return rc;
 }
 
-static struct sockaddr_in server_address(void)
+static struct sockaddr_in tcp_address(const char *ip, unsigned short port)
 {
     struct sockaddr_in address;
     memset(&address, 0, sizeof address);
     address.sin_family = AF_INET;
-    address.sin_port = htons(8080);
-    inet_pton(AF_INET, GATEWAY, &address.sin_addr);
+    address.sin_port = htons(port);
+    inet_pton(AF_INET, ip, &address.sin_addr);
     return address;
 }
 
@@ -87,43 +93,61 @@ static int patient_socket(void)
     return fd;
 }
 
-/* The container's side: asks. This thread enters the namespace for good, which a program's own thread may do; libcni
- * leaves the threads of its callers where they are. */
-static void *container(void *path)
+/* The container's web server: a socket that listens in its namespace. The thread that opens it enters the namespace for
+ * good, which a program's own thread may do; libcni leaves the threads of its callers where they are. */
+static void *container_listener(void *path)
 {
-    static char answer[5];
-    struct sockaddr_in to = server_address();
+    static int listener;
+    struct sockaddr_in at = tcp_address("0.0.0.0", CONTAINER_PORT);
     int ns = open(path, O_RDONLY | O_CLOEXEC);
-    if (ns < 0 || setns(ns, CLONE_NEWNET) != 0)
-        return answer;
-    int fd = patient_socket();
-    if (connect(fd, (struct sockaddr *)&to, sizeof to) != 0 || write(fd, "ping", 4) != 4 || read(fd, answer, 4) != 4)
-        answer[0] = '\0';
-    close(fd);
-    close(ns);
-    return answer;
+    listener = -1;
+    if (ns >= 0 && setns(ns, CLONE_NEWNET) == 0) {
+        listener = patient_socket();
+        if (bind(listener, (struct sockaddr *)&at, sizeof at) != 0 || listen(listener, 1) != 0)
+            perror("listen in the container");
+    }
+    if (ns >= 0)
+        close(ns);
+    return &listener;
 }
 
-/* The host's side: listens on the bridge's address and answers one connection. */
-static int round_trip(const char *dir)
+/* Answers one connection with a page. */
+static void serve(int listener)
 {
-    char path[4096], heard[5] = "";
-    struct sockaddr_in at = server_address();
+    static const char page[] = "HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\n" PAGE;
+    char request[512];
+    int fd = accept(listener, NULL, NULL);
+    if (fd < 0 || read(fd, request, sizeof request) <= 0 || write(fd, page, sizeof page - 1) < 0)
+        perror("serve");
+    if (fd >= 0)
+        close(fd);
+}
+
+/* Fetches the page as anybody would: from the port that is published on the host. */
+static int fetch(const char *dir)
+{
+    static const char request[] = "GET / HTTP/1.0\r\n\r\n";
+    char path[4096], answer[512] = "";
+    struct sockaddr_in to = tcp_address("127.0.0.1", HOST_PORT);
     pthread_t thread;
-    void *answer = "";
+    void *listener;
     snprintf(path, sizeof path, "%s/netns", dir);
-    int listener = patient_socket();
-    if (bind(listener, (struct sockaddr *)&at, sizeof at) == 0 && listen(listener, 1) == 0 &&
-        pthread_create(&thread, NULL, container, path) == 0) {
-        int fd = accept(listener, NULL, NULL);
-        if (fd >= 0 && (read(fd, heard, 4) != 4 || write(fd, "pong", 4) != 4))
-            heard[0] = '\0';
-        if (fd >= 0)
-            close(fd);
-        pthread_join(thread, &answer);
+    if (pthread_create(&thread, NULL, container_listener, path) != 0)
+        return 0;
+    pthread_join(thread, &listener);
+    int fd = patient_socket();
+    if (connect(fd, (struct sockaddr *)&to, sizeof to) == 0 && write(fd, request, sizeof request - 1) > 0) {
+        serve(*(int *)listener);
+        for (size_t n = 0, got = 1; got > 0 && got < sizeof answer - n; n += got) {
+            ssize_t r = read(fd, answer + n, sizeof answer - 1 - n);
+            got = r > 0 ? (size_t)r : 0;
+        }
+    } else {
+        perror("connect to the published port");
     }
-    close(listener);
-    return strcmp(heard, "ping") == 0 && strcmp(answer, "pong") == 0;
+    close(fd);
+    close(*(int *)listener);
+    return strstr(answer, "\r\n\r\n" PAGE) != NULL;
 }
 
 /* Interfaces of the host, the bridge aside: it stays for the next container of the network. */
@@ -147,7 +171,7 @@ static void life(const char *dir)
     if (call(cni_add, "the container is attached", request_format, dir, &response) == 0) {
         printf("%s\n", response);
         expect(host_interfaces() == before + 1, "the host has its end of the cable");
-        expect(round_trip(dir), "a TCP connection from the container to " GATEWAY);
+        expect(fetch(dir), "a page from the container, fetched through port 8080 of the host");
         call(cni_check, "it is as it was made", request_format, dir, NULL);
     }
     cni_free(response);

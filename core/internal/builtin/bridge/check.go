@@ -180,7 +180,9 @@ func (k *comparison) portState(ctx context.Context, object string, port, master 
 		k.differs(object, "port of bridge "+k.Bridge, "not a port of it")
 		return nil
 	}
-	k.differs(object+" hairpin", strconv.FormatBool(k.HairpinMode), strconv.FormatBool(port.Port.Hairpin))
+	if k.HairpinMode { // else a chained portmap may have turned it on
+		k.differs(object+" hairpin", "true", strconv.FormatBool(port.Port.Hairpin))
+	}
 	k.differs(object+" isolated", strconv.FormatBool(k.PortIsolation), strconv.FormatBool(port.Port.Isolated))
 	if want := portVLANs(k.VLAN, k.trunk); want != nil && master.Bridge.VLANFiltering {
 		return k.vlans(ctx, object, port.Index, want, master.Bridge.DefaultPVID)
