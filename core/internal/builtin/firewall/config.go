@@ -94,6 +94,7 @@ type attachment struct {
 	owner     nft.Owner
 	addresses []netip.Prefix // of the container, with the networks they are in; none when unknown
 	bridge    string         // that ingressPolicy is about; "" for policy open
+	ports     []string       // the host's ends of the container's links
 	repair    bool           // leave an address that is another attachment's by now
 }
 
@@ -128,6 +129,11 @@ func known(c *config, inv *plugin.Invocation) (*attachment, *types100.Result, er
 	result, err := inv.PrevResult.Value()
 	if err != nil {
 		return a, nil, err
+	}
+	for i, link := range result.Interfaces { // the first is the bridge
+		if i > 0 && link.Sandbox == "" && link.Name != "" && len(link.Name) <= maxLinkName {
+			a.ports = append(a.ports, link.Name)
+		}
 	}
 	for _, ip := range result.IPs {
 		address, ok := netip.AddrFromSlice(ip.Address.IP)

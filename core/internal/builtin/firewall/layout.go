@@ -72,8 +72,14 @@ func (n network) addresses(f nft.Family) nft.Set {
 }
 
 // bridges is the set of the network's bridges that ingressPolicy is about.
-func (n network) bridges(f nft.Family) nft.Set {
-	return nft.Set{Table: nft.Own(f), Name: "firewall-bridges-" + nft.Hash(string(n)), Key: []nft.Type{nft.IfName}, Comment: nft.Text("net: " + string(n))}
+func (n network) bridges() nft.Set {
+	return nft.Set{Table: nft.Own(nft.Inet), Name: "firewall-bridges-" + nft.Hash(string(n)), Key: []nft.Type{nft.IfName}, Comment: nft.Text("net: " + string(n))}
+}
+
+// ports is the set of the host's ends of isolated containers. Whether a packet stays on a bridge, and never meets the
+// host's forwarding, is seen by its ports.
+func (n network) ports() nft.Set {
+	return nft.Set{Table: nft.Own(nft.Bridge), Name: "firewall-ports-" + nft.Hash(string(n)), Key: []nft.Type{nft.IfName}, Comment: nft.Text("net: " + string(n))}
 }
 
 func (n network) accept(f nft.Family) nft.Rule {
@@ -87,7 +93,7 @@ func (n network) isolation(policy string) []nft.Rule {
 	if policy == policyOpen {
 		return nil
 	}
-	set := n.bridges(nft.Inet)
+	set, ports := n.bridges(), n.ports()
 	rule := func(c nft.Chain, exprs ...[]nft.Expr) nft.Rule {
 		return nft.Rule{Chain: c, Comment: n.comment(), Exprs: nft.Do(exprs...)}
 	}
@@ -100,14 +106,14 @@ func (n network) isolation(policy string) []nft.Rule {
 	}
 	rules = append(rules, rule(isolationChain(), nft.In(set, nft.InLink()), nft.In(set, nft.OutLink()), nft.Drop()))
 	for _, f := range families() {
-		rules = append(rules, rule(betweenPorts(), nft.CarriesIP(f), nft.In(n.bridges(nft.Bridge), nft.InBridge()), nft.Drop()))
+		rules = append(rules, rule(betweenPorts(), nft.CarriesIP(f), nft.In(ports, nft.InLink()), nft.In(ports, nft.OutLink()), nft.Drop()))
 	}
 	return rules
 }
 
 // sets are all sets that a network may have.
 func (n network) sets() []nft.Set {
-	return []nft.Set{n.addresses(nft.IPv4), n.addresses(nft.IPv6), n.bridges(nft.Inet), n.bridges(nft.Bridge)}
+	return []nft.Set{n.addresses(nft.IPv4), n.addresses(nft.IPv6), n.bridges(), n.ports()}
 }
 
 // chains are the chains that hold rules of networks.
@@ -147,13 +153,13 @@ func (a *attachment) content() content {
 	if a.bridge == "" {
 		return c
 	}
-	bridges := []nft.Set{n.bridges(nft.Inet)}
+	c.sets = append(c.sets, n.bridges())
+	c.elements = append(c.elements, member{n.bridges(), nft.Name(a.bridge), a.bridge, false})
 	if a.IngressPolicy == policyIsolated {
-		bridges = append(bridges, n.bridges(nft.Bridge))
-	}
-	for _, set := range bridges {
-		c.sets = append(c.sets, set)
-		c.elements = append(c.elements, member{set, nft.Name(a.bridge), a.bridge, false})
+		c.sets = append(c.sets, n.ports())
+		for _, port := range a.ports {
+			c.elements = append(c.elements, member{n.ports(), nft.Name(port), port, true})
+		}
 	}
 	return c
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/netip"
 	"os"
@@ -92,6 +93,18 @@ func (r *rig) address(c *rtnl.Conn, link string, addresses ...string) {
 	}
 }
 
+// bridgeNetfilter says whether bridged packets pass the host's forwarding, on a kernel that can make them.
+func (r *rig) bridgeNetfilter(value string) {
+	r.t.Helper()
+	for _, key := range []string{"bridge/bridge-nf-call-iptables", "bridge/bridge-nf-call-ip6tables"} {
+		if _, err := sysctl.Set(key, value); value == "1" && errors.Is(err, fs.ErrNotExist) {
+			r.t.Skip("the kernel lacks br_netfilter")
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			must(r.t, err)
+		}
+	}
+}
+
 // ips are a container's addresses: 10.NETWORK.0.NUMBER and fd00:NETWORK::NUMBER.
 func ips(network string, number int) (four, six string) {
 	n := int(network[0] - 'a' + 1)
@@ -118,7 +131,7 @@ func paper(network string, number int) *container {
 	four, six := ips(network, number)
 	c := &container{network: network, id: fmt.Sprintf("c%d", number), number: number}
 	c.result = plugin.NewResult(&types100.Result{
-		Interfaces: []*types100.Interface{{Name: "br" + network}, {Name: "veth"}, {Name: "eth0", Sandbox: "/no/such"}},
+		Interfaces: []*types100.Interface{{Name: "br" + network}, {Name: fmt.Sprintf("v%s%d", network, number)}, {Name: "eth0", Sandbox: "/no/such"}},
 		IPs: []*types100.IPConfig{
 			{Address: net.IPNet{IP: net.ParseIP(four), Mask: net.CIDRMask(24, 32)}},
 			{Address: net.IPNet{IP: net.ParseIP(six), Mask: net.CIDRMask(64, 128)}},

@@ -111,34 +111,31 @@ func collect(tx *nft.Tx, name string, valid []plugin.AttachmentID) (removal, err
 	return network(name).sweep(tx, nil, func(e nft.Element) bool { return !keep(e.Comment) })
 }
 
-// sweep removes the unwanted of the network's addresses. It looks for those of the attachment first, if it is given one,
+// sweep removes the unwanted of the network's elements. It looks for those of the attachment first, if it is given one,
 // and reads all of the network's only if they are not there.
 func (n network) sweep(tx *nft.Tx, a *attachment, unwanted func(nft.Element) bool) (removal, error) {
 	var gone removal
 	left := false
-	for _, f := range families() {
-		set := n.addresses(f)
-		unclaimed, err := n.unclaimed(tx, f, a)
+	for _, owned := range n.owned(a) {
+		unclaimed, err := owned.unclaimed(tx.Reader)
 		if err != nil {
 			return removal{}, err
 		}
-		gone.unclaimed = append(gone.unclaimed, unclaimed...)
-		found, err := n.find(tx, f, a, unwanted)
+		found, err := owned.find(tx.Reader, a, unwanted)
 		if err != nil {
 			return removal{}, err
 		}
 		if len(found) > 0 {
-			tx.DeleteElements(set, found...)
+			tx.DeleteElements(owned.set, found...)
 		}
-		count, err := tx.AtLeast(set)
+		count, err := tx.AtLeast(owned.set)
 		if err != nil {
 			return removal{}, err
 		}
 		left = left || count > len(found)
-		for _, e := range found {
-			if address, ok := netip.AddrFromSlice(e.Key); ok {
-				gone.addresses = append(gone.addresses, address)
-			}
+		if owned.ofAddresses {
+			gone.addresses = append(gone.addresses, addressesOf(found)...)
+			gone.unclaimed = append(gone.unclaimed, unclaimed...)
 		}
 	}
 	if left {
@@ -148,30 +145,62 @@ func (n network) sweep(tx *nft.Tx, a *attachment, unwanted func(nft.Element) boo
 	return gone, n.clear(tx)
 }
 
-// unclaimed returns the addresses of the attachment that are not in the set: the executable, if it was that, keeps none.
-func (n network) unclaimed(tx *nft.Tx, f nft.Family, a *attachment) ([]netip.Addr, error) {
-	var nobodys []netip.Addr
+// ownedSet is a set of a network whose elements are its containers', with the keys of the attachment in question.
+type ownedSet struct {
+	set         nft.Set
+	keys        [][]byte
+	ofAddresses bool
+}
+
+func (n network) owned(a *attachment) []ownedSet {
+	sets := []ownedSet{{set: n.addresses(nft.IPv4), ofAddresses: true}, {set: n.addresses(nft.IPv6), ofAddresses: true}, {set: n.ports()}}
 	if a == nil {
-		return nil, nil
+		return sets
 	}
-	for _, p := range a.of(f) {
-		e, err := tx.Find(n.addresses(f), nft.Addr(p.Addr()))
+	for i, f := range families() {
+		for _, p := range a.of(f) {
+			sets[i].keys = append(sets[i].keys, nft.Addr(p.Addr()))
+		}
+	}
+	if a.IngressPolicy == policyIsolated {
+		for _, port := range a.ports {
+			sets[2].keys = append(sets[2].keys, nft.Name(port))
+		}
+	}
+	return sets
+}
+
+// unclaimed returns the addresses of the attachment that are not in the set: the executable, if it was that, keeps none.
+func (o ownedSet) unclaimed(r *nft.Reader) ([]netip.Addr, error) {
+	var nobodys []nft.Element
+	for _, key := range o.keys {
+		e, err := r.Find(o.set, key)
 		if err != nil {
 			return nil, err
 		}
 		if e == nil {
-			nobodys = append(nobodys, p.Addr())
+			nobodys = append(nobodys, nft.Element{Key: key})
 		}
 	}
-	return nobodys, nil
+	return addressesOf(nobodys), nil
 }
 
-func (n network) find(tx *nft.Tx, f nft.Family, a *attachment, unwanted func(nft.Element) bool) ([]nft.Element, error) {
-	set := n.addresses(f)
+func addressesOf(elements []nft.Element) []netip.Addr {
+	var addresses []netip.Addr
+	for _, e := range elements {
+		if address, ok := netip.AddrFromSlice(e.Key); ok {
+			addresses = append(addresses, address)
+		}
+	}
+	return addresses
+}
+
+// find returns the unwanted elements. With an attachment's result at hand it reads no more than the attachment's.
+func (o ownedSet) find(r *nft.Reader, a *attachment, unwanted func(nft.Element) bool) ([]nft.Element, error) {
 	if a != nil && len(a.addresses) > 0 {
 		var found []nft.Element
-		for _, p := range a.of(f) {
-			e, err := tx.Find(set, nft.Addr(p.Addr()))
+		for _, key := range o.keys {
+			e, err := r.Find(o.set, key)
 			if err != nil {
 				return nil, err
 			}
@@ -179,11 +208,11 @@ func (n network) find(tx *nft.Tx, f nft.Family, a *attachment, unwanted func(nft
 				found = append(found, *e)
 			}
 		}
-		if len(found) == len(a.of(f)) {
+		if len(found) == len(o.keys) {
 			return found, nil
 		}
 	}
-	all, err := tx.Elements(set)
+	all, err := r.Elements(o.set)
 	return slices.DeleteFunc(all, func(e nft.Element) bool { return !unwanted(e) }), err
 }
 
