@@ -13,7 +13,16 @@
 //
 // A key removed is a key read: the kernel removes by key whatever the value and comment, so that Release and ReleaseAll
 // look first whose an element is. An element is changed by removing and adding it, since adding alone keeps the old
-// comment. CHECK reads with View, which takes no lock.
+// comment. CHECK reads with View, which takes no lock. What a function has queued it does not read back: it changes each
+// key once.
+//
+// Objects are plain values: Table, Chain, Set, Rule, Element, Owner. Keys and data are made with Key of Addr, Port,
+// Proto, MAC and Name; ranges with Range. Rules are made with Do of conditions (IsFamily, IsProto, Is, In, InNetwork,
+// ToLocal, InState, HasMark and so on) about fields (SrcAddr, DstPort, InLink and so on), and an end (Accept, Jump,
+// Masquerade, RedirectFrom, VerdictFrom and so on). In tables of the family Inet, IsFamily comes before addresses.
+//
+// Names of sets and chains are no keywords of nft's language ("masquerade", "drop"): what nft lists must be what it
+// loads. They hold the Hash of a network's name and not the name, which may be longer than they can be.
 package nft
 
 import (
