@@ -1158,8 +1158,7 @@ static inline int cni_dl_start(
     struct itimerspec limit;
     struct epoll_event event;
     cni_dl_call *c = NULL, *other;
-    int64_t left;
-    int rc;
+    int left, rc;
     *call = NULL;
     if (response != NULL)
         *response = NULL;
@@ -1179,9 +1178,11 @@ static inline int cni_dl_start(
     memset(&limit, 0, sizeof limit);
     c->epoll = cni_dl_above_stdio(epoll_create1(EPOLL_CLOEXEC));
     c->timer = cni_dl_above_stdio(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC));
-    left = c->deadline == 0 ? 0 : c->deadline - cni_dl_now();
-    limit.it_value.tv_sec = (time_t)(left / 1000);
-    limit.it_value.tv_nsec = (long)(left % 1000) * 1000000 + (c->deadline != 0);
+    left = cni_dl_remaining(c);
+    if (left >= 0) {
+        limit.it_value.tv_sec = (time_t)(left / 1000);
+        limit.it_value.tv_nsec = (long)(left % 1000) * 1000000 + 1;
+    }
     if (rc == 0 && (c->epoll < 0 || c->timer < 0 || timerfd_settime(c->timer, 0, &limit, NULL) != 0 ||
                        epoll_ctl(c->epoll, EPOLL_CTL_ADD, c->timer, &event) != 0 ||
                        epoll_ctl(c->epoll, EPOLL_CTL_ADD, c->socket, &event) != 0 ||

@@ -129,16 +129,18 @@ func TestLibraryNeedsTheCLibraryOnly(t *testing.T) {
 	}
 }
 
-func TestHeaderCompilesAloneAndTwice(t *testing.T) {
-	source := filepath.Join(t.TempDir(), "header.c")
-	if err := os.WriteFile(source, []byte("#include <cni.h>\n#include <cni.h>\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	strict := []string{"-Wall", "-Wextra", "-pedantic", "-Werror", "-fsyntax-only", "-I" + root + "/include"}
-	for _, language := range [][]string{{"cc", "-xc", "-std=c99"}, {"cc", "-xc", "-std=c17"}, {"c++", "-xc++", "-std=c++17"}} {
-		t.Run(language[2], func(t *testing.T) {
-			run(t, language[0], append(append(language[1:], strict...), source)...)
-		})
+func TestHeadersCompileAloneAndTwice(t *testing.T) {
+	strict := []string{"-Wall", "-Wextra", "-pedantic", "-Werror", "-I" + root + "/include", "-o", filepath.Join(t.TempDir(), "object"), "-c"}
+	for _, header := range []string{"cni.h", "cni_dl.h"} {
+		source := filepath.Join(t.TempDir(), "header.c")
+		if err := os.WriteFile(source, []byte("#include <"+header+">\n#include <"+header+">\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for _, language := range [][]string{{"cc", "-xc", "-std=c99"}, {"cc", "-xc", "-std=c17"}, {"c++", "-xc++", "-std=c++17"}} {
+			t.Run(header+" "+language[2], func(t *testing.T) {
+				run(t, language[0], append(append(language[1:], strict...), source)...)
+			})
+		}
 	}
 }
 

@@ -92,13 +92,13 @@ func TestVectorsLinkedStatically(t *testing.T) {
 }
 
 // replay runs all vectors in one process: a request that harms it fails those after it.
-func replay(t *testing.T, program string) {
+func replay(t *testing.T, program string, args ...string) {
 	all := vectors(t)
 	var input strings.Builder
 	for _, v := range all {
 		fmt.Fprintf(&input, "%s %s\n", v.Method, v.encoded(t))
 	}
-	command := exec.CommandContext(deadline(t), program)
+	command := exec.CommandContext(deadline(t), program, args...)
 	command.Stdin = strings.NewReader(input.String())
 	var stderr bytes.Buffer
 	command.Stderr = &stderr
