@@ -33,19 +33,18 @@ func dial(ctx context.Context, a Address) (net.Conn, error) {
 
 const fullQueuePause = 5 * time.Millisecond
 
-// dialSocket waits while the plugin's queue of connections is full: the kernel lets only blocking connects wait.
+// dialSocket waits while the plugin's queue of connections is full: the kernel lets only blocking connects wait. A
+// connect itself takes no time, so the context is looked at between two of them.
 func dialSocket(ctx context.Context, path string) (net.Conn, error) {
-	conn, err := new(net.Dialer).DialContext(ctx, "unix", path)
-	for errors.Is(err, syscall.EAGAIN) {
-		if !pause(ctx, fullQueuePause) {
+	for {
+		conn, err := net.Dial("unix", path)
+		switch {
+		case !errors.Is(err, syscall.EAGAIN):
+			return conn, err
+		case !pause(ctx, fullQueuePause):
 			return nil, fmt.Errorf("its queue of connections is full: %w", err)
 		}
-		var again error
-		if conn, again = new(net.Dialer).DialContext(ctx, "unix", path); ctx.Err() == nil {
-			err = again
-		}
 	}
-	return conn, err
 }
 
 // pause waits, and reports whether the context let it.
