@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A host with signal handlers, set before and after loading. */
+#define _GNU_SOURCE
+#include "host.h"
+
+#include <pthread.h>
+#include <sys/mman.h>
+
+static volatile sig_atomic_t handled;
+
+static void count_signal(int number)
+{
+    (void)number;
+    handled++;
+}
+
+static void exit_with_signal(int number) { _exit(number); }
+
+static void set_handler(int number, void (*handler)(int), int flags)
+{
+    struct sigaction action = {.sa_handler = handler, .sa_flags = flags};
+
+    MUST(sigaction(number, &action, NULL) == 0);
+}
+
+/* ---- What loading changes --------------------------------------------------------------------------------------- */
+
+static int dispositions_without_handlers(void)
+{
+    struct sigaction action;
+
+    load();
+    if (call() != 0 || run_plugin() != 0)
+        return 100;
+    for (int number = 1; number < 32; number++) {
+        int go = number == SIGSEGV || number == SIGBUS || number == SIGFPE || number == SIGPIPE;
+        if (sigaction(number, NULL, &action) != 0)
+            return 101;
+        if ((action.sa_handler != SIG_DFL) != go)
+            return number;
+    }
+    return 0;
+}
+
+static void loading_installs_handlers_for_four_signals_only(void)
+{
+    int status = in_child(dispositions_without_handlers);
+
+    CHECK(status == 0, "wait status %x: exit status is the signal", status);
+    PASS();
+}
+
+static int dispositions_with_handlers(void)
+{
+    static const int numbers[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGCHLD, SIGALRM, SIGUSR1, SIGUSR2, SIGURG, SIGPROF, SIGIO, 40};
+    struct sigaction action;
+
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+        set_handler(numbers[i], count_signal, SA_RESTART);
+    signal(SIGWINCH, SIG_IGN);
+    load();
+    if (call() != 0 || run_plugin() != 0)
+        return 100;
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        sigaction(numbers[i], NULL, &action);
+        if (action.sa_handler != count_signal || (action.sa_flags & ~SA_ONSTACK & 0xffffff) != (SA_RESTART & 0xffffff))
+            return numbers[i];
+    }
+    sigaction(SIGWINCH, NULL, &action);
+    return action.sa_handler == SIG_IGN ? 0 : SIGWINCH;
+}
+
+/* But for SA_ONSTACK, which Go adds: it matters only to threads that have such a stack. */
+static void handlers_of_the_host_are_kept(void)
+{
+    int status = in_child(dispositions_with_handlers);
+
+    CHECK(status == 0, "wait status %x: exit status is the signal", status);
+    PASS();
+}
+
+/* ---- Faults ----------------------------------------------------------------------------------------------------- */
+
+static void crash(void)
+{
+    volatile char *page = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    *page = 1;
+}
+
+static int crash_without_handler(void)
+{
+    struct rlimit none = {0, 0};
+
+    setrlimit(RLIMIT_CORE, &none);
+    MUST(freopen("/dev/null", "w", stderr) != NULL);
+    load();
+    MUST(call() == 0);
+    crash();
+    return 0;
+}
+
+static int crash_with_handler_before(void)
+{
+    set_handler(SIGSEGV, exit_with_signal, SA_ONSTACK);
+    load();
+    MUST(call() == 0);
+    crash();
+    return 0;
+}
+
+static int crash_with_handler_after(void)
+{
+    load();
+    MUST(call() == 0);
+    set_handler(SIGSEGV, exit_with_signal, SA_ONSTACK);
+    MUST(call() == 0);
+    crash();
+    return 0;
+}
+
+static void a_crash_of_the_host_is_one(void)
+{
+    int status = in_child(crash_without_handler);
+
+    CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV, "wait status %x", status);
+    PASS();
+}
+
+static void a_crash_of_the_host_runs_its_handler(void)
+{
+    int before = in_child(crash_with_handler_before), after = in_child(crash_with_handler_after);
+
+    CHECK(before == SIGSEGV << 8, "set before loading: wait status %x", before);
+    CHECK(after == SIGSEGV << 8, "set after loading: wait status %x", after);
+    PASS();
+}
+
+/* ---- SIGPIPE ---------------------------------------------------------------------------------------------------- */
+
+static int write_to_nobody(void)
+{
+    int fds[2];
+
+    MUST(pipe(fds) == 0);
+    close(fds[0]);
+    return write(fds[1], "x", 1) < 0 ? errno : 0;
+}
+
+static int pipe_by_default(void)
+{
+    load();
+    MUST(call() == 0);
+    return write_to_nobody();
+}
+
+static int pipe_ignored(void)
+{
+    signal(SIGPIPE, SIG_IGN);
+    load();
+    MUST(call() == 0);
+    return write_to_nobody();
+}
+
+static int pipe_ignored_after(void)
+{
+    load();
+    signal(SIGPIPE, SIG_IGN);
+    MUST(call() == 0);
+    return write_to_nobody();
+}
+
+static int pipe_handled(void)
+{
+    set_handler(SIGPIPE, count_signal, 0);
+    load();
+    MUST(call() == 0);
+    return write_to_nobody() == EPIPE && handled == 1 ? 0 : 1;
+}
+
+static void a_broken_pipe_does_what_the_host_chose(void)
+{
+    int status = in_child(pipe_by_default);
+
+    CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGPIPE, "by default: wait status %x", status);
+    status = in_child(pipe_ignored);
+    CHECK(status == EPIPE << 8, "ignored: wait status %x", status);
+    status = in_child(pipe_ignored_after);
+    CHECK(status == EPIPE << 8, "ignored after loading: wait status %x", status);
+    status = in_child(pipe_handled);
+    CHECK(status == 0, "handled: wait status %x", status);
+    PASS();
+}
+
+/* ---- Handlers that run during a call ---------------------------------------------------------------------------- */
+
+static int stop;
+
+static void use_much_stack(int number)
+{
+    volatile char much[64 << 10];
+
+    for (size_t i = 0; i < sizeof much; i += 64)
+        much[i] = (char)number;
+    handled++;
+}
+
+static void *bombard(void *thread)
+{
+    while (!__atomic_load_n(&stop, __ATOMIC_SEQ_CST)) {
+        pthread_kill(*(pthread_t *)thread, SIGUSR1);
+        sched_yield();
+    }
+    return NULL;
+}
+
+/* On the stack of a goroutine it would overwrite what lies below, and Go would end the process. */
+static void a_handler_without_a_stack_of_its_own_does_no_harm(void)
+{
+    pthread_t self = pthread_self(), other;
+    int failed = 0;
+
+    load();
+    set_handler(SIGUSR1, use_much_stack, 0);
+    CHECK(pthread_create(&other, NULL, bombard, &self) == 0);
+    for (int i = 0; i < 2000; i++)
+        failed += call() != 0;
+    __atomic_store_n(&stop, 1, __ATOMIC_SEQ_CST);
+    pthread_join(other, NULL);
+    CHECK(failed == 0 && handled > 0, "%d failed, %d handled", failed, handled);
+    PASS();
+}
+
+int main(int argc, char **argv)
+{
+    begin(argc, argv);
+    loading_installs_handlers_for_four_signals_only();
+    handlers_of_the_host_are_kept();
+    a_crash_of_the_host_is_one();
+    a_crash_of_the_host_runs_its_handler();
+    a_broken_pipe_does_what_the_host_chose();
+    a_handler_without_a_stack_of_its_own_does_no_harm();
+    return 0;
+}
