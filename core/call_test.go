@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"libcni/core/internal/builtin"
 	"libcni/core/internal/host/netns/netnstest"
 )
 
@@ -151,7 +152,7 @@ func TestNetworksPluginsValidateConvert(t *testing.T) {
 	if info := b.must("plugin.info", object{"type": "meta"}); info["builtin"] != false || len(info["supportedVersions"].([]any)) != 3 {
 		t.Errorf("plugin.info: %v", info)
 	}
-	if list := b.must("plugins", object{})["plugins"].([]any); len(list) != 5 {
+	if list := b.must("plugins", object{})["plugins"].([]any); len(list) != len(builtin.Types())+1 {
 		t.Errorf("plugins: %v", list)
 	}
 	old := b.must("convert", object{"cniVersion": "0.2.0", "result": object{"cniVersion": "1.1.0", "ips": []any{object{"address": "10.1.0.2/24"}}}})
