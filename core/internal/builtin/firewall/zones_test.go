@@ -68,6 +68,8 @@ func (r *rig) startFirewalld() *dbus.Conn {
 		select {
 		case s := <-changes:
 			if len(s.Body) == 3 && s.Body[0] == "org.fedoraproject.FirewallD1" && s.Body[2] != "" {
+				// It answers once its rules are there.
+				must(r.t, bus.Object("org.fedoraproject.FirewallD1", "/org/fedoraproject/FirewallD1").Call("org.fedoraproject.FirewallD1.getDefaultZone", 0).Err)
 				return bus
 			}
 		case <-late:
