@@ -119,7 +119,7 @@ func settle(ctx context.Context, c *config, p *plan, inv *plugin.Invocation, lin
 			return err
 		}
 	}
-	return forgetFlows(ctx, inv, p.ports, false)
+	return forgetFlows(ctx, inv, p.ports)
 }
 
 func undo(ctx context.Context, p *plan, inv *plugin.Invocation) error {

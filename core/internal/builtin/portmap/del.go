@@ -31,7 +31,7 @@ func discardWith(ctx context.Context, inv *plugin.Invocation, l leftovers, relea
 	if err != nil {
 		return err
 	}
-	return errors.Join(forgetFlows(ctx, inv, portsOf(found), true), l.removeLegacy(ctx, inv))
+	return errors.Join(forgetAnswers(ctx, portsOf(found)), l.removeLegacy(ctx, inv))
 }
 
 // remembered is the plan of the ADD as far as it is known.

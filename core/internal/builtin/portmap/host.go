@@ -153,35 +153,73 @@ func makeReflect(ctx context.Context, inv *plugin.Invocation) error {
 	return host.SetPort(ctx, link.Index, rtnl.Port{Hairpin: true}, nil)
 }
 
-// forgetFlows makes the kernel forget what it remembers of datagrams to ports that lead elsewhere from now on: with
-// gone, those that the ports' containers answered, otherwise those that anybody else answers at an address of the host.
-func forgetFlows(ctx context.Context, inv *plugin.Invocation, ports []port, gone bool) error {
-	var destinations []conntrack.Destination
-	lead := map[conntrack.Destination]netip.AddrPort{}
-	for _, p := range ports {
-		if p.proto == udp {
-			destinations = append(destinations, p.destination())
-			lead[p.destination()] = p.to
-		}
-	}
-	if len(destinations) == 0 {
-		return nil
-	}
+// few is up to how many selections the kernel goes through its connections for each; a listing costs as much as some dozens.
+const few = 24
+
+// forgetFlows makes the kernel forget what it remembers of datagrams to ports that lead to a container from now on, at
+// any address of the host: those that anybody else answers.
+func forgetFlows(ctx context.Context, inv *plugin.Invocation, ports []port) error {
 	host, err := inv.Links.Host(ctx)
 	if err != nil {
 		return err
+	}
+	var destinations []conntrack.Destination
+	var selectors []conntrack.Selector
+	own := map[family][]netip.Addr{}
+	lead := map[conntrack.Destination]netip.AddrPort{}
+	for _, p := range ports {
+		if p.proto != udp {
+			continue
+		}
+		d := p.destination()
+		destinations = append(destinations, d)
+		lead[d] = p.to
+		addresses := []netip.Addr{p.hostIP}
+		if !p.hostIP.IsValid() {
+			if _, known := own[p.family]; !known {
+				if own[p.family], err = host.OwnAddresses(ctx, unspecified(p.family)); err != nil {
+					return err
+				}
+			}
+			addresses = own[p.family]
+		}
+		for _, d.Addr = range addresses {
+			selectors = append(selectors, conntrack.Selector{Destination: d})
+		}
+	}
+	if len(selectors) <= few {
+		return conntrack.Remove(ctx, selectors)
 	}
 	_, err = conntrack.Forget(ctx, destinations, func(f conntrack.Flow) bool {
 		to, found := lead[conntrack.Destination{Addr: f.To.Addr(), Port: f.To.Port(), Proto: f.Proto}]
 		if !found {
 			to = lead[conntrack.Destination{Addr: unspecified(familyOf(f.To.Addr())), Port: f.To.Port(), Proto: f.Proto}]
 		}
-		if gone || f.Answers == to {
-			return gone && f.Answers == to
+		if f.Answers == to {
+			return false
 		}
 		way, err := host.WayTo(ctx, f.To.Addr())
 		return err == nil && way.Local
 	})
+	return err
+}
+
+// forgetAnswers makes the kernel forget the datagrams that the containers of ports that are gone have answered.
+func forgetAnswers(ctx context.Context, ports []port) error {
+	var destinations []conntrack.Destination
+	var selectors []conntrack.Selector
+	gone := map[netip.AddrPort]bool{}
+	for _, p := range ports {
+		if p.proto == udp {
+			destinations = append(destinations, p.destination())
+			selectors = append(selectors, conntrack.Selector{Destination: p.destination(), Answers: p.to})
+			gone[p.to] = true
+		}
+	}
+	if len(selectors) <= few {
+		return conntrack.Remove(ctx, selectors)
+	}
+	_, err := conntrack.Forget(ctx, destinations, func(f conntrack.Flow) bool { return gone[f.Answers] })
 	return err
 }
 

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"syscall"
 
 	"github.com/vishvananda/netlink/nl"
@@ -42,6 +43,9 @@ const (
 	attrFilter   = 25 // CTA_FILTER
 
 	filterOriginal = 1 // CTA_FILTER_ORIG_FLAGS
+	filterReply    = 2 // CTA_FILTER_REPLY_FLAGS
+	bySource       = 1 << 0
+	bySourcePort   = 1 << 4
 	byAddr         = 1 << 1
 	byProto        = 1 << 3
 	byPort         = 1 << 5
@@ -89,31 +93,38 @@ func Forget(ctx context.Context, destinations []Destination, unwanted func(Flow)
 }
 
 func matches(wanted map[Destination]bool, f Flow) bool {
-	any4or6 := netip.IPv4Unspecified()
-	if f.To.Addr().Is6() {
-		any4or6 = netip.IPv6Unspecified()
-	}
-	return wanted[Destination{f.To.Addr(), f.To.Port(), f.Proto}] || wanted[Destination{any4or6, f.To.Port(), f.Proto}]
+	return wanted[Destination{f.To.Addr(), f.To.Port(), f.Proto}] || wanted[Destination{unspecified(f.To.Addr()), f.To.Port(), f.Proto}]
 }
 
-// questions are what to ask the kernel for: the destinations, or where they are many all there is of their protocols.
+// questions are what to ask the kernel for, each once: the destinations as far as it can compare, or where they are many
+// all there is of their protocols.
 func questions(destinations []Destination) []Destination {
-	if len(destinations) <= few {
-		return destinations
-	}
-	seen := map[Destination]bool{}
 	var all []Destination
-	for _, d := range destinations {
-		wide := Destination{Addr: netip.IPv4Unspecified(), Proto: d.Proto}
-		if d.Addr.Is6() {
-			wide.Addr = netip.IPv6Unspecified()
+	ask := func(narrow bool) {
+		all = nil
+		for _, d := range destinations {
+			if !d.comparable() || !narrow {
+				d.Addr = unspecified(d.Addr)
+			}
+			if !narrow {
+				d.Port = 0
+			}
+			if !slices.Contains(all, d) {
+				all = append(all, d)
+			}
 		}
-		if !seen[wide] {
-			seen[wide] = true
-			all = append(all, wide)
-		}
+	}
+	if ask(true); len(all) > few {
+		ask(false)
 	}
 	return all
+}
+
+func unspecified(a netip.Addr) netip.Addr {
+	if a.Is6() {
+		return netip.IPv6Unspecified()
+	}
+	return netip.IPv4Unspecified()
 }
 
 type entry struct {
@@ -141,24 +152,37 @@ func header(family byte) []byte { return []byte{family, unix.NFNETLINK_V0, 0, 0}
 
 // filter is what the kernel compares, since Linux 5.8. An older one returns everything, which is compared again here.
 func (d Destination) filter() []byte {
+	filter := nest(attrFilter, nl.NewRtAttr(filterOriginal, binary.NativeEndian.AppendUint32(nil, d.flags())))
+	return append(d.tuple().Serialize(), filter.Serialize()...)
+}
+
+// flags say which parts of the tuple count.
+func (d Destination) flags() uint32 {
 	flags := uint32(byProto)
-	proto := nest(tupleProto, nl.NewRtAttr(protoNumber, []byte{d.Proto}))
 	if d.Port != 0 {
 		flags |= byPort
+	}
+	if d.comparable() {
+		flags |= byAddr
+	}
+	return flags
+}
+
+func (d Destination) tuple() *nl.RtAttr {
+	proto := nest(tupleProto, nl.NewRtAttr(protoNumber, []byte{d.Proto}))
+	if d.Port != 0 {
 		proto.AddChild(nl.NewRtAttr(port, binary.BigEndian.AppendUint16(nil, d.Port)))
 	}
 	tuple := nest(attrOriginal, proto)
-	if !d.Addr.IsUnspecified() {
-		flags |= byAddr
-		kind := dest4
-		if d.Addr.Is6() {
-			kind = to6
-		}
-		tuple.AddChild(nest(tupleIP, nl.NewRtAttr(kind, d.Addr.AsSlice())))
+	if d.comparable() {
+		tuple.AddChild(nest(tupleIP, nl.NewRtAttr(dest4, d.Addr.AsSlice())))
 	}
-	filter := nest(attrFilter, nl.NewRtAttr(filterOriginal, binary.NativeEndian.AppendUint32(nil, flags)))
-	return append(tuple.Serialize(), filter.Serialize()...)
+	return tuple
 }
+
+// comparable says whether the kernel can compare the address. It compares those of IPv6 the wrong way round: seen in
+// Linux 6.18, whose ctnetlink_filter_match_tuple skips what is equal.
+func (d Destination) comparable() bool { return d.Addr.Is4() && !d.Addr.IsUnspecified() }
 
 func nest(kind int, children ...*nl.RtAttr) *nl.RtAttr {
 	a := nl.NewRtAttr(kind|unix.NLA_F_NESTED, nil)

@@ -33,3 +33,18 @@ func (c *Conn) WayTo(ctx context.Context, addr netip.Addr) (Way, error) {
 	})
 	return w, nil
 }
+
+// OwnAddresses lists the host's addresses of the family of example, without those of link scope. Its cost grows with the
+// number of links.
+func (c *Conn) OwnAddresses(ctx context.Context, example netip.Addr) ([]netip.Addr, error) {
+	var own []netip.Addr
+	err := c.dump(ctx, unix.RTM_GETADDR, nl.NewIfAddrmsg(family(example)), nil, func(data []byte) {
+		if a, _ := parseAddress(data); a.Prefix.IsValid() && !a.LinkLocal {
+			own = append(own, a.Prefix.Addr())
+		}
+	})
+	if err != nil {
+		return nil, fmt.Errorf("addresses: %w", err)
+	}
+	return own, nil
+}

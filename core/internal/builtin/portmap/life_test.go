@@ -1,0 +1,552 @@
+package portmap_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	"libcni/core/internal/builtin/portmap"
+	"libcni/core/internal/fault"
+	"libcni/core/internal/host/conntrack"
+	"libcni/core/internal/host/nft"
+	"libcni/core/internal/host/sysctl"
+	"libcni/core/plugin"
+)
+
+func TestTakenPortNamesItsOwner(t *testing.T) {
+	const all4, all6, one = `{"hostPort":80,"containerPort":1,"hostIP":"0.0.0.0"}`, `{"hostPort":80,"containerPort":1,"hostIP":"::"}`, `{"hostPort":80,"containerPort":1,"hostIP":"192.0.2.1"}`
+	for _, c := range []struct{ name, first, second, taken string }{
+		{"the same", `{"hostPort":80,"containerPort":1}`, `{"hostPort":80,"containerPort":2}`, "tcp 80"},
+		{"the same address", one, one, "tcp 192.0.2.1:80"},
+		{"an address of all", `{"hostPort":80,"containerPort":1}`, one, "tcp 192.0.2.1:80"},
+		{"all with an address", one, `{"hostPort":80,"containerPort":1}`, "tcp 80"},
+		{"all of IPv6 with an address", `{"hostPort":80,"containerPort":1,"hostIP":"fd00:9::1"}`, all6, "tcp 80"},
+		{"one of a range", `{"hostPort":70,"containerPort":1,"range":20}`, `{"hostPort":80,"containerPort":2}`, "tcp 80"},
+		{"range over one", `{"hostPort":80,"containerPort":1}`, `{"hostPort":1,"containerPort":1,"range":200}`, "tcp 80"},
+		{"other protocol", `{"hostPort":80,"containerPort":1}`, `{"hostPort":80,"containerPort":2,"protocol":"udp"}`, ""},
+		{"other family", all4, all6, ""},
+		{"other address", one, `{"hostPort":80,"containerPort":1,"hostIP":"127.0.0.1"}`, ""},
+		{"address of the other family", one, all6, ""},
+		{"neighbouring ranges", `{"hostPort":70,"containerPort":1,"range":10}`, `{"hostPort":80,"containerPort":2,"range":10}`, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newRig(t)
+			a, b := r.container("a", 2), r.container("b", 3)
+			r.mustAdd(a, config(c.first, `"conditionsV4":["ip saddr 192.0.2.9"]`)) // claims do not depend on conditions
+			before := r.listing()
+			err := r.add(b, config(c.second))
+			if c.taken == "" {
+				must(t, err)
+				return
+			}
+			var f *fault.Error
+			want := "host port " + c.taken + " is taken by container c2, interface eth0, network a"
+			if !errors.As(err, &f) || f.Kind != fault.Exists || f.Msg != want {
+				t.Errorf("got %v, want %s", err, want)
+			}
+			r.same("rules after the refusal", before, r.listing())
+			must(t, r.del(b, config(c.second))) // as the engine does, and it takes nothing away
+			r.same("rules after DEL", before, r.listing())
+		})
+	}
+}
+
+func TestHostIPMustBeLocal(t *testing.T) {
+	r := newRig(t)
+	c := r.container("a", 2)
+	for _, address := range []string{"192.0.2.9", "198.51.100.1", "fd00:9::9", "10.1.0.2", "192.0.2.255"} {
+		err := r.add(c, config(fmt.Sprintf(`{"hostPort":80,"containerPort":80,"hostIP":%q}`, address)))
+		var f *fault.Error
+		if !errors.As(err, &f) || f.Kind != fault.InvalidConfigKind || f.Details != "runtimeConfig.portMappings[0].hostIP" {
+			t.Errorf("%s: %v", address, err)
+		}
+	}
+	r.same("left", []string(nil), r.elements())
+}
+
+func TestAddNeedsAnAddressOfTheContainer(t *testing.T) {
+	r := newRig(t)
+	c := r.container("a", 2)
+	c.ifName = "net7"
+	var f *fault.Error
+	if err := r.add(c, config(both)); !errors.As(err, &f) || f.Details != "prevResult" {
+		t.Errorf("of another interface: %v", err)
+	}
+	c.result = nil
+	if err := r.add(c, config(both)); !errors.As(err, &f) || f.Details != "prevResult" {
+		t.Errorf("no result: %v", err)
+	}
+}
+
+func TestNothingIsMadeWithoutMappings(t *testing.T) {
+	r := newRig(t)
+	c := r.container("a", 2)
+	for _, conf := range []string{`{"type":"portmap"}`, `{"type":"portmap","runtimeConfig":{"portMappings":[]}}`} {
+		r.mustAdd(c, []byte(conf))
+		r.same("drift", []string(nil), r.drift(c, []byte(conf)))
+		must(t, r.del(c, []byte(conf)))
+		must(t, nft.View(t.Context(), func(v *nft.Reader) error {
+			if there, err := v.HasTable(nft.Own(nft.Inet)); there || err != nil {
+				t.Errorf("the table is there: %v, %v", there, err)
+			}
+			return nil
+		}))
+	}
+}
+
+// TestDelRemovesEverything tries what DEL may know, each time twice.
+func TestDelRemovesEverything(t *testing.T) {
+	specific := `,{"hostPort":81,"containerPort":81,"hostIP":"192.0.2.1"},{"hostPort":82,"containerPort":82,"hostIP":"127.0.0.1","protocol":"sctp"}`
+	for _, c := range []struct {
+		name   string
+		config []byte
+		change func(*container)
+	}{
+		{"with everything", config(both + specific), func(*container) {}},
+		{"with the mappings forgotten", config(""), func(*container) {}},
+		{"with other mappings", config(`{"hostPort":1,"containerPort":1}`), func(*container) {}},
+		{"with fewer mappings", config(both), func(*container) {}},
+		{"with mappings that are wrong", config(`{"hostPort":0,"containerPort":1}`), func(*container) {}},
+		{"without masquerade now", config(both+specific, `"snat":false`), func(*container) {}},
+		{"with conditions now", config(both+specific, `"conditionsV4":["iifname lo"]`), func(*container) {}},
+		{"without result", config(both + specific), func(c *container) { c.result = nil }},
+		{"without namespace", config(both + specific), func(c *container) { c.ns = nil }},
+		{"without anything", config(""), func(c *container) { c.result, c.ns = nil, nil }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newRig(t)
+			other, one := r.container("a", 3), r.container("a", 2)
+			r.mustAdd(one, config(both+specific))
+			must(t, r.del(one, config(both+specific)))
+			empty := r.listing()
+			r.same("elements", []string(nil), r.elements())
+			r.mustAdd(other, config(`{"hostPort":90,"containerPort":80}`))
+			before := r.listing()
+			r.mustAdd(one, config(both+specific))
+			c.change(one)
+			for range 2 {
+				must(t, r.del(one, c.config))
+				r.same("rules", before, r.listing())
+			}
+			if value, err := sysctl.Get("ipv4/conf/bra/route_localnet"); value != "1" {
+				t.Errorf("route_localnet is %s, %v, while another needs it", value, err)
+			}
+			must(t, r.del(other, config("")))
+			r.same("rules without containers", empty, r.listing())
+			if value, err := sysctl.Get("ipv4/conf/bra/route_localnet"); value != "0" {
+				t.Errorf("route_localnet is %s, %v, after the last", value, err)
+			}
+		})
+	}
+}
+
+func TestRouteLocalnetOfOthersStays(t *testing.T) {
+	r := newRig(t)
+	c := r.container("a", 2)
+	_, err := sysctl.Set("ipv4/conf/bra/route_localnet", "1")
+	must(t, err)
+	r.mustAdd(c, config(both))
+	r.same("drift", []string(nil), r.drift(c, config(both)))
+	must(t, r.del(c, config(both)))
+	if value, err := sysctl.Get("ipv4/conf/bra/route_localnet"); value != "1" {
+		t.Errorf("route_localnet is %s, %v", value, err)
+	}
+}
+
+// TestLeavingOneNetworkKeepsTheOther has one container in two networks.
+func TestLeavingOneNetworkKeepsTheOther(t *testing.T) {
+	for _, known := range []bool{true, false} {
+		t.Run(fmt.Sprintf("result known: %t", known), func(t *testing.T) {
+			r := newRig(t)
+			inA := r.container("a", 2)
+			inB := &container{node: inA.node, id: inA.id, ifName: "eth1"}
+			r.join(inB, "b", 2)
+			ofA, ofB := `{"hostPort":8001,"containerPort":80}`, `{"hostPort":8002,"containerPort":80}`
+			r.mustAdd(inA, config(ofA))
+			r.mustAdd(inB, config(ofB))
+			r.serve(&inA.node, ":80", "c")
+			if got := r.ask(nil, "tcp", "192.0.2.1:8002", patience); !strings.HasPrefix(got, "c") {
+				t.Fatalf("in b: %q", got)
+			}
+			if !known {
+				inB.result = nil
+			}
+			must(t, r.del(inB, config("")))
+			r.same("drift of a", []string(nil), r.drift(inA, config(ofA)))
+			if got := r.ask(nil, "tcp", "192.0.2.1:8001", patience); !strings.HasPrefix(got, "c") {
+				t.Errorf("in a: %q", got)
+			}
+			for _, e := range r.elements() {
+				if !strings.HasSuffix(e, "network a") {
+					t.Errorf("left: %s", e)
+				}
+			}
+		})
+	}
+}
+
+func TestCheckFindsEveryObject(t *testing.T) {
+	r := newRig(t)
+	mapping := config(`{"hostPort":8080,"containerPort":80},{"hostPort":81,"containerPort":81,"hostIP":"192.0.2.1"}`, `"conditionsV6":["iifname out0"]`)
+	c := r.container("a", 2)
+	r.mustAdd(c, mapping)
+	r.same("drift", []string(nil), r.drift(c, mapping))
+	table := nft.Own(nft.Inet)
+	var sets []nft.Set
+	var chains []nft.Chain
+	must(t, nft.View(t.Context(), func(v *nft.Reader) error {
+		names, err := v.SetNames(table)
+		if err != nil {
+			return err
+		}
+		sets = nil
+		for _, name := range names {
+			sets = append(sets, nft.Set{Table: table, Name: name, Key: []nft.Type{nft.InetProto, nft.InetService}})
+		}
+		chains, err = v.Chains(table)
+		return err
+	}))
+	removed := 0
+	for _, s := range sets {
+		if s.Name == "portmap-owners" || strings.HasPrefix(s.Name, "portmap-localnet") {
+			continue // what DEL looks at; without them it finds less quickly what is there
+		}
+		var elements []nft.Element
+		must(t, nft.View(t.Context(), func(v *nft.Reader) (err error) {
+			elements, err = v.Elements(s)
+			return err
+		}))
+		for _, e := range elements {
+			removed++
+			r.breaks(c, mapping, fmt.Sprintf("element %x of %s", e.Key, s.Name), func(tx *nft.Tx) error {
+				tx.DeleteElements(s, e)
+				return nil
+			})
+		}
+	}
+	for _, chain := range chains {
+		var rules []nft.Rule
+		must(t, nft.View(t.Context(), func(v *nft.Reader) (err error) {
+			rules, err = v.Rules(chain)
+			return err
+		}))
+		for i := range rules {
+			removed++
+			r.breaks(c, mapping, fmt.Sprintf("rule %d of %s", i, chain.Name), func(tx *nft.Tx) error {
+				present, err := tx.Rules(chain)
+				tx.DeleteRules(present[0]) // repaired rules come last, so that this is each in turn
+				return err
+			})
+		}
+	}
+	if removed < 20 {
+		t.Errorf("only %d objects", removed)
+	}
+}
+
+// breaks makes a change that CHECK must find, and REPAIR mend.
+func (r *rig) breaks(c *container, config []byte, what string, change func(*nft.Tx) error) {
+	r.t.Helper()
+	must(r.t, nft.Update(r.t.Context(), r.state, change))
+	found := r.drift(c, config)
+	if len(found) == 0 {
+		r.t.Errorf("%s: not found missing", what)
+	}
+	repaired := r.repair(c, config)
+	if len(repaired) != len(found) {
+		r.t.Errorf("%s: found %q, repaired %q", what, found, repaired)
+	}
+	if left := r.drift(c, config); left != nil {
+		r.t.Errorf("%s: after repair %q", what, left)
+	}
+}
+
+func (r *rig) repair(c *container, config []byte) []string {
+	r.t.Helper()
+	var objects []string
+	inv := r.invocation(c, config)
+	inv.Repaired = func(object string) { objects = append(objects, object) }
+	must(r.t, portmap.New().(plugin.Repairer).Repair(r.t.Context(), inv))
+	return objects
+}
+
+func TestCheckFindsForeignValuesAndSettings(t *testing.T) {
+	r := newRig(t)
+	mapping := config(`{"hostPort":8080,"containerPort":80}`)
+	c := r.container("a", 2)
+	r.mustAdd(c, mapping)
+	table := nft.Own(nft.Inet)
+	key := nft.Key(nft.Proto(6), nft.Port(8080))
+	must(t, nft.Update(t.Context(), r.state, func(tx *nft.Tx) error {
+		m := nft.Set{Table: table, Name: "portmap4", Key: []nft.Type{nft.InetProto, nft.InetService}, Data: []nft.Type{nft.IPv4Addr, nft.InetService}}
+		tx.DeleteElements(m, nft.Element{Key: key})
+		tx.AddElements(m, nft.Element{Key: key, Data: nft.Key(nft.Addr(netip.MustParseAddr("10.1.0.9")), nft.Port(9)),
+			Comment: nft.Owner{Network: "x", ContainerID: "y", IfName: "z"}.Comment()})
+		return nil
+	}))
+	_, err := sysctl.Set("ipv4/conf/bra/route_localnet", "0")
+	must(t, err)
+	r.same("drift", []string{
+		"element tcp 8080 of set portmap4: 10.1.0.9:9, not 10.1.0.2:80",
+		"element tcp 8080 of set portmap4 owner: container y, interface z, network x, not container c2, interface eth0, network a",
+		"sysctl net/ipv4/conf/bra/route_localnet: 0, not 1",
+	}, r.drift(c, mapping))
+}
+
+// TestRepairAfterFlush takes everything away, from two networks.
+func TestRepairAfterFlush(t *testing.T) {
+	r := newRig(t)
+	a, b := r.container("a", 2), r.container("b", 3)
+	ofA, ofB := config(both), config(`{"hostPort":81,"containerPort":80}`, `"conditionsV4":["ip saddr 192.0.2.0/24"]`)
+	r.mustAdd(a, ofA)
+	r.mustAdd(b, ofB)
+	r.serve(&a.node, ":80", "a")
+	r.serve(&b.node, ":80", "b")
+	r.flushRuleset()
+	if got := r.ask(r.outside, "tcp", "192.0.2.1:8080", patience); got != "" {
+		t.Fatalf("without rules: %q", got)
+	}
+	for _, c := range []struct {
+		*container
+		config []byte
+	}{{a, ofA}, {b, ofB}} {
+		if objects := r.repair(c.container, c.config); len(objects) == 0 {
+			t.Error("nothing repaired")
+		}
+		r.same("drift", []string(nil), r.drift(c.container, c.config))
+		if objects := r.repair(c.container, c.config); len(objects) != 0 {
+			t.Errorf("repaired again: %q", objects)
+		}
+	}
+	for address, want := range map[string]string{"192.0.2.1:8080": "a 192.0.2.9", "192.0.2.1:81": "b 192.0.2.9", "[fd00:9::1]:81": "b fd00:9::9"} {
+		if got := r.ask(r.outside, "tcp", address, patience); got != want {
+			t.Errorf("%s: got %q, want %q", address, got, want)
+		}
+	}
+	must(t, r.del(a, ofA))
+	must(t, r.del(b, ofB))
+	r.same("left", []string(nil), r.elements())
+}
+
+// flushRuleset is "nft flush ruleset".
+func (r *rig) flushRuleset() {
+	r.t.Helper()
+	if out, err := exec.Command("nft", "flush", "ruleset").CombinedOutput(); err != nil {
+		r.t.Fatalf("nft: %v: %s", err, out)
+	}
+}
+
+func TestAddHealsChangedRules(t *testing.T) {
+	r := newRig(t)
+	a, b := r.container("a", 2), r.container("a", 3)
+	r.mustAdd(a, config(`{"hostPort":81,"containerPort":80}`))
+	// Somebody has put a value in the map without a claim.
+	key := nft.Key(nft.Proto(6), nft.Port(82))
+	must(t, nft.Update(t.Context(), r.state, func(tx *nft.Tx) error {
+		tx.AddElements(nft.Set{Table: nft.Own(nft.Inet), Name: "portmap4", Key: []nft.Type{nft.InetProto, nft.InetService}, Data: []nft.Type{nft.IPv4Addr, nft.InetService}},
+			nft.Element{Key: key, Data: nft.Key(nft.Addr(netip.MustParseAddr("10.1.0.9")), nft.Port(9))})
+		return nil
+	}))
+	r.mustAdd(b, config(`{"hostPort":82,"containerPort":80}`))
+	r.same("drift", []string(nil), r.drift(b, config(`{"hostPort":82,"containerPort":80}`)))
+}
+
+// TestAddAgainReplacesWhatIsLeft is an ADD after one that was killed between its batch and its answer.
+func TestAddAgainReplacesWhatIsLeft(t *testing.T) {
+	r := newRig(t)
+	c := r.container("a", 2)
+	r.mustAdd(c, config(both))
+	r.mustAdd(c, config(`{"hostPort":81,"containerPort":80}`))
+	r.same("drift", []string(nil), r.drift(c, config(`{"hostPort":81,"containerPort":80}`)))
+	must(t, r.del(c, config(`{"hostPort":81,"containerPort":80}`)))
+	r.same("left", []string(nil), r.elements())
+}
+
+// TestFailedAddLeavesNothing makes the step after the batch fail.
+func TestFailedAddLeavesNothing(t *testing.T) {
+	r := newRig(t)
+	c := r.container("a", 2)
+	r.mustAdd(c, config(`{"hostPort":81,"containerPort":80}`))
+	must(t, r.del(c, config(`{"hostPort":81,"containerPort":80}`)))
+	before := r.listing()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	inv := r.invocation(c, config(both))
+	inv.Links.Close()
+	cancel()
+	if _, err := portmap.New().Add(ctx, inv); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	r.same("rules", before, r.listing())
+}
+
+func TestGCKeepsValidAttachmentsAndOtherNetworks(t *testing.T) {
+	r := newRig(t)
+	keep, gone, other := r.container("a", 2), r.container("a", 3), r.container("b", 3)
+	r.mustAdd(keep, config(`{"hostPort":81,"containerPort":80}`))
+	r.mustAdd(other, config(`{"hostPort":83,"containerPort":80}`))
+	before := r.listing()
+	r.mustAdd(gone, config(`{"hostPort":82,"containerPort":80,"protocol":"udp"},{"hostPort":82,"containerPort":80,"hostIP":"192.0.2.1"}`))
+	collect := func(network string, valid ...plugin.AttachmentID) {
+		t.Helper()
+		inv := r.invocation(&container{network: network, ifName: "eth0"}, config(""))
+		inv.ValidAttachments = valid
+		must(t, portmap.New().GC(t.Context(), inv))
+	}
+	collect("a", plugin.AttachmentID{ContainerID: keep.id, IfName: "eth0"}, plugin.AttachmentID{ContainerID: gone.id, IfName: "eth1"})
+	r.same("rules", before, r.listing())
+	collect("a")
+	collect("b")
+	r.same("left", []string(nil), r.elements())
+	if listing := r.listing(); strings.Contains(listing, "net: ") || strings.Contains(listing, "localnet-") {
+		t.Errorf("left:\n%s", listing)
+	}
+}
+
+func TestStatus(t *testing.T) {
+	r := newRig(t)
+	inv := r.invocation(&container{network: "a", ifName: "eth0"}, config(""))
+	must(t, portmap.New().Status(t.Context(), inv))
+	inv.Config = config("", `"backend":"ipfw"`)
+	var f *fault.Error
+	if err := portmap.New().Status(t.Context(), inv); !errors.As(err, &f) || f.Details != "backend" {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestNamesMayBeAnything has names of which nftables could not keep every byte.
+func TestNamesMayBeAnything(t *testing.T) {
+	r := newRig(t)
+	c := r.container("a", 2)
+	c.network, c.id = `a "network" `+strings.Repeat("é", 150), strings.Repeat(`i'"\`, 75)
+	mapping, err := json.Marshal([]map[string]any{{"hostPort": 80, "containerPort": 80}})
+	must(t, err)
+	conf := config(strings.Trim(string(mapping), "[]"), `"conditionsV4":["iifname \"out0\""]`)
+	r.mustAdd(c, conf)
+	r.same("drift", []string(nil), r.drift(c, conf))
+	r.listing() // nft can read it
+	must(t, r.del(c, config("")))
+	r.same("left", []string(nil), r.elements())
+}
+
+func TestSocketOnThePortIsAWarning(t *testing.T) {
+	r := newRig(t)
+	c := r.container("a", 2)
+	tcp, err := net.Listen("tcp", "192.0.2.1:8080")
+	must(t, err)
+	defer tcp.Close()
+	udp, err := net.ListenPacket("udp", ":8105")
+	must(t, err)
+	defer udp.Close()
+	client, err := net.Dial("udp", "192.0.2.9:9999") // a port that is only used to ask from
+	must(t, err)
+	defer client.Close()
+	r.mustAdd(c, config(both+`,{"hostPort":8100,"containerPort":1,"protocol":"udp","range":10},{"hostPort":8080,"containerPort":1,"protocol":"sctp"}`))
+	r.same("warnings", []string{
+		"host port tcp 8080: a process of the host waits on 192.0.2.1:8080; what is sent there goes to the container now",
+		"host port udp 8100-8109: a process of the host waits on [::]:8105; what is sent there goes to the container now",
+	}, r.warnings)
+	r.warnings = nil
+	other := r.container("a", 3)
+	port := client.LocalAddr().(*net.UDPAddr).Port
+	r.mustAdd(other, config(fmt.Sprintf(`{"hostPort":%d,"containerPort":1,"protocol":"udp"}`, port)))
+	r.same("warnings", []string(nil), r.warnings)
+}
+
+// TestReusedAddressAnswersAtOnce has a client keep talking over UDP while the container behind the port changes.
+func TestReusedAddressAnswersAtOnce(t *testing.T) {
+	r := newRig(t)
+	mapping := config(`{"hostPort":8080,"containerPort":80,"protocol":"udp"}`)
+	first, second := r.container("a", 2), r.container("a", 3)
+	r.serve(&first.node, ":80", "first")
+	r.serve(&second.node, ":80", "second")
+	r.serve(nil, ":8080", "host")
+	var client net.Conn
+	must(t, r.outside.do(t, func() (err error) {
+		client, err = net.Dial("udp", "192.0.2.1:8080")
+		return err
+	}))
+	defer client.Close()
+	for _, turn := range []struct {
+		change func() error
+		want   string
+	}{
+		{func() error { return nil }, "host 192.0.2.9"},
+		{func() error { return r.add(first, mapping) }, "first 192.0.2.9"},
+		{func() error { return r.del(first, mapping) }, "host 192.0.2.9"},
+		{func() error { return r.add(second, mapping) }, "second 192.0.2.9"},
+		{func() error { return r.del(second, config("")) }, "host 192.0.2.9"},
+	} {
+		must(t, turn.change())
+		if got := exchange(client, patience); got != turn.want {
+			t.Errorf("got %q, want %q", got, turn.want)
+		}
+	}
+}
+
+// TestOnlyChangedFlowsAreForgotten has connections to the same port elsewhere, and to other ports here.
+func TestOnlyChangedFlowsAreForgotten(t *testing.T) {
+	r := newRig(t)
+	c, server := r.container("a", 2), r.container("b", 3)
+	r.mustAdd(server, config(`{"hostPort":8081,"containerPort":80,"protocol":"udp"}`))
+	r.serve(&server.node, ":8080", "transit")
+	r.serve(&server.node, ":80", "other port")
+	r.serve(nil, ":8080", "host")
+	var kept []flow
+	for _, address := range []string{"10.2.0.3:8080", "[fd00:2::3]:8080", "192.0.2.1:8081", "[fd00:9::1]:8081"} {
+		if got := r.ask(r.outside, "udp", address, patience); got == "" {
+			t.Fatalf("%s does not answer", address)
+		}
+	}
+	kept = r.flows()
+	if len(kept) != 4 {
+		t.Fatalf("flows %v", kept)
+	}
+	for _, address := range []string{"192.0.2.1:8080", "[fd00:9::1]:8080"} {
+		if got := r.ask(r.outside, "udp", address, patience); !strings.HasPrefix(got, "host") {
+			t.Fatalf("%s: %q", address, got)
+		}
+	}
+	r.mustAdd(c, config(both))
+	r.same("after ADD", kept, r.flows())
+	r.serve(&c.node, ":80", "c")
+	for _, address := range []string{"192.0.2.1:8080", "[fd00:9::1]:8080"} {
+		if got := r.ask(r.outside, "udp", address, patience); !strings.HasPrefix(got, "c") {
+			t.Fatalf("%s: %q", address, got)
+		}
+	}
+	if len(r.flows()) != 6 {
+		t.Errorf("flows %v", r.flows())
+	}
+	must(t, r.del(c, config("")))
+	r.same("after DEL", kept, r.flows())
+}
+
+// flow is a UDP connection: its first packet's destination, and who answers.
+type flow struct{ To, Answers string }
+
+// flows are the UDP connections that the host knows, from the outside.
+func (r *rig) flows() []flow {
+	r.t.Helper()
+	var all []flow
+	var destinations []conntrack.Destination
+	for _, unspecified := range []netip.Addr{netip.IPv4Unspecified(), netip.IPv6Unspecified()} {
+		for _, port := range []uint16{8080, 8081} {
+			destinations = append(destinations, conntrack.Destination{Addr: unspecified, Port: port, Proto: 17})
+		}
+	}
+	_, err := conntrack.Forget(r.t.Context(), destinations, func(f conntrack.Flow) bool {
+		all = append(all, flow{f.To.String(), f.Answers.String()})
+		return false
+	})
+	must(r.t, err)
+	slices.SortFunc(all, func(a, b flow) int { return strings.Compare(a.To, b.To) })
+	return all
+}
