@@ -44,7 +44,7 @@ ISOLATE := $(CURDIR)/test/isolate
 VENV := $(BUILD)/venv
 
 .DELETE_ON_ERROR:
-.PHONY: all install uninstall deps peers test test-vm fuzz demo bench help clean
+.PHONY: all install uninstall deps peers test test-vm test-faults fuzz demo bench help clean
 
 all: $(BUILD)/libcni.so $(BUILD)/libcni.a $(BUILD)/cni $(BUILD)/libcni.pc ## build library, command and pkg-config file in build/
 
@@ -123,6 +123,10 @@ test: all peers $(VENV)/bin/python ## run every test, in network namespaces of t
 
 test-vm: ## run the tests for kernel features that this machine may lack, in a virtual machine
 	$(PYTHON) test/vm/run
+
+# About half an hour; "make test" has a sample.
+test-faults: all ## kill and fail calls at every one of their system calls, and let crowds loose for a minute
+	CNI_FAULTS=all CNI_CROWD_SECONDS=60 $(GO) test -count=1 -timeout 3h -tags $(TAGS) -exec $(ISOLATE) ./test/faults
 
 $(VENV)/bin/python:
 	test/deps $(VENV)

@@ -25,9 +25,6 @@ func impossible(c call, errno syscall.Errno) bool {
 	return false
 }
 
-// honest are the kinds of error that are true when a system call failed: not that something is missing, or has drifted.
-var honest = []string{"state", "plugin-failed", "plugin-protocol", "plugin-status-unknown"}
-
 func TestFailingAnywhereIsAnErrorAndLeavesNothing(t *testing.T) {
 	servers := map[string]server{"command": command(t), "library": library(t)}
 	for name, s := range servers {

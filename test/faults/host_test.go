@@ -63,14 +63,20 @@ func command(t *testing.T) server {
 // library is a C program with libcni.so.
 func library(t *testing.T) server {
 	t.Helper()
+	return server{compile(t, "caller"), nil}
+}
+
+// compile builds a program with libcni.so.
+func compile(t *testing.T, name string) string {
+	t.Helper()
 	dir := filepath.Dir(given(t, "CNI_LIBRARY"))
-	program := filepath.Join(t.TempDir(), "caller")
-	out, err := exec.Command("cc", "-std=c99", "-Wall", "-Werror", "-O1", "-I../../include", "-o", program, "programs/caller.c",
+	program := filepath.Join(t.TempDir(), name)
+	out, err := exec.Command("cc", "-std=gnu99", "-Wall", "-Wextra", "-Werror", "-O1", "-I../../include", "-o", program, "programs/"+name+".c",
 		"-L"+dir, "-lcni", "-pthread", "-Wl,-rpath,"+dir).CombinedOutput()
 	if err != nil {
 		t.Fatalf("cc: %v\n%s", err, out)
 	}
-	return server{program, nil}
+	return program
 }
 
 func given(t *testing.T, name string) string {
@@ -108,7 +114,8 @@ func newHost(t *testing.T, s server) *host {
 	if err := os.Symlink(self, h.path("plugins/pass")); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { unix.Unmount(h.netns, unix.MNT_DETACH) })
+	own := h.netns
+	t.Cleanup(func() { unix.Unmount(own, unix.MNT_DETACH) })
 	h.must("netns.create", map[string]any{"path": h.netns})
 	return h
 }
@@ -155,6 +162,9 @@ type answer struct {
 	} `json:"response"`
 	raw string
 }
+
+// honest are the kinds of error that are true when something of the machine failed: not that something is missing, or has drifted.
+var honest = []string{"state", "plugin-failed", "plugin-protocol", "plugin-status-unknown"}
 
 func (a answer) String() string { return strings.TrimSpace(a.raw) }
 

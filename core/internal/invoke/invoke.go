@@ -4,11 +4,13 @@ package invoke
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"libcni/core/internal/event"
 	"libcni/core/internal/fault"
+	"libcni/core/internal/host/lockfile"
 	"libcni/core/internal/host/spawn"
 	"libcni/core/plugin"
 )
@@ -77,7 +79,7 @@ func describe(err error, t Target, stderr string) *fault.Error {
 	if err == nil {
 		return nil
 	}
-	e := fault.From(err, fault.PluginFailed)
+	e := fault.From(inState(err), fault.PluginFailed)
 	if e.Plugin == nil {
 		e.Plugin = &fault.Plugin{Type: t.Type, Builtin: t.Builtin}
 	}
@@ -85,6 +87,16 @@ func describe(err error, t Target, stderr string) *fault.Error {
 		e.Stderr = stderr
 	}
 	return e
+}
+
+// inState words a built-in's failure to open one of its lock files, all of which are in stateDir.
+func inState(err error) error {
+	var known *fault.Error
+	var file *lockfile.FileError
+	if errors.As(err, &known) || !errors.As(err, &file) || errors.Is(err, fault.ErrNotUndone) {
+		return err
+	}
+	return fault.New(fault.State, err, "options.stateDir must be a directory that can be read and written")
 }
 
 func (r *Runner) report(t Target, inv *plugin.Invocation, e *fault.Error, stderr string, took time.Duration) {

@@ -18,6 +18,12 @@ import (
 // ErrBusy says that somebody else held the lock until the context ended; the context's error is wrapped beside it.
 var ErrBusy = errors.New("locked by another call")
 
+// FileError says that a lock file cannot be opened, so that there is no telling who holds the lock.
+type FileError struct{ Err error }
+
+func (e *FileError) Error() string { return "lock: " + e.Err.Error() }
+func (e *FileError) Unwrap() error { return e.Err }
+
 // Mode is how a lock is shared.
 type Mode int
 
@@ -41,7 +47,7 @@ type Lock struct {
 }
 
 // Flock locks the whole file at path with flock(2), and waits for it until ctx ends. A missing file is made with perm,
-// missing directories with mode 0700.
+// missing directories with mode 0700. A file that cannot be made or opened is a *FileError.
 func Flock(ctx context.Context, path string, perm fs.FileMode, mode Mode) (*Lock, error) {
 	how := unix.LOCK_SH
 	if mode == Exclusive {
@@ -95,7 +101,7 @@ func take(ctx context.Context, path string, perm fs.FileMode, try, unlock func(f
 	}
 	file, err := open(path, perm)
 	if err != nil {
-		return nil, fmt.Errorf("lock: %w", err)
+		return nil, &FileError{err}
 	}
 	if err := wait(ctx, int(file.Fd()), try); err != nil {
 		file.Close()
