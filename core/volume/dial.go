@@ -13,6 +13,17 @@ import (
 // dial connects to a plugin. Files are opened and sockets made on the calling goroutine: a call belongs to the mount
 // and network namespaces of the thread that makes it. Neither proxies nor anything else of the environment counts.
 func dial(ctx context.Context, a Address) (net.Conn, error) {
+	conn, err := dialPlain(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	if conn, err = quiet(conn); err != nil {
+		return nil, err
+	}
+	return secure(ctx, conn, a)
+}
+
+func dialPlain(ctx context.Context, a Address) (net.Conn, error) {
 	if a.Scheme == schemeUnix {
 		return dialSocket(ctx, a.Path)
 	}
@@ -24,7 +35,7 @@ func dial(ctx context.Context, a Address) (net.Conn, error) {
 	for _, ip := range addresses {
 		conn, err := new(net.Dialer).DialContext(ctx, "tcp", net.JoinHostPort(ip.String(), a.Port))
 		if err == nil {
-			return secure(ctx, conn, a)
+			return conn, nil
 		}
 		failures = append(failures, err)
 	}

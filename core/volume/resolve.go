@@ -81,6 +81,9 @@ func askDNS(ctx context.Context, host string) ([]netip.Addr, error) {
 		select {
 		case w := <-wishes:
 			conn, dialErr := new(net.Dialer).DialContext(ctx, w.network, w.address)
+			if dialErr == nil && strings.HasPrefix(w.network, "tcp") {
+				conn, dialErr = quiet(conn)
+			}
 			w.made <- socket{conn, dialErr}
 		case <-done:
 			if err != nil {
