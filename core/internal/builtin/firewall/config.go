@@ -94,7 +94,7 @@ type attachment struct {
 	owner     nft.Owner
 	addresses []netip.Prefix // of the container, with the networks they are in; none when unknown
 	bridge    string         // that ingressPolicy is about; "" for policy open
-	ports     []string       // the host's ends of the container's links
+	port      string         // the host's end of the container's link, if it is known
 	repair    bool           // leave an address that is another attachment's by now
 }
 
@@ -130,10 +130,8 @@ func known(c *config, inv *plugin.Invocation) (*attachment, *types100.Result, er
 	if err != nil {
 		return a, nil, err
 	}
-	for i, link := range result.Interfaces { // the first is the bridge
-		if i > 0 && link.Sandbox == "" && link.Name != "" && len(link.Name) <= maxLinkName {
-			a.ports = append(a.ports, link.Name)
-		}
+	if links := result.Interfaces; len(links) > 1 && links[1].Sandbox == "" && links[1].Name != "" && len(links[1].Name) <= maxLinkName {
+		a.port = links[1].Name // after the bridge, as bridge plugins have it
 	}
 	for _, ip := range result.IPs {
 		address, ok := netip.AddrFromSlice(ip.Address.IP)

@@ -10,6 +10,7 @@ import (
 
 	"libcni/core/internal/fault"
 	"libcni/core/internal/host/nft"
+	"libcni/core/internal/host/spawn"
 	"libcni/core/plugin"
 )
 
@@ -121,4 +122,27 @@ func TestStatus(t *testing.T) {
 		t.Error("ADD with a firewalld that does not run")
 	}
 	r.same("rules", "", r.ruleset())
+}
+
+func TestStatusTellsOfChainsThatDrop(t *testing.T) {
+	r := newRig(t)
+	r.run("iptables-nft", "-P", "FORWARD", "DROP")
+	r.feed("table inet mine { chain forwarded { type filter hook forward priority 5; policy drop; }; chain incoming { type filter hook input priority 5; policy drop; }; }", "nft", "-f", "-")
+	must(t, r.plugin().Status(t.Context(), r.invocation(paper("a", 2), written(""))))
+	r.same("warnings", []string{"chain forwarded of nftables table mine drops what it does not accept, the containers' packets too"}, r.warnings)
+}
+
+// TestNoProcessIsStarted holds for all but hosts with the older tables.
+func TestNoProcessIsStarted(t *testing.T) {
+	r := newRig(t)
+	r.run("iptables-nft", "-P", "FORWARD", "DROP")
+	c := paper("a", 2)
+	inv := r.invocation(c, written(`"ingressPolicy":"isolated"`))
+	inv.Start = func(s spawn.Spec) (spawn.Started, error) {
+		t.Errorf("starts %v", s.Args)
+		return spawn.Started{}, errors.New("no processes here")
+	}
+	p := r.plugin()
+	_, err := p.Add(t.Context(), inv)
+	must(t, errors.Join(err, p.Check(t.Context(), inv), p.Repair(t.Context(), inv), p.Status(t.Context(), inv), p.Del(t.Context(), inv), p.Del(t.Context(), inv), p.GC(t.Context(), inv)))
 }

@@ -10,6 +10,7 @@ package firewall
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"libcni/core/internal/fault"
 	"libcni/core/internal/host/firewalld"
@@ -51,10 +52,29 @@ func (p firewall) Status(ctx context.Context, inv *plugin.Invocation) error {
 		}
 		zones.Close()
 	}
-	if err := nft.Probe(ctx); err != nil {
-		return unavailable(noNFTables(err))
+	return unavailable(noNFTables(nft.View(ctx, func(r *nft.Reader) error { return warn(r, inv) })))
+}
+
+// warn tells of chains of others that drop what the host forwards, and that nothing is put into: nobody would keep it
+// there when they are loaded anew.
+func warn(r *nft.Reader, inv *plugin.Invocation) error {
+	chains, err := r.DroppingForwards()
+	if err != nil {
+		return err
+	}
+	for _, c := range chains {
+		if c.Table == nft.Own(nft.Inet) || c == foreignForward(c) {
+			continue
+		}
+		inv.Events.Warn(pluginType, fmt.Sprintf("chain %s of nftables table %s drops what it does not accept, the containers' packets too", c.Name, c.Table.Name))
 	}
 	return nil
+}
+
+// foreignForward is the chain FORWARD of iptables in the family of another.
+func foreignForward(c nft.Chain) nft.Chain {
+	c.Table.Name, c.Name = filterTable, forwardHook
+	return c
 }
 
 func unavailable(err error) error {
@@ -68,7 +88,8 @@ func unavailable(err error) error {
 // noNFTables gives the lack of nftables its kind.
 func noNFTables(err error) error {
 	if errors.Is(err, nft.ErrUnsupported) {
-		return fault.New(fault.Unsupported, err, "firewall needs nftables (CONFIG_NF_TABLES, CONFIG_NF_TABLES_INET, CONFIG_NFT_CT) or backend iptables")
+		return fault.New(fault.Unsupported, err, "firewall needs nftables (CONFIG_NF_TABLES_INET, CONFIG_NFT_CT; CONFIG_NF_TABLES_BRIDGE for ingressPolicy isolated; "+
+			"CONFIG_NFT_COMPAT where the host's own chain FORWARD drops), or backend iptables")
 	}
 	return err
 }

@@ -157,8 +157,8 @@ func (a *attachment) content() content {
 	c.elements = append(c.elements, member{n.bridges(), nft.Name(a.bridge), a.bridge, false})
 	if a.IngressPolicy == policyIsolated {
 		c.sets = append(c.sets, n.ports())
-		for _, port := range a.ports {
-			c.elements = append(c.elements, member{n.ports(), nft.Name(port), port, true})
+		if a.port != "" {
+			c.elements = append(c.elements, member{n.ports(), nft.Name(a.port), a.port, true})
 		}
 	}
 	return c

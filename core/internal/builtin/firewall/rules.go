@@ -162,10 +162,8 @@ func (n network) owned(a *attachment) []ownedSet {
 			sets[i].keys = append(sets[i].keys, nft.Addr(p.Addr()))
 		}
 	}
-	if a.IngressPolicy == policyIsolated {
-		for _, port := range a.ports {
-			sets[2].keys = append(sets[2].keys, nft.Name(port))
-		}
+	if a.IngressPolicy == policyIsolated && a.port != "" {
+		sets[2].keys = append(sets[2].keys, nft.Name(a.port))
 	}
 	return sets
 }

@@ -76,6 +76,27 @@ func (r *Reader) ForeignRules(c Chain) ([]ForeignRule, error) {
 	return rules, nil
 }
 
+// DroppingForwards returns the chains of any table that drop what the host forwards if no rule of theirs accepts it. It
+// reads all chains there are.
+func (r *Reader) DroppingForwards() ([]Chain, error) {
+	all, err := r.c.nft.ListChains()
+	if found, err := r.outcome(err); !found {
+		return nil, err
+	}
+	var dropping []Chain
+	for _, c := range all {
+		if c.Table == nil {
+			continue
+		}
+		table := Table{Family(c.Table.Family), c.Table.Name}
+		chain := decodeChain(c, table)
+		if routed := table.Family == IPv4 || table.Family == IPv6 || table.Family == Inet; routed && chain.Hook == Forward && chain.Drop {
+			dropping = append(dropping, chain)
+		}
+	}
+	return dropping, nil
+}
+
 // AddForeign puts a rule before the one with that handle, at the end of the chain for 0.
 func (tx *Tx) AddForeign(c Chain, rule ForeignRule, before uint64) {
 	n := Rule{Chain: c, Exprs: rule.exprs(c.Table.Family)}.encoded()
