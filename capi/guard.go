@@ -25,7 +25,9 @@ func serve(call *C.struct_shim_call, method string) C.int {
 // answer puts what body returns where C finds it. Without memory for it the shim answers instead.
 func answer(call *C.struct_shim_call, body func() (int, []byte)) C.int {
 	rc, response := guarded(body)
-	C.shim_respond(call, unsafe.Pointer(unsafe.SliceData(response)), C.size_t(len(response)))
+	if room := C.shim_response(call, C.size_t(len(response))); room != nil {
+		copy(unsafe.Slice((*byte)(room), len(response)), response)
+	}
 	return C.int(rc)
 }
 

@@ -162,7 +162,7 @@ char **guest_environment(void)
 }
 
 /* A handler without SA_ONSTACK would run on the goroutine's stack, which is too small for it: the thread's own is not in
- * use while Go runs. Such signals wait until the call returns. Those at the end are the C library's own. */
+ * use while Go runs. Such signals wait until the call returns. The C library's own (32, 33) are left alone. */
 static void add_handlers_without_stack(sigset_t *set)
 {
     struct sigaction action;
@@ -170,9 +170,9 @@ static void add_handlers_without_stack(sigset_t *set)
     for (int number = 1; number <= SIGRTMAX; number++) {
         if (number == __SIGRTMIN)
             number = SIGRTMIN;
-        if (sigaction(number, NULL, &action) != 0 || action.sa_handler == SIG_DFL || action.sa_handler == SIG_IGN)
+        if (sigismember(set, number) || sigaction(number, NULL, &action) != 0)
             continue;
-        if (!(action.sa_flags & SA_ONSTACK))
+        if (action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN && !(action.sa_flags & SA_ONSTACK))
             sigaddset(set, number);
     }
 }

@@ -1,5 +1,6 @@
 package main
 
+// #include <stdlib.h>
 // #include "shim.h"
 import "C"
 
@@ -7,6 +8,7 @@ import "unsafe"
 
 // log passes an event to the host's callback, on the thread that made the call.
 func log(event []byte) {
-	text := append(event, 0)
-	C.shim_log((*C.char)(unsafe.Pointer(unsafe.SliceData(text))))
+	text := C.CString(string(event))
+	defer C.free(unsafe.Pointer(text))
+	C.shim_log(text)
 }

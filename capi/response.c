@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define STRINGIFY(x) #x
 #define STRING(x) STRINGIFY(x)
@@ -63,14 +62,12 @@ static bool is_static(const void *p)
     return false;
 }
 
-int shim_respond(struct shim_call *call, const void *text, size_t length)
+void *shim_response(struct shim_call *call, size_t length)
 {
     call->response = malloc(length + 1);
-    if (call->response == NULL)
-        return -1;
-    memcpy(call->response, text, length);
-    call->response[length] = '\0';
-    return 0;
+    if (call->response != NULL)
+        call->response[length] = '\0';
+    return call->response;
 }
 
 void cni_free(void *p)

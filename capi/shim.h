@@ -13,11 +13,14 @@ struct shim_call {
     size_t request_length;
     char **environment; /* NULL-terminated, never NULL */
     int wants_log;      /* a callback is set */
-    char *response;     /* set by shim_respond */
+    char *response;     /* set by shim_response */
 };
 
-/* Copies the answer to where the caller will cni_free it. Returns 0, or -1 if there is no memory. */
-int shim_respond(struct shim_call *call, const void *text, size_t length);
+/*
+ * Makes room for an answer that the caller will cni_free, or returns NULL. Go copies into it: C code that read Go's memory
+ * would look like a data race to a host's ThreadSanitizer, which does not see how Go's threads synchronise.
+ */
+void *shim_response(struct shim_call *call, size_t length);
 
 /* Runs the host's callback, if one is set, on this thread. */
 void shim_log(const char *event);

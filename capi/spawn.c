@@ -189,6 +189,10 @@ static void reap(int pidfd)
         ;
 }
 
+/* The C library's clone by the name that sanitizers do not replace: ThreadSanitizer takes what shares our memory for a
+ * forked child, and then refuses to start threads. */
+extern int __clone(int (*)(void *), void *, int, void *, ...);
+
 /* Runs a function in a process that shares our memory, on a stack of its own; returns when it has exec'ed or exited. */
 static int clone_sharing(int (*function)(void *), void *argument, int flags, int *pidfd)
 {
@@ -197,7 +201,7 @@ static int clone_sharing(int (*function)(void *), void *argument, int flags, int
         return -errno;
     /* No handler of the host may run in the child, where it would act on the host's memory. */
     uint64_t mask = set_mask(~(uint64_t)0);
-    int pid = clone(function, stack + STACK, CLONE_VM | CLONE_VFORK | CLONE_PIDFD | flags, argument, pidfd);
+    int pid = __clone(function, stack + STACK, CLONE_VM | CLONE_VFORK | CLONE_PIDFD | flags, argument, pidfd);
     int error = errno;
     set_mask(mask);
     munmap(stack, STACK);
