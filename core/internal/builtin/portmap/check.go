@@ -2,12 +2,15 @@ package portmap
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
+	"syscall"
 
 	"libcni/core/internal/fault"
 	"libcni/core/internal/host/nft"
+	"libcni/core/internal/host/rtnl"
 	"libcni/core/internal/host/sysctl"
 	"libcni/core/plugin"
 )
@@ -192,11 +195,24 @@ func (k *comparison) describe(i item) string {
 	return addr.String()
 }
 
+// leadsNowhere reports whether the kernel has no way to an address, or a prohibited one, as against one that it could not
+// be asked for.
+func leadsNowhere(err error) bool {
+	for _, answer := range []error{syscall.ENETUNREACH, syscall.EHOSTUNREACH, syscall.EACCES, syscall.EINVAL, rtnl.ErrNotFound} {
+		if errors.Is(err, answer) {
+			return true
+		}
+	}
+	return false
+}
+
 // settings compares what is set beside the rules.
 func (k *comparison) settings(ctx context.Context, c *config, inv *plugin.Invocation) error {
 	link, err := linkTo(ctx, inv, k.localAddress())
-	if err != nil {
+	if leadsNowhere(err) {
 		k.differs("route to "+k.localAddress().String(), "present", err.Error())
+	} else if err != nil {
+		return err
 	} else if link != "" {
 		value, err := sysctl.Get(routeLocalnet(link))
 		if err != nil {

@@ -169,7 +169,7 @@ func conditional(f family, network string, conditions []condition) []nft.Rule {
 	own := translation(f, suffixOf(network))
 	var rules []nft.Rule
 	for _, c := range conditions {
-		rules = append(rules, nft.Rule{Chain: translation(f, ""), Exprs: nft.Do(c.expressions(), nft.Jump(own)), Comment: mentioning(own.Name, network)})
+		rules = append(rules, nft.Rule{Chain: translation(f, ""), Exprs: nft.Do(nft.IsFamily(f.nft()), c.expressions(), nft.Jump(own)), Comment: mentioning(own.Name, network)})
 	}
 	return rules
 }

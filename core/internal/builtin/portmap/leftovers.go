@@ -35,6 +35,7 @@ func foreignComment(network, containerID string) string {
 
 // leftovers says what of the executable is to go.
 type leftovers struct {
+	none        bool
 	containerID string       // whose rules in its own tables go; "" for nobody's
 	addresses   []netip.Addr // if known, only the rules about these: the container may be in other networks too
 	chain       func(name, comment string) bool
@@ -42,7 +43,7 @@ type leftovers struct {
 
 // leftoversOf is what the executable left of the attachment.
 func leftoversOf(inv *plugin.Invocation) leftovers {
-	l := leftovers{containerID: inv.ContainerID}
+	l := leftovers{containerID: inv.ContainerID, none: !inv.Foreign}
 	if prefixes, err := containerAddresses(inv); err == nil {
 		for _, p := range prefixes {
 			l.addresses = append(l.addresses, p.Addr())
@@ -83,6 +84,9 @@ func (l leftovers) inNftables(r *nft.Reader) (bool, error) {
 
 // queue removes what is in tables of nftables.
 func (l leftovers) queue(tx *nft.Tx) error {
+	if l.none {
+		return nil
+	}
 	there, err := l.inNftables(tx.Reader)
 	if err != nil || !there {
 		return err
@@ -136,7 +140,7 @@ func (l leftovers) queueChains(tx *nft.Tx, table nft.Table) error {
 // removeLegacy removes chains in the kernel's older tables, which only their own executable can.
 func (l leftovers) removeLegacy(ctx context.Context, inv *plugin.Invocation) error {
 	for _, f := range []iptables.Family{iptables.IPv4, iptables.IPv6} {
-		if !iptables.HasLegacyTable(f, natTable) {
+		if l.none || !iptables.HasLegacyTable(f, natTable) {
 			continue
 		}
 		tool, err := iptables.FindLegacy(ctx, inv.Start, f)
