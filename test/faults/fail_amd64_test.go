@@ -45,7 +45,7 @@ func failAnywhere(t *testing.T, h *host, method string) {
 	count := h.count(forFailure, method)
 	h.must("del", h.attachment())
 	reported := map[string]int{}
-	for _, n := range points(t, count*len(failures), 60) {
+	for _, n := range points(t, count*len(failures), 40) {
 		at, errno := (n-1)/len(failures)+1, failures[(n-1)%len(failures)]
 		if method != "add" {
 			h.must("add", h.attachment())

@@ -122,7 +122,7 @@ func newHost(t *testing.T, s server) *host {
 
 func (h *host) path(name string) string { return filepath.Join(h.dir, name) }
 
-// network is a list of a built-in and of a plugin process.
+// network is a list of built-ins and of a plugin process.
 func (h *host) network() map[string]any {
 	return map[string]any{"cniVersion": "1.1.0", "name": "web", "plugins": []any{
 		map[string]any{"type": "bridge", "bridge": "br0", "isGateway": true, "ipMasq": true, "macspoofchk": true, "hairpinMode": true, "ipam": map[string]any{
@@ -131,6 +131,8 @@ func (h *host) network() map[string]any {
 			},
 			"routes": []any{map[string]any{"dst": "0.0.0.0/0"}, map[string]any{"dst": "::/0"}},
 		}},
+		map[string]any{"type": "portmap", "capabilities": map[string]any{"portMappings": true}},
+		map[string]any{"type": "firewall"},
 		map[string]any{"type": "pass"},
 	}}
 }
@@ -144,7 +146,14 @@ func (h *host) options() map[string]any {
 
 // attachment is a request about the one attachment of the tests.
 func (h *host) attachment() map[string]any {
-	return map[string]any{"network": h.network(), "containerId": "c1", "ifName": "eth0", "netns": h.netns}
+	return map[string]any{"network": h.network(), "containerId": "c1", "ifName": "eth0", "netns": h.netns, "capabilityArgs": map[string]any{
+		"portMappings": []any{map[string]any{"hostPort": 8080, "containerPort": 80, "protocol": "tcp"}},
+	}}
+}
+
+// second is a request about another.
+func (h *host) second() map[string]any {
+	return map[string]any{"network": h.network(), "containerId": "c2", "ifName": "eth1", "netns": h.netns}
 }
 
 // answer is what a call answers.

@@ -70,7 +70,7 @@ func killAnywhere(t *testing.T, h *host, method string) {
 	if method == "add" {
 		h.must("del", h.attachment())
 	}
-	for i, n := range points(t, count, 40) {
+	for i, n := range points(t, count, 30) {
 		if method == "del" {
 			h.must("add", h.attachment())
 		}

@@ -73,8 +73,7 @@ func (h *host) spoiled(dir, named string, spoil func(*testing.T, string), maySta
 	one := h.state()
 	spoil(t, dir)
 
-	second := h.attachment()
-	second["containerId"], second["ifName"] = "c2", "eth1"
+	second := h.second()
 	a := h.call("add", second)
 	if a.RC == 0 || !strings.Contains(a.raw, named) || !slices.Contains(honest, a.Response.Kind) {
 		t.Errorf("a second ADD: %v; want an error that names %s", a, named)
@@ -160,8 +159,7 @@ func (h *host) damaged(file, before string, damage func(string, []byte) error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	second := h.attachment()
-	second["containerId"], second["ifName"] = "c2", "eth1"
+	second := h.second()
 	if a := h.call("add", second); a.RC == 0 && address(a) == first {
 		t.Errorf("%s: %v was given twice", file, first)
 	} else if a.RC != 0 && !slices.Contains(honest, a.Response.Kind) {
