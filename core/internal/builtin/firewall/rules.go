@@ -11,21 +11,13 @@ import (
 // add queues what makes the attachment's rules be as they should. An element that another attachment left at one of the
 // addresses becomes this one's: who has the address now is the address plugin's to know.
 func (a *attachment) add(tx *nft.Tx) error {
-	tx.Ensure(forwardChain())
-	for _, c := range innerChains() {
-		tx.Ensure(c)
-	}
-	tx.Ensure(adminChain(a.AdminChain))
-	if err := setRules(tx, forwardChain(), forwardRules()); err != nil {
+	c := a.content()
+	known, err := a.isKnown(tx.Reader, c)
+	if err != nil {
 		return err
 	}
-	c := a.content()
-	for _, s := range c.sets {
-		tx.Ensure(s)
-	}
-	for _, r := range c.rules {
-		tx.Ensure(r.Chain)
-		if err := ensureRule(tx, r); err != nil {
+	if !known || a.repair {
+		if err := a.addShared(tx, c); err != nil {
 			return err
 		}
 	}
@@ -36,6 +28,44 @@ func (a *attachment) add(tx *nft.Tx) error {
 	}
 	for _, f := range families() {
 		if err := a.openForeign(tx, f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// isKnown says whether the network has containers already. Its rules were made together with its sets, and one more
+// container does not look at them again.
+func (a *attachment) isKnown(r *nft.Reader, c content) (bool, error) {
+	admin := adminChain(a.AdminChain)
+	chain, err := r.Chain(admin.Table, admin.Name)
+	if err != nil || chain == nil {
+		return false, err
+	}
+	for _, s := range c.sets {
+		if there, err := r.HasSet(s); err != nil || !there {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// addShared queues what all containers share, and those of the network.
+func (a *attachment) addShared(tx *nft.Tx, c content) error {
+	tx.Ensure(forwardChain())
+	for _, inner := range innerChains() {
+		tx.Ensure(inner)
+	}
+	tx.Ensure(adminChain(a.AdminChain))
+	if err := setRules(tx, forwardChain(), forwardRules()); err != nil {
+		return err
+	}
+	for _, s := range c.sets {
+		tx.Ensure(s)
+	}
+	for _, r := range c.rules {
+		tx.Ensure(r.Chain)
+		if err := ensureRule(tx, r); err != nil {
 			return err
 		}
 	}
@@ -117,25 +147,23 @@ func (n network) sweep(tx *nft.Tx, a *attachment, unwanted func(nft.Element) boo
 	var gone removal
 	left := false
 	for _, owned := range n.owned(a) {
-		unclaimed, err := owned.unclaimed(tx.Reader)
-		if err != nil {
-			return removal{}, err
-		}
-		found, err := owned.find(tx.Reader, a, unwanted)
+		found, unclaimed, err := owned.find(tx.Reader, a, unwanted)
 		if err != nil {
 			return removal{}, err
 		}
 		if len(found) > 0 {
 			tx.DeleteElements(owned.set, found...)
 		}
-		count, err := tx.AtLeast(owned.set)
-		if err != nil {
-			return removal{}, err
+		if !left {
+			count, err := tx.AtLeast(owned.set)
+			if err != nil {
+				return removal{}, err
+			}
+			left = count > len(found)
 		}
-		left = left || count > len(found)
 		if owned.ofAddresses {
 			gone.addresses = append(gone.addresses, addressesOf(found)...)
-			gone.unclaimed = append(gone.unclaimed, unclaimed...)
+			gone.unclaimed = append(gone.unclaimed, addressesOf(unclaimed)...)
 		}
 	}
 	if left {
@@ -168,21 +196,6 @@ func (n network) owned(a *attachment) []ownedSet {
 	return sets
 }
 
-// unclaimed returns the addresses of the attachment that are not in the set: the executable, if it was that, keeps none.
-func (o ownedSet) unclaimed(r *nft.Reader) ([]netip.Addr, error) {
-	var nobodys []nft.Element
-	for _, key := range o.keys {
-		e, err := r.Find(o.set, key)
-		if err != nil {
-			return nil, err
-		}
-		if e == nil {
-			nobodys = append(nobodys, nft.Element{Key: key})
-		}
-	}
-	return addressesOf(nobodys), nil
-}
-
 func addressesOf(elements []nft.Element) []netip.Addr {
 	var addresses []netip.Addr
 	for _, e := range elements {
@@ -193,25 +206,25 @@ func addressesOf(elements []nft.Element) []netip.Addr {
 	return addresses
 }
 
-// find returns the unwanted elements. With an attachment's result at hand it reads no more than the attachment's.
-func (o ownedSet) find(r *nft.Reader, a *attachment, unwanted func(nft.Element) bool) ([]nft.Element, error) {
-	if a != nil && len(a.addresses) > 0 {
-		var found []nft.Element
-		for _, key := range o.keys {
-			e, err := r.Find(o.set, key)
-			if err != nil {
-				return nil, err
-			}
-			if e != nil && unwanted(*e) {
-				found = append(found, *e)
-			}
-		}
-		if len(found) == len(o.keys) {
-			return found, nil
+// find returns the unwanted elements, and the attachment's keys that are not in the set: the executable, if it was that,
+// keeps none. With an attachment's result at hand it reads no more than the attachment's.
+func (o ownedSet) find(r *nft.Reader, a *attachment, unwanted func(nft.Element) bool) (found, unclaimed []nft.Element, err error) {
+	for _, key := range o.keys {
+		e, err := r.Find(o.set, key)
+		switch {
+		case err != nil:
+			return nil, nil, err
+		case e == nil:
+			unclaimed = append(unclaimed, nft.Element{Key: key})
+		case unwanted(*e):
+			found = append(found, *e)
 		}
 	}
+	if a != nil && len(a.addresses) > 0 && len(found) == len(o.keys) {
+		return found, nil, nil
+	}
 	all, err := r.Elements(o.set)
-	return slices.DeleteFunc(all, func(e nft.Element) bool { return !unwanted(e) }), err
+	return slices.DeleteFunc(all, func(e nft.Element) bool { return !unwanted(e) }), unclaimed, err
 }
 
 // clear queues the removal of all that a network without containers has left. The chains stay.
