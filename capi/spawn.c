@@ -55,6 +55,26 @@ struct outcome {
     int pid, pidfd;
 };
 
+/* ---- System calls of a process that shares the host's memory. Raw, since a sanitizer of the host takes the place of the
+ * C library's functions and keeps account of descriptors: it would hold what the child does for the host's doing. ---- */
+
+static int raw_close(int fd) { return (int)syscall(SYS_close, fd); }
+
+static int raw_duplicate(int fd, int least) { return (int)syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, least); }
+
+static int raw_replace(int fd, int number, int flags) { return (int)syscall(SYS_dup3, fd, number, flags); }
+
+static int raw_open_directory(const char *path)
+{
+    return (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+}
+
+static _Noreturn void raw_exit(int status)
+{
+    for (;;)
+        syscall(SYS_exit_group, status);
+}
+
 /* ---- Signals. Raw system calls: the C library hides two real-time signals from its own functions. ---- */
 
 static uint64_t set_mask(uint64_t mask)
@@ -96,24 +116,24 @@ static int to_number(const char *digits)
 static int close_listed(int from)
 {
     char buffer[2048] __attribute__((aligned(8)));
-    int directory = open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int directory = raw_open_directory("/proc/self/fd");
     if (directory < 0)
         return -1;
     for (int closed = 1; closed;) { /* closing moves the listing on: list until there is nothing left to close */
         long size;
         closed = 0;
-        lseek(directory, 0, SEEK_SET);
+        syscall(SYS_lseek, directory, 0, SEEK_SET);
         while ((size = syscall(SYS_getdents64, directory, buffer, sizeof buffer)) > 0) {
             struct directory_entry *entry;
             for (long at = 0; at < size; at += entry->length) {
                 entry = (struct directory_entry *)(buffer + at);
                 int fd = to_number(entry->name);
-                if (fd >= from && fd != directory && close(fd) == 0)
+                if (fd >= from && fd != directory && raw_close(fd) == 0)
                     closed = 1;
             }
         }
     }
-    close(directory);
+    raw_close(directory);
     return 0;
 }
 
@@ -126,7 +146,7 @@ static void close_from(int from, unsigned flags)
         return;
     int end = getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < INT_MAX ? (int)limit.rlim_cur : 1 << 20;
     for (int fd = from; fd < end; fd++)
-        close(fd);
+        raw_close(fd);
 }
 
 /*
@@ -137,13 +157,13 @@ static int arrange(int *fds, int count, int inherited, unsigned flags)
 {
     /* First out of the way: a host that closed its stdin may have given us descriptor 0. */
     for (int i = 0; i < count; i++) {
-        int moved = fds[i] < count ? fcntl(fds[i], F_DUPFD_CLOEXEC, count) : fds[i];
+        int moved = fds[i] < count ? raw_duplicate(fds[i], count) : fds[i];
         if (moved < 0)
             return errno;
         fds[i] = moved;
     }
     for (int i = 0; i < count; i++) {
-        if (dup3(fds[i], i, i < inherited ? 0 : O_CLOEXEC) < 0)
+        if (raw_replace(fds[i], i, i < inherited ? 0 : O_CLOEXEC) < 0)
             return errno;
         fds[i] = i;
     }
@@ -167,18 +187,16 @@ static int become_plugin(void *argument)
     struct outcome outcome = {0, STEP_DESCRIPTORS, 0, -1};
 
     default_dispositions();
-    umask(022);
-    setpgid(0, 0); /* cannot fail: a new process leads no session */
+    syscall(SYS_umask, 022);
+    syscall(SYS_setpgid, 0, 0); /* cannot fail: a new process leads no session */
     outcome.error = arrange(fds, STDIO + 1, STDIO, request->flags);
     if (outcome.error == 0) {
         outcome.step = STEP_EXEC;
         set_mask(0);
-        execve(request->path, request->argv, request->envp);
+        syscall(SYS_execve, request->path, request->argv, request->envp);
         outcome.error = errno;
     }
-    if (write(fds[STDIO], &outcome, sizeof outcome) < 0)
-        _exit(126);
-    _exit(127);
+    raw_exit(syscall(SYS_write, fds[STDIO], &outcome, sizeof outcome) < 0 ? 126 : 127);
 }
 
 /* Reaps a child of ours. That the host has done so is fine. */
@@ -340,7 +358,7 @@ enum { PROBE_STATUS = 42 };
 static int exit_at_once(void *unused)
 {
     (void)unused;
-    _exit(PROBE_STATUS);
+    raw_exit(PROBE_STATUS);
 }
 
 int libcni_spawn_keeps_status(void)
