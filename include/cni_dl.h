@@ -43,6 +43,10 @@
  *     cni_dl_cancel(call);                                            it ends soon, as a rule with kind cancelled
  *   Log callbacks run in cni_dl_finish. api.cancel finds a call by the requestId of its request.
  *
+ * JSON
+ *   cni_dl_find(json, key) is the value of a key of an object, cni_dl_value_end(value) its end: enough to move values from
+ *   one JSON text to another, without a library. NULL if there is none.
+ *
  * PACKAGES
  *   CNI_DL_NOTE("...") at file level tells packagers that the program likes to have libcni (.note.dlopen, see
  *   https://systemd.io/ELF_DLOPEN_METADATA); the argument is "required", "recommended" or "suggested".
@@ -262,7 +266,7 @@ static inline void cni_dl_put_string(struct cni_dl_text *t, const char *s)
 
 static inline const char *cni_dl_blanks(const char *p) { return p + strspn(p, " \t\r\n"); }
 
-/* The end of the JSON value at p, or NULL. It finds values in what the library checks; it checks nothing itself. */
+/** The end of the JSON value at p, or NULL. It finds values in what others check, and checks little itself. */
 static inline const char *cni_dl_value_end(const char *p)
 {
     size_t depth = 0;
@@ -292,7 +296,7 @@ static inline const char *cni_dl_value_end(const char *p)
     return p;
 }
 
-/* The value of a key of the object at p, or NULL. */
+/** The value of a key of the object at p, or NULL; p may be NULL. */
 static inline const char *cni_dl_find(const char *p, const char *key)
 {
     size_t length = strlen(key);

@@ -1,0 +1,297 @@
+package e2e
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestMain gives the runtimes what they look for: only the second version of cgroups.
+func TestMain(m *testing.M) {
+	if err := syscall.Mount("cgroup2", "/sys/fs/cgroup", "cgroup2", 0, ""); err != nil {
+		fmt.Fprintf(os.Stderr, "mounting cgroup2: %v; run with: go test -exec $PWD/test/isolate ./test/e2e\n", err)
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
+
+// host is a directory with a network "web" of its own, and with a bundle.
+type host struct {
+	t   *testing.T
+	dir string
+	id  string
+}
+
+func newHost(t *testing.T) *host {
+	t.Helper()
+	for _, needed := range []string{"crun", "runc", "busybox"} {
+		if _, err := exec.LookPath(needed); err != nil {
+			t.Fatalf("%v; make deps installs it", err)
+		}
+	}
+	h := &host{t: t, dir: t.TempDir(), id: fmt.Sprintf("c%d", time.Now().UnixNano())}
+	h.write("conf/web.conflist", fmt.Sprintf(`{"cniVersion":"1.1.0","name":"web","plugins":[
+		{"type":"bridge","bridge":"br-web","isGateway":true,
+		 "ipam":{"type":"host-local","dataDir":%q,"ranges":[[{"subnet":"10.77.0.0/24"}]]}},
+		{"type":"portmap","capabilities":{"portMappings":true}}]}`, h.path("leases")))
+	h.write("bundle/rootfs/www/index.html", "a page of "+h.id)
+	for _, name := range []string{"bundle/rootfs/proc", "bundle/rootfs/dev", "bundle/rootfs/sys"} {
+		if err := os.MkdirAll(h.path(name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	busybox, err := exec.LookPath("busybox")
+	if err != nil {
+		t.Fatal(err)
+	}
+	binary, err := os.ReadFile(busybox)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.write("bundle/rootfs/bin/busybox", string(binary))
+	if err := os.Chmod(h.path("bundle/rootfs/bin/busybox"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+func (h *host) path(name string) string { return filepath.Join(h.dir, name) }
+
+func (h *host) write(name, text string) {
+	h.t.Helper()
+	if err := os.MkdirAll(filepath.Dir(h.path(name)), 0o755); err != nil {
+		h.t.Fatal(err)
+	}
+	if err := os.WriteFile(h.path(name), []byte(text), 0o644); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+func (h *host) options() string {
+	return fmt.Sprintf(`{"confDir":%q,"cacheDir":%q,"stateDir":%q}`, h.path("conf"), h.path("cache"), h.path("state"))
+}
+
+// example compiles a program of examples/ against the header alone.
+func example(t *testing.T, name string) string {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), name)
+	out, err := exec.Command("cc", "-std=c99", "-Wall", "-Wextra", "-pedantic", "-Werror", "-O1", "-I../../include",
+		"-o", program, "../../examples/"+name+".c").CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return program
+}
+
+// libraryDir is where libcni.so.0 is.
+func libraryDir(t *testing.T) string {
+	t.Helper()
+	library := os.Getenv("CNI_LIBRARY")
+	if library == "" {
+		library = "../../build/libcni.so"
+	}
+	dir, err := filepath.Abs(filepath.Dir(library))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// served is what runs in the container: it serves its page, says so, and ends when its input does, or when told to.
+const served = `trap "exit 7" INT; /bin/busybox httpd -p 8080 -h /www && echo up; while read -r line; do :; done`
+
+// bundle writes a configuration.
+func (h *host) bundle(annotations map[string]string, hooks map[string]any) {
+	h.t.Helper()
+	config := map[string]any{
+		"ociVersion": "1.0.2",
+		"process": map[string]any{
+			"user": map[string]int{"uid": 0, "gid": 0}, "cwd": "/", "env": []string{"PATH=/bin"},
+			"args": []string{"/bin/busybox", "sh", "-c", served},
+		},
+		"root":        map[string]any{"path": "rootfs", "readonly": true},
+		"mounts":      []map[string]string{{"destination": "/proc", "type": "proc", "source": "proc"}},
+		"annotations": annotations,
+		"hooks":       hooks,
+		"linux": map[string]any{"namespaces": []map[string]string{
+			{"type": "pid"}, {"type": "network"}, {"type": "ipc"}, {"type": "uts"}, {"type": "mount"},
+		}},
+	}
+	text, err := json.Marshal(config)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.write("bundle/config.json", string(text))
+}
+
+// container is a running program with a container in it, or behind it.
+type container struct {
+	cmd    *exec.Cmd
+	stdin  io.Closer
+	stderr *os.File
+}
+
+// start runs a program that starts the container, and returns when the container's server listens.
+func (h *host) start(env []string, name string, args ...string) *container {
+	h.t.Helper()
+	c := h.launch(env, name, args...)
+	out := c.cmd.Stdout.(*os.File)
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil || line != "up\n" {
+		h.t.Fatalf("%s %v: %q, %v: %s", name, args, line, err, c.errors())
+	}
+	return c
+}
+
+// launch runs a program with pipes that the container inherits.
+func (h *host) launch(env []string, name string, args ...string) *container {
+	h.t.Helper()
+	inRead, inWrite, err := os.Pipe()
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	outRead, outWrite, err := os.Pipe()
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	stderr, err := os.Create(h.path("stderr"))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	c := &container{cmd: exec.Command(name, args...), stdin: inWrite, stderr: stderr}
+	c.cmd.Env = append(os.Environ(), env...)
+	c.cmd.Stdin, c.cmd.Stdout, c.cmd.Stderr = inRead, outWrite, stderr
+	h.t.Cleanup(func() {
+		inWrite.Close()
+		outRead.Close()
+		stderr.Close()
+	})
+	if err := c.cmd.Start(); err != nil {
+		h.t.Fatal(err)
+	}
+	inRead.Close()
+	outWrite.Close()
+	c.cmd.Stdout = outRead
+	if err := outRead.SetReadDeadline(time.Now().Add(30 * time.Second)); err != nil {
+		h.t.Fatal(err)
+	}
+	return c
+}
+
+func (c *container) errors() string {
+	text, err := os.ReadFile(c.stderr.Name())
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
+}
+
+// wait returns the exit status of the program.
+func (c *container) wait() int {
+	_ = c.cmd.Wait() // the status is looked at by the caller
+	return c.cmd.ProcessState.ExitCode()
+}
+
+func (h *host) run(name string, args ...string) {
+	h.t.Helper()
+	if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {
+		h.t.Fatalf("%s %v: %v\n%s", name, args, err, out)
+	}
+}
+
+// attachments are those that libcni remembers.
+func (h *host) attachments() []attachment {
+	h.t.Helper()
+	cmd := exec.Command(filepath.Join(libraryDir(h.t), "cni"), "call", "attachments")
+	cmd.Stdin = strings.NewReader(`{"options":` + h.options() + `}`)
+	out, err := cmd.Output()
+	if err != nil {
+		h.t.Fatalf("cni call attachments: %v", err)
+	}
+	var answer struct {
+		Response struct{ Attachments []attachment }
+	}
+	if err := json.Unmarshal(out, &answer); err != nil {
+		h.t.Fatalf("%v: %s", err, out)
+	}
+	return answer.Response.Attachments
+}
+
+type attachment struct {
+	Network, ContainerID, IfName string
+	Result                       struct{ IPs []struct{ Address string } }
+}
+
+// fetch gets the container's page from an address.
+func (h *host) fetch(address string) {
+	h.t.Helper()
+	client := http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	response, err := client.Get("http://" + address + "/")
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if page, err := io.ReadAll(response.Body); err != nil || string(page) != "a page of "+h.id {
+		h.t.Errorf("page %q, %v", page, err)
+	}
+}
+
+// published is the capability argument that publishes the container's port.
+const published = `{"portMappings":[{"hostPort":18080,"containerPort":8080,"protocol":"tcp"}]}`
+
+// fetchFromContainer gets the page from the container's own address, and from the port published on the host's addresses.
+func (h *host) fetchFromContainer() {
+	h.t.Helper()
+	found := h.attachments()
+	if len(found) != 1 || found[0].ContainerID != h.id || len(found[0].Result.IPs) != 1 {
+		h.t.Fatalf("attachments: %+v", found)
+	}
+	address, _, _ := strings.Cut(found[0].Result.IPs[0].Address, "/")
+	h.fetch(net.JoinHostPort(address, "8080"))
+	h.fetch("10.77.0.1:18080")
+	h.fetch("127.0.0.1:18080")
+}
+
+// nothingIsLeft looks for what an attachment is made of.
+func (h *host) nothingIsLeft() {
+	h.t.Helper()
+	if found := h.attachments(); len(found) != 0 {
+		h.t.Errorf("attachments are left: %+v", found)
+	}
+	links, err := net.Interfaces()
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	for _, link := range links {
+		if link.Name != "lo" && link.Name != "br-web" {
+			h.t.Errorf("interface %s is left", link.Name)
+		}
+	}
+	leases, err := filepath.Glob(h.path("leases/web/[0-9]*"))
+	if err != nil || len(leases) != 0 {
+		h.t.Errorf("leases are left: %v %v", leases, err)
+	}
+	cached, err := filepath.Glob(h.path("cache/results/*"))
+	if err != nil || len(cached) != 0 {
+		h.t.Errorf("cache entries are left: %v %v", cached, err)
+	}
+	if connection, err := net.DialTimeout("tcp", "10.77.0.1:18080", 10*time.Second); err == nil {
+		connection.Close()
+		h.t.Error("the published port is left")
+	}
+	namespaces, err := filepath.Glob("/run/netns/*")
+	if err != nil || slices.Contains(namespaces, "/run/netns/"+h.id) {
+		h.t.Errorf("the namespace is left: %v %v", namespaces, err)
+	}
+}
