@@ -47,15 +47,17 @@ func describe(t *testing.T) description {
 }
 
 var (
-	prototype  = regexp.MustCompile(`(?m)^CNI_API ([^;]+);`)
-	sinceEach  = regexp.MustCompile(`(?s)/\*\*(.*?)\*/\s*CNI_API [^;]*?(cni_[a-z_]+)\(`)
-	sinceTag   = regexp.MustCompile(`@since ([0-9.]+)`)
-	mapNode    = regexp.MustCompile(`(?s)LIBCNI_([0-9.]+) \{(.*?)\n\}`)
-	mapName    = regexp.MustCompile(`(?m)^\t\t(cni_[a-z_]+);`)
-	verbLine   = regexp.MustCompile(`(?m)^VERB\((cni_[a-z_]+), (goCni[A-Za-z]+)\)`)
-	goCall     = regexp.MustCompile(`\bgoCni[A-Za-z]+\b`)
-	exportLine = regexp.MustCompile(`(?m)^//export (\w+)$`)
-	cFunction  = regexp.MustCompile(`\bcni_[a-z][a-z_]*\(`)
+	prototype      = regexp.MustCompile(`(?m)^CNI_API ([^;]+);`)
+	sinceEach      = regexp.MustCompile(`(?s)/\*\*(.*?)\*/\s*CNI_API [^;]*?(cni_[a-z_]+)\(`)
+	sinceTag       = regexp.MustCompile(`@since ([0-9.]+)`)
+	mapNode        = regexp.MustCompile(`(?s)LIBCNI_([0-9.]+) \{(.*?)\n\}`)
+	mapName        = regexp.MustCompile(`(?m)^\t\t(cni_[a-z_]+);`)
+	verbLine       = regexp.MustCompile(`(?m)^VERB\((cni_[a-z_]+), (goCni[A-Za-z]+)\)`)
+	goCall         = regexp.MustCompile(`\bgoCni[A-Za-z]+\b`)
+	exportLine     = regexp.MustCompile(`(?m)^//export (\w+)$`)
+	loaderFunction = regexp.MustCompile(`(?m)^static inline .*\b(cni_dl_[a-z_]+)\(`)
+	loaderVerb     = regexp.MustCompile(`(?m)^ {4}X\(([a-z_]+), "([a-z.]+)"\)`)
+	cFunction      = regexp.MustCompile(`\bcni_[a-z][a-z_]*\(`)
 )
 
 // since returns the functions of the header and the version each appeared in.
@@ -164,6 +166,21 @@ func TestEachVerbServesItsMethod(t *testing.T) {
 	}
 }
 
+func TestLoaderHasTheHeadersVerbs(t *testing.T) {
+	verbs, described := map[string]string{}, map[string]string{}
+	for _, m := range loaderVerb.FindAllStringSubmatch(read(t, "include/cni_dl.h"), -1) {
+		verbs["cni_"+m[1]] = m[2]
+	}
+	for _, f := range describe(t).Functions {
+		if f.Method != "" && f.Method != "describe" {
+			described[f.Name] = f.Method
+		}
+	}
+	if diff := cmp.Diff(described, verbs); diff != "" {
+		t.Errorf("CNI_DL_VERBS of cni_dl.h (-description +header):\n%s", diff)
+	}
+}
+
 func TestPythonDeclaresTheHeadersFunctions(t *testing.T) {
 	python := exec.Command("python3", "-c", "import json; from cni import _ffi; print(json.dumps(sorted(_ffi.functions())))")
 	python.Dir = root
@@ -189,6 +206,9 @@ func TestPythonDeclaresTheHeadersFunctions(t *testing.T) {
 
 func TestDocumentsNameOnlyFunctionsThatExist(t *testing.T) {
 	functions := since(t)
+	for _, m := range loaderFunction.FindAllStringSubmatch(read(t, "include/cni_dl.h"), -1) {
+		functions[m[1]] = "cni_dl.h"
+	}
 	for _, path := range documents(t) {
 		for _, name := range cFunction.FindAllString(readPath(t, path), -1) {
 			if name = strings.TrimSuffix(name, "("); functions[name] == "" {
