@@ -203,6 +203,41 @@ static void a_response_may_be_written_to(void)
     PASS();
 }
 
+static void the_description_is_complete(void)
+{
+    char *response = NULL;
+    size_t length;
+
+    CHECK(cni_describe(NULL) == 0 && cni_describe(&response) == 0);
+    length = strlen(response);
+    CHECK(response[0] == '{' && length > 2 && response[length - 2] == '}' && response[length - 1] == '\n');
+    cni_free(response);
+    PASS();
+}
+
+static void freeing_nothing_is_allowed(void)
+{
+    cni_free(NULL);
+    PASS();
+}
+
+static void versions_are_those_of_the_header(void)
+{
+    CHECK(strcmp(cni_version(), CNI_VERSION) == 0, "%s", cni_version());
+    CHECK(cni_abi_version() == CNI_ABI_VERSION, "%d", cni_abi_version());
+    PASS();
+}
+
+static void every_code_has_words(void)
+{
+    static const int codes[] = {0, 1, 7, 11, 50, 51, 99, 100, 999, -EINVAL, -ENOTRECOVERABLE, -EXDEV, 2147483647, -2147483647 - 1};
+
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
+        CHECK(cni_strerror(codes[i]) != NULL && cni_strerror(codes[i])[0] != '\0', "%d", codes[i]);
+    CHECK(strcmp(cni_strerror(0), cni_strerror(-EINVAL)) != 0);
+    PASS();
+}
+
 int main(int argc, char **argv)
 {
     MUST(argc == 2);
@@ -224,5 +259,9 @@ int main(int argc, char **argv)
     cancelling_nothing_is_an_error();
     call_refuses_a_method_that_is_NULL();
     a_response_may_be_written_to();
+    the_description_is_complete();
+    freeing_nothing_is_allowed();
+    versions_are_those_of_the_header();
+    every_code_has_words();
     return 0;
 }

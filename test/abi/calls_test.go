@@ -6,10 +6,6 @@ import (
 	"testing"
 )
 
-func TestGuestLeavesItsHostAsItWas(t *testing.T) {
-	runTests(t, compile(t, "programs/guest.c", "-pthread", "-ldl"), library(t))
-}
-
 // plugin is an executable: it knows one version, which it takes from its environment, and can wait.
 const plugin = `#!/bin/sh
 if [ -n "$PLUGIN_WAITS" ]; then exec sleep 60; fi

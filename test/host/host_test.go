@@ -1,0 +1,149 @@
+// Package host tests libcni as a guest of C processes: a host for each hazard of a Go runtime in a C process. What must
+// be as it was without the library stands in rows; docs/embedding.md tells hosts about it.
+package host
+
+import (
+	"bufio"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sort"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const root = "../.."
+
+// patience ends a host that hangs.
+const patience = 2 * time.Minute
+
+func TestHosts(t *testing.T) {
+	for _, row := range rows {
+		t.Run(row.program, func(t *testing.T) {
+			under := library(t)
+			if row.program == "panics" {
+				under = buildWithDefects(t)
+			}
+			rig := newRig(t)
+			if row.program == "two_runtimes" {
+				buildOther(t, rig)
+			}
+			env := []string{"REPORT=" + filepath.Join(rig, "report")}
+			if row.program == "go_environment" {
+				env = append(env, goSettings...)
+			}
+			row.run(t, compile(t, row.program), env, under, rig)
+		})
+	}
+}
+
+// goSettings would have a Go program print each time it collects garbage, which is never, but for a limit of 1 MiB.
+var goSettings = []string{
+	"GODEBUG=gctrace=1,schedtrace=100,asyncpreemptoff=0", "GOGC=off", "GOMEMLIMIT=1MiB", "GOTRACEBACK=crash", "GOMAXPROCS=64",
+}
+
+func TestHostsWithSanitizers(t *testing.T) {
+	for name, flags := range map[string][]string{
+		"address":   {"-fsanitize=address,undefined", "-fno-sanitize-recover=all"},
+		"thread":    {"-fsanitize=thread"},
+		"undefined": {"-fsanitize=undefined", "-fno-sanitize-recover=all"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, row := range rows {
+				if row.program != "threads" {
+					continue
+				}
+				rig := newRig(t)
+				row.run(t, compile(t, row.program, flags...), []string{"REPORT=" + filepath.Join(rig, "report")}, library(t), rig)
+			}
+		})
+	}
+}
+
+// run runs a host and makes each test it reports a subtest.
+func (r row) run(t *testing.T, program string, env []string, args ...string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	command := exec.CommandContext(ctx, program, args...)
+	command.Env = append(os.Environ(), env...)
+	out, err := command.CombinedOutput()
+	var reported []string
+	for lines := bufio.NewScanner(strings.NewReader(string(out))); lines.Scan(); {
+		verdict, name, ok := strings.Cut(lines.Text(), "ok ")
+		if !ok || verdict != "" && verdict != "not " {
+			t.Logf("%s", lines.Text())
+			continue
+		}
+		name, why, _ := strings.Cut(name, ": ")
+		reported = append(reported, name)
+		t.Run(name, func(t *testing.T) {
+			if verdict != "" {
+				t.Error(why)
+			}
+		})
+	}
+	if err != nil {
+		t.Errorf("%s: %v\n%.4000s", r.program, err, out)
+	}
+	want := append(append([]string(nil), r.kept...), r.changed...)
+	sort.Strings(want)
+	sort.Strings(reported)
+	if diff := cmp.Diff(want, reported); diff != "" {
+		t.Errorf("what %s must show (-want +got):\n%s", r.program, diff)
+	}
+}
+
+// newRig makes the directory that hosts work in.
+func newRig(t *testing.T) string {
+	t.Helper()
+	rig := t.TempDir()
+	for _, folder := range []string{"bin", "net.d"} {
+		if err := os.Mkdir(filepath.Join(rig, folder), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const network = `{"cniVersion":"1.1.0","name":"one","plugins":[{"type":"loopback"}]}`
+	if err := os.WriteFile(filepath.Join(rig, "net.d", "one.conflist"), []byte(network), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	run(t, "cc", "-std=gnu99", "-Wall", "-Wextra", "-Werror", "-O1", "-o", filepath.Join(rig, "bin", "reporter"), "programs/reporter.c")
+	return rig
+}
+
+// compile makes a program of a host and returns its path.
+func compile(t *testing.T, name string, flags ...string) string {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), name)
+	args := []string{"-std=gnu99", "-Wall", "-Wextra", "-Werror", "-O1", "-g", "-I" + root + "/include", "-o", program, "programs/" + name + ".c", "-pthread", "-ldl"}
+	run(t, "cc", append(args, flags...)...)
+	return program
+}
+
+// library is the path of the library under test.
+func library(t *testing.T) string {
+	t.Helper()
+	path := os.Getenv("CNI_LIBRARY")
+	if path == "" {
+		path = filepath.Join(root, "build", "libcni.so")
+	}
+	path, err := filepath.Abs(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(path); err != nil {
+		t.Fatalf("%v; run make first", err)
+	}
+	return path
+}
+
+func run(t *testing.T, name string, args ...string) {
+	t.Helper()
+	if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {
+		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
+	}
+}
