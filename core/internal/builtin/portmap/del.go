@@ -31,7 +31,7 @@ func discardWith(ctx context.Context, inv *plugin.Invocation, l leftovers, relea
 	if err != nil {
 		return err
 	}
-	return errors.Join(forgetAnswers(ctx, portsOf(found)), l.removeLegacy(ctx, inv))
+	return errors.Join(forgetAnswers(ctx, inv, portsOf(found)), l.removeLegacy(ctx, inv))
 }
 
 // remembered is the plan of the ADD as far as it is known.

@@ -42,7 +42,7 @@ func TestGoldenRules(t *testing.T) {
 	r := newRig(t)
 	var all []*container
 	mapping := func(n int) []byte {
-		return config(fmt.Sprintf(`{"hostPort":%d,"containerPort":80},{"hostPort":%d,"containerPort":53,"protocol":"udp"}`, 8000+n, 8000+n))
+		return config(fmt.Sprintf(`{"hostPort":%d,"containerPort":80},{"hostPort":%d,"containerPort":9,"protocol":"sctp"}`, 8000+n, 8000+n))
 	}
 	chains := map[int]string{}
 	for _, count := range []int{1, 2, 100} {

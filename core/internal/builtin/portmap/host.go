@@ -42,8 +42,12 @@ func warnOfSockets(ctx context.Context, inv *plugin.Invocation, mappings []mappi
 			continue
 		}
 		bound, err := sockets.Bound(ctx, byte(m.proto), uint16(m.hostPort), uint16(m.hostPort+m.count-1))
-		if err != nil {
+		if ctx.Err() != nil {
 			return err
+		}
+		if err != nil {
+			inv.Events.Warn(pluginType, "cannot see which ports processes of the host wait on: "+err.Error())
+			return nil
 		}
 		for _, b := range bound {
 			if m.meets(b.Addr()) {
@@ -188,7 +192,7 @@ func forgetFlows(ctx context.Context, inv *plugin.Invocation, ports []port) erro
 		}
 	}
 	if len(selectors) <= few {
-		return conntrack.Remove(ctx, selectors)
+		return unlessUnsupported(inv, conntrack.Remove(ctx, selectors))
 	}
 	_, err = conntrack.Forget(ctx, destinations, func(f conntrack.Flow) bool {
 		to, found := lead[conntrack.Destination{Addr: f.To.Addr(), Port: f.To.Port(), Proto: f.Proto}]
@@ -201,11 +205,20 @@ func forgetFlows(ctx context.Context, inv *plugin.Invocation, ports []port) erro
 		way, err := host.WayTo(ctx, f.To.Addr())
 		return err == nil && way.Local
 	})
+	return unlessUnsupported(inv, err)
+}
+
+// unlessUnsupported makes a warning of what a kernel without ctnetlink answers: all but its old datagrams works.
+func unlessUnsupported(inv *plugin.Invocation, err error) error {
+	if errors.Is(err, conntrack.ErrUnsupported) {
+		inv.Events.Warn(pluginType, "datagrams of before may go on to where they went: "+err.Error())
+		return nil
+	}
 	return err
 }
 
 // forgetAnswers makes the kernel forget the datagrams that the containers of ports that are gone have answered.
-func forgetAnswers(ctx context.Context, ports []port) error {
+func forgetAnswers(ctx context.Context, inv *plugin.Invocation, ports []port) error {
 	var destinations []conntrack.Destination
 	var selectors []conntrack.Selector
 	gone := map[netip.AddrPort]bool{}
@@ -217,10 +230,10 @@ func forgetAnswers(ctx context.Context, ports []port) error {
 		}
 	}
 	if len(selectors) <= few {
-		return conntrack.Remove(ctx, selectors)
+		return unlessUnsupported(inv, conntrack.Remove(ctx, selectors))
 	}
 	_, err := conntrack.Forget(ctx, destinations, func(f conntrack.Flow) bool { return gone[f.Answers] })
-	return err
+	return unlessUnsupported(inv, err)
 }
 
 func (p port) destination() conntrack.Destination {

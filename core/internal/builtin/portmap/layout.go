@@ -108,7 +108,7 @@ func setNamed(name string) (nft.Set, bool) {
 		for prefix, make := range map[string]func(family, string) nft.Set{
 			fmt.Sprintf("portmap%d-host", f): oneHost, fmt.Sprintf("portmap%d", f): anyHost,
 		} {
-			if suffix, found := strings.CutPrefix(name, prefix); found && make(f, suffix).Name == name && !strings.HasPrefix(suffix, "-host") {
+			if suffix, found := strings.CutPrefix(name, prefix); found && (suffix == "" || suffix[0] == '-') && !strings.HasPrefix(suffix, "-host") {
 				return make(f, suffix), true
 			}
 		}

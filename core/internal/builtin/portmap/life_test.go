@@ -369,22 +369,33 @@ func TestAddAgainReplacesWhatIsLeft(t *testing.T) {
 	r.same("left", []string(nil), r.elements())
 }
 
-// TestFailedAddLeavesNothing makes the step after the batch fail.
+// TestFailedAddLeavesNothing makes the first step fail, and the last, which comes after the batch.
 func TestFailedAddLeavesNothing(t *testing.T) {
-	r := newRig(t)
-	c := r.container("a", 2)
-	r.mustAdd(c, config(`{"hostPort":81,"containerPort":80}`))
-	must(t, r.del(c, config(`{"hostPort":81,"containerPort":80}`)))
-	before := r.listing()
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	inv := r.invocation(c, config(both))
-	inv.Links.Close()
-	cancel()
-	if _, err := portmap.New().Add(ctx, inv); !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v", err)
+	for _, last := range []bool{false, true} {
+		r := newRig(t)
+		c := r.container("a", 2)
+		r.mustAdd(c, config(`{"hostPort":81,"containerPort":80}`))
+		must(t, r.del(c, config(`{"hostPort":81,"containerPort":80}`)))
+		before := r.listing()
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		inv := r.invocation(c, config(both))
+		if last {
+			_, err := sysctl.Set("bridge/bridge-nf-call-iptables", "1")
+			must(t, err)
+			must(t, inv.Netns.Close()) // where it looks whether the port must reflect
+		} else {
+			inv.Links.Close()
+			cancel()
+		}
+		if _, err := portmap.New().Add(ctx, inv); err == nil || !last && !errors.Is(err, context.Canceled) {
+			t.Errorf("last step %t: got %v", last, err)
+		}
+		r.same("rules", before, r.listing())
+		if value, err := sysctl.Get("ipv4/conf/bra/route_localnet"); value != "0" {
+			t.Errorf("route_localnet is %s, %v", value, err)
+		}
 	}
-	r.same("rules", before, r.listing())
 }
 
 func TestGCKeepsValidAttachmentsAndOtherNetworks(t *testing.T) {

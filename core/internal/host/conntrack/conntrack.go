@@ -17,6 +17,9 @@ import (
 	"libcni/core/internal/host/netlinksock"
 )
 
+// ErrUnsupported says that the kernel does not let its connections be listed or forgotten.
+var ErrUnsupported = errors.New("not supported by the kernel")
+
 // Destination is what connections were made to.
 type Destination struct {
 	Addr  netip.Addr // unspecified for any address of its family
@@ -76,6 +79,9 @@ func Forget(ctx context.Context, destinations []Destination, unwanted func(Flow)
 	count := 0
 	for _, q := range questions(destinations) {
 		found, err := list(ctx, s, q)
+		if errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.EOPNOTSUPP) { // no such subsystem
+			err = errors.Join(ErrUnsupported, err)
+		}
 		if err != nil {
 			return count, fmt.Errorf("conntrack: list: %w", err)
 		}
