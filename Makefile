@@ -44,7 +44,7 @@ ISOLATE := $(CURDIR)/test/isolate
 VENV := $(BUILD)/venv
 
 .DELETE_ON_ERROR:
-.PHONY: all install uninstall deps peers test test-vm test-faults fuzz demo bench help clean
+.PHONY: all install uninstall deps peers test test-vm test-faults mutate fuzz demo bench help clean
 
 all: $(BUILD)/libcni.so $(BUILD)/libcni.a $(BUILD)/cni $(BUILD)/libcni.pc ## build library, command and pkg-config file in build/
 
@@ -128,6 +128,10 @@ test-vm: ## run the tests for kernel features that this machine may lack, in a v
 test-faults: all ## kill and fail calls at every one of their system calls, and let crowds loose for a minute
 	CNI_FAULTS=all CNI_CROWD_SECONDS=60 $(GO) test -count=1 -timeout 3h -tags $(TAGS) -exec $(ISOLATE) ./test/faults
 
+# WORDS="gc.go map" makes only the changes whose file or name holds one of them.
+mutate: all peers ## take one thing out of the sources at a time, and list what no test notices
+	$(PYTHON) test/mutate/run $(WORDS)
+
 $(VENV)/bin/python:
 	test/deps $(VENV)
 
@@ -143,10 +147,10 @@ demo: $(BUILD)/libcni.so ## attach, check and detach a container with a C progra
 	$(CC) -O2 -Wall -Iinclude -o $(BUILD)/demo examples/quickstart.c -L$(BUILD) -lcni -pthread -Wl,-rpath,$(CURDIR)/$(BUILD)
 	$(ISOLATE) $(BUILD)/demo
 
-CONTAINERS ?= 200
-bench: $(BUILD)/libcni.so peers ## time ADD and DEL beside Go's libcni with the reference executables
-	CGO_ENABLED=0 $(GO) build -o $(BUILD)/bench ./bench
-	$(ISOLATE) $(BUILD)/bench -containers $(CONTAINERS)
+bench: $(BUILD)/libcni.so peers ## time libcni beside its peers; QUICK=1 takes less than a minute, ONLY="full chain" one case
+	@[ -d $(BUILD)/bench ] || { rm -f $(BUILD)/bench; mkdir $(BUILD)/bench; }
+	CGO_ENABLED=0 $(GO) build -o $(BUILD)/bench/bench ./bench
+	$(ISOLATE) $(BUILD)/bench/bench $(if $(QUICK),-quick) -only "$(ONLY)" $(if $(CHART),-chart "$(CHART)")
 
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12

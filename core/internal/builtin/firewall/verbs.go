@@ -3,6 +3,7 @@ package firewall
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"path/filepath"
 	"time"
@@ -80,7 +81,10 @@ func (a *attachment) attach(ctx context.Context, inv *plugin.Invocation, zones *
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
 	defer cancel()
-	return errors.Join(err, a.detach(ctx, inv, zones))
+	if failed := a.detach(ctx, inv, zones); failed != nil {
+		return errors.Join(err, fmt.Errorf("%w: %w", fault.ErrNotUndone, failed))
+	}
+	return err
 }
 
 func (a *attachment) apply(ctx context.Context, inv *plugin.Invocation, zones *firewalld.Conn) error {

@@ -3,6 +3,7 @@ package portmap
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"libcni/core/internal/fault"
@@ -51,8 +52,10 @@ func publish(ctx context.Context, c *config, p *plan, inv *plugin.Invocation) er
 	if err != nil {
 		return err
 	}
-	if err := p.write(ctx, inv, link); err != nil {
+	if err := p.write(ctx, inv, link); errors.Is(err, nft.ErrUnsupported) {
 		return err
+	} else if err != nil { // the kernel may have done it, and its answer was lost
+		return errors.Join(err, undo(ctx, p, inv))
 	}
 	if err := settle(ctx, c, p, inv, link); err != nil {
 		return errors.Join(err, undo(ctx, p, inv))
@@ -125,8 +128,12 @@ func settle(ctx context.Context, c *config, p *plan, inv *plugin.Invocation, lin
 func undo(ctx context.Context, p *plan, inv *plugin.Invocation) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
 	defer cancel()
-	return nft.Update(ctx, inv.StateDir, func(tx *nft.Tx) error {
+	err := nft.Update(ctx, inv.StateDir, func(tx *nft.Tx) error {
 		_, err := removeAll(tx, p.owner)
 		return err
 	})
+	if err != nil {
+		return fmt.Errorf("%w: %w", fault.ErrNotUndone, err)
+	}
+	return nil
 }
