@@ -1,174 +1,178 @@
 package main
 
 import (
-	"bufio"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
+	"regexp"
 	"strings"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
-// side is one of what is compared: a process that makes the calls and times each of them, and a network of its own.
+// side is one of what is compared: how it is called, and a network and containers of its own.
 type side struct {
-	name, dir, bridge, subnet string
-	plugins                   string // directory of executables
-	builtins                  bool
+	name   string
+	dir    string
+	number int    // makes its bridge, subnet and host ports differ from those of the others
+	chain  string // "bridge" or "full"
+	dual   bool   // an IPv6 subnet too
+	ipt    bool   // iptables where the reference plugins can choose
 
-	command *exec.Cmd
-	stdin   io.WriteCloser
-	stdout  *bufio.Reader
-	times   map[string][]time.Duration
+	make       func(s *side, method string, i int) (time.Duration, error)
+	process    *process
+	containers int
 }
 
-// compile builds the C program that calls libcni.so.
-func compile(build string) (string, error) {
-	program := filepath.Join(build, "bench-driver")
-	out, err := exec.Command("cc", "-O2", "-Iinclude", "-o", program, "test/conformance/testdata/driver.c",
-		"-L"+build, "-lcni", "-Wl,-rpath,"+build).CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("compile the driver: %w\n%s", err, out)
+func (s *side) bridge() string         { return fmt.Sprintf("bench%d", s.number) }
+func (s *side) subnet() string         { return fmt.Sprintf("10.%d.0.0/16", s.number) }
+func (s *side) gateway() string        { return fmt.Sprintf("10.%d.0.1", s.number) }
+func (s *side) hostPort(i int) int     { return 1000 + 300*(s.number-60) + i }
+func (s *side) netns(i int) string     { return fmt.Sprintf("%s/netns%d", s.dir, i) }
+func (s *side) container(i int) string { return fmt.Sprintf("c%d-%d", s.number, i) }
+func (s *side) address(i, n int) string {
+	return fmt.Sprintf("10.%d.%d.%d", s.number, (i+n)/250, 2+(i+n)%250)
+}
+
+// plugins is the list of the network.
+func (s *side) plugins() []any {
+	ranges := []any{[]any{map[string]any{"subnet": s.subnet()}}}
+	routes := []any{map[string]any{"dst": "0.0.0.0/0"}}
+	if s.dual {
+		ranges = append(ranges, []any{map[string]any{"subnet": fmt.Sprintf("fd00:%d::/64", s.number)}})
+		routes = append(routes, map[string]any{"dst": "::/0"})
 	}
-	return program, nil
+	bridge := map[string]any{"type": "bridge", "bridge": s.bridge(), "isGateway": true,
+		"ipam": map[string]any{"type": "host-local", "dataDir": s.dir + "/leases", "ranges": ranges, "routes": routes}}
+	if s.chain == "bridge" {
+		return []any{bridge}
+	}
+	backend := "nftables"
+	if s.ipt {
+		backend = "iptables"
+	}
+	bridge["ipMasq"], bridge["ipMasqBackend"] = true, backend
+	return []any{bridge, map[string]any{"type": "portmap", "backend": backend, "capabilities": map[string]any{"portMappings": true}},
+		map[string]any{"type": "firewall"}}
 }
 
-func (s *side) begin(program string) error {
-	s.times = map[string][]time.Duration{}
+func (s *side) list() map[string]any {
+	return map[string]any{"cniVersion": "1.1.0", "name": s.bridge(), "plugins": s.plugins()}
+}
+
+func (s *side) capabilities(i int) map[string]any {
+	if s.chain == "bridge" {
+		return map[string]any{}
+	}
+	return map[string]any{"portMappings": []any{map[string]any{"hostPort": s.hostPort(i), "containerPort": 80, "protocol": "tcp"}}}
+}
+
+// request is what libcni.so and the driver of Go's libcni are asked.
+func (s *side) request(i int, options map[string]any) string {
+	options["cacheDir"] = s.dir + "/cache"
+	text, err := json.Marshal(map[string]any{
+		"containerId": s.container(i), "ifName": "eth0", "netns": s.netns(i), "options": options,
+		"network": s.list(), "capabilityArgs": s.capabilities(i),
+	})
+	if err != nil {
+		panic(err) // it is made of strings and numbers
+	}
+	return string(text)
+}
+
+func (s *side) ours(i int) string {
+	return s.request(i, map[string]any{"stateDir": s.dir + "/state", "builtins": "only"})
+}
+
+// floorLine is the same for the floor, which is told its address.
+func (s *side) floorLine(method string, i int) string {
+	name := fmt.Sprintf("vethf%d-%d", s.number, i)
+	if method == "del" {
+		return "del " + name
+	}
+	return fmt.Sprintf("add %s %s %s %s/16 %s", s.netns(i), s.bridge(), name, s.address(i, 0), s.gateway())
+}
+
+func (s *side) makeContainers(count int) error {
 	if err := os.MkdirAll(s.dir, 0o755); err != nil {
 		return err
 	}
-	s.command = exec.Command(program)
-	s.command.Stderr = os.Stderr
-	var err error
-	if s.stdin, err = s.command.StdinPipe(); err != nil {
-		return err
-	}
-	out, err := s.command.StdoutPipe()
-	if err != nil {
-		return err
-	}
-	s.stdout = bufio.NewReader(out)
-	return s.command.Start()
-}
-
-func (s *side) end() {
-	s.stdin.Close()
-	s.command.Wait()
-}
-
-func (s *side) request(container int) ([]byte, error) {
-	options := map[string]any{"cacheDir": s.dir + "/cache", "pluginDirs": []string{s.plugins}}
-	if s.builtins {
-		options = map[string]any{"cacheDir": s.dir + "/cache", "stateDir": s.dir + "/state", "builtins": "only"}
-	}
-	return json.Marshal(map[string]any{
-		"containerId": fmt.Sprint("c", container), "ifName": "eth0", "netns": s.netns(container), "options": options,
-		"network": map[string]any{"cniVersion": "1.1.0", "name": "bench", "plugins": []any{map[string]any{
-			"type": "bridge", "bridge": s.bridge, "isGateway": true,
-			"ipam": map[string]any{"type": "host-local", "dataDir": s.dir + "/leases", "ranges": []any{[]any{map[string]any{"subnet": s.subnet + ".0.0/16"}}}},
-		}}},
-	})
-}
-
-// call makes a call and keeps the time the driver measured.
-func (s *side) call(method string, container int, counts bool) error {
-	request, err := s.request(container)
-	if err != nil {
-		return err
-	}
-	if _, err := fmt.Fprintf(s.stdin, "%s %s\n", method, request); err != nil {
-		return err
-	}
-	line, err := s.stdout.ReadString('\n')
-	if err != nil {
-		return fmt.Errorf("%s: %w", s.name, err)
-	}
-	var rc int
-	var took time.Duration
-	if _, err := fmt.Sscanf(line, "%d %d", &rc, &took); err != nil || rc != 0 {
-		return fmt.Errorf("%s: %s c%d: %s", s.name, method, container, line)
-	}
-	if counts {
-		s.times[method] = append(s.times[method], took)
+	for ; s.containers < count; s.containers++ {
+		if err := makeNetns(s.netns(s.containers)); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-func (s *side) netns(container int) string { return fmt.Sprintf("%s/netns%d", s.dir, container) }
-
-func (s *side) makeContainer(container int) error {
-	path := s.netns(container)
-	if err := os.WriteFile(path, nil, 0o600); err != nil {
-		return err
+// connects shows that a container reaches its gateway and, where a port is published, that this leads to it.
+func (s *side) connects(i int) error {
+	if err := reachesOut(s.netns(i), s.gateway()); err != nil {
+		return fmt.Errorf("%s: from %s to the gateway: %w", s.name, s.container(i), err)
 	}
-	return onThread(func() error {
-		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
-			return fmt.Errorf("unshare: %w", err)
-		}
-		return unix.Mount("/proc/thread-self/ns/net", path, "", unix.MS_BIND, "")
-	})
+	if s.chain == "bridge" {
+		return nil
+	}
+	if err := reachesIn(s.netns(i), fmt.Sprintf("%s:%d", s.gateway(), s.hostPort(i))); err != nil {
+		return fmt.Errorf("%s: to %s through its port of the host: %w", s.name, s.container(i), err)
+	}
+	return nil
 }
 
-// onThread runs fn on a thread that ends with it.
-func onThread(fn func() error) error {
-	done := make(chan error)
-	go func() {
-		runtime.LockOSThread()
-		done <- fn()
-	}()
-	return <-done
-}
-
-// reaches shows that a container reaches the gateway.
-func (s *side) reaches(container int) error {
-	listener, err := net.Listen("tcp", s.subnet+".0.1:0")
-	if err != nil {
-		return fmt.Errorf("%s: %w", s.name, err)
+// end shows that nothing is left of the containers, and removes their namespaces.
+func (s *side) end() error {
+	if s.process != nil {
+		s.process.end()
 	}
-	defer listener.Close()
-	return onThread(func() error {
-		fd, err := unix.Open(s.netns(container), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	for i := range s.containers {
+		err := inside(s.netns(i), func() error {
+			if _, err := net.InterfaceByName("eth0"); err == nil {
+				return fmt.Errorf("%s: eth0 of %s is left", s.name, s.container(i))
+			}
+			return nil
+		})
 		if err != nil {
 			return err
 		}
-		defer unix.Close(fd)
-		if err := unix.Setns(fd, unix.CLONE_NEWNET); err != nil {
+		if err := removeNetns(s.netns(i)); err != nil {
 			return err
 		}
-		conn, err := net.DialTimeout("tcp", listener.Addr().String(), 5*time.Second)
-		if err != nil {
-			return fmt.Errorf("%s: from c%d to the gateway: %w", s.name, container, err)
-		}
-		return conn.Close()
-	})
-}
-
-// clean shows that nothing is left, and removes the namespaces.
-func (s *side) clean(containers int) error {
-	links, err := net.Interfaces()
-	if err != nil {
+	}
+	if err := s.noFiles(); err != nil {
 		return err
 	}
-	for _, link := range links {
-		if strings.HasPrefix(link.Name, "veth") {
-			return fmt.Errorf("%s is left", link.Name)
-		}
+	if err := s.noRules(); err != nil {
+		return err
 	}
-	for _, pattern := range []string{"/leases/bench/10.*", "/cache/results/*", "/state/intents/*"} {
+	if err := removeLinks(s.bridge()); err != nil {
+		return err
+	}
+	return os.RemoveAll(s.dir)
+}
+
+func (s *side) noFiles() error {
+	for _, pattern := range []string{"/leases/*/10.*", "/cache/results/*", "/state/intents/*"} {
 		if left, err := filepath.Glob(s.dir + pattern); err != nil || len(left) > 0 {
 			return fmt.Errorf("%s: %v left, %v", s.name, left, err)
 		}
 	}
-	for i := range containers + 1 {
-		if err := unix.Unmount(s.netns(i), unix.MNT_DETACH); err != nil {
-			return err
+	return nil
+}
+
+// noRules looks for the containers' addresses in every rule, set and map. 
+func (s *side) noRules() error {
+	rules, err := exec.Command("nft", "list", "ruleset").Output()
+	if err != nil {
+		return fmt.Errorf("nft list ruleset: %w", err)
+	}
+	address := regexp.MustCompile(fmt.Sprintf(`\b10\.%d\.\d+\.\d+\b`, s.number))
+	for line := range strings.Lines(string(rules)) {
+		for _, found := range address.FindAllString(line, -1) {
+			if found != s.gateway() && !strings.HasSuffix(found, ".0.0") {
+				return fmt.Errorf("%s: a rule is left: %s", s.name, line)
+			}
 		}
 	}
 	return nil

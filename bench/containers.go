@@ -1,0 +1,106 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// onThread runs fn on a thread that ends with it.
+func onThread(fn func() error) error {
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		done <- fn()
+	}()
+	return <-done
+}
+
+// makeNetns makes a network namespace, bound to a file.
+func makeNetns(path string) error {
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		return err
+	}
+	return onThread(func() error {
+		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+			return fmt.Errorf("unshare: %w", err)
+		}
+		return unix.Mount("/proc/thread-self/ns/net", path, "", unix.MS_BIND, "")
+	})
+}
+
+func removeNetns(path string) error {
+	if err := unix.Unmount(path, unix.MNT_DETACH); err != nil {
+		return err
+	}
+	return os.Remove(path)
+}
+
+// inside runs fn on a thread of a namespace.
+func inside(path string, fn func() error) error {
+	return onThread(func() error {
+		fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return err
+		}
+		defer unix.Close(fd)
+		if err := unix.Setns(fd, unix.CLONE_NEWNET); err != nil {
+			return err
+		}
+		return fn()
+	})
+}
+
+// reachesOut shows that a container reaches an address of the host.
+func reachesOut(netns, address string) error {
+	listener, err := net.Listen("tcp", net.JoinHostPort(address, "0"))
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	return inside(netns, func() error { return dial(listener.Addr().String()) })
+}
+
+// reachesIn shows that a port of the host leads to port 80 of a container.
+func reachesIn(netns, address string) error {
+	var listener net.Listener
+	err := inside(netns, func() (err error) {
+		listener, err = net.Listen("tcp", ":80")
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	return dial(address)
+}
+
+func dial(address string) error {
+	conn, err := net.DialTimeout("tcp", address, 5*time.Second)
+	if err != nil {
+		return err
+	}
+	return conn.Close()
+}
+
+// removeLinks removes the bridges whose name begins so.
+func removeLinks(bridge string) error {
+	links, err := netlink.LinkList()
+	if err != nil {
+		return err
+	}
+	for _, link := range links {
+		if strings.HasPrefix(link.Attrs().Name, bridge) {
+			if err := netlink.LinkDel(link); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

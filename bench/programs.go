@@ -1,0 +1,103 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// compile builds the programs in C. Those of libcni find it in the build directory.
+func compile(build string) error {
+	library := []string{"-L" + build, "-lcni", "-Wl,-rpath," + build}
+	for name, flags := range map[string][]string{
+		"driver": library, "once": library, "empty": library, "floor": nil,
+		"isolated": {fmt.Sprintf("-DLIBRARY=%q", filepath.Join(build, "libcni.so")), "-ldl"},
+	} {
+		args := append([]string{"-O2", "-Iinclude", "-o", program(build, name), "bench/programs/" + name + ".c", "-pthread"}, flags...)
+		if out, err := exec.Command("cc", args...).CombinedOutput(); err != nil {
+			return fmt.Errorf("compile bench/programs/%s.c: %w\n%s", name, err, out)
+		}
+	}
+	return nil
+}
+
+func program(build, name string) string { return filepath.Join(build, "bench", name) }
+
+// process is a program that makes calls as it reads them, and times each of them itself.
+type process struct {
+	command *exec.Cmd
+	stdin   io.WriteCloser
+	stdout  *bufio.Reader
+}
+
+func start(path string) (*process, error) {
+	p := &process{command: exec.Command(path)}
+	p.command.Stderr = os.Stderr
+	var err error
+	if p.stdin, err = p.command.StdinPipe(); err != nil {
+		return nil, err
+	}
+	out, err := p.command.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	p.stdout = bufio.NewReader(out)
+	return p, p.command.Start()
+}
+
+func (p *process) end() {
+	p.stdin.Close()
+	p.command.Wait()
+}
+
+// call sends a line "METHOD REQUEST" and returns the time that the program measured.
+func (p *process) call(line string) (time.Duration, error) {
+	if _, err := io.WriteString(p.stdin, line+"\n"); err != nil {
+		return 0, err
+	}
+	return p.answer(line)
+}
+
+// crowd has the calls made by a number of threads, and returns how long all took.
+func (p *process) crowd(threads int, lines []string) (time.Duration, error) {
+	if err := p.begin(threads, lines); err != nil {
+		return 0, err
+	}
+	return p.answer(fmt.Sprintf("%d threads", threads))
+}
+
+func (p *process) begin(threads int, lines []string) error {
+	_, err := fmt.Fprintf(p.stdin, "threads %d\n%s\nend\n", threads, strings.Join(lines, "\n"))
+	return err
+}
+
+func (p *process) answer(to string) (time.Duration, error) {
+	line, err := p.stdout.ReadString('\n')
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", to, err)
+	}
+	var rc int
+	var took time.Duration
+	if _, err := fmt.Sscanf(line, "%d %d", &rc, &took); err != nil || rc != 0 {
+		return 0, fmt.Errorf("%s: %s", to, line)
+	}
+	return took, nil
+}
+
+// timed runs a command to its end and returns how long that took, from before the fork until it is reaped.
+func timed(command *exec.Cmd) (time.Duration, error) {
+	var out strings.Builder
+	command.Stdout, command.Stderr = &out, &out
+	begin := time.Now()
+	err := command.Run()
+	took := time.Since(begin)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w: %s", command.Path, err, out.String())
+	}
+	return took, nil
+}

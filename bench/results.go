@@ -1,0 +1,137 @@
+package main
+
+import (
+	"cmp"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// result is what one side took for one method of one case.
+type result struct {
+	Case   string  `json:"case"`
+	Side   string  `json:"side"`
+	Method string  `json:"method"`
+	Count  int     `json:"count"`
+	P50    float64 `json:"p50ms"`
+	P90    float64 `json:"p90ms"`
+	P99    float64 `json:"p99ms"`
+	Min    float64 `json:"minMs"`
+}
+
+// figure is what is no time of a call.
+type figure struct {
+	Name  string  `json:"name"`
+	Value float64 `json:"value"`
+	Unit  string  `json:"unit"`
+}
+
+type report struct {
+	Machine     map[string]string `json:"machine"`
+	Quick       bool              `json:"quick,omitempty"`
+	Results     []result          `json:"results"`
+	Figures     []figure          `json:"figures"`
+	Targets     []target          `json:"targets"`
+	NotMeasured []string          `json:"notMeasured,omitempty"`
+}
+
+func (r *report) add(name, side, method string, times []time.Duration) {
+	if len(times) == 0 {
+		return
+	}
+	sorted := slices.SortedFunc(slices.Values(times), cmp.Compare)
+	at := func(percent int) float64 { return milliseconds(sorted[(len(sorted)-1)*percent/100]) }
+	r.Results = append(r.Results, result{name, side, method, len(sorted), at(50), at(90), at(99), milliseconds(sorted[0])})
+}
+
+func (r *report) figure(name, unit string, value float64) {
+	r.Figures = append(r.Figures, figure{name, value, unit})
+}
+
+// p50 returns 0 if that was not measured.
+func (r *report) p50(name, side, method string) float64 {
+	for _, x := range r.Results {
+		if x.Case == name && x.Side == side && x.Method == method {
+			return x.P50
+		}
+	}
+	return 0
+}
+
+func (r *report) value(name string) float64 {
+	for _, f := range r.Figures {
+		if f.Name == name {
+			return f.Value
+		}
+	}
+	return 0
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1e6 }
+
+// write leaves results.json and chart.svg in the build directory.
+func (r *report) write(build, chart string) error {
+	text, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(build, "bench", "results.json"), append(text, '\n'), 0o644); err != nil {
+		return err
+	}
+	svg := []byte(r.svg())
+	if chart != "" {
+		if err := os.WriteFile(chart, svg, 0o644); err != nil {
+			return err
+		}
+	}
+	return os.WriteFile(filepath.Join(build, "bench", "chart.svg"), svg, 0o644)
+}
+
+// machine says where it ran and with what.
+func machine() map[string]string {
+	m := map[string]string{"cores": strconv.Itoa(runtime.NumCPU()), "go": runtime.Version()}
+	var uname unix.Utsname
+	if unix.Uname(&uname) == nil {
+		m["kernel"] = unix.ByteSliceToString(uname.Release[:])
+	}
+	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {
+		for line := range strings.Lines(string(text)) {
+			if key, value, _ := strings.Cut(line, ":"); strings.TrimSpace(key) == "model name" {
+				m["cpu"] = strings.TrimSpace(value)
+			}
+		}
+	}
+	if text, err := os.ReadFile("/proc/loadavg"); err == nil {
+		m["load"] = strings.Join(strings.Fields(string(text))[:3], " ")
+	}
+	for name, command := range map[string][]string{"nft": {"nft", "--version"}, "iptables": {"iptables", "--version"}, "netavark": {netavarkPath, "--version"}} {
+		if out, err := exec.Command(command[0], command[1:]...).Output(); err == nil {
+			line, _, _ := strings.Cut(string(out), "\n")
+			m[name] = line
+		}
+	}
+	m["reference"] = "plugins v" + module("plugins") + ", libcni v" + module("cni")
+	return m
+}
+
+// module returns the version of a peer that test/peers pins.
+func module(name string) string {
+	text, _ := os.ReadFile("test/peers/go.mod")
+	for line := range strings.Lines(string(text)) {
+		fields := strings.Fields(line)
+		for i, field := range fields {
+			if field == "github.com/containernetworking/"+name && i+1 < len(fields) {
+				return strings.TrimPrefix(fields[i+1], "v")
+			}
+		}
+	}
+	return ""
+}

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"fmt"
+	"math"
+)
+
+// target is a row of what is to be reached.
+type target struct {
+	Row      string  `json:"row"`
+	Must     float64 `json:"must"`
+	Goal     float64 `json:"goal"`
+	Measured float64 `json:"measured"`
+	Unit     string  `json:"unit"`
+	Larger   bool    `json:"largerIsBetter"`
+	Verdict  string  `json:"verdict"`
+}
+
+// judge computes the rows that this run has the figures for.
+func (r *report) judge() {
+	over := func(a, b float64) float64 {
+		if a == 0 || b == 0 {
+			return math.NaN()
+		}
+		return a / b
+	}
+	minus := func(a, b float64) float64 {
+		if a == 0 || b == 0 {
+			return math.NaN()
+		}
+		return a - b
+	}
+	add := func(c, side string) float64 { return r.p50(c, side, "add") }
+	del := func(c, side string) float64 { return r.p50(c, side, "del") }
+	most := fmt.Sprintf("%.0f attached", r.value("containers attached at most"))
+	growth := func(side string) float64 { return over(add(most, side), add("0 attached", side)) }
+	threads := ": containers attached a second by 8 threads"
+	for _, t := range []target{
+		{Row: "bridge + host-local, ADD, over the floor", Must: 0.9, Goal: 0.4, Unit: "ms", Measured: minus(add(bridgeCase, libcni), add(bridgeCase, theFloor))},
+		{Row: "bridge + host-local, ADD, times faster than Go's libcni", Must: 7, Goal: 12, Larger: true, Measured: over(add(bridgeCase, reference), add(bridgeCase, libcni))},
+		{Row: "the same, state on disk", Must: 7, Goal: 12, Larger: true, Measured: over(add(bridgeCase+onDisk, reference), add(bridgeCase+onDisk, libcni))},
+		{Row: "bridge + host-local, DEL, times faster than Go's libcni", Must: 12, Goal: 25, Larger: true, Measured: over(del(bridgeCase, reference), del(bridgeCase, libcni))},
+		{Row: "full chain, ADD, times faster than Go's libcni, nftables", Must: 45, Goal: 80, Larger: true, Measured: over(add(fullCase, reference), add(fullCase, libcni))},
+		{Row: "full chain, ADD, times faster than Go's libcni, iptables", Must: 30, Goal: 50, Larger: true, Measured: over(add(fullCase, iptables), add(fullCase, libcni))},
+		{Row: "full chain, ADD, times faster than netavark", Must: 20, Goal: 35, Larger: true, Measured: over(add(fullCase, netavark), add(fullCase, libcni))},
+		{Row: "full chain, DEL, times faster than Go's libcni, nftables", Must: 80, Goal: 130, Larger: true, Measured: over(del(fullCase, reference), del(fullCase, libcni))},
+		{Row: "full chain, DEL, times faster than netavark", Must: 40, Goal: 60, Larger: true, Measured: over(del(fullCase, netavark), del(fullCase, libcni))},
+		{Row: "cold, times faster than cnitool", Must: 15, Goal: 25, Larger: true, Measured: over(add(coldCase, cnitool), add(coldCase, cold))},
+		{Row: "isolated mode adds", Must: 3, Goal: 1.5, Unit: "ms", Measured: minus(add(coldCase, isolated), add(coldCase, libcni))},
+		{Row: "ADD beside 1,000 attached, growth over the floor's", Must: 1.3, Goal: 1.1, Measured: over(growth(libcni), growth(theFloor))},
+		{Row: "8 threads, rate over the floor's", Must: 0.8, Goal: 0.95, Larger: true, Measured: over(r.value(libcni+threads), r.value(theFloor+threads))},
+		{Row: "CHECK over ADD, full chain", Must: 1, Goal: 0.5, Measured: over(r.p50(fullCase, libcni, "check"), add(fullCase, libcni))},
+		{Row: "size of libcni.so", Must: 9, Goal: 7, Unit: "MB", Measured: r.value("size of libcni.so")},
+		{Row: "RSS of the host after 10,000 ADD and DEL", Must: 25, Goal: 16, Unit: "MB", Measured: r.value("RSS after all")},
+	} {
+		if math.IsNaN(t.Measured) || t.Measured == 0 {
+			continue
+		}
+		t.Verdict = t.verdict()
+		r.Targets = append(r.Targets, t)
+	}
+}
+
+func (t target) verdict() string {
+	reached := func(limit float64) bool { return t.Larger == (t.Measured > limit) }
+	switch {
+	case reached(t.Goal):
+		return "goal"
+	case reached(t.Must):
+		return "must"
+	default:
+		return "missed"
+	}
+}
