@@ -134,10 +134,19 @@
  * SIGNALS
  *   The signal mask of the calling thread, the limit on open files, umask, working directory, environment and open
  *   descriptors are after a call, and after loading, what they were before; descriptors used in between are
- *   close-on-exec. Loading installs handlers for SIGSEGV, SIGBUS, SIGFPE, SIGPIPE and SIGURG which pass what is not
- *   theirs to the host's handlers; install yours with SA_ONSTACK. A host that waits for SIGCHLD with signalfd or
- *   sigwait may miss some: the library's own threads take part in delivery. The library's plugin processes are
- *   reaped by itself; a host that calls waitpid(-1) does not change a verdict.
+ *   close-on-exec. The library's own threads block every signal that can be blocked: yours, SIGCHLD among them, go to
+ *   your threads and your signalfd. Loading installs handlers for SIGSEGV, SIGBUS, SIGFPE and SIGPIPE, which pass what
+ *   is not theirs to the host's handlers of before, and sets SA_ONSTACK on the handlers that there are. A handler
+ *   installed later without SA_ONSTACK runs on a thread in a call when the call has returned. The library's plugin
+ *   processes are children of the host, send SIGCHLD and are reaped by the library; a host that calls waitpid(-1) or
+ *   ignores SIGCHLD does not change a verdict.
+ *
+ * WHEN NOT TO LOAD IT
+ *   Loading starts threads and Go's runtime, for good. Keep it out of the process (isolated or exec mode of cni_dl.h, or
+ *   the command cni) if the process must have one thread (unshare or setns of user namespaces, setns of mount
+ *   namespaces), closes descriptors that are not its own after a call, calls vfork or clone with CLONE_VM and libcni in
+ *   that child, is written in Go itself, is not of glibc, or must survive a defect that ends the runtime.
+ *   docs/embedding.md has the measured list.
  *
  * VERSIONS
  *   The soname is libcni.so.0 and each symbol carries the version in which it appeared (LIBCNI_0.1). While the soname
