@@ -64,6 +64,20 @@ func TestHostsWithSanitizers(t *testing.T) {
 	}
 }
 
+// TestPrivilegedHostReadsNoEnvironment belongs to row 13.
+func TestPrivilegedHostReadsNoEnvironment(t *testing.T) {
+	const nogroup = 65534
+	privileged := row{program: "privileged", kept: []string{"the_environment_is_not_read"}}
+	program := compile(t, privileged.program)
+	if err := os.Chown(program, -1, nogroup); err != nil {
+		t.Skipf("%v: only root can make a program set-group-id of a group that is not its own", err)
+	}
+	if err := os.Chmod(program, 0o755|os.ModeSetgid); err != nil {
+		t.Fatal(err)
+	}
+	privileged.run(t, program, []string{"MARK=untrusted"}, library(t), newRig(t))
+}
+
 // run runs a host and makes each test it reports a subtest.
 func (r row) run(t *testing.T, program string, env []string, args ...string) {
 	t.Helper()

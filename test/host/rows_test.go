@@ -74,7 +74,9 @@ var rows = []row{
 	}, nil},
 	{21, "memory", []string{"memory_threads_and_descriptors_stay_flat", "a_hundred_callers_leave_little"}, nil},
 	{22, "cost", []string{"calls_are_cheap", "sixteen_KiB_of_stack_are_enough"}, nil},
-	{23, "loading", []string{"a_call_right_after_loading_works", "many_threads_may_load_at_once"}, nil},
+	{23, "loading", []string{
+		"a_call_right_after_loading_works", "many_threads_may_load_at_once", "the_host_may_exit_while_threads_call",
+	}, nil},
 	{24, "output", []string{"nothing_is_written_to_the_standard_streams", "closed_standard_streams_do_no_harm"}, nil},
 	{25, "threads", []string{"a_hundred_threads_may_call_at_once"}, nil},
 	{26, "setuid", []string{"all_threads_change_their_user", "a_thread_that_called_can_be_cancelled"}, nil},

@@ -59,6 +59,38 @@ static void many_threads_may_load_at_once(void)
     PASS();
 }
 
+static int calls;
+
+static void *call_for_ever(void *unused)
+{
+    for (;;) {
+        call();
+        __atomic_add_fetch(&calls, 1, __ATOMIC_SEQ_CST);
+    }
+    return unused;
+}
+
+static int exit_during_calls(void)
+{
+    pthread_t thread;
+
+    load();
+    for (int i = 0; i < 8; i++)
+        MUST(pthread_create(&thread, NULL, call_for_ever, NULL) == 0);
+    while (__atomic_load_n(&calls, __ATOMIC_SEQ_CST) < 50)
+        sched_yield();
+    exit(0);
+}
+
+static void the_host_may_exit_while_threads_call(void)
+{
+    for (int i = 0; i < 20; i++) {
+        int status = in_child(exit_during_calls);
+        CHECK(status == 0, "wait status %x", status);
+    }
+    PASS();
+}
+
 int main(int argc, char **argv)
 {
     struct timespec start, end;
@@ -66,6 +98,7 @@ int main(int argc, char **argv)
     begin(argc, argv);
     a_call_right_after_loading_works();
     many_threads_may_load_at_once();
+    the_host_may_exit_while_threads_call();
     clock_gettime(CLOCK_MONOTONIC, &start);
     load();
     clock_gettime(CLOCK_MONOTONIC, &end);
