@@ -81,3 +81,23 @@ func TestPackagersSeeThatALoaderLikesToHaveTheLibrary(t *testing.T) {
 		t.Errorf("note %q, want %q", got, head+want)
 	}
 }
+
+// TestProgramsInTheDocumentCompile takes the C of the document on runtimes as a reader would.
+func TestProgramsInTheDocumentCompile(t *testing.T) {
+	text, err := os.ReadFile(root + "/docs/embedding-runtimes.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := strings.Split(string(text), "```c\n")[1:]
+	if len(blocks) < 2 {
+		t.Fatalf("%d programs", len(blocks))
+	}
+	for _, block := range blocks {
+		code, _, _ := strings.Cut(block, "```")
+		source := filepath.Join(t.TempDir(), "document.c")
+		if err := os.WriteFile(source, []byte(code), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		run(t, "cc", "-std=c99", "-Wall", "-Wextra", "-pedantic", "-Werror", "-Wno-unused-function", "-I"+root+"/include", "-fsyntax-only", source)
+	}
+}
