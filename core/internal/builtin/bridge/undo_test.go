@@ -1,0 +1,53 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"libcni/core/internal/fault"
+)
+
+func TestAFailedStepUndoesThoseBeforeInReverse(t *testing.T) {
+	broken := errors.New("broken")
+	for _, test := range []struct {
+		name       string
+		half       bool
+		undoFails  bool
+		wantUndone []string
+	}{
+		{name: "the failed step left nothing", wantUndone: []string{"b", "a"}},
+		{name: "the failed step may have left something", half: true, wantUndone: []string{"c", "b", "a"}},
+		{name: "an undo fails too", undoFails: true, wantUndone: []string{"b", "a"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			var undone []string
+			undo := func(name string) func(context.Context) error {
+				return func(ctx context.Context) error {
+					undone = append(undone, name)
+					if test.undoFails && name == "b" {
+						return errors.New("it resists")
+					}
+					return ctx.Err()
+				}
+			}
+			good := func(context.Context) error { return nil }
+			err := run(ctx, []step{
+				{do: good, undo: undo("a")},
+				{do: good}, // what is shared stays
+				{do: good, undo: undo("b")},
+				{do: func(context.Context) error { cancel(); return broken }, undo: undo("c"), half: test.half},
+				{do: func(context.Context) error { t.Error("it goes on after a failure"); return nil }, undo: undo("d")},
+			})
+			if diff := cmp.Diff(test.wantUndone, undone); diff != "" {
+				t.Errorf("undone (-want +got):\n%s", diff)
+			}
+			if !errors.Is(err, broken) || errors.Is(err, fault.ErrNotUndone) != test.undoFails {
+				t.Errorf("error: %v", err)
+			}
+		})
+	}
+}
