@@ -4,8 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/containernetworking/cni/pkg/version"
@@ -60,13 +60,23 @@ func judgeVersions(t Target, got answer) ([]string, error) {
 	if len(info.SupportedVersions) == 0 {
 		return nil, fault.New(fault.PluginProtocol, nil, "%s: answer to VERSION without supportedVersions (%s)", t, quote(got.stdout))
 	}
-	number := regexp.MustCompile(`^[0-9]{1,9}\.[0-9]{1,9}\.[0-9]{1,9}$`)
 	for _, supported := range info.SupportedVersions {
-		if !number.MatchString(supported) {
+		if !isVersion(supported) {
 			return nil, fault.New(fault.PluginProtocol, nil, "%s: answer to VERSION: %q is no version", t, supported)
 		}
 	}
 	return info.SupportedVersions, nil
+}
+
+// isVersion reports whether a text is three numbers with dots between.
+func isVersion(text string) bool {
+	parts := strings.Split(text, ".")
+	for _, part := range parts {
+		if _, err := strconv.ParseUint(part, 10, 30); err != nil {
+			return false
+		}
+	}
+	return len(parts) == 3
 }
 
 // predatesVersion recognises the words with which plugins of specification 0.1.0 refuse the command.

@@ -2,7 +2,6 @@ package firewall
 
 import (
 	"net/netip"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -80,12 +79,16 @@ func (c *config) validate() error {
 		return fault.InvalidConfig("ingressPolicy", "ingressPolicy: %q is none of %s", c.IngressPolicy, strings.Join(policies, ", "))
 	}
 	// iptables takes 28 characters. The names of our own chains begin with "firewall".
-	name := regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]{0,27}$`)
 	reserved := []string{"INPUT", "FORWARD", "OUTPUT", "ACCEPT", "DROP", "RETURN", "QUEUE", privateChain, stage1, stage2}
-	if !name.MatchString(c.AdminChain) || slices.Contains(reserved, c.AdminChain) || strings.HasPrefix(c.AdminChain, firewallChain) {
+	if !isChainName(c.AdminChain) || slices.Contains(reserved, c.AdminChain) || strings.HasPrefix(c.AdminChain, firewallChain) {
 		return fault.InvalidConfig("iptablesAdminChainName", "iptablesAdminChainName: %q cannot be the name of an administrator's chain", c.AdminChain)
 	}
 	return nil
+}
+
+func isChainName(name string) bool {
+	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_"
+	return len(name) <= 28 && strings.Trim(name, letters+"0123456789.-") == "" && strings.IndexAny(name, letters) == 0
 }
 
 // attachment is what the rules of one attachment are made of.
