@@ -30,7 +30,7 @@ LINK := -Wl,--version-script=$(CURDIR)/capi/libcni.map -Wl,-soname,$(SONAME) -Wl
 
 # Go's runtime as a guest: it leaves the host's SIGCHLD and SIGPROF alone (see capi/overlay; "make OVERLAY=" does without),
 # and never interrupts its threads with SIGURG, whatever the host's GODEBUG says.
-OVERLAY := $(CURDIR)/$(BUILD)/overlay/overlay.json
+OVERLAY := $(CURDIR)/$(BUILD)/_overlay/overlay.json
 AS_GUEST := $(if $(OVERLAY),-overlay $(OVERLAY))
 GODEBUG_DEFAULT := -X=runtime.godebugDefault=asyncpreemptoff=1,containermaxprocs=0,updatemaxprocs=0
 
@@ -50,7 +50,7 @@ VENV := $(BUILD)/venv
 
 all: $(BUILD)/libcni.so $(BUILD)/libcni.a $(BUILD)/cni $(BUILD)/libcni.pc ## build library, command and pkg-config file in build/
 
-# Looked at each time, since Go may be another one; written only if it changed.
+# Looked at each time, since Go may be another one; written only if it changed. The underscore hides it from "./...".
 ifneq ($(OVERLAY),)
 $(OVERLAY): FORCE
 	capi/overlay $(GO) $(@D)
