@@ -161,6 +161,23 @@ char **guest_environment(void)
     return environ == NULL || getauxval(AT_SECURE) != 0 ? empty : environ;
 }
 
+/* Raised by what a thread does itself. One that is blocked when it comes ends the process. */
+static bool is_fault(int number)
+{
+    switch (number) {
+    case SIGILL:
+    case SIGTRAP:
+    case SIGABRT:
+    case SIGBUS:
+    case SIGFPE:
+    case SIGSEGV:
+    case SIGSYS:
+        return true;
+    default:
+        return false;
+    }
+}
+
 /* A handler without SA_ONSTACK would run on the goroutine's stack, which is too small for it: the thread's own is not in
  * use while Go runs. Such signals wait until the call returns. The C library's own (32, 33) are left alone. */
 static void add_handlers_without_stack(sigset_t *set)
@@ -170,7 +187,7 @@ static void add_handlers_without_stack(sigset_t *set)
     for (int number = 1; number <= SIGRTMAX; number++) {
         if (number == __SIGRTMIN)
             number = SIGRTMIN;
-        if (sigismember(set, number) || sigaction(number, NULL, &action) != 0)
+        if (is_fault(number) || sigismember(set, number) || sigaction(number, NULL, &action) != 0)
             continue;
         if (action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN && !(action.sa_flags & SA_ONSTACK))
             sigaddset(set, number);
