@@ -5,6 +5,7 @@ package core
 
 import (
 	"libcni/core/internal/fault"
+	"libcni/core/internal/host/netns"
 	"libcni/core/internal/host/nft"
 	"libcni/core/internal/host/rtnl"
 	"libcni/core/internal/host/spawn"
@@ -41,6 +42,7 @@ type Engine struct {
 	running *running
 	deleter *rtnl.Deleter
 	rules   nft.Sockets
+	threads netns.Threads
 	volumes *volume.Client
 }
 

@@ -28,7 +28,7 @@ func (s *scope) openNetns() (*netns.Namespace, error) {
 	if s.Netns == "" {
 		return nil, fault.InvalidRequest("netns", "netns is missing: give the path of the container's network namespace, such as /proc/PID/ns/net or /run/netns/NAME")
 	}
-	ns, err := netns.Open(s.Netns)
+	ns, err := s.engine.threads.Open(s.Netns)
 	if err != nil {
 		return nil, namespaceError(s.Netns, err)
 	}
@@ -70,7 +70,7 @@ func (s *scope) locate(ctx context.Context, entry *attachments.Entry, paths ...s
 		if path == "" {
 			continue
 		}
-		ns, err := netns.Open(path)
+		ns, err := s.engine.threads.Open(path)
 		if leadsNowhere(err) {
 			continue
 		}

@@ -24,9 +24,10 @@ func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
 // errExited is for a function that ended its goroutine, as testing.T.FailNow does.
 var errExited = errors.New("the function ended its goroutine")
 
-// Do runs fn on a thread that is in the namespace, and returns its error. The first Do starts that thread; it serves
-// until Close and then ends, so what fn does to its thread never reaches another. Functions run one after the other;
-// fn must not call Do or Cookie of the same Namespace. ctx bounds the wait for the turn: once fn runs, Do waits for it.
+// Do runs fn on a thread that is in the namespace, and returns its error. The first Do finds that thread; it serves
+// until Close, and then ends or, if the namespace was opened through Threads, goes back where it came from and waits
+// there for the next. Functions run one after the other; fn leaves its thread as it found it, and must not call Do or
+// Cookie of the same Namespace. ctx bounds the wait for the turn: once fn runs, Do waits for it.
 //
 // The thread is in the mount namespace the program started with, not in that of the calling thread: open files before.
 // In /proc/sys/net and /proc/net it sees its network namespace.
@@ -59,7 +60,7 @@ func (n *Namespace) worker() (*worker, error) {
 	if n.inside != nil && !n.inside.hasEnded() {
 		return n.inside, nil
 	}
-	w, err := startWorker(n.fd)
+	w, err := startWorker(n.fd, n.threads)
 	if err != nil {
 		return nil, fmt.Errorf("namespace %s: enter: %w", n.path, err)
 	}
@@ -72,53 +73,74 @@ type job struct {
 	done chan error
 }
 
-// worker is a thread in a namespace.
+// worker is a thread's stay in a namespace.
 type worker struct {
-	jobs   chan job
-	halt   chan struct{} // closed by stop
-	ended  chan struct{} // closed when no job is taken any more
-	halted sync.Once
+	fd      int
+	entered chan error
+	jobs    chan job
+	halt    chan struct{} // closed by stop
+	ended   chan struct{} // closed when no job is taken any more
+	halted  sync.Once
 }
 
-// startWorker returns when the new thread is in the namespace. One that cannot enter it ends.
-func startWorker(fd int) (*worker, error) {
-	w := &worker{jobs: make(chan job), halt: make(chan struct{}), ended: make(chan struct{})}
-	entered := make(chan error)
-	onThreadOfItsOwn(func() {
-		defer close(w.ended)
-		err := unix.Setns(fd, unix.CLONE_NEWNET)
-		entered <- err
-		if err == nil {
-			w.serve()
-		}
-	})
-	if err := <-entered; err != nil {
+// startWorker returns when a thread is in the namespace: an idle one, or a new one.
+func startWorker(fd int, threads *Threads) (*worker, error) {
+	w := &worker{fd: fd, entered: make(chan error), jobs: make(chan job), halt: make(chan struct{}), ended: make(chan struct{})}
+	if t := threads.take(); t != nil {
+		t <- w
+	} else {
+		onThreadOfItsOwn(func() { threads.serve(w) })
+	}
+	if err := <-w.entered; err != nil {
 		return nil, err
 	}
 	return w, nil
 }
 
-func (w *worker) serve() {
+// stay takes the calling thread into the namespace, serves, and takes it back. It says whether the thread is as it was.
+func (w *worker) stay(returns bool) (unharmed bool) {
+	defer close(w.ended)
+	home := -1
+	if returns {
+		if fd, err := unix.Open(ownPath, unix.O_RDONLY|unix.O_CLOEXEC, 0); err == nil {
+			home = fd
+			defer unix.Close(home)
+		}
+	}
+	err := unix.Setns(w.fd, unix.CLONE_NEWNET)
+	w.entered <- err
+	if err != nil {
+		return true
+	}
+	unharmed = w.serve()
+	return unharmed && home >= 0 && unix.Setns(home, unix.CLONE_NEWNET) == nil
+}
+
+// serve says whether no function panicked.
+func (w *worker) serve() (unharmed bool) {
+	unharmed = true
 	for {
 		select {
 		case <-w.halt:
-			return
+			return unharmed
 		case j := <-w.jobs:
-			j.run()
+			unharmed = j.run() && unharmed
 		}
 	}
 }
 
 // run answers whatever fn does: return, panic, or end the goroutine.
-func (j job) run() {
+func (j job) run() (unharmed bool) {
 	err := errExited
+	unharmed = true
 	defer func() {
 		if p := recover(); p != nil {
-			err = &PanicError{Value: p, Stack: debug.Stack()}
+			err, unharmed = &PanicError{Value: p, Stack: debug.Stack()}, false
 		}
 		j.done <- err
 	}()
 	err = j.fn()
+	return
 }
 
 func (w *worker) stop() { w.halted.Do(func() { close(w.halt) }) }

@@ -27,7 +27,8 @@ const ownPath = "/proc/thread-self/ns/net"
 // Namespace is an open network namespace. It stays what it is whatever becomes of the path, and keeps the namespace
 // alive until Close. Safe for concurrent use.
 type Namespace struct {
-	path string
+	path    string
+	threads *Threads // may be nil
 
 	mu     sync.Mutex // guards what follows
 	fd     int        // -1 once closed

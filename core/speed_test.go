@@ -1,0 +1,53 @@
+package core
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"testing"
+
+	"libcni/core/internal/host/netns/netnstest"
+)
+
+// chain is a request for the full chain: bridge with masquerade, host-local, portmap, firewall.
+func chain(dir, netns string, plugins int) []byte {
+	list := []any{
+		object{"type": "bridge", "bridge": "speed0", "isGateway": true, "ipMasq": plugins > 1, "ipMasqBackend": "nftables", "ipam": object{
+			"type": "host-local", "dataDir": filepath.Join(dir, "leases"),
+			"ranges": []any{[]any{object{"subnet": "10.89.0.0/16"}}}, "routes": []any{object{"dst": "0.0.0.0/0"}}}},
+		object{"type": "portmap", "capabilities": object{"portMappings": true}},
+		object{"type": "firewall"},
+	}
+	data, err := json.Marshal(object{
+		"containerId": "c1", "netns": netns,
+		"capabilityArgs": object{"portMappings": []any{object{"hostPort": 8080, "containerPort": 80, "protocol": "tcp"}}},
+		"network":        object{"cniVersion": "1.1.0", "name": "speed", "plugins": list[:plugins]},
+		"options":        object{"cacheDir": filepath.Join(dir, "cache"), "stateDir": filepath.Join(dir, "run"), "builtins": "only"},
+	})
+	if err != nil {
+		panic(err) // it is made of strings and numbers
+	}
+	return data
+}
+
+func BenchmarkAddDel(b *testing.B) {
+	for _, c := range []struct {
+		name    string
+		plugins int
+	}{{"bridge", 1}, {"chain", 3}} {
+		b.Run(c.name, func(b *testing.B) {
+			netnstest.Host(b)
+			request := chain(b.TempDir(), netnstest.New(b), c.plugins)
+			engine := New(Options{})
+			b.ReportAllocs()
+			for b.Loop() {
+				for _, method := range []string{"add", "del"} {
+					if rc, answer := engine.Call(context.Background(), Caller{}, method, request); rc != 0 {
+						b.Fatal(fmt.Sprintf("%s: %d %s", method, rc, answer))
+					}
+				}
+			}
+		})
+	}
+}
