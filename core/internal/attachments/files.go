@@ -3,7 +3,6 @@ package attachments
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -50,32 +49,60 @@ func load(path, option string) (*Entry, error) {
 	return e, nil
 }
 
-// read does not hang on a FIFO, nor fill the memory.
+// read does not hang on a FIFO, nor fill the memory. It goes past package os, which would have the runtime watch a file
+// that never blocks; so does write.
 func read(path string) ([]byte, error) {
-	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	fd, err := open(path, syscall.O_RDONLY|syscall.O_NONBLOCK)
 	if errors.Is(err, syscall.ENXIO) {
 		return nil, unusable(path, "not a file")
 	}
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		return nil, err
+	defer syscall.Close(fd)
+	var info syscall.Stat_t
+	if err := syscall.Fstat(fd, &info); err != nil {
+		return nil, &fs.PathError{Op: "fstat", Path: path, Err: err}
 	}
-	if !info.Mode().IsRegular() {
+	if info.Mode&syscall.S_IFMT != syscall.S_IFREG {
 		return nil, unusable(path, "not a file")
 	}
-	if info.Size() > maxFileSize {
-		return nil, unusable(path, "%d bytes", info.Size())
+	if info.Size > maxFileSize {
+		return nil, unusable(path, "%d bytes", info.Size)
 	}
-	data := make([]byte, info.Size())
-	n, err := io.ReadFull(file, data)
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) { // Go's libcni truncates and writes in place
-		err = nil
+	data := make([]byte, info.Size)
+	n, err := all(path, "read", data, func(rest []byte) (int, error) { return syscall.Read(fd, rest) })
+	return data[:n], err // may be shorter: Go's libcni truncates and writes in place
+}
+
+func open(path string, flags int) (int, error) {
+	for {
+		fd, err := syscall.Open(path, flags|syscall.O_CLOEXEC, 0o600)
+		if err == nil {
+			return fd, nil
+		}
+		if err != syscall.EINTR {
+			return -1, &fs.PathError{Op: "open", Path: path, Err: err}
+		}
 	}
-	return data[:n], err
+}
+
+// all calls step until all of data is done, or nothing more is.
+func all(path, op string, data []byte, step func([]byte) (int, error)) (done int, err error) {
+	for done < len(data) {
+		n, err := step(data[done:])
+		if err == syscall.EINTR {
+			continue
+		}
+		if err != nil {
+			return done, &fs.PathError{Op: op, Path: path, Err: err}
+		}
+		if n <= 0 {
+			break
+		}
+		done += n
+	}
+	return done, nil
 }
 
 // replace writes a file under a temporary name and renames it. On failure the file is what it was, and nothing is left.
@@ -91,12 +118,15 @@ func replace(path, temporary string, data []byte) error {
 }
 
 func write(path string, data []byte) error {
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	fd, err := open(path, syscall.O_WRONLY|syscall.O_CREAT|syscall.O_TRUNC)
 	if err != nil {
 		return err
 	}
-	_, err = file.Write(data)
-	return errors.Join(err, file.Close())
+	_, err = all(path, "write", data, func(rest []byte) (int, error) { return syscall.Write(fd, rest) })
+	if e := syscall.Close(fd); e != nil && err == nil {
+		err = &fs.PathError{Op: "close", Path: path, Err: e}
+	}
+	return err
 }
 
 // inDirectory makes the directory of path only when it is found missing, which is once.

@@ -42,7 +42,8 @@ const (
 // Lock is a lock that is held. The descriptor is not inherited by executed programs, but is by a forked child.
 type Lock struct {
 	mu     sync.Mutex
-	file   *os.File // nil once unlocked
+	path   string
+	fd     int // -1 once unlocked
 	unlock func(fd int) error
 }
 
@@ -83,14 +84,14 @@ func (l *Lock) Unlock() error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.file == nil {
+	if l.fd < 0 {
 		return nil
 	}
-	file := l.file
-	l.file = nil
-	err := ignoringEINTR(func() error { return l.unlock(int(file.Fd())) })
-	if err = errors.Join(err, file.Close()); err != nil {
-		return fmt.Errorf("unlock %s: %w", file.Name(), err)
+	fd := l.fd
+	l.fd = -1
+	err := ignoringEINTR(func() error { return l.unlock(fd) })
+	if err = errors.Join(err, unix.Close(fd)); err != nil {
+		return fmt.Errorf("unlock %s: %w", l.path, err)
 	}
 	return nil
 }
@@ -99,15 +100,15 @@ func take(ctx context.Context, path string, perm fs.FileMode, try, unlock func(f
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("lock %s: %w", path, err)
 	}
-	file, err := open(path, perm)
+	fd, err := open(path, perm)
 	if err != nil {
 		return nil, &FileError{err}
 	}
-	if err := wait(ctx, int(file.Fd()), try); err != nil {
-		file.Close()
+	if err := wait(ctx, fd, try); err != nil {
+		unix.Close(fd)
 		return nil, fmt.Errorf("lock %s: %w", path, err)
 	}
-	return &Lock{file: file, unlock: unlock}, nil
+	return &Lock{path: path, fd: fd, unlock: unlock}, nil
 }
 
 // wait tries at once, then after pauses that grow.
@@ -133,15 +134,26 @@ func wait(ctx context.Context, fd int, try func(fd int) error) error {
 }
 
 // open makes the directories only when they are found missing, which is once.
-func open(path string, perm fs.FileMode) (*os.File, error) {
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, perm)
+func open(path string, perm fs.FileMode) (int, error) {
+	fd, err := openFile(path, perm)
 	if !errors.Is(err, fs.ErrNotExist) {
-		return file, err
+		return fd, err
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, err
+		return -1, err
 	}
-	return os.OpenFile(path, os.O_RDWR|os.O_CREATE, perm)
+	return openFile(path, perm)
+}
+
+// openFile goes past package os, which would have the runtime watch a file that never blocks.
+func openFile(path string, perm fs.FileMode) (fd int, err error) {
+	if err := ignoringEINTR(func() (err error) {
+		fd, err = unix.Open(path, unix.O_RDWR|unix.O_CREAT|unix.O_CLOEXEC, uint32(perm.Perm()))
+		return err
+	}); err != nil {
+		return -1, &fs.PathError{Op: "open", Path: path, Err: err}
+	}
+	return fd, nil
 }
 
 func ignoringEINTR(call func() error) error {
