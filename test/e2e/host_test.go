@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -17,8 +18,14 @@ import (
 	"time"
 )
 
-// TestMain gives the runtimes what they look for: only the second version of cgroups.
+// TestMain gives the runtimes what they look for: only the second version of cgroups. Whoever mounts it must own the
+// cgroup namespace, which in a user namespace is one's own only if it is made there.
 func TestMain(m *testing.M) {
+	runtime.LockOSThread()
+	if err := syscall.Unshare(syscall.CLONE_NEWCGROUP); err != nil {
+		fmt.Fprintf(os.Stderr, "a cgroup namespace: %v; run with: go test -exec $PWD/test/isolate ./test/e2e\n", err)
+		os.Exit(1)
+	}
 	if err := syscall.Mount("cgroup2", "/sys/fs/cgroup", "cgroup2", 0, ""); err != nil {
 		fmt.Fprintf(os.Stderr, "mounting cgroup2: %v; run with: go test -exec $PWD/test/isolate ./test/e2e\n", err)
 		os.Exit(1)
