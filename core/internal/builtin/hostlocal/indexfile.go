@@ -36,7 +36,7 @@ var (
 // openIndex opens the index of the directory that is now in the given state. It fails if there is none that can be
 // trusted.
 func openIndex(path string, store identity, bootID string) (*index, error) {
-	file, err := os.OpenFile(path, os.O_RDWR|syscall.O_NOFOLLOW, 0)
+	file, err := openFile(path, os.O_RDWR|syscall.O_NOFOLLOW, 0)
 	if err != nil {
 		return nil, err
 	}

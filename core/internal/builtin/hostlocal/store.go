@@ -138,7 +138,7 @@ func (s *store) addresses(ctx context.Context, o owner) ([]netip.Addr, error) {
 // reserve makes the lease of an address. errTaken if there is one.
 func (s *store) reserve(addr netip.Addr, o owner, set int) error {
 	path := s.path(addr.String())
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, leaseMode)
+	file, err := openFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, leaseMode)
 	if errors.Is(err, fs.ErrExist) {
 		return errTaken
 	} else if err != nil {
@@ -147,7 +147,7 @@ func (s *store) reserve(addr netip.Addr, o owner, set int) error {
 	mark(path, s.boot()) // before the content, so that there is no lease of ours without it
 	_, err = file.WriteString(o.content())
 	if err = errors.Join(err, file.Close()); err == nil {
-		err = os.WriteFile(s.lastPath(set), []byte(addr.String()), leaseMode)
+		err = writeFile(s.lastPath(set), []byte(addr.String()), leaseMode)
 	}
 	if err != nil {
 		return s.fault(errors.Join(err, os.Remove(path)), "write a lease")

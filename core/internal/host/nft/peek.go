@@ -13,7 +13,7 @@ import (
 // peek counts the elements in the first datagram of a listing, which is some dozens at most. Of a large set it drops the
 // rest with the socket, so that it costs the same whatever the size.
 func peek(ctx context.Context, s Set) (int, error) {
-	c, err := open(ctx)
+	c, err := openPlain(ctx)
 	if err != nil {
 		return 0, err
 	}

@@ -22,13 +22,26 @@ type conn struct {
 	*socket
 	ctx         context.Context // of the call that this connection serves
 	nft         *nftables.Conn
-	buf         []byte
 	failed      error // of the last exchange
 	interrupted bool  // a dump met a change
 	unfinished  bool  // there is more to receive
 }
 
 func open(ctx context.Context) (*conn, error) {
+	c, err := openPlain(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c.nft, err = nftables.New(nftables.WithTestDial(c.exchange), nftables.AsLasting())
+	if err != nil {
+		c.done()
+		return nil, err
+	}
+	return c, nil
+}
+
+// openPlain goes without the encoder, which takes longer to make than a question takes to be answered.
+func openPlain(ctx context.Context) (*conn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -36,13 +49,7 @@ func open(ctx context.Context) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &conn{socket: s, ctx: ctx, buf: make([]byte, 64<<10)}
-	c.nft, err = nftables.New(nftables.WithTestDial(c.exchange), nftables.AsLasting())
-	if err != nil {
-		c.done()
-		return nil, err
-	}
-	return c, nil
+	return &conn{socket: s, ctx: ctx}, nil
 }
 
 func (c *conn) done() {

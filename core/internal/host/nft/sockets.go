@@ -44,7 +44,8 @@ type socket struct {
 	fd        int
 	inode     uint64
 	namespace [2]uint64 // of the thread that opened it: device and inode
-	large     bool      // the buffers are
+	large     bool      // the kernel's buffers are
+	buf       []byte    // for what is received
 }
 
 // take returns a socket in the network namespace of the calling thread.
@@ -104,7 +105,7 @@ func newSocket(namespace [2]uint64) (*socket, error) {
 	// The kernel's own words in errors, without the request repeated. Absent before Linux 4.12.
 	_ = unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_EXT_ACK, 1)
 	_ = unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_CAP_ACK, 1)
-	return &socket{fd: fd, inode: stat.Ino, namespace: namespace}, nil
+	return &socket{fd: fd, inode: stat.Ino, namespace: namespace, buf: make([]byte, 64<<10)}, nil
 }
 
 // intact says whether the descriptor is still this socket's.

@@ -30,9 +30,14 @@ func number(b []byte) uint32 {
 
 // each calls visit with the attributes of a message or of a nested attribute. What is malformed ends the walk.
 func each(b []byte, visit func(kind int, value []byte)) {
-	attributes, _ := nl.ParseRouteAttr(b)
-	for _, a := range attributes {
-		visit(int(a.Attr.Type&nlaTypeMask), a.Value)
+	for len(b) >= unix.SizeofNlAttr {
+		size := int(binary.NativeEndian.Uint16(b))
+		if size < unix.SizeofNlAttr || size > len(b) {
+			return
+		}
+		visit(int(binary.NativeEndian.Uint16(b[2:])&nlaTypeMask), b[unix.SizeofNlAttr:size])
+		aligned := (size + unix.NLMSG_ALIGNTO - 1) &^ (unix.NLMSG_ALIGNTO - 1)
+		b = b[min(aligned, len(b)):]
 	}
 }
 

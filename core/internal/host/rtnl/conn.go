@@ -18,7 +18,7 @@ type Conn struct {
 	sock     *socket
 	open     opener // further sockets in the same namespace
 	deleter  *Deleter
-	buf      []byte
+	buf      []byte // one of the deleter's
 	seq      uint32
 	requests int
 	strict   bool
@@ -29,7 +29,14 @@ func newConn(ctx context.Context, deleter *Deleter, open opener) (*Conn, error) 
 	if err != nil {
 		return nil, err
 	}
-	return &Conn{sock: sock, open: open, deleter: deleter, buf: make([]byte, bufferSize)}, nil
+	return &Conn{sock: sock, open: open, deleter: deleter, buf: deleter.buffers.Get().(*[bufferSize]byte)[:]}, nil
+}
+
+// close ends the connection. What it returned last is not valid any more.
+func (c *Conn) close() {
+	c.sock.release()
+	c.deleter.buffers.Put((*[bufferSize]byte)(c.buf))
+	c.buf = nil
 }
 
 // Requests returns how many requests were sent over the connection.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"sync"
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -15,14 +16,16 @@ import (
 // DefaultOutstanding is how many link deletions may be in flight before the next one waits.
 const DefaultOutstanding = 8
 
-// Deleter bounds the link deletions in flight, each of which keeps a thread in the kernel. Safe for concurrent use.
+// Deleter is what sessions share: it bounds the link deletions in flight, each of which keeps a thread in the kernel, and
+// keeps buffers for the next session. Safe for concurrent use.
 type Deleter struct {
-	slots chan struct{}
+	slots   chan struct{}
+	buffers sync.Pool // of *[bufferSize]byte
 }
 
 // NewDeleter allows the given number of deletions at a time.
 func NewDeleter(outstanding int) *Deleter {
-	return &Deleter{slots: make(chan struct{}, outstanding)}
+	return &Deleter{slots: make(chan struct{}, outstanding), buffers: sync.Pool{New: func() any { return new([bufferSize]byte) }}}
 }
 
 // DeleteLink deletes a link and returns as soon as it is gone from its namespace. It wraps ErrNotFound.

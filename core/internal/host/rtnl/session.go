@@ -72,10 +72,10 @@ func (s *Session) Container(ctx context.Context) (*Conn, error) {
 // Close closes both connections. A deletion in flight finishes on its own.
 func (s *Session) Close() {
 	if s.host != nil {
-		s.host.sock.release()
+		s.host.close()
 	}
 	if s.container != nil {
-		s.container.sock.release()
+		s.container.close()
 	}
 	s.host, s.container = nil, nil
 }
