@@ -3,8 +3,10 @@ package core
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"testing"
 
+	"libcni/core/internal/attachments"
 	"libcni/core/internal/host/netns/netnstest"
 )
 
@@ -48,6 +50,38 @@ func TestAddWithoutCacheLeavesARunningContainerAsItWas(t *testing.T) {
 	}
 }
 
+func TestTakenInterfaceIsNoticedBeforeAnyPluginRuns(t *testing.T) {
+	b := newBench(t)
+	b.recorder("first")
+	ns := netnstest.New(t)
+	b.must("add", object{"network": b.bridgeNet("web"), "containerId": "c1", "netns": ns})
+	other := object{"cniVersion": "1.1.0", "name": "other", "plugins": []any{object{"type": "first"}}}
+	b.fails("exists", "add", object{"network": other, "containerId": "c1", "netns": ns})
+	if got := b.recorded(); len(got) != 0 {
+		t.Errorf("the plugin was asked: %v", got)
+	}
+}
+
+func TestAttachmentIsOneCallsAtATime(t *testing.T) {
+	b := newBench(t)
+	add := object{"network": b.bridgeNet("web"), "containerId": "c1", "netns": netnstest.New(t)}
+	store := attachments.Open(filepath.Join(b.dir, "cache"), filepath.Join(b.dir, "run"))
+	held, err := store.Lock(t.Context(), attachments.Key{Network: "web", ContainerID: "c1", IfName: "eth0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Unlock()
+	add["options"] = object{"timeoutMs": 100}
+	b.fails("busy", "add", add)
+	b.fails("busy", "del", add)
+	if got := links(t) + "|" + b.stateFiles(); got != "|" {
+		t.Errorf("while another call had it: %s", got)
+	}
+	held.Unlock()
+	add["options"] = object{}
+	b.must("add", add)
+}
+
 func TestAddAfterTheNamespaceWasReplacedStartsAnew(t *testing.T) {
 	b := newBench(t)
 	ns := netnstest.New(t)
@@ -60,6 +94,29 @@ func TestAddAfterTheNamespaceWasReplacedStartsAnew(t *testing.T) {
 	if got := b.leases("web"); got != "10.88.0.3" {
 		t.Errorf("leases: %s", got)
 	}
+}
+
+// Cookies of namespaces are counted anew at each boot, so the same one may be another namespace's.
+func TestAttachmentOfAnEarlierBootIsGone(t *testing.T) {
+	b := newBench(t)
+	add := object{"network": b.bridgeNet("web"), "containerId": "c1", "netns": netnstest.New(t)}
+	b.must("add", add)
+	const file = "cache/results/web-c1-eth0"
+	data, err := os.ReadFile(filepath.Join(b.dir, file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	earlier := regexp.MustCompile(`"bootId":"[^"]+"`).ReplaceAllString(string(data), `"bootId":"00000000-0000-4000-8000-000000000000"`)
+	if earlier == string(data) {
+		t.Fatalf("the entry has no boot id: %s", data)
+	}
+	b.overwrite(file, earlier)
+	list := b.must("attachments", object{})["attachments"].([]any)
+	if len(list) != 1 || list[0].(object)["state"] != "stale" {
+		t.Errorf("attachments: %v", list)
+	}
+	b.must("add", add) // anew, not "exists"
+	b.must("check", add)
 }
 
 // A path such as /proc/PID/ns/net is used again by another container when the pid is.

@@ -140,6 +140,8 @@ func TestCheckComparesAddresses(t *testing.T) {
 		{"as configured", `[{"address":"10.1.0.5/24","gateway":"10.1.0.1"},{"address":"fd00::5/64"}]`, nil},
 		{"others beside, gateway filled in", `[{"address":"192.168.0.2/24"},{"address":"fd00::5/64","gateway":"fd00::1"},{"address":"10.1.0.5/24","gateway":"10.1.0.1"}]`, nil},
 		{"missing", `[{"address":"10.1.0.5/24","gateway":"10.1.0.1"}]`, []fault.Drift{{Plugin: name, Object: "address fd00::5/64", Expected: "fd00::5/64", Actual: "missing"}}},
+		{"another gateway", `[{"address":"10.1.0.5/24","gateway":"10.1.0.9"},{"address":"fd00::5/64"}]`, []fault.Drift{
+			{Plugin: name, Object: "gateway of address 10.1.0.5/24", Expected: "10.1.0.1", Actual: "10.1.0.9"}}},
 		{"all wrong", `[{"address":"10.1.0.5/16"},{"address":"fd00::6/64"}]`, []fault.Drift{
 			{Plugin: name, Object: "address 10.1.0.5/24", Expected: "10.1.0.5/24", Actual: "10.1.0.5/16"},
 			{Plugin: name, Object: "gateway of address 10.1.0.5/24", Expected: "10.1.0.1", Actual: "missing"},
