@@ -3,12 +3,14 @@ package core
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 
 	"libcni/core/internal/attachments"
 	"libcni/core/internal/conf"
 	"libcni/core/internal/fault"
 	"libcni/core/internal/host/netns"
+	"libcni/core/internal/host/rtnl"
 	"libcni/core/plugin"
 )
 
@@ -124,8 +126,48 @@ func (s *scope) delUnknown(ctx context.Context, key attachments.Key, list *conf.
 	if err := s.refuseOwnNetns(); err != nil {
 		return err
 	}
+	if err := s.leaveAnothersNetns(ctx, key, list); err != nil {
+		return err
+	}
 	entry := &attachments.Entry{Key: key, Netns: s.Netns, CNIVersion: list.CNIVersion, Config: list.Raw, Foreign: true}
 	return s.detach(ctx, entry, list, force)
+}
+
+// leaveAnothersNetns drops the path of the request if the interface it leads to is known to be another attachment's: a
+// DEL that is repeated may come when the pid in the path is another container's already.
+func (s *scope) leaveAnothersNetns(ctx context.Context, key attachments.Key, list *conf.List) error {
+	if s.Netns == "" {
+		return nil
+	}
+	ns, err := s.engine.threads.Open(s.Netns)
+	if err != nil { // detach says what is to be said of it
+		return nil
+	}
+	defer ns.Close()
+	links := rtnl.NewSession(ns, s.engine.deleter)
+	defer links.Close()
+	if link, err := containerLink(ctx, links, key.IfName); err != nil || link == nil {
+		return err
+	}
+	others, err := s.store.ByContainer("", key.IfName)
+	if err != nil {
+		return err
+	}
+	for _, other := range others {
+		if other.ContainerID == key.ContainerID && withoutInterface(list) {
+			continue // a chain on top of the interface
+		}
+		theirs, err := s.knownIn(ctx, other, ns)
+		if err != nil {
+			return err
+		}
+		if theirs {
+			s.events.Warn("", fmt.Sprintf("netns %s is that of container %s now, and is left alone", s.Netns, other.ContainerID))
+			s.Netns = ""
+			return nil
+		}
+	}
+	return nil
 }
 
 // refuseOwnNetns keeps a DEL that can only go by the path of the request from working on the host's own network.

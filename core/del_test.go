@@ -138,3 +138,23 @@ func TestDelNeverEntersTheCallersOwnNamespace(t *testing.T) {
 	b := newBench(t)
 	b.fails("not-a-namespace", "del", object{"network": b.bridgeNet("web"), "containerId": "c1", "netns": "/proc/thread-self/ns/net"})
 }
+
+// The path of a DEL that is repeated, with the attachment forgotten, may lead to another container by then.
+func TestRepeatedDelLeavesWhoeverHasThePathNow(t *testing.T) {
+	for _, test := range []struct{ name, network, containerID string }{
+		{"another container", "web", "new"},
+		{"another network of the same container", "other", "old"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			b := newBench(t)
+			ns := netnstest.New(t)
+			old := object{"network": b.bridgeNet("web"), "containerId": "old", "netns": ns}
+			b.must("add", old)
+			b.must("del", old)
+			second := object{"network": b.bridgeNet(test.network), "containerId": test.containerID, "netns": ns}
+			b.must("add", second)
+			b.must("del", old)
+			b.must("check", second)
+		})
+	}
+}

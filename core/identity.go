@@ -119,6 +119,14 @@ func (s *scope) same(ctx context.Context, entry *attachments.Entry, ns *netns.Na
 	return bytes.Equal(link.MAC, expected), nil
 }
 
+// knownIn reports whether an entry is known to have been made in ns. Where same has nothing to go by, it is not.
+func (s *scope) knownIn(ctx context.Context, entry *attachments.Entry, ns *netns.Namespace) (bool, error) {
+	if entry.BootID != "" && entry.BootID != s.bootID || entry.Foreign && entryMAC(entry) == nil {
+		return false, nil
+	}
+	return s.same(ctx, entry, ns)
+}
+
 // entryMAC returns the hardware address of the container's interface as the result has it, or nil.
 func entryMAC(entry *attachments.Entry) net.HardwareAddr {
 	result, err := plugin.ParseResult(entry.Result, entry.CNIVersion)
