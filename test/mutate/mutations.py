@@ -118,7 +118,7 @@ MUTATIONS = [
         ("GC is let starve", "\tif err := s.passGate(ctx, key.Network); err != nil {\n\t\treturn nil, lockError(err, \"network \"+key.Network)\n\t}\n", ""),
         ("GC shares the network", 'h.take(ctx, "networks", network, lockfile.Exclusive)', 'h.take(ctx, "networks", network, lockfile.Shared)')),
     *of("core/internal/invoke/process.go", "./core/internal/invoke",
-        ("a busy file is not tried again", "!errors.Is(err, syscall.ETXTBSY) || time.Now().After(give)", "err != nil"),
+        ("a busy file is not tried again", "!errors.Is(err, syscall.ETXTBSY) || time.Now().After(give)", "give.After(time.Time{})"),
         ("no mercy before SIGKILL", "ended = end(process, syscall.SIGTERM, terminateGrace, stderr)", "ended = false")),
     *of("core/internal/invoke/resolve.go", "./core/internal/invoke",
         ("a type leads out of the directories", "case strings.ContainsAny(pluginType, \"/\\x00\"), pluginType[0] == '.':", "case pluginType[0] == 0:"),
