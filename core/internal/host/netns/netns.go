@@ -34,6 +34,7 @@ type Namespace struct {
 	fd     int        // -1 once closed
 	inside *worker    // nil until the first Do
 	cookie uint64     // 0 until known; the kernel gives out no 0
+	route  int        // the rtnetlink socket that told the cookie, until it is taken; -1 if there is none
 }
 
 // Open opens the network namespace at path, as the calling thread sees that path. The caller closes it. The namespace
@@ -53,7 +54,7 @@ func Open(path string) (*Namespace, error) {
 		unix.Close(fd)
 		return nil, fmt.Errorf("namespace %s: %w", path, err)
 	}
-	return &Namespace{path: path, fd: fd}, nil
+	return &Namespace{path: path, fd: fd, route: -1}, nil
 }
 
 // open returns a descriptor of the network namespace at path.
@@ -133,27 +134,47 @@ func (n *Namespace) Cookie(ctx context.Context) (uint64, error) {
 	if cookie != 0 {
 		return cookie, nil
 	}
+	var socket int
 	err := n.Do(ctx, func() (err error) {
-		cookie, err = socketCookie()
+		socket, cookie, err = socketAndCookie()
 		return err
 	})
 	if err != nil {
 		return 0, fmt.Errorf("namespace %s: cookie: %w", n.path, err)
 	}
 	n.mu.Lock()
+	defer n.mu.Unlock()
 	n.cookie = cookie
-	n.mu.Unlock()
+	if n.fd < 0 || n.route >= 0 {
+		unix.Close(socket)
+	} else {
+		n.route = socket
+	}
 	return cookie, nil
 }
 
-// socketCookie returns the cookie of the calling thread's namespace. Any socket will do; a local one loads no module.
-func socketCookie() (uint64, error) {
-	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+// socketAndCookie returns a new rtnetlink socket of the calling thread's namespace and the namespace's cookie. Any
+// socket tells that; this one is what a call needs next.
+func socketAndCookie() (int, uint64, error) {
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.NETLINK_ROUTE)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	defer unix.Close(fd)
-	return unix.GetsockoptUint64(fd, unix.SOL_SOCKET, unix.SO_NETNS_COOKIE)
+	cookie, err := unix.GetsockoptUint64(fd, unix.SOL_SOCKET, unix.SO_NETNS_COOKIE)
+	if err != nil {
+		unix.Close(fd)
+		return 0, 0, err
+	}
+	return fd, cookie, nil
+}
+
+// TakeRoute gives away the rtnetlink socket, non-blocking and not bound, that learning the cookie took, if there is one.
+// It saves the caller a visit to the namespace.
+func (n *Namespace) TakeRoute() (fd int, ok bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	fd, n.route = n.route, -1
+	return fd, fd >= 0
 }
 
 // Close closes the descriptor and ends the namespace's thread, after the function that runs there if there is one.
@@ -170,8 +191,11 @@ func (n *Namespace) Close() error {
 	if n.inside != nil {
 		n.inside.stop()
 	}
+	if n.route >= 0 {
+		unix.Close(n.route)
+	}
 	fd := n.fd
-	n.fd, n.inside = -1, nil
+	n.fd, n.inside, n.route = -1, nil, -1
 	if err := unix.Close(fd); err != nil {
 		return fmt.Errorf("namespace %s: close: %w", n.path, err)
 	}

@@ -54,6 +54,11 @@ func (s *Session) Container(ctx context.Context) (*Conn, error) {
 		return nil, fmt.Errorf("rtnetlink: %w", ErrNoNamespace)
 	}
 	conn, err := newConn(ctx, s.deleter, func(ctx context.Context, groups uint32) (sock *socket, err error) {
+		if groups == 0 {
+			if fd, ok := s.ns.TakeRoute(); ok {
+				return newSocket(fd), nil
+			}
+		}
 		if e := s.ns.Do(ctx, func() error {
 			sock, err = openHere(ctx, groups)
 			return err

@@ -28,10 +28,7 @@ func openHere(_ context.Context, groups uint32) (*socket, error) {
 	if err != nil {
 		return nil, os.NewSyscallError("socket", err)
 	}
-	s := &socket{fd: fd}
-	s.refs.Store(1)
-	// The kernel's own words in errors; without them "invalid argument" is all there is. Absent before Linux 4.12.
-	_ = unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_EXT_ACK, 1)
+	s := newSocket(fd)
 	if groups != 0 {
 		if err := unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Groups: groups}); err != nil {
 			s.release()
@@ -39,6 +36,14 @@ func openHere(_ context.Context, groups uint32) (*socket, error) {
 		}
 	}
 	return s, nil
+}
+
+func newSocket(fd int) *socket {
+	s := &socket{fd: fd}
+	s.refs.Store(1)
+	// The kernel's own words in errors; without them "invalid argument" is all there is. Absent before Linux 4.12.
+	_ = unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_EXT_ACK, 1)
+	return s
 }
 
 // share adds an owner; each owner calls release once.

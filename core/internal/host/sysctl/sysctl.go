@@ -33,18 +33,30 @@ func Get(key string) (string, error) {
 
 // Set writes a setting if it has another value, and says whether it did.
 func Set(key, value string) (changed bool, err error) {
-	present, err := Get(key)
-	if err != nil {
-		return false, err
-	}
-	if present == value {
-		return false, nil
-	}
 	name, err := file(key)
 	if err != nil {
 		return false, err
 	}
-	if err := write(name, value); err != nil {
+	// One file for both: to find a setting of a link that is new takes the kernel longer than to set it.
+	fd, err := open(name, unix.O_RDWR)
+	if errors.Is(err, unix.EACCES) || errors.Is(err, unix.EROFS) || errors.Is(err, unix.EPERM) { // it may have the value
+		if present, e := Get(key); e == nil && present == value {
+			return false, nil
+		}
+	}
+	if err != nil {
+		return false, fmt.Errorf("sysctl net/%s: write %q: %w", key, value, err)
+	}
+	defer unix.Close(fd)
+	present := make([]byte, 256)
+	n, err := unix.Read(fd, present)
+	if err != nil {
+		return false, fmt.Errorf("sysctl net/%s: read: %w", key, err)
+	}
+	if string(bytes.TrimSpace(present[:n])) == value {
+		return false, nil
+	}
+	if _, err := unix.Pwrite(fd, []byte(value), 0); err != nil { // what is not at the beginning is not written
 		return false, fmt.Errorf("sysctl net/%s: write %q: %w", key, value, err)
 	}
 	return true, nil
@@ -64,28 +76,19 @@ func file(key string) (string, error) {
 	return name, nil
 }
 
-// read and write go past package os, which would make the runtime poll a file that never blocks.
+// read goes past package os, which would make the runtime poll a file that never blocks.
 func read(name string) ([]byte, error) {
 	fd, err := open(name, unix.O_RDONLY)
 	if err != nil {
 		return nil, err
 	}
 	defer unix.Close(fd)
-	value := make([]byte, 4096)
+	value := make([]byte, 256)
 	n, err := unix.Read(fd, value)
 	if err != nil {
 		return nil, err
 	}
 	return value[:n], nil
-}
-
-func write(name, value string) error {
-	fd, err := open(name, unix.O_WRONLY)
-	if err != nil {
-		return err
-	}
-	_, err = unix.Write(fd, []byte(value))
-	return errors.Join(err, unix.Close(fd))
 }
 
 func open(name string, mode int) (int, error) {
