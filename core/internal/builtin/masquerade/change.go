@@ -42,7 +42,7 @@ func (a Attachment) add(tx *nft.Tx, f family, repair bool) error {
 		if len(add) > 0 {
 			tx.AddElements(f.local, add...)
 		}
-		if err := tx.EnsureRule(f.rule()); err != nil {
+		if err := f.ensureRule(tx); err != nil {
 			return err
 		}
 	}
@@ -60,6 +60,26 @@ func (a Attachment) add(tx *nft.Tx, f family, repair bool) error {
 			return err
 		}
 	}
+	return nil
+}
+
+// ensureRule makes the rule unless it is there, in the place of one that uses its sets otherwise. That of the other family
+// has the same comment, and stays.
+func (f family) ensureRule(tx *nft.Tx) error {
+	rules, err := tx.Rules(chain())
+	if err != nil {
+		return err
+	}
+	wanted := f.rule()
+	if slices.ContainsFunc(rules, wanted.Same) {
+		return nil
+	}
+	for _, r := range rules {
+		if r.Uses(f.sources) || r.Uses(f.local) {
+			tx.DeleteRules(r)
+		}
+	}
+	tx.AddRule(wanted)
 	return nil
 }
 

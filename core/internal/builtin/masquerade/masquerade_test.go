@@ -157,3 +157,41 @@ func TestGCOfANetworkWithoutContainers(t *testing.T) {
 		t.Errorf("after GC: %s", got)
 	}
 }
+
+// A network that becomes dual stack, or half of whose rules were lost, keeps the other half.
+func TestFamiliesDoNotReplaceEachOther(t *testing.T) {
+	rule := func(version string) string { return "masquerade" + version + "-" + nft.Hash("net") }
+	dual := attachment("net", "c1", "10.1.0.2/24", "fd00::2/64")
+	for _, test := range []struct {
+		name string
+		make func(t *testing.T, state string)
+	}{
+		{"IPv6 after IPv4", func(t *testing.T, state string) {
+			update(t, state, attachment("net", "c2", "10.1.0.3/24").Add, dual.Add)
+		}},
+		{"IPv4 after IPv6", func(t *testing.T, state string) {
+			update(t, state, attachment("net", "c2", "fd00::3/64").Add, dual.Add)
+		}},
+		{"repair of one rule", func(t *testing.T, state string) {
+			update(t, state, dual.Add, func(tx *nft.Tx) error {
+				rules, err := tx.Rules(nft.Chain{Table: nft.Own(nft.Inet), Name: "masquerading"})
+				tx.DeleteRules(rules[0])
+				return err
+			}, dual.Repair)
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			netnstest.Host(t)
+			test.make(t, t.TempDir())
+			listing, err := exec.Command("nft", "list", "chain", "inet", "libcni", "masquerading").CombinedOutput()
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, name := range []string{rule("4"), rule("6")} {
+				if strings.Count(string(listing), "@"+name+" ") != 1 {
+					t.Errorf("rules of %s:\n%s", name, listing)
+				}
+			}
+		})
+	}
+}
