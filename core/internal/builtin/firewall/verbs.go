@@ -30,7 +30,7 @@ func (p firewall) choose(ctx context.Context, c *config, inv *plugin.Invocation)
 	case c.Backend == backendFirewalld:
 		return nil, noFirewalld(err)
 	case ctx.Err() != nil:
-		return nil, err
+		return nil, ctx.Err()
 	case !errors.Is(err, firewalld.ErrNotRunning):
 		inv.Events.Warn(pluginType, "firewalld is not asked: "+err.Error())
 	}
