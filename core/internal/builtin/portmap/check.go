@@ -47,14 +47,18 @@ func compare(ctx context.Context, inv *plugin.Invocation) ([]fault.Drift, *plan,
 	if err != nil {
 		return nil, nil, err
 	}
+	link, unreachable := linkTo(ctx, inv, p.localAddress())
 	k := &comparison{plan: p}
 	if err := nft.View(ctx, func(r *nft.Reader) error {
 		k.reader, k.found = r, nil
-		return k.rules()
+		if err := k.rules(); err != nil {
+			return err
+		}
+		return k.records(link)
 	}); err != nil {
 		return nil, nil, err
 	}
-	return k.found, p, k.settings(ctx, c, inv)
+	return k.found, p, k.settings(ctx, c, inv, link, unreachable)
 }
 
 func (k *comparison) differs(object, expected, actual string) {
@@ -164,6 +168,35 @@ func (k *comparison) elements() error {
 	return nil
 }
 
+// records looks for what DEL goes by: that the attachment has elements, and that its address needs the link's
+// route_localnet, where that is ours to take back.
+func (k *comparison) records(link string) error {
+	counted, err := k.reader.Find(owners(), ownerKey(k.owner))
+	if err != nil {
+		return err
+	}
+	if counted == nil {
+		k.missing("element of " + nft.DescribeOwner(k.owner.Comment()) + " of set " + owners().Name)
+	}
+	if link == "" {
+		return nil
+	}
+	ours, err := k.reader.HasSet(localnet(link))
+	if err != nil || !ours {
+		return err
+	}
+	return k.one(k.routed(link))
+}
+
+// one compares an element alone.
+func (k *comparison) one(want item) error {
+	have, err := k.reader.Find(want.set, want.element.Key)
+	if err == nil {
+		k.element(want, have)
+	}
+	return err
+}
+
 func (k *comparison) element(want item, have *nft.Element) {
 	p, isMap := redirected(want)
 	object := "element " + k.describe(want) + " of set " + want.set.Name
@@ -207,12 +240,11 @@ func leadsNowhere(err error) bool {
 }
 
 // settings compares what is set beside the rules.
-func (k *comparison) settings(ctx context.Context, c *config, inv *plugin.Invocation) error {
-	link, err := linkTo(ctx, inv, k.localAddress())
-	if leadsNowhere(err) {
-		k.differs("route to "+k.localAddress().String(), "present", err.Error())
-	} else if err != nil {
-		return err
+func (k *comparison) settings(ctx context.Context, c *config, inv *plugin.Invocation, link string, unreachable error) error {
+	if leadsNowhere(unreachable) {
+		k.differs("route to "+k.localAddress().String(), "present", unreachable.Error())
+	} else if unreachable != nil {
+		return unreachable
 	} else if link != "" {
 		value, err := sysctl.Get(routeLocalnet(link))
 		if err != nil {
