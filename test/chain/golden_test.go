@@ -1,0 +1,60 @@
+package chain
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// TestRulesGrowWithNetworks lists the table, as nft prints it, for 1, 2, 100 and no containers on two networks. For 2 and
+// for 100 the rules are the same: only elements are more.
+func TestRulesGrowWithNetworks(t *testing.T) {
+	h := newHost(t)
+	p := h.start()
+	var all []object
+	rules := map[int]string{}
+	for _, count := range []int{1, 2, 100} {
+		for len(all) < count {
+			n := len(all)
+			id := fmt.Sprintf("c%d", n)
+			c := h.attachment([]string{"a", "b"}[n%2], id, p.namespace(id), 8000+n)
+			p.must("add", c)
+			all = append(all, c)
+		}
+		listing := h.listing()
+		golden(t, fmt.Sprintf("containers-%d.nft", count), listing)
+		rules[count] = listing[strings.Index(listing, "\tchain"):]
+	}
+	if diff := cmp.Diff(rules[2], rules[100]); diff != "" {
+		t.Errorf("rules for 2 and 100 containers (-2 +100):\n%s", diff)
+	}
+	for _, c := range all {
+		p.must("del", c)
+	}
+	golden(t, "containers-0.nft", h.listing())
+}
+
+func (h *host) listing() string {
+	h.t.Helper()
+	return h.run("nft", "list", "table", "inet", "libcni")
+}
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	file := filepath.Join("testdata", name)
+	if *update {
+		must(t, os.WriteFile(file, []byte(got), 0o644))
+	}
+	want, err := os.ReadFile(file)
+	must(t, err)
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", name, diff)
+	}
+}
