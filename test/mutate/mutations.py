@@ -124,7 +124,7 @@ MUTATIONS = [
         ("a type leads out of the directories", "case strings.ContainsAny(pluginType, \"/\\x00\"), pluginType[0] == '.':", "case pluginType[0] == 0:"),
         ("a key that is not supported is passed over", "usable := builtin != nil && unsupported == \"\"", "usable := builtin != nil")),
     # The C boundary.
-    *of("capi/shim.c", "./test/abi",
+    *of("capi/shim.c", "./test/abi ./test/host",
         ("a forked child enters Go", "    if (guest_forked())\n        return response_refuse(REFUSED_FORKED, response);\n    if (log_in", "    if (log_in"),
         ("a callback enters again", "    if (log_in_callback())\n        return response_refuse(REFUSED_CALLBACK, response);\n", ""),
         ("Go is entered without descriptors left", "    if (!guest_has_descriptors())\n        return response_refuse(REFUSED_DESCRIPTORS, response);\n", ""),
