@@ -52,6 +52,7 @@ CASES: list[tuple[str, requests.Call[Any], str, dict[str, Any]]] = [
         {"network": {"name": "web"}, "containerId": "c1", "force": True},
     ),
     ("check", requests.check(container_id="c1", if_name="net1"), "check", {"containerId": "c1", "ifName": "net1"}),
+    ("repair everything", requests.repair(everything=True), "repair", {"all": True}),
     (
         "gc with nothing valid",
         requests.gc("web", valid_attachments=[], as_of="7"),
