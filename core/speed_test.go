@@ -31,6 +31,30 @@ func chain(dir, netns string, plugins int) []byte {
 	return data
 }
 
+// The limits have some room: what a map or a buffer needs varies. Whoever raises one says in the commit what for.
+func TestAllocationsOfAnAddAndADel(t *testing.T) {
+	for _, c := range []struct {
+		name           string
+		plugins, limit int
+	}{{"bridge", 1, 1700}, {"chain", 3, 7500}} {
+		t.Run(c.name, func(t *testing.T) {
+			netnstest.Host(t)
+			request := chain(t.TempDir(), netnstest.New(t), c.plugins)
+			engine := New(Options{})
+			got := testing.AllocsPerRun(5, func() {
+				for _, method := range []string{"add", "del"} {
+					if rc, answer := engine.Call(context.Background(), Caller{}, method, request); rc != 0 {
+						t.Fatalf("%s: %d %s", method, rc, answer)
+					}
+				}
+			})
+			if got > float64(c.limit) || got < float64(c.limit)/4 {
+				t.Errorf("%.0f allocations, limit %d, and at least a quarter of that", got, c.limit)
+			}
+		})
+	}
+}
+
 func BenchmarkAddDel(b *testing.B) {
 	for _, c := range []struct {
 		name    string
