@@ -36,7 +36,7 @@ func (s *scope) add(ctx context.Context) (jsontext.Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	ns, err := s.openNetns()
+	ns, err := s.openNetns(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -156,6 +156,16 @@ func (o *operation) refuseTakenLink(ctx context.Context) error {
 	link, err := containerLink(ctx, o.links, o.entry.IfName)
 	if err != nil || link == nil {
 		return err
+	}
+	holder, err := o.holder(ctx, o.netns, o.entry.IfName)
+	if err != nil {
+		return err
+	}
+	if holder != nil {
+		e := fault.New(fault.Exists, nil, "netns %s has an interface %s already, of container %s on network %s; choose another ifName, or detach that first",
+			o.Netns, o.entry.IfName, holder.ContainerID, holder.Network)
+		e.Existing = describeEntry(holder)
+		return e
 	}
 	return fault.New(fault.Exists, nil, "netns %s has an interface %s already, and no attachment is known that made it; remove it or choose another ifName", o.Netns, o.entry.IfName)
 }

@@ -45,6 +45,7 @@ func TestBadRequestsAreRefused(t *testing.T) {
 		{"interface name ..", with("ifName", ".."), "invalid-request", "ifName"},
 		{"no namespace", with("netns", nil), "invalid-request", "netns"},
 		{"missing namespace", with("netns", "/nowhere"), "namespace-not-found", "/nowhere"},
+		{"namespace below a file", with("netns", "/etc/passwd/ns"), "namespace-not-found", "/etc/passwd/ns"},
 		{"a file that is no namespace", with("netns", file), "not-a-namespace", file},
 		{"a namespace of another kind", with("netns", "/proc/self/ns/mnt"), "not-a-namespace", "/proc/self/ns/mnt"},
 		{"the caller's own namespace", with("netns", "/proc/thread-self/ns/net"), "not-a-namespace", "own"},

@@ -149,24 +149,15 @@ func (s *scope) leaveAnothersNetns(ctx context.Context, key attachments.Key, lis
 	if link, err := containerLink(ctx, links, key.IfName); err != nil || link == nil {
 		return err
 	}
-	others, err := s.store.ByContainer("", key.IfName)
-	if err != nil {
+	holder, err := s.holder(ctx, ns, key.IfName)
+	if err != nil || holder == nil {
 		return err
 	}
-	for _, other := range others {
-		if other.ContainerID == key.ContainerID && withoutInterface(list) {
-			continue // a chain on top of the interface
-		}
-		theirs, err := s.knownIn(ctx, other, ns)
-		if err != nil {
-			return err
-		}
-		if theirs {
-			s.events.Warn("", fmt.Sprintf("netns %s is that of container %s now, and is left alone", s.Netns, other.ContainerID))
-			s.Netns = ""
-			return nil
-		}
+	if holder.ContainerID == key.ContainerID && withoutInterface(list) {
+		return nil // a chain on top of the interface
 	}
+	s.events.Warn("", fmt.Sprintf("netns %s is that of container %s now, and is left alone", s.Netns, holder.ContainerID))
+	s.Netns = ""
 	return nil
 }
 

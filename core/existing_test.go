@@ -149,3 +149,16 @@ func TestPathThatNowLeadsToAnotherContainer(t *testing.T) {
 		})
 	}
 }
+
+func TestTakenInterfaceNamesItsAttachment(t *testing.T) {
+	b := newBench(t)
+	ns := netnstest.New(t)
+	b.must("add", object{"network": b.bridgeNet("web"), "containerId": "c1", "netns": ns})
+	for _, other := range []object{{"network": b.bridgeNet("other"), "containerId": "c1"}, {"network": b.bridgeNet("web"), "containerId": "c2"}} {
+		other["netns"] = ns
+		existing, _ := b.fails("exists", "add", other)["existing"].(object)
+		if existing["network"] != "web" || existing["containerId"] != "c1" {
+			t.Errorf("existing: %v", existing)
+		}
+	}
+}

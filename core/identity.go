@@ -24,7 +24,7 @@ func (s *scope) key(network string) (attachments.Key, error) {
 }
 
 // openNetns opens the namespace of a request that cannot do without one.
-func (s *scope) openNetns() (*netns.Namespace, error) {
+func (s *scope) openNetns(ctx context.Context) (*netns.Namespace, error) {
 	if s.Netns == "" {
 		return nil, fault.InvalidRequest("netns", "netns is missing: give the path of the container's network namespace, such as /proc/PID/ns/net or /run/netns/NAME")
 	}
@@ -32,6 +32,7 @@ func (s *scope) openNetns() (*netns.Namespace, error) {
 	if err != nil {
 		return nil, namespaceError(s.Netns, err)
 	}
+	ns.Ask(ctx)
 	return ns, nil
 }
 
@@ -43,7 +44,7 @@ func namespaceError(path string, err error) error {
 		return fault.New(fault.NotANamespace, nil, "netns %s is not a network namespace", path)
 	case errors.Is(err, netns.ErrRelative):
 		return fault.InvalidRequest("netns", "netns %q is not an absolute path", path)
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
 		return fault.New(fault.NamespaceNotFound, nil, "netns %s does not exist; has the container ended?", path)
 	default: // it may well be there
 		return fault.From(err, fault.State)
@@ -125,6 +126,23 @@ func (s *scope) knownIn(ctx context.Context, entry *attachments.Entry, ns *netns
 		return false, nil
 	}
 	return s.same(ctx, entry, ns)
+}
+
+// holder returns the attachment that is known to have made the interface of that name in ns, nil for none.
+func (s *scope) holder(ctx context.Context, ns *netns.Namespace, ifName string) (*attachments.Entry, error) {
+	entries, err := s.store.ByContainer("", ifName)
+	if err != nil {
+		return nil, err
+	}
+	for _, entry := range entries {
+		if list, err := conf.Parse(entry.Config); err == nil && withoutInterface(list) && ifName != "lo" {
+			continue
+		}
+		if known, err := s.knownIn(ctx, entry, ns); err != nil || known {
+			return entry, err
+		}
+	}
+	return nil, nil
 }
 
 // entryMAC returns the hardware address of the container's interface as the result has it, or nil.

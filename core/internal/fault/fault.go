@@ -103,7 +103,11 @@ func NewDrift(found []Drift) error {
 		return nil
 	}
 	first := found[0]
-	e := New(DriftKind, nil, "%s: %s: expected %s, found %s", first.Plugin, first.Object, first.Expected, first.Actual)
+	object := first.Object
+	if first.Plugin != "" {
+		object = first.Plugin + ": " + object
+	}
+	e := New(DriftKind, nil, "%s: expected %s, found %s", object, first.Expected, first.Actual)
 	if len(found) > 1 {
 		e.Msg += fmt.Sprintf(" (and %d more)", len(found)-1)
 	}
