@@ -30,11 +30,12 @@ type Namespace struct {
 	path    string
 	threads *Threads // may be nil
 
-	mu     sync.Mutex // guards what follows
-	fd     int        // -1 once closed
-	inside *worker    // nil until the first Do
-	cookie uint64     // 0 until known; the kernel gives out no 0
-	route  int        // the rtnetlink socket that told the cookie, until it is taken; -1 if there is none
+	mu     sync.Mutex    // guards what follows
+	fd     int           // -1 once closed
+	inside *worker       // nil until the first Do
+	cookie uint64        // 0 until known; the kernel gives out no 0
+	asked  chan struct{} // closed when the cookie that Ask asked for is there, or could not be had; nil if nobody asked
+	route  int           // the rtnetlink socket that told the cookie, until it is taken; -1 if there is none
 }
 
 // Open opens the network namespace at path, as the calling thread sees that path. The caller closes it. The namespace
@@ -126,16 +127,42 @@ func (n *Namespace) Fd() int {
 	return n.fd
 }
 
+// Ask begins to learn the cookie, while the caller does something else.
+func (n *Namespace) Ask(ctx context.Context) {
+	done := make(chan struct{})
+	n.mu.Lock()
+	n.asked = done
+	n.mu.Unlock()
+	go func() {
+		defer close(done)
+		_, _ = n.learn(ctx) // who wants it will ask again, and be told
+	}()
+}
+
 // Cookie returns the number that no other namespace of this boot has or will have (SO_NETNS_COOKIE, Linux 5.14).
 func (n *Namespace) Cookie(ctx context.Context) (uint64, error) {
+	n.mu.Lock()
+	asked := n.asked
+	n.mu.Unlock()
+	if asked != nil {
+		select {
+		case <-asked:
+		case <-ctx.Done():
+			return 0, fmt.Errorf("namespace %s: cookie: %w", n.path, ctx.Err())
+		}
+	}
 	n.mu.Lock()
 	cookie := n.cookie
 	n.mu.Unlock()
 	if cookie != 0 {
 		return cookie, nil
 	}
+	return n.learn(ctx)
+}
+
+func (n *Namespace) learn(ctx context.Context) (cookie uint64, err error) {
 	var socket int
-	err := n.Do(ctx, func() (err error) {
+	err = n.Do(ctx, func() (err error) {
 		socket, cookie, err = socketAndCookie()
 		return err
 	})
