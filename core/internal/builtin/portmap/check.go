@@ -20,6 +20,7 @@ type comparison struct {
 	*plan
 	reader *nft.Reader
 	found  []fault.Drift
+	names  map[string]string // of the ports, by what claims them; there may be thousands
 }
 
 // Check compares every rule and element with the plan, and the settings that belong to them.
@@ -218,14 +219,26 @@ func (k *comparison) element(want item, have *nft.Element) {
 
 // describe names an element as nft lists it.
 func (k *comparison) describe(i item) string {
-	for _, p := range k.ports {
-		c := p.claim()
-		if string(c.element.Key) == string(i.element.Key) && len(c.set.Key) == len(i.set.Key) {
-			return p.String()
+	if k.names == nil {
+		k.names = map[string]string{}
+		for _, p := range k.ports {
+			setDefault(k.names, nameKey(p.claim()), p.String())
 		}
+	}
+	if name, found := k.names[nameKey(i)]; found {
+		return name
 	}
 	addr, _ := netip.AddrFromSlice(i.element.Key)
 	return addr.String()
+}
+
+// nameKey tells a port with a host address from one without, whose key may have the same bytes.
+func nameKey(i item) string { return string(append([]byte{byte(len(i.set.Key))}, i.element.Key...)) }
+
+func setDefault(m map[string]string, key, value string) {
+	if _, found := m[key]; !found {
+		m[key] = value
+	}
 }
 
 // leadsNowhere reports whether the kernel has no way to an address, or a prohibited one, as against one that it could not

@@ -248,6 +248,20 @@ func TestCheckFindsEveryObject(t *testing.T) {
 	}
 }
 
+// Thousands of ports take milliseconds each way; to look each up among all of them took minutes.
+func TestCheckOfManyPorts(t *testing.T) {
+	r := newRig(t)
+	mapping := config(`{"hostPort":20000,"containerPort":20000,"range":5000}`)
+	c := r.container("a", 2)
+	r.mustAdd(c, mapping)
+	begun := time.Now()
+	r.same("drift", []string(nil), r.drift(c, mapping))
+	if took := time.Since(begun); took > 5*time.Second {
+		t.Errorf("CHECK took %v", took)
+	}
+	must(t, r.del(c, mapping))
+}
+
 // breaks makes a change that CHECK must find, and REPAIR mend.
 func (r *rig) breaks(c *container, config []byte, what string, change func(*nft.Tx) error) {
 	r.t.Helper()
