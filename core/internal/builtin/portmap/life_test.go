@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"libcni/core/internal/builtin/portmap"
 	"libcni/core/internal/fault"
