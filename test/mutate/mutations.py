@@ -48,7 +48,7 @@ MUTATIONS = [
     *of(BUILTIN + "hostlocal/store.go", "./core/internal/builtin/hostlocal",
         ("a lease that is there is taken over", "os.O_WRONLY|os.O_CREATE|os.O_EXCL", "os.O_WRONLY|os.O_CREATE"),
         ("leases are not marked with the boot", "\tmark(path, s.boot()) // before the content, so that there is no lease of ours without it\n", ""),
-        ("the last address is not noted", "err = os.WriteFile(s.lastPath(set), []byte(addr.String()), leaseMode)", "_ = set"),
+        ("the last address is not noted", "err = writeFile(s.lastPath(set), []byte(addr.String()), leaseMode)", "_ = set"),
         ("a directory that was replaced counts as locked", "s.id.Inode == before.Inode && s.id.Device == before.Device", "before.Device == s.id.Device"),
         ("a lease follows symbolic links", "syscall.O_RDONLY|syscall.O_NOFOLLOW|", "syscall.O_RDONLY|")),
     *of(BUILTIN + "hostlocal/add.go", "./core/internal/builtin/hostlocal",
