@@ -249,6 +249,18 @@ func TestCheckFindsEveryObject(t *testing.T) {
 	}
 }
 
+func TestDelWithoutTheCounter(t *testing.T) {
+	r := newRig(t)
+	mapping := config(both)
+	c := r.container("a", 2)
+	r.mustAdd(c, mapping)
+	if out, err := exec.Command("nft", "flush", "map", "inet", "libcni", "portmap-owners").CombinedOutput(); err != nil {
+		t.Fatalf("nft: %v: %s", err, out)
+	}
+	must(t, r.del(c, mapping))
+	r.same("left", []string(nil), r.elements())
+}
+
 // Thousands of ports take milliseconds each way; to look each up among all of them took minutes.
 func TestCheckOfManyPorts(t *testing.T) {
 	r := newRig(t)

@@ -11,12 +11,15 @@ import (
 // the plan names, and at all only if these are not all that the attachment has.
 func (p *plan) release(tx *nft.Tx) ([]item, error) {
 	counted, err := tx.Find(owners(), ownerKey(p.owner))
-	if err != nil || counted == nil {
+	if err != nil {
 		return nil, err
 	}
 	found, err := p.find(tx)
 	if err != nil {
 		return nil, err
+	}
+	if counted == nil { // nothing is there, unless somebody removed the counter alone
+		return found, discard(tx, found)
 	}
 	if len(counted.Data) == 4 && int(binary.NativeEndian.Uint32(counted.Data)) == len(found) {
 		tx.DeleteElements(owners(), *counted)
