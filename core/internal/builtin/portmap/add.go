@@ -53,7 +53,7 @@ func publish(ctx context.Context, c *config, p *plan, inv *plugin.Invocation) er
 		return err
 	}
 	if err := p.write(ctx, inv, link); errors.Is(err, nft.ErrUnsupported) {
-		return err
+		return noNFTables(err)
 	} else if err != nil { // the kernel may have done it, and its answer was lost
 		return errors.Join(err, undo(ctx, p, inv))
 	}

@@ -62,11 +62,18 @@ func (portmap) Status(ctx context.Context, inv *plugin.Invocation) error {
 	if _, err := parse(inv.Config); err != nil {
 		return err
 	}
-	err := nft.Probe(ctx)
-	if errors.Is(err, nft.ErrUnsupported) {
-		f := fault.New(fault.PluginFailed, err, "portmap")
+	err := noNFTables(nft.Probe(ctx))
+	var f *fault.Error
+	if errors.As(err, &f) {
 		f.Code = fault.CodePluginNotAvailable
-		return f
+	}
+	return err
+}
+
+// noNFTables gives the lack of nftables its kind.
+func noNFTables(err error) error {
+	if errors.Is(err, nft.ErrUnsupported) {
+		return fault.New(fault.Unsupported, err, "portmap needs nftables (CONFIG_NF_TABLES_INET, CONFIG_NFT_NAT, CONFIG_NFT_MASQ, CONFIG_NFT_FIB_INET)")
 	}
 	return err
 }
