@@ -97,7 +97,21 @@ func (r *rig) addresses(c *rtnl.Conn, link string, addresses ...string) {
 	must(r.t, err)
 	must(r.t, c.SetLink(r.t.Context(), l.Index, rtnl.Change{Up: true}))
 	for _, a := range addresses {
-		must(r.t, c.AddAddress(r.t.Context(), l.Index, rtnl.Address{Prefix: netip.MustParsePrefix(a), NoDAD: true}))
+		prefix := netip.MustParsePrefix(a)
+		must(r.t, c.AddAddress(r.t.Context(), l.Index, rtnl.Address{Prefix: prefix, NoDAD: true}))
+		r.awaitLocal(c, prefix.Addr())
+	}
+}
+
+// awaitLocal waits until the kernel routes an address to itself: for IPv6 it answers before a worker has seen to that.
+func (r *rig) awaitLocal(c *rtnl.Conn, address netip.Addr) {
+	r.t.Helper()
+	for end := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+		if way, err := c.WayTo(r.t.Context(), address); err == nil && way.Local {
+			return
+		} else if time.Now().After(end) {
+			r.t.Fatalf("%s does not become local: %v", address, err)
+		}
 	}
 }
 
