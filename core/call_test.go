@@ -42,6 +42,7 @@ func TestBadRequestsAreRefused(t *testing.T) {
 		{"interface name with a slash", with("ifName", "a/b"), "invalid-request", "ifName"},
 		{"interface name with a space", with("ifName", "a b"), "invalid-request", "ifName"},
 		{"interface name too long", with("ifName", "sixteen-letters-"), "invalid-request", "ifName"},
+		{"interface name all", with("ifName", "all"), "invalid-request", "ifName"},
 		{"interface name ..", with("ifName", ".."), "invalid-request", "ifName"},
 		{"no namespace", with("netns", nil), "invalid-request", "netns"},
 		{"missing namespace", with("netns", "/nowhere"), "namespace-not-found", "/nowhere"},

@@ -122,6 +122,18 @@ func TestDelGoesInReverseWithTheCachedResultAndCapabilityArgs(t *testing.T) {
 	}
 }
 
+func TestDelRemovesWhatALostPluginMade(t *testing.T) {
+	b := newBench(t)
+	b.recorder("first")
+	b.recorder("second")
+	ns := netnstest.New(t)
+	b.must("add", object{"network": b.bridgeNet("web", object{"type": "first"}, object{"type": "second"}), "containerId": "c1", "netns": ns})
+	b.must("del", object{"network": b.bridgeNet("web", object{"type": "first"}), "containerId": "c1", "netns": ns})
+	if got := strings.Join(b.recorded(), " "); got != "first.ADD second.ADD second.DEL first.DEL" {
+		t.Errorf("requests: %s", got)
+	}
+}
+
 func TestDelUsesTheImplementationThatAdded(t *testing.T) {
 	b := newBench(t)
 	b.recorder("loopback") // an executable that would be preferred with builtins "fallback"

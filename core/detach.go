@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"libcni/core/internal/attachments"
 	"libcni/core/internal/conf"
@@ -37,10 +38,10 @@ func (s *scope) detach(ctx context.Context, entry *attachments.Entry, given *con
 
 // configuration returns what to detach with.
 func (s *scope) configuration(entry *attachments.Entry, given *conf.List) (*conf.List, error) {
-	if given != nil {
-		return given, nil
-	}
 	list, err := conf.Parse(entry.Config)
+	if given != nil {
+		return withLost(given, list, s.command), nil
+	}
 	if err == nil {
 		return list, nil
 	}
@@ -49,6 +50,21 @@ func (s *scope) configuration(entry *attachments.Entry, given *conf.List) (*conf
 		return nil, errors.Join(err, findErr)
 	}
 	return found, nil
+}
+
+// withLost adds to a configuration that is given for a DEL the plugins that the attachment was made with and that the
+// configuration has lost since: what they made is removed, too. recorded may be nil.
+func withLost(given, recorded *conf.List, command string) *conf.List {
+	if recorded == nil || command != plugin.Del {
+		return given
+	}
+	complete := *given
+	for _, ran := range recorded.Plugins {
+		if !slices.ContainsFunc(given.Plugins, func(p conf.Plugin) bool { return p.Type == ran.Type }) {
+			complete.Plugins = append(slices.Clip(complete.Plugins), ran)
+		}
+	}
+	return &complete
 }
 
 // withRequest lays what the request says over what is known, where DEL and CHECK accept both.

@@ -88,7 +88,8 @@
  *     plugin-not-found       -ENOENT            neither built in nor in pluginDirs
  *     namespace-not-found    -ENOENT            netns does not exist
  *     not-a-namespace        -EINVAL            netns is no network namespace, or is the caller's own
- *     exists                 -EEXIST            attached already, or the interface exists; existing has the attachment
+ *     exists                 -EEXIST            attached already, or the interface exists: existing has the attachment
+ *                                               if it is known; or a host port is taken, msg says by whom
  *     timeout                -ETIMEDOUT         the deadline passed
  *     cancelled              -ECANCELED         by cni_cancel
  *     busy                   -EBUSY             a lock was not free in time; requestId in use; called from a log callback

@@ -79,6 +79,8 @@ func ValidateIfName(name string) error {
 		return fault.InvalidRequest("ifName", "ifName: missing")
 	case len(name) > 15:
 		return fault.InvalidRequest("ifName", "ifName: %q has %d bytes; at most 15 are allowed", name, len(name))
+	case name == "all" || name == "default":
+		return fault.InvalidRequest("ifName", "ifName: %q is not allowed: the kernel keeps it for settings of all interfaces", name)
 	case name == "." || name == "..", strings.ContainsFunc(name, refusedInIfName):
 		return fault.InvalidRequest("ifName", "ifName: %q is not allowed: it is not . or .., and has no / : %% and no white space or control character", name)
 	}
