@@ -161,7 +161,7 @@ func (s *side) noFiles() error {
 	return nil
 }
 
-// noRules looks for the containers' addresses in every rule, set and map. 
+// noRules looks for the containers' addresses in every rule, set and map.
 func (s *side) noRules() error {
 	rules, err := exec.Command("nft", "list", "ruleset").Output()
 	if err != nil {
