@@ -222,4 +222,7 @@ func TestRepairUnderARunningTransfer(t *testing.T) {
 	for _, c := range []object{one, two} {
 		p.must("del", c)
 	}
+	if on := h.run("sh", "-c", "grep -l 1 /proc/sys/net/ipv4/conf/*/route_localnet || :"); on != "" {
+		t.Errorf("route_localnet is left on:\n%s", on)
+	}
 }

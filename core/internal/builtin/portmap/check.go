@@ -278,6 +278,23 @@ func (k *comparison) settings(ctx context.Context, c *config, inv *plugin.Invoca
 	return nil
 }
 
+// madeByUs reports whether a link is a bridge that the built-in bridge made, by the alias it gives: its route_localnet
+// is nobody else's.
+func madeByUs(ctx context.Context, inv *plugin.Invocation, name string) (bool, error) {
+	if name == "" {
+		return false, nil
+	}
+	host, err := inv.Links.Host(ctx)
+	if err != nil {
+		return false, err
+	}
+	link, err := host.LinkByName(ctx, name)
+	if errors.Is(err, rtnl.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil && link.Alias == "libcni", err
+}
+
 // Repair makes what CHECK misses, in one batch.
 func (portmap) Repair(ctx context.Context, inv *plugin.Invocation) error {
 	found, p, err := compare(ctx, inv)
@@ -292,10 +309,17 @@ func (portmap) Repair(ctx context.Context, inv *plugin.Invocation) error {
 	if err != nil {
 		return err
 	}
+	made, err := madeByUs(ctx, inv, link)
+	if err != nil {
+		return err
+	}
 	if err := nft.Update(ctx, inv.StateDir, func(tx *nft.Tx) error {
 		own, err := tracked(tx.Reader, link)
 		if err != nil {
 			return err
+		}
+		if made { // what said that it is ours may have gone with the rules
+			own = link
 		}
 		return p.apply(tx, own, true)
 	}); err != nil {
