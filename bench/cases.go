@@ -29,13 +29,13 @@ const (
 func cases() []benchCase {
 	return []benchCase{
 		{bridgeCase, func(b *bench) error {
-			return b.compare(bridgeCase, "bridge", b.dir, b.count(150, 12), []string{"add", "check", "del"}, theFloor, libcni, reference)
+			return b.compare(bridgeCase, "bridge", b.dir, b.count(200, 12), []string{"add", "check", "del"}, theFloor, libcni, reference)
 		}},
 		{bridgeCase + onDisk, func(b *bench) error {
 			return b.compare(bridgeCase+onDisk, "bridge", b.build, b.count(100, 5), []string{"add", "del"}, theFloor, libcni, reference)
 		}},
 		{fullCase, func(b *bench) error {
-			return b.compare(fullCase, "full", b.dir, b.count(60, 5), []string{"add", "check", "del"}, libcni, reference, iptables, netavark)
+			return b.compare(fullCase, "full", b.dir, b.count(200, 5), []string{"add", "check", "del"}, libcni, reference, iptables, netavark)
 		}},
 		{fullCase + onDisk, func(b *bench) error {
 			return b.compare(fullCase+onDisk, "full", b.build, b.count(25, 3), []string{"add", "del"}, libcni, reference)
