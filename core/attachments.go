@@ -78,15 +78,8 @@ func (s *scope) attachmentFilter() (string, error) {
 	if !s.hasNetwork() {
 		return "", nil
 	}
-	name, err := s.networkName()
-	if err != nil || name != "" {
-		return name, err
-	}
-	list, err := s.network()
-	if err != nil {
-		return "", err
-	}
-	return list.Name, nil
+	name, _, err := s.namedOrGiven()
+	return name, err
 }
 
 func matches(wanted, is string) bool { return wanted == "" || wanted == is }

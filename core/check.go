@@ -48,16 +48,9 @@ func (s *scope) checked() ([]*attachments.Entry, *conf.List, error) {
 		}
 		return entries, nil, err
 	}
-	name, err := s.networkName()
+	name, given, err := s.namedOrGiven()
 	if err != nil {
 		return nil, nil, err
-	}
-	var given *conf.List
-	if name == "" {
-		if given, err = s.network(); err != nil {
-			return nil, nil, err
-		}
-		name = given.Name
 	}
 	key, err := s.key(name)
 	if err != nil {

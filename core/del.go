@@ -46,16 +46,9 @@ func (e *Engine) Del(ctx context.Context, caller Caller, r *DelRequest) (*DelAns
 // delOne detaches from the network given: by the configuration given, or the one it was attached with, or the one of
 // that name in options.confDir.
 func (s *scope) delOne(ctx context.Context, force bool) (*DelAnswer, error) {
-	name, err := s.networkName()
+	name, given, err := s.namedOrGiven()
 	if err != nil {
 		return nil, err
-	}
-	var given *conf.List
-	if name == "" {
-		if given, err = s.network(); err != nil {
-			return nil, err
-		}
-		name = given.Name
 	}
 	key, err := s.key(name)
 	if err != nil {

@@ -33,13 +33,7 @@ func (e *Engine) Networks(ctx context.Context, caller Caller, r *NetworksRequest
 func (s *scope) networks(context.Context) (*NetworksAnswer, error) {
 	answer := &NetworksAnswer{Networks: []Network{}, Errors: []FileError{}}
 	lists, bad := conf.Scan(s.Options.ConfDir)
-	owners := map[string]string{}
 	for _, list := range lists {
-		if first, taken := owners[list.Name]; taken {
-			answer.Errors = append(answer.Errors, FileError{File: list.File, Msg: "network " + list.Name + " is in " + first + " already, which is the one that is used"})
-			continue
-		}
-		owners[list.Name] = list.File
 		network := Network{Name: list.Name, CNIVersion: list.CNIVersion, File: list.File, Plugins: []string{}}
 		for _, p := range list.Plugins {
 			network.Plugins = append(network.Plugins, p.Type)

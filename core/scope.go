@@ -116,6 +116,18 @@ func (s *scope) networkName() (string, error) {
 	}
 }
 
+// namedOrGiven returns the name of the network that the request means, and its configuration if the request gives one:
+// DEL and CHECK need none for a name.
+func (s *scope) namedOrGiven() (name string, given *conf.List, err error) {
+	if name, err = s.networkName(); err != nil || name != "" {
+		return name, nil, err
+	}
+	if given, err = s.network(); err != nil {
+		return "", nil, err
+	}
+	return given.Name, given, nil
+}
+
 // hasNetwork reports whether the request says which network it means.
 func (s *scope) hasNetwork() bool {
 	return s.NetworkFile != "" || len(s.Network) != 0 && s.Network.Kind() != 'n'

@@ -20,13 +20,16 @@ func (r *Runner) Resolve(pluginType string, config []byte) (Target, error) {
 		return Target{}, err
 	}
 	builtin, unsupported := r.builtin(pluginType, config)
+	usable := builtin != nil && unsupported == ""
+	if usable && r.Mode != Fallback {
+		return *builtin, nil // without a look at the directories
+	}
 	executable, err := r.executable(pluginType)
 	if err != nil {
 		return Target{}, err
 	}
-	usable := builtin != nil && unsupported == ""
 	switch {
-	case executable != nil && (r.Mode == Fallback || !usable):
+	case executable != nil:
 		return *executable, nil
 	case usable:
 		return *builtin, nil

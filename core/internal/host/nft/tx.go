@@ -120,9 +120,6 @@ func (tx *Tx) EnsureRule(rule Rule) error {
 // AddRule puts a rule at the end of its chain, without looking whether it is there.
 func (tx *Tx) AddRule(rule Rule) { tx.c.nft.AddRule(rule.encoded()); tx.note(nil) }
 
-// InsertRule puts a rule at the start of its chain, without looking whether it is there.
-func (tx *Tx) InsertRule(rule Rule) { tx.c.nft.InsertRule(rule.encoded()); tx.note(nil) }
-
 // DeleteRules removes rules that were returned by Rules.
 func (tx *Tx) DeleteRules(rules ...Rule) {
 	for _, r := range rules {
