@@ -88,3 +88,25 @@ func TestOverlayRefusesATableItDoesNotKnow(t *testing.T) {
 		})
 	}
 }
+
+// TestOverlayLeavesCgroupsAlone: loading the library must not read the host's mounts.
+func TestOverlayLeavesCgroupsAlone(t *testing.T) {
+	dir := t.TempDir()
+	run(t, root+"/capi/overlay", "go", dir)
+	text, err := os.ReadFile(filepath.Join(dir, "overlay.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(text), "/runtime/cgroup_linux.go") {
+		t.Fatalf("cgroup_linux.go is not replaced: %s", text)
+	}
+	source, err := os.ReadFile(filepath.Join(dir, "cgroup_linux.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, found := range []string{"go:build", "internal/runtime/cgroup"} {
+		if strings.Contains(string(source), found) {
+			t.Errorf("what replaces it has %q", found)
+		}
+	}
+}

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io/fs"
 	"math/bits"
 	"os"
@@ -29,7 +28,7 @@ type header struct {
 }
 
 var (
-	magic      = [8]byte{'c', 'n', 'i', 'h', 'l', 'i', 'x', '1'}
+	magic      = [8]byte{'c', 'n', 'i', 'h', 'l', 'i', 'x', '2'}
 	headerSize = binary.Size(header{})
 )
 
@@ -79,7 +78,7 @@ func parseHeader(raw []byte) (header, error) {
 	if _, err := binary.Decode(raw, binary.LittleEndian, &head); err != nil {
 		return head, fmt.Errorf("%w: %w", errDamaged, err)
 	}
-	if head.Magic != magic || head.Checksum != crc32.Checksum(raw[:headerSize-4], checksums) {
+	if head.Magic != magic || head.Checksum != checksum(0, raw[:headerSize-4]) {
 		return head, fmt.Errorf("%w: not a header", errDamaged)
 	}
 	for _, slots := range []uint32{head.OwnerSlots, head.PageSlots} {
@@ -95,7 +94,7 @@ func (x *index) header(store identity) []byte {
 	head.OwnerSlots, head.OwnersUsed, head.OwnerLive = x.owners.slots, x.owners.used, x.owners.live
 	head.PageSlots, head.PagesUsed, head.PagesLive = x.pages.slots, x.pages.used, x.pages.live
 	raw, _ := binary.Append(nil, binary.LittleEndian, head) // a struct of fixed size
-	sum := crc32.Checksum(raw[:headerSize-4], checksums)
+	sum := checksum(0, raw[:headerSize-4])
 	binary.LittleEndian.PutUint32(raw[headerSize-4:], sum)
 	return raw
 }
