@@ -2,6 +2,7 @@ package count
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -23,15 +24,17 @@ func TestCallsMakeNoMoreThanTheyDid(t *testing.T) {
 	for _, c := range []struct {
 		name     string
 		plugins  int
+		others   int
 		add, del tally
 	}{
-		{"bridge and host-local", 1, tally{calls: 165, messages: 17}, tally{calls: 140, messages: 3}},
-		{"full chain", 3, tally{calls: 305, messages: 85}, tally{calls: 295, messages: 66}},
+		{"bridge and host-local", 1, 0, tally{calls: 165, messages: 17}, tally{calls: 140, messages: 3}},
+		{"full chain", 3, 0, tally{calls: 265, messages: 82}, tally{calls: 225, messages: 58}},
+		{"full chain beside another container", 3, 1, tally{calls: 230, messages: 48}, tally{calls: 180, messages: 34}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			tallies := counted(t, c.plugins)
-			compare(t, "ADD", tallies[2*warm], &c.add)
-			compare(t, "DEL", tallies[2*warm+1], &c.del)
+			tallies := counted(t, c.plugins, c.others)
+			compare(t, "ADD", tallies[len(tallies)-2], &c.add)
+			compare(t, "DEL", tallies[len(tallies)-1], &c.del)
 		})
 	}
 }
@@ -50,14 +53,19 @@ func compare(t *testing.T, method string, got, limit *tally) {
 	}
 }
 
-// counted has a program in C attach and detach a container and returns the tallies of its calls.
-func counted(t *testing.T, plugins int) []*tally {
+// counted has a program in C attach and detach a container, after some others that stay, and returns the tallies of its
+// calls.
+func counted(t *testing.T, plugins, others int) []*tally {
 	t.Helper()
 	dir := t.TempDir()
 	program := compile(t)
-	lines := strings.Repeat("add "+request(dir, plugins)+"\ndel "+request(dir, plugins)+"\n", warm+1)
+	lines := ""
+	for i := range others {
+		lines += "add " + request(dir, plugins, i+1) + "\n"
+	}
+	lines += strings.Repeat("add "+request(dir, plugins, 0)+"\ndel "+request(dir, plugins, 0)+"\n", warm+1)
 	in, out := file(t, dir, "in", lines), file(t, dir, "out", "")
-	host(t, dir)
+	host(t, dir, others)
 	tallies := trace(t, program, in, out)
 	if _, err := out.Seek(0, io.SeekStart); err != nil {
 		t.Fatal(err)
@@ -66,27 +74,26 @@ func counted(t *testing.T, plugins int) []*tally {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := strings.Count("\n"+string(answers), "\n0 "); got != 2*(warm+1) || len(tallies) != got {
-		t.Fatalf("%d calls succeeded, %d were counted, of %d:\n%s", got, len(tallies), 2*(warm+1), answers)
+	if got := strings.Count("\n"+string(answers), "\n0 "); got != others+2*(warm+1) || len(tallies) != got {
+		t.Fatalf("%d calls succeeded, %d were counted, of %d:\n%s", got, len(tallies), others+2*(warm+1), answers)
 	}
 	return tallies
 }
 
-// host moves the test to a network namespace of its own and makes the container's.
-func host(t *testing.T, dir string) {
+// host moves the test to a network namespace of its own and makes the containers'.
+func host(t *testing.T, dir string, others int) {
 	t.Helper()
 	runtime.LockOSThread() // and never unlocked: the thread ends with the test
-	netns := file(t, dir, "netns", "").Name()
-	for _, step := range []func() error{
-		func() error { return unix.Unshare(unix.CLONE_NEWNET) },
-		func() error { return unix.Mount("/proc/thread-self/ns/net", netns, "", unix.MS_BIND, "") },
-		func() error { return unix.Unshare(unix.CLONE_NEWNET) },
-	} {
-		if err := step(); err != nil {
+	for i := range others + 1 {
+		netns := file(t, dir, fmt.Sprint("netns", i), "").Name()
+		if err := errors.Join(unix.Unshare(unix.CLONE_NEWNET), unix.Mount("/proc/thread-self/ns/net", netns, "", unix.MS_BIND, "")); err != nil {
 			t.Fatalf("a network namespace for the test: %v; run with: go test -exec $PWD/test/isolate ./test/count", err)
 		}
+		t.Cleanup(func() { unix.Unmount(netns, unix.MNT_DETACH) })
 	}
-	t.Cleanup(func() { unix.Unmount(netns, unix.MNT_DETACH) })
+	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func file(t *testing.T, dir, name, content string) *os.File {
@@ -105,7 +112,7 @@ func file(t *testing.T, dir, name, content string) *os.File {
 	return f
 }
 
-func request(dir string, plugins int) string {
+func request(dir string, plugins, container int) string {
 	list := []any{
 		map[string]any{"type": "bridge", "bridge": "count0", "isGateway": true, "ipMasq": plugins > 1, "ipMasqBackend": "nftables", "ipam": map[string]any{
 			"type": "host-local", "dataDir": dir + "/leases", "ranges": []any{[]any{map[string]any{"subnet": "10.89.0.0/16"}}},
@@ -114,8 +121,8 @@ func request(dir string, plugins int) string {
 		map[string]any{"type": "firewall"},
 	}
 	text, err := json.Marshal(map[string]any{
-		"containerId": "c1", "netns": dir + "/netns",
-		"capabilityArgs": map[string]any{"portMappings": []any{map[string]any{"hostPort": 8080, "containerPort": 80, "protocol": "tcp"}}},
+		"containerId": fmt.Sprint("c", container), "netns": fmt.Sprint(dir, "/netns", container),
+		"capabilityArgs": map[string]any{"portMappings": []any{map[string]any{"hostPort": 8080 + container, "containerPort": 80, "protocol": "tcp"}}},
 		"network":        map[string]any{"cniVersion": "1.1.0", "name": "count", "plugins": list[:plugins]},
 		"options":        map[string]any{"cacheDir": dir + "/cache", "stateDir": dir + "/run", "builtins": "only"},
 	})

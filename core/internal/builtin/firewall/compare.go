@@ -44,11 +44,12 @@ func drift(expected, actual, object string, args ...any) fault.Drift {
 
 // check compares the tables of libcni and the others' chains.
 func (a *attachment) check(r *nft.Reader) ([]fault.Drift, error) {
+	c := a.content()
+	c.expect(r)
 	found, err := checkForward(r)
 	if err != nil {
 		return nil, err
 	}
-	c := a.content()
 	for _, rule := range c.rules {
 		d, err := checkRule(r, rule)
 		if err != nil {

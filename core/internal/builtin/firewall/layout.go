@@ -164,6 +164,13 @@ func (a *attachment) content() content {
 	return c
 }
 
+// expect has the elements looked up at once.
+func (c content) expect(r *nft.Reader) {
+	for _, m := range c.elements {
+		r.Expect(m.set, m.key)
+	}
+}
+
 // networks are the networks that the addresses of a family are in.
 func (a *attachment) networks(f nft.Family) []netip.Prefix {
 	var found []netip.Prefix

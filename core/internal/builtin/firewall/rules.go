@@ -12,6 +12,7 @@ import (
 // addresses becomes this one's: who has the address now is the address plugin's to know.
 func (a *attachment) add(tx *nft.Tx) error {
 	c := a.content()
+	c.expect(tx.Reader)
 	known, err := a.isKnown(tx.Reader, c)
 	if err != nil {
 		return err
@@ -146,7 +147,14 @@ func collect(tx *nft.Tx, name string, valid []plugin.AttachmentID) (removal, err
 func (n network) sweep(tx *nft.Tx, a *attachment, unwanted func(nft.Element) bool) (removal, error) {
 	var gone removal
 	left := false
-	for _, owned := range n.owned(a) {
+	all := n.owned(a)
+	for _, owned := range all {
+		tx.Expect(owned.set, owned.keys...)
+		if len(owned.keys) > 0 {
+			tx.ExpectCount(owned.set)
+		}
+	}
+	for _, owned := range all {
 		found, unclaimed, err := owned.find(tx.Reader, a, unwanted)
 		if err != nil {
 			return removal{}, err

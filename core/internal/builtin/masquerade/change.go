@@ -29,6 +29,9 @@ func (a Attachment) add(tx *nft.Tx, f family, repair bool) error {
 	if len(addresses) == 0 {
 		return nil
 	}
+	for _, address := range addresses {
+		tx.Expect(f.sources, nft.Addr(address.Addr()))
+	}
 	have, err := tx.Elements(f.local)
 	if err != nil {
 		return err
@@ -110,6 +113,12 @@ func (a Attachment) Remove(tx *nft.Tx) error {
 func (a Attachment) removeFrom(tx *nft.Tx, f family) (int, error) {
 	addresses := f.of(a.Addresses)
 	var own []nft.Element
+	if len(addresses) > 0 {
+		tx.ExpectCount(f.sources)
+	}
+	for _, address := range addresses {
+		tx.Expect(f.sources, nft.Addr(address.Addr()))
+	}
 	for _, address := range addresses {
 		e, err := tx.Find(f.sources, nft.Addr(address.Addr()))
 		if err != nil {

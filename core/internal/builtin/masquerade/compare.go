@@ -30,6 +30,9 @@ func (a Attachment) check(r *nft.Reader, f family) ([]fault.Drift, error) {
 	if len(addresses) == 0 {
 		return nil, nil
 	}
+	for _, address := range addresses {
+		r.Expect(f.sources, nft.Addr(address.Addr()))
+	}
 	drift, err := f.checkShared(r)
 	if err != nil {
 		return nil, err

@@ -68,6 +68,7 @@ func publish(ctx context.Context, c *config, p *plan, inv *plugin.Invocation) er
 func (p *plan) write(ctx context.Context, inv *plugin.Invocation, link string) error {
 	leftOver, heal := false, false
 	update := func(tx *nft.Tx) error {
+		p.expect(tx.Reader, link)
 		left, err := tx.Find(owners(), ownerKey(p.owner))
 		if err != nil {
 			return err
@@ -92,6 +93,20 @@ func (p *plan) write(ctx context.Context, inv *plugin.Invocation, link string) e
 		err = nft.Update(ctx, inv.StateDir, update)
 	}
 	return err
+}
+
+// expect has all that an ADD looks for asked for at once.
+func (p *plan) expect(r *nft.Reader, link string) {
+	r.Expect(owners(), ownerKey(p.owner))
+	expectClaims(r, p.ports)
+	for _, t := range p.used() {
+		if len(t.sources) > 0 {
+			r.Expect(masqueraded(t.family, p.owner.Network, t.sources), nft.Addr(t.addr))
+		}
+	}
+	if link != "" {
+		r.Expect(localnet(link), nft.Addr(p.localAddress()))
+	}
 }
 
 // tracked returns the link if its route_localnet is ours to take back: it is off, or was turned on by us.

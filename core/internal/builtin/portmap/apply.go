@@ -19,7 +19,11 @@ func (p *plan) apply(tx *nft.Tx, link string, heal bool) error {
 	items := p.items()
 	if link != "" {
 		items = append(items, p.routed(link))
-		tx.Ensure(localnet(link))
+		if there, err := tx.HasSet(localnet(link)); err != nil {
+			return err
+		} else if !there || heal {
+			tx.Ensure(localnet(link))
+		}
 	}
 	return p.put(tx, append(items, p.counter(len(items))), heal)
 }

@@ -52,6 +52,7 @@ func compare(ctx context.Context, inv *plugin.Invocation) ([]fault.Drift, *plan,
 	k := &comparison{plan: p}
 	if err := nft.View(ctx, func(r *nft.Reader) error {
 		k.reader, k.found = r, nil
+		k.expect(link)
 		if err := k.rules(); err != nil {
 			return err
 		}
@@ -60,6 +61,15 @@ func compare(ctx context.Context, inv *plugin.Invocation) ([]fault.Drift, *plan,
 		return nil, nil, err
 	}
 	return k.found, p, k.settings(ctx, c, inv, link, unreachable)
+}
+
+// expect has all elements asked for at once.
+func (k *comparison) expect(link string) {
+	expectKeys(k.reader, k.items())
+	k.reader.Expect(owners(), ownerKey(k.owner))
+	if link != "" {
+		k.reader.Expect(localnet(link), nft.Addr(k.localAddress()))
+	}
 }
 
 func (k *comparison) differs(object, expected, actual string) {

@@ -44,8 +44,11 @@ func (l lookup) find(s nft.Set, key []byte) (*nft.Element, error) {
 	return l.index[s.Name][string(key)], nil
 }
 
-// suffix finds an element whose key ends so. It reads the whole set, once.
+// suffix finds an element whose key ends so. It reads the whole set, once, if there is anything in it.
 func (l lookup) suffix(s nft.Set, end []byte) (*nft.Element, error) {
+	if count, err := l.reader.AtLeast(s); count == 0 || err != nil {
+		return nil, err
+	}
 	elements, err := l.elements(s)
 	for i, e := range elements {
 		if bytes.HasSuffix(e.Key, end) {
@@ -53,4 +56,42 @@ func (l lookup) suffix(s nft.Set, end []byte) (*nft.Element, error) {
 		}
 	}
 	return nil, err
+}
+
+// expectKeys has the elements that are about to be looked for one by one asked for at once.
+func expectKeys(r *nft.Reader, items []item) {
+	for _, group := range grouped(items) {
+		if len(group) > many {
+			continue
+		}
+		for _, i := range group {
+			r.Expect(i.set, i.element.Key)
+		}
+	}
+}
+
+// expectRemoval does so, and for whether others are in the sets that go with their last element.
+func expectRemoval(r *nft.Reader, items []item) {
+	for _, i := range items {
+		if len(i.set.Key) == 1 {
+			r.ExpectCount(i.set)
+		}
+	}
+	expectKeys(r, items)
+}
+
+// expectClaims does so for what a port may be taken by.
+func expectClaims(r *nft.Reader, ports []port) {
+	if len(ports) > many {
+		return
+	}
+	for _, p := range ports {
+		wide := port{family: p.family, proto: p.proto, number: p.number}.claim()
+		r.Expect(wide.set, wide.element.Key)
+		if own := p.claim(); p.hostIP.IsValid() {
+			r.Expect(own.set, own.element.Key)
+		} else {
+			r.ExpectCount(hostClaims(p.family))
+		}
+	}
 }

@@ -10,11 +10,14 @@ import (
 // release queues the removal of what is the plan's owner's, and returns what that was. It looks at the elements that
 // the plan names, and at all only if these are not all that the attachment has.
 func (p *plan) release(tx *nft.Tx) ([]item, error) {
+	items := p.items()
+	tx.Expect(owners(), ownerKey(p.owner))
+	expectRemoval(tx.Reader, items)
 	counted, err := tx.Find(owners(), ownerKey(p.owner))
 	if err != nil {
 		return nil, err
 	}
-	found, err := p.find(tx)
+	found, err := p.find(tx, items)
 	if err != nil {
 		return nil, err
 	}
@@ -28,9 +31,8 @@ func (p *plan) release(tx *nft.Tx) ([]item, error) {
 	return removeAll(tx, p.owner)
 }
 
-// find returns the elements of the plan that are the owner's.
-func (p *plan) find(tx *nft.Tx) ([]item, error) {
-	candidates := p.items()
+// find returns the elements that are the owner's: of the candidates, and of the links whose route_localnet is on.
+func (p *plan) find(tx *nft.Tx, candidates []item) ([]item, error) {
 	if addr := p.localAddress(); addr.IsValid() {
 		links, err := localnets(tx.Reader)
 		if err != nil {
@@ -39,6 +41,7 @@ func (p *plan) find(tx *nft.Tx) ([]item, error) {
 		for _, s := range links {
 			candidates = append(candidates, item{s, nft.Element{Key: nft.Addr(addr)}})
 		}
+		expectRemoval(tx.Reader, candidates[len(candidates)-len(links):])
 	}
 	var found []item
 	for _, group := range grouped(candidates) {

@@ -3,14 +3,11 @@ package nft
 import (
 	"bytes"
 	"encoding/binary"
-	"fmt"
 	"net"
 	"net/netip"
 	"slices"
 
-	"github.com/google/nftables"
 	"github.com/google/nftables/expr"
-	"github.com/mdlayher/netlink"
 )
 
 // Element is an element of a set or map.
@@ -96,115 +93,6 @@ func Range(network netip.Prefix) Element {
 		}
 	}
 	return Element{Key: first.AsSlice(), Last: last}
-}
-
-// encoded returns what the kernel keeps: for a range of single fields, its start and what comes after its end.
-func (s Set) encodedElements(elements []Element) []nftables.SetElement {
-	var encoded []nftables.SetElement
-	for _, e := range elements {
-		n := nftables.SetElement{Key: e.Key, Comment: e.Comment, Val: e.Data}
-		if e.Verdict.Code != NoVerdict {
-			n.VerdictData = e.Verdict.encoded()
-		}
-		switch {
-		case !s.Interval:
-			encoded = append(encoded, n)
-		case len(s.Key) > 1:
-			if n.KeyEnd = e.Last; e.Last == nil {
-				n.KeyEnd = e.Key
-			}
-			encoded = append(encoded, n)
-		default:
-			end := after(e.Last, e.Key)
-			n.IntervalOpen = end == nil
-			if encoded = append(encoded, n); end != nil {
-				encoded = append(encoded, nftables.SetElement{Key: end, IntervalEnd: true})
-			}
-		}
-	}
-	return encoded
-}
-
-// after returns the key after last, or after only if last is nil; nil after the highest.
-func after(last, only []byte) []byte {
-	if last == nil {
-		last = only
-	}
-	next := bytes.Clone(last)
-	for i := len(next) - 1; i >= 0; i-- {
-		if next[i]++; next[i] != 0 {
-			return next
-		}
-	}
-	return nil
-}
-
-// before is the opposite of after.
-func before(key []byte) []byte {
-	previous := bytes.Clone(key)
-	for i := len(previous) - 1; i >= 0; i-- {
-		if previous[i]--; previous[i] != 0xff {
-			break
-		}
-	}
-	return previous
-}
-
-// decodeElements is the opposite of encodedElements.
-func (s Set) decodeElements(raw []nftables.SetElement) ([]Element, error) {
-	single := s.Interval && len(s.Key) == 1
-	if single {
-		raw = slices.Clone(raw)
-		slices.SortFunc(raw, func(a, b nftables.SetElement) int {
-			if order := bytes.Compare(a.Key, b.Key); order != 0 || a.IntervalEnd == b.IntervalEnd {
-				return order
-			}
-			if a.IntervalEnd { // the end of one range may be the start of the next
-				return -1
-			}
-			return 1
-		})
-	}
-	var elements []Element
-	for i, r := range raw {
-		if single && r.IntervalEnd {
-			continue
-		}
-		e := Element{Key: r.Key, Comment: r.Comment, Last: r.KeyEnd}
-		if err := s.decodeData(&e, r.Val); err != nil {
-			return nil, err
-		}
-		if single {
-			if i+1 < len(raw) && raw[i+1].IntervalEnd {
-				e.Last = before(raw[i+1].Key)
-			} else {
-				e.Last = bytes.Repeat([]byte{0xff}, len(r.Key))
-			}
-		}
-		elements = append(elements, e)
-	}
-	return elements, nil
-}
-
-func (s Set) decodeData(e *Element, data []byte) error {
-	if !slices.Equal(s.Data, []Type{Verdict}) {
-		e.Data = data
-		return nil
-	}
-	attributes, err := netlink.NewAttributeDecoder(data)
-	if err != nil {
-		return fmt.Errorf("set %s: %w", s.Name, err)
-	}
-	attributes.ByteOrder = binary.BigEndian
-	for attributes.Next() {
-		switch attributes.Type() {
-		case 1: // NFTA_VERDICT_CODE
-			e.Verdict.Code = verdictCode(int32(attributes.Uint32()))
-		case 2: // NFTA_VERDICT_CHAIN
-			e.Verdict.Chain = attributes.String()
-		}
-	}
-	return attributes.Err()
 }
 
 func verdictCode(kernel int32) VerdictCode {

@@ -60,8 +60,19 @@ func (e *TakenError) Error() string {
 	return fmt.Sprintf("set %s has the key already, for %s", e.Set.Name, DescribeOwner(e.Element.Comment))
 }
 
-// parseError reads the error number of a message that ends a request; nil for success.
+// parseError reads the error number of a message that ends one of the requests; nil for success.
 func parseError(m syscall.NetlinkMessage, requests []netlink.Message) error {
+	kind := -1
+	for _, r := range requests {
+		if r.Header.Sequence == m.Header.Seq {
+			kind = int(r.Header.Type) - subsystem
+		}
+	}
+	return refusal(m, kind)
+}
+
+// refusal reads the error number of a message that ends a request of that kind; nil for success.
+func refusal(m syscall.NetlinkMessage, kind int) error {
 	if len(m.Data) < 4 {
 		return nil // the end of a dump
 	}
@@ -69,24 +80,12 @@ func parseError(m syscall.NetlinkMessage, requests []netlink.Message) error {
 	if number == 0 {
 		return nil
 	}
-	e := &Error{Errno: number, Request: describeRequest(m.Header.Seq, requests), Message: explanation(m)}
-	e.unsupported = lacking(number, m.Header.Seq, requests)
-	return e
+	return &Error{Errno: number, Request: requestName(kind), Message: explanation(m), unsupported: lacking(number, kind)}
 }
 
 const subsystem = unix.NFNL_SUBSYS_NFTABLES << 8
 
-func find(sequence uint32, requests []netlink.Message) (kind int, found bool) {
-	for _, r := range requests {
-		if r.Header.Sequence == sequence {
-			return int(r.Header.Type) - subsystem, true
-		}
-	}
-	return 0, false
-}
-
-func describeRequest(sequence uint32, requests []netlink.Message) string {
-	kind, _ := find(sequence, requests)
+func requestName(kind int) string {
 	if name, found := map[int]string{
 		unix.NFT_MSG_NEWTABLE: "add table", unix.NFT_MSG_GETTABLE: "get table", unix.NFT_MSG_DELTABLE: "delete table",
 		unix.NFT_MSG_NEWCHAIN: "add chain", unix.NFT_MSG_GETCHAIN: "get chain", unix.NFT_MSG_DELCHAIN: "delete chain",
@@ -102,8 +101,7 @@ func describeRequest(sequence uint32, requests []netlink.Message) string {
 
 // lacking tells a kernel that cannot from one that refuses. A batch is applied to rules that were read before, so that
 // what it needs and does not find (ENOENT) is a part of the kernel.
-func lacking(number syscall.Errno, sequence uint32, requests []netlink.Message) bool {
-	kind, _ := find(sequence, requests)
+func lacking(number syscall.Errno, kind int) bool {
 	switch number {
 	case syscall.EOPNOTSUPP, syscall.EPROTONOSUPPORT, syscall.EAFNOSUPPORT:
 		return true

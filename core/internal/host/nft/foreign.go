@@ -3,10 +3,11 @@ package nft
 import (
 	"encoding/binary"
 	"net/netip"
+	"slices"
 
+	"github.com/google/nftables"
 	"github.com/google/nftables/expr"
 	"github.com/google/nftables/xt"
-	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 )
 
@@ -45,67 +46,35 @@ func (r ForeignRule) Same(other ForeignRule) bool {
 
 // ForeignRules returns the rules of a chain in their order. Unlike Rules it understands whatever others put there.
 func (r *Reader) ForeignRules(c Chain) ([]ForeignRule, error) {
-	attributes, err := netlink.MarshalAttributes([]netlink.Attribute{
-		{Type: unix.NFTA_RULE_TABLE, Data: []byte(c.Table.Name + "\x00")},
-		{Type: unix.NFTA_RULE_CHAIN, Data: []byte(c.Name + "\x00")},
-	})
+	f := fact{ofForeign, c.Table, c.Name}
+	if value, known, err := r.recall(f); known || err != nil {
+		rules, _ := value.([]ForeignRule)
+		return slices.Clone(rules), err
+	}
+	var rules []ForeignRule
+	body := appendName(appendName(nil, unix.NFTA_RULE_TABLE, c.Table.Name), unix.NFTA_RULE_CHAIN, c.Name)
+	_, told, err := r.consult(c.Table, &question{kind: unix.NFT_MSG_GETRULE, family: c.Table.Family, list: true, body: body,
+		answer: func(attributes []byte) error {
+			rule, err := decodeForeign(c.Table.Family, attributes)
+			rules = append(rules, rule)
+			return err
+		}})
 	if err != nil {
 		return nil, err
 	}
-	request := netlink.Message{
-		Header: netlink.Header{Type: subsystem | unix.NFT_MSG_GETRULE, Flags: netlink.Request | netlink.Dump, Sequence: 1},
-		Data:   append([]byte{byte(c.Table.Family), unix.NFNETLINK_V0, 0, 0}, attributes...),
-	}
-	request.Header.Length = uint32(unix.SizeofNlMsghdr + len(request.Data))
-	replies, err := r.c.talk([]netlink.Message{request})
-	r.c.failed = err
-	if found, err := r.outcome(err); !found {
-		return nil, err
-	}
-	var rules []ForeignRule
-	for _, reply := range replies {
-		if int(reply.Header.Type) != subsystem|unix.NFT_MSG_NEWRULE || len(reply.Data) < 4 {
-			continue
-		}
-		rule, err := decodeForeign(c.Table.Family, reply.Data[4:])
-		if err != nil {
-			return nil, err
-		}
-		rules = append(rules, rule)
-	}
-	return rules, nil
-}
-
-// DroppingForwards returns the chains of any table that drop what the host forwards if no rule of theirs accepts it. It
-// reads all chains there are.
-func (r *Reader) DroppingForwards() ([]Chain, error) {
-	all, err := r.c.nft.ListChains()
-	if found, err := r.outcome(err); !found {
-		return nil, err
-	}
-	var dropping []Chain
-	for _, c := range all {
-		if c.Table == nil {
-			continue
-		}
-		table := Table{Family(c.Table.Family), c.Table.Name}
-		chain := decodeChain(c, table)
-		if routed := table.Family == IPv4 || table.Family == IPv6 || table.Family == Inet; routed && chain.Hook == Forward && chain.Drop {
-			dropping = append(dropping, chain)
-		}
-	}
-	return dropping, nil
+	r.keep(f, rules, rules == nil, told)
+	return slices.Clone(rules), nil
 }
 
 // AddForeign puts a rule before the one with that handle, at the end of the chain for 0.
 func (tx *Tx) AddForeign(c Chain, rule ForeignRule, before uint64) {
 	n := Rule{Chain: c, Exprs: rule.exprs(c.Table.Family)}.encoded()
 	if n.Position = before; before == 0 {
-		tx.c.nft.AddRule(n)
+		tx.encode(func(e *nftables.Conn) error { e.AddRule(n); return nil })
 	} else {
-		tx.c.nft.InsertRule(n)
+		tx.encode(func(e *nftables.Conn) error { e.InsertRule(n); return nil })
 	}
-	tx.note(nil)
+	tx.touchRules(c)
 }
 
 // DeleteForeign removes rules that were returned by ForeignRules.

@@ -13,7 +13,7 @@
 //
 // A key removed is a key read: the kernel removes by key whatever the value and comment, so that Release and ReleaseAll
 // look first whose an element is. An element is changed by removing and adding it, since adding alone keeps the old
-// comment. CHECK reads with View, which takes no lock. What a function has queued it does not read back: it changes each
+// comment. A function that looks for several elements says so with Expect, and they are asked for at once. CHECK reads with View, which takes no lock. What a function has queued it does not read back: it changes each
 // key once.
 //
 // Objects are plain values: Table, Chain, Set, Rule, Element, Owner. Keys and data are made with Key of Addr, Port,
@@ -65,13 +65,12 @@ func attempt(ctx context.Context, change func(*Tx) error) error {
 	}
 	defer c.done()
 	for range maxAttempts {
-		tx, err := newTx(c)
-		if err != nil {
-			return err
-		}
-		if err = change(tx); err == nil {
+		tx := newTx(c)
+		err := change(tx)
+		if err == nil {
 			err = tx.commit()
 		}
+		tx.remember()
 		if !errors.Is(err, ErrChanged) {
 			return err
 		}
@@ -88,11 +87,9 @@ func View(ctx context.Context, look func(*Reader) error) error {
 	}
 	defer c.done()
 	for range maxAttempts {
-		r, err := newReader(c)
-		if err != nil {
-			return err
-		}
+		r := newReader(c, true)
 		result := look(r)
+		r.remember()
 		switch changed, err := r.changed(); {
 		case err != nil:
 			return err

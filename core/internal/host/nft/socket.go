@@ -3,6 +3,8 @@ package nft
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"os"
 	"syscall"
@@ -20,36 +22,30 @@ import (
 // a process that libcni is a guest of may have more.
 type conn struct {
 	*socket
-	ctx         context.Context // of the call that this connection serves
-	nft         *nftables.Conn
-	failed      error // of the last exchange
-	interrupted bool  // a dump met a change
-	unfinished  bool  // there is more to receive
+	pool        *Sockets
+	ctx         context.Context         // of the call that this connection serves
+	failed      error                   // of the encoder's last exchange
+	interrupted bool                    // a dump met a change
+	unfinished  bool                    // there is more to receive
+	taker       func([]netlink.Message) // gets what the encoder sends instead of the kernel
 }
 
 func open(ctx context.Context) (*conn, error) {
-	c, err := openPlain(ctx)
-	if err != nil {
-		return nil, err
-	}
-	c.nft, err = nftables.New(nftables.WithTestDial(c.exchange), nftables.AsLasting())
-	if err != nil {
-		c.done()
-		return nil, err
-	}
-	return c, nil
-}
-
-// openPlain goes without the encoder, which takes longer to make than a question takes to be answered.
-func openPlain(ctx context.Context) (*conn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	s, err := socketsOf(ctx).take()
+	pool := socketsOf(ctx)
+	s, err := pool.take()
 	if err != nil {
 		return nil, err
 	}
-	return &conn{socket: s, ctx: ctx}, nil
+	return &conn{socket: s, pool: pool, ctx: ctx}, nil
+}
+
+// newEncoder returns what encodes and decodes rules, and encodes objects. It takes longer to make than a question to be
+// answered.
+func (c *conn) newEncoder() (*nftables.Conn, error) {
+	return nftables.New(nftables.WithTestDial(c.exchange), nftables.AsLasting())
 }
 
 func (c *conn) done() {
@@ -57,13 +53,33 @@ func (c *conn) done() {
 		time.AfterFunc(idleTime, c.socket.close)
 		return
 	}
-	socketsOf(c.ctx).give(c.socket)
+	c.pool.give(c.socket)
+}
+
+// outcome settles the error of a reading through the encoder: the kernel's goes before the decoder's, and what is not
+// there is no error.
+func (c *conn) outcome(err error) (found bool, failed error) {
+	switch {
+	case c.interrupted:
+		return false, ErrChanged
+	case errors.Is(c.failed, ErrNotFound):
+		return false, nil
+	case c.failed != nil:
+		return false, c.failed
+	case err != nil:
+		return false, fmt.Errorf("nftables: %w", err)
+	}
+	return true, nil
 }
 
 // exchange sends the requests as one datagram and returns the replies. An error is kept in failed, as the encoder would
 // lose its number. Without requests the encoder asks for more replies, of which there are none.
 func (c *conn) exchange(requests []netlink.Message) ([]netlink.Message, error) {
 	if len(requests) == 0 {
+		return nil, io.EOF
+	}
+	if c.taker != nil {
+		c.taker(requests)
 		return nil, io.EOF
 	}
 	replies, err := c.talk(requests)
@@ -74,22 +90,26 @@ func (c *conn) exchange(requests []netlink.Message) ([]netlink.Message, error) {
 }
 
 func (c *conn) talk(requests []netlink.Message) ([]netlink.Message, error) {
-	if err := c.ctx.Err(); err != nil {
+	if err := c.sendMessages(requests); err != nil {
 		return nil, err
+	}
+	return c.drain(requests)
+}
+
+func (c *conn) sendMessages(requests []netlink.Message) error {
+	if err := c.ctx.Err(); err != nil {
+		return err
 	}
 	var datagram []byte
 	for _, m := range requests {
 		m.Header.PID = 0
 		encoded, err := m.MarshalBinary()
 		if err != nil {
-			return nil, err
+			return err
 		}
 		datagram = append(datagram, encoded...)
 	}
-	if err := c.send(datagram, len(requests)); err != nil {
-		return nil, err
-	}
-	return c.drain(requests)
+	return c.send(datagram, len(requests))
 }
 
 // Sizes of the socket's buffers where the default might not do.
@@ -121,55 +141,34 @@ func (c *conn) send(datagram []byte, messages int) error {
 func (c *conn) drain(requests []netlink.Message) (replies []netlink.Message, failed error) {
 	c.unfinished = true
 	for {
-		n, from, err := unix.Recvfrom(c.fd, c.buf, unix.MSG_TRUNC)
+		messages, err := c.receive()
 		switch {
-		case err == unix.EINTR:
-			continue
-		case err == unix.EAGAIN:
+		case errors.Is(err, unix.EAGAIN):
 			c.unfinished = false
 			return replies, failed
-		case err == unix.ENOBUFS: // of messages that were applied; those of an error come first
+		case errors.Is(err, unix.ENOBUFS): // of messages that were applied; those of an error come first
 			continue
 		case err != nil:
-			return nil, os.NewSyscallError("recvfrom", err)
-		case n > len(c.buf):
-			return nil, os.NewSyscallError("recvfrom", unix.EMSGSIZE)
+			return nil, err
 		}
-		if address, ok := from.(*unix.SockaddrNetlink); !ok || address.Pid != 0 {
-			continue // not from the kernel
-		}
-		got, err := c.parse(c.buf[:n], requests)
-		if replies = append(replies, got...); failed == nil {
-			failed = err
+		for _, m := range messages {
+			if m.Header.Type != unix.NLMSG_ERROR && m.Header.Type != unix.NLMSG_DONE {
+				replies = append(replies, reply(m))
+			} else if err := parseError(m, requests); err != nil && failed == nil {
+				failed = err
+			}
 		}
 	}
 }
 
-func (c *conn) parse(datagram []byte, requests []netlink.Message) (replies []netlink.Message, failed error) {
-	messages, err := syscall.ParseNetlinkMessage(datagram)
-	if err != nil {
-		return nil, os.NewSyscallError("recvfrom", err)
+func reply(m syscall.NetlinkMessage) netlink.Message {
+	return netlink.Message{
+		Header: netlink.Header{
+			Length:   m.Header.Len,
+			Type:     netlink.HeaderType(m.Header.Type),
+			Flags:    netlink.HeaderFlags(m.Header.Flags) &^ netlink.Multi, // they are all here
+			Sequence: m.Header.Seq,
+		},
+		Data: bytes.Clone(m.Data),
 	}
-	for _, m := range messages {
-		if m.Header.Flags&unix.NLM_F_DUMP_INTR != 0 {
-			c.interrupted = true
-		}
-		switch m.Header.Type {
-		case unix.NLMSG_ERROR, unix.NLMSG_DONE:
-			if err := parseError(m, requests); err != nil && failed == nil {
-				failed = err
-			}
-		default:
-			replies = append(replies, netlink.Message{
-				Header: netlink.Header{
-					Length:   m.Header.Len,
-					Type:     netlink.HeaderType(m.Header.Type),
-					Flags:    netlink.HeaderFlags(m.Header.Flags) &^ netlink.Multi, // they are all here
-					Sequence: m.Header.Seq,
-				},
-				Data: bytes.Clone(m.Data),
-			})
-		}
-	}
-	return replies, failed
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -13,10 +14,12 @@ import (
 
 // Sockets keeps the sockets of calls that are done for the next ones, for a moment. Closing one at once is expensive:
 // the kernel first waits, and keeps everybody from changing rules meanwhile, until what was deleted before is freed,
-// which takes it some 10 ms. Safe for concurrent use; the zero value is ready.
+// which takes it some 10 ms. It also keeps what calls have read of rules. Safe for concurrent use; the zero value is
+// ready.
 type Sockets struct {
-	mu   sync.Mutex
-	idle []*socket
+	mu     sync.Mutex
+	idle   []*socket
+	memory memory
 }
 
 const (
@@ -26,7 +29,7 @@ const (
 
 type socketsKey struct{}
 
-// With returns a context whose Updates and Views share the sockets.
+// With returns a context whose Updates and Views share the sockets and what was read.
 func (s *Sockets) With(ctx context.Context) context.Context {
 	return context.WithValue(ctx, socketsKey{}, s)
 }
@@ -43,9 +46,12 @@ func socketsOf(ctx context.Context) *Sockets {
 type socket struct {
 	fd        int
 	inode     uint64
-	namespace [2]uint64 // of the thread that opened it: device and inode
-	large     bool      // the kernel's buffers are
-	buf       []byte    // for what is received
+	namespace [2]uint64                // of the thread that opened it: device and inode
+	cookie    uint64                   // of the namespace; 0 before Linux 5.14
+	large     bool                     // the kernel's buffers are
+	sequence  uint32                   // of the next question
+	buf       []byte                   // for what is received
+	messages  []syscall.NetlinkMessage // of it
 }
 
 // take returns a socket in the network namespace of the calling thread.
@@ -105,7 +111,11 @@ func newSocket(namespace [2]uint64) (*socket, error) {
 	// The kernel's own words in errors, without the request repeated. Absent before Linux 4.12.
 	_ = unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_EXT_ACK, 1)
 	_ = unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_CAP_ACK, 1)
-	return &socket{fd: fd, inode: stat.Ino, namespace: namespace, buf: make([]byte, 64<<10)}, nil
+	cookie, err := unix.GetsockoptUint64(fd, unix.SOL_SOCKET, unix.SO_NETNS_COOKIE)
+	if err != nil {
+		cookie = 0
+	}
+	return &socket{fd: fd, inode: stat.Ino, namespace: namespace, cookie: cookie, buf: make([]byte, 64<<10)}, nil
 }
 
 // intact says whether the descriptor is still this socket's.

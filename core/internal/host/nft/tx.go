@@ -2,9 +2,9 @@ package nft
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/google/nftables"
+	"golang.org/x/sys/unix"
 )
 
 // Tx reads, and queues changes. Nothing is changed before the function it was given to returns.
@@ -14,41 +14,11 @@ type Tx struct {
 	chains map[Chain]bool
 	sets   []Set
 	rules  []Rule
-	queued int
-	failed error // of queueing
+	batch
 }
 
-func newTx(c *conn) (*Tx, error) {
-	r, err := newReader(c)
-	return &Tx{Reader: r, tables: map[Table]bool{}, chains: map[Chain]bool{}}, err
-}
-
-// commit applies what is queued if the rules are still those that were read.
-func (tx *Tx) commit() error {
-	if tx.failed != nil {
-		return fmt.Errorf("nftables: %w", tx.failed)
-	}
-	if tx.queued == 0 {
-		if tx.c.interrupted {
-			return ErrChanged
-		}
-		return nil
-	}
-	err := tx.c.nft.FlushWithGenID(tx.began)
-	if tx.c.failed != nil {
-		return tx.c.failed
-	}
-	if err != nil {
-		return fmt.Errorf("nftables: %w", err)
-	}
-	return nil
-}
-
-func (tx *Tx) note(err error) {
-	tx.queued++
-	if tx.failed == nil {
-		tx.failed = err
-	}
+func newTx(c *conn) *Tx {
+	return &Tx{Reader: newReader(c, false), tables: map[Table]bool{}, chains: map[Chain]bool{}, batch: batch{touched: map[fact]bool{}}}
 }
 
 // Object is a Table, Chain or Set.
@@ -65,8 +35,8 @@ func (tx *Tx) Ensure(objects ...Object) {
 func (t Table) ensure(tx *Tx) {
 	if !tx.tables[t] {
 		tx.tables[t] = true
-		tx.c.nft.AddTable(t.encoded())
-		tx.note(nil)
+		tx.encode(func(e *nftables.Conn) error { e.AddTable(t.encoded()); return nil })
+		tx.touch(ofTable, t, "")
 	}
 }
 
@@ -74,8 +44,8 @@ func (c Chain) ensure(tx *Tx) {
 	c.Table.ensure(tx)
 	if !tx.chains[c] {
 		tx.chains[c] = true
-		tx.c.nft.AddChain(c.encoded())
-		tx.note(nil)
+		tx.encode(func(e *nftables.Conn) error { e.AddChain(c.encoded()); return nil })
+		tx.touchChain(c)
 	}
 }
 
@@ -87,7 +57,8 @@ func (s Set) ensure(tx *Tx) {
 		}
 	}
 	tx.sets = append(tx.sets, s)
-	tx.note(tx.c.nft.AddSet(s.encoded(), nil))
+	tx.encode(func(e *nftables.Conn) error { return e.AddSet(s.encoded(), nil) })
+	tx.touchSet(s)
 }
 
 // EnsureRule makes the rule, at the end of its chain, unless it is there. One with the same comment that does something
@@ -118,43 +89,53 @@ func (tx *Tx) EnsureRule(rule Rule) error {
 }
 
 // AddRule puts a rule at the end of its chain, without looking whether it is there.
-func (tx *Tx) AddRule(rule Rule) { tx.c.nft.AddRule(rule.encoded()); tx.note(nil) }
+func (tx *Tx) AddRule(rule Rule) {
+	tx.encode(func(e *nftables.Conn) error { e.AddRule(rule.encoded()); return nil })
+	tx.touchRules(rule.Chain)
+}
 
 // DeleteRules removes rules that were returned by Rules.
 func (tx *Tx) DeleteRules(rules ...Rule) {
 	for _, r := range rules {
 		n := r.encoded()
 		n.Handle = r.Handle
-		tx.note(tx.c.nft.DelRule(n))
+		tx.encode(func(e *nftables.Conn) error { return e.DelRule(n) })
+		tx.touchRules(r.Chain)
 	}
 }
 
 // FlushChain removes all rules of a chain, which must be there.
-func (tx *Tx) FlushChain(c Chain) { tx.c.nft.FlushChain(c.encoded()); tx.note(nil) }
+func (tx *Tx) FlushChain(c Chain) {
+	tx.encode(func(e *nftables.Conn) error { e.FlushChain(c.encoded()); return nil })
+	tx.touchRules(c)
+}
 
 // DeleteChain removes a chain that nothing leads to, with its rules.
 func (tx *Tx) DeleteChain(c Chain) {
 	tx.FlushChain(c)
-	tx.c.nft.DelChain(c.encoded())
-	tx.note(nil)
+	tx.encode(func(e *nftables.Conn) error { e.DelChain(c.encoded()); return nil })
+	tx.touchChain(c)
 }
 
 // DeleteSet removes a set that no rule uses, with its elements.
-func (tx *Tx) DeleteSet(s Set) { tx.c.nft.DelSet(s.encoded()); tx.note(nil) }
+func (tx *Tx) DeleteSet(s Set) {
+	tx.encode(func(e *nftables.Conn) error { e.DelSet(s.encoded()); return nil })
+	tx.touchSet(s)
+}
 
 // AddElements adds elements. Keys that are there with another value make the batch fail with ErrExists; with the same
 // value they keep their comment.
 func (tx *Tx) AddElements(s Set, elements ...Element) {
-	tx.note(tx.c.nft.SetAddElements(s.encoded(), s.encodedElements(elements)))
+	tx.queueElements(unix.NFT_MSG_NEWSETELEM, s, s.kernelElements(elements))
 }
 
 // DeleteElements removes elements that were read; a key that is not there makes the batch fail.
 func (tx *Tx) DeleteElements(s Set, elements ...Element) {
-	encoded := s.encodedElements(elements)
-	for i := range encoded { // the kernel would compare nothing of the rest
-		encoded[i] = nftables.SetElement{Key: encoded[i].Key, KeyEnd: encoded[i].KeyEnd, IntervalEnd: encoded[i].IntervalEnd}
+	encoded := s.kernelElements(elements)
+	for i, e := range encoded { // the kernel would compare nothing of the rest
+		encoded[i] = kernelElement{key: e.key, last: e.last, end: e.end}
 	}
-	tx.note(tx.c.nft.SetDeleteElements(s.encoded(), encoded))
+	tx.queueElements(unix.NFT_MSG_DELSETELEM, s, encoded)
 }
 
 // Put makes the element what is at its key, whoever's was there.
