@@ -36,7 +36,7 @@ func (s *scope) add(ctx context.Context) (jsontext.Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	ns, err := s.openNetns(ctx)
+	ns, err := s.openNetns()
 	if err != nil {
 		return nil, err
 	}

@@ -132,7 +132,7 @@ func (s *scope) leaveAnothersNetns(ctx context.Context, key attachments.Key, lis
 	if s.Netns == "" {
 		return nil
 	}
-	ns, err := s.engine.threads.Open(s.Netns)
+	ns, err := netns.Open(s.Netns, s.engine.crew)
 	if err != nil { // detach says what is to be said of it
 		return nil
 	}
@@ -159,7 +159,7 @@ func (s *scope) refuseOwnNetns() error {
 	if s.Netns == "" {
 		return nil
 	}
-	ns, err := netns.Open(s.Netns)
+	ns, err := netns.Open(s.Netns, nil)
 	ns.Close()
 	if errors.Is(err, netns.ErrOwn) {
 		return namespaceError(s.Netns, err)

@@ -5,10 +5,10 @@ package core
 
 import (
 	"libcni/core/internal/fault"
-	"libcni/core/internal/host/netns"
 	"libcni/core/internal/host/nft"
 	"libcni/core/internal/host/rtnl"
 	"libcni/core/internal/host/spawn"
+	"libcni/core/internal/host/thread"
 	"libcni/core/volume"
 )
 
@@ -42,7 +42,7 @@ type Engine struct {
 	running *running
 	deleter *rtnl.Deleter
 	rules   nft.Sockets
-	threads netns.Threads
+	crew    *thread.Crew
 	volumes *volume.Client
 }
 
@@ -51,7 +51,8 @@ func New(o Options) *Engine {
 	if o.Start == nil {
 		o.Start = ForkExec
 	}
-	return &Engine{start: o.Start, running: newRunning(), deleter: rtnl.NewDeleter(maxDeletions), volumes: volume.New()}
+	crew := &thread.Crew{}
+	return &Engine{start: o.Start, running: newRunning(), crew: crew, deleter: rtnl.NewDeleter(maxDeletions, crew), volumes: volume.New()}
 }
 
 // Caller is what one call brings along from its host.

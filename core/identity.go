@@ -24,15 +24,15 @@ func (s *scope) key(network string) (attachments.Key, error) {
 }
 
 // openNetns opens the namespace of a request that cannot do without one.
-func (s *scope) openNetns(ctx context.Context) (*netns.Namespace, error) {
+func (s *scope) openNetns() (*netns.Namespace, error) {
 	if s.Netns == "" {
 		return nil, fault.InvalidRequest("netns", "netns is missing: give the path of the container's network namespace, such as /proc/PID/ns/net or /run/netns/NAME")
 	}
-	ns, err := s.engine.threads.Open(s.Netns)
+	ns, err := netns.Open(s.Netns, s.engine.crew)
 	if err != nil {
 		return nil, namespaceError(s.Netns, err)
 	}
-	ns.Ask(ctx)
+	ns.Ask()
 	return ns, nil
 }
 
@@ -71,7 +71,7 @@ func (s *scope) locate(ctx context.Context, entry *attachments.Entry, paths ...s
 		if path == "" {
 			continue
 		}
-		ns, err := s.engine.threads.Open(path)
+		ns, err := netns.Open(path, s.engine.crew)
 		if leadsNowhere(err) {
 			continue
 		}

@@ -125,9 +125,9 @@ func undo(ctx context.Context, done []step) error {
 }
 
 // makePair creates both ends at their places.
-func (a *attachment) makePair(ctx context.Context) error {
+func (a *attachment) makePair(ctx context.Context) (err error) {
 	a.pair.Master = a.link.Index
-	err := a.host.AddVeth(ctx, a.pair)
+	a.port, err = a.host.CreateVeth(ctx, a.pair)
 	switch {
 	case errors.Is(err, rtnl.ErrBridgeFull):
 		return fmt.Errorf("bridge %s is full: %w; use another bridge", a.Bridge, err)
@@ -177,10 +177,6 @@ func (a *attachment) removePair(ctx context.Context) error {
 
 // setPort sets what the bridge's end has beyond being a port.
 func (a *attachment) setPort(ctx context.Context) error {
-	var err error
-	if a.port, err = a.host.LinkByName(ctx, a.inv.HostIfName); err != nil {
-		return err
-	}
 	if err := setAcceptRA(a.port.Name, "0"); err != nil {
 		return err
 	}

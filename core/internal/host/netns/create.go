@@ -10,6 +10,8 @@ import (
 	"strconv"
 
 	"golang.org/x/sys/unix"
+
+	"libcni/core/internal/host/thread"
 )
 
 // Create makes a network namespace, brings its lo up and binds it to path, which must be absolute and must not exist
@@ -64,7 +66,7 @@ func unshared(ctx context.Context) (int, error) {
 		err error
 	}
 	made := make(chan outcome)
-	onThreadOfItsOwn(func() {
+	thread.Own(func() {
 		fd, err := unshareThread()
 		select {
 		case made <- outcome{fd, err}:

@@ -1,5 +1,5 @@
 // Package netns opens, enters, makes and removes network namespaces. It never moves the thread it is called on to
-// another namespace: what must run inside one runs on a thread of its own, which ends with its work.
+// another namespace: what must run inside one runs on another thread.
 package netns
 
 import (
@@ -11,6 +11,8 @@ import (
 	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"libcni/core/internal/host/thread"
 )
 
 // What Open and Delete refuse, for errors.Is. A path that does not exist is fs.ErrNotExist, missing privileges are
@@ -27,22 +29,24 @@ const ownPath = "/proc/thread-self/ns/net"
 // Namespace is an open network namespace. It stays what it is whatever becomes of the path, and keeps the namespace
 // alive until Close. Safe for concurrent use.
 type Namespace struct {
-	path    string
-	threads *Threads // may be nil
+	path string
+	crew *thread.Crew // may be nil
 
-	mu     sync.Mutex    // guards what follows
-	fd     int           // -1 once closed
-	inside *worker       // nil until the first Do
-	cookie uint64        // 0 until known; the kernel gives out no 0
-	asked  chan struct{} // closed when the cookie that Ask asked for is there, or could not be had; nil if nobody asked
-	route  int           // the rtnetlink socket that told the cookie, until it is taken; -1 if there is none
+	mu     sync.Mutex // guards what follows
+	fd     int        // -1 once closed and not held any more
+	holds  int        // of visits under way
+	closed bool
+	asked  *visit // that learns the cookie; nil if nobody asked
+	cookie uint64 // 0 until known; the kernel gives out no 0
+	route  int    // the rtnetlink socket that told the cookie, until it is taken; -1 if there is none
 }
 
 // Open opens the network namespace at path, as the calling thread sees that path. The caller closes it. The namespace
-// the calling thread is in is refused with ErrOwn, anything that is no network namespace with ErrNotNamespace.
+// the calling thread is in is refused with ErrOwn, anything that is no network namespace with ErrNotNamespace. Do finds
+// its threads in the crew; nil makes one for each.
 //
 // A relative path is refused: it is kept in the state on disk, where it would mean something else to the next reader.
-func Open(path string) (*Namespace, error) {
+func Open(path string, crew *thread.Crew) (*Namespace, error) {
 	fd, err := open(path)
 	if err != nil {
 		return nil, fmt.Errorf("namespace %s: %w", path, err)
@@ -55,7 +59,7 @@ func Open(path string) (*Namespace, error) {
 		unix.Close(fd)
 		return nil, fmt.Errorf("namespace %s: %w", path, err)
 	}
-	return &Namespace{path: path, fd: fd, route: -1}, nil
+	return &Namespace{path: path, crew: crew, fd: fd, route: -1}, nil
 }
 
 // open returns a descriptor of the network namespace at path.
@@ -124,60 +128,64 @@ func (n *Namespace) Path() string { return n.path }
 func (n *Namespace) Fd() int {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if n.closed {
+		return -1
+	}
 	return n.fd
 }
 
 // Ask begins to learn the cookie, while the caller does something else.
-func (n *Namespace) Ask(ctx context.Context) {
-	done := make(chan struct{})
-	n.mu.Lock()
-	n.asked = done
-	n.mu.Unlock()
-	go func() {
-		defer close(done)
-		_, _ = n.learn(ctx) // who wants it will ask again, and be told
-	}()
-}
+func (n *Namespace) Ask() { _, _ = n.ask() } // who wants it will be told what is wrong
 
-// Cookie returns the number that no other namespace of this boot has or will have (SO_NETNS_COOKIE, Linux 5.14).
-func (n *Namespace) Cookie(ctx context.Context) (uint64, error) {
+func (n *Namespace) ask() (*visit, error) {
 	n.mu.Lock()
 	asked := n.asked
 	n.mu.Unlock()
 	if asked != nil {
-		select {
-		case <-asked:
-		case <-ctx.Done():
-			return 0, fmt.Errorf("namespace %s: cookie: %w", n.path, ctx.Err())
-		}
+		return asked, nil
+	}
+	v, err := n.visit(n.learn)
+	if err != nil {
+		return nil, err
 	}
 	n.mu.Lock()
-	cookie := n.cookie
-	n.mu.Unlock()
-	if cookie != 0 {
-		return cookie, nil
-	}
-	return n.learn(ctx)
+	defer n.mu.Unlock()
+	n.asked = v
+	return v, nil
 }
 
-func (n *Namespace) learn(ctx context.Context) (cookie uint64, err error) {
-	var socket int
-	err = n.Do(ctx, func() (err error) {
-		socket, cookie, err = socketAndCookie()
-		return err
-	})
+// Cookie returns the number that no other namespace of this boot has or will have (SO_NETNS_COOKIE, Linux 5.14).
+func (n *Namespace) Cookie(ctx context.Context) (uint64, error) {
+	v, err := n.ask()
+	if err == nil {
+		err = v.done.Wait(ctx)
+	}
+	if err == nil {
+		err = v.err
+	}
 	if err != nil {
 		return 0, fmt.Errorf("namespace %s: cookie: %w", n.path, err)
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	return n.cookie, nil
+}
+
+// learn runs inside.
+func (n *Namespace) learn() error {
+	socket, cookie, err := socketAndCookie()
+	if err != nil {
+		return err
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	n.cookie = cookie
-	if n.fd < 0 || n.route >= 0 {
+	if n.closed || n.route >= 0 {
 		unix.Close(socket)
 	} else {
 		n.route = socket
 	}
-	return cookie, nil
+	return nil
 }
 
 // socketAndCookie returns a new rtnetlink socket of the calling thread's namespace and the namespace's cookie. Any
@@ -204,25 +212,49 @@ func (n *Namespace) TakeRoute() (fd int, ok bool) {
 	return fd, fd >= 0
 }
 
-// Close closes the descriptor and ends the namespace's thread, after the function that runs there if there is one.
-// Closing twice, or nil, does nothing.
+// Close lets go of the namespace. The descriptor is closed when no function runs inside any more. Closing twice, or nil,
+// does nothing.
 func (n *Namespace) Close() error {
 	if n == nil {
 		return nil
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.fd < 0 {
+	if n.closed {
 		return nil
 	}
-	if n.inside != nil {
-		n.inside.stop()
-	}
+	n.closed = true
 	if n.route >= 0 {
 		unix.Close(n.route)
+		n.route = -1
+	}
+	return n.closeUnused()
+}
+
+// hold returns the descriptor, which stays open until release.
+func (n *Namespace) hold() (int, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.closed {
+		return -1, n.errClosed()
+	}
+	n.holds++
+	return n.fd, nil
+}
+
+func (n *Namespace) release() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.holds--
+	_ = n.closeUnused() // of a descriptor that was only read from
+}
+
+func (n *Namespace) closeUnused() error {
+	if !n.closed || n.holds > 0 || n.fd < 0 {
+		return nil
 	}
 	fd := n.fd
-	n.fd, n.inside, n.route = -1, nil, -1
+	n.fd = -1
 	if err := unix.Close(fd); err != nil {
 		return fmt.Errorf("namespace %s: close: %w", n.path, err)
 	}

@@ -62,7 +62,7 @@ func TestOpenRefusesWhatIsNoOtherNetworkNamespace(t *testing.T) {
 		{"NUL in the path", "/proc/self\x00/ns/net", unix.EINVAL},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			n, err := netns.Open(test.path)
+			n, err := netns.Open(test.path, nil)
 			if !errors.Is(err, test.want) {
 				t.Errorf("got %v, %v; want %v", n, err, test.want)
 			}
@@ -75,10 +75,10 @@ func TestOwnNamespaceIsThatOfTheCallingThread(t *testing.T) {
 	must(t, err)
 	defer outer.Close()
 	netnstest.Host(t)
-	if _, err := netns.Open("/proc/thread-self/ns/net"); !errors.Is(err, netns.ErrOwn) {
+	if _, err := netns.Open("/proc/thread-self/ns/net", nil); !errors.Is(err, netns.ErrOwn) {
 		t.Errorf("open the thread's namespace: got %v, want %v", err, netns.ErrOwn)
 	}
-	n, err := netns.Open(fmt.Sprintf("/proc/self/fd/%d", outer.Fd()))
+	n, err := netns.Open(fmt.Sprintf("/proc/self/fd/%d", outer.Fd()), nil)
 	if err != nil {
 		t.Fatalf("open the program's namespace from a thread in another: %v", err)
 	}
@@ -136,8 +136,29 @@ func TestDoReturnsWhatTheFunctionDoes(t *testing.T) {
 	}
 }
 
-func TestDoIsSerialAndWaitsNoLongerThanItsContext(t *testing.T) {
+func TestDoRunsFunctionsAtOnceAndWaitsForThem(t *testing.T) {
 	n := netnstest.Open(t, netnstest.New(t))
+	running, release := make(chan struct{}), make(chan struct{})
+	ctx, cancel := context.WithCancel(t.Context())
+	var group sync.WaitGroup
+	group.Go(func() {
+		if err := n.Do(ctx, func() error { close(running); <-release; return nil }); err != nil {
+			t.Errorf("cancelled when it ran already: %v", err)
+		}
+	})
+	<-running
+	must(t, n.Do(t.Context(), func() error { return nil }))
+	cancel()
+	if err := n.Do(ctx, func() error { return nil }); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled before: got %v, want %v", err, context.Canceled)
+	}
+	close(release)
+	group.Wait()
+}
+
+func TestCloseLeavesTheNamespaceToWhoIsInside(t *testing.T) {
+	n, err := netns.Open(netnstest.New(t), nil)
+	must(t, err)
 	running, release := make(chan struct{}), make(chan struct{})
 	var group sync.WaitGroup
 	group.Go(func() {
@@ -146,21 +167,23 @@ func TestDoIsSerialAndWaitsNoLongerThanItsContext(t *testing.T) {
 		}
 	})
 	<-running
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
-	defer cancel()
-	ran := false
-	if err := n.Do(ctx, func() error { ran = true; return nil }); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("second Do: got %v, want %v", err, context.DeadlineExceeded)
+	descriptors := count(t, "/proc/self/fd")
+	must(t, n.Close())
+	if now := count(t, "/proc/self/fd"); now != descriptors {
+		t.Errorf("%d descriptors after Close, %d before", now, descriptors)
 	}
 	close(release)
 	group.Wait()
-	if ran {
-		t.Error("the second function ran beside the first")
-	}
+	waitFor(t, "the descriptor to be closed", func() error {
+		if now := count(t, "/proc/self/fd"); now >= descriptors {
+			return fmt.Errorf("%d descriptors, %d before", now, descriptors)
+		}
+		return nil
+	})
 }
 
 func TestClosedNamespaceRefuses(t *testing.T) {
-	n, err := netns.Open(netnstest.New(t))
+	n, err := netns.Open(netnstest.New(t), nil)
 	must(t, err)
 	must(t, n.Do(t.Context(), func() error { return nil }))
 	must(t, n.Close())
@@ -216,7 +239,7 @@ func TestNoThreadOrDescriptorStays(t *testing.T) {
 }
 
 func enterOnce(t *testing.T, path string) {
-	n, err := netns.Open(path)
+	n, err := netns.Open(path, nil)
 	must(t, err)
 	must(t, n.Do(t.Context(), func() error { return nil }))
 	must(t, n.Close())
@@ -323,7 +346,7 @@ func TestMissingPrivilegesAreTold(t *testing.T) {
 
 // tryWithoutPrivileges runs in a process without any capability over the namespace at path.
 func tryWithoutPrivileges(path string) (status int) {
-	n, err := netns.Open(path)
+	n, err := netns.Open(path, nil)
 	if err == nil {
 		err = n.Do(context.Background(), func() error { return nil })
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"syscall"
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -54,27 +55,57 @@ type NewVeth struct {
 // AddVeth creates a pair in one request. The peer stays down: the kernel refuses to create it up. It wraps ErrExists if
 // either name is taken, and ErrBridgeFull.
 func (c *Conn) AddVeth(ctx context.Context, v NewVeth) error {
+	_, err := c.addVeth(ctx, v)
+	return err
+}
+
+// CreateVeth is AddVeth, and returns the near end as it was before it became a port: Master and Port are not told. To
+// look it up instead takes ten times as long, since the kernel first settles what a link without carrier is to do.
+func (c *Conn) CreateVeth(ctx context.Context, v NewVeth) (*Link, error) {
+	link, err := c.addVeth(ctx, v)
+	if err == nil && link == nil { // before Linux 6.2
+		return c.LinkByName(ctx, v.Name)
+	}
+	return link, err
+}
+
+// addVeth returns the near end if the kernel describes it.
+func (c *Conn) addVeth(ctx context.Context, v NewVeth) (created *Link, err error) {
 	flags := uint32(0)
 	if v.Up {
 		flags = unix.IFF_UP
 	}
 	peer := nl.NewRtAttr(nl.VETH_INFO_PEER|unix.NLA_F_NESTED, nil)
 	peer.AddChild(ifInfo(unix.AF_UNSPEC, 0, 0, 0))
-	for _, a := range identity(v.PeerName, v.PeerMAC, v.MTU) {
+	for _, a := range append(identity(v.PeerName, v.PeerMAC, v.MTU), oneQueue()...) {
 		peer.AddChild(a)
 	}
 	if v.PeerNamespace != nil {
 		peer.AddChild(u32(unix.IFLA_NET_NS_FD, uint32(v.PeerNamespace.Fd())))
 	}
 	parts := append([]nl.NetlinkRequestData{ifInfo(unix.AF_UNSPEC, 0, flags, flags)}, identity(v.Name, v.MAC, v.MTU)...)
+	parts = append(parts, oneQueue()...)
 	if v.Master != 0 {
 		parts = append(parts, u32(unix.IFLA_MASTER, uint32(v.Master)))
 	}
 	parts = append(parts, nest(unix.IFLA_LINKINFO, str(nl.IFLA_INFO_KIND, "veth"), nest(nl.IFLA_INFO_DATA, peer)))
-	if err := c.change(ctx, unix.RTM_NEWLINK, unix.NLM_F_CREATE|unix.NLM_F_EXCL, parts...); err != nil {
-		return fmt.Errorf("veth %s with peer %s: create: %w", v.Name, v.PeerName, err)
+	request, seq := c.build(unix.RTM_NEWLINK, unix.NLM_F_CREATE|unix.NLM_F_EXCL|unix.NLM_F_ACK|unix.NLM_F_ECHO, parts)
+	err = c.exchange(ctx, request, seq, func(m syscall.NetlinkMessage) bool {
+		if isLink(m, unix.RTM_NEWLINK) {
+			created = parseLink(m.Data)
+		}
+		return false
+	})
+	if err != nil {
+		return nil, fmt.Errorf("veth %s with peer %s: create: %w", v.Name, v.PeerName, err)
 	}
-	return nil
+	return created, nil
+}
+
+// oneQueue gives an end one queue each way, which is what it works with. By default it gets one for each processor, and
+// the kernel waits twice until nobody uses those that it turns off at once.
+func oneQueue() []nl.NetlinkRequestData {
+	return []nl.NetlinkRequestData{u32(unix.IFLA_NUM_TX_QUEUES, 1), u32(unix.IFLA_NUM_RX_QUEUES, 1)}
 }
 
 // identity is what every new link is given.

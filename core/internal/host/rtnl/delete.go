@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"sync"
 
 	"github.com/vishvananda/netlink/nl"
@@ -20,19 +19,19 @@ const DefaultOutstanding = 8
 // keeps buffers for the next session. Safe for concurrent use.
 type Deleter struct {
 	slots   chan struct{}
+	crew    *thread.Crew
 	buffers sync.Pool // of *[bufferSize]byte
 }
 
-// NewDeleter allows the given number of deletions at a time.
-func NewDeleter(outstanding int) *Deleter {
-	return &Deleter{slots: make(chan struct{}, outstanding), buffers: sync.Pool{New: func() any { return new([bufferSize]byte) }}}
+// NewDeleter allows the given number of deletions at a time, on threads of the crew.
+func NewDeleter(outstanding int, crew *thread.Crew) *Deleter {
+	return &Deleter{slots: make(chan struct{}, outstanding), crew: crew, buffers: sync.Pool{New: func() any { return new([bufferSize]byte) }}}
 }
 
 // DeleteLink deletes a link and returns as soon as it is gone from its namespace. It wraps ErrNotFound.
 //
 // The kernel acknowledges a deletion only when nothing in it refers to the link any more, after 10 to 30 ms; that the
-// link is gone it notifies long before. So the request is sent by a thread that stays in the kernel for so long, and
-// ends then.
+// link is gone it notifies long before. So the request is sent by a thread that stays in the kernel for so long.
 func (c *Conn) DeleteLink(ctx context.Context, index int) error {
 	err := c.deleteLink(ctx, index)
 	if err != nil {
@@ -56,7 +55,11 @@ func (c *Conn) deleteLink(ctx context.Context, index int) error {
 	request, seq := c.build(unix.RTM_DELLINK, unix.NLM_F_ACK, []nl.NetlinkRequestData{ifInfo(unix.AF_UNSPEC, index, 0, 0)})
 	sending, unsent := context.WithCancelCause(ctx)
 	defer unsent(nil)
-	go c.deleter.send(sock.share(), request, unsent)
+	shared := sock.share()
+	c.deleter.crew.Run(func() bool {
+		c.deleter.send(shared, request, unsent)
+		return true
+	})
 	err = c.awaitDeletion(sending, sock, index, seq)
 	if err != nil && ctx.Err() == nil && sending.Err() != nil {
 		return context.Cause(sending)
@@ -64,13 +67,8 @@ func (c *Conn) deleteLink(ctx context.Context, index int) error {
 	return err
 }
 
-// send hands the request to the kernel on a thread that ends afterwards, so that a burst of deletions does not leave
-// the host with as many idle threads. The runtime's first thread cannot end, and is left as it is.
+// send hands the request to the kernel.
 func (d *Deleter) send(sock *socket, request []byte, failed context.CancelCauseFunc) {
-	runtime.LockOSThread()
-	if thread.IsFirst() {
-		runtime.UnlockOSThread()
-	}
 	defer func() { <-d.slots }()
 	defer sock.release()
 	if err := sock.send(request); err != nil {

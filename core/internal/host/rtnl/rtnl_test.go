@@ -248,7 +248,7 @@ func TestDeletionDoesNotWaitForTheKernel(t *testing.T) {
 
 func TestDeletionsBeyondTheLimitWait(t *testing.T) {
 	netnstest.Host(t)
-	deleter := rtnl.NewDeleter(1)
+	deleter := rtnl.NewDeleter(1, nil)
 	s := rtnl.NewSession(nil, deleter)
 	defer s.Close()
 	host, err := s.Host(t.Context())

@@ -26,7 +26,7 @@ type Session struct {
 // bounds the link deletions in flight; with nil the session has one of its own.
 func NewSession(ns *netns.Namespace, deleter *Deleter) *Session {
 	if deleter == nil {
-		deleter = NewDeleter(DefaultOutstanding)
+		deleter = NewDeleter(DefaultOutstanding, nil)
 	}
 	return &Session{ns: ns, deleter: deleter}
 }

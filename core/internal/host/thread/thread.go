@@ -1,13 +1,36 @@
-// Package thread knows the one thread of the program that the Go runtime never ends.
+// Package thread has functions run on operating system threads of their own: in a network namespace that is not the
+// caller's, or in a system call that the kernel keeps for long. The threads of a Crew are kept for the next function.
 package thread
 
-import "golang.org/x/sys/unix"
+import (
+	"runtime"
+
+	"golang.org/x/sys/unix"
+)
 
 // first is found while packages are initialized, which the runtime does on its first thread. That is the main thread of
 // a Go program, but in a library it is one that the runtime made when it was loaded, and its id is not the process's.
 var first = unix.Gettid()
 
-// IsFirst reports whether the caller runs on the runtime's first thread. When a goroutine ends locked to a thread, the
-// runtime ends the thread too, and with it what the thread kept alive, such as the namespace it is in; the first thread
-// is parked as it is instead, for good. Only a goroutine that is locked to its thread can rely on the answer.
-func IsFirst() bool { return unix.Gettid() == first }
+// Own runs fn on a thread that runs nothing else and ends when fn returns, because the goroutine ends locked to it: what
+// the thread kept alive, such as the namespace it is in, goes with it. It does not wait for fn.
+//
+// The runtime never ends its first thread. So when the goroutine happens to run there, it holds that thread until
+// another goroutine has found itself another.
+func Own(fn func()) {
+	go func() {
+		runtime.LockOSThread()
+		if unix.Gettid() != first {
+			fn()
+			return
+		}
+		moved := make(chan struct{})
+		go func() {
+			runtime.LockOSThread()
+			close(moved)
+			fn()
+		}()
+		<-moved
+		runtime.UnlockOSThread()
+	}()
+}

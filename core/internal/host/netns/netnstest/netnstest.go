@@ -62,7 +62,7 @@ func bound(t testing.TB) string {
 // Open opens the namespace at path and closes it at the end of the test.
 func Open(t testing.TB, path string) *netns.Namespace {
 	t.Helper()
-	n, err := netns.Open(path)
+	n, err := netns.Open(path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,12 +8,13 @@ import (
 
 	"libcni/core/internal/host/netns"
 	"libcni/core/internal/host/netns/netnstest"
+	"libcni/core/internal/host/thread"
 )
 
 // visit returns the thread that served a namespace, after it has been given back.
-func visit(t *testing.T, threads *netns.Threads, path string, fn func() error) (thread int, err error) {
+func visit(t *testing.T, crew *thread.Crew, path string, fn func() error) (thread int, err error) {
 	t.Helper()
-	n, err := threads.Open(path)
+	n, err := netns.Open(path, crew)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,13 +37,13 @@ func inode(t *testing.T, path string) uint64 {
 
 func TestThreadsServeOneNamespaceAfterAnother(t *testing.T) {
 	netnstest.Host(t)
-	var threads netns.Threads
+	var crew thread.Crew
 	paths := []string{netnstest.New(t), netnstest.New(t)}
 	seen := map[int]bool{}
 	for range 20 {
 		for _, path := range paths {
 			var in uint64
-			thread, err := visit(t, &threads, path, func() error {
+			thread, err := visit(t, &crew, path, func() error {
 				in = inode(t, "/proc/thread-self/ns/net")
 				return nil
 			})
@@ -60,14 +61,14 @@ func TestThreadsServeOneNamespaceAfterAnother(t *testing.T) {
 
 func TestThreadThatPanickedIsNotUsedAgain(t *testing.T) {
 	netnstest.Host(t)
-	var threads netns.Threads
+	var crew thread.Crew
 	path := netnstest.New(t)
-	bad, err := visit(t, &threads, path, func() error { panic("harm") })
+	bad, err := visit(t, &crew, path, func() error { panic("harm") })
 	if want := (*netns.PanicError)(nil); !errors.As(err, &want) {
 		t.Fatalf("error %v, want a panic", err)
 	}
 	for range 10 {
-		good, err := visit(t, &threads, path, func() error { return nil })
+		good, err := visit(t, &crew, path, func() error { return nil })
 		if err != nil || good == bad {
 			t.Fatalf("thread %d after %d: %v", good, bad, err)
 		}
