@@ -78,6 +78,7 @@ func (s *scope) delAll(ctx context.Context, force bool) (*DelAnswer, error) {
 }
 
 func (s *scope) delKey(ctx context.Context, key attachments.Key, given *conf.List, force bool, answer *DelAnswer) error {
+	s.expect()
 	held, err := s.store.Lock(ctx, key)
 	if err != nil {
 		return err
@@ -132,7 +133,7 @@ func (s *scope) leaveAnothersNetns(ctx context.Context, key attachments.Key, lis
 	if s.Netns == "" {
 		return nil
 	}
-	ns, err := netns.Open(s.Netns, s.engine.crew)
+	ns, err := s.open(s.Netns)
 	if err != nil { // detach says what is to be said of it
 		return nil
 	}

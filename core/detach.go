@@ -38,7 +38,7 @@ func (s *scope) detach(ctx context.Context, entry *attachments.Entry, given *con
 
 // configuration returns what to detach with.
 func (s *scope) configuration(entry *attachments.Entry, given *conf.List) (*conf.List, error) {
-	list, err := conf.Parse(entry.Config)
+	list, err := s.engine.parser.Parse(entry.Config)
 	if given != nil {
 		return withLost(given, list, s.command), nil
 	}

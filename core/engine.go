@@ -4,7 +4,11 @@
 package core
 
 import (
+	"sync"
+
+	"libcni/core/internal/conf"
 	"libcni/core/internal/fault"
+	"libcni/core/internal/host/boot"
 	"libcni/core/internal/host/nft"
 	"libcni/core/internal/host/rtnl"
 	"libcni/core/internal/host/spawn"
@@ -36,13 +40,15 @@ type Options struct {
 const maxDeletions = 8
 
 // Engine serves requests. It is safe for concurrent use and holds no state of attachments: that is on disk, shared by
-// all engines and processes that name the same directories.
+// all engines and processes that name the same directories. What it keeps spares work and changes no answer.
 type Engine struct {
 	start   Starter
 	running *running
 	deleter *rtnl.Deleter
 	rules   nft.Sockets
 	crew    *thread.Crew
+	parser  conf.Parser
+	bootID  func() (string, error)
 	volumes *volume.Client
 }
 
@@ -52,7 +58,8 @@ func New(o Options) *Engine {
 		o.Start = ForkExec
 	}
 	crew := &thread.Crew{}
-	return &Engine{start: o.Start, running: newRunning(), crew: crew, deleter: rtnl.NewDeleter(maxDeletions, crew), volumes: volume.New()}
+	return &Engine{start: o.Start, running: newRunning(), crew: crew, deleter: rtnl.NewDeleter(maxDeletions, crew),
+		bootID: sync.OnceValues(boot.ID), volumes: volume.New()}
 }
 
 // Caller is what one call brings along from its host.

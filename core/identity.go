@@ -28,12 +28,32 @@ func (s *scope) openNetns() (*netns.Namespace, error) {
 	if s.Netns == "" {
 		return nil, fault.InvalidRequest("netns", "netns is missing: give the path of the container's network namespace, such as /proc/PID/ns/net or /run/netns/NAME")
 	}
-	ns, err := netns.Open(s.Netns, s.engine.crew)
+	ns, err := s.open(s.Netns)
 	if err != nil {
 		return nil, namespaceError(s.Netns, err)
 	}
 	ns.Ask()
 	return ns, nil
+}
+
+// expect opens the namespace of the request, if it can, and has it tell which it is while the state is read. It goes to
+// whoever opens that path next.
+func (s *scope) expect() {
+	if s.Netns == "" || s.expected != nil {
+		return
+	}
+	if ns, err := netns.Open(s.Netns, s.engine.crew); err == nil {
+		ns.Ask()
+		s.expected = ns
+	}
+}
+
+func (s *scope) open(path string) (*netns.Namespace, error) {
+	if ns := s.expected; ns != nil && path == ns.Path() {
+		s.expected = nil
+		return ns, nil
+	}
+	return netns.Open(path, s.engine.crew)
 }
 
 func namespaceError(path string, err error) error {
@@ -71,7 +91,7 @@ func (s *scope) locate(ctx context.Context, entry *attachments.Entry, paths ...s
 		if path == "" {
 			continue
 		}
-		ns, err := netns.Open(path, s.engine.crew)
+		ns, err := s.open(path)
 		if leadsNowhere(err) {
 			continue
 		}
@@ -135,7 +155,7 @@ func (s *scope) holder(ctx context.Context, ns *netns.Namespace, ifName string) 
 		return nil, err
 	}
 	for _, entry := range entries {
-		if list, err := conf.Parse(entry.Config); err == nil && withoutInterface(list) && ifName != "lo" {
+		if list, err := s.engine.parser.Parse(entry.Config); err == nil && withoutInterface(list) && ifName != "lo" {
 			continue
 		}
 		if known, err := s.knownIn(ctx, entry, ns); err != nil || known {

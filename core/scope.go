@@ -10,7 +10,7 @@ import (
 	"libcni/core/internal/conf"
 	"libcni/core/internal/event"
 	"libcni/core/internal/fault"
-	"libcni/core/internal/host/boot"
+	"libcni/core/internal/host/netns"
 	"libcni/core/internal/invoke"
 )
 
@@ -23,6 +23,8 @@ type scope struct {
 	runner  *invoke.Runner
 	events  event.Sink
 	bootID  string
+
+	expected *netns.Namespace // opened early, see expect
 }
 
 // within runs the body of a verb: with defaults filled in, under the request's deadline and id, and with errors that
@@ -43,6 +45,7 @@ func within[Answer any](ctx context.Context, e *Engine, caller Caller, command s
 		defer cancel()
 	}
 	s := newScope(e, caller, command, request)
+	defer func() { s.expected.Close() }()
 	answer, err = body(s, e.rules.With(ctx))
 	if err != nil {
 		return answer, s.explain(err)
@@ -66,7 +69,7 @@ func newScope(e *Engine, caller Caller, command string, request *Common) *scope 
 		Env: options.environ(caller.Environ), Start: e.start, Events: s.events,
 	}
 	// Without a boot id nothing counts as of an earlier boot; the namespaces' cookies still tell.
-	s.bootID, _ = boot.ID()
+	s.bootID, _ = e.bootID()
 	return s
 }
 
@@ -91,7 +94,7 @@ func (s *scope) network() (*conf.List, error) {
 	case name != "":
 		return conf.Find(s.Options.ConfDir, name)
 	case len(s.Network) != 0:
-		return conf.Parse(s.Network)
+		return s.engine.parser.Parse(s.Network)
 	default:
 		return nil, fault.InvalidRequest("network", "which network? give network (a configuration, or the name of one) or networkFile (a path)")
 	}

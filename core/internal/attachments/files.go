@@ -35,18 +35,36 @@ func isUnusable(err error) bool {
 
 // load reads the entry in a file. The error wraps fs.ErrNotExist, is an *unusableError, or of kind state.
 func load(path, option string) (*Entry, error) {
-	data, err := read(path)
-	if errors.Is(err, fs.ErrNotExist) || isUnusable(err) {
-		return nil, err
-	}
+	data, err := loadText(path, option)
 	if err != nil {
-		return nil, stateError(err, "read the state", option)
+		return nil, err
 	}
 	e, err := decode(data)
 	if err != nil {
 		return nil, unusable(path, "%v", err)
 	}
 	return e, nil
+}
+
+// loadKey reads whose a cache file says it is, and no more. Its errors are those of load.
+func loadKey(path string) (Key, error) {
+	data, err := loadText(path, cacheOption)
+	if err != nil {
+		return Key{}, err
+	}
+	key, err := decodeKey(data)
+	if err != nil {
+		return Key{}, unusable(path, "%v", err)
+	}
+	return key, nil
+}
+
+func loadText(path, option string) ([]byte, error) {
+	data, err := read(path)
+	if err == nil || errors.Is(err, fs.ErrNotExist) || isUnusable(err) {
+		return data, err
+	}
+	return nil, stateError(err, "read the state", option)
 }
 
 // read does not hang on a FIFO, nor fill the memory. It goes past package os, which would have the runtime watch a file
@@ -109,10 +127,10 @@ func all(path, op string, data []byte, step func([]byte) (int, error)) (done int
 func replace(path, temporary string, data []byte) error {
 	err := inDirectory(temporary, func() error { return write(temporary, data) })
 	if err == nil {
-		err = inDirectory(path, func() error { return os.Rename(temporary, path) })
+		err = inDirectory(path, func() error { return rename(temporary, path) })
 	}
 	if err != nil {
-		os.Remove(temporary)
+		_ = syscall.Unlink(temporary)
 	}
 	return err
 }
@@ -141,10 +159,18 @@ func inDirectory(path string, do func() error) error {
 	return do()
 }
 
-// remove succeeds when there is nothing.
+// rename goes past package os, which first looks for a directory at the new path; the kernel refuses that by itself.
+func rename(from, to string) error {
+	if err := syscall.Rename(from, to); err != nil {
+		return &os.LinkError{Op: "rename", Old: from, New: to, Err: err}
+	}
+	return nil
+}
+
+// remove succeeds when there is nothing. It goes past package os, which would try a file that is absent as a directory.
 func remove(path string) error {
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+	if err := syscall.Unlink(path); err != nil && err != syscall.ENOENT {
+		return &fs.PathError{Op: "unlink", Path: path, Err: err}
 	}
 	return nil
 }

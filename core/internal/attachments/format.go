@@ -89,6 +89,17 @@ func decode(data []byte) (*Entry, error) {
 	}
 }
 
+// decodeKey reads whose a file says it is, which is a fraction of the work.
+func decodeKey(data []byte) (Key, error) {
+	var d struct {
+		ContainerID string `json:"containerId"`
+		IfName      string `json:"ifName"`
+		NetworkName string `json:"networkName"`
+	}
+	err := json.Unmarshal(data, &d)
+	return Key{Network: d.NetworkName, ContainerID: d.ContainerID, IfName: d.IfName}, err
+}
+
 func (d *document) entry() (*Entry, error) {
 	e := &Entry{
 		Key: Key{Network: d.NetworkName, ContainerID: d.ContainerID, IfName: d.IfName}, Netns: d.Netns,

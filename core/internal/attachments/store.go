@@ -129,17 +129,30 @@ func (s *Store) refuseCollision(key Key) error {
 	if err := key.Validate(); err != nil {
 		return err
 	}
-	there, err := s.cached(key)
-	if isNone(err) {
-		return nil
-	}
-	if err != nil {
+	another, err := s.another(key)
+	if err != nil || another == nil {
 		return err
 	}
-	if there.Key != key {
-		return fault.InvalidRequest("containerId", "%s would have the same cache file as %s; one of the names has to differ", key, there.Key)
+	return fault.InvalidRequest("containerId", "%s would have the same cache file as %s; one of the names has to differ", key, *another)
+}
+
+// another returns whose the cache file of key is, nil if it is key's own or nobody's.
+func (s *Store) another(key Key) (*Key, error) {
+	claims, err := loadKey(s.cachePath(key))
+	if isNone(err) || err == nil && claims == key {
+		return nil, nil
 	}
-	return nil
+	if err != nil {
+		return nil, err
+	}
+	there, err := s.cached(key) // is it an entry at all?
+	if isNone(err) || err == nil && there.Key == key {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &there.Key, nil
 }
 
 // Remove forgets an attachment: its cache entry, be it unusable, its intent, and what a call that was killed left half
@@ -148,11 +161,11 @@ func (s *Store) Remove(key Key) error {
 	if err := key.Validate(); err != nil {
 		return err
 	}
-	there, err := s.cached(key)
-	if err != nil && !isNone(err) {
+	another, err := s.another(key)
+	if err != nil {
 		return err
 	}
-	if err != nil || there.Key == key {
+	if another == nil {
 		err = errors.Join(remove(s.cachePath(key)), remove(s.temporaryEntry(key)))
 	}
 	if err != nil {

@@ -25,10 +25,7 @@ func (bridge) Del(ctx context.Context, inv *plugin.Invocation) error {
 			return err
 		}
 	}
-	if err := removeLink(ctx, c, inv); err != nil {
-		return err
-	}
-	if err := removeRules(ctx, c, inv); err != nil {
+	if err := removeLinkAndRules(ctx, c, inv); err != nil {
 		return err
 	}
 	if err := removeUnusedGateway(ctx, c, inv); err != nil {
@@ -40,15 +37,41 @@ func (bridge) Del(ctx context.Context, inv *plugin.Invocation) error {
 	return delegate(ctx, c, inv, plugin.Del)
 }
 
-func removeLink(ctx context.Context, c *config, inv *plugin.Invocation) error {
-	conn, index, err := findLink(ctx, c, inv)
-	if err != nil || conn == nil {
+// removeLinkAndRules removes the rules while the kernel removes the link, but for those that keep a container from
+// sending what it must not: they go when it is gone.
+func removeLinkAndRules(ctx context.Context, c *config, inv *plugin.Invocation) error {
+	wait, err := removeLink(ctx, c, inv)
+	if err != nil {
 		return err
 	}
-	if err := conn.DeleteLink(ctx, index); err != nil && !errors.Is(err, rtnl.ErrNotFound) {
-		return fmt.Errorf("bridge %s: detach: %w", c.Bridge, err)
+	if !c.MACSpoofCheck && !inv.Foreign {
+		return errors.Join(removeRules(ctx, c, inv), wait())
 	}
-	return nil
+	if err := wait(); err != nil {
+		return err
+	}
+	return removeRules(ctx, c, inv)
+}
+
+// removeLink begins to remove the pair, and returns what waits until it is gone.
+func removeLink(ctx context.Context, c *config, inv *plugin.Invocation) (wait func() error, err error) {
+	conn, index, err := findLink(ctx, c, inv)
+	if err != nil {
+		return nil, err
+	}
+	if conn == nil {
+		return func() error { return nil }, nil
+	}
+	deletion, err := conn.BeginDeletion(ctx, index)
+	if err != nil {
+		return nil, fmt.Errorf("bridge %s: detach: %w", c.Bridge, err)
+	}
+	return func() error {
+		if err := deletion.Wait(ctx); err != nil && !errors.Is(err, rtnl.ErrNotFound) {
+			return fmt.Errorf("bridge %s: detach: %w", c.Bridge, err)
+		}
+		return nil
+	}, nil
 }
 
 // findLink finds either end of the pair: the host's by its recorded name, else the container's by the interface name.

@@ -33,38 +33,67 @@ func NewDeleter(outstanding int, crew *thread.Crew) *Deleter {
 // The kernel acknowledges a deletion only when nothing in it refers to the link any more, after 10 to 30 ms; that the
 // link is gone it notifies long before. So the request is sent by a thread that stays in the kernel for so long.
 func (c *Conn) DeleteLink(ctx context.Context, index int) error {
-	err := c.deleteLink(ctx, index)
+	d, err := c.BeginDeletion(ctx, index)
 	if err != nil {
-		return fmt.Errorf("link with index %d: delete: %w", index, err)
+		return err
 	}
-	return nil
+	return d.Wait(ctx)
 }
 
-func (c *Conn) deleteLink(ctx context.Context, index int) error {
+// Deletion is a link's that the kernel is at.
+type Deletion struct {
+	conn  *Conn
+	sock  *socket
+	index int
+	seq   uint32
+
+	sending context.Context // ends when the request could not be sent
+	unsent  context.CancelCauseFunc
+}
+
+// BeginDeletion is DeleteLink that does not wait, so that the caller can do something else meanwhile. Wait has to be
+// called on what it returns.
+func (c *Conn) BeginDeletion(ctx context.Context, index int) (*Deletion, error) {
 	select {
 	case c.deleter.slots <- struct{}{}:
 	case <-ctx.Done():
-		return ctx.Err()
+		return nil, deletionError(index, ctx.Err())
 	}
 	sock, err := c.open(ctx, unix.RTMGRP_LINK)
 	if err != nil {
 		<-c.deleter.slots
-		return err
+		return nil, deletionError(index, err)
 	}
-	defer sock.release()
 	request, seq := c.build(unix.RTM_DELLINK, unix.NLM_F_ACK, []nl.NetlinkRequestData{ifInfo(unix.AF_UNSPEC, index, 0, 0)})
-	sending, unsent := context.WithCancelCause(ctx)
-	defer unsent(nil)
+	d := &Deletion{conn: c, sock: sock, index: index, seq: seq}
+	d.sending, d.unsent = context.WithCancelCause(context.WithoutCancel(ctx))
 	shared := sock.share()
 	c.deleter.crew.Run(func() bool {
-		c.deleter.send(shared, request, unsent)
+		c.deleter.send(shared, request, d.unsent)
 		return true
 	})
-	err = c.awaitDeletion(sending, sock, index, seq)
-	if err != nil && ctx.Err() == nil && sending.Err() != nil {
-		return context.Cause(sending)
+	return d, nil
+}
+
+// Wait returns as soon as the link is gone from its namespace, see DeleteLink. It is called once.
+func (d *Deletion) Wait(ctx context.Context) error {
+	defer d.sock.release()
+	defer d.unsent(nil)
+	waiting, done := context.WithCancelCause(ctx)
+	defer done(nil)
+	defer context.AfterFunc(d.sending, func() { done(context.Cause(d.sending)) })()
+	err := d.conn.awaitDeletion(waiting, d.sock, d.index, d.seq)
+	if err != nil && ctx.Err() == nil && waiting.Err() != nil {
+		err = context.Cause(waiting)
 	}
-	return err
+	if err != nil {
+		return deletionError(d.index, err)
+	}
+	return nil
+}
+
+func deletionError(index int, err error) error {
+	return fmt.Errorf("link with index %d: delete: %w", index, err)
 }
 
 // send hands the request to the kernel.
