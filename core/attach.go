@@ -116,14 +116,23 @@ func (o *operation) commit(ctx context.Context) error {
 	if o.entry.Created, err = boot.Now(); err != nil { // for GC, the attachment begins to exist now
 		return err
 	}
-	link, err := containerLink(ctx, o.links, o.entry.IfName)
-	if err != nil {
+	if err := o.noteInterface(ctx, o.results[last]); err != nil {
 		return err
 	}
-	if link != nil {
+	return o.store.Commit(o.entry)
+}
+
+// noteInterface records which interface the attachment has. The plugin that made it may have said so.
+func (o *operation) noteInterface(ctx context.Context, result *plugin.Result) error {
+	if made := result.Interface(); made != nil {
+		o.entry.IfIndex, o.entry.MAC = made.Index, made.MAC.String()
+		return nil
+	}
+	link, err := containerLink(ctx, o.links, o.entry.IfName)
+	if err == nil && link != nil {
 		o.entry.IfIndex, o.entry.MAC = link.Index, link.MAC.String()
 	}
-	return o.store.Commit(o.entry)
+	return err
 }
 
 // rollBack undoes what this call did and completes its error. If the undo fails, or is not wanted, the intent stays

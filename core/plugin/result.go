@@ -3,6 +3,7 @@ package plugin
 import (
 	"encoding/json"
 	"fmt"
+	"net"
 
 	"github.com/containernetworking/cni/pkg/types"
 	types100 "github.com/containernetworking/cni/pkg/types/100"
@@ -18,7 +19,26 @@ type Result struct {
 	value   *types100.Result
 	raw     []byte // nil for a built-in's
 	version string // of raw
+
+	made *Interface // nil if it is not known
 }
+
+// Interface is the container's interface of the requested name as the kernel has it.
+type Interface struct {
+	Index int
+	MAC   net.HardwareAddr
+}
+
+// WithInterface adds to a built-in's answer what the built-in knows of the interface it made. It is not part of the
+// JSON, and goes lost where the next plugin answers with a result of its own.
+func (r *Result) WithInterface(index int, mac net.HardwareAddr) *Result {
+	with := *r
+	with.made = &Interface{Index: index, MAC: mac}
+	return &with
+}
+
+// Interface returns what WithInterface added, or nil.
+func (r *Result) Interface() *Interface { return r.made }
 
 // NewResult wraps a built-in's answer. The caller must not change r afterwards. nil is an empty result.
 func NewResult(r *types100.Result) *Result {

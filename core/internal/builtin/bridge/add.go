@@ -69,7 +69,7 @@ func (bridge) Add(ctx context.Context, inv *plugin.Invocation) (*plugin.Result, 
 	if err := run(ctx, a.steps()); err != nil {
 		return nil, err
 	}
-	return plugin.NewResult(a.result()), nil
+	return plugin.NewResult(a.result()).WithInterface(a.port.Peer, a.pair.PeerMAC), nil
 }
 
 func newAttachment(ctx context.Context, inv *plugin.Invocation) (*attachment, error) {

@@ -25,43 +25,44 @@ func (a *attachment) configureContainer(ctx context.Context) error {
 			return fmt.Errorf("interface %s: %w", a.inv.IfName, err)
 		}
 	}
-	index := a.port.Peer
-	if err := container.SetLink(ctx, index, rtnl.Change{Up: true, ArpNotify: a.address != nil}); err != nil {
+	if err := a.configureLink(ctx, container); err != nil {
 		return fmt.Errorf("interface %s: %w", a.inv.IfName, err)
-	}
-	if a.address == nil {
-		return nil
-	}
-	if err := addAddresses(ctx, container, index, a.address.addresses, !a.dad); err != nil {
-		return fmt.Errorf("interface %s: %w", a.inv.IfName, err)
-	}
-	for _, route := range a.address.via {
-		route.Link = index
-		if err := container.AddRoute(ctx, route); err != nil {
-			return fmt.Errorf("interface %s: %w", a.inv.IfName, err)
-		}
 	}
 	return nil
 }
 
-// addAddresses gives a link addresses, and waits until neighbours who ask for them get an answer. Those whose uniqueness
-// is still to be found out are waited for later.
-func addAddresses(ctx context.Context, conn *rtnl.Conn, index int, prefixes []netip.Prefix, noDAD bool) error {
-	var watch *rtnl.AddressWatch
-	if noDAD && slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Addr().Is6() }) {
-		var err error
-		if watch, err = conn.WatchAddresses(ctx); err != nil {
-			return err
-		}
-		defer watch.Close()
+func (a *attachment) configureLink(ctx context.Context, container *rtnl.Conn) error {
+	index, up := a.port.Peer, rtnl.Change{Up: true}
+	if a.address == nil {
+		return container.SetLink(ctx, index, up)
 	}
-	for _, prefix := range prefixes {
-		if err := conn.AddAddress(ctx, index, rtnl.Address{Prefix: prefix, NoDAD: noDAD}); err != nil {
-			return err
-		}
+	up.ArpNotify = true
+	routes := slices.Clone(a.address.via)
+	for i := range routes {
+		routes[i].Link = index
 	}
-	if watch == nil {
-		return nil
+	return withAddresses(ctx, container, index, a.address.addresses, !a.dad, func(addresses []rtnl.Address) error {
+		return container.Configure(ctx, index, up, addresses, routes)
+	})
+}
+
+// withAddresses has a link given addresses, and waits until neighbours who ask for them get an answer. Those whose
+// uniqueness is still to be found out are waited for later.
+func withAddresses(ctx context.Context, conn *rtnl.Conn, index int, prefixes []netip.Prefix, noDAD bool, give func([]rtnl.Address) error) error {
+	addresses := make([]rtnl.Address, len(prefixes))
+	for i, prefix := range prefixes {
+		addresses[i] = rtnl.Address{Prefix: prefix, NoDAD: noDAD}
+	}
+	if !noDAD || !slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Addr().Is6() }) {
+		return give(addresses)
+	}
+	watch, err := conn.WatchAddresses(ctx)
+	if err != nil {
+		return err
+	}
+	defer watch.Close()
+	if err := give(addresses); err != nil {
+		return err
 	}
 	limited, cancel := context.WithTimeout(ctx, joinTimeout)
 	defer cancel()
@@ -110,6 +111,9 @@ func (a *attachment) awaitForwarding(ctx context.Context) error {
 	}
 	if err := a.awaitDetection(ctx); err != nil {
 		return err
+	}
+	if a.link.Alias == mark && a.link.MTU == a.pair.MTU {
+		return nil
 	}
 	var err error // attaching a port may have changed the bridge's MTU, and the MAC of one that is not ours
 	a.link, err = a.host.LinkByIndex(ctx, a.link.Index)

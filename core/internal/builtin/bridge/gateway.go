@@ -67,7 +67,15 @@ func (a *attachment) changeGateway(ctx context.Context, remove, add []netip.Pref
 		}
 	}
 	ours := a.gateway.Alias == mark
-	if err := addAddresses(ctx, a.host, a.gateway.Index, add, ours); err != nil {
+	err := withAddresses(ctx, a.host, a.gateway.Index, add, ours, func(addresses []rtnl.Address) error {
+		for _, address := range addresses {
+			if err := a.host.AddAddress(ctx, a.gateway.Index, address); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
 		return fmt.Errorf("%s: %w", a.gateway.Name, err)
 	}
 	if ours {

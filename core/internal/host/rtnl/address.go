@@ -21,6 +21,10 @@ type Address struct {
 
 // AddAddress gives a link an address; an IPv4 one gets the broadcast address of its network. It wraps ErrExists.
 func (c *Conn) AddAddress(ctx context.Context, index int, a Address) error {
+	return c.changeAll(ctx, []request{a.request(index)})
+}
+
+func (a Address) request(index int) request {
 	ip, bits := a.Prefix.Addr(), a.Prefix.Bits()
 	parts := []nl.NetlinkRequestData{addressInfo(index, a.Prefix),
 		nl.NewRtAttr(unix.IFA_LOCAL, ip.AsSlice()), nl.NewRtAttr(unix.IFA_ADDRESS, ip.AsSlice())}
@@ -30,10 +34,7 @@ func (c *Conn) AddAddress(ctx context.Context, index int, a Address) error {
 	if a.NoDAD && ip.Is6() {
 		parts = append(parts, u32(unix.IFA_FLAGS, unix.IFA_F_NODAD))
 	}
-	if err := c.change(ctx, unix.RTM_NEWADDR, unix.NLM_F_CREATE|unix.NLM_F_EXCL, parts...); err != nil {
-		return fmt.Errorf("address %s: add: %w", a.Prefix, err)
-	}
-	return nil
+	return request{kind: unix.RTM_NEWADDR, flags: unix.NLM_F_CREATE | unix.NLM_F_EXCL, parts: parts, doing: fmt.Sprintf("address %s: add", a.Prefix)}
 }
 
 // RemoveAddress takes an address off a link. It wraps ErrNotFound.

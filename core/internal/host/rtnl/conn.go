@@ -52,10 +52,55 @@ func (c *Conn) build(kind, flags int, parts []nl.NetlinkRequestData) (request []
 	return r.Serialize(), c.seq
 }
 
+// request is one that changes something.
+type request struct {
+	kind, flags int
+	parts       []nl.NetlinkRequestData
+	doing       string // for its error: the object, and what is done to it
+}
+
 // change sends a request that changes something and waits for the kernel's verdict.
 func (c *Conn) change(ctx context.Context, kind, flags int, parts ...nl.NetlinkRequestData) error {
 	request, seq := c.build(kind, flags|unix.NLM_F_ACK, parts)
 	return c.exchange(ctx, request, seq, func(syscall.NetlinkMessage) bool { return false })
+}
+
+// changeAll sends requests at once, which the kernel carries out in their order, and returns the error of the first one
+// that failed. Those after it are carried out all the same.
+func (c *Conn) changeAll(ctx context.Context, requests []request) error {
+	var datagram []byte
+	first := c.seq + 1
+	for i, r := range requests {
+		if i == len(requests)-1 {
+			r.flags |= unix.NLM_F_ACK // errors come without
+		}
+		message, _ := c.build(r.kind, r.flags, r.parts)
+		datagram = append(datagram, message...)
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := c.sock.send(datagram); err != nil {
+		return err
+	}
+	var failed error
+	for {
+		messages, err := c.sock.receive(ctx, c.buf)
+		if err != nil {
+			return err
+		}
+		for _, m := range messages {
+			if m.Header.Type != unix.NLMSG_ERROR || m.Header.Seq-first >= uint32(len(requests)) {
+				continue
+			}
+			if err := verdict(m); err != nil && failed == nil {
+				failed = fmt.Errorf("%s: %w", requests[m.Header.Seq-first].doing, err)
+			}
+			if m.Header.Seq == c.seq {
+				return failed
+			}
+		}
+	}
 }
 
 // get asks for one object. The answer is only valid until the connection is used again.

@@ -133,6 +133,23 @@ type Change struct {
 
 // SetLink changes a link in one request.
 func (c *Conn) SetLink(ctx context.Context, index int, set Change) error {
+	return c.changeAll(ctx, []request{set.request(index)})
+}
+
+// Configure changes a link, then gives it addresses, then adds routes, all of it at once. It is SetLink, AddAddress and
+// AddRoute, but that what comes after a failure is done as well.
+func (c *Conn) Configure(ctx context.Context, index int, set Change, addresses []Address, routes []Route) error {
+	requests := []request{set.request(index)}
+	for _, a := range addresses {
+		requests = append(requests, a.request(index))
+	}
+	for _, r := range routes {
+		requests = append(requests, r.request())
+	}
+	return c.changeAll(ctx, requests)
+}
+
+func (set Change) request(index int) request {
 	flags, mask := uint32(0), uint32(0)
 	if set.Up || set.Down {
 		mask |= unix.IFF_UP
@@ -156,10 +173,7 @@ func (c *Conn) SetLink(ctx context.Context, index int, set Change) error {
 	if set.ArpNotify {
 		parts = append(parts, nest(unix.IFLA_AF_SPEC, nest(unix.AF_INET, nest(inetConf, u32(devconfArpNotify, 1)))))
 	}
-	if err := c.change(ctx, unix.RTM_SETLINK, 0, parts...); err != nil {
-		return fmt.Errorf("link with index %d: set: %w", index, err)
-	}
-	return nil
+	return request{kind: unix.RTM_SETLINK, parts: parts, doing: fmt.Sprintf("link with index %d: set", index)}
 }
 
 // EnableVLANFiltering turns a bridge's VLAN filtering on. It wraps ErrUnsupported.

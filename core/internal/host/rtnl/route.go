@@ -26,6 +26,10 @@ type Route struct {
 // AddRoute adds a route beside those to the same destination (IPv6 makes one of several paths of them; IPv4 prefers
 // the newest). It wraps ErrExists if there is the same route already.
 func (c *Conn) AddRoute(ctx context.Context, r Route) error {
+	return c.changeAll(ctx, []request{r.request()})
+}
+
+func (r Route) request() request {
 	m := nl.NewRtMsg()
 	m.Family, m.Dst_len, m.Scope = uint8(family(r.Dst.Addr())), uint8(r.Dst.Bits()), uint8(r.Scope)
 	if r.Protocol != 0 {
@@ -48,10 +52,7 @@ func (c *Conn) AddRoute(ctx context.Context, r Route) error {
 	if metrics := routeMetrics(r); metrics != nil {
 		parts = append(parts, metrics)
 	}
-	if err := c.change(ctx, unix.RTM_NEWROUTE, unix.NLM_F_CREATE, parts...); err != nil {
-		return fmt.Errorf("route %s: add: %w", r, err)
-	}
-	return nil
+	return request{kind: unix.RTM_NEWROUTE, flags: unix.NLM_F_CREATE, parts: parts, doing: fmt.Sprintf("route %s: add", r)}
 }
 
 func routeMetrics(r Route) *nl.RtAttr {
