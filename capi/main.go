@@ -23,7 +23,7 @@ import (
 const maxProcs = 4
 
 // gcPercent trades a little work for a small heap: the memory is the host's.
-const gcPercent = 50
+const gcPercent = 100
 
 // engine serves all calls. C functions have no receiver that could carry it.
 var engine = core.New(core.Options{Start: startProcess})
