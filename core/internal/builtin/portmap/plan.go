@@ -193,8 +193,9 @@ func (p *plan) items() []item {
 			all = append(all, item{masqueraded(t.family, p.owner.Network, t.sources), nft.Element{Key: nft.Addr(t.addr)}})
 		}
 	}
+	comment := p.owner.Comment()
 	for i := range all {
-		all[i].element.Comment = p.owner.Comment()
+		all[i].element.Comment = comment
 	}
 	return all
 }

@@ -86,17 +86,42 @@ func refusal(m syscall.NetlinkMessage, kind int) error {
 const subsystem = unix.NFNL_SUBSYS_NFTABLES << 8
 
 func requestName(kind int) string {
-	if name, found := map[int]string{
-		unix.NFT_MSG_NEWTABLE: "add table", unix.NFT_MSG_GETTABLE: "get table", unix.NFT_MSG_DELTABLE: "delete table",
-		unix.NFT_MSG_NEWCHAIN: "add chain", unix.NFT_MSG_GETCHAIN: "get chain", unix.NFT_MSG_DELCHAIN: "delete chain",
-		unix.NFT_MSG_NEWRULE: "add rule", unix.NFT_MSG_GETRULE: "get rules", unix.NFT_MSG_DELRULE: "delete rule",
-		unix.NFT_MSG_NEWSET: "add set", unix.NFT_MSG_GETSET: "get set", unix.NFT_MSG_DELSET: "delete set",
-		unix.NFT_MSG_NEWSETELEM: "add element", unix.NFT_MSG_GETSETELEM: "get element", unix.NFT_MSG_DELSETELEM: "delete element",
-		unix.NFT_MSG_GETGEN: "get generation",
-	}[kind]; found {
-		return name
+	switch kind {
+	case unix.NFT_MSG_NEWTABLE:
+		return "add table"
+	case unix.NFT_MSG_GETTABLE:
+		return "get table"
+	case unix.NFT_MSG_DELTABLE:
+		return "delete table"
+	case unix.NFT_MSG_NEWCHAIN:
+		return "add chain"
+	case unix.NFT_MSG_GETCHAIN:
+		return "get chain"
+	case unix.NFT_MSG_DELCHAIN:
+		return "delete chain"
+	case unix.NFT_MSG_NEWRULE:
+		return "add rule"
+	case unix.NFT_MSG_GETRULE:
+		return "get rules"
+	case unix.NFT_MSG_DELRULE:
+		return "delete rule"
+	case unix.NFT_MSG_NEWSET:
+		return "add set"
+	case unix.NFT_MSG_GETSET:
+		return "get set"
+	case unix.NFT_MSG_DELSET:
+		return "delete set"
+	case unix.NFT_MSG_NEWSETELEM:
+		return "add element"
+	case unix.NFT_MSG_GETSETELEM:
+		return "get element"
+	case unix.NFT_MSG_DELSETELEM:
+		return "delete element"
+	case unix.NFT_MSG_GETGEN:
+		return "get generation"
+	default:
+		return "batch"
 	}
-	return "batch"
 }
 
 // lacking tells a kernel that cannot from one that refuses. A batch is applied to rules that were read before, so that

@@ -191,10 +191,11 @@ func TestTableThatGoesWithItsProcess(t *testing.T) {
 
 // TestNamespacesAreNotConfused makes namespaces of the same generation, which may have the same inode one after another.
 func TestNamespacesAreNotConfused(t *testing.T) {
-	ctx := (&nft.Sockets{}).With(context.Background())
+	var shared nft.Sockets
 	for i := range 8 {
 		t.Run("", func(t *testing.T) {
 			netnstest.Host(t)
+			ctx := shared.With(context.Background())
 			if i%2 == 0 {
 				run(t, "add table inet libcni; add chain inet libcni side")
 			} else {

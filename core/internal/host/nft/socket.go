@@ -34,12 +34,12 @@ func open(ctx context.Context) (*conn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	pool := socketsOf(ctx)
-	s, err := pool.take()
+	call := callOf(ctx)
+	s, err := call.take()
 	if err != nil {
 		return nil, err
 	}
-	return &conn{socket: s, pool: pool, ctx: ctx}, nil
+	return &conn{socket: s, pool: call.Sockets, ctx: ctx}, nil
 }
 
 // newEncoder returns what encodes and decodes rules, and encodes objects. It takes longer to make than a question to be

@@ -27,18 +27,43 @@ const (
 	idleTime = 200 * time.Millisecond
 )
 
-type socketsKey struct{}
+type callKey struct{}
 
-// With returns a context whose Updates and Views share the sockets and what was read.
-func (s *Sockets) With(ctx context.Context) context.Context {
-	return context.WithValue(ctx, socketsKey{}, s)
+// call is one call of a host's, which keeps its threads in their namespaces: where one of them is needs to be looked up
+// once.
+type call struct {
+	*Sockets
+	mu        sync.Mutex
+	thread    int
+	namespace [2]uint64
 }
 
-func socketsOf(ctx context.Context) *Sockets {
-	if s, ok := ctx.Value(socketsKey{}).(*Sockets); ok {
-		return s
+// With returns a context for one call, whose Updates and Views share the sockets and what was read. A thread that makes
+// them stays in its network namespace meanwhile.
+func (s *Sockets) With(ctx context.Context) context.Context {
+	return context.WithValue(ctx, callKey{}, &call{Sockets: s})
+}
+
+func callOf(ctx context.Context) *call {
+	if c, ok := ctx.Value(callKey{}).(*call); ok {
+		return c
 	}
-	return &Sockets{}
+	return &call{Sockets: &Sockets{}}
+}
+
+// take returns a socket in the network namespace of the calling thread.
+func (c *call) take() (*socket, error) {
+	thread := unix.Gettid()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.thread != thread {
+		namespace, err := ownNamespace()
+		if err != nil {
+			return nil, err
+		}
+		c.thread, c.namespace = thread, namespace
+	}
+	return c.Sockets.take(c.namespace)
 }
 
 // socket is a NETLINK_NETFILTER socket with what tells it from others: the host may close descriptors that are not its
@@ -54,12 +79,8 @@ type socket struct {
 	messages  []syscall.NetlinkMessage // of it
 }
 
-// take returns a socket in the network namespace of the calling thread.
-func (s *Sockets) take() (*socket, error) {
-	namespace, err := ownNamespace()
-	if err != nil {
-		return nil, err
-	}
+// take returns a socket in the namespace, which is the calling thread's.
+func (s *Sockets) take(namespace [2]uint64) (*socket, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i := len(s.idle) - 1; i >= 0; i-- {
