@@ -6,7 +6,6 @@ import (
 	"math/bits"
 	"net/netip"
 
-	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 )
 
@@ -27,57 +26,60 @@ type foreignDecoder struct {
 // decodeForeign reads the attributes of a rule.
 func decodeForeign(f Family, data []byte) (ForeignRule, error) {
 	d := &foreignDecoder{family: f}
-	attributes, err := netlink.NewAttributeDecoder(data)
-	if err != nil {
-		return d.rule, err
-	}
-	attributes.ByteOrder = binary.BigEndian
-	for attributes.Next() {
-		switch attributes.Type() {
+	err := eachAttribute(data, func(kind uint16, value []byte) error {
+		switch kind {
 		case unix.NFTA_RULE_HANDLE:
-			d.rule.Handle = attributes.Uint64()
+			if len(value) == 8 {
+				d.rule.Handle = binary.BigEndian.Uint64(value)
+			}
 		case unix.NFTA_RULE_USERDATA: // where some versions of iptables put the comment
-			if c := ruleComment(attributes.Bytes()); c != "" {
+			if c := ruleComment(value); c != "" {
 				d.rule.Comment = c
 			}
 		case unix.NFTA_RULE_EXPRESSIONS:
-			attributes.Nested(d.expressions)
+			return eachAttribute(value, d.expression)
 		}
-	}
-	return d.rule, attributes.Err()
+		return nil
+	})
+	return d.rule, err
 }
 
-func (d *foreignDecoder) expressions(list *netlink.AttributeDecoder) error {
-	for list.Next() {
-		list.Nested(func(e *netlink.AttributeDecoder) error {
-			name := ""
-			for e.Next() {
-				switch e.Type() {
-				case unix.NFTA_EXPR_NAME:
-					name = e.String()
-				case unix.NFTA_EXPR_DATA:
-					e.Nested(func(data *netlink.AttributeDecoder) error {
-						d.step(name, data)
-						return nil
-					})
-				}
-			}
-			return nil
-		})
+func (d *foreignDecoder) expression(_ uint16, data []byte) error {
+	var name, inner []byte
+	if err := eachAttribute(data, func(kind uint16, value []byte) error {
+		switch kind {
+		case unix.NFTA_EXPR_NAME:
+			name = bytes.TrimRight(value, "\x00")
+		case unix.NFTA_EXPR_DATA:
+			inner = value
+		}
+		return nil
+	}); err != nil || inner == nil {
+		return err
 	}
-	return nil
+	return d.step(string(name), inner)
 }
+
+// parts are the attributes of an expression by their kinds; those of the known have lower ones.
+type parts [16][]byte
 
 // step reads one expression.
-func (d *foreignDecoder) step(name string, data *netlink.AttributeDecoder) {
-	at := map[uint16][]byte{}
-	for data.Next() {
-		at[data.Type()] = bytes.Clone(data.Bytes())
+func (d *foreignDecoder) step(name string, data []byte) error {
+	if name == "counter" || name == "log" {
+		return nil
+	}
+	var at parts
+	if err := eachAttribute(data, func(kind uint16, value []byte) error {
+		if int(kind) < len(at) {
+			at[kind] = value
+		}
+		return nil
+	}); err != nil {
+		return err
 	}
 	switch name {
-	case "counter", "log":
 	case "immediate":
-		d.verdict(at[unix.NFTA_IMMEDIATE_DATA])
+		return d.verdict(at[unix.NFTA_IMMEDIATE_DATA])
 	case "reject":
 		d.rule.Rejects = true
 	case "target":
@@ -94,6 +96,7 @@ func (d *foreignDecoder) step(name string, data *netlink.AttributeDecoder) {
 	default:
 		d.rule.Other = true
 	}
+	return nil
 }
 
 func text(b []byte) string { return string(bytes.TrimRight(b, "\x00")) }
@@ -114,29 +117,15 @@ func value(b []byte) []byte {
 	return b[4:max(4, min(size, len(b)))]
 }
 
-func (d *foreignDecoder) verdict(data []byte) {
-	attributes, err := netlink.NewAttributeDecoder(data)
-	if err != nil {
-		d.rule.Other = true
-		return
-	}
-	attributes.ByteOrder = binary.BigEndian
-	for attributes.Next() {
-		if attributes.Type() != unix.NFTA_DATA_VERDICT {
-			continue
-		}
-		attributes.Nested(func(v *netlink.AttributeDecoder) error {
-			for v.Next() {
-				switch v.Type() {
-				case unix.NFTA_VERDICT_CODE:
-					d.rule.Verdict.Code = verdictCode(int32(v.Uint32()))
-				case unix.NFTA_VERDICT_CHAIN:
-					d.rule.Verdict.Chain = v.String()
-				}
-			}
+func (d *foreignDecoder) verdict(data []byte) error {
+	return eachAttribute(data, func(kind uint16, value []byte) error {
+		if kind != unix.NFTA_DATA_VERDICT {
 			return nil
-		})
-	}
+		}
+		v, err := parseVerdict(value)
+		d.rule.Verdict = v
+		return err
+	})
 }
 
 func (d *foreignDecoder) target(name string) {
@@ -178,7 +167,9 @@ func (d *foreignDecoder) compare(op uint32, data []byte) {
 			return
 		}
 	}
-	address, ok := netip.AddrFromSlice(append(bytes.Clone(data), make([]byte, max(0, size-len(data)))...))
+	var whole [16]byte
+	copy(whole[:], data)
+	address, ok := netip.AddrFromSlice(whole[:size])
 	if !ok || !d.register.known || d.register.base != unix.NFT_PAYLOAD_NETWORK_HEADER || op != unix.NFT_CMP_EQ || len(data) > size {
 		d.rule.Other = true
 		return

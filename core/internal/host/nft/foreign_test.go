@@ -1,6 +1,7 @@
 package nft_test
 
 import (
+	"fmt"
 	"net/netip"
 	"os/exec"
 	"strings"
@@ -107,5 +108,30 @@ func TestForeignRulesAreNotTakenForMoreThanTheyAre(t *testing.T) {
 	}
 	if diff := cmp.Diff([]int{0, 1, 9, 10}, always); diff != "" {
 		t.Errorf("rules for every packet (-want +got):\n%s", diff)
+	}
+}
+
+// BenchmarkForeignRules reads what other tools have for 200 containers, as after each change of theirs.
+func BenchmarkForeignRules(b *testing.B) {
+	netnstest.Host(b)
+	lines := "*filter\n:CNI-FORWARD -\n"
+	for i := range 200 {
+		lines += fmt.Sprintf("-A CNI-FORWARD -d 10.9.0.%[1]d/32 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\n-A CNI-FORWARD -s 10.9.0.%[1]d/32 -j ACCEPT\n", i)
+	}
+	restore := exec.Command("iptables-nft-restore")
+	restore.Stdin = strings.NewReader(lines + "COMMIT\n")
+	if out, err := restore.CombinedOutput(); err != nil {
+		b.Fatalf("%v: %s", err, out)
+	}
+	for b.Loop() {
+		if err := nft.View(b.Context(), func(r *nft.Reader) error {
+			rules, err := r.ForeignRules(nft.Chain{Table: nft.Table{Family: nft.IPv4, Name: "filter"}, Name: "CNI-FORWARD"})
+			if len(rules) != 400 {
+				b.Errorf("%d rules", len(rules))
+			}
+			return err
+		}); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
