@@ -20,8 +20,10 @@ INSTALL ?= install
 BUILD := build
 # Names resolve in Go: the C library's resolver would read files and load modules inside the host.
 TAGS := netgo,osusergo
-# Inlining is for what runs often; the rest, most of it TLS for volume plugins, is kept small: 7 % of the library.
-SIZE := -gcflags=all=-l $(foreach p,runtime runtime/... internal/... sync sync/... strings bytes syscall,-gcflags=$(p)=)
+# What runs seldom, most of it TLS for volume plugins, and what decides rather than computes, is kept small, not fast.
+SMALL := crypto/... vendor/... net/... math/big encoding/asn1 fmt time github.com/godbus/... \
+	github.com/containernetworking/... libcni/core/volume libcni/core/internal/builtin/...
+SIZE := $(foreach p,$(SMALL),-gcflags=$(p)=-l)
 GOBUILD := $(GO) build -trimpath -buildvcs=false -tags $(TAGS) $(SIZE)
 export CGO_ENABLED := 1
 

@@ -62,6 +62,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <link.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -83,6 +84,9 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #if defined(__GLIBC__) && !defined(__USE_XOPEN2K8)
 #error "include cni_dl.h before other headers, or define _GNU_SOURCE"
@@ -192,6 +196,7 @@ struct cni_dl {
     void *log_user;
     int in_log;
     unsigned long started;
+    unsigned long long loads; /* of the process, when libcni was not among them */
     cni_dl_call *calls; /* begun with cni_dl_start and not finished */
     int *unreaped;      /* pidfds of children that have answered */
     size_t unreaped_count, unreaped_room;
@@ -529,6 +534,37 @@ static inline int cni_dl_is_loaded(const char *name)
     return 1;
 }
 
+/* How many objects the process has loaded so far; 0 if that cannot be told. */
+#if !defined(__GLIBC__) || defined(__USE_GNU)
+static inline int cni_dl_take_loads(struct dl_phdr_info *info, size_t size, void *loads)
+{
+    if (size >= offsetof(struct dl_phdr_info, dlpi_adds) + sizeof info->dlpi_adds)
+        *(unsigned long long *)loads = info->dlpi_adds;
+    return 1;
+}
+
+static inline unsigned long long cni_dl_loads(void)
+{
+    unsigned long long loads = 0;
+    dl_iterate_phdr(cni_dl_take_loads, &loads);
+    return loads;
+}
+#else
+static inline unsigned long long cni_dl_loads(void) { return 0; }
+#endif
+
+/* Whether the process has libcni. Looking for it opens files: not again before the process has loaded something. */
+static inline int cni_dl_has_libcni(cni_dl *api)
+{
+    unsigned long long loads = cni_dl_loads();
+    if (loads != 0 && loads == api->loads)
+        return 0;
+    if (cni_dl_is_loaded(api->path) || cni_dl_is_loaded(CNI_DL_SONAME))
+        return 1;
+    api->loads = loads;
+    return 0;
+}
+
 static inline void cni_dl_close_from(int fd)
 {
     struct rlimit limit;
@@ -684,6 +720,9 @@ static inline void cni_dl_be_child(cni_dl_call *call, int socket, const char *re
     fcntl(3, F_SETFD, FD_CLOEXEC);
     cni_dl_close_from(4);
     socket = 3;
+#ifdef __GLIBC__
+    mallopt(M_ARENA_MAX, 1); /* each thread would map one of its own, for one call */
+#endif
     why = cni_dl_load(&library, call->api->path);
     if (why != NULL) {
         cni_dl_send(socket, CNI_DL_FRAME_ERROR, NULL, 0, why);
@@ -886,7 +925,7 @@ static inline int cni_dl_refuse(cni_dl *api, const char *method, const char *req
         return cni_dl_fail(&cni_dl_unsupported,
             "isolated mode needs a process of one thread, and this one has more; use CNI_DL_EXEC", NULL, NULL, NULL,
             response);
-    if (api->mode == CNI_DL_ISOLATED && (cni_dl_is_loaded(api->path) || cni_dl_is_loaded(CNI_DL_SONAME)))
+    if (api->mode == CNI_DL_ISOLATED && cni_dl_has_libcni(api))
         return cni_dl_fail(&cni_dl_unsupported,
             "isolated mode needs a process that has not loaded libcni, and this one has; use CNI_DL_INPROCESS, or "
             "CNI_DL_EXEC "
