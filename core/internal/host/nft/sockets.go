@@ -136,7 +136,7 @@ func newSocket(namespace [2]uint64) (*socket, error) {
 	if err != nil {
 		cookie = 0
 	}
-	return &socket{fd: fd, inode: stat.Ino, namespace: namespace, cookie: cookie, buf: make([]byte, 64<<10)}, nil
+	return &socket{fd: fd, inode: stat.Ino, namespace: namespace, cookie: cookie, sequence: 1, buf: make([]byte, 64<<10)}, nil
 }
 
 // intact says whether the descriptor is still this socket's.
