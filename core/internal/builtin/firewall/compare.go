@@ -139,10 +139,7 @@ func foreignDrift(program string, place opening, lacking []nft.ForeignRule) []fa
 
 func (a *attachment) checkLegacy(ctx context.Context, inv *plugin.Invocation) ([]fault.Drift, error) {
 	var found []fault.Drift
-	for _, f := range families() {
-		if len(a.of(f)) == 0 {
-			continue
-		}
+	for _, f := range a.older {
 		l, err := readLegacy(ctx, inv, f)
 		if err != nil {
 			return nil, err

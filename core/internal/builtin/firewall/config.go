@@ -97,6 +97,7 @@ type attachment struct {
 	owner     nft.Owner
 	addresses []netip.Prefix // of the container, with the networks they are in; none when unknown
 	bridge    string         // that ingressPolicy is about; "" for policy open
+	older     []nft.Family   // that have tables of the older kind too
 	port      string         // the host's end of the container's link, if it is known
 	repair    bool           // leave an address that is another attachment's by now
 }
@@ -147,6 +148,11 @@ func known(c *config, inv *plugin.Invocation) (*attachment, *types100.Result, er
 		}
 	}
 	return a, result, nil
+}
+
+// families are those that the attachment has addresses of.
+func (a *attachment) families() []nft.Family {
+	return slices.DeleteFunc(families(), func(f nft.Family) bool { return len(a.of(f)) == 0 })
 }
 
 // of returns the addresses of a family.

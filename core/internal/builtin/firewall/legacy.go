@@ -30,9 +30,9 @@ type legacy struct {
 	family nft.Family
 }
 
-// usesLegacy says whether a table "filter" of the older kind is there. It starts no process.
-func usesLegacy() bool {
-	return slices.ContainsFunc(families(), func(f nft.Family) bool { return iptables.HasLegacyTable(iptablesFamily(f), filterTable) })
+// withLegacy returns the families with a table "filter" of the older kind. It starts no process.
+func withLegacy(of []nft.Family) []nft.Family {
+	return slices.DeleteFunc(slices.Clone(of), func(f nft.Family) bool { return !iptables.HasLegacyTable(iptablesFamily(f), filterTable) })
 }
 
 // readLegacy returns nil if there is no such table, or nothing to read it with, of which a warning tells.
@@ -178,10 +178,7 @@ func (a *attachment) legacyLack(l *legacy) ([]nft.ForeignRule, opening, error) {
 
 // openLegacy does what openForeign does, on hosts with the older tables.
 func (a *attachment) openLegacy(ctx context.Context, inv *plugin.Invocation) error {
-	for _, f := range families() {
-		if len(a.of(f)) == 0 {
-			continue
-		}
+	for _, f := range a.older {
 		l, err := readLegacy(ctx, inv, f)
 		if err != nil {
 			return err

@@ -38,16 +38,22 @@ func (p firewall) choose(ctx context.Context, c *config, inv *plugin.Invocation)
 	return nil, nil
 }
 
-// alone runs fn under the lock of what cannot be changed in one batch with the rest.
-func alone(ctx context.Context, c *config, inv *plugin.Invocation, fn func() error) error {
-	if c.Backend == backendNFTables && !usesLegacy() {
-		return fn()
+// lone is what alone found.
+type lone struct {
+	older  []nft.Family // with older tables: one that is made later is as good as made after the call
+	locked bool
+}
+
+// alone runs fn under the lock of what cannot be changed in one batch with the rest, if there is that in the families.
+func alone(ctx context.Context, c *config, inv *plugin.Invocation, of []nft.Family, fn func(lone) error) error {
+	if c.Backend == backendNFTables && len(withLegacy(of)) == 0 {
+		return fn(lone{})
 	}
 	lock, err := lockfile.Flock(ctx, filepath.Join(inv.StateDir, "locks", "firewall"), 0o600, lockfile.Exclusive)
 	if err != nil {
 		return err
 	}
-	return errors.Join(fn(), lock.Unlock())
+	return errors.Join(fn(lone{withLegacy(of), true}), lock.Unlock())
 }
 
 // Add lets the container's packets through. The result is that of the plugins before.
@@ -67,21 +73,32 @@ func (p firewall) Add(ctx context.Context, inv *plugin.Invocation) (*plugin.Resu
 	if zones != nil {
 		defer zones.Close()
 	}
-	if err := alone(ctx, c, inv, func() error { return a.attach(ctx, inv, zones) }); err != nil {
+	err = alone(ctx, c, inv, a.families(), func(l lone) error {
+		a.older = l.older
+		return a.attach(ctx, inv, zones, l)
+	})
+	if err != nil {
 		return nil, err
 	}
 	return inv.PrevResult, nil
 }
 
-// attach does all of an ADD, and takes it back when a part fails.
-func (a *attachment) attach(ctx context.Context, inv *plugin.Invocation, zones *firewalld.Conn) error {
+// attach does all of an ADD, and takes it back when a part fails: as a DEL does, which looks at all families.
+func (a *attachment) attach(ctx context.Context, inv *plugin.Invocation, zones *firewalld.Conn, l lone) error {
 	err := a.apply(ctx, inv, zones)
 	if err == nil {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
 	defer cancel()
-	if failed := a.detach(ctx, inv, zones); failed != nil {
+	undo := func(lone) error { return a.detach(ctx, inv, zones) }
+	var failed error
+	if l.locked {
+		failed = undo(l)
+	} else {
+		failed = alone(ctx, a.config, inv, families(), undo)
+	}
+	if failed != nil {
 		return errors.Join(err, fmt.Errorf("%w: %w", fault.ErrNotUndone, failed))
 	}
 	return err
@@ -126,7 +143,7 @@ func (p firewall) Del(ctx context.Context, inv *plugin.Invocation) error {
 	if zones != nil {
 		defer zones.Close()
 	}
-	return alone(ctx, c, inv, func() error { return a.detach(ctx, inv, zones) })
+	return alone(ctx, c, inv, families(), func(lone) error { return a.detach(ctx, inv, zones) })
 }
 
 // reach is choose for removing: a firewalld that does not run has nothing to remove, and a backend that there never was
@@ -167,7 +184,7 @@ func withdraw(ctx context.Context, inv *plugin.Invocation, remove func(*nft.Tx) 
 		gone, err = remove(tx)
 		return err
 	}))
-	if err == nil && gone.emptied && usesLegacy() {
+	if err == nil && gone.emptied && len(withLegacy(families())) > 0 {
 		err = network(inv.Network).closeLegacy(ctx, inv)
 	}
 	return gone, err
@@ -197,7 +214,7 @@ func (p firewall) GC(ctx context.Context, inv *plugin.Invocation) error {
 	if zones != nil {
 		defer zones.Close()
 	}
-	return alone(ctx, c, inv, func() error {
+	return alone(ctx, c, inv, families(), func(lone) error {
 		if c.Backend == backendIPTables {
 			owners := make([]nft.Owner, len(inv.ValidAttachments))
 			for i, id := range inv.ValidAttachments {
@@ -252,7 +269,8 @@ func (p firewall) examine(ctx context.Context, inv *plugin.Invocation, conclude 
 	if zones != nil {
 		defer zones.Close()
 	}
-	return alone(ctx, c, inv, func() error {
+	return alone(ctx, c, inv, a.families(), func(l lone) error {
+		a.older = l.older
 		found, err := a.compare(ctx, inv, zones)
 		if err != nil {
 			return err
