@@ -112,7 +112,7 @@ func (a *attachment) awaitForwarding(ctx context.Context) error {
 	if err := a.awaitDetection(ctx); err != nil {
 		return err
 	}
-	if a.link.Alias == mark && a.link.MTU == a.pair.MTU {
+	if a.link.Alias == mark && a.link.MTU == a.port.MTU {
 		return nil
 	}
 	var err error // attaching a port may have changed the bridge's MTU, and the MAC of one that is not ours
