@@ -4,6 +4,7 @@ import (
 	"context"
 	"sort"
 	"strings"
+	"sync"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -84,9 +85,10 @@ var methods = map[string]method{
 
 // typed puts the JSON form around a verb.
 func typed[Request, Answer any](verb func(*Engine, context.Context, Caller, *Request) (Answer, error)) method {
+	decoder := sync.OnceValue(func() *strictjson.Decoder { return strictjson.NewDecoder(new(Request)) })
 	return func(e *Engine, ctx context.Context, caller Caller, data []byte) (any, error) {
 		request := new(Request)
-		if err := strictjson.Decode(data, request); err != nil {
+		if err := decoder().Decode(data, request); err != nil {
 			return nil, err
 		}
 		return verb(e, ctx, caller, request)

@@ -24,7 +24,7 @@ func FuzzRequestOfEveryVerb(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for _, request := range []any{new(AddRequest), new(DelRequest), new(GCRequest), new(ConvertRequest), new(RepairRequest), new(CreateNetnsRequest)} {
-			err := strictjson.Decode(data, request)
+			err := strictjson.NewDecoder(request).Decode(data, request)
 			var e *fault.Error
 			if err != nil && (!errors.As(err, &e) || e.Kind != fault.InvalidRequestKind || e.Msg == "") {
 				t.Fatalf("%T: %v", request, err)

@@ -3,6 +3,7 @@ package strictjson
 
 import (
 	"errors"
+	"reflect"
 	"strconv"
 
 	"github.com/go-json-experiment/json"
@@ -12,7 +13,19 @@ import (
 	"libcni/core/internal/jsonobject"
 )
 
-// Decode decodes the JSON object data into the struct that into points to. It is go-json-experiment/json's Unmarshal:
+// Decoder decodes requests of one type. Safe for concurrent use.
+type Decoder struct {
+	of    reflect.Type
+	shape *shape
+}
+
+// NewDecoder returns the decoder for the struct that into points to, and which holds no value of its own type.
+func NewDecoder(into any) *Decoder {
+	t := deref(reflect.TypeOf(into))
+	return &Decoder{of: t, shape: shapeOf(t)}
+}
+
+// Decode decodes the JSON object data into the struct that into points to, one of the decoder's type. It is go-json-experiment/json's Unmarshal:
 // keys are case-sensitive, embedded structs count as part of the struct, jsontext.Value takes a value's bytes as they
 // are, null counts as absent.
 //
@@ -20,11 +33,11 @@ import (
 // jsonobject.MaxSize bytes, a value of the wrong type, and a key that the struct, or a struct within it, does not
 // have, unless it begins with "x-" or the object's options.ignoreUnknown is true. The error is a *fault.Error of kind
 // invalid-request whose Details is the path of the key.
-func Decode(data []byte, into any) error {
+func (d *Decoder) Decode(data []byte, into any) error {
 	if err := jsonobject.Check(data); err != nil {
 		return refuse(err)
 	}
-	unknown, err := walk(data, into)
+	unknown, err := d.walk(data)
 	if err != nil {
 		return refuse(err)
 	}

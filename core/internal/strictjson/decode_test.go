@@ -61,7 +61,7 @@ func TestDecodeTakesWhatIsKnown(t *testing.T) {
 		"values":{"anything":[ 1 ]}, "options":{"timeoutMs":9007199254740993,"env":{"a":"b"},"x-too":1,"confDir":null},
 		"validAttachments":[{"containerId":"c2","x-note":1}]} `
 	var got request
-	if err := Decode([]byte(text), &got); err != nil {
+	if err := NewDecoder(&got).Decode([]byte(text), &got); err != nil {
 		t.Fatal(err)
 	}
 	timeout := int64(9007199254740993)
@@ -118,7 +118,7 @@ func TestDecodeRefuses(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			err := Decode([]byte(test.text), &request{})
+			err := NewDecoder(&request{}).Decode([]byte(test.text), &request{})
 			var got *fault.Error
 			if !errors.As(err, &got) {
 				t.Fatalf("got %v, want a *fault.Error", err)
@@ -132,7 +132,7 @@ func TestDecodeRefuses(t *testing.T) {
 
 func TestDecodeRefusesSize(t *testing.T) {
 	text := fmt.Sprintf(`{"x-big":%q}`, strings.Repeat("a", 16<<20))
-	err := Decode([]byte(text), &request{})
+	err := NewDecoder(&request{}).Decode([]byte(text), &request{})
 	if err == nil || !strings.Contains(err.Error(), "16 MiB are allowed") {
 		t.Errorf("got %v", err)
 	}
@@ -141,13 +141,13 @@ func TestDecodeRefusesSize(t *testing.T) {
 func TestIgnoreUnknownLetsUnknownKeysPass(t *testing.T) {
 	const text = `{"purple":1,"netns":"n","options":{"colour":2,"ignoreUnknown":true},"validAttachments":[{"id":1}]}`
 	var got request
-	if err := Decode([]byte(text), &got); err != nil {
+	if err := NewDecoder(&got).Decode([]byte(text), &got); err != nil {
 		t.Fatal(err)
 	}
 	if got.Netns != "n" || len(got.Valid) != 1 {
 		t.Errorf("got %+v", got)
 	}
-	err := Decode([]byte(`{"netns":1,"options":{"ignoreUnknown":true}}`), &request{})
+	err := NewDecoder(&request{}).Decode([]byte(`{"netns":1,"options":{"ignoreUnknown":true}}`), &request{})
 	if err == nil || !strings.Contains(err.Error(), "expected a string") {
 		t.Errorf("a wrong type passed too: %v", err)
 	}

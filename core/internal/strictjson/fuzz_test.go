@@ -17,7 +17,7 @@ func FuzzRequest(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		given := bytes.Clone(data)
 		var got request
-		err := Decode(data, &got)
+		err := NewDecoder(&got).Decode(data, &got)
 		if !bytes.Equal(given, data) {
 			t.Fatalf("the request was changed to %q", data)
 		}
@@ -41,10 +41,11 @@ func BenchmarkDecode(b *testing.B) {
 	text := []byte(`{"network":{"cniVersion":"1.0.0","name":"n","plugins":[{"type":"bridge","ipam":{"type":"host-local","ranges":[[{"subnet":"10.0.0.0/24"}]]}}]},
 		"containerId":"c1","netns":"/run/netns/c1","values":{"portMappings":[{"hostPort":80,"containerPort":80}]},
 		"options":{"confDir":"/etc/cni/net.d","pluginDirs":["/opt/cni/bin"],"timeoutMs":1000}}`)
+	d := NewDecoder(new(request))
 	b.ReportAllocs()
 	for b.Loop() {
 		var got request
-		if err := Decode(text, &got); err != nil {
+		if err := d.Decode(text, &got); err != nil {
 			b.Fatal(err)
 		}
 	}

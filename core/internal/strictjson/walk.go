@@ -19,41 +19,30 @@ type walker struct {
 }
 
 // walk checks the whole text. Unknown keys are returned apart, since the text may say that they are to be let pass.
-func walk(data []byte, into any) (unknown *fault.Error, err error) {
-	w := &walker{dec: jsontext.NewDecoder(bytes.NewBuffer(data)), root: deref(reflect.TypeOf(into))}
+func (d *Decoder) walk(data []byte) (unknown *fault.Error, err error) {
+	w := &walker{dec: jsontext.NewDecoder(bytes.NewBuffer(data)), root: d.of}
 	if kind := w.dec.PeekKind(); kind != '{' && kind != 0 {
 		return nil, jsonobject.Errorf("", "expected an object, got %s", jsonobject.Describe(kind))
 	}
-	err = jsonobject.CheckEnd(w.dec, data, func(*jsontext.Decoder) error { return w.value(w.root) })
+	err = jsonobject.CheckEnd(w.dec, data, func(*jsontext.Decoder) error { return w.value(d.shape) })
 	return w.unknown, err
 }
 
-func (w *walker) value(t reflect.Type) error {
-	t = deref(t)
+func (w *walker) value(s *shape) error {
 	kind := w.dec.PeekKind()
 	switch {
-	case isCustom(t):
-		return w.dec.SkipValue()
-	case kind == '{' && t.Kind() == reflect.Struct:
-		return w.object(fields(t))
-	case kind == '{' && t.Kind() == reflect.Map && hasKeys(t.Elem()):
-		return w.each('}', t.Elem())
-	case kind == '[' && t.Kind() == reflect.Slice && hasKeys(t.Elem()):
-		return w.each(']', t.Elem())
+	case s == nil:
+	case kind == '{' && s.kind == reflect.Struct:
+		return w.object(s.keys)
+	case kind == '{' && s.kind == reflect.Map:
+		return w.each('}', s.elem)
+	case kind == '[' && s.kind == reflect.Slice:
+		return w.each(']', s.elem)
 	}
 	return w.dec.SkipValue()
 }
 
-// hasKeys tells whether there may be a struct in a value of the type.
-func hasKeys(t reflect.Type) bool {
-	switch t = deref(t); t.Kind() {
-	case reflect.Struct, reflect.Map, reflect.Slice:
-		return !isCustom(t)
-	}
-	return false
-}
-
-func (w *walker) object(keys map[string]reflect.Type) error {
+func (w *walker) object(keys map[string]*shape) error {
 	if _, err := w.dec.ReadToken(); err != nil {
 		return err
 	}
@@ -63,12 +52,12 @@ func (w *walker) object(keys map[string]reflect.Type) error {
 			return err
 		}
 		key := name.String()
-		fieldType, known := keys[key]
+		field, known := keys[key]
 		if !known {
 			w.note(key)
 			err = w.dec.SkipValue()
 		} else {
-			err = w.value(fieldType)
+			err = w.value(field)
 		}
 		if err != nil {
 			return err
@@ -79,7 +68,7 @@ func (w *walker) object(keys map[string]reflect.Type) error {
 }
 
 // each walks the elements of an array, or the values of an object whose keys are free.
-func (w *walker) each(end jsontext.Kind, elem reflect.Type) error {
+func (w *walker) each(end jsontext.Kind, elem *shape) error {
 	if _, err := w.dec.ReadToken(); err != nil {
 		return err
 	}
