@@ -52,7 +52,7 @@ ISOLATE := $(CURDIR)/test/isolate
 VENV := $(BUILD)/venv
 
 .DELETE_ON_ERROR:
-.PHONY: all install uninstall deps peers test test-vm test-faults mutate fuzz demo bench help clean
+.PHONY: all install uninstall deps peers test test-vm test-faults mutate fuzz demo bench bench-parts help clean
 
 all: $(BUILD)/libcni.so $(BUILD)/libcni.a $(BUILD)/cni $(BUILD)/libcni.pc ## build library, command and pkg-config file in build/
 
@@ -63,7 +63,10 @@ $(OVERLAY): FORCE
 FORCE:
 endif
 
-$(BUILD)/$(REAL): $(SOURCES) $(OVERLAY)
+# The second is the benchmark's: its runtime lists its goroutines, which no function of the library tells.
+LISTING := $(BUILD)/bench/listing/$(SONAME)
+$(LISTING): GODEBUG_DEFAULT := $(GODEBUG_DEFAULT),schedtrace=100,scheddetail=1
+$(BUILD)/$(REAL) $(LISTING): $(SOURCES) $(OVERLAY)
 	$(GOBUILD) $(AS_GUEST) -buildmode=c-shared -ldflags '-s -w -buildid= -bindnow $(GODEBUG_DEFAULT) -extldflags "$(LINK)"' -o $@ ./capi
 	rm -f $(basename $@).h
 	$(if $(PACK),GOOS= GOARCH= CGO_ENABLED=0 $(GO) run ./capi/pack $@)
@@ -156,10 +159,14 @@ demo: $(BUILD)/libcni.so ## attach, check and detach a container with a C progra
 	$(CC) -O2 -Wall -Iinclude -o $(BUILD)/demo examples/quickstart.c -L$(BUILD) -lcni -pthread -Wl,-rpath,$(CURDIR)/$(BUILD)
 	$(ISOLATE) $(BUILD)/demo
 
-bench: $(BUILD)/libcni.so peers ## time libcni beside its peers; QUICK=1 takes less than a minute, ONLY="full chain" one case
-	@[ -d $(BUILD)/bench ] || { rm -f $(BUILD)/bench; mkdir $(BUILD)/bench; }
+bench: $(BUILD)/libcni.so $(LISTING) peers ## time libcni beside its peers; QUICK=1 takes less than a minute, ONLY="full chain" one case
+	bench/deps
 	CGO_ENABLED=0 $(GO) build -o $(BUILD)/bench/bench ./bench
 	$(ISOLATE) $(BUILD)/bench/bench $(if $(QUICK),-quick) -only "$(ONLY)" $(if $(CHART),-chart "$(CHART)")
+
+# PARTS=Derive runs those whose name holds that.
+bench-parts: ## time single parts of the library, and count what they allocate, with Go's benchmarks
+	$(GO) test -run '^$$' -bench '$(PARTS)' -benchmem -tags $(TAGS) -exec $(ISOLATE) ./core/... | grep -v 'no test files'
 
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12

@@ -4,6 +4,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -32,7 +33,9 @@ func main() {
 type bench struct {
 	quick        bool
 	build, peers string
-	dir          string // state and namespaces, in memory
+	dir          string   // state and namespaces, in memory
+	links        []string // that were there before
+	floors       int      // how many floors were started
 	report       report
 }
 
@@ -47,31 +50,51 @@ func run(quick bool, only, chart string) error {
 	}
 	b.report.Machine = machine()
 	b.report.Quick = quick
+	err := b.measure(only)
+	if err != nil {
+		b.report.Failure = err.Error() // with what was measured before it
+	}
+	b.report.Machine["load as it ended"] = loadAverages()
+	b.report.judge()
+	b.report.print(os.Stdout)
+	return errors.Join(err, b.report.write(b.build, chart))
+}
+
+// measure runs the cases. The first that fails, or leaves something behind, is the last.
+func (b *bench) measure(only string) error {
 	for _, c := range cases() {
 		if !strings.Contains(c.name, only) {
 			continue
 		}
 		fmt.Fprintf(os.Stderr, "%s …\n", c.name)
-		if err := c.run(b); err != nil {
+		err := c.run(b)
+		if err == nil {
+			err = b.clean()
+		}
+		if err != nil {
 			return fmt.Errorf("%s: %w", c.name, err)
 		}
 	}
-	b.report.judge()
-	b.report.print(os.Stdout)
-	return b.report.write(b.build, chart)
+	return nil
 }
 
-// prepare compiles the programs, and gives cnitool, whose cache cannot be elsewhere, an empty /var/lib/cni.
+// cnitoolCache is where cnitool has its cache, which cannot be elsewhere.
+const cnitoolCache = "/var/lib/cni"
+
+// prepare compiles the programs, and gives cnitool an empty cache.
 func (b *bench) prepare() error {
 	if err := compile(b.build); err != nil {
 		return err
 	}
-	const cache = "/var/lib/cni"
-	if err := os.MkdirAll(cache, 0o755); err != nil {
+	if err := os.MkdirAll(cnitoolCache, 0o755); err != nil {
 		return err
 	}
-	if err := unix.Mount("tmpfs", cache, "tmpfs", 0, ""); err != nil {
-		return fmt.Errorf("mount %s: %w; run \"make bench\"", cache, err)
+	if err := unix.Mount("tmpfs", cnitoolCache, "tmpfs", 0, ""); err != nil {
+		return fmt.Errorf("mount %s: %w; run \"make bench\"", cnitoolCache, err)
+	}
+	var err error
+	if b.links, err = linkNames(); err != nil {
+		return err
 	}
 	if err := os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0o644); err != nil {
 		return err

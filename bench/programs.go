@@ -15,12 +15,13 @@ import (
 func compile(build string) error {
 	library := []string{"-L" + build, "-lcni", "-Wl,-rpath," + build}
 	for name, flags := range map[string][]string{
-		"driver": library, "once": library, "empty": library, "floor": nil,
+		"driver": library, "once": library, "empty": library, "alone": {"-DALONE"}, "floor": nil,
 		"isolated": {fmt.Sprintf("-DLIBRARY=%q", filepath.Join(build, "libcni.so")), "-ldl"},
 	} {
-		args := append([]string{"-O2", "-Iinclude", "-o", program(build, name), "bench/programs/" + name + ".c", "-pthread"}, flags...)
+		source := strings.Replace(name, "alone", "empty", 1)
+		args := append([]string{"-O2", "-Iinclude", "-o", program(build, name), "bench/programs/" + source + ".c", "-pthread"}, flags...)
 		if out, err := exec.Command("cc", args...).CombinedOutput(); err != nil {
-			return fmt.Errorf("compile bench/programs/%s.c: %w\n%s", name, err, out)
+			return fmt.Errorf("compile bench/programs/%s.c: %w\n%s", source, err, out)
 		}
 	}
 	return nil
@@ -35,19 +36,21 @@ type process struct {
 	stdout  *bufio.Reader
 }
 
-func start(path string) (*process, error) {
-	p := &process{command: exec.Command(path)}
-	p.command.Stderr = os.Stderr
-	var err error
-	if p.stdin, err = p.command.StdinPipe(); err != nil {
-		return nil, err
+func start(command *exec.Cmd) (*process, error) {
+	p := &process{command: command}
+	if command.Stderr == nil {
+		command.Stderr = os.Stderr
 	}
-	out, err := p.command.StdoutPipe()
+	in, err := command.StdinPipe()
 	if err != nil {
 		return nil, err
 	}
-	p.stdout = bufio.NewReader(out)
-	return p, p.command.Start()
+	out, err := command.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	p.stdin, p.stdout = in, bufio.NewReader(out)
+	return p, command.Start()
 }
 
 func (p *process) end() {
@@ -63,14 +66,7 @@ func (p *process) call(line string) (time.Duration, error) {
 	return p.answer(line)
 }
 
-// crowd has the calls made by a number of threads, and returns how long all took.
-func (p *process) crowd(threads int, lines []string) (time.Duration, error) {
-	if err := p.begin(threads, lines); err != nil {
-		return 0, err
-	}
-	return p.answer(fmt.Sprintf("%d threads", threads))
-}
-
+// begin has calls made by a number of threads. The answer is how long all took.
 func (p *process) begin(threads int, lines []string) error {
 	_, err := fmt.Fprintf(p.stdin, "threads %d\n%s\nend\n", threads, strings.Join(lines, "\n"))
 	return err

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"encoding/json"
 	"os"
 	"os/exec"
@@ -34,9 +33,19 @@ type figure struct {
 	Unit  string  `json:"unit"`
 }
 
+// The names of the figures that others are computed from.
+const (
+	sizeFigure     = "size of libcni.so"
+	callsFigure    = "ADD and DEL made by one process"
+	attachedFigure = "containers attached at most"
+	aTenth         = "a tenth of them"
+	all            = "all of them"
+)
+
 type report struct {
 	Machine     map[string]string `json:"machine"`
-	Quick       bool              `json:"quick,omitempty"`
+	Quick       bool              `json:"quick"`
+	Failure     string            `json:"failure,omitempty"`
 	Results     []result          `json:"results"`
 	Figures     []figure          `json:"figures"`
 	Targets     []target          `json:"targets"`
@@ -47,7 +56,7 @@ func (r *report) add(name, side, method string, times []time.Duration) {
 	if len(times) == 0 {
 		return
 	}
-	sorted := slices.SortedFunc(slices.Values(times), cmp.Compare)
+	sorted := slices.Sorted(slices.Values(times))
 	at := func(percent int) float64 { return milliseconds(sorted[(len(sorted)-1)*percent/100]) }
 	r.Results = append(r.Results, result{name, side, method, len(sorted), at(50), at(90), at(99), milliseconds(sorted[0])})
 }
@@ -73,6 +82,10 @@ func (r *report) value(name string) float64 {
 		}
 	}
 	return 0
+}
+
+func median(times []time.Duration) time.Duration {
+	return slices.Sorted(slices.Values(times))[(len(times)-1)/2]
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1e6 }
@@ -109,17 +122,33 @@ func machine() map[string]string {
 			}
 		}
 	}
-	if text, err := os.ReadFile("/proc/loadavg"); err == nil {
-		m["load"] = strings.Join(strings.Fields(string(text))[:3], " ")
-	}
-	for name, command := range map[string][]string{"nft": {"nft", "--version"}, "iptables": {"iptables", "--version"}, "netavark": {netavarkPath, "--version"}} {
+	m["date"] = time.Now().UTC().Format(time.DateTime) + " UTC"
+	m["load as it began"] = loadAverages()
+	for name, command := range map[string][]string{"cc": {"cc", "--version"}, "nft": {"nft", "--version"}, "iptables": {"iptables", "--version"}, "netavark": {netavarkPath, "--version"}} {
 		if out, err := exec.Command(command[0], command[1:]...).Output(); err == nil {
 			line, _, _ := strings.Cut(string(out), "\n")
 			m[name] = line
 		}
 	}
+	m["libcni"] = defined("include/cni.h", "CNI_VERSION")
 	m["reference"] = "plugins v" + module("plugins") + ", libcni v" + module("cni")
 	return m
+}
+
+func loadAverages() string {
+	text, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return "unknown"
+	}
+	return strings.Join(strings.Fields(string(text))[:3], " ")
+}
+
+// defined returns a string that a header defines.
+func defined(header, name string) string {
+	text, _ := os.ReadFile(header)
+	_, after, _ := strings.Cut(string(text), "#define "+name+" \"")
+	value, _, _ := strings.Cut(after, "\"")
+	return value
 }
 
 // module returns the version of a peer that test/peers pins.

@@ -12,40 +12,92 @@ import (
 	"time"
 )
 
-// side is one of what is compared: how it is called, and a network and containers of its own.
+// side is one of what is compared: how it is called, and networks and containers of its own.
 type side struct {
 	name   string
-	dir    string
-	number int    // makes its bridge, subnet and host ports differ from those of the others
+	dir    string // of its namespaces and state
+	number int    // makes its bridges, subnets and host ports differ from those of the others
 	chain  string // "bridge" or "full"
+	each   int    // containers to a network; 0: all on one
 	dual   bool   // an IPv6 subnet too
 	ipt    bool   // iptables where the reference plugins can choose
+	beside *side  // whose first network its containers join, in place of one of its own
 
-	make       func(s *side, method string, i int) (time.Duration, error)
+	make       func(method string, i int) (time.Duration, error)
 	process    *process
+	others     []*process // of a side that has several
+	goroutines chan int   // how many live in the process, of a side that lists them
 	containers int
+	times      map[string][]time.Duration // by method
 }
 
-func (s *side) bridge() string         { return fmt.Sprintf("bench%d", s.number) }
-func (s *side) subnet() string         { return fmt.Sprintf("10.%d.0.0/16", s.number) }
-func (s *side) gateway() string        { return fmt.Sprintf("10.%d.0.1", s.number) }
+// warming is how many containers of a side are not measured: one stays attached meanwhile, so that bridges stay, one
+// comes and goes.
+const warming = 2
+
+// network is one of a side's networks, named like its bridge.
+type network struct {
+	bridge, subnet, gateway, gateway6 string
+	mtu                               int // 0: the kernel's
+}
+
+// network returns the one that container i is attached to. Where each has its own, all are configured differently.
+func (s *side) network(i int) network {
+	switch {
+	case s.beside != nil:
+		return s.beside.network(0)
+	case s.each == 0:
+		return network{fmt.Sprintf("bench%d", s.number), fmt.Sprintf("10.%d.0.0/16", s.number), fmt.Sprintf("10.%d.0.1", s.number), fmt.Sprintf("fd00:%d::1", s.number), 0}
+	}
+	n := i / s.each
+	shared := network{fmt.Sprintf("bench%d-%d", s.number, n), fmt.Sprintf("10.%d.%d.0/24", s.number, n), fmt.Sprintf("10.%d.%d.1", s.number, n), "", 0}
+	if s.each == 1 {
+		shared.mtu = 1400 + n
+	}
+	return shared
+}
+
 func (s *side) hostPort(i int) int     { return 1000 + 300*(s.number-60) + i }
 func (s *side) netns(i int) string     { return fmt.Sprintf("%s/netns%d", s.dir, i) }
 func (s *side) container(i int) string { return fmt.Sprintf("c%d-%d", s.number, i) }
-func (s *side) address(i, n int) string {
-	return fmt.Sprintf("10.%d.%d.%d", s.number, (i+n)/250, 2+(i+n)%250)
+
+// address is for those that are told it. Beside others it is one that host-local does not give them.
+func (s *side) address(i int) string {
+	if s.beside != nil {
+		return fmt.Sprintf("10.%d.0.%d", s.beside.number, 201+i)
+	}
+	return fmt.Sprintf("10.%d.%d.%d", s.number, i/250, 2+i%250)
 }
 
-// plugins is the list of the network.
-func (s *side) plugins() []any {
-	ranges := []any{[]any{map[string]any{"subnet": s.subnet()}}}
+// state is where leases, cache and intents are.
+func (s *side) state() string {
+	if s.beside != nil {
+		return s.beside.state()
+	}
+	return s.dir
+}
+
+func (s *side) has(method string) bool {
+	return method != "check" || !strings.HasPrefix(s.name, theFloor) && s.name != netavark
+}
+
+// plugins is the list of a network.
+func (s *side) plugins(n network) []any {
+	first := map[string]any{"subnet": n.subnet}
+	if s.each > 1 || s.beside != nil {
+		first["rangeEnd"] = strings.TrimSuffix(n.gateway, "1") + "200"
+	}
+	ranges := []any{[]any{first}}
 	routes := []any{map[string]any{"dst": "0.0.0.0/0"}}
 	if s.dual {
-		ranges = append(ranges, []any{map[string]any{"subnet": fmt.Sprintf("fd00:%d::/64", s.number)}})
+		ranges = append(ranges, []any{map[string]any{"subnet": strings.TrimSuffix(n.gateway6, "1") + "/64"}})
 		routes = append(routes, map[string]any{"dst": "::/0"})
 	}
-	bridge := map[string]any{"type": "bridge", "bridge": s.bridge(), "isGateway": true,
-		"ipam": map[string]any{"type": "host-local", "dataDir": s.dir + "/leases", "ranges": ranges, "routes": routes}}
+	bridge := map[string]any{"type": "bridge", "bridge": n.bridge, "isGateway": true,
+		"ipam": map[string]any{"type": "host-local", "dataDir": s.state() + "/leases", "ranges": ranges, "routes": routes}}
+	if n.mtu > 0 {
+		bridge["mtu"] = n.mtu
+	}
 	if s.chain == "bridge" {
 		return []any{bridge}
 	}
@@ -58,8 +110,9 @@ func (s *side) plugins() []any {
 		map[string]any{"type": "firewall"}}
 }
 
-func (s *side) list() map[string]any {
-	return map[string]any{"cniVersion": "1.1.0", "name": s.bridge(), "plugins": s.plugins()}
+func (s *side) list(i int) map[string]any {
+	n := s.network(i)
+	return map[string]any{"cniVersion": "1.1.0", "name": n.bridge, "plugins": s.plugins(n)}
 }
 
 func (s *side) capabilities(i int) map[string]any {
@@ -71,10 +124,10 @@ func (s *side) capabilities(i int) map[string]any {
 
 // request is what libcni.so and the driver of Go's libcni are asked.
 func (s *side) request(i int, options map[string]any) string {
-	options["cacheDir"] = s.dir + "/cache"
+	options["cacheDir"] = s.state() + "/cache"
 	text, err := json.Marshal(map[string]any{
 		"containerId": s.container(i), "ifName": "eth0", "netns": s.netns(i), "options": options,
-		"network": s.list(), "capabilityArgs": s.capabilities(i),
+		"network": s.list(i), "capabilityArgs": s.capabilities(i),
 	})
 	if err != nil {
 		panic(err) // it is made of strings and numbers
@@ -83,22 +136,39 @@ func (s *side) request(i int, options map[string]any) string {
 }
 
 func (s *side) ours(i int) string {
-	return s.request(i, map[string]any{"stateDir": s.dir + "/state", "builtins": "only"})
+	return s.request(i, map[string]any{"stateDir": s.state() + "/state", "builtins": "only"})
 }
 
-// floorLine is the same for the floor, which is told its address.
-func (s *side) floorLine(method string, i int) string {
+// floorRequest is the same for the floor, which is told its address.
+func (s *side) floorRequest(method string, i int) string {
 	name := fmt.Sprintf("vethf%d-%d", s.number, i)
 	if method == "del" {
-		return "del " + name
+		return name
 	}
-	return fmt.Sprintf("add %s %s %s %s/16 %s", s.netns(i), s.bridge(), name, s.address(i, 0), s.gateway())
+	n := s.network(i)
+	_, bits, _ := strings.Cut(n.subnet, "/")
+	return fmt.Sprintf("%s %s %s %s/%s %s", s.netns(i), n.bridge, name, s.address(i), bits, n.gateway)
+}
+
+// prepare makes the namespaces of the containers, those for warming and count more, and makes a first call of each kind.
+func (s *side) prepare(count int) error {
+	if err := s.makeContainers(warming + count); err != nil {
+		return err
+	}
+	for _, call := range []struct {
+		method    string
+		container int
+	}{{"add", 0}, {"check", 0}, {"add", 1}, {"del", 1}} {
+		if s.has(call.method) {
+			if _, err := s.make(call.method, call.container); err != nil {
+				return fmt.Errorf("%s: %w", s.name, err)
+			}
+		}
+	}
+	return nil
 }
 
 func (s *side) makeContainers(count int) error {
-	if err := os.MkdirAll(s.dir, 0o755); err != nil {
-		return err
-	}
 	for ; s.containers < count; s.containers++ {
 		if err := makeNetns(s.netns(s.containers)); err != nil {
 			return err
@@ -107,58 +177,79 @@ func (s *side) makeContainers(count int) error {
 	return nil
 }
 
-// connects shows that a container reaches its gateway and, where a port is published, that this leads to it.
-func (s *side) connects(i int) error {
-	if err := reachesOut(s.netns(i), s.gateway()); err != nil {
-		return fmt.Errorf("%s: from %s to the gateway: %w", s.name, s.container(i), err)
-	}
-	if s.chain == "bridge" {
-		return nil
-	}
-	if err := reachesIn(s.netns(i), fmt.Sprintf("%s:%d", s.gateway(), s.hostPort(i))); err != nil {
-		return fmt.Errorf("%s: to %s through its port of the host: %w", s.name, s.container(i), err)
+// connects shows of ten of the measured containers, the first and the last among them, that each reaches its gateway
+// and, where a port is published, that this leads to it.
+func (s *side) connects(count int) error {
+	for n := range min(count, 10) {
+		i := warming + n*max(count-1, 1)/max(min(count, 10)-1, 1)
+		if err := s.connected(i); err != nil {
+			return fmt.Errorf("%s: %s: %w", s.name, s.container(i), err)
+		}
 	}
 	return nil
 }
 
-// end shows that nothing is left of the containers, and removes their namespaces.
+func (s *side) connected(i int) error {
+	n := s.network(i)
+	gateways := []string{n.gateway}
+	if s.dual {
+		gateways = append(gateways, n.gateway6)
+	}
+	for _, gateway := range gateways {
+		if err := reachesOut(s.netns(i), gateway); err != nil {
+			return fmt.Errorf("to the gateway: %w", err)
+		}
+		if s.chain == "bridge" {
+			continue
+		}
+		if err := reachesIn(s.netns(i), net.JoinHostPort(gateway, fmt.Sprint(s.hostPort(i)))); err != nil {
+			return fmt.Errorf("from the host through its port: %w", err)
+		}
+	}
+	return nil
+}
+
+// end detaches the container that stayed, shows that nothing is left of any, and removes the namespaces.
 func (s *side) end() error {
+	if _, err := s.make("del", 0); err != nil {
+		return fmt.Errorf("%s: %w", s.name, err)
+	}
 	if s.process != nil {
 		s.process.end()
 	}
 	for i := range s.containers {
-		err := inside(s.netns(i), func() error {
-			if _, err := net.InterfaceByName("eth0"); err == nil {
-				return fmt.Errorf("%s: eth0 of %s is left", s.name, s.container(i))
-			}
-			return nil
-		})
-		if err != nil {
-			return err
+		if err := inside(s.netns(i), noInterface); err != nil {
+			return fmt.Errorf("%s: %s: %w", s.name, s.container(i), err)
 		}
 		if err := removeNetns(s.netns(i)); err != nil {
 			return err
 		}
 	}
-	if err := s.noFiles(); err != nil {
-		return err
-	}
-	if err := s.noRules(); err != nil {
-		return err
-	}
-	if err := removeLinks(s.bridge()); err != nil {
-		return err
+	if s.beside == nil { // otherwise the other side looks
+		if err := s.nothingLeft(); err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
+		}
+		if err := removeLinks(fmt.Sprintf("bench%d", s.number)); err != nil {
+			return err
+		}
 	}
 	return os.RemoveAll(s.dir)
 }
 
-func (s *side) noFiles() error {
-	for _, pattern := range []string{"/leases/*/10.*", "/cache/results/*", "/state/intents/*"} {
-		if left, err := filepath.Glob(s.dir + pattern); err != nil || len(left) > 0 {
-			return fmt.Errorf("%s: %v left, %v", s.name, left, err)
-		}
+func noInterface() error {
+	if _, err := net.InterfaceByName("eth0"); err == nil {
+		return fmt.Errorf("eth0 is left")
 	}
 	return nil
+}
+
+func (s *side) nothingLeft() error {
+	for _, pattern := range []string{"/leases/*/10.*", "/leases/*/fd*", "/cache/results/*", "/state/intents/*"} {
+		if left, err := filepath.Glob(s.dir + pattern); err != nil || len(left) > 0 {
+			return fmt.Errorf("%v left, %v", left, err)
+		}
+	}
+	return s.noRules()
 }
 
 // noRules looks for the containers' addresses in every rule, set and map.
@@ -167,11 +258,12 @@ func (s *side) noRules() error {
 	if err != nil {
 		return fmt.Errorf("nft list ruleset: %w", err)
 	}
-	address := regexp.MustCompile(fmt.Sprintf(`\b10\.%d\.\d+\.\d+\b`, s.number))
+	gateway, gateway6 := fmt.Sprintf("10.%d.0.1", s.number), fmt.Sprintf("fd00:%d::1", s.number)
+	address := regexp.MustCompile(fmt.Sprintf(`\b10\.%d\.\d+\.\d+\b|\bfd00:%d:[0-9a-f:]+\b`, s.number, s.number))
 	for line := range strings.Lines(string(rules)) {
 		for _, found := range address.FindAllString(line, -1) {
-			if found != s.gateway() && !strings.HasSuffix(found, ".0.0") {
-				return fmt.Errorf("%s: a rule is left: %s", s.name, line)
+			if found != gateway && found != gateway6 && !strings.HasSuffix(found, ".0.0") {
+				return fmt.Errorf("a rule is left: %s", line)
 			}
 		}
 	}

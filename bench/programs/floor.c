@@ -4,6 +4,10 @@
  * and the other on the bridge and brings that up; inside, one send brings the link up and sets an address and the default
  * route. No checks, no state, nothing is undone.
  *
+ * Arguments: the number before that of its first link, which no other floor may take; and "default" or "1", how many queues each end of
+ * a pair gets. The kernel's default is one for each processor, which then has it wait twice for all of them to take note
+ * that one is used.
+ *
  *     init BRIDGE ADDRESS/PREFIX                            makes the bridge
  *     add NETNS BRIDGE NAME ADDRESS/PREFIX GATEWAY          NAME is the host's end
  *     del NAME
@@ -29,6 +33,7 @@ struct batch {
 
 static _Thread_local int host_socket = -1, home = -1;
 static atomic_int last_index; /* of the host's ends; the peers' is 1000, so that nothing must be asked */
+static int one_queue;
 
 static void give_back(char *response) { free(response); }
 
@@ -93,6 +98,15 @@ static int socket_inside(int ns)
     return fd;
 }
 
+static void put_queues(struct nlmsghdr *m)
+{
+    unsigned one = 1;
+    if (one_queue) {
+        put(m, IFLA_NUM_TX_QUEUES, &one, sizeof one);
+        put(m, IFLA_NUM_RX_QUEUES, &one, sizeof one);
+    }
+}
+
 static int make_pair(int ns, const char *bridge, const char *name)
 {
     struct batch b = {0};
@@ -101,12 +115,14 @@ static int make_pair(int ns, const char *bridge, const char *name)
     struct nlmsghdr *m = begin_message(&b, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &host, sizeof host);
     put(m, IFLA_IFNAME, name, strlen(name) + 1);
     put(m, IFLA_MASTER, &master, sizeof master);
+    put_queues(m);
     struct rtattr *info = put(m, IFLA_LINKINFO, NULL, 0);
     put(m, IFLA_INFO_KIND, "veth", 4);
     struct rtattr *data = put(m, IFLA_INFO_DATA, NULL, 0);
     struct rtattr *other = put(m, VETH_INFO_PEER, &peer, sizeof peer);
     put(m, IFLA_IFNAME, "eth0", 5);
     put(m, IFLA_NET_NS_FD, &ns, sizeof ns);
+    put_queues(m);
     close_nest(m, other);
     close_nest(m, data);
     close_nest(m, info);
@@ -205,9 +221,12 @@ static int perform(const char *method, const char *request, char **response)
     return rc;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-    last_index = 1000000 + getpid() % 1000 * 100000; /* other floors take other numbers */
+    if (argc != 3)
+        return 2;
+    last_index = atoi(argv[1]);
+    one_queue = strcmp(argv[2], "1") == 0;
     serve();
     return 0;
 }

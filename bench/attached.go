@@ -1,0 +1,80 @@
+package main
+
+import "fmt"
+
+// attached measures ADD and DEL beside containers that are there already, the same number on each of ten bridges. Those
+// of libcni and of the floor join the first of these, one lot of them after the other, so that it never has many more
+// than its share.
+func attached(b *bench) error {
+	full := b.count(1000, 100)
+	crowd, err := b.newSide(libcni, side{chain: "bridge", number: 90, dir: b.dir, each: full / 10})
+	if err != nil {
+		return err
+	}
+	if err := crowd.makeContainers(full); err != nil {
+		return err
+	}
+	b.report.figure(attachedFigure, "", float64(full))
+	have := 0
+	for _, want := range []int{0, full / 4, full / 2, full} {
+		for ; have < want; have++ {
+			if _, err := crowd.make("add", have); err != nil {
+				return err
+			}
+		}
+		if err := b.besideCrowd(fmt.Sprintf("%d attached", want), crowd); err != nil {
+			return err
+		}
+	}
+	for i := 0; i < full; i += crowd.each {
+		if err := crowd.connected(i); err != nil {
+			return fmt.Errorf("%s: %w", crowd.container(i), err)
+		}
+	}
+	for i := 1; i < full; i++ { // end detaches the first
+		if _, err := crowd.make("del", i); err != nil {
+			return err
+		}
+	}
+	return crowd.end()
+}
+
+func (b *bench) besideCrowd(name string, crowd *side) error {
+	ours, err := b.newSide(libcni, side{chain: "bridge", number: 60, dir: b.dir, beside: crowd})
+	if err != nil {
+		return err
+	}
+	floor, err := b.newSide(theFloor, side{chain: "bridge", number: 61, dir: b.dir, beside: crowd})
+	if err != nil {
+		return err
+	}
+	lot := b.count(20, 2)
+	sides := []*side{ours, floor} // in this order, since the first container of all makes the bridge
+	for _, s := range sides {
+		if err := s.prepare(lot); err != nil {
+			return err
+		}
+	}
+	for run := range runs {
+		for _, s := range rotated(sides, run) {
+			if err := s.comeAndGo(lot); err != nil {
+				return err
+			}
+		}
+	}
+	b.reportTimes(name, []*side{floor, ours}, []string{"add", "del"})
+	if err := each(sides, (*side).end); err != nil {
+		return err
+	}
+	return b.namespacesGone()
+}
+
+func (s *side) comeAndGo(lot int) error {
+	if err := s.turn("add", 0, lot); err != nil {
+		return err
+	}
+	if err := s.connects(lot); err != nil {
+		return err
+	}
+	return s.turn("del", 0, lot)
+}

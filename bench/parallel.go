@@ -1,0 +1,113 @@
+package main
+
+import (
+	"fmt"
+	"time"
+)
+
+// crew is a way to attach many containers at once.
+type crew struct{ processes, threads int }
+
+func (c crew) String() string {
+	switch {
+	case c.processes > 1:
+		return fmt.Sprintf("%d processes", c.processes)
+	case c.threads == 1:
+		return "1 thread"
+	}
+	return fmt.Sprintf("%d threads", c.threads)
+}
+
+var crews = []crew{{1, 1}, {1, 2}, {1, 4}, {1, 8}, {4, 1}}
+
+// parallel has containers attached by several threads, and by several processes, of the floor and of libcni in turns.
+func parallel(b *bench) error {
+	count := b.count(400, 40)
+	sides, err := b.sidesOf(comparison{chain: "bridge", sides: []string{theFloor, libcni}})
+	if err != nil {
+		return err
+	}
+	if err := each(sides, func(s *side) error { return s.prepareCrews(b, count) }); err != nil {
+		return err
+	}
+	for run := range b.count(runs, 3) {
+		for _, c := range crews {
+			for _, s := range rotated(sides, run) {
+				if err := s.attachAtOnce(b, c, count); err != nil {
+					return fmt.Errorf("%s by %s: %w", s.name, c, err)
+				}
+			}
+		}
+	}
+	for _, c := range crews {
+		for _, s := range sides {
+			b.report.add(fmt.Sprintf("%d at once by %s", count, c), s.name, "add", s.times[c.String()])
+			b.report.figure(rateFigure(s.name, c), "", float64(count)/median(s.times[c.String()]).Seconds())
+		}
+	}
+	for _, s := range sides {
+		for _, p := range s.others {
+			p.end()
+		}
+	}
+	return each(sides, (*side).end)
+}
+
+func rateFigure(side string, c crew) string {
+	return fmt.Sprintf("%s: containers attached a second by %s", side, c)
+}
+
+// prepareCrews starts three processes more, whose first calls are not counted either.
+func (s *side) prepareCrews(b *bench, count int) error {
+	if err := s.prepare(count); err != nil {
+		return err
+	}
+	for range 3 {
+		p, err := start(s.program(b))
+		if err != nil {
+			return err
+		}
+		s.others = append(s.others, p)
+		for _, method := range []string{"add", "del"} {
+			if _, err := p.call(s.line(b, method, 1)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// attachAtOnce attaches all containers at once, looks whether they are connected, and detaches them.
+func (s *side) attachAtOnce(b *bench, c crew, count int) error {
+	if err := quiet(); err != nil {
+		return err
+	}
+	processes := append([]*process{s.process}, s.others...)[:c.processes]
+	begin := time.Now()
+	for i, p := range processes {
+		from, to := warming+count*i/c.processes, warming+count*(i+1)/c.processes
+		if err := p.begin(c.threads, s.lines(b, "add", from, to)); err != nil {
+			return err
+		}
+	}
+	var took time.Duration
+	for _, p := range processes {
+		own, err := p.answer(c.String())
+		if err != nil {
+			return err
+		}
+		took = own
+	}
+	if c.processes > 1 {
+		took = time.Since(begin)
+	}
+	s.times[c.String()] = append(s.times[c.String()], took)
+	if err := s.connects(count); err != nil {
+		return err
+	}
+	if err := s.process.begin(8, s.lines(b, "del", warming, warming+count)); err != nil {
+		return err
+	}
+	_, err := s.process.answer("8 threads")
+	return err
+}
