@@ -48,14 +48,14 @@ func (b *bench) besideCrowd(name string, crowd *side) error {
 	if err != nil {
 		return err
 	}
-	lot := b.count(20, 2)
+	lot := b.count(20, 3)
 	sides := []*side{ours, floor} // in this order, since the first container of all makes the bridge
 	for _, s := range sides {
 		if err := s.prepare(lot); err != nil {
 			return err
 		}
 	}
-	for run := range runs {
+	for run := range b.runs() {
 		for _, s := range rotated(sides, run) {
 			if err := s.comeAndGo(lot); err != nil {
 				return err

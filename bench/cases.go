@@ -28,13 +28,13 @@ const (
 
 func cases() []benchCase {
 	return []benchCase{
-		comparison{name: bridgeCase, chain: "bridge", full: 200, quick: 10, check: true, sides: []string{theFloor, oneQueue, libcni, reference}}.add(),
-		comparison{name: bridgeCase + onDisk, chain: "bridge", full: 100, quick: 5, disk: true, sides: []string{theFloor, libcni, reference}}.add(),
-		comparison{name: fullCase, chain: "full", full: 200, quick: 5, check: true, sides: []string{libcni, reference, iptables, netavark}}.add(),
+		comparison{name: bridgeCase, chain: "bridge", full: 200, quick: 9, check: true, sides: []string{theFloor, oneQueue, libcni, reference}}.add(),
+		comparison{name: bridgeCase + onDisk, chain: "bridge", full: 100, quick: 3, disk: true, sides: []string{theFloor, libcni, reference}}.add(),
+		comparison{name: fullCase, chain: "full", full: 200, quick: 4, check: true, sides: []string{libcni, reference, iptables, netavark}}.add(),
 		comparison{name: fullCase + onDisk, chain: "full", full: 25, quick: 3, disk: true, sides: []string{libcni, reference}}.add(),
-		comparison{name: coldCase, chain: "full", full: 40, quick: 5, sides: []string{libcni, isolated, cold, cnitool}}.add(),
+		comparison{name: coldCase, chain: "full", full: 40, quick: 3, sides: []string{libcni, isolated, cold, cnitool}}.add(),
 		comparison{name: dualCase, chain: "full", full: 25, quick: 3, dual: true, sides: []string{libcni, reference}}.add(),
-		comparison{name: batchCase, chain: "bridge", full: 50, quick: 5, each: 1, sides: []string{libcni, reference}}.add(),
+		comparison{name: batchCase, chain: "bridge", full: 50, quick: 3, each: 1, sides: []string{libcni, reference}}.add(),
 		{loadCase, load},
 		{"endurance", endurance},
 		{"parallel", parallel},
@@ -86,10 +86,10 @@ func (b *bench) sidesOf(c comparison) (sides []*side, err error) {
 	return sides, nil
 }
 
-// runs is how many turns each side gets: a fifth of the containers in a row, so that calls are as warm as those of a
+// runs is how many turns each side gets: each a fifth of the containers in a row, so that calls are as warm as those of a
 // host that has more than one container to attach, and all sides meet the same moments of the machine. Who begins
 // changes from run to run.
-const runs = 5
+func (b *bench) runs() int { return b.count(5, 3) }
 
 // takeTurns has containers attached by each side in turns; then, also in turns, checked; then detached.
 func (b *bench) takeTurns(name string, sides []*side, count int, methods []string) error {
@@ -99,9 +99,9 @@ func (b *bench) takeTurns(name string, sides []*side, count int, methods []strin
 		}
 	}
 	for _, method := range methods {
-		for run := range runs {
+		for run := range b.runs() {
 			for _, s := range rotated(sides, run) {
-				if err := s.turn(method, count*run/runs, count*(run+1)/runs); err != nil {
+				if err := s.turn(method, count*run/b.runs(), count*(run+1)/b.runs()); err != nil {
 					return err
 				}
 			}

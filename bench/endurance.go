@@ -13,7 +13,7 @@ import (
 // endurance attaches and detaches over and over, and looks at what the process holds that it happens in: with the library
 // as it is, and with one whose runtime lists its goroutines, which nothing else tells from outside.
 func endurance(b *bench) error {
-	calls := b.count(10000, 400)
+	calls := b.count(10000, 200)
 	b.report.figure(callsFigure, "", float64(calls))
 	for i, name := range []string{libcni, listing} {
 		if err := b.endure(name, 60+i, calls); err != nil {
@@ -28,7 +28,7 @@ func (b *bench) endure(name string, number, calls int) error {
 	if err != nil {
 		return err
 	}
-	const containers = 20
+	const containers = 10
 	if err := s.prepare(containers); err != nil {
 		return err
 	}

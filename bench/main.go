@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -66,14 +67,17 @@ func (b *bench) measure(only string) error {
 		if !strings.Contains(c.name, only) {
 			continue
 		}
-		fmt.Fprintf(os.Stderr, "%s …\n", c.name)
+		fmt.Fprintf(os.Stderr, "%s … ", c.name)
+		begin := time.Now()
 		err := c.run(b)
 		if err == nil {
 			err = b.clean()
 		}
 		if err != nil {
+			fmt.Fprintln(os.Stderr)
 			return fmt.Errorf("%s: %w", c.name, err)
 		}
+		fmt.Fprintf(os.Stderr, "%.1f s\n", time.Since(begin).Seconds())
 	}
 	return nil
 }

@@ -22,7 +22,7 @@ var crews = []crew{{1, 1}, {1, 2}, {1, 4}, {1, 8}, {4, 1}}
 
 // parallel has containers attached by several threads, and by several processes, of the floor and of libcni in turns.
 func parallel(b *bench) error {
-	count := b.count(400, 40)
+	count := b.count(400, 16)
 	sides, err := b.sidesOf(comparison{chain: "bridge", sides: []string{theFloor, libcni}})
 	if err != nil {
 		return err
@@ -30,7 +30,7 @@ func parallel(b *bench) error {
 	if err := each(sides, func(s *side) error { return s.prepareCrews(b, count) }); err != nil {
 		return err
 	}
-	for run := range b.count(runs, 3) {
+	for run := range b.runs() {
 		for _, c := range crews {
 			for _, s := range rotated(sides, run) {
 				if err := s.attachAtOnce(b, c, count); err != nil {

@@ -131,7 +131,7 @@ func machine() map[string]string {
 		}
 	}
 	m["libcni"] = defined("include/cni.h", "CNI_VERSION")
-	m["reference"] = "plugins v" + module("plugins") + ", libcni v" + module("cni")
+	m["peers"] = "reference plugins v" + module("plugins") + ", Go's libcni v" + module("cni")
 	return m
 }
 

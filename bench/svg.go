@@ -12,41 +12,67 @@ import (
 var charted = []string{bridgeCase, fullCase, coldCase}
 
 const (
-	chartWidth = 860
-	chartLeft  = 250 // of the bars, after their names
-	chartRight = 90  // for the figures
-	rowHeight  = 20
+	chartWidth = 880
+	chartTop   = 96  // of the first case, below title, legend and scale
+	chartLeft  = 172 // of the bars, after their names
+	chartRight = 130 // for the figures
+	rowHeight  = 22
+	barHeight  = 14
 	smallest   = 0.1    // milliseconds, at the left of the scale
 	largest    = 1000.0 // at its right
 )
 
+// chartStyle has a ground of its own for each scheme: a page may be dark where its reader's browser is not. Text keeps a
+// margin of the ground's colour where it crosses a line of the scale.
 const chartStyle = `<style>
-text{font:12px system-ui,sans-serif;fill:#1f2328}.h{font-weight:600;font-size:13px}.s{fill:#59636e;font-size:11px}
-.g{stroke:#d1d9e0}.a{fill:#8c959f}.o{fill:#0969da}.t{opacity:.35}
-@media(prefers-color-scheme:dark){text{fill:#f0f6fc}.s{fill:#9198a1}.g{stroke:#3d444d}.a{fill:#848d97}.o{fill:#58a6ff}}
+.b{fill:#fff}text{font:12px system-ui,sans-serif;fill:#1f2328;paint-order:stroke;stroke:#fff;stroke-width:4px;stroke-linejoin:round}
+.t{font-size:15px;font-weight:600}.h{font-weight:600;font-size:13px}.s{fill:#59636e;font-size:11px}
+.g{stroke:#d1d9e0}.m{stroke:#eceff2}
+.libcni{fill:#0969da;stroke:#0969da}.peer{fill:#818b98;stroke:#818b98}.floor{fill:#dca54c;stroke:#dca54c}
+line.libcni,line.peer,line.floor{stroke-width:2}
+@media(prefers-color-scheme:dark){
+.b{fill:#0d1117}text{fill:#f0f6fc;stroke:#0d1117}.s{fill:#9198a1}.g{stroke:#3d444d}.m{stroke:#1f242c}
+.libcni{fill:#4493f8;stroke:#4493f8}.peer{fill:#818b98;stroke:#818b98}.floor{fill:#b07c2a;stroke:#b07c2a}
+}
 </style>`
 
-// svg draws a bar to the p50 of each side, and a paler one on to the p99, on a logarithmic scale.
+// svg draws a bar to the p50 of each side, and a line on to the p99, on a logarithmic scale.
 func (r *report) svg() string {
 	var body strings.Builder
-	y := 46
+	y := chartTop
 	for _, name := range charted {
 		for _, method := range []string{"add", "del"} {
 			rows := r.rows(name, method)
 			if len(rows) == 0 {
 				continue
 			}
-			fmt.Fprintf(&body, `<text class="h" x="10" y="%d">%s, %s</text>`+"\n", y+14, html.EscapeString(name), strings.ToUpper(method))
-			y += rowHeight + 4
+			y += rowHeight
+			fmt.Fprintf(&body, `<text class="h" x="12" y="%d">%s, %s</text>`+"\n", y-7, html.EscapeString(name), strings.ToUpper(method))
 			for _, x := range rows {
 				body.WriteString(bar(x, y))
 				y += rowHeight
 			}
-			y += 14
+			y += 10
 		}
 	}
-	return fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" role="img" aria-label="Time of ADD and DEL">`+"\n%s\n%s%s</svg>\n",
-		chartWidth, y, chartStyle, scale(y), body.String())
+	return fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" role="img" aria-label="Time of ADD and DEL, p50 and p99">`+
+		"\n%s\n"+`<rect class="b" width="100%%" height="100%%"/>`+"\n%s%s%s</svg>\n", chartWidth, y, chartStyle, r.heading(), scale(y), body.String())
+}
+
+// heading is the title, what it was measured on, and what the colours and shapes mean.
+func (r *report) heading() string {
+	var text strings.Builder
+	fmt.Fprintf(&text, `<text class="t" x="12" y="24">Time of a call in milliseconds, logarithmic: shorter is better</text>`+"\n")
+	fmt.Fprintf(&text, `<text class="s" x="12" y="42">%s</text>`+"\n", html.EscapeString(fmt.Sprintf("%s cores, %s, Linux %s; libcni %s, %s; %s",
+		r.Machine["cores"], r.Machine["cpu"], r.Machine["kernel"], r.Machine["libcni"], r.Machine["peers"], r.Machine["date"])))
+	x := 12
+	for _, key := range []struct{ class, name string }{{"libcni", "libcni"}, {"peer", "others"}, {"floor", "the least the kernel can be asked"}} {
+		fmt.Fprintf(&text, `<rect class="%s" x="%d" y="53" width="14" height="10" rx="2"/><text class="s" x="%d" y="62">%s</text>`+"\n", key.class, x, x+20, key.name)
+		x += 40 + 6*len(key.name)
+	}
+	fmt.Fprintf(&text, `<rect class="peer" x="%d" y="53" width="14" height="10" rx="2"/>%s<text class="s" x="%d" y="62">bar: p50, line: p99</text>`+"\n",
+		x+20, whisker("peer", float64(x+34), float64(x+54), 58), x+62)
+	return text.String()
 }
 
 func (r *report) rows(name, method string) (rows []result) {
@@ -65,29 +91,47 @@ func across(ms float64) float64 {
 }
 
 func bar(x result, y int) string {
-	class := "a"
-	if strings.HasPrefix(x.Side, libcni) {
-		class = "o"
+	class := "peer"
+	switch {
+	case strings.HasPrefix(x.Side, libcni):
+		class = "libcni"
+	case strings.HasPrefix(x.Side, theFloor):
+		class = "floor"
 	}
 	p50, p99 := across(x.P50), across(x.P99)
-	return fmt.Sprintf(`<text x="%d" y="%d" text-anchor="end">%s</text><rect class="%s" x="%d" y="%d" width="%.1f" height="14" rx="2"/>`+
-		`<rect class="%s t" x="%.1f" y="%d" width="%.1f" height="14" rx="2"/><text class="s" x="%.1f" y="%d">%s</text>`+"\n",
-		chartLeft-8, y+12, html.EscapeString(x.Side), class, chartLeft, y, p50-chartLeft, class, p50, y, max(p99-p50, 1), p99+6, y+11, short(x.P50))
+	return fmt.Sprintf(`<text x="%d" y="%d" text-anchor="end">%s</text><rect class="%s" x="%d" y="%d" width="%.1f" height="%d"/>`+
+		`%s<text class="s" x="%.1f" y="%d">%s, p99 %s</text>`+"\n",
+		chartLeft-8, y+11, html.EscapeString(x.Side), class, chartLeft, y, p50-chartLeft, barHeight,
+		whisker(class, p50, p99, y+barHeight/2), p99+8, y+11, short(x.P50), short(x.P99))
+}
+
+// whisker is a line with an end to it.
+func whisker(class string, from, to float64, y int) string {
+	return fmt.Sprintf(`<line class="%s" x1="%.1f" y1="%d" x2="%.1f" y2="%d"/><line class="%s" x1="%.1f" y1="%d" x2="%.1f" y2="%d"/>`,
+		class, from, y, to, y, class, to, y-4, to, y+4)
 }
 
 func short(ms float64) string {
-	if ms < 10 {
-		return fmt.Sprintf("%.2f ms", ms)
+	switch {
+	case ms < 10:
+		return fmt.Sprintf("%.2f", ms)
+	case ms < 100:
+		return fmt.Sprintf("%.1f", ms)
 	}
-	return fmt.Sprintf("%.0f ms", ms)
+	return fmt.Sprintf("%.0f", ms)
 }
 
-// scale draws a line for each power of ten.
+// scale draws a line for each power of ten, and fainter ones for twice and five times as much.
 func scale(bottom int) string {
-	var lines strings.Builder
+	var faint, lines strings.Builder
 	for ms := smallest; ms <= largest*1.01; ms *= 10 {
-		fmt.Fprintf(&lines, `<line class="g" x1="%.1f" y1="30" x2="%.1f" y2="%d"/><text class="s" x="%.1f" y="22" text-anchor="middle">%g ms</text>`+"\n",
-			across(ms), across(ms), bottom-8, across(ms), ms)
+		fmt.Fprintf(&lines, `<line class="g" x1="%.1f" y1="%d" x2="%.1f" y2="%d"/><text class="s" x="%.1f" y="%d" text-anchor="middle">%g ms</text>`+"\n",
+			across(ms), chartTop, across(ms), bottom-8, across(ms), chartTop-6, ms)
+		for _, times := range []float64{2, 5} {
+			if ms*times < largest {
+				fmt.Fprintf(&faint, `<line class="m" x1="%.1f" y1="%d" x2="%.1f" y2="%d"/>`+"\n", across(ms*times), chartTop, across(ms*times), bottom-8)
+			}
+		}
 	}
-	return lines.String()
+	return faint.String() + lines.String()
 }
