@@ -165,8 +165,10 @@ bench: $(BUILD)/libcni.so $(LISTING) peers ## time libcni beside its peers; QUIC
 	$(ISOLATE) $(BUILD)/bench/bench $(if $(QUICK),-quick) -only "$(ONLY)" $(if $(CHART),-chart "$(CHART)")
 
 # PARTS=Derive runs those whose name holds that.
+PARTS ?= .
 bench-parts: ## time single parts of the library, and count what they allocate, with Go's benchmarks
-	$(GO) test -run '^$$' -bench '$(PARTS)' -benchmem -tags $(TAGS) -exec $(ISOLATE) ./core/... | grep -v 'no test files'
+	$(GO) test -run '^$$' -bench '$(PARTS)' -benchmem -tags $(TAGS) -exec $(ISOLATE) \
+		$$(grep -rl --include='*_test.go' '^func Benchmark' core | sed 's|[^/]*$$||; s|^|./|' | sort -u)
 
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"runtime"
 	"testing"
 
 	"libcni/core/internal/host/netns/netnstest"
@@ -52,6 +53,25 @@ func TestAllocationsOfAnAddAndADel(t *testing.T) {
 				t.Errorf("%.0f allocations, limit %d, and at least a quarter of that", got, c.limit)
 			}
 		})
+	}
+}
+
+// After a DEL up to eight goroutines wait for the kernel to be done with its links, and up to four threads are kept.
+func TestCallsLeaveNoGoroutines(t *testing.T) {
+	netnstest.Host(t)
+	request := chain(t.TempDir(), netnstest.New(t), 3)
+	engine := New(Options{})
+	const calls, waiting = 50, 8 + 4
+	before := runtime.NumGoroutine()
+	for range calls {
+		for _, method := range []string{"add", "del"} {
+			if rc, answer := engine.Call(context.Background(), Caller{}, method, request); rc != 0 {
+				t.Fatalf("%s: %d %s", method, rc, answer)
+			}
+		}
+	}
+	if after := runtime.NumGoroutine(); after > before+waiting {
+		t.Errorf("%d goroutines after %d ADD and DEL, %d before", after, calls, before)
 	}
 }
 

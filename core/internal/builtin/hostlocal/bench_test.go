@@ -16,6 +16,7 @@ func BenchmarkAddDel(b *testing.B) {
 			f := filled(b, percent)
 			f.mustAdd(b, "warm")
 			scans := f.scans
+			b.ReportAllocs()
 			for i := 0; b.Loop(); i++ {
 				id := fmt.Sprint("x", i)
 				f.mustAdd(b, id)
@@ -32,6 +33,7 @@ func BenchmarkScan(b *testing.B) {
 		b.Run(fmt.Sprintf("fill=%d%%", percent), func(b *testing.B) {
 			f := filled(b, percent)
 			f.mustAdd(b, "warm")
+			b.ReportAllocs()
 			for b.Loop() {
 				must(b, os.Remove(f.indexFile(b)))
 				f.mustDel(b, "none")

@@ -454,6 +454,7 @@ func BenchmarkAddAndRemove(b *testing.B) {
 		b.Fatal(err)
 	}
 	ctx := new(nft.Sockets).With(b.Context())
+	b.ReportAllocs()
 	for b.Loop() {
 		err := nft.Update(ctx, state, func(tx *nft.Tx) error { return tx.Claim(sources, owner, nft.Element{Key: key}) })
 		if err == nil {
