@@ -48,33 +48,14 @@ func (b *bench) besideCrowd(name string, crowd *side) error {
 	if err != nil {
 		return err
 	}
-	lot := b.count(20, 3)
+	methods := []string{"add", "del"}
 	sides := []*side{ours, floor} // in this order, since the first container of all makes the bridge
-	for _, s := range sides {
-		if err := s.prepare(lot); err != nil {
-			return err
-		}
+	if err := b.takeTurns(sides, b.count(100, 9), methods); err != nil {
+		return err
 	}
-	for run := range b.runs() {
-		for _, s := range rotated(sides, run) {
-			if err := s.comeAndGo(lot); err != nil {
-				return err
-			}
-		}
-	}
-	b.reportTimes(name, []*side{floor, ours}, []string{"add", "del"})
+	b.reportTimes(name, []*side{floor, ours}, methods)
 	if err := each(sides, (*side).end); err != nil {
 		return err
 	}
 	return b.namespacesGone()
-}
-
-func (s *side) comeAndGo(lot int) error {
-	if err := s.turn("add", 0, lot); err != nil {
-		return err
-	}
-	if err := s.connects(lot); err != nil {
-		return err
-	}
-	return s.turn("del", 0, lot)
 }

@@ -63,7 +63,11 @@ func (c comparison) add() benchCase {
 		if !c.check {
 			methods = []string{"add", "del"}
 		}
-		return b.takeTurns(c.name, sides, b.count(c.full, c.quick), methods)
+		if err := b.takeTurns(sides, b.count(c.full, c.quick), methods); err != nil {
+			return err
+		}
+		b.reportTimes(c.name, sides, methods)
+		return each(sides, (*side).end)
 	}}
 }
 
@@ -86,39 +90,46 @@ func (b *bench) sidesOf(c comparison) (sides []*side, err error) {
 	return sides, nil
 }
 
-// runs is how many turns each side gets: each a fifth of the containers in a row, so that calls are as warm as those of a
-// host that has more than one container to attach, and all sides meet the same moments of the machine. Who begins
-// changes from run to run.
+// runs is how many turns each side gets, so that all sides meet the same moments of the machine. Who begins changes from
+// run to run.
 func (b *bench) runs() int { return b.count(5, 3) }
 
-// takeTurns has containers attached by each side in turns; then, also in turns, checked; then detached.
-func (b *bench) takeTurns(name string, sides []*side, count int, methods []string) error {
+// takeTurns has each side in turn attach, check and detach its share of a number of containers, which is as many as make
+// calls as warm as those of a host that has more than one container. Nobody's containers are there in another's turn but
+// the one that stays: those who list all rules would pay for others'.
+func (b *bench) takeTurns(sides []*side, count int, methods []string) error {
 	for _, s := range sides {
 		if err := s.prepare(count); err != nil {
 			return err
 		}
 	}
-	for _, method := range methods {
-		for run := range b.runs() {
-			for _, s := range rotated(sides, run) {
-				if err := s.turn(method, count*run/b.runs(), count*(run+1)/b.runs()); err != nil {
-					return err
-				}
+	for run := range b.runs() {
+		for _, s := range rotated(sides, run) {
+			if err := s.turn(methods, count*run/b.runs(), count*(run+1)/b.runs()); err != nil {
+				return fmt.Errorf("%s: %w", s.name, err)
 			}
 		}
+	}
+	return nil
+}
+
+// turn makes the calls for the measured containers from one number to another.
+func (s *side) turn(methods []string, from, to int) error {
+	for _, method := range methods {
+		if err := s.calls(method, from, to); err != nil {
+			return err
+		}
 		if method == "add" {
-			if err := each(sides, func(s *side) error { return s.connects(count) }); err != nil {
+			if err := s.connects(from, to); err != nil {
 				return err
 			}
 		}
 	}
-	b.reportTimes(name, sides, methods)
-	return each(sides, (*side).end)
+	return nil
 }
 
-// turn makes a method's calls for the measured containers from one number to another, after the kernel has done what
-// calls before left to it.
-func (s *side) turn(method string, from, to int) error {
+// calls makes those of one method, after the kernel has done what calls before left to it.
+func (s *side) calls(method string, from, to int) error {
 	if from == to || !s.has(method) {
 		return nil
 	}
@@ -128,7 +139,7 @@ func (s *side) turn(method string, from, to int) error {
 	for i := from; i < to; i++ {
 		took, err := s.make(method, warming+i)
 		if err != nil {
-			return fmt.Errorf("%s: %w", s.name, err)
+			return err
 		}
 		s.times[method] = append(s.times[method], took)
 	}
@@ -139,7 +150,6 @@ func (b *bench) reportTimes(name string, sides []*side, methods []string) {
 	for _, method := range methods {
 		for _, s := range sides {
 			b.report.add(name, s.name, method, s.times[method])
-			delete(s.times, method)
 		}
 	}
 }

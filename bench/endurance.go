@@ -37,7 +37,7 @@ func (b *bench) endure(name string, number, calls int) error {
 			return err
 		}
 		if n == calls {
-			if err := s.connects(containers); err != nil {
+			if err := s.connects(0, containers); err != nil {
 				return err
 			}
 		}

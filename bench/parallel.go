@@ -102,7 +102,7 @@ func (s *side) attachAtOnce(b *bench, c crew, count int) error {
 		took = time.Since(begin)
 	}
 	s.times[c.String()] = append(s.times[c.String()], took)
-	if err := s.connects(count); err != nil {
+	if err := s.connects(0, count); err != nil {
 		return err
 	}
 	if err := s.process.begin(8, s.lines(b, "del", warming, warming+count)); err != nil {

@@ -61,10 +61,11 @@ func (s *side) hostPort(i int) int     { return 1000 + 300*(s.number-60) + i }
 func (s *side) netns(i int) string     { return fmt.Sprintf("%s/netns%d", s.dir, i) }
 func (s *side) container(i int) string { return fmt.Sprintf("c%d-%d", s.number, i) }
 
-// address is for those that are told it. Beside others it is one that host-local does not give them.
+// address is for those that are told it. Beside others it is one that host-local does not give them, and that a container
+// of another turn may have had.
 func (s *side) address(i int) string {
 	if s.beside != nil {
-		return fmt.Sprintf("10.%d.0.%d", s.beside.number, 201+i)
+		return fmt.Sprintf("10.%d.0.%d", s.beside.number, 201+i%50)
 	}
 	return fmt.Sprintf("10.%d.%d.%d", s.number, i/250, 2+i%250)
 }
@@ -177,13 +178,14 @@ func (s *side) makeContainers(count int) error {
 	return nil
 }
 
-// connects shows of ten of the measured containers, the first and the last among them, that each reaches its gateway
-// and, where a port is published, that this leads to it.
-func (s *side) connects(count int) error {
-	for n := range min(count, 10) {
-		i := warming + n*max(count-1, 1)/max(min(count, 10)-1, 1)
+// connects shows of ten of the measured containers, the first and the last among them, that each reaches its
+// gateway and, where a port is published, that this leads to it.
+func (s *side) connects(from, to int) error {
+	tried := min(to-from, 10)
+	for n := range tried {
+		i := warming + from + n*(to-from-1)/max(tried-1, 1)
 		if err := s.connected(i); err != nil {
-			return fmt.Errorf("%s: %s: %w", s.name, s.container(i), err)
+			return fmt.Errorf("%s: %w", s.container(i), err)
 		}
 	}
 	return nil

@@ -37,6 +37,9 @@ func (r *report) judge() {
 		return over(add(fmt.Sprintf("%d attached", attached), side), add("0 attached", side))
 	}
 	rate := func(side string) float64 { return r.value(rateFigure(side, crew{1, 8})) }
+	held := func(after string) float64 {
+		return r.value("descriptors after "+after) + r.value("threads after "+after) + r.value("goroutines after "+after)
+	}
 	for _, t := range []target{
 		{Row: "bridge + host-local, ADD, over the floor", Must: 0.9, Goal: 0.4, Unit: "ms", Measured: minus(add(bridgeCase, libcni), add(bridgeCase, theFloor))},
 		{Row: "bridge + host-local, ADD, times faster than Go's libcni", Must: 7, Goal: 12, Larger: true, Measured: over(add(bridgeCase, reference), add(bridgeCase, libcni))},
@@ -54,6 +57,7 @@ func (r *report) judge() {
 		{Row: "CHECK over ADD, full chain", Must: 1, Goal: 0.5, Measured: over(r.p50(fullCase, libcni, "check"), add(fullCase, libcni))},
 		{Row: "size of libcni.so", Must: 9, Goal: 7, Unit: "MB", Measured: r.value(sizeFigure)},
 		{Row: fmt.Sprintf("RSS of the host after %d ADD and DEL", calls), Must: 25, Goal: 16, Unit: "MB", Measured: r.value("RSS after " + all)},
+		{Row: "descriptors, threads, goroutines then, over those after a tenth", Must: 1.1, Goal: 1, Measured: over(held(all), held(aTenth))},
 	} {
 		if math.IsNaN(t.Measured) || t.Measured == 0 {
 			continue
