@@ -170,3 +170,39 @@ func TestRepeatedDelLeavesWhoeverHasThePathNow(t *testing.T) {
 		})
 	}
 }
+
+// The link may go while the rules of portmap and firewall do. It may not while a plugin is at work that is a process.
+func TestDelTakesTheLinkAwayWhenNobodyNeedsIt(t *testing.T) {
+	attached := func(t *testing.T, last object) (b *bench, request object) {
+		b = newBench(t)
+		b.recorder("stubborn")
+		ns := netnstest.New(t)
+		request = object{"network": b.bridgeNet("web", object{"type": "firewall"}, last), "containerId": "c1", "netns": ns}
+		b.must("add", request)
+		return b, request
+	}
+	t.Run("a process fails", func(t *testing.T) {
+		b, request := attached(t, object{"type": "stubborn", "fail": "DEL"})
+		before := links(t)
+		b.fails("plugin-failed", "del", request)
+		if got := links(t); got != before {
+			t.Errorf("links: %s, before %s", got, before)
+		}
+	})
+	t.Run("a built-in fails", func(t *testing.T) {
+		b, request := attached(t, object{"type": "portmap", "capabilities": object{"portMappings": true}})
+		b.remove("run/locks/nft")
+		if err := os.MkdirAll(filepath.Join(b.dir, "run/locks/nft"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		b.fails("state", "del", request)
+		if got := links(t) + "|" + b.leases("web"); got != "br-web|10.88.0.2" {
+			t.Errorf("%s, want no link of the container, and the lease kept", got)
+		}
+		b.remove("run/locks/nft")
+		b.must("del", request)
+		if got := links(t) + "|" + b.leases("web") + "|" + b.stateFiles(); got != "br-web||" {
+			t.Errorf("left behind: %s", got)
+		}
+	})
+}

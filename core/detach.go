@@ -82,6 +82,12 @@ func (s *scope) withRequest(entry *attachments.Entry, list *conf.List) *attachme
 
 func (o *operation) delEach(ctx context.Context, force bool) error {
 	result := o.knownResult()
+	o.begun = o.beginDel(ctx, result)
+	defer func() {
+		if o.begun != nil { // a plugin has failed, whose error is the one to tell
+			_ = o.begun(ctx)
+		}
+	}()
 	var errs []error
 	for i := len(o.list.Plugins) - 1; i >= 0; i-- {
 		if _, err := o.run(ctx, plugin.Del, i, result); err != nil {
@@ -92,6 +98,25 @@ func (o *operation) delEach(ctx context.Context, force bool) error {
 		}
 	}
 	return joinFaults(errs)
+}
+
+// beginDel has the first plugin of the list, whose turn is last, begin with what takes the kernel long, if those before
+// it are of a kind that does not mind. It returns nil if there is nothing to wait for.
+func (o *operation) beginDel(ctx context.Context, result *plugin.Result) (wait func(context.Context) error) {
+	for i := 1; i < len(o.list.Plugins); i++ {
+		if target, err := o.target(i); err != nil || !o.runner.IsBystander(target) {
+			return nil
+		}
+	}
+	target, err := o.target(0)
+	if err != nil || !target.Builtin || len(o.list.Plugins) == 1 {
+		return nil
+	}
+	inv, err := o.invocation(plugin.Del, 0, target, result)
+	if err != nil {
+		return nil
+	}
+	return o.runner.BeginDel(ctx, target, inv)
 }
 
 // knownResult is the result of the attachment's ADD, or nil: there is none yet, or it cannot be read.

@@ -22,6 +22,8 @@ type operation struct {
 	netns   *netns.Namespace // nil: gone, or none given
 	links   *rtnl.Session
 	results []*plugin.Result // ADD: of the plugins that have succeeded, in order
+
+	begun func(context.Context) error // DEL: waits for what the first plugin has begun; nil once it was told, or for nothing
 }
 
 func (s *scope) newOperation(list *conf.List, entry *attachments.Entry, ns *netns.Namespace) *operation {
@@ -81,6 +83,9 @@ func (o *operation) invocation(command string, i int, target invoke.Target, prev
 		Command: command, Network: o.list.Name, ContainerID: o.entry.ContainerID, IfName: o.entry.IfName,
 		Netns: o.netns, Args: o.entry.Args, CNIVersion: o.entry.CNIVersion, Config: config, PrevResult: previous,
 		HostIfName: o.entry.HostIfName, Links: o.links, StateDir: o.Options.StateDir, BootID: o.bootID, Events: o.events,
+	}
+	if command == plugin.Del && i == 0 {
+		inv.Begun, o.begun = o.begun, nil
 	}
 	inv.Foreign = o.entry.Foreign || i < len(o.entry.Plugins) && !o.entry.Plugins[i].Builtin
 	if o.netns != nil {

@@ -51,6 +51,17 @@ type Repairer interface {
 	Repair(ctx context.Context, inv *Invocation) error
 }
 
+// Forerunner is a built-in whose Del waits for the kernel, which can begin while other plugins are at theirs.
+type Forerunner interface {
+	// BeginDel begins what Del waits for, and does nothing else. Del is told what waits for it in inv.Begun; if Del is
+	// not called after all, the engine waits. nil means that nothing was begun: there is nothing, or something is wrong,
+	// which Del will say.
+	BeginDel(ctx context.Context, inv *Invocation) (wait func(context.Context) error)
+}
+
+// Bystander is a built-in whose Del has nothing to do with the container's interface: that may go at the same time.
+type Bystander interface{ IsBystander() }
+
 // Invocation is one request to one plugin.
 type Invocation struct {
 	Command     string
@@ -83,6 +94,9 @@ type Invocation struct {
 	StateDir string        // options.stateDir
 	BootID   string        // of this boot; "" if the kernel does not tell
 	Events   event.Sink
+
+	// Begun waits for what BeginDel began, and is called once. It is set for a Del only, and nil if nothing was begun.
+	Begun func(context.Context) error
 
 	// Repaired is told each object that a Repair has put back. It is set for Repair only.
 	Repaired func(object string)

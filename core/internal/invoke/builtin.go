@@ -13,10 +13,7 @@ func (r *Runner) runBuiltin(ctx context.Context, t Target, inv *plugin.Invocatio
 	if err := ctx.Err(); err != nil {
 		return nil, expired(t, err)
 	}
-	var p plugin.Plugin
-	if r.Catalog != nil {
-		p = r.Catalog(t.Type)
-	}
+	p := r.implementation(t)
 	if p == nil {
 		return nil, fault.New(fault.PluginNotFound, nil, "plugin %s: not built in", t.Type)
 	}
@@ -28,6 +25,31 @@ func (r *Runner) runBuiltin(ctx context.Context, t Target, inv *plugin.Invocatio
 		}
 	}()
 	return ask(ctx, t, p, inv)
+}
+
+// BeginDel has a built-in begin what its Del will wait for, see plugin.Forerunner. It returns nil if there is nothing to
+// wait for; what goes wrong here will go wrong in Del, too, and is reported there.
+func (r *Runner) BeginDel(ctx context.Context, t Target, inv *plugin.Invocation) (wait func(context.Context) error) {
+	p, able := r.implementation(t).(plugin.Forerunner)
+	if !able {
+		return nil
+	}
+	defer func() { _ = recover() }()
+	return p.BeginDel(ctx, inv)
+}
+
+// IsBystander reports whether an implementation is a built-in that leaves the interface alone, see plugin.Bystander.
+func (r *Runner) IsBystander(t Target) bool {
+	_, is := r.implementation(t).(plugin.Bystander)
+	return is
+}
+
+// implementation returns the built-in that t is, or nil.
+func (r *Runner) implementation(t Target) plugin.Plugin {
+	if !t.Builtin || r.Catalog == nil {
+		return nil
+	}
+	return r.Catalog(t.Type)
 }
 
 func ask(ctx context.Context, t Target, p plugin.Plugin, inv *plugin.Invocation) (*plugin.Result, error) {

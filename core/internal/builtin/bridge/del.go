@@ -40,33 +40,49 @@ func (bridge) Del(ctx context.Context, inv *plugin.Invocation) error {
 // removeLinkAndRules removes the rules while the kernel removes the link, but for those that keep a container from
 // sending what it must not: they go when it is gone.
 func removeLinkAndRules(ctx context.Context, c *config, inv *plugin.Invocation) error {
-	wait, err := removeLink(ctx, c, inv)
-	if err != nil {
-		return err
+	wait := inv.Begun
+	if wait == nil {
+		var err error
+		if wait, err = removeLink(ctx, c, inv); err != nil {
+			return err
+		}
 	}
 	if !c.MACSpoofCheck && !inv.Foreign {
-		return errors.Join(removeRules(ctx, c, inv), wait())
+		return errors.Join(removeRules(ctx, c, inv), wait(ctx))
 	}
-	if err := wait(); err != nil {
+	if err := wait(ctx); err != nil {
 		return err
 	}
 	return removeRules(ctx, c, inv)
 }
 
+// BeginDel begins to remove the pair, unless its removal is not the first thing that Del does.
+func (bridge) BeginDel(ctx context.Context, inv *plugin.Invocation) func(context.Context) error {
+	c, err := read(inv.Config)
+	if err != nil || c.IPAM.Type == "dhcp" {
+		return nil
+	}
+	wait, err := removeLink(ctx, c, inv)
+	if err != nil {
+		return nil
+	}
+	return wait
+}
+
 // removeLink begins to remove the pair, and returns what waits until it is gone.
-func removeLink(ctx context.Context, c *config, inv *plugin.Invocation) (wait func() error, err error) {
+func removeLink(ctx context.Context, c *config, inv *plugin.Invocation) (wait func(context.Context) error, err error) {
 	conn, index, err := findLink(ctx, c, inv)
 	if err != nil {
 		return nil, err
 	}
 	if conn == nil {
-		return func() error { return nil }, nil
+		return func(context.Context) error { return nil }, nil
 	}
 	deletion, err := conn.BeginDeletion(ctx, index)
 	if err != nil {
 		return nil, fmt.Errorf("bridge %s: detach: %w", c.Bridge, err)
 	}
-	return func() error {
+	return func(ctx context.Context) error {
 		if err := deletion.Wait(ctx); err != nil && !errors.Is(err, rtnl.ErrNotFound) {
 			return fmt.Errorf("bridge %s: detach: %w", c.Bridge, err)
 		}
