@@ -99,7 +99,7 @@ func emptyOld(value *types100.Result, version string) types.Result {
 	return &types020.Result{CNIVersion: version, DNS: value.DNS}
 }
 
-// encoded is the result as it is written. The types' own encoders would take numbers through float64, or write empty
+// encoded is the result of an old version as it is written. The types' own encoders would take numbers through float64, or write empty
 // DNS.
 func encoded(result types.Result) any {
 	switch r := result.(type) {
@@ -115,14 +115,6 @@ func encoded(result types.Result) any {
 			CNIVersion string                `json:"cniVersion"`
 			Interfaces []*types040.Interface `json:"interfaces,omitempty"`
 			IPs        []*types040.IPConfig  `json:"ips,omitempty"`
-			Routes     []*types.Route        `json:"routes,omitempty"`
-			DNS        *types.DNS            `json:"dns,omitempty"`
-		}{r.CNIVersion, r.Interfaces, r.IPs, r.Routes, dns(&r.DNS)}
-	case *types100.Result:
-		return struct {
-			CNIVersion string                `json:"cniVersion"`
-			Interfaces []*types100.Interface `json:"interfaces,omitempty"`
-			IPs        []*types100.IPConfig  `json:"ips,omitempty"`
 			Routes     []*types.Route        `json:"routes,omitempty"`
 			DNS        *types.DNS            `json:"dns,omitempty"`
 		}{r.CNIVersion, r.Interfaces, r.IPs, r.Routes, dns(&r.DNS)}

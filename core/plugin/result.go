@@ -10,6 +10,7 @@ import (
 	"github.com/containernetworking/cni/pkg/types/create"
 
 	"libcni/core/internal/jsonobject"
+	"libcni/core/internal/resultjson"
 )
 
 // Result is a CNI result: the answer of a plugin process as the bytes it wrote, or that of a built-in as a value. Each
@@ -100,7 +101,7 @@ func (r *Result) settleVersion(otherwise string) error {
 
 // parseValue reads the text and converts it to the current version.
 func parseValue(raw []byte, version string) (*types100.Result, error) {
-	parsed, err := create.Create(version, raw)
+	parsed, err := parseTypes(raw, version)
 	if err != nil {
 		return nil, err
 	}
@@ -115,6 +116,17 @@ func parseValue(raw []byte, version string) (*types100.Result, error) {
 	value := *converted
 	value.IPs = withoutNoInterface(value.IPs, len(value.Interfaces))
 	return &value, nil
+}
+
+// parseTypes reads the text into the types of its version. Those of old versions are rare, and have decoders of their
+// own, which also say what is wrong with a text.
+func parseTypes(raw []byte, version string) (types.Result, error) {
+	if version == "1.0.0" || version == types100.ImplementedSpecVersion {
+		if result, err := resultjson.Read(raw); err == nil && result.CNIVersion == version {
+			return result, nil
+		}
+	}
+	return create.Create(version, raw)
 }
 
 // withoutNoInterface leaves out indexes that mean "no interface": -1, which version 0.3.0 writes, and any index when
@@ -144,6 +156,9 @@ func (r *Result) JSON(version string) ([]byte, error) {
 	converted, err := convert(r.value, version)
 	if err != nil {
 		return nil, fmt.Errorf("result to version %s: %w", version, err)
+	}
+	if current, ok := converted.(*types100.Result); ok {
+		return resultjson.Write(current), nil
 	}
 	return json.Marshal(encoded(converted))
 }

@@ -16,13 +16,15 @@ var rings = map[string][]string{
 	"libcni/include": {},
 	"libcni/core":    {"libcni/core/plugin", "libcni/core/volume", "libcni/core/internal", "libcni/include"},
 
-	"libcni/core/plugin":               {"libcni/core/internal/fault", "libcni/core/internal/event", "libcni/core/internal/jsonobject", "libcni/core/internal/host"},
+	"libcni/core/plugin": {"libcni/core/internal/fault", "libcni/core/internal/event", "libcni/core/internal/jsonobject", "libcni/core/internal/resultjson",
+		"libcni/core/internal/host"},
 	"libcni/core/volume":               {"libcni/core/internal/fault"},
 	"libcni/core/internal":             {"libcni/core/plugin", "libcni/core/internal"},
 	"libcni/core/internal/fault":       {"libcni/core/internal/host/errno"},
 	"libcni/core/internal/event":       {},
 	"libcni/core/internal/strictjson":  {"libcni/core/internal/fault", "libcni/core/internal/jsonobject"},
 	"libcni/core/internal/jsonobject":  {},
+	"libcni/core/internal/resultjson":  {"libcni/core/internal/jsonobject"},
 	"libcni/core/internal/conf":        inner,
 	"libcni/core/internal/attachments": inner,
 	"libcni/core/internal/invoke":      inner,
@@ -37,7 +39,7 @@ var rings = map[string][]string{
 // inner is what the engine's parts and the built-in plugins stand on; they do not know each other.
 var inner = []string{
 	"libcni/core/plugin", "libcni/core/internal/fault", "libcni/core/internal/event", "libcni/core/internal/strictjson",
-	"libcni/core/internal/jsonobject", "libcni/core/internal/host",
+	"libcni/core/internal/jsonobject", "libcni/core/internal/resultjson", "libcni/core/internal/host",
 }
 
 func TestImportsPointInwards(t *testing.T) {

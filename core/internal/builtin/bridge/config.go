@@ -12,48 +12,68 @@ import (
 	"libcni/core/internal/builtin/ipamconfig"
 	"libcni/core/internal/builtin/masquerade"
 	"libcni/core/internal/fault"
+	"libcni/core/internal/jsonobject"
+	"libcni/core/internal/resultjson"
 	"libcni/core/plugin"
 )
 
-// config is the plugin's configuration with the keys of the reference plugin.
+// config is the plugin's configuration; fields says with which keys.
 type config struct {
-	Bridge                    string      `json:"bridge"`
-	IsGateway                 bool        `json:"isGateway"`
-	IsDefaultGateway          bool        `json:"isDefaultGateway"`
-	ForceAddress              bool        `json:"forceAddress"`
-	IPMasq                    bool        `json:"ipMasq"`
-	IPMasqBackend             *string     `json:"ipMasqBackend"`
-	MTU                       int         `json:"mtu"`
-	HairpinMode               bool        `json:"hairpinMode"`
-	PromiscMode               bool        `json:"promiscMode"`
-	VLAN                      int         `json:"vlan"`
-	VLANTrunk                 []trunkItem `json:"vlanTrunk"`
-	PreserveDefaultVLAN       bool        `json:"preserveDefaultVlan"`
-	MACSpoofCheck             bool        `json:"macspoofchk"`
-	EnableDAD                 bool        `json:"enabledad"`
-	DisableContainerInterface bool        `json:"disableContainerInterface"`
-	PortIsolation             bool        `json:"portIsolation"`
-	IPAM                      struct {
-		Type string `json:"type"`
-	} `json:"ipam"`
-	DNS  types.DNS `json:"dns"`
-	Args struct {
-		CNI struct {
-			MAC string `json:"mac"`
-		} `json:"cni"`
-	} `json:"args"`
-	RuntimeConfig struct {
-		MAC string `json:"mac"`
-	} `json:"runtimeConfig"`
+	Bridge                    string
+	IsGateway                 bool
+	IsDefaultGateway          bool
+	ForceAddress              bool
+	IPMasq                    bool
+	IPMasqBackend             *string
+	MTU                       int
+	HairpinMode               bool
+	PromiscMode               bool
+	VLAN                      int
+	VLANTrunk                 []trunkItem
+	PreserveDefaultVLAN       bool
+	MACSpoofCheck             bool
+	EnableDAD                 bool
+	DisableContainerInterface bool
+	PortIsolation             bool
+	IPAM                      struct{ Type string }
+	DNS                       types.DNS
+	Args                      struct{ CNI struct{ MAC string } }
+	RuntimeConfig             struct{ MAC string }
 
 	trunk   []int // the VLANs of VLANTrunk, ascending
 	backend masquerade.Backend
 }
 
-type trunkItem struct {
-	MinID *int `json:"minID"`
-	MaxID *int `json:"maxID"`
-	ID    *int `json:"id"`
+type trunkItem struct{ MinID, MaxID, ID *int }
+
+// fields are the keys of the reference plugin.
+func (c *config) fields() jsonobject.Fields {
+	return jsonobject.Fields{
+		{"bridge", &c.Bridge},
+		{"isGateway", &c.IsGateway},
+		{"isDefaultGateway", &c.IsDefaultGateway},
+		{"forceAddress", &c.ForceAddress},
+		{"ipMasq", &c.IPMasq},
+		{"ipMasqBackend", &c.IPMasqBackend},
+		{"mtu", &c.MTU},
+		{"hairpinMode", &c.HairpinMode},
+		{"promiscMode", &c.PromiscMode},
+		{"vlan", &c.VLAN},
+		{"vlanTrunk", jsonobject.List(&c.VLANTrunk, (*trunkItem).fields)},
+		{"preserveDefaultVlan", &c.PreserveDefaultVLAN},
+		{"macspoofchk", &c.MACSpoofCheck},
+		{"enabledad", &c.EnableDAD},
+		{"disableContainerInterface", &c.DisableContainerInterface},
+		{"portIsolation", &c.PortIsolation},
+		{"ipam", jsonobject.Fields{{"type", &c.IPAM.Type}}},
+		{"dns", resultjson.DNSFields(&c.DNS)},
+		{"args", jsonobject.Fields{{"cni", jsonobject.Fields{{"mac", &c.Args.CNI.MAC}}}}},
+		{"runtimeConfig", jsonobject.Fields{{"mac", &c.RuntimeConfig.MAC}}},
+	}
+}
+
+func (t *trunkItem) fields() any {
+	return jsonobject.Fields{{"minID", &t.MinID}, {"maxID", &t.MaxID}, {"id", &t.ID}}
 }
 
 const (
@@ -67,7 +87,7 @@ const (
 // read decodes a configuration and judges nothing, so that DEL works with one that ADD would refuse.
 func read(data []byte) (*config, error) {
 	c := &config{Bridge: defaultBridge}
-	if err := ipamconfig.Decode(data, c); err != nil {
+	if err := ipamconfig.Decode(data, c.fields()); err != nil {
 		return nil, err
 	}
 	if c.Bridge == "" {

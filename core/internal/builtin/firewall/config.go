@@ -11,16 +11,28 @@ import (
 	"libcni/core/internal/builtin/ipamconfig"
 	"libcni/core/internal/fault"
 	"libcni/core/internal/host/nft"
+	"libcni/core/internal/jsonobject"
 	"libcni/core/plugin"
 )
 
-// config is the plugin's configuration with the keys of the reference plugin.
+// config is the plugin's configuration; fields says with which keys.
 type config struct {
-	CNIVersion    string `json:"cniVersion"`
-	Backend       string `json:"backend"`
-	AdminChain    string `json:"iptablesAdminChainName"`
-	Zone          string `json:"firewalldZone"`
-	IngressPolicy string `json:"ingressPolicy"`
+	CNIVersion    string
+	Backend       string
+	AdminChain    string
+	Zone          string
+	IngressPolicy string
+}
+
+// fields are the keys of the reference plugin.
+func (c *config) fields() jsonobject.Fields {
+	return jsonobject.Fields{
+		{"cniVersion", &c.CNIVersion},
+		{"backend", &c.Backend},
+		{"iptablesAdminChainName", &c.AdminChain},
+		{"firewalldZone", &c.Zone},
+		{"ingressPolicy", &c.IngressPolicy},
+	}
 }
 
 // The values of backend. Without one it is firewalld if that is there, else nftables.
@@ -42,7 +54,7 @@ const oldestVersion = "0.4.0"
 // read decodes a configuration and judges nothing, so that DEL works with one that ADD would refuse.
 func read(data []byte) (*config, error) {
 	c := &config{}
-	if err := ipamconfig.Decode(data, c); err != nil {
+	if err := ipamconfig.Decode(data, c.fields()); err != nil {
 		return nil, err
 	}
 	if c.AdminChain == "" {

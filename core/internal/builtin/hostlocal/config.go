@@ -1,7 +1,6 @@
 package hostlocal
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/netip"
 	"path/filepath"
@@ -9,9 +8,11 @@ import (
 	"strings"
 
 	"github.com/containernetworking/cni/pkg/types"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"libcni/core/internal/builtin/ipamconfig"
 	"libcni/core/internal/fault"
+	"libcni/core/internal/jsonobject"
 	"libcni/core/plugin"
 )
 
@@ -25,36 +26,63 @@ type config struct {
 	requested  []netip.Addr // per set; invalid where any address will do
 }
 
+// rawConfig is the configuration as it is written; fields says with which keys.
 type rawConfig struct {
-	IPAM *struct {
-		rawRange
-		Ranges     [][]rawRange      `json:"ranges"`
-		Routes     []json.RawMessage `json:"routes"`
-		DataDir    string            `json:"dataDir"`
-		ResolvConf string            `json:"resolvConf"`
-	} `json:"ipam"`
+	IPAM          *rawIPAM
 	RuntimeConfig struct {
-		IPRanges [][]rawRange `json:"ipRanges"`
-		IPs      []string     `json:"ips"`
-	} `json:"runtimeConfig"`
-	Args *struct {
-		CNI *struct {
-			IPs []string `json:"ips"`
-		} `json:"cni"`
-	} `json:"args"`
+		IPRanges [][]rawRange
+		IPs      []string
+	}
+	Args struct{ CNI struct{ IPs []string } }
 }
 
-type rawRange struct {
-	Subnet     string `json:"subnet"`
-	RangeStart string `json:"rangeStart"`
-	RangeEnd   string `json:"rangeEnd"`
-	Gateway    string `json:"gateway"`
+type rawIPAM struct {
+	rawRange
+	Ranges     [][]rawRange
+	Routes     []jsontext.Value
+	DataDir    string
+	ResolvConf string
+}
+
+type rawRange struct{ Subnet, RangeStart, RangeEnd, Gateway string }
+
+// fields are the keys of the reference plugin.
+func (c *rawConfig) fields() jsonobject.Fields {
+	return jsonobject.Fields{
+		{"ipam", jsonobject.Optional(&c.IPAM, (*rawIPAM).fields)},
+		{"runtimeConfig", jsonobject.Fields{
+			{"ipRanges", rangeSets(&c.RuntimeConfig.IPRanges)},
+			{"ips", &c.RuntimeConfig.IPs},
+		}},
+		{"args", jsonobject.Fields{{"cni", jsonobject.Fields{{"ips", &c.Args.CNI.IPs}}}}},
+	}
+}
+
+func (c *rawIPAM) fields() any {
+	return append(c.rawRange.fields(), jsonobject.Fields{
+		{"ranges", rangeSets(&c.Ranges)},
+		{"routes", &c.Routes},
+		{"dataDir", &c.DataDir},
+		{"resolvConf", &c.ResolvConf},
+	}...)
+}
+
+func rangeSets(sets *[][]rawRange) any {
+	return jsonobject.List(sets, func(set *[]rawRange) any {
+		return jsonobject.List(set, func(r *rawRange) any { return r.fields() })
+	})
+}
+
+func (r *rawRange) fields() jsonobject.Fields {
+	return jsonobject.Fields{
+		{"subnet", &r.Subnet}, {"rangeStart", &r.RangeStart}, {"rangeEnd", &r.RangeEnd}, {"gateway", &r.Gateway},
+	}
 }
 
 // parseConfig reads and checks everything an ADD needs, so that what is left to go wrong is the store.
 func parseConfig(data []byte, args plugin.Args, cniVersion string) (*config, error) {
 	var raw rawConfig
-	if err := ipamconfig.Decode(data, &raw); err != nil {
+	if err := ipamconfig.Decode(data, raw.fields()); err != nil {
 		return nil, err
 	}
 	if raw.IPAM == nil {
@@ -81,13 +109,9 @@ func parseConfig(data []byte, args plugin.Args, cniVersion string) (*config, err
 
 // parseDataDir reads the one key that taking away needs, so that DEL works whatever became of the rest.
 func parseDataDir(data []byte) (string, error) {
-	var raw struct {
-		IPAM struct {
-			DataDir string `json:"dataDir"`
-		} `json:"ipam"`
-	}
-	err := ipamconfig.Decode(data, &raw)
-	return raw.IPAM.DataDir, err
+	var dataDir string
+	err := ipamconfig.Decode(data, jsonobject.Fields{{"ipam", jsonobject.Fields{{"dataDir", &dataDir}}}})
+	return dataDir, err
 }
 
 // directory is where the leases of a network are. The network's name becomes part of a path, so it is checked although
@@ -173,10 +197,8 @@ func parseWanted(raw *rawConfig, args plugin.Args) ([]netip.Addr, error) {
 			return nil, err
 		}
 	}
-	if raw.Args != nil && raw.Args.CNI != nil {
-		if err := add("args.cni.ips", raw.Args.CNI.IPs...); err != nil {
-			return nil, err
-		}
+	if err := add("args.cni.ips", raw.Args.CNI.IPs...); err != nil {
+		return nil, err
 	}
 	return wanted, add("runtimeConfig.ips", raw.RuntimeConfig.IPs...)
 }

@@ -3,7 +3,6 @@
 package ipamconfig
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -12,20 +11,23 @@ import (
 
 	"github.com/containernetworking/cni/pkg/types"
 	"github.com/containernetworking/cni/pkg/version"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"libcni/core/internal/fault"
+	"libcni/core/internal/jsonobject"
+	"libcni/core/internal/resultjson"
 )
 
-// Decode reads a network configuration. Keys match in any case, since callers written in Go send the names of their
-// struct fields ("RangeStart").
+// Decode reads a network configuration as jsonobject.Decode does. Keys match in any case, since callers written in Go
+// send the names of their struct fields ("RangeStart").
 func Decode(data []byte, into any) error {
-	err := json.Unmarshal(data, into)
-	var mistyped *json.UnmarshalTypeError
+	err := jsonobject.Decode(data, into)
+	var mistyped *jsonobject.TypeError
 	switch {
 	case err == nil:
 		return nil
 	case errors.As(err, &mistyped):
-		return fault.InvalidConfig(mistyped.Field, "%s: must not be a JSON %s", mistyped.Field, mistyped.Value)
+		return fault.InvalidConfig(mistyped.Key, "%v", mistyped)
 	default:
 		return fault.InvalidConfig("", "network configuration: %v", err)
 	}
@@ -64,12 +66,12 @@ func IPNet(prefix netip.Prefix) net.IPNet {
 }
 
 // Routes reads a list of routes with all attributes.
-func Routes(key string, raw []json.RawMessage) ([]*types.Route, error) {
+func Routes(key string, raw []jsontext.Value) ([]*types.Route, error) {
 	var routes []*types.Route
 	for i, text := range raw {
 		key := fmt.Sprintf("%s[%d]", key, i)
-		route := new(types.Route)
-		if err := json.Unmarshal(text, route); err != nil {
+		route, err := resultjson.ReadRoute(text)
+		if err != nil {
 			return nil, fault.InvalidConfig(key, "%s: %v", key, err)
 		}
 		if route.Dst.IP == nil {

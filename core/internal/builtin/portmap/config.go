@@ -7,20 +7,19 @@ import (
 
 	"libcni/core/internal/builtin/ipamconfig"
 	"libcni/core/internal/fault"
+	"libcni/core/internal/jsonobject"
 )
 
-// config is the plugin's configuration with the keys of the reference plugin.
+// config is the plugin's configuration; fields says with which keys.
 type config struct {
-	Backend              *string   `json:"backend"`
-	SNAT                 *bool     `json:"snat"`
-	MasqAll              bool      `json:"masqAll"`
-	MarkMasqBit          *int      `json:"markMasqBit"`
-	ExternalSetMarkChain *string   `json:"externalSetMarkChain"`
-	ConditionsV4         *[]string `json:"conditionsV4"`
-	ConditionsV6         *[]string `json:"conditionsV6"`
-	RuntimeConfig        struct {
-		PortMappings []mappingEntry `json:"portMappings"`
-	} `json:"runtimeConfig"`
+	Backend              *string
+	SNAT                 *bool
+	MasqAll              bool
+	MarkMasqBit          *int
+	ExternalSetMarkChain *string
+	ConditionsV4         *[]string
+	ConditionsV6         *[]string
+	RuntimeConfig        struct{ PortMappings []mappingEntry }
 
 	mappings   []mapping
 	conditions map[family][]condition // nil for none
@@ -28,11 +27,33 @@ type config struct {
 
 // mappingEntry is one of portMappings as it was given.
 type mappingEntry struct {
-	HostPort      int    `json:"hostPort"`
-	ContainerPort int    `json:"containerPort"`
-	Protocol      string `json:"protocol"`
-	HostIP        string `json:"hostIP"`
-	Range         int    `json:"range"`
+	HostPort      int
+	ContainerPort int
+	Protocol      string
+	HostIP        string
+	Range         int
+}
+
+// fields are the keys of the reference plugin.
+func (c *config) fields() jsonobject.Fields {
+	return jsonobject.Fields{
+		{"backend", &c.Backend},
+		{"snat", &c.SNAT},
+		{"masqAll", &c.MasqAll},
+		{"markMasqBit", &c.MarkMasqBit},
+		{"externalSetMarkChain", &c.ExternalSetMarkChain},
+		{"conditionsV4", &c.ConditionsV4},
+		{"conditionsV6", &c.ConditionsV6},
+		{"runtimeConfig", jsonobject.Fields{
+			{"portMappings", jsonobject.List(&c.RuntimeConfig.PortMappings, (*mappingEntry).fields)},
+		}},
+	}
+}
+
+func (e *mappingEntry) fields() any {
+	return jsonobject.Fields{
+		{"hostPort", &e.HostPort}, {"containerPort", &e.ContainerPort}, {"protocol", &e.Protocol}, {"hostIP", &e.HostIP}, {"range", &e.Range},
+	}
 }
 
 // mapping is a run of ports that is published, in the families that hostIP allows.
@@ -79,7 +100,7 @@ const maxPort = 65535
 // read decodes a configuration and judges nothing.
 func read(data []byte) (*config, error) {
 	c := &config{}
-	if err := ipamconfig.Decode(data, c); err != nil {
+	if err := ipamconfig.Decode(data, c.fields()); err != nil {
 		return nil, err
 	}
 	return c, nil

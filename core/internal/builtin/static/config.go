@@ -1,15 +1,17 @@
 package static
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/netip"
 	"strings"
 
 	"github.com/containernetworking/cni/pkg/types"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"libcni/core/internal/builtin/ipamconfig"
 	"libcni/core/internal/fault"
+	"libcni/core/internal/jsonobject"
+	"libcni/core/internal/resultjson"
 	"libcni/core/plugin"
 )
 
@@ -24,30 +26,47 @@ type address struct {
 	gateway netip.Addr // invalid for none
 }
 
+// rawConfig is the configuration as it is written; fields says with which keys.
 type rawConfig struct {
-	IPAM *struct {
-		Addresses []struct {
-			Address string `json:"address"`
-			Gateway string `json:"gateway"`
-		} `json:"addresses"`
-		Routes []json.RawMessage `json:"routes"`
-		DNS    types.DNS         `json:"dns"`
-	} `json:"ipam"`
-	RuntimeConfig struct {
-		IPs []string `json:"ips"`
-	} `json:"runtimeConfig"`
-	Args *struct {
-		CNI *struct {
-			IPs []string `json:"ips"`
-		} `json:"cni"`
-	} `json:"args"`
+	IPAM          *rawIPAM
+	RuntimeConfig struct{ IPs []string }
+	Args          struct{ CNI struct{ IPs []string } }
+}
+
+type rawIPAM struct {
+	Addresses []rawAddress
+	Routes    []jsontext.Value
+	DNS       types.DNS
+}
+
+type rawAddress struct{ Address, Gateway string }
+
+// fields are the keys of the reference plugin.
+func (c *rawConfig) fields() jsonobject.Fields {
+	return jsonobject.Fields{
+		{"ipam", jsonobject.Optional(&c.IPAM, (*rawIPAM).fields)},
+		{"runtimeConfig", jsonobject.Fields{{"ips", &c.RuntimeConfig.IPs}}},
+		{"args", jsonobject.Fields{{"cni", jsonobject.Fields{{"ips", &c.Args.CNI.IPs}}}}},
+	}
+}
+
+func (c *rawIPAM) fields() any {
+	return jsonobject.Fields{
+		{"addresses", jsonobject.List(&c.Addresses, (*rawAddress).fields)},
+		{"routes", &c.Routes},
+		{"dns", resultjson.DNSFields(&c.DNS)},
+	}
+}
+
+func (a *rawAddress) fields() any {
+	return jsonobject.Fields{{"address", &a.Address}, {"gateway", &a.Gateway}}
 }
 
 // parseConfig reads the configuration. IP and GATEWAY of CNI_ARGS add to the configured addresses; args.cni.ips
 // replaces all of those, and runtimeConfig.ips all that went before.
 func parseConfig(data []byte, args plugin.Args, cniVersion string) (*config, error) {
 	var raw rawConfig
-	if err := ipamconfig.Decode(data, &raw); err != nil {
+	if err := ipamconfig.Decode(data, raw.fields()); err != nil {
 		return nil, err
 	}
 	if raw.IPAM == nil {
@@ -60,10 +79,8 @@ func parseConfig(data []byte, args plugin.Args, cniVersion string) (*config, err
 	if err := conf.addArgs(args); err != nil {
 		return nil, err
 	}
-	if raw.Args != nil && raw.Args.CNI != nil {
-		if err := conf.replace("args.cni.ips", raw.Args.CNI.IPs); err != nil {
-			return nil, err
-		}
+	if err := conf.replace("args.cni.ips", raw.Args.CNI.IPs); err != nil {
+		return nil, err
 	}
 	if err := conf.replace("runtimeConfig.ips", raw.RuntimeConfig.IPs); err != nil {
 		return nil, err

@@ -1,0 +1,94 @@
+package jsonobject
+
+import "github.com/go-json-experiment/json/jsontext"
+
+func (d *decoder) rawMembers(into *map[string]jsontext.Value) error {
+	switch d.PeekKind() {
+	case 'n':
+		*into = nil
+	case '{':
+		if *into == nil {
+			*into = map[string]jsontext.Value{}
+		}
+	}
+	return d.members(func(quoted []byte) (err error) {
+		name := string(unquote(quoted))
+		(*into)[name], err = readValue(d.Decoder, d.raw)
+		return err
+	})
+}
+
+// pair reads an array of two. One that is shorter is filled up with "", what there is more is ignored.
+func (d *decoder) pair(into *[2]string) error {
+	if d.PeekKind() == 'n' {
+		return d.skip()
+	}
+	i := 0
+	err := d.elements(func() error {
+		if i++; i > len(into) {
+			return d.skip()
+		}
+		return d.value(&into[i-1])
+	})
+	for ; i < len(into); i++ {
+		into[i] = ""
+	}
+	return err
+}
+
+// elements calls read to read each element of an array.
+func (d *decoder) elements(read func() error) error {
+	if kind := d.PeekKind(); kind != '[' {
+		return d.mismatch(kind)
+	}
+	if _, err := d.ReadToken(); err != nil {
+		return err
+	}
+	for d.PeekKind() != ']' {
+		if err := read(); err != nil {
+			return err
+		}
+	}
+	_, err := d.ReadToken()
+	return err
+}
+
+// List says how a list is read: element returns where the value of an element goes.
+func List[T any](into *[]T, element func(*T) any) any {
+	return reader(func(d *decoder) error { return readList(d, into, element) })
+}
+
+func readList[T any](d *decoder, into *[]T, element func(*T) any) error {
+	if d.PeekKind() == 'n' {
+		*into = nil
+		return d.skip()
+	}
+	list, n := *into, 0
+	err := d.elements(func() error {
+		if n == len(list) {
+			list = append(list, *new(T))
+		}
+		n++
+		return d.value(element(&list[n-1]))
+	})
+	if *into = list[:n]; n == 0 {
+		*into = []T{}
+	}
+	return err
+}
+
+// Optional says how what a pointer points to is read; value returns where it goes. null makes the pointer nil.
+func Optional[T any](into **T, value func(*T) any) any {
+	return reader(func(d *decoder) error { return readOptional(d, into, value) })
+}
+
+func readOptional[T any](d *decoder, into **T, value func(*T) any) error {
+	if d.PeekKind() == 'n' {
+		*into = nil
+		return d.skip()
+	}
+	if *into == nil {
+		*into = new(T)
+	}
+	return d.value(value(*into))
+}
