@@ -93,10 +93,10 @@ type Entry struct {
 
 // Ran says which implementation of a plugin ran, so that the same one deletes.
 type Ran struct {
-	Type    string         `json:"type"`
-	Builtin bool           `json:"builtin"`
-	Path    string         `json:"path,omitempty"`
-	Result  jsontext.Value `json:"result,omitempty"`
+	Type    string
+	Builtin bool
+	Path    string
+	Result  jsontext.Value
 }
 
 // AsOf is a moment of a boot. Its text is a token that callers of GC hand back and need not understand.

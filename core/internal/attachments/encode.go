@@ -1,0 +1,163 @@
+package attachments
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"libcni/core/internal/jsonobject"
+)
+
+// encode returns the file of e, byte for byte as encoding/json would write a document. <, > and & stay as they are; Go's
+// libcni reads both.
+func encode(e *Entry) ([]byte, error) {
+	if len(e.Result) > 0 && e.Result.Kind() != '{' {
+		return nil, errors.New("the result is no JSON object")
+	}
+	f := file{text: []byte{'{'}}
+	f.string("kind", cacheKind)
+	f.string("containerId", e.ContainerID)
+	f.base64("config", e.Config)
+	f.string("ifName", e.IfName)
+	f.string("networkName", e.Network)
+	f.nonempty("netns", e.Netns)
+	f.args(e.Args)
+	f.capabilityArgs(e.CapabilityArgs)
+	f.raw("result", e.Result)
+	f.ours(e)
+	return append(f.text, '}'), f.err
+}
+
+// file is a file that is being written, member by member.
+type file struct {
+	text []byte
+	err  error // the first raw value that is no JSON
+}
+
+func (f *file) key(name string) { f.text = jsonobject.AppendKey(f.text, name) }
+
+func (f *file) value(s string) { f.text = jsonobject.AppendEncoded(f.text, s, jsonobject.Plain) }
+
+func (f *file) string(key, value string) {
+	f.key(key)
+	f.value(value)
+}
+
+func (f *file) nonempty(key, value string) {
+	if value != "" {
+		f.string(key, value)
+	}
+}
+
+func (f *file) int(key string, value int64) {
+	f.key(key)
+	f.text = strconv.AppendInt(f.text, value, 10)
+}
+
+func (f *file) base64(key string, value []byte) {
+	f.key(key)
+	if value == nil {
+		f.text = append(f.text, "null"...)
+		return
+	}
+	f.text = append(base64.StdEncoding.AppendEncode(append(f.text, '"'), value), '"')
+}
+
+// raw leaves out a value that is not there.
+func (f *file) raw(key string, value jsontext.Value) {
+	if len(value) > 0 {
+		f.key(key)
+		f.compact(key, value)
+	}
+}
+
+// compact writes a value without the white space between its parts.
+func (f *file) compact(key string, value jsontext.Value) {
+	text, err := jsontext.AppendFormat(f.text, value,
+		jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true), jsontext.PreserveRawStrings(true))
+	if err != nil && f.err == nil {
+		f.err = fmt.Errorf("%s: %w", key, err)
+	}
+	f.text = text
+}
+
+func (f *file) args(args [][2]string) {
+	if len(args) == 0 {
+		return
+	}
+	f.key("cniArgs")
+	for i, pair := range args {
+		f.text = append(f.text, separator(i, '['), '[')
+		f.value(pair[0])
+		f.text = append(f.text, ',')
+		f.value(pair[1])
+		f.text = append(f.text, ']')
+	}
+	f.text = append(f.text, ']')
+}
+
+func (f *file) capabilityArgs(args map[string]jsontext.Value) {
+	if len(args) == 0 {
+		return
+	}
+	f.key("capabilityArgs")
+	for i, name := range slices.Sorted(maps.Keys(args)) {
+		f.text = append(f.text, separator(i, '{'))
+		f.value(name)
+		f.text = append(f.text, ':')
+		if args[name] == nil {
+			f.text = append(f.text, "null"...)
+			continue
+		}
+		f.compact("capabilityArgs", args[name])
+	}
+	f.text = append(f.text, '}')
+}
+
+func (f *file) ours(e *Entry) {
+	f.key("libcni")
+	f.text = append(f.text, '{')
+	f.string("owner", e.Owner)
+	f.string("cniVersion", e.CNIVersion)
+	f.int("created", int64(e.Created))
+	f.string("bootId", e.BootID)
+	f.key("netnsCookie")
+	f.text = strconv.AppendUint(f.text, e.Cookie, 10)
+	f.nonempty("hostIfName", e.HostIfName)
+	f.nonempty("mac", e.MAC)
+	if e.IfIndex != 0 {
+		f.int("ifIndex", int64(e.IfIndex))
+	}
+	f.plugins(e.Plugins)
+	f.text = append(f.text, '}')
+}
+
+func (f *file) plugins(plugins []Ran) {
+	if len(plugins) == 0 {
+		return
+	}
+	f.key("plugins")
+	for i, ran := range plugins {
+		f.text = append(f.text, separator(i, '['), '{')
+		f.string("type", ran.Type)
+		f.key("builtin")
+		f.text = strconv.AppendBool(f.text, ran.Builtin)
+		f.nonempty("path", ran.Path)
+		f.raw("result", ran.Result)
+		f.text = append(f.text, '}')
+	}
+	f.text = append(f.text, ']')
+}
+
+// separator is what stands before an element: the bracket before the first.
+func separator(i int, open byte) byte {
+	if i == 0 {
+		return open
+	}
+	return ','
+}
