@@ -14,14 +14,25 @@ var localFileSystems = map[int64]string{
 	0xca451a4e: "bcachefs",
 }
 
-// isLocal says that a directory is not shared with other machines, as far as is known. On one that may be, another
+// locality says whether a file system is shared with other machines.
+type locality int
+
+const (
+	unknown     locality = iota // not asked yet
+	onlyHere                    // it is not
+	perhapsElse                 // it may be
+)
+
+// localityOf says whether a directory is shared with other machines, as far as is known. On one that may be, another
 // machine's boot is not an earlier one of ours, and the times of the directory are not those of this moment; such a
 // store is used exactly as the executable does.
-func isLocal(dir string) bool {
+func localityOf(dir string) locality {
 	var stat syscall.Statfs_t
 	if err := syscall.Statfs(dir, &stat); err != nil {
-		return false
+		return perhapsElse
 	}
-	_, local := localFileSystems[int64(stat.Type)]
-	return local
+	if _, local := localFileSystems[int64(stat.Type)]; local {
+		return onlyHere
+	}
+	return perhapsElse
 }

@@ -12,7 +12,7 @@ import (
 
 func TestIsLocal(t *testing.T) {
 	for dir, want := range map[string]bool{t.TempDir(): true, "/dev/shm": true, "/proc": false, "/no/such": false} {
-		if got := isLocal(dir); got != want {
+		if got := localityOf(dir) == onlyHere; got != want {
 			t.Errorf("%s is local: %t, want %t", dir, got, want)
 		}
 	}
@@ -27,7 +27,7 @@ func TestSharedFileSystemGoesWithoutMarksAndIndex(t *testing.T) {
 	s, err := f.open(f.invocation(plugin.Add, "ours"), f.dataDir)
 	must(t, err)
 	must(t, s.lockToCreate(context.Background()))
-	s.local = false
+	s.local = perhapsElse
 	addr, err := s.giveNext(context.Background(), mustSet(t, "10.1.0.0/29"), 0, owner{"ours", "eth0"})
 	must(t, err)
 	s.unlock()

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"net/netip"
-	"os"
 	"slices"
 )
 
@@ -24,13 +23,19 @@ import (
 // No mark "being changed" is needed for a process that is killed half-way: the directory is always changed before the
 // index is, and then has another time than the index knows until the stamp.
 type index struct {
-	file   *os.File // nil while the index is only in memory
-	boot   key      // of the boot the leases were read in
-	owners table    // owner → address
-	pages  table    // block of 512 addresses → which are taken
-	failed bool     // a write failed; the index must not be kept
-	dirty  bool     // the store was changed since the index was opened
+	file   file  // noFile while the index is only in memory
+	boot   key   // of the boot the leases were read in
+	last   lasts // the addresses given last
+	owners table // owner → address
+	pages  table // block of 512 addresses → which are taken
+	failed bool  // a write failed; the index must not be kept
+	dirty  bool  // the store was changed since the index was opened
 }
+
+// lasts is the address given last from each of the first range sets, zero where that is not known. It is what the files
+// last_reserved_ip.N say: the executable writes one only after it has made a lease, under the store's lock, so that the
+// directory tells of that too.
+type lasts [4][16]byte
 
 const (
 	fewestOwners = 256
@@ -40,13 +45,20 @@ const (
 
 // newIndex makes an empty index in memory with room for a number of owners and pages.
 func newIndex(bootID string, owners, pages int) *index {
-	x := &index{boot: bootKey(bootID)}
-	x.owners = table{kind: 'o', size: 16, slots: slotsFor(owners, fewestOwners)}
-	x.pages = table{kind: 'p', size: pageSize, slots: slotsFor(pages, fewestPages)}
+	x := &index{file: noFile, boot: bootKey(bootID)}
+	x.owners, x.pages = ownerTable(slotsFor(owners, fewestOwners)), pageTable(slotsFor(pages, fewestPages))
 	x.layOut(nil)
 	x.layOut(make(memory, x.size()))
 	_, _ = x.owners.clear(), x.pages.clear() // cannot fail in memory
 	return x
+}
+
+func ownerTable(slots uint32) table {
+	return table{kind: 'o', size: 16, slots: slots, place: key.front}
+}
+
+func pageTable(slots uint32) table {
+	return table{kind: 'p', size: pageSize, slots: slots, place: key.spread}
 }
 
 func (x *index) layOut(at backing) {
@@ -57,8 +69,23 @@ func (x *index) layOut(at backing) {
 func (x *index) size() int64 { return x.pages.base + x.pages.bytes() }
 
 func (x *index) close() {
-	if x != nil && x.file != nil {
+	if x != nil && x.file != noFile {
 		x.file.Close()
+	}
+}
+
+// lastGiven returns the address given last from a set; none if the index does not know.
+func (x *index) lastGiven(set int) netip.Addr {
+	if set >= len(x.last) || x.last[set] == [16]byte{} {
+		return netip.Addr{}
+	}
+	return netip.AddrFrom16(x.last[set]).Unmap()
+}
+
+// noteLast remembers the address given last from a set. It is kept only when the store is changed.
+func (x *index) noteLast(set int, addr netip.Addr) {
+	if set < len(x.last) {
+		x.last[set] = addr.As16()
 	}
 }
 
@@ -139,7 +166,7 @@ func (x *index) room() error {
 		return err
 	}
 	x.close()
-	x.file, x.owners, x.pages = nil, larger.owners, larger.pages
+	x.file, x.owners, x.pages = noFile, larger.owners, larger.pages
 	return nil
 }
 
@@ -173,7 +200,10 @@ func bootKey(bootID string) key {
 	return key(sum[:16])
 }
 
-func ownerKey(o owner) key {
-	sum := sha256.Sum256([]byte(o.content()))
-	return key(sum[:16])
+// ownerKey begins with the container, so that all owners of a container, and what old leases name it, are in one place.
+func ownerKey(o owner) (k key) {
+	container, all := sha256.Sum256([]byte(o.ContainerID)), sha256.Sum256([]byte(o.content()))
+	copy(k[:8], container[:])
+	copy(k[8:], all[:])
+	return k
 }

@@ -76,6 +76,11 @@ func TestForeignChangeIsSeenAtOnce(t *testing.T) {
 		{"none", func(*testing.T, *fixture) {}, 0, "10.1.0.3/24"},
 		{"lease added", func(t *testing.T, f *fixture) { f.write(t, "10.1.0.3", "x\r\neth0") }, 1, "10.1.0.4/24"},
 		{"lease added, name of another file", func(t *testing.T, f *fixture) { f.write(t, "10.1.0.9", "x\r\neth0") }, 1, "10.1.0.3/24"},
+		{"address given", func(t *testing.T, f *fixture) { f.reserve(t, "10.1.0.9") }, 1, "10.1.0.10/24"},
+		{"address given and released", func(t *testing.T, f *fixture) {
+			f.reserve(t, "10.1.0.9")
+			os.Remove(f.path("10.1.0.9"))
+		}, 1, "10.1.0.10/24"},
 		{"own lease removed", func(t *testing.T, f *fixture) { os.Remove(f.path("10.1.0.2")) }, 1, "10.1.0.3/24"},
 		{"as many added as removed", func(t *testing.T, f *fixture) {
 			os.Remove(f.path("10.1.0.2"))

@@ -22,20 +22,21 @@ type header struct {
 	Magic                             [8]byte
 	Boot                              key
 	Store                             identity
+	Last                              lasts
 	OwnerSlots, OwnersUsed, OwnerLive uint32
 	PageSlots, PagesUsed, PagesLive   uint32
 	Checksum                          uint32 // of all before it
 }
 
 var (
-	magic      = [8]byte{'c', 'n', 'i', 'h', 'l', 'i', 'x', '2'}
+	magic      = [8]byte{'c', 'n', 'i', 'h', 'l', 'i', 'x', '3'}
 	headerSize = binary.Size(header{})
 )
 
 // openIndex opens the index of the directory that is now in the given state. It fails if there is none that can be
 // trusted.
 func openIndex(path string, store identity, bootID string) (*index, error) {
-	file, err := openFile(path, os.O_RDWR|syscall.O_NOFOLLOW, 0)
+	file, err := openFile(path, syscall.O_RDWR|syscall.O_NOFOLLOW, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +48,7 @@ func openIndex(path string, store identity, bootID string) (*index, error) {
 	return x, nil
 }
 
-func readIndex(file *os.File, store identity, bootID string) (*index, error) {
+func readIndex(file file, store identity, bootID string) (*index, error) {
 	raw := make([]byte, headerSize)
 	if _, err := file.ReadAt(raw, 0); err != nil {
 		return nil, err
@@ -59,16 +60,17 @@ func readIndex(file *os.File, store identity, bootID string) (*index, error) {
 	if head.Store != store || head.Boot != bootKey(bootID) {
 		return nil, errors.New("the store was changed by others")
 	}
-	x := &index{file: file, boot: head.Boot}
-	x.owners = table{kind: 'o', size: 16, slots: head.OwnerSlots, used: head.OwnersUsed, live: head.OwnerLive}
-	x.pages = table{kind: 'p', size: pageSize, slots: head.PageSlots, used: head.PagesUsed, live: head.PagesLive}
+	x := &index{file: file, boot: head.Boot, last: head.Last}
+	x.owners, x.pages = ownerTable(head.OwnerSlots), pageTable(head.PageSlots)
+	x.owners.used, x.owners.live = head.OwnersUsed, head.OwnerLive
+	x.pages.used, x.pages.live = head.PagesUsed, head.PagesLive
 	x.layOut(file)
-	info, err := file.Stat()
+	size, err := file.size()
 	if err != nil {
 		return nil, err
 	}
-	if info.Size() != x.size() {
-		return nil, fmt.Errorf("%w: %d bytes instead of %d", errDamaged, info.Size(), x.size())
+	if size != x.size() {
+		return nil, fmt.Errorf("%w: %d bytes instead of %d", errDamaged, size, x.size())
 	}
 	return x, nil
 }
@@ -90,7 +92,7 @@ func parseHeader(raw []byte) (header, error) {
 }
 
 func (x *index) header(store identity) []byte {
-	head := header{Magic: magic, Boot: x.boot, Store: store}
+	head := header{Magic: magic, Boot: x.boot, Store: store, Last: x.last}
 	head.OwnerSlots, head.OwnersUsed, head.OwnerLive = x.owners.slots, x.owners.used, x.owners.live
 	head.PageSlots, head.PagesUsed, head.PagesLive = x.pages.slots, x.pages.used, x.pages.live
 	raw, _ := binary.Append(nil, binary.LittleEndian, head) // a struct of fixed size
@@ -102,7 +104,7 @@ func (x *index) header(store identity) []byte {
 // save keeps the index for a directory in the given state.
 func (x *index) save(path string, store identity) error {
 	head := x.header(store)
-	if x.file != nil {
+	if x.file != noFile {
 		_, err := x.file.WriteAt(head, 0)
 		return err
 	}
@@ -123,8 +125,9 @@ func (x *index) save(path string, store identity) error {
 // stamp gives the directory a time by which it is known again, and returns what it is known by.
 func stamp(dir string) (identity, error) {
 	ours := time.Now().Add(-stampAge)
-	if err := os.Chtimes(dir, time.Time{}, ours); err != nil {
-		return identity{}, err
+	times := []syscall.Timespec{{Nsec: omit}, syscall.NsecToTimespec(ours.UnixNano())}
+	if err := retry(func() error { return syscall.UtimesNano(dir, times) }); err != nil {
+		return identity{}, &fs.PathError{Op: "utimensat", Path: dir, Err: err}
 	}
 	id, err := identify(dir)
 	if err == nil && id.Modified != uint64(ours.UnixNano()) {
@@ -133,18 +136,21 @@ func stamp(dir string) (identity, error) {
 	return id, err
 }
 
+// omit is UTIME_OMIT of utimensat(2): the time of access stays.
+const omit = 1<<30 - 2
+
 // stampAge is more than the coarsest clock of a kernel lags behind.
 const stampAge = 3 * time.Second
 
 // identify fails if dir is no directory.
 func identify(dir string) (identity, error) {
-	info, err := os.Stat(dir)
-	if err != nil {
-		return identity{}, err
+	var stat syscall.Stat_t
+	err := retry(func() error { return syscall.Stat(dir, &stat) })
+	if err == nil && stat.Mode&syscall.S_IFMT != syscall.S_IFDIR {
+		err = syscall.ENOTDIR
 	}
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	if !ok || !info.IsDir() {
-		return identity{}, &fs.PathError{Op: "open", Path: dir, Err: syscall.ENOTDIR}
+	if err != nil {
+		return identity{}, &fs.PathError{Op: "stat", Path: dir, Err: err}
 	}
 	return identity{
 		Device:   uint64(stat.Dev),

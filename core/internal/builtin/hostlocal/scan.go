@@ -19,7 +19,7 @@ func (s *store) scan(ctx context.Context, reclaim rangeSet) ([]lease, error) {
 	s.index.close()
 	s.index, s.fresh = nil, true
 	var booted time.Time
-	if reclaim != nil && s.local {
+	if reclaim != nil && s.isLocal() {
 		booted, _ = s.booted(s.stateDir) // zero if that is not known: then nothing is older
 	}
 	var found []lease
@@ -53,6 +53,7 @@ func (s *store) each(ctx context.Context, visit func(lease) error) error {
 		for _, file := range names {
 			l, ok, err := s.read(file)
 			if err == nil && ok {
+				l.boot = readMark(s.path(file))
 				err = visit(l)
 			}
 			if err != nil {
@@ -67,7 +68,7 @@ func (s *store) each(ctx context.Context, visit func(lease) error) error {
 	}
 }
 
-// read reads one file. It is false for what is no lease, or gone.
+// read reads one file, but not its mark. It is false for what is no lease, or gone.
 func (s *store) read(file string) (lease, bool, error) {
 	addr, ok := parseFileName(file)
 	if !ok {
@@ -83,13 +84,13 @@ func (s *store) read(file string) (lease, bool, error) {
 	case err != nil:
 		return lease{}, false, s.fault(err, "read a lease")
 	}
-	l := lease{addr: addr, boot: readMark(path), changed: time.Unix(stat.Ctim.Unix())}
+	l := lease{addr: addr, changed: time.Unix(stat.Ctim.Unix())}
 	l.owner, ok = parseOwner(content)
 	l.garbage = !ok
 	return l, true, nil
 }
 
-// holder returns the lease of one address as it is on disk.
+// holder returns the lease of one address as it is on disk, without its mark.
 func (s *store) holder(addr netip.Addr) (lease, bool, error) { return s.read(addr.String()) }
 
 func indexOf(leases []lease, bootID string) *index {

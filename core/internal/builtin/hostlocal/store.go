@@ -27,7 +27,7 @@ type store struct {
 
 	held  *lockfile.Lock
 	id    identity // of the directory when the lock was taken
-	local bool     // the directory is on a file system of this machine alone
+	local locality // of the file system that the directory is on
 	index *index   // nil until it is needed
 	fresh bool     // the index comes from a scan of this call
 }
@@ -45,12 +45,12 @@ var errTaken = errors.New("the address is taken")
 // lockToCreate takes the lock of the store, which is made if it is missing.
 func (s *store) lockToCreate(ctx context.Context) error {
 	for {
-		if err := os.MkdirAll(s.dir, dirMode); err != nil {
-			return s.fault(err, "make the directory")
-		}
 		found, err := s.lock(ctx)
 		if found || err != nil {
 			return err
+		}
+		if err := os.MkdirAll(s.dir, dirMode); err != nil {
+			return s.fault(err, "make the directory")
 		}
 	}
 }
@@ -63,14 +63,14 @@ func (s *store) lock(ctx context.Context) (found bool, err error) {
 		} else if err != nil {
 			return false, s.fault(err, "open the directory")
 		}
-		lock, err := lockfile.Flock(ctx, filepath.Join(s.dir, "lock"), lockMode, lockfile.Exclusive)
+		lock, err := lockfile.Flock(ctx, s.path("lock"), lockMode, lockfile.Exclusive)
 		if err != nil {
 			return false, s.fault(err, "lock it")
 		}
 		before := s.id
 		// The directory may have been removed, and made anew, while we waited for the lock of the old one.
 		if s.id, err = identify(s.dir); err == nil && s.id.Inode == before.Inode && s.id.Device == before.Device {
-			s.held, s.local = lock, isLocal(s.dir)
+			s.held = lock
 			return true, nil
 		}
 		if err := lock.Unlock(); err != nil {
@@ -92,7 +92,7 @@ func (s *store) unlock() {
 
 func (s *store) keepIndex() {
 	x := s.index
-	if !s.indexed() || x.file != nil && !x.dirty && !x.failed {
+	if !s.indexed() || x.file != noFile && !x.dirty && !x.failed {
 		return
 	}
 	err := errors.New("a write failed")
@@ -115,8 +115,11 @@ func (s *store) indexPath() string {
 
 // query asks the index. One that cannot be trusted, or turns out to be damaged, is replaced by a scan.
 func query[T any](ctx context.Context, s *store, ask func(*index) (T, error)) (T, error) {
-	if s.index == nil && s.indexed() {
+	if s.index == nil && s.stateDir != "" && s.local != perhapsElse {
 		s.index, _ = openIndex(s.indexPath(), s.id, s.bootID) // nil if there is none that can be trusted
+		if s.index != nil {
+			s.local = onlyHere // or none would have been kept of this very directory, in this boot
+		}
 	}
 	if s.index != nil && !s.index.failed {
 		if answer, err := ask(s.index); err == nil {
@@ -137,29 +140,32 @@ func (s *store) addresses(ctx context.Context, o owner) ([]netip.Addr, error) {
 
 // reserve makes the lease of an address. errTaken if there is one.
 func (s *store) reserve(addr netip.Addr, o owner, set int) error {
-	path := s.path(addr.String())
-	file, err := openFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, leaseMode)
+	text := addr.String()
+	path := s.path(text)
+	file, err := openFile(path, syscall.O_WRONLY|syscall.O_CREAT|syscall.O_EXCL, leaseMode)
 	if errors.Is(err, fs.ErrExist) {
 		return errTaken
 	} else if err != nil {
 		return s.fault(err, "make a lease")
 	}
 	mark(path, s.boot()) // before the content, so that there is no lease of ours without it
-	_, err = file.WriteString(o.content())
+	_, err = file.Write([]byte(o.content()))
 	if err = errors.Join(err, file.Close()); err == nil {
-		err = writeFile(s.lastPath(set), []byte(addr.String()), leaseMode)
+		err = overwrite(s.lastPath(set), []byte(text), leaseMode)
 	}
 	if err != nil {
 		return s.fault(errors.Join(err, os.Remove(path)), "write a lease")
 	}
+	s.index.noteLast(set, addr)
 	_ = s.index.add(addr, o) // the index remembers that it failed
 	return nil
 }
 
 // release removes a lease. One that is gone already is no error.
 func (s *store) release(addr netip.Addr, o owner) error {
-	if err := os.Remove(s.path(addr.String())); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return s.fault(err, "remove a lease")
+	path := s.path(addr.String())
+	if err := retry(func() error { return syscall.Unlink(path) }); err != nil && err != syscall.ENOENT {
+		return s.fault(&fs.PathError{Op: "unlink", Path: path, Err: err}, "remove a lease")
 	}
 	if s.index != nil {
 		_ = s.index.remove(addr, o) // the index remembers that it failed
@@ -169,6 +175,11 @@ func (s *store) release(addr netip.Addr, o owner) error {
 
 // lastGiven returns the address that was given last from a set; none if that is not known, which is no harm.
 func (s *store) lastGiven(set int) netip.Addr {
+	if s.index != nil {
+		if addr := s.index.lastGiven(set); addr.IsValid() {
+			return addr
+		}
+	}
 	text, _, err := readSmall(s.lastPath(set))
 	if err != nil {
 		return netip.Addr{}
@@ -178,11 +189,18 @@ func (s *store) lastGiven(set int) netip.Addr {
 }
 
 // indexed says that an index is of use.
-func (s *store) indexed() bool { return s.stateDir != "" && s.local }
+func (s *store) indexed() bool { return s.stateDir != "" && s.isLocal() }
+
+func (s *store) isLocal() bool {
+	if s.local == unknown {
+		s.local = localityOf(s.dir)
+	}
+	return s.local == onlyHere
+}
 
 // boot is the boot that leases are marked with; "" where marks would mean nothing.
 func (s *store) boot() string {
-	if !s.local {
+	if !s.isLocal() {
 		return ""
 	}
 	return s.bootID

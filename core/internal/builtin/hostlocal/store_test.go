@@ -384,13 +384,27 @@ func TestLockIsWaitedForUntilTheDeadline(t *testing.T) {
 	}
 }
 
+// The file of the address given last is not cut off before it is written, and the address gets shorter at times.
+func TestLastGivenIsWhatTheFileSays(t *testing.T) {
+	f := newFixture(t, `"ranges":[[{"subnet":"10.1.0.0/24","rangeStart":"10.1.0.8","rangeEnd":"10.1.0.11"}]]`)
+	for _, want := range []string{"10.1.0.8", "10.1.0.9", "10.1.0.10", "10.1.0.11", "10.1.0.8", "10.1.0.9"} {
+		if got := f.mustAdd(t, "c1"); got != want+"/24" {
+			t.Errorf("got %s, want %s", got, want)
+		}
+		if last, _ := os.ReadFile(f.path("last_reserved_ip.0")); string(last) != want {
+			t.Errorf("last_reserved_ip.0 holds %q, want %s", last, want)
+		}
+		f.mustDel(t, "c1")
+	}
+}
+
 func TestHugeIPv6Range(t *testing.T) {
 	f := newFixture(t, `"ranges":[[{"subnet":"fd00::/8","rangeStart":"fd00::ffff:ffff:ffff:fffe"}]]`)
 	var got []string
 	for i := range 3 {
 		got = append(got, f.mustAdd(t, fmt.Sprintf("c%d", i)))
 	}
-	f.write(t, "last_reserved_ip.0", "fdff:ffff:ffff:ffff:ffff:ffff:ffff:fffd")
+	f.reserve(t, "fdff:ffff:ffff:ffff:ffff:ffff:ffff:fffd")
 	for i := 3; i < 6; i++ {
 		got = append(got, f.mustAdd(t, fmt.Sprintf("c%d", i)))
 	}

@@ -100,6 +100,13 @@ func (f *fixture) write(t testing.TB, file, content string) {
 	}
 }
 
+// reserve takes an address of the first range set as the executable does.
+func (f *fixture) reserve(t testing.TB, addr string) {
+	t.Helper()
+	f.write(t, addr, "theirs\r\neth0")
+	f.write(t, "last_reserved_ip.0", addr)
+}
+
 // leases returns what the store holds as "file: content" lines, without the lock and the last addresses.
 func (f *fixture) leases(t testing.TB) []string {
 	t.Helper()

@@ -13,14 +13,17 @@ import (
 // its content, its number and the table's kind, empty ones included: whatever happened to the file, damage is noticed
 // when it is met.
 type table struct {
-	at     backing
-	base   int64  // offset of slot 0
-	kind   byte   // part of the checksum
-	slots  uint32 // a power of two
-	size   int    // of a value
-	used   uint32 // slots that are not empty: live ones, and those whose entry was removed
-	live   uint32
-	buffer []byte
+	at    backing
+	base  int64  // offset of slot 0
+	kind  byte   // part of the checksum
+	slots uint32 // a power of two
+	size  int    // of a value
+	used  uint32 // slots that are not empty: live ones, and those whose entry was removed
+	live  uint32
+	place func(key) uint64 // where a key's slots begin, of which the lower bits count
+
+	buffer         []byte // the slots read last, so that what looks at a slot and then writes it reads it once
+	first, through uint32 // their numbers, the second exclusive
 }
 
 type backing interface {
@@ -61,6 +64,7 @@ func (t *table) clear() error {
 		t.encode(all[int(n)*t.slotSize():][:t.slotSize()], n, slotEmpty, key{}, nil)
 	}
 	t.used, t.live = 0, 0
+	t.first, t.through = 0, 0
 	_, err := t.at.WriteAt(all, t.base)
 	return err
 }
@@ -70,7 +74,7 @@ func (t *table) crowded() bool { return t.used+1 > t.slots/2 }
 
 // find calls visit with the slots of a key until visit returns true. The value is only good during the call.
 func (t *table) find(k key, visit func(slot uint32, value []byte) bool) error {
-	return t.walk(k.hash(), t.slots, func(slot uint32, state byte, have key, value []byte) bool {
+	return t.walk(t.place(k), t.slots, func(slot uint32, state byte, have key, value []byte) bool {
 		return state == slotEmpty || state == slotLive && have == k && visit(slot, value)
 	})
 }
@@ -89,7 +93,7 @@ func (t *table) all(visit func(k key, value []byte)) error {
 func (t *table) insert(k key, value []byte) error {
 	free, wasEmpty := uint32(0), false
 	found := false
-	err := t.walk(k.hash(), t.slots, func(slot uint32, state byte, _ key, _ []byte) bool {
+	err := t.walk(t.place(k), t.slots, func(slot uint32, state byte, _ key, _ []byte) bool {
 		found = state != slotLive
 		free, wasEmpty = slot, state == slotEmpty
 		return found
@@ -140,23 +144,37 @@ func (t *table) walk(hash uint64, count uint32, visit func(slot uint32, state by
 	return nil
 }
 
+// read returns slots. The store's lock is held, so that what was read stays true.
 func (t *table) read(slot, count uint32) ([]byte, error) {
-	if t.buffer == nil {
-		t.buffer = make([]byte, probe*t.slotSize())
+	if slot < t.first || slot+count > t.through {
+		if t.buffer == nil {
+			t.buffer = make([]byte, probe*t.slotSize())
+		}
+		t.first, t.through = 0, 0
+		if _, err := t.at.ReadAt(t.buffer[:int(count)*t.slotSize()], t.offset(slot)); err != nil {
+			return nil, err
+		}
+		t.first, t.through = slot, slot+count
 	}
-	data := t.buffer[:int(count)*t.slotSize()]
-	_, err := t.at.ReadAt(data, t.base+int64(slot)*int64(t.slotSize()))
-	return data, err
+	return t.buffer[int(slot-t.first)*t.slotSize():][:int(count)*t.slotSize()], nil
 }
 
+// write writes a slot that was read last.
 func (t *table) write(slot uint32, state byte, k key, value []byte) error {
-	data := make([]byte, t.slotSize())
+	data, err := t.read(slot, 1)
+	if err != nil {
+		return err
+	}
 	t.encode(data, slot, state, k, value)
-	_, err := t.at.WriteAt(data, t.base+int64(slot)*int64(t.slotSize()))
+	_, err = t.at.WriteAt(data, t.offset(slot))
 	return err
 }
 
+func (t *table) offset(slot uint32) int64 { return t.base + int64(slot)*int64(t.slotSize()) }
+
+// encode writes all of a slot, whatever was there.
 func (t *table) encode(data []byte, slot uint32, state byte, k key, value []byte) {
+	clear(data)
 	data[4] = state
 	copy(data[8:], k[:])
 	copy(data[slotHead:], value)
@@ -192,9 +210,12 @@ func checksum(start uint64, data []byte) uint32 {
 	return uint32(sum>>32) ^ uint32(sum)
 }
 
-// hash spreads keys that differ in few bits. Owners' keys are hashes already; those of pages are addresses.
-func (k key) hash() uint64 {
+// spread is the place of keys that differ in few bits, as addresses do.
+func (k key) spread() uint64 {
 	mixed := binary.BigEndian.Uint64(k[:8]) ^ binary.BigEndian.Uint64(k[8:])
 	mixed *= golden
 	return mixed >> 32
 }
+
+// front is the place of keys whose first half is a hash.
+func (k key) front() uint64 { return binary.BigEndian.Uint64(k[:8]) }
