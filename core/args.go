@@ -14,9 +14,9 @@ import (
 // Args is the args key: an object, or an array of pairs where order or repetition matters. It becomes CNI_ARGS.
 type Args plugin.Args
 
-// UnmarshalJSON accepts {"K":"V"} and [["K","V"]].
-func (a *Args) UnmarshalJSON(data []byte) error {
-	dec := jsontext.NewDecoder(bytes.NewReader(data))
+// read accepts {"K":"V"} and [["K","V"]].
+func (a *Args) read(value jsontext.Value) error {
+	dec := jsontext.NewDecoder(bytes.NewBuffer(value))
 	var err error
 	switch dec.PeekKind() {
 	case '{':

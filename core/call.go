@@ -4,13 +4,10 @@ import (
 	"context"
 	"sort"
 	"strings"
-	"sync"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"libcni/core/internal/fault"
-	"libcni/core/internal/strictjson"
 	"libcni/core/plugin"
 	"libcni/include"
 )
@@ -26,7 +23,7 @@ func (e *Engine) Call(ctx context.Context, caller Caller, method string, request
 	if err != nil {
 		return failed(fault.From(err, fault.State))
 	}
-	response, err = json.Marshal(answer, json.Deterministic(true))
+	response, err = encode(answer)
 	if err != nil {
 		return failed(fault.New(fault.Bug, err, "encoding the answer of %s", method))
 	}
@@ -45,7 +42,7 @@ func Methods() []string {
 
 func failed(err *fault.Error) (int, []byte) {
 	setDefault(&err.CNIVersion, highest(plugin.Versions()))
-	response, encodeErr := json.Marshal(err, jsontext.AllowInvalidUTF8(true))
+	response, encodeErr := encodeError(err)
 	if encodeErr != nil {
 		return failed(fault.New(fault.Bug, encodeErr, "encoding the error %q", err.Msg))
 	}
@@ -84,14 +81,16 @@ var methods = map[string]method{
 }
 
 // typed puts the JSON form around a verb.
-func typed[Request, Answer any](verb func(*Engine, context.Context, Caller, *Request) (Answer, error)) method {
-	decoder := sync.OnceValue(func() *strictjson.Decoder { return strictjson.NewDecoder(new(Request)) })
+func typed[R interface {
+	*Request
+	request
+}, Request, Answer any](verb func(*Engine, context.Context, Caller, R) (Answer, error)) method {
 	return func(e *Engine, ctx context.Context, caller Caller, data []byte) (any, error) {
-		request := new(Request)
-		if err := decoder().Decode(data, request); err != nil {
+		r := R(new(Request))
+		if err := e.requests.Decode(data, r.fields(), r.ignoreUnknown()); err != nil {
 			return nil, err
 		}
-		return verb(e, ctx, caller, request)
+		return verb(e, ctx, caller, r)
 	}
 }
 
@@ -99,6 +98,3 @@ func typed[Request, Answer any](verb func(*Engine, context.Context, Caller, *Req
 func describe(*Engine, context.Context, Caller, []byte) (any, error) {
 	return jsontext.Value(include.APIDescription), nil
 }
-
-// none is the answer of verbs that have nothing to say: {}.
-type none struct{}

@@ -8,6 +8,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"libcni/core/internal/fault"
+	"libcni/core/internal/jsonobject"
 	"libcni/core/plugin"
 )
 
@@ -16,6 +17,10 @@ type ConvertRequest struct {
 	Common
 	Result     jsontext.Value `json:"result"`
 	CNIVersion string         `json:"cniVersion"`
+}
+
+func (r *ConvertRequest) fields() jsonobject.Fields {
+	return r.with(jsonobject.Fields{{"result", &r.Result}, {"cniVersion", &r.CNIVersion}}...)
 }
 
 // Convert returns a CNI result in another version of the specification.

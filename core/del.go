@@ -11,6 +11,7 @@ import (
 	"libcni/core/internal/fault"
 	"libcni/core/internal/host/netns"
 	"libcni/core/internal/host/rtnl"
+	"libcni/core/internal/jsonobject"
 	"libcni/core/plugin"
 )
 
@@ -18,6 +19,10 @@ import (
 type DelRequest struct {
 	Common
 	Force bool `json:"force"` // go on past a failing plugin, and forget the attachment
+}
+
+func (r *DelRequest) fields() jsonobject.Fields {
+	return r.with(jsonobject.Fields{{"force", &r.Force}}...)
 }
 
 // DelAnswer says what was removed.

@@ -13,6 +13,7 @@ import (
 	"libcni/core/internal/host/rtnl"
 	"libcni/core/internal/host/spawn"
 	"libcni/core/internal/host/thread"
+	"libcni/core/internal/strictjson"
 	"libcni/core/volume"
 )
 
@@ -42,14 +43,15 @@ const maxDeletions = 8
 // Engine serves requests. It is safe for concurrent use and holds no state of attachments: that is on disk, shared by
 // all engines and processes that name the same directories. What it keeps spares work and changes no answer.
 type Engine struct {
-	start   Starter
-	running *running
-	deleter *rtnl.Deleter
-	rules   nft.Sockets
-	crew    *thread.Crew
-	parser  conf.Parser
-	bootID  func() (string, error)
-	volumes *volume.Client
+	start    Starter
+	running  *running
+	deleter  *rtnl.Deleter
+	rules    nft.Sockets
+	crew     *thread.Crew
+	parser   conf.Parser
+	requests strictjson.Decoder
+	bootID   func() (string, error)
+	volumes  *volume.Client
 }
 
 // New returns an engine. It opens nothing and starts nothing.

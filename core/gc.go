@@ -8,6 +8,7 @@ import (
 	"libcni/core/internal/conf"
 	"libcni/core/internal/fault"
 	"libcni/core/internal/host/boot"
+	"libcni/core/internal/jsonobject"
 	"libcni/core/plugin"
 )
 
@@ -19,10 +20,21 @@ type GCRequest struct {
 	DryRun           bool             `json:"dryRun"`
 }
 
+func (r *GCRequest) fields() jsonobject.Fields {
+	refs := func(list *[]AttachmentRef) any { return jsonobject.List(list, (*AttachmentRef).fields) }
+	return r.with(jsonobject.Fields{
+		{"validAttachments", jsonobject.Optional(&r.ValidAttachments, refs)}, {"asOf", &r.AsOf}, {"dryRun", &r.DryRun},
+	}...)
+}
+
 // AttachmentRef names an attachment within a network.
 type AttachmentRef struct {
 	ContainerID string `json:"containerId"`
 	IfName      string `json:"ifName"`
+}
+
+func (r *AttachmentRef) fields() any {
+	return jsonobject.Fields{{"containerId", &r.ContainerID}, {"ifName", &r.IfName}}
 }
 
 // GCAnswer says what was removed, or would be.

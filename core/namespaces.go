@@ -9,6 +9,7 @@ import (
 
 	"libcni/core/internal/fault"
 	"libcni/core/internal/host/netns"
+	"libcni/core/internal/jsonobject"
 )
 
 // CreateNetnsRequest is the request of cni_netns_create.
@@ -16,6 +17,10 @@ type CreateNetnsRequest struct {
 	Common
 	Name string `json:"name"` // a file below /run/netns, where `ip netns` looks
 	Path string `json:"path"` // or any path
+}
+
+func (r *CreateNetnsRequest) fields() jsonobject.Fields {
+	return r.with(jsonobject.Fields{{"name", &r.Name}, {"path", &r.Path}}...)
 }
 
 // NetnsAnswer says where the namespace is, or was.
@@ -74,6 +79,10 @@ type DeleteNetnsRequest struct {
 	Common
 	Name string `json:"name"`
 	Path string `json:"path"`
+}
+
+func (r *DeleteNetnsRequest) fields() jsonobject.Fields {
+	return r.with(jsonobject.Fields{{"name", &r.Name}, {"path", &r.Path}}...)
 }
 
 // DeleteNetns unbinds a network namespace from its file and removes the file. The kernel ends the namespace when

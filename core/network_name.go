@@ -3,18 +3,18 @@ package core
 import (
 	"strings"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"libcni/core/internal/conf"
 	"libcni/core/internal/fault"
+	"libcni/core/internal/jsonobject"
 )
 
 // parseNetworkName takes network as a string. People put paths and configurations there; they are told the right key.
 func parseNetworkName(value jsontext.Value) (string, error) {
-	var name string
-	if err := json.Unmarshal(value, &name); err != nil {
-		return "", fault.InvalidRequest("network", "network: %v", err)
+	name, ok := jsonobject.String(value)
+	if !ok {
+		return "", fault.InvalidRequest("network", "network: expected a string, got %s", jsonobject.Describe(value.Kind()))
 	}
 	switch {
 	case strings.Contains(name, "{"):

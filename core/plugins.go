@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"libcni/core/internal/fault"
+	"libcni/core/internal/jsonobject"
 	"libcni/core/plugin"
 )
 
@@ -57,6 +58,10 @@ func (s *scope) plugins(ctx context.Context) (*PluginsAnswer, error) {
 type PluginInfoRequest struct {
 	Common
 	Type string `json:"type"`
+}
+
+func (r *PluginInfoRequest) fields() jsonobject.Fields {
+	return r.with(jsonobject.Fields{{"type", &r.Type}}...)
 }
 
 // PluginInfo describes the plugin that a type leads to.

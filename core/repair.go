@@ -8,6 +8,7 @@ import (
 	"libcni/core/internal/attachments"
 	"libcni/core/internal/conf"
 	"libcni/core/internal/fault"
+	"libcni/core/internal/jsonobject"
 	"libcni/core/plugin"
 )
 
@@ -15,6 +16,10 @@ import (
 type RepairRequest struct {
 	Common
 	All bool `json:"all"` // every attachment of options.owner
+}
+
+func (r *RepairRequest) fields() jsonobject.Fields {
+	return r.with(jsonobject.Fields{{"all", &r.All}}...)
 }
 
 // RepairAnswer says what was put back.

@@ -9,6 +9,7 @@ import (
 
 	"libcni/core/internal/fault"
 	"libcni/core/internal/invoke"
+	"libcni/core/internal/jsonobject"
 )
 
 // Common holds the keys that every verb accepts. cni.h is their manual.
@@ -23,6 +24,25 @@ type Common struct {
 	RequestID      string                    `json:"requestId"`
 	Options        RequestOptions            `json:"options"`
 }
+
+// request is what Call decodes a request into. Each type says by which keys: those of Common and its own.
+type request interface {
+	fields() jsonobject.Fields
+	ignoreUnknown() *bool
+}
+
+func (c *Common) fields() jsonobject.Fields {
+	return jsonobject.Fields{
+		{"network", &c.Network}, {"networkFile", &c.NetworkFile}, {"containerId", &c.ContainerID}, {"ifName", &c.IfName},
+		{"netns", &c.Netns}, {"args", c.Args.read}, {"capabilityArgs", &c.CapabilityArgs}, {"requestId", &c.RequestID},
+		{"options", c.Options.fields()},
+	}
+}
+
+// with returns the keys of Common and these.
+func (c *Common) with(own ...jsonobject.Field) jsonobject.Fields { return append(c.fields(), own...) }
+
+func (c *Common) ignoreUnknown() *bool { return &c.Options.IgnoreUnknown }
 
 // RequestOptions is the options object of a request.
 type RequestOptions struct {
@@ -44,6 +64,16 @@ type RequestOptions struct {
 	VolumeRetryMs     *int64            `json:"volumeRetryMs"`
 	VolumeReload      bool              `json:"volumeReload"`
 	VolumeTimeouts    VolumeTimeouts    `json:"volumeTimeouts"`
+}
+
+func (o *RequestOptions) fields() jsonobject.Fields {
+	return jsonobject.Fields{
+		{"confDir", &o.ConfDir}, {"pluginDirs", &o.PluginDirs}, {"cacheDir", &o.CacheDir}, {"stateDir", &o.StateDir},
+		{"owner", &o.Owner}, {"builtins", (*string)(&o.Builtins)}, {"onExisting", &o.OnExisting}, {"timeoutMs", &o.TimeoutMs},
+		{"rollbackTimeoutMs", &o.RollbackTimeoutMs}, {"env", &o.Env}, {"inheritEnv", &o.InheritEnv}, {"rollback", &o.Rollback},
+		{"ignoreUnknown", &o.IgnoreUnknown}, {"volumePluginDirs", &o.VolumePluginDirs}, {"volumePlugins", &o.VolumePlugins},
+		{"volumeRetryMs", &o.VolumeRetryMs}, {"volumeReload", &o.VolumeReload}, {"volumeTimeouts", o.VolumeTimeouts.fields()},
+	}
 }
 
 // Values of options.onExisting.

@@ -7,6 +7,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"libcni/core/internal/fault"
+	"libcni/core/internal/jsonobject"
 	"libcni/core/volume"
 )
 
@@ -43,6 +44,10 @@ func (e *Engine) GetVolume(ctx context.Context, caller Caller, r *VolumeRequest)
 type VolumePluginRequest struct {
 	Common
 	Plugin string `json:"plugin"`
+}
+
+func (r *VolumePluginRequest) fields() jsonobject.Fields {
+	return r.with(jsonobject.Fields{{"plugin", &r.Plugin}}...)
 }
 
 // VolumeListAnswer lists volumes. A plugin that could not be asked is under errors: nothing is known of its volumes.

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"libcni/core/internal/fault"
+	"libcni/core/internal/jsonobject"
 	"libcni/core/volume"
 )
 
@@ -15,6 +16,10 @@ type VolumeRequest struct {
 	Name   string `json:"name"`   // the volume's
 }
 
+func (r *VolumeRequest) fields() jsonobject.Fields {
+	return r.with(jsonobject.Fields{{"plugin", &r.Plugin}, {"name", &r.Name}}...)
+}
+
 // VolumeCreateRequest is the request of cni_volume_create.
 type VolumeCreateRequest struct {
 	Common
@@ -23,12 +28,20 @@ type VolumeCreateRequest struct {
 	Opts   map[string]string `json:"opts"` // for the plugin
 }
 
+func (r *VolumeCreateRequest) fields() jsonobject.Fields {
+	return r.with(jsonobject.Fields{{"plugin", &r.Plugin}, {"name", &r.Name}, {"opts", &r.Opts}}...)
+}
+
 // VolumeMountRequest is the request of cni_volume_mount and _unmount.
 type VolumeMountRequest struct {
 	Common
 	Plugin string `json:"plugin"`
 	Name   string `json:"name"`
 	ID     string `json:"id"` // of the mount: whoever it is for
+}
+
+func (r *VolumeMountRequest) fields() jsonobject.Fields {
+	return r.with(jsonobject.Fields{{"plugin", &r.Plugin}, {"name", &r.Name}, {"id", &r.ID}}...)
 }
 
 // MountpointAnswer says where a volume is mounted.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"libcni/core/internal/fault"
+	"libcni/core/internal/jsonobject"
 	"libcni/core/volume"
 )
 
@@ -22,6 +23,10 @@ type VolumeTimeouts struct {
 	ConnectMs  *int64 `json:"connectMs"`
 	ActivateMs *int64 `json:"activateMs"`
 	HeaderMs   *int64 `json:"headerMs"`
+}
+
+func (t *VolumeTimeouts) fields() jsonobject.Fields {
+	return jsonobject.Fields{{"connectMs", &t.ConnectMs}, {"activateMs", &t.ActivateMs}, {"headerMs", &t.HeaderMs}}
 }
 
 // volumeDirs are Docker's.

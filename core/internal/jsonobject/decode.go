@@ -11,8 +11,8 @@ import (
 )
 
 // Fields are the members of an object that are read, each with where its value goes: a pointer to a string, bool,
-// number, raw value, list of these or pointer to these, a function that takes a string ("" for null), what List or
-// Optional returns, or the Fields of an object within. All other members are ignored.
+// number, raw value, list or map of these or pointer to these, a function that takes a string ("" for null) or a raw
+// value, what List or Optional returns, or the Fields of an object within. All other members are ignored.
 type Fields []Field
 
 // Field is the name of a member, a string, and where its value goes.
@@ -31,12 +31,9 @@ func (e *TypeError) Error() string { return e.Key + ": must not be a JSON " + e.
 // leaves a value as it is, but empties lists, raw maps and pointers. Bytes that are no UTF-8 become U+FFFD. Raw values
 // alias data. The error is that of encoding/json for text that is no JSON, or for the first value that does not fit.
 func Decode(data []byte, into any) error {
-	d := decoder{
-		Decoder: newDecoder(data, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)),
-		raw:     data,
-	}
-	d.path = d.within[:0]
-	err := CheckEnd(d.Decoder, data, func(*jsontext.Decoder) error { return d.value(into) })
+	var d decoder
+	d.read(data, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	err := CheckEnd(&d.Decoder, data, func(*jsontext.Decoder) error { return d.value(into) })
 	if err == nil {
 		return d.wrong
 	}
@@ -50,12 +47,22 @@ func Decode(data []byte, into any) error {
 // decoder reads a text once, front to back. The errors of its methods are those of the text; a value that does not fit
 // is noted and passed over.
 type decoder struct {
-	*jsontext.Decoder
-	raw   []byte
-	wrong error // the first value that did not fit
+	jsontext.Decoder
+	source bytes.Buffer // of raw, which the Decoder reads in place
+	raw    []byte
+	wrong  error // the first value that did not fit
+
+	// unknown makes the decoder strict, and is told of members that no Fields have.
+	unknown func(name string, path func() string)
 
 	path   []string
 	within [4]string // of path, unless it is longer
+}
+
+// read makes the decoder one of data.
+func (d *decoder) read(data []byte, options ...jsontext.Options) {
+	d.source, d.raw, d.wrong, d.path = *bytes.NewBuffer(data), data, nil, d.within[:0]
+	d.Reset(&d.source, options...)
 }
 
 // reader reads a value of a type that value does not know.
@@ -70,10 +77,18 @@ func (d *decoder) value(into any) error {
 		return into(d)
 	case *jsontext.Value:
 		var err error
-		*into, err = readValue(d.Decoder, d.raw)
+		*into, err = readValue(&d.Decoder, d.raw)
+		return err
+	case func(jsontext.Value) error:
+		value, err := readValue(&d.Decoder, d.raw)
+		if err == nil {
+			d.note(into(value))
+		}
 		return err
 	case *map[string]jsontext.Value:
-		return d.rawMembers(into)
+		return readMembers(d, into, func(v *jsontext.Value) any { return v })
+	case *map[string]string:
+		return readMembers(d, into, func(s *string) any { return s })
 	case *[2]string:
 		return d.pair(into)
 	case *[]string:
@@ -86,6 +101,8 @@ func (d *decoder) value(into any) error {
 		return readOptional(d, into, func(b *bool) any { return b })
 	case **int:
 		return readOptional(d, into, func(n *int) any { return n })
+	case **int64:
+		return readOptional(d, into, func(n *int64) any { return n })
 	case **[]string:
 		return readOptional(d, into, func(list *[]string) any { return list })
 	}
@@ -96,7 +113,7 @@ func (d *decoder) value(into any) error {
 func (d *decoder) literal(into any) error {
 	kind := d.PeekKind()
 	if kind == '{' || kind == '[' {
-		return d.mismatch(kind)
+		return d.mismatch(kind, literalName(into))
 	}
 	token, err := d.ReadToken()
 	if err != nil {
@@ -132,32 +149,27 @@ func (d *decoder) literal(into any) error {
 		}
 	case *int:
 		if kind == '0' {
-			number, err := strconv.Atoi(token.String())
-			*into = number
-			return d.noteNumber(token, err)
+			*into, err = strconv.Atoi(token.String())
+			d.noteNumber(token, err)
+			return nil
 		}
 	case *int64:
 		if kind == '0' {
 			*into, err = strconv.ParseInt(token.String(), 10, 64)
-			return d.noteNumber(token, err)
+			d.noteNumber(token, err)
+			return nil
 		}
 	case *uint64:
 		if kind == '0' {
 			*into, err = strconv.ParseUint(token.String(), 10, 64)
-			return d.noteNumber(token, err)
+			d.noteNumber(token, err)
+			return nil
 		}
 	default:
 		panic("jsonobject: values are not read into such a type")
 	}
 	if kind != 'n' {
-		d.noteMismatch(kindName(kind))
-	}
-	return nil
-}
-
-func (d *decoder) noteNumber(token jsontext.Token, err error) error {
-	if err != nil {
-		d.noteMismatch("number " + token.String())
+		d.noteMismatch(kind, literalName(into))
 	}
 	return nil
 }
@@ -165,7 +177,7 @@ func (d *decoder) noteNumber(token jsontext.Token, err error) error {
 // object reads the members that are in fields.
 func (d *decoder) object(fields Fields) error {
 	return d.members(func(name []byte) error {
-		key, into := fields.find(name)
+		key, into := d.find(fields, name)
 		if into == nil {
 			return d.skip()
 		}
@@ -176,18 +188,22 @@ func (d *decoder) object(fields Fields) error {
 	})
 }
 
-// find returns the field of a name in quotes, and its name as it is in f.
-func (f Fields) find(quoted []byte) (string, any) {
+// find returns the field of a name in quotes, and its name as it is in fields.
+func (d *decoder) find(fields Fields, quoted []byte) (string, any) {
 	name := quoted[1 : len(quoted)-1]
-	for _, field := range f {
+	if bytes.IndexByte(name, '\\') >= 0 {
+		name = unquote(quoted)
+	}
+	for _, field := range fields {
 		if key := field[0].(string); key == string(name) {
 			return key, field[1]
 		}
 	}
-	if bytes.IndexByte(name, '\\') >= 0 {
-		name = unquote(quoted)
+	if d.unknown != nil {
+		d.unknown(string(name), d.at)
+		return "", nil
 	}
-	for _, field := range f {
+	for _, field := range fields {
 		if key := field[0].(string); strings.EqualFold(key, string(name)) {
 			return key, field[1]
 		}
@@ -208,7 +224,7 @@ func (d *decoder) members(read func(name []byte) error) error {
 		return d.skip()
 	}
 	if kind != '{' {
-		return d.mismatch(kind)
+		return d.mismatch(kind, "an object")
 	}
 	if _, err := d.ReadToken(); err != nil {
 		return err
@@ -232,24 +248,42 @@ func (d *decoder) skip() error {
 }
 
 // mismatch passes over a value that does not fit.
-func (d *decoder) mismatch(kind jsontext.Kind) error {
+func (d *decoder) mismatch(kind jsontext.Kind, expected string) error {
 	err := d.skip()
 	if err == nil {
-		d.noteMismatch(kindName(kind))
+		d.noteMismatch(kind, expected)
 	}
 	return err
 }
 
-func (d *decoder) noteMismatch(value string) {
-	if d.wrong == nil {
-		d.note(&TypeError{Key: strings.Join(d.path, "."), Value: value})
+func (d *decoder) noteMismatch(kind jsontext.Kind, expected string) {
+	d.unfit(kindName(kind), expected, Describe(kind))
+}
+
+func (d *decoder) noteNumber(number jsontext.Token, err error) {
+	if err != nil {
+		d.unfit("number "+number.String(), wholeNumber(number.String()), number.String())
 	}
 }
 
-func (d *decoder) note(err error) {
-	if d.wrong == nil {
-		d.wrong = err
+// unfit notes that the value just read does not fit. value is what encoding/json calls it.
+func (d *decoder) unfit(value, expected, got string) {
+	if d.unknown != nil {
+		d.note(Errorf("", "expected %s, got %s", expected, got))
+		return
 	}
+	d.note(&TypeError{Key: strings.Join(d.path, "."), Value: value})
+}
+
+// note keeps the first error that is about the value just read.
+func (d *decoder) note(err error) {
+	if err == nil || d.wrong != nil {
+		return
+	}
+	if d.unknown != nil {
+		err = d.place(err)
+	}
+	d.wrong = err
 }
 
 // kindName is what encoding/json calls a kind of value.

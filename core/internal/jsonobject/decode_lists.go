@@ -1,19 +1,20 @@
 package jsonobject
 
-import "github.com/go-json-experiment/json/jsontext"
-
-func (d *decoder) rawMembers(into *map[string]jsontext.Value) error {
+// readMembers reads an object whose names are free.
+func readMembers[T any](d *decoder, into *map[string]T, value func(*T) any) error {
 	switch d.PeekKind() {
 	case 'n':
 		*into = nil
 	case '{':
 		if *into == nil {
-			*into = map[string]jsontext.Value{}
+			*into = map[string]T{}
 		}
 	}
-	return d.members(func(quoted []byte) (err error) {
+	return d.members(func(quoted []byte) error {
 		name := string(unquote(quoted))
-		(*into)[name], err = readValue(d.Decoder, d.raw)
+		var member T
+		err := d.value(value(&member))
+		(*into)[name] = member
 		return err
 	})
 }
@@ -39,7 +40,7 @@ func (d *decoder) pair(into *[2]string) error {
 // elements calls read to read each element of an array.
 func (d *decoder) elements(read func() error) error {
 	if kind := d.PeekKind(); kind != '[' {
-		return d.mismatch(kind)
+		return d.mismatch(kind, "an array")
 	}
 	if _, err := d.ReadToken(); err != nil {
 		return err

@@ -10,67 +10,83 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"libcni/core/internal/fault"
+	"libcni/core/internal/jsonobject"
 )
 
 type shout string
 
-func (s *shout) UnmarshalJSON(data []byte) error {
-	switch string(data) {
+func (s *shout) read(value jsontext.Value) error {
+	switch string(value) {
 	case `"plain"`:
 		return errors.New("too quiet")
 	case `"fault"`:
 		return fault.InvalidRequest("shout.volume", "shout: volume is missing")
 	}
-	*s = shout(strings.ToUpper(strings.Trim(string(data), `"`)))
+	*s = shout(strings.ToUpper(strings.Trim(string(value), `"`)))
 	return nil
 }
 
-type common struct {
-	Network     jsontext.Value            `json:"network"`
-	ContainerID string                    `json:"containerId"`
-	Netns       string                    `json:"netns"`
-	Values      map[string]jsontext.Value `json:"values"`
-	Shout       shout                     `json:"shout"`
-	Options     options                   `json:"options"`
+type request struct {
+	Network     jsontext.Value
+	ContainerID string
+	Netns       string
+	Values      map[string]jsontext.Value
+	Shout       shout
+	Options     options
+	Valid       *[]attachment
 }
 
 type options struct {
-	ConfDir       string            `json:"confDir"`
-	PluginDirs    []string          `json:"pluginDirs"`
-	TimeoutMs     *int64            `json:"timeoutMs"`
-	Rollback      *bool             `json:"rollback"`
-	Small         int8              `json:"small"`
-	Ratio         float64           `json:"ratio"`
-	Env           map[string]string `json:"env"`
-	IgnoreUnknown bool              `json:"ignoreUnknown"`
+	ConfDir       string
+	PluginDirs    []string
+	TimeoutMs     *int64
+	Rollback      *bool
+	Count         int64
+	Env           map[string]string
+	IgnoreUnknown bool
+	Deep          string
 }
 
-type request struct {
-	common
-	Valid  []attachment          `json:"validAttachments"`
-	ByName map[string]attachment `json:"byName"`
-	Hidden string                `json:"-"`
+type attachment struct{ ContainerID string }
+
+func (r *request) fields() jsonobject.Fields {
+	return jsonobject.Fields{
+		{"network", &r.Network}, {"containerId", &r.ContainerID}, {"netns", &r.Netns}, {"values", &r.Values},
+		{"shout", r.Shout.read}, {"options", r.Options.fields()},
+		{"validAttachments", jsonobject.Optional(&r.Valid, func(list *[]attachment) any {
+			return jsonobject.List(list, func(a *attachment) any { return jsonobject.Fields{{"containerId", &a.ContainerID}} })
+		})},
+	}
 }
 
-type attachment struct {
-	ContainerID string `json:"containerId"`
+func (o *options) fields() jsonobject.Fields {
+	return jsonobject.Fields{
+		{"confDir", &o.ConfDir}, {"pluginDirs", &o.PluginDirs}, {"timeoutMs", &o.TimeoutMs}, {"rollback", &o.Rollback},
+		{"count", &o.Count}, {"env", &o.Env}, {"ignoreUnknown", &o.IgnoreUnknown},
+		{"deep", jsonobject.Fields{{"deepest", &o.Deep}}},
+	}
+}
+
+func decode(text string) (r request, err error) {
+	err = new(Decoder).Decode([]byte(text), r.fields(), &r.Options.IgnoreUnknown)
+	return r, err
 }
 
 func TestDecodeTakesWhatIsKnown(t *testing.T) {
 	const text = ` {"network": { "b":18446744073709551615,  "a" : 1.0 }, "containerId":"c1", "x-mine":{"any":1}, "shout":"hey",
 		"values":{"anything":[ 1 ]}, "options":{"timeoutMs":9007199254740993,"env":{"a":"b"},"x-too":1,"confDir":null},
 		"validAttachments":[{"containerId":"c2","x-note":1}]} `
-	var got request
-	if err := NewDecoder(&got).Decode([]byte(text), &got); err != nil {
+	got, err := decode(text)
+	if err != nil {
 		t.Fatal(err)
 	}
 	timeout := int64(9007199254740993)
-	want := request{Valid: []attachment{{ContainerID: "c2"}}}
+	want := request{Valid: &[]attachment{{ContainerID: "c2"}}}
 	want.Network = jsontext.Value(`{ "b":18446744073709551615,  "a" : 1.0 }`)
 	want.ContainerID, want.Shout = "c1", "HEY"
 	want.Values = map[string]jsontext.Value{"anything": jsontext.Value("[ 1 ]")}
 	want.Options = options{TimeoutMs: &timeout, Env: map[string]string{"a": "b"}}
-	if diff := cmp.Diff(want, got, cmp.AllowUnexported(request{}, common{})); diff != "" {
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 }
@@ -96,15 +112,15 @@ func TestDecodeRefuses(t *testing.T) {
 		{"a key inside options", `{"options":{"netns":"c"}}`, "options.netns", "did you mean netns?"},
 		{"a key like no other", `{"purple":1}`, "purple", `purple: unknown key; begin its name with "x-" if it is your own, or set options.ignoreUnknown`},
 		{"a key of an element", `{"validAttachments":[{},{"containerID":"c"}]}`, "validAttachments[1].containerID", "did you mean containerId?"},
-		{"a key of a map's value", `{"byName":{"z":{"id":"c"}}}`, "byName.z.id", "unknown key"},
-		{"a hidden field", `{"Hidden":"h"}`, "Hidden", "unknown key"},
-		{"a Go name", `{"common":{}}`, "common", "unknown key"},
+		{"a key two levels down", `{"options":{"deep":{"bottom":"d"}}}`, "options.deep.bottom", `begin its name with "x-"`},
 		{"ignoreUnknown false", `{"options":{"ignoreUnknown":false},"purple":1}`, "purple", "unknown key"},
 
 		{"string for number", `{"options":{"timeoutMs":"5"}}`, "options.timeoutMs", "options.timeoutMs: expected a number, got a string"},
 		{"fraction", `{"options":{"timeoutMs":1.5}}`, "options.timeoutMs", "expected a whole number without fraction or exponent, got 1.5"},
-		{"too large", `{"options":{"small":300}}`, "options.small", "expected a whole number of 8 bits, got 300"},
-		{"string for float", `{"options":{"ratio":"x"}}`, "options.ratio", "expected a number, got a string"},
+		{"exponent", `{"options":{"count":1e3}}`, "options.count", "expected a whole number without fraction or exponent, got 1e3"},
+		{"too large", `{"options":{"count":9223372036854775808}}`, "options.count", "expected a whole number of 64 bits, got 9223372036854775808"},
+		{"too small", `{"options":{"count":-9223372036854775809}}`, "options.count", "expected a whole number of 64 bits"},
+		{"too large and a fraction", `{"options":{"count":9223372036854775808.5}}`, "options.count", "without fraction"},
 		{"number for string", `{"netns":5}`, "netns", "netns: expected a string, got a number"},
 		{"number for bool", `{"options":{"rollback":1}}`, "options.rollback", "expected true or false, got a number"},
 		{"array for object", `{"options":[]}`, "options", "options: expected an object, got an array"},
@@ -113,12 +129,15 @@ func TestDecodeRefuses(t *testing.T) {
 		{"map's value", `{"options":{"env":{"A":1}}}`, "options.env.A", "expected a string, got a number"},
 		{"ignoreUnknown of a wrong type", `{"options":{"ignoreUnknown":"true"}}`, "options.ignoreUnknown", "expected true or false, got a string"},
 
-		{"an unmarshaler's error", `{"shout":"plain"}`, "shout", "shout: too quiet"},
-		{"an unmarshaler's fault", `{"shout":"fault"}`, "shout.volume", "shout: volume is missing"},
+		{"several: an unknown key before a wrong type", `{"netns":5,"purple":1,"yellow":2}`, "purple", "unknown key"},
+		{"several: the first wrong type", `{"netns":5,"containerId":6}`, "netns", "expected a string"},
+		{"several: the text before all", `{"netns":5,"purple":1,"netns":6}`, "netns", "the key is there twice"},
+		{"a field's function", `{"shout":"plain"}`, "shout", "shout: too quiet"},
+		{"a field's function with a fault", `{"shout":"fault"}`, "shout.volume", "shout: volume is missing"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			err := NewDecoder(&request{}).Decode([]byte(test.text), &request{})
+			_, err := decode(test.text)
 			var got *fault.Error
 			if !errors.As(err, &got) {
 				t.Fatalf("got %v, want a *fault.Error", err)
@@ -130,9 +149,29 @@ func TestDecodeRefuses(t *testing.T) {
 	}
 }
 
+// A decoder is used again, also after a text that it gave up in the middle of.
+func TestADecoderKeepsNothingOfATextForTheNext(t *testing.T) {
+	var d Decoder
+	for range 3 {
+		for _, bad := range []string{`{"options":{"env":{"a":{"deep":[1`, `{"netns":1,"purple":1}`, `{"netns":"a","netns":"a"}`, `[]`} {
+			var r request
+			if err := d.Decode([]byte(bad), r.fields(), &r.Options.IgnoreUnknown); err == nil {
+				t.Fatalf("took %s", bad)
+			}
+		}
+		var got request
+		if err := d.Decode([]byte(`{"netns":"n"}`), got.fields(), &got.Options.IgnoreUnknown); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(request{Netns: "n"}, got); diff != "" {
+			t.Fatalf("(-want +got)\n%s", diff)
+		}
+	}
+}
+
 func TestDecodeRefusesSize(t *testing.T) {
 	text := fmt.Sprintf(`{"x-big":%q}`, strings.Repeat("a", 16<<20))
-	err := NewDecoder(&request{}).Decode([]byte(text), &request{})
+	_, err := decode(text)
 	if err == nil || !strings.Contains(err.Error(), "16 MiB are allowed") {
 		t.Errorf("got %v", err)
 	}
@@ -140,14 +179,14 @@ func TestDecodeRefusesSize(t *testing.T) {
 
 func TestIgnoreUnknownLetsUnknownKeysPass(t *testing.T) {
 	const text = `{"purple":1,"netns":"n","options":{"colour":2,"ignoreUnknown":true},"validAttachments":[{"id":1}]}`
-	var got request
-	if err := NewDecoder(&got).Decode([]byte(text), &got); err != nil {
+	got, err := decode(text)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if got.Netns != "n" || len(got.Valid) != 1 {
+	if got.Netns != "n" || len(*got.Valid) != 1 {
 		t.Errorf("got %+v", got)
 	}
-	err := NewDecoder(&request{}).Decode([]byte(`{"netns":1,"options":{"ignoreUnknown":true}}`), &request{})
+	_, err = decode(`{"netns":1,"options":{"ignoreUnknown":true}}`)
 	if err == nil || !strings.Contains(err.Error(), "expected a string") {
 		t.Errorf("a wrong type passed too: %v", err)
 	}

@@ -1,14 +1,15 @@
 package strictjson
 
 import (
-	"reflect"
 	"slices"
 	"strings"
+
+	"libcni/core/internal/jsonobject"
 )
 
 // nearest returns the path of the known key that was most likely meant, or "" if none is near. Keys beside the
 // unknown one are preferred to those of other objects: people put "netns" into options, and "confDir" outside.
-func nearest(root reflect.Type, path, name string) string {
+func nearest(root jsonobject.Fields, path, name string) string {
 	beside := strings.TrimSuffix(path, name)
 	best, bestCost := "", 2*(2+len(name)/4) // exclusive
 	for _, candidate := range paths(root, "", true) {
@@ -24,13 +25,14 @@ func nearest(root reflect.Type, path, name string) string {
 	return best
 }
 
-// paths lists the keys of a struct and of the structs directly under its keys, sorted.
-func paths(t reflect.Type, prefix string, deeper bool) []string {
+// paths lists the keys of an object and of the objects directly under its keys, sorted.
+func paths(fields jsonobject.Fields, prefix string, deeper bool) []string {
 	var all []string
-	for key, fieldType := range fields(t) {
+	for _, field := range fields {
+		key := field[0].(string)
 		all = append(all, prefix+key)
-		if fieldType = deref(fieldType); deeper && fieldType.Kind() == reflect.Struct && !isCustom(fieldType) {
-			all = append(all, paths(fieldType, prefix+key+".", false)...)
+		if within, isObject := field[1].(jsonobject.Fields); deeper && isObject {
+			all = append(all, paths(within, prefix+key+".", false)...)
 		}
 	}
 	slices.Sort(all)
