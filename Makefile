@@ -31,8 +31,8 @@ export CGO_ENABLED := 1
 # time to load it. A linker that cannot makes ordinary ones; "make PACK=" does without.
 PACK := -Wl,-z,pack-relative-relocs -Wl,-init,libcni_relocate
 
-LINK := $(PACK) -Wl,--version-script=$(CURDIR)/capi/libcni.map -Wl,-soname,$(SONAME) -Wl,-z,now -Wl,-z,relro \
-	-Wl,-z,noexecstack -Wl,--no-undefined -Wl,--build-id=sha1
+LINK := $(PACK) -Wl,--version-script=capi/libcni.map -Wl,-soname,$(SONAME) -Wl,-Bsymbolic -Wl,-z,nodelete -Wl,-z,now \
+	-Wl,-z,relro -Wl,-z,noexecstack -Wl,--no-undefined -Wl,--build-id=sha1
 
 # Go's runtime as a guest: it leaves the host's SIGCHLD and SIGPROF alone (see capi/overlay; "make OVERLAY=" does without),
 # and never interrupts its threads with SIGURG, whatever the host's GODEBUG says.
@@ -63,26 +63,31 @@ $(OVERLAY): FORCE
 FORCE:
 endif
 
+# One relocatable object. The build takes Go's constructors out of the list that the loader runs: start.c runs them.
 # The second is the benchmark's: its runtime lists its goroutines, which no function of the library tells.
+OBJECT := $(BUILD)/static/whole.o
 LISTING := $(BUILD)/bench/listing/$(SONAME)
-$(LISTING): GODEBUG_DEFAULT := $(GODEBUG_DEFAULT),schedtrace=100,scheddetail=1
-$(BUILD)/$(REAL) $(LISTING): $(SOURCES) $(OVERLAY)
-	$(GOBUILD) $(AS_GUEST) -buildmode=c-shared -ldflags '-s -w -buildid= -bindnow $(GODEBUG_DEFAULT) -extldflags "$(LINK)"' -o $@ ./capi
-	rm -f $(basename $@).h
+$(LISTING:.so.0=.o): GODEBUG_DEFAULT := $(GODEBUG_DEFAULT),schedtrace=100,scheddetail=1
+$(OBJECT) $(LISTING:.so.0=.o): $(SOURCES) $(OVERLAY)
+	mkdir -p $(@D)
+	$(GOBUILD) $(AS_GUEST) -buildmode=c-archive -ldflags '-s -w -buildid= $(GODEBUG_DEFAULT)' -o $(@D)/go.a ./capi
+	cd $(@D) && $(AR) x go.a go.o && $(OBJCOPY) --rename-section .init_array=libcni_start go.o && $(AR) rD go.a go.o
+	$(CC) -nostdlib -r -Wl,-d -o $@ -Wl,--build-id=none -Wl,--whole-archive $(@D)/go.a
+
+$(BUILD)/$(REAL): $(OBJECT)
+$(LISTING): $(LISTING:.so.0=.o)
+$(BUILD)/$(REAL) $(LISTING): capi/libcni.map
+	$(CC) -shared -o $@ $(filter %.o,$^) -pthread $(LINK) -s $(CGO_LDFLAGS)
 	$(if $(PACK),GOOS= GOARCH= CGO_ENABLED=0 $(GO) run ./capi/pack $@)
 
 $(BUILD)/libcni.so: $(BUILD)/$(REAL)
 	ln -sf $(REAL) $(BUILD)/$(SONAME)
 	ln -sf $(SONAME) $@
 
-# One relocatable object, so that the constructors of guest.c stay around Go's own, and so that nothing but the header's
-# functions can clash with names of the host.
-$(BUILD)/libcni.a: $(SOURCES) $(OVERLAY)
-	mkdir -p $(BUILD)/static
-	$(GOBUILD) $(AS_GUEST) -buildmode=c-archive -ldflags '-s -w -buildid= $(GODEBUG_DEFAULT)' -o $(BUILD)/static/go.a ./capi
-	$(CC) -nostdlib -r -Wl,-d -o $(BUILD)/static/libcni.o -Wl,--build-id=none -Wl,--whole-archive $(BUILD)/static/go.a
+# The object again, so that nothing but the header's functions can clash with names of the host.
+$(BUILD)/libcni.a: $(OBJECT)
 	sed -n 's/^\t\t\(cni_[a-z_]*\);$$/\1/p' capi/libcni.map >$(BUILD)/static/symbols
-	$(OBJCOPY) --strip-debug --keep-global-symbols=$(BUILD)/static/symbols $(BUILD)/static/libcni.o
+	$(OBJCOPY) --strip-debug --keep-global-symbols=$(BUILD)/static/symbols $(OBJECT) $(BUILD)/static/libcni.o
 	rm -f $@
 	$(AR) rcsD $@ $(BUILD)/static/libcni.o
 

@@ -6,9 +6,6 @@
 #include <signal.h>
 #include <stdbool.h>
 
-/* Whether this process is a forked child of the one that loaded the library. */
-bool guest_forked(void);
-
 /* Whether the process can open enough descriptors for a call. Opens none to find out. */
 bool guest_has_descriptors(void);
 

@@ -2,8 +2,8 @@
 /* The host's log callback. */
 #define _GNU_SOURCE
 #include "log.h"
-#include "guest.h"
 #include "shim.h"
+#include "start.h"
 
 #include "../include/cni.h"
 
@@ -35,7 +35,7 @@ void shim_log(const char *event)
 
 int cni_set_log(cni_log_fn fn, void *user)
 {
-    if (guest_forked())
+    if (start_forked())
         return -ENOTRECOVERABLE;
     if (in_callback)
         return -EBUSY;

@@ -5,6 +5,7 @@
 #include "guest.h"
 #include "log.h"
 #include "response.h"
+#include "start.h"
 
 #include "../include/cni.h"
 #include "_cgo_export.h"
@@ -20,6 +21,8 @@ static int enter(entry *go, struct shim_call *call, char **response)
     struct guest_thread thread;
     int rc;
 
+    if (!start_go())
+        return response_refuse(REFUSED_MEMORY, response);
     guest_enter(&thread);
     call->environment = guest_environment();
     call->wants_log = log_is_set();
@@ -38,7 +41,7 @@ static int serve(entry *go, const char *method, const char *request, char **resp
 {
     struct shim_call call = {.method = method, .request = request};
 
-    if (guest_forked())
+    if (start_forked())
         return response_refuse(REFUSED_FORKED, response);
     if (log_in_callback())
         return response_refuse(REFUSED_CALLBACK, response);
@@ -90,7 +93,7 @@ int cni_describe(char **response)
 {
     struct shim_call call = {.request = ""};
 
-    if (guest_forked())
+    if (start_forked())
         return response_refuse(REFUSED_FORKED, response);
     return enter(goCniDescribe, &call, response);
 }
@@ -100,10 +103,12 @@ int cni_cancel(const char *request_id)
     struct guest_thread thread;
     int rc;
 
-    if (guest_forked())
+    if (start_forked())
         return -ENOTRECOVERABLE;
     if (request_id == NULL)
         return -EINVAL;
+    if (!start_begun())
+        return -ENOENT;
     guest_enter(&thread);
     rc = goCniCancel((char *)request_id);
     guest_leave(&thread);

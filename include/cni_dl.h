@@ -20,11 +20,15 @@
  *
  * MODES
  *   CNI_DL_INPROCESS  dlopen. The process has Go's threads and handlers from then on (cni.h, SIGNALS).
- *   CNI_DL_ISOLATED   Each call loads the library in a child of its own, made with clone and exit signal 0: it sends no
- *                     SIGCHLD, and waitpid(-1) does not see it. The child sees the caller's namespaces, directory,
- *                     environment and rights as they are when the call is made. The process keeps one thread, its
- *                     handlers, limits and descriptors. A crash of the library becomes kind bug.
- *                     Only in a process of one thread that has not loaded libcni: otherwise kind unsupported.
+ *   CNI_DL_ISOLATED   Each call is made in a child of its own, made with clone and exit signal 0: it sends no SIGCHLD, and
+ *                     waitpid(-1) does not see it. The child sees the caller's namespaces, directory, environment and
+ *                     rights as they are when the call is made. The process keeps one thread, its handlers, limits and
+ *                     descriptors. A crash of the library becomes kind bug.
+ *                     The process has the library in its memory, so that children need not load it, but Go is not started
+ *                     there. So it keeps the library that it found when the api was opened: a newer one counts when the
+ *                     program is started anew.
+ *                     Only in a process of one thread, and not in a fork of one that has started libcni: otherwise kind
+ *                     unsupported.
  *   CNI_DL_EXEC       Each call runs the command cni in a child (posix_spawn): for hosts with threads, static ones and
  *                     set-uid ones, and where a licence forbids linking. The child is an ordinary one: it sends SIGCHLD,
  *                     and may be reaped by a waitpid(-1) of the host, which changes no answer.
@@ -62,7 +66,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <link.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -188,7 +191,7 @@ struct cni_dl {
     int grace_ms;
 
     /* The rest is private. */
-    struct cni_dl_library library; /* in-process */
+    struct cni_dl_library library; /* isolated: for the children, or nothing */
     char *path;
     char found_version[32];
     int found_abi;
@@ -196,7 +199,6 @@ struct cni_dl {
     void *log_user;
     int in_log;
     unsigned long started;
-    unsigned long long loads; /* of the process, when libcni was not among them */
     cni_dl_call *calls; /* begun with cni_dl_start and not finished */
     int *unreaped;      /* pidfds of children that have answered */
     size_t unreaped_count, unreaped_room;
@@ -525,46 +527,6 @@ static inline int cni_dl_has_threads(void)
     return 1;
 }
 
-static inline int cni_dl_is_loaded(const char *name)
-{
-    void *handle = dlopen(name, RTLD_LAZY | 4 /* RTLD_NOLOAD */);
-    if (handle == NULL)
-        return 0;
-    dlclose(handle);
-    return 1;
-}
-
-/* How many objects the process has loaded so far; 0 if that cannot be told. */
-#if !defined(__GLIBC__) || defined(__USE_GNU)
-static inline int cni_dl_take_loads(struct dl_phdr_info *info, size_t size, void *loads)
-{
-    if (size >= offsetof(struct dl_phdr_info, dlpi_adds) + sizeof info->dlpi_adds)
-        *(unsigned long long *)loads = info->dlpi_adds;
-    return 1;
-}
-
-static inline unsigned long long cni_dl_loads(void)
-{
-    unsigned long long loads = 0;
-    dl_iterate_phdr(cni_dl_take_loads, &loads);
-    return loads;
-}
-#else
-static inline unsigned long long cni_dl_loads(void) { return 0; }
-#endif
-
-/* Whether the process has libcni. Looking for it opens files: not again before the process has loaded something. */
-static inline int cni_dl_has_libcni(cni_dl *api)
-{
-    unsigned long long loads = cni_dl_loads();
-    if (loads != 0 && loads == api->loads)
-        return 0;
-    if (cni_dl_is_loaded(api->path) || cni_dl_is_loaded(CNI_DL_SONAME))
-        return 1;
-    api->loads = loads;
-    return 0;
-}
-
 static inline void cni_dl_close_from(int fd)
 {
     struct rlimit limit;
@@ -596,7 +558,8 @@ enum {
     CNI_DL_FRAME_EVENT = 'L',    /* text, NUL included */
     CNI_DL_FRAME_RESPONSE = 'R', /* int32 return value; text, NUL included */
     CNI_DL_FRAME_ERROR = 'E',    /* why the library cannot be used; text, NUL included */
-    CNI_DL_FRAME_SYMBOLS = 'S',  /* int32 ABI version; a byte for each verb: there or not; version, NUL included */
+    CNI_DL_FRAME_SYMBOLS = 'S',  /* int32 ABI version; a byte: loading starts nothing; a byte for each verb: there or
+                                    not; version, NUL included */
     CNI_DL_FRAME_LIMIT = 1 << 30
 };
 
@@ -637,11 +600,31 @@ static inline void cni_dl_symbol(void *handle, const char *name, void *function)
     memcpy(function, &symbol, sizeof symbol);
 }
 
+/* The library is loaded with Go asleep if the environment is just this; it has no "=", so that it is no program's. */
+#define CNI_DL_START_LATER "libcni: start later"
+
+static inline void *cni_dl_load_asleep(const char *path)
+{
+    static char later[] = CNI_DL_START_LATER;
+    char *only[2], **saved = environ;
+    sigset_t all, mask;
+    void *handle;
+    only[0] = later;
+    only[1] = NULL;
+    sigfillset(&all); /* there is no other thread, and no handler runs either: nobody else sees that environment */
+    sigprocmask(SIG_SETMASK, &all, &mask);
+    environ = only;
+    handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    environ = saved;
+    sigprocmask(SIG_SETMASK, &mask, NULL);
+    return handle;
+}
+
 /* Loads the library; the reason if that fails. */
-static inline const char *cni_dl_load(struct cni_dl_library *l, const char *path)
+static inline const char *cni_dl_load(struct cni_dl_library *l, const char *path, int asleep)
 {
     memset(l, 0, sizeof *l);
-    l->handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    l->handle = asleep ? cni_dl_load_asleep(path) : dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (l->handle == NULL)
         return dlerror();
 #define CNI_DL_MEMBER(name, method) cni_dl_symbol(l->handle, "cni_" #name, &l->name);
@@ -679,6 +662,16 @@ static inline void *cni_dl_await_cancel(void *argument)
     return NULL;
 }
 
+/* Whether this process was forked from one in which Go was started, by this library or by another copy. */
+static inline int cni_dl_is_forked(const struct cni_dl_library *l)
+{
+    int (*cancel)(const char *) = NULL;
+    void *other = dlopen(CNI_DL_SONAME, RTLD_LAZY | 4 /* RTLD_NOLOAD */);
+    if (other != NULL)
+        cni_dl_symbol(other, "cni_cancel", &cancel);
+    return l->cancel(NULL) == -ENOTRECOVERABLE || (cancel != NULL && cancel(NULL) == -ENOTRECOVERABLE);
+}
+
 static inline void cni_dl_send_symbols(const struct cni_dl_library *l, int socket)
 {
     const void *verbs[] = {
@@ -686,12 +679,13 @@ static inline void cni_dl_send_symbols(const struct cni_dl_library *l, int socke
         CNI_DL_VERBS(CNI_DL_MEMBER)
 #undef CNI_DL_MEMBER
     };
-    char head[sizeof(int32_t) + sizeof verbs / sizeof verbs[0]];
+    char head[sizeof(int32_t) + 1 + sizeof verbs / sizeof verbs[0]];
     int32_t abi = l->abi_version();
     size_t i;
     memcpy(head, &abi, sizeof abi);
+    head[sizeof abi] = !cni_dl_has_threads();
     for (i = 0; i < sizeof verbs / sizeof verbs[0]; i++)
-        head[sizeof abi + i] = verbs[i] != NULL;
+        head[sizeof abi + 1 + i] = verbs[i] != NULL;
     cni_dl_send(socket, CNI_DL_FRAME_SYMBOLS, head, sizeof head, l->version());
 }
 
@@ -703,7 +697,7 @@ static inline void cni_dl_be_child(cni_dl_call *call, int socket, const char *re
     struct cni_dl_canceller canceller;
     struct sigaction action;
     pthread_t thread;
-    const char *why;
+    const char *why = NULL;
     char *response = NULL;
     int number, fd;
     int32_t rc;
@@ -723,7 +717,11 @@ static inline void cni_dl_be_child(cni_dl_call *call, int socket, const char *re
 #ifdef __GLIBC__
     mallopt(M_ARENA_MAX, 1); /* each thread would map one of its own, for one call */
 #endif
-    why = cni_dl_load(&library, call->api->path);
+    library = call->api->library;
+    if (library.handle == NULL)
+        why = cni_dl_load(&library, call->api->path, call->method == NULL);
+    if (why == NULL && call->method == NULL && cni_dl_is_forked(&library))
+        why = "this process is a fork of one that has started libcni; exec a program first, or use CNI_DL_EXEC";
     if (why != NULL) {
         cni_dl_send(socket, CNI_DL_FRAME_ERROR, NULL, 0, why);
         _exit(0);
@@ -925,12 +923,6 @@ static inline int cni_dl_refuse(cni_dl *api, const char *method, const char *req
         return cni_dl_fail(&cni_dl_unsupported,
             "isolated mode needs a process of one thread, and this one has more; use CNI_DL_EXEC", NULL, NULL, NULL,
             response);
-    if (api->mode == CNI_DL_ISOLATED && cni_dl_has_libcni(api))
-        return cni_dl_fail(&cni_dl_unsupported,
-            "isolated mode needs a process that has not loaded libcni, and this one has; use CNI_DL_INPROCESS, or "
-            "CNI_DL_EXEC "
-            "in a child",
-            NULL, NULL, NULL, response);
     return 0;
 }
 
@@ -1330,7 +1322,7 @@ static inline int cni_dl_do_set_log(cni_dl *api, cni_dl_log_fn fn, void *user)
 
 static inline void cni_dl_do_free(cni_dl *api, void *p)
 {
-    if (api->library.free != NULL)
+    if (api->mode == CNI_DL_INPROCESS)
         api->library.free(p);
     else
         free(p);
@@ -1342,7 +1334,7 @@ static inline int cni_dl_do_abi_version(cni_dl *api) { return api->found_abi; }
 
 static inline const char *cni_dl_do_strerror(cni_dl *api, int code)
 {
-    return api->library.strerror != NULL ? api->library.strerror(code) : cni_dl_text_of(code);
+    return api->mode == CNI_DL_INPROCESS ? api->library.strerror(code) : cni_dl_text_of(code);
 }
 
 /* ---- Open and close ------------------------------------------------------------------------------------------- */
@@ -1350,7 +1342,7 @@ static inline const char *cni_dl_do_strerror(cni_dl *api, int code)
 static inline int cni_dl_open_inprocess(cni_dl *api, const char *path, char **error)
 {
     char msg[1024];
-    const char *why = cni_dl_load(&api->library, path);
+    const char *why = cni_dl_load(&api->library, path, 0);
     if (why != NULL) {
         snprintf(msg, sizeof msg, "libcni cannot be loaded: %s", why);
         memset(&api->library, 0, sizeof api->library);
@@ -1366,13 +1358,13 @@ static inline int cni_dl_open_inprocess(cni_dl *api, const char *path, char **er
     return 0;
 }
 
-/* Asks a child that loads the library what is in it. */
+/* Asks a child that loads the library what is in it, and whether it then sleeps: only such a one may come in here. */
 static inline int cni_dl_open_isolated(cni_dl *api, char **error)
 {
     cni_dl_call *call;
     const char *there;
     int32_t abi;
-    int rc = cni_dl_begin(api, NULL, "{}", 0, &call, error);
+    int asleep, rc = cni_dl_begin(api, NULL, "{}", 0, &call, error);
     if (rc != 0)
         return rc;
     for (cni_dl_advance(call); !call->answered && !call->ended && cni_dl_remaining(call) != 0; cni_dl_advance(call))
@@ -1382,6 +1374,7 @@ static inline int cni_dl_open_isolated(cni_dl *api, char **error)
     memcpy(&abi, call->symbols, sizeof abi);
     api->found_abi = abi;
     there = call->symbols + sizeof abi;
+    asleep = *there++;
 #define CNI_DL_MEMBER(name, method)                                                                                    \
     if (!*there++)                                                                                                     \
         api->name = NULL;
@@ -1389,6 +1382,8 @@ static inline int cni_dl_open_isolated(cni_dl *api, char **error)
 #undef CNI_DL_MEMBER
     snprintf(api->found_version, sizeof api->found_version, "%s", there);
     cni_dl_release(call);
+    if (asleep && cni_dl_load(&api->library, api->path, 1) != NULL)
+        memset(&api->library, 0, sizeof api->library); /* then each child loads it */
     return 0;
 }
 

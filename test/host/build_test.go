@@ -31,8 +31,7 @@ func buildWithDefects(t *testing.T) string {
 		t.Fatal(err)
 	}
 	library := filepath.Join(dir, "libcni.so")
-	run(t, "go", "build", "-overlay", path, "-trimpath", "-buildvcs=false", "-tags", "netgo,osusergo",
-		"-buildmode=c-shared", "-o", library, root+"/capi")
+	run(t, "make", "-s", "-C", root, "BUILD="+dir, "OVERLAY=", "AS_GUEST=-overlay "+path, library)
 	return library
 }
 

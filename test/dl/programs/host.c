@@ -322,28 +322,178 @@ static void threads_bar_isolated_mode_only(void)
 
 static const char *shared_library;
 
+static int (*direct(const char *name))(const char *, char **)
+{
+    void *handle = dlopen(shared_library, RTLD_NOW | RTLD_LOCAL);
+    int (*function)(const char *, char **);
+    MUST(handle != NULL);
+    *(void **)&function = dlsym(handle, name);
+    MUST(function != NULL);
+    return function;
+}
+
 /* In a child of fork there is one thread, and half a Go runtime. */
-static int open_after_loading(void)
+static int open_after_calling(void)
 {
     char *error = NULL;
     cni_dl api;
-    if (dlopen(shared_library, RTLD_NOW | RTLD_LOCAL) == NULL)
+    if (direct("cni_networks")(request, NULL) != 0)
         return 1;
     pid_t pid = fork();
     if (pid == 0) {
         int rc = cni_dl_open(&api, real, mode, &error);
         if (mode == CNI_DL_EXEC)
             _exit(rc == 0 ? 0 : 2);
-        _exit(rc == -ENOTSUP && strstr(error, "has not loaded libcni") != NULL ? 0 : 3);
+        _exit(rc == -ENOTSUP && strstr(error, "fork of one that has started libcni") != NULL ? 0 : 3);
     }
     int status;
     waitpid(pid, &status, 0);
     return WIFEXITED(status) ? WEXITSTATUS(status) : 4;
 }
 
-static void a_loaded_library_bars_isolated_mode_only(void)
+static void a_fork_of_a_host_with_go_bars_isolated_mode_only(void)
 {
-    int status = in_child(open_after_loading);
+    int status = in_child(open_after_calling);
+    CHECK(status == 0, "step %d", status);
+    PASS();
+}
+
+/* ---- The library asleep in a host that calls in isolated mode ---- */
+
+static int is_mapped(const char *path)
+{
+    char line[4096], *whole = realpath(path, NULL);
+    int found = 0;
+    FILE *maps = fopen("/proc/self/maps", "r");
+    while (whole != NULL && fgets(line, sizeof line, maps) != NULL)
+        found |= strstr(line, whole) != NULL;
+    fclose(maps);
+    free(whole);
+    return found;
+}
+
+static void the_environment_is_as_it_was(void)
+{
+    char **all = environ, *path = getenv("PATH");
+    cni_dl api = open_api(real);
+    CHECK(is_mapped(real), "the children load the library");
+    CHECK(environ == all && getenv("PATH") == path);
+    cni_dl_close(&api);
+    PASS();
+}
+
+static int call_in_process(void)
+{
+    char *error = NULL;
+    cni_dl isolated = open_api(real), api;
+    if (isolated.networks(&isolated, request, NULL) != 0 || threads() != 1)
+        return 1;
+    if (cni_dl_open(&api, real, CNI_DL_INPROCESS, NULL) != 0 || api.networks(&api, request, NULL) != 0 || threads() == 1)
+        return 2;
+    if (isolated.networks(&isolated, request, &error) != -ENOTSUP || strstr(error, "one thread") == NULL)
+        return 3;
+    isolated.free(&isolated, error);
+    cni_dl_close(&isolated);
+    return api.networks(&api, request, NULL) == 0 ? 0 : 4;
+}
+
+static void it_wakes_when_it_is_called_in_process(void)
+{
+    int status = in_child(call_in_process);
+    CHECK(status == 0, "step %d", status);
+    PASS();
+}
+
+static pthread_barrier_t barrier;
+
+static void *call_at_once(void *failures)
+{
+    int (*networks)(const char *, char **) = direct("cni_networks");
+    pthread_barrier_wait(&barrier);
+    if (networks(request, NULL) != 0)
+        __atomic_add_fetch((int *)failures, 1, __ATOMIC_SEQ_CST);
+    return NULL;
+}
+
+static int wake_by_many(void)
+{
+    pthread_t callers[16];
+    int failures = 0, i;
+    struct rlimit files;
+    open_api(real);
+    MUST(getrlimit(RLIMIT_NOFILE, &files) == 0);
+    files.rlim_cur = 222;
+    setrlimit(RLIMIT_NOFILE, &files);
+    pthread_barrier_init(&barrier, NULL, 16);
+    for (i = 0; i < 16; i++)
+        MUST(pthread_create(&callers[i], NULL, call_at_once, &failures) == 0);
+    for (i = 0; i < 16; i++)
+        pthread_join(callers[i], NULL);
+    return failures != 0 || getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur != 222;
+}
+
+static void many_threads_may_wake_it_at_once(void)
+{
+    for (int i = 0; i < 10; i++) {
+        int status = in_child(wake_by_many);
+        CHECK(status == 0, "%d", status);
+    }
+    PASS();
+}
+
+static int call_in_process_of_fork(void) { return direct("cni_networks")(request, NULL) != 0 ? 1 : 0; }
+
+static int call_isolated_in_fork(void)
+{
+    cni_dl api = open_api(real);
+    return api.networks(&api, request, NULL) != 0 ? 1 : 0;
+}
+
+static int fork_after_waking(void)
+{
+    char *response = NULL;
+    cni_dl api = open_api(real);
+    pid_t pid;
+    int status;
+    if (direct("cni_networks")(request, NULL) != 0)
+        return 1;
+    pid = fork();
+    if (pid == 0)
+        _exit(direct("cni_networks")(request, &response) == -ENOTRECOVERABLE && strstr(response, "\"forked\"") != NULL ? 0 : 2);
+    waitpid(pid, &status, 0);
+    cni_dl_close(&api);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 3;
+}
+
+static void a_fork_may_call_unless_it_woke_before(void)
+{
+    cni_dl api = open_api(real);
+    CHECK(in_child(call_in_process_of_fork) == 0);
+    CHECK(in_child(call_isolated_in_fork) == 0);
+    CHECK(api.networks(&api, request, NULL) == 0 && threads() == 1);
+    int status = in_child(fork_after_waking);
+    CHECK(status == 0, "step %d", status);
+    cni_dl_close(&api);
+    PASS();
+}
+
+/* As an update does it: another file under the old name. */
+static int replace_the_library(void)
+{
+    char command[3 * 4096], path[2048], other[2048];
+    cni_dl api;
+    snprintf(path, sizeof path, "%s/copy.so", directory);
+    snprintf(other, sizeof other, "%s/other.so", directory);
+    snprintf(command, sizeof command, "cp '%s' '%s' && echo nonsense >'%s'", shared_library, path, other);
+    MUST(system(command) == 0);
+    if (cni_dl_open(&api, path, mode, NULL) != 0 || rename(other, path) != 0)
+        return 1;
+    return api.networks(&api, request, NULL) == 0 && strcmp(api.version(&api), "0.0.9") != 0 ? 0 : 2;
+}
+
+static void it_stays_when_its_file_is_replaced(void)
+{
+    int status = in_child(replace_the_library);
     CHECK(status == 0, "step %d", status);
     PASS();
 }
@@ -379,7 +529,14 @@ int main(int argc, char **argv)
     signals_that_interrupt_change_nothing();
     a_host_without_standard_files_gets_answers();
     threads_bar_isolated_mode_only();
-    a_loaded_library_bars_isolated_mode_only();
+    a_fork_of_a_host_with_go_bars_isolated_mode_only();
+    if (mode == CNI_DL_ISOLATED) {
+        the_environment_is_as_it_was();
+        it_wakes_when_it_is_called_in_process();
+        many_threads_may_wake_it_at_once();
+        a_fork_may_call_unless_it_woke_before();
+        it_stays_when_its_file_is_replaced();
+    }
     what_is_not_there_is_unsupported();
     return 0;
 }

@@ -141,7 +141,7 @@ int cni_abi_version(void) { return 7; }
 const char *cni_strerror(int code) { return code == 0 ? "fine" : "not fine"; }
 int cni_cancel(const char *id)
 {
-    cancelled = *id != '\0';
+    cancelled = id != NULL && *id != '\0';
     return 0;
 }
 int cni_set_log(cni_dl_log_fn fn, void *user)
