@@ -3,7 +3,7 @@
 //go:debug updatemaxprocs=0
 
 // Package main is libcni.so: it turns C calls into calls of core.Engine and answers into C strings. It guards the host
-// process (see guest.c) and decides nothing about networks. cni.h in ../include is the manual of what it exports.
+// process (see guest.c, start.c) and decides nothing about networks. cni.h in ../include is the manual of what it exports.
 package main
 
 // #cgo CFLAGS: -std=gnu11 -Wall -O2 -fvisibility=hidden -fstack-protector-strong
