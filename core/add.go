@@ -49,13 +49,14 @@ func (s *scope) add(ctx context.Context) (jsontext.Value, error) {
 
 	o := s.newOperation(list, nil, ns)
 	defer o.close()
+	o.held = held
 	if o.entry, err = s.newEntry(ctx, key, list, ns); err != nil {
 		return nil, err
 	}
 	if err := o.resolve(); err != nil {
 		return nil, err
 	}
-	if err := o.makeRoom(ctx, key); err != nil {
+	if err := o.makeRoom(ctx); err != nil {
 		return nil, err
 	}
 	return o.attach(ctx)
@@ -99,8 +100,8 @@ func (o *operation) resolve() error {
 
 // makeRoom decides what ADD does about what is there already: an attachment that works is left as it is, and the
 // remains of one that does not are removed.
-func (o *operation) makeRoom(ctx context.Context, key attachments.Key) error {
-	entry, err := o.store.Get(key)
+func (o *operation) makeRoom(ctx context.Context) error {
+	entry, err := o.held.Get()
 	if errors.Is(err, fs.ErrNotExist) {
 		return o.refuseTakenLink(ctx)
 	}
@@ -112,11 +113,11 @@ func (o *operation) makeRoom(ctx context.Context, key attachments.Key) error {
 		return err
 	}
 	if works && o.Options.OnExisting != onExistingReplace {
-		e := fault.New(fault.Exists, nil, "container %s is attached to network %s as %s already; detach it first, or set options.onExisting to replace", key.ContainerID, key.Network, key.IfName)
+		e := fault.New(fault.Exists, nil, "container %s is attached to network %s as %s already; detach it first, or set options.onExisting to replace", entry.ContainerID, entry.Network, entry.IfName)
 		e.Existing = describeEntry(entry)
 		return e
 	}
-	if err := o.scope.detach(ctx, entry, nil, false); err != nil {
+	if err := o.scope.detach(ctx, o.held, entry, nil, false); err != nil {
 		return o.blameRemains(err)
 	}
 	return o.refuseTakenLink(ctx)

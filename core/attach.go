@@ -15,7 +15,7 @@ import (
 // attach runs the plugins and keeps the result. What is about to happen is written down first, so that a DEL or GC
 // can undo it whatever becomes of this process.
 func (o *operation) attach(ctx context.Context) (jsontext.Value, error) {
-	if err := o.store.WriteIntent(o.entry); err != nil {
+	if err := o.held.WriteIntent(o.entry); err != nil {
 		return nil, err
 	}
 	err := o.addAll(ctx)
@@ -43,7 +43,7 @@ func (o *operation) addAll(ctx context.Context) error {
 		return errors.Join(err, undoErr)
 	}
 	o.results, o.entry.CNIVersion = nil, version
-	if err := o.store.WriteIntent(o.entry); err != nil {
+	if err := o.held.WriteIntent(o.entry); err != nil {
 		return err
 	}
 	return o.addEach(ctx)
@@ -149,7 +149,7 @@ func (o *operation) rollBack(ctx context.Context, cause error) error {
 	defer cancel()
 	err := o.undo(ctx, o.reached(e))
 	if err == nil {
-		err = o.store.Remove(o.entry.Key)
+		err = o.held.Remove()
 	}
 	if err != nil {
 		o.events.Warn("", "undoing a failed ADD: "+err.Error())

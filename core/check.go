@@ -82,7 +82,7 @@ func (s *scope) checkEntry(ctx context.Context, entry *attachments.Entry, given 
 	}
 	defer held.Unlock()
 	key := entry.Key
-	if entry, err = s.store.Get(key); errors.Is(err, fs.ErrNotExist) {
+	if entry, err = held.Get(); errors.Is(err, fs.ErrNotExist) {
 		return notAttached(fmt.Sprintf("container %s was detached from network %s meanwhile", key.ContainerID, key.Network))
 	}
 	if err != nil {

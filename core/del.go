@@ -89,14 +89,14 @@ func (s *scope) delKey(ctx context.Context, key attachments.Key, given *conf.Lis
 		return err
 	}
 	defer held.Unlock()
-	entry, err := s.store.Get(key)
+	entry, err := held.Get()
 	if errors.Is(err, fs.ErrNotExist) {
-		return s.delUnknown(ctx, key, given, force)
+		return s.delUnknown(ctx, held, key, given, force)
 	}
 	if err != nil {
 		return err
 	}
-	if err := s.detach(ctx, entry, given, force); err != nil {
+	if err := s.detach(ctx, held, entry, given, force); err != nil {
 		return err
 	}
 	answer.Found = true
@@ -110,13 +110,13 @@ func nameOf(key attachments.Key) AttachmentName {
 
 // delUnknown runs DEL for an attachment that nothing is known of, with the configuration given or the one on disk, so
 // that the plugins can remove what they find. Without a configuration there is nothing to do.
-func (s *scope) delUnknown(ctx context.Context, key attachments.Key, list *conf.List, force bool) error {
+func (s *scope) delUnknown(ctx context.Context, held *attachments.Held, key attachments.Key, list *conf.List, force bool) error {
 	if list == nil {
 		var err error
 		list, err = conf.Find(s.Options.ConfDir, key.Network)
 		var e *fault.Error
 		if errors.As(err, &e) && e.Kind == fault.NetworkNotFound {
-			return s.store.Remove(key)
+			return held.Remove()
 		}
 		if err != nil {
 			return err
@@ -129,7 +129,7 @@ func (s *scope) delUnknown(ctx context.Context, key attachments.Key, list *conf.
 		return err
 	}
 	entry := &attachments.Entry{Key: key, Netns: s.Netns, CNIVersion: list.CNIVersion, Config: list.Raw, Foreign: true}
-	return s.detach(ctx, entry, list, force)
+	return s.detach(ctx, held, entry, list, force)
 }
 
 // leaveAnothersNetns drops the path of the request if the interface it leads to is known to be another attachment's: a

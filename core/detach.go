@@ -11,14 +11,14 @@ import (
 	"libcni/core/plugin"
 )
 
-// detach runs DEL of an attachment's plugins in reverse and forgets it. The attachment's lock is held. The
+// detach runs DEL of an attachment's plugins in reverse and forgets it, whose lock is held. The
 // configuration is the one given, or the one it was attached with. At a failing plugin it stops and keeps the entry
 // for a retry: an address must not be freed while rules for it remain. With force it goes on, and forgets.
-func (s *scope) detach(ctx context.Context, entry *attachments.Entry, given *conf.List, force bool) error {
+func (s *scope) detach(ctx context.Context, held *attachments.Held, entry *attachments.Entry, given *conf.List, force bool) error {
 	list, err := s.configuration(entry, given)
 	if err != nil {
 		if force {
-			return errors.Join(err, s.store.Remove(entry.Key))
+			return errors.Join(err, held.Remove())
 		}
 		return err
 	}
@@ -31,7 +31,7 @@ func (s *scope) detach(ctx context.Context, entry *attachments.Entry, given *con
 	defer o.close()
 	err = o.delEach(ctx, force)
 	if err == nil || force {
-		err = errors.Join(err, s.store.Remove(entry.Key))
+		err = errors.Join(err, held.Remove())
 	}
 	return err
 }

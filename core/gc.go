@@ -143,7 +143,7 @@ func (c *collection) collect(ctx context.Context, held *attachments.Held, entry 
 			return err
 		}
 		defer lock.Unlock()
-		if err := c.detach(ctx, entry, nil, false); err != nil {
+		if err := c.detach(ctx, lock, entry, nil, false); err != nil {
 			return err
 		}
 	}

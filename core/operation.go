@@ -18,6 +18,7 @@ import (
 type operation struct {
 	*scope
 	list    *conf.List
+	held    *attachments.Held // ADD: the attachment's lock
 	entry   *attachments.Entry
 	netns   *netns.Namespace // nil: gone, or none given
 	links   *rtnl.Session

@@ -83,7 +83,7 @@ func (s *scope) repairEntry(ctx context.Context, entry *attachments.Entry, given
 		return err
 	}
 	defer held.Unlock()
-	if entry, err = s.store.Get(entry.Key); errors.Is(err, fs.ErrNotExist) {
+	if entry, err = held.Get(); errors.Is(err, fs.ErrNotExist) {
 		return nil // removed meanwhile
 	}
 	if err != nil {

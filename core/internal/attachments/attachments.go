@@ -4,17 +4,18 @@
 // The cache is <cacheDir>/results/NETWORK-CONTAINERID-IFNAME, in the format of Go's libcni with one member of ours
 // beside its own. That name is ambiguous ("a-b" + "c", "a" + "b-c"), so what a file says it is counts, and an
 // attachment whose file would replace another's is refused. Intents are in <stateDir>/intents under unambiguous names.
-// Both are written to a temporary file that is renamed, so there is never half of one. Nothing is synced to disk: no
+// An entry is written to a temporary file that is renamed, so there is never half of one. So is an intent that replaces
+// another; the first one is written in place, since nothing is made before it is complete. Nothing is synced to disk: no
 // container outlives the boot, and after a power loss all is stale anyway. Files that are empty or make no sense
 // count as none.
 //
 // # Locks
 //
-// Three files in <cacheDir>/libcni/locks, never removed, hold a byte range lock for each name. A call takes them in
-// this order, and releases them explicitly:
+// One file, <cacheDir>/libcni/locks/calls, never removed, holds a byte range lock for each name. A call opens it once,
+// takes its locks in this order, and releases them explicitly:
 //
 //  1. gates: a GC holds its network's gate exclusively while it waits for the network; every other call passes it,
-//     that is, takes and releases it shared. So a stream of calls cannot keep a GC waiting for ever. A call waits at
+//     that is, waits until nobody holds it. So a stream of calls cannot keep a GC waiting for ever. A call waits at
 //     the gate for 2 s and then goes on, because it may come from a plugin whose caller the GC is waiting for.
 //  2. networks: shared by calls on an attachment, exclusive for GC.
 //  3. attachments: exclusive. Attachments that would have the same file share a lock.

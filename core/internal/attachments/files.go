@@ -1,6 +1,7 @@
 package attachments
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -123,11 +124,12 @@ func all(path, op string, data []byte, step func([]byte) (int, error)) (done int
 	return done, nil
 }
 
-// replace writes a file under a temporary name and renames it. On failure the file is what it was, and nothing is left.
-func replace(path, temporary string, data []byte) error {
-	err := inDirectory(temporary, func() error { return write(temporary, data) })
+// replace writes a file under a temporary name and has it moved to its own. On failure the file is what it was, and
+// nothing is left.
+func replace(path, temporary string, data []byte, move func(from, to string) error) error {
+	err := inDirectory(temporary, func() error { return write(temporary, data, syscall.O_TRUNC) })
 	if err == nil {
-		err = inDirectory(path, func() error { return rename(temporary, path) })
+		err = inDirectory(path, func() error { return move(temporary, path) })
 	}
 	if err != nil {
 		_ = syscall.Unlink(temporary)
@@ -135,8 +137,17 @@ func replace(path, temporary string, data []byte) error {
 	return err
 }
 
-func write(path string, data []byte) error {
-	fd, err := open(path, syscall.O_WRONLY|syscall.O_CREAT|syscall.O_TRUNC)
+// create writes a file that is not there. The error wraps fs.ErrExist if it is; on another failure nothing is left.
+func create(path string, data []byte) error {
+	err := inDirectory(path, func() error { return write(path, data, syscall.O_EXCL) })
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		_ = syscall.Unlink(path)
+	}
+	return err
+}
+
+func write(path string, data []byte, how int) error {
+	fd, err := open(path, syscall.O_WRONLY|syscall.O_CREAT|how)
 	if err != nil {
 		return err
 	}
@@ -159,8 +170,20 @@ func inDirectory(path string, do func() error) error {
 	return do()
 }
 
-// rename goes past package os, which first looks for a directory at the new path; the kernel refuses that by itself.
-func rename(from, to string) error {
+// holds reports whether a file has exactly this content.
+func holds(path string, data []byte) bool {
+	fd, err := open(path, syscall.O_RDONLY|syscall.O_NONBLOCK)
+	if err != nil {
+		return false
+	}
+	defer syscall.Close(fd)
+	is := make([]byte, len(data)+1)
+	n, err := all(path, "read", is, func(rest []byte) (int, error) { return syscall.Read(fd, rest) })
+	return err == nil && bytes.Equal(is[:n], data)
+}
+
+// over goes past package os, which first looks for a directory at the new path; the kernel refuses that by itself.
+func over(from, to string) error {
 	if err := syscall.Rename(from, to); err != nil {
 		return &os.LinkError{Op: "rename", Old: from, New: to, Err: err}
 	}

@@ -5,8 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -17,26 +15,25 @@ import (
 // gateWait bounds how long a call lets a GC go first. The package comment says why it is bounded.
 const gateWait = 2 * time.Second
 
-// Held is what a call has locked. Not safe for concurrent use.
-type Held struct {
-	store *Store
-	locks []*lockfile.Lock // in the order they were taken
-}
-
 // Lock takes an attachment for one call, and keeps GC out of its network. It waits until ctx ends.
 func (s *Store) Lock(ctx context.Context, key Key) (*Held, error) {
 	name, err := key.fileName()
 	if err != nil {
 		return nil, err
 	}
-	if err := s.passGate(ctx, key.Network); err != nil {
+	h := &Held{store: s, key: key}
+	network := hash(key.Network)
+	if err := h.open(ctx); err != nil {
 		return nil, lockError(err, "network "+key.Network)
 	}
-	h := &Held{store: s}
-	if err := h.take(ctx, "networks", key.Network, lockfile.Shared); err != nil {
+	if err = h.passGate(ctx, network); err == nil {
+		err = h.locks.Lock(ctx, networks(network), lockfile.Shared)
+	}
+	if err != nil {
+		h.Unlock()
 		return nil, lockError(err, "network "+key.Network)
 	}
-	if err := h.take(ctx, "attachments", name, lockfile.Exclusive); err != nil {
+	if err := h.locks.Lock(ctx, attachment(name), lockfile.Exclusive); err != nil {
 		h.Unlock()
 		return nil, lockError(err, key.String())
 	}
@@ -46,13 +43,20 @@ func (s *Store) Lock(ctx context.Context, key Key) (*Held, error) {
 // LockNetwork takes a whole network, for GC: nobody is at work on an attachment of it. It waits until ctx ends. What
 // calls that were killed left half written is removed.
 func (s *Store) LockNetwork(ctx context.Context, network string) (*Held, error) {
-	gate, err := s.lock(ctx, "gates", network, lockfile.Exclusive)
-	if err != nil {
-		return nil, lockError(err, "network "+network)
-	}
-	defer gate.Unlock()
 	h := &Held{store: s}
-	if err := h.take(ctx, "networks", network, lockfile.Exclusive); err != nil {
+	sum := hash(network)
+	err := h.open(ctx)
+	if err == nil {
+		err = h.locks.Lock(ctx, gates(sum), lockfile.Exclusive)
+	}
+	if err == nil {
+		err = h.locks.Lock(ctx, networks(sum), lockfile.Exclusive)
+	}
+	if err == nil {
+		err = h.locks.Release(gates(sum))
+	}
+	if err != nil {
+		h.Unlock()
 		return nil, lockError(err, "network "+network)
 	}
 	s.sweep(network)
@@ -65,8 +69,12 @@ func (h *Held) Attachment(ctx context.Context, key Key) (*Held, error) {
 	if err != nil {
 		return nil, err
 	}
-	one := &Held{store: h.store}
-	if err := one.take(ctx, "attachments", name, lockfile.Exclusive); err != nil {
+	one := &Held{store: h.store, key: key}
+	if err = one.open(ctx); err == nil {
+		err = one.locks.Lock(ctx, attachment(name), lockfile.Exclusive)
+	}
+	if err != nil {
+		one.Unlock()
 		return nil, lockError(err, key.String())
 	}
 	return one, nil
@@ -74,54 +82,57 @@ func (h *Held) Attachment(ctx context.Context, key Key) (*Held, error) {
 
 // Unlock releases everything. Unlocking twice, or nil, does nothing.
 func (h *Held) Unlock() {
-	if h == nil {
-		return
+	if h != nil {
+		_ = h.locks.Unlock() // closing the descriptor, which it does in any case, releases too
 	}
-	for i := len(h.locks) - 1; i >= 0; i-- {
-		h.locks[i].Unlock() // closing the descriptor, which it does in any case, releases too
-	}
-	h.locks = nil
 }
 
-func (h *Held) take(ctx context.Context, file, name string, mode lockfile.Mode) error {
-	l, err := h.store.lock(ctx, file, name, mode)
-	if err == nil {
-		h.locks = append(h.locks, l)
+func (h *Held) open(ctx context.Context) (err error) {
+	h.locks, err = lockfile.OpenBytes(ctx, h.store.private+"/locks/calls")
+	return err
+}
+
+// passGate waits while a GC waits for the network, but not for ever.
+func (h *Held) passGate(ctx context.Context, network uint64) error {
+	err := h.locks.Pass(ctx, gates(network), lockfile.Shared, gateWait)
+	if errors.Is(err, lockfile.ErrBusy) && ctx.Err() == nil {
+		return nil
 	}
 	return err
 }
 
-func (s *Store) lock(ctx context.Context, file, name string, mode lockfile.Mode) (*lockfile.Lock, error) {
+// The three kinds of locks are in parts of the file of their own: the upper two bits of a key tell them apart. What is
+// left of the hash is 61 bits: that two of a thousand names at work at a time meet has a chance of 1 in 4 million million.
+func gates(hash uint64) uint64      { return hash >> 2 }
+func networks(hash uint64) uint64   { return 1<<62 | hash>>2 }
+func attachment(name string) uint64 { return 2<<62 | hash(name)>>2 }
+
+func hash(name string) uint64 {
 	sum := sha256.Sum256([]byte(name))
-	path := filepath.Join(s.private, "locks", file)
-	return lockfile.Range(ctx, path, binary.BigEndian.Uint64(sum[:]), mode)
+	return binary.BigEndian.Uint64(sum[:])
 }
 
-// passGate waits while a GC waits for the network, but not for ever.
-func (s *Store) passGate(ctx context.Context, network string) error {
-	bounded, cancel := context.WithTimeout(ctx, gateWait)
-	defer cancel()
-	gate, err := s.lock(bounded, "gates", network, lockfile.Shared)
-	if errors.Is(err, lockfile.ErrBusy) && ctx.Err() == nil {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return gate.Unlock()
-}
-
-// sweep removes temporary files of a network that is held exclusively, so that nobody is writing them. What cannot be
+// sweep removes what is half written of a network that is held exclusively, so that nobody is writing it. What cannot be
 // removed does no harm.
 func (s *Store) sweep(network string) {
 	for _, dir := range []string{s.private, s.intents} {
 		found, _ := names(dir, "")
 		for _, name := range found {
-			if strings.HasPrefix(name, networkPrefix(network)) && strings.HasSuffix(name, temporarySuffix) {
-				os.Remove(filepath.Join(dir, name))
+			path := dir + "/" + name
+			if !strings.HasPrefix(name, networkPrefix(network)) {
+				continue
+			}
+			if strings.HasSuffix(name, temporarySuffix) || dir == s.intents && isTorn(path) {
+				_ = remove(path)
 			}
 		}
 	}
+}
+
+// isTorn reports whether an intent was cut short while it was written: no part of an object is JSON. Nothing was made yet.
+func isTorn(path string) bool {
+	data, err := read(path)
+	return err == nil && !isJSON(data)
 }
 
 // lockError tells a lock that others hold from one that cannot be taken.

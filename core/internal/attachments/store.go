@@ -1,18 +1,20 @@
 package attachments
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io/fs"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"libcni/core/internal/fault"
+	"libcni/core/internal/host/rename"
 )
 
 // The request's keys for the two directories, for error messages.
@@ -24,12 +26,15 @@ const (
 // temporarySuffix marks files that are being written.
 const temporarySuffix = ".tmp"
 
-// Store is the state on disk. It holds nothing in memory, so it is safe for concurrent use; the attachment's lock is
-// held around WriteIntent, Commit and Remove, and around a Get that one of them follows.
+// Store is the state on disk. It is safe for concurrent use; what it has in memory only spares it to work something out
+// twice. The attachment's lock is held around WriteIntent, Commit and Remove, and around a Get that one of them follows.
 type Store struct {
 	results string // Go's libcni's directory
 	private string // ours beside it: temporary files, locks
 	intents string
+
+	decoded atomic.Pointer[decoded] // the cache entry read last
+	own     atomic.Pointer[ownName] // the name asked for last
 }
 
 // Open returns the store of two directories. It touches nothing; directories are made when something is written.
@@ -49,21 +54,44 @@ func (s *Store) AsOf(bootID string, now time.Duration) string {
 // Get returns the attachment named key: its intent if there is one, else its cache entry. fs.ErrNotExist means there
 // is none, or nothing that makes sense.
 func (s *Store) Get(key Key) (*Entry, error) {
+	e, _, err := s.find(key)
+	return e, err
+}
+
+// sight is what there was of an attachment.
+type sight struct {
+	vacant bool   // neither an intent nor anything in the place of the cache entry
+	entry  []byte // the cache entry of this very attachment, written by us, without an intent beside it
+}
+
+// find is Get, and tells what there was.
+func (s *Store) find(key Key) (*Entry, sight, error) {
 	if err := key.Validate(); err != nil {
-		return nil, err
+		return nil, sight{}, err
 	}
 	e, err := s.intent(key)
-	if isNone(err) {
-		e, err = s.cached(key)
+	if !isNone(err) {
+		return e, sight{}, err
 	}
-	if isNone(err) || err == nil && e.Key != key {
-		return nil, fmt.Errorf("%s: %w", key, fs.ErrNotExist)
+	alone := errors.Is(err, fs.ErrNotExist)
+	e, text, err := s.cached(key)
+	switch {
+	case err == nil && e.Key == key && alone && !e.Foreign:
+		return e, sight{entry: text}, nil
+	case err == nil && e.Key == key:
+		return e, sight{}, nil
+	case err == nil || isNone(err):
+		return nil, sight{vacant: alone && errors.Is(err, fs.ErrNotExist)}, &noneError{key}
+	default:
+		return nil, sight{}, err
 	}
-	if err != nil {
-		return nil, err
-	}
-	return e, nil
 }
+
+// noneError says that there is no attachment of a name.
+type noneError struct{ key Key }
+
+func (e *noneError) Error() string { return e.key.String() + ": " + fs.ErrNotExist.Error() }
+func (e *noneError) Unwrap() error { return fs.ErrNotExist }
 
 // isNone reports whether an error of load means that there is no entry.
 func isNone(err error) bool { return errors.Is(err, fs.ErrNotExist) || isUnusable(err) }
@@ -81,47 +109,89 @@ func (s *Store) intent(key Key) (*Entry, error) {
 	return e, nil
 }
 
-// cached returns what is in the cache file of key, which may be another attachment's. A bare result is taken for that
-// of key.
-func (s *Store) cached(key Key) (*Entry, error) {
-	e, err := load(s.cachePath(key), cacheOption)
-	if err == nil && e.Key == (Key{}) {
+// cached returns what is in the cache file of key, which may be another attachment's, and its text. A bare result is
+// taken for that of key.
+func (s *Store) cached(key Key) (*Entry, []byte, error) {
+	path := s.cachePath(key)
+	text, err := loadText(path, cacheOption)
+	if err != nil {
+		return nil, nil, err
+	}
+	known := s.decoded.Load()
+	if known == nil || !bytes.Equal(known.text, text) {
+		e, err := decode(text)
+		if err != nil {
+			return nil, nil, unusable(path, "%v", err)
+		}
+		known = &decoded{text, *e}
+		s.decoded.Store(known)
+	}
+	e := known.entry
+	if e.Key == (Key{}) {
 		e.Key = key
 	}
-	return e, err
+	return &e, text, nil
+}
+
+// decoded is a text, and the entry it is.
+type decoded struct {
+	text  []byte
+	entry Entry
 }
 
 // WriteIntent notes an attachment that is about to be made or changed, before anything is.
 func (s *Store) WriteIntent(e *Entry) error {
-	if err := s.refuseCollision(e.Key); err != nil {
+	return s.writeIntent(e, func(data []byte) error {
+		if err := s.refuseCollision(e.Key); err != nil {
+			return err
+		}
+		return replace(s.intentPath(e.Key), s.temporaryIntent(e.Key), data, over)
+	})
+}
+
+func (s *Store) writeIntent(e *Entry, write func(data []byte) error) error {
+	if err := e.Key.Validate(); err != nil {
 		return err
 	}
 	data, err := encode(e)
 	if err != nil {
 		return fault.New(fault.State, err, "%s: write the intent", e.Key)
 	}
-	if err := replace(s.intentPath(e.Key), s.temporaryIntent(e.Key), data); err != nil {
-		return stateError(err, e.Key.String()+": write the intent", stateOption)
-	}
-	return nil
+	return orStateError(write(data), e.Key, "write the intent", stateOption)
 }
 
 // Commit notes an attachment that is complete: its cache entry is written, then the intent goes.
 func (s *Store) Commit(e *Entry) error {
-	if err := s.refuseCollision(e.Key); err != nil {
+	if err := e.Key.Validate(); err != nil {
 		return err
 	}
 	data, err := encode(e)
 	if err != nil {
 		return fault.New(fault.State, err, "%s: write the cache entry", e.Key)
 	}
-	if err := replace(s.cachePath(e.Key), s.temporaryEntry(e.Key), data); err != nil {
-		return stateError(err, e.Key.String()+": write the cache entry", cacheOption)
+	err = replace(s.cachePath(e.Key), s.temporaryEntry(e.Key), data, func(from, to string) error {
+		err := rename.New(from, to)
+		if !errors.Is(err, fs.ErrExist) && !errors.Is(err, rename.ErrUnsupported) {
+			return err
+		}
+		if err := s.refuseCollision(e.Key); err != nil {
+			return err
+		}
+		return over(from, to)
+	})
+	if err != nil {
+		return orStateError(err, e.Key, "write the cache entry", cacheOption)
 	}
-	if err := remove(s.intentPath(e.Key)); err != nil {
-		return stateError(err, e.Key.String()+": remove the intent", stateOption)
+	return orStateError(remove(s.intentPath(e.Key)), e.Key, "remove the intent", stateOption)
+}
+
+// orStateError leaves an error alone that says already what it is.
+func orStateError(err error, key Key, doing, option string) error {
+	var e *fault.Error
+	if err == nil || errors.As(err, &e) {
+		return err
 	}
-	return nil
+	return stateError(err, key.String()+": "+doing, option)
 }
 
 // refuseCollision keeps one attachment's file from replacing another's.
@@ -145,7 +215,7 @@ func (s *Store) another(key Key) (*Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	there, err := s.cached(key) // is it an entry at all?
+	there, _, err := s.cached(key) // is it an entry at all?
 	if isNone(err) || err == nil && there.Key == key {
 		return nil, nil
 	}
@@ -259,20 +329,31 @@ func (s *Store) listedEntry(name string, want selection) (*Entry, error) {
 }
 
 func (s *Store) cachePath(key Key) string {
-	return filepath.Join(s.results, key.Network+"-"+key.ContainerID+"-"+key.IfName)
+	return s.results + "/" + key.Network + "-" + key.ContainerID + "-" + key.IfName
 }
 
-func (s *Store) intentPath(key Key) string { return filepath.Join(s.intents, ownName(key)) }
+func (s *Store) intentPath(key Key) string { return s.intents + "/" + s.ownName(key) }
 
 func (s *Store) temporaryIntent(key Key) string { return s.intentPath(key) + temporarySuffix }
 
 func (s *Store) temporaryEntry(key Key) string {
-	return filepath.Join(s.private, ownName(key)+temporarySuffix)
+	return s.private + "/" + s.ownName(key) + temporarySuffix
 }
 
-// ownName returns a file name that no other attachment has, and that begins with networkPrefix.
-func ownName(key Key) string {
-	return networkPrefix(key.Network) + digest(key.Network, key.ContainerID, key.IfName)
+// ownName is a file name that no other attachment has.
+type ownName struct {
+	Key
+	name string
+}
+
+// ownName returns the file name of an attachment, which begins with networkPrefix.
+func (s *Store) ownName(key Key) string {
+	own := s.own.Load()
+	if own == nil || own.Key != key {
+		own = &ownName{key, networkPrefix(key.Network) + digest(key.Network, key.ContainerID, key.IfName)}
+		s.own.Store(own)
+	}
+	return own.name
 }
 
 func networkPrefix(network string) string { return digest(network) + "-" }

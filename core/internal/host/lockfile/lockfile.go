@@ -59,23 +59,6 @@ func Flock(ctx context.Context, path string, perm fs.FileMode, mode Mode) (*Lock
 		func(fd int) error { return unix.Flock(fd, unix.LOCK_UN) })
 }
 
-// Range locks one byte of the file at path, at offset key>>2, with an open file description lock (F_OFD_SETLK), and
-// waits for it until ctx ends. So one file holds locks for any number of names: two keys that differ in the upper 62
-// bits never share one. A missing file is made with mode 0600, missing directories with 0700.
-func Range(ctx context.Context, path string, key uint64, mode Mode) (*Lock, error) {
-	kind := int16(unix.F_RDLCK)
-	if mode == Exclusive {
-		kind = unix.F_WRLCK
-	}
-	set := func(fd int, kind int16) error {
-		at := unix.Flock_t{Type: kind, Whence: unix.SEEK_SET, Start: int64(key >> 2), Len: 1}
-		return unix.FcntlFlock(uintptr(fd), unix.F_OFD_SETLK, &at)
-	}
-	return take(ctx, path, 0o600,
-		func(fd int) error { return set(fd, kind) },
-		func(fd int) error { return set(fd, unix.F_UNLCK) })
-}
-
 // Unlock releases the lock and closes the descriptor. The release is explicit, since the lock would otherwise live on
 // in a forked child that holds the descriptor too. Unlocking twice, or nil, does nothing.
 func (l *Lock) Unlock() error {

@@ -48,16 +48,29 @@ func hold(path, key, mode string) {
 	}
 }
 
-type taker func(ctx context.Context, path string, mode lockfile.Mode) (*lockfile.Lock, error)
+type taker func(ctx context.Context, path string, mode lockfile.Mode) (held, error)
+
+type held interface{ Unlock() error }
 
 // takers are the ways to lock, by name.
 var takers = map[string]taker{
-	"whole file": func(ctx context.Context, path string, mode lockfile.Mode) (*lockfile.Lock, error) {
+	"whole file": func(ctx context.Context, path string, mode lockfile.Mode) (held, error) {
 		return lockfile.Flock(ctx, path, 0o640, mode)
 	},
-	"range": func(ctx context.Context, path string, mode lockfile.Mode) (*lockfile.Lock, error) {
-		return lockfile.Range(ctx, path, ^uint64(0), mode)
+	"byte": func(ctx context.Context, path string, mode lockfile.Mode) (held, error) {
+		return takeByte(ctx, path, ^uint64(0), mode)
 	},
+}
+
+func takeByte(ctx context.Context, path string, key uint64, mode lockfile.Mode) (*lockfile.Bytes, error) {
+	b, err := lockfile.OpenBytes(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	if err := b.Lock(ctx, key, mode); err != nil {
+		return nil, errors.Join(err, b.Unlock())
+	}
+	return b, nil
 }
 
 // holder is a lock held by another process.
@@ -208,8 +221,8 @@ func TestKeysDoNotMeet(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "lock")
 	bounded, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	for _, key := range []uint64{0, 4, 1 << 40, 1 << 63, ^uint64(0)} {
-		l, err := lockfile.Range(bounded, path, key, lockfile.Exclusive)
+	for _, key := range []uint64{0, 2, 1 << 40, 1 << 63, ^uint64(0)} {
+		l, err := takeByte(bounded, path, key, lockfile.Exclusive)
 		if err != nil {
 			t.Fatalf("key %x: %v", key, err)
 		}
@@ -217,7 +230,7 @@ func TestKeysDoNotMeet(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancel()
-	if _, err := lockfile.Range(ctx, path, 1<<63, lockfile.Exclusive); !errors.Is(err, lockfile.ErrBusy) {
+	if _, err := takeByte(ctx, path, 1<<63, lockfile.Exclusive); !errors.Is(err, lockfile.ErrBusy) {
 		t.Errorf("the same key twice: got %v, want %v", err, lockfile.ErrBusy)
 	}
 }
@@ -254,7 +267,7 @@ func TestGoroutinesExcludeEachOther(t *testing.T) {
 
 func TestFilesAreMadePrivateAndKept(t *testing.T) {
 	dir := t.TempDir()
-	for key, want := range map[string]fs.FileMode{"whole file": 0o640, "range": 0o600} {
+	for key, want := range map[string]fs.FileMode{"whole file": 0o640, "byte": 0o600} {
 		path := filepath.Join(dir, key, "lock")
 		l, err := takers[key](t.Context(), path, lockfile.Exclusive)
 		must(t, err)
@@ -288,7 +301,7 @@ func TestEndedContextTakesNothing(t *testing.T) {
 
 func TestUnusablePathIsTold(t *testing.T) {
 	dir := t.TempDir()
-	if _, err := lockfile.Range(t.Context(), dir, 0, lockfile.Shared); err == nil {
+	if _, err := lockfile.OpenBytes(t.Context(), dir); err == nil {
 		t.Error("a directory: want an error")
 	}
 	if _, err := lockfile.Flock(t.Context(), "/proc/self/none/lock", 0o600, lockfile.Shared); !errors.Is(err, fs.ErrNotExist) {

@@ -1,0 +1,75 @@
+package lockfile_test
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"libcni/core/internal/host/lockfile"
+)
+
+// A call takes several locks through one descriptor, and lets go of one of them before the others.
+func TestBytesOfOneFileAreLocksOfTheirOwn(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lock")
+	ours, err := lockfile.OpenBytes(t.Context(), path)
+	must(t, err)
+	must(t, ours.Lock(t.Context(), 2, lockfile.Exclusive))
+	must(t, ours.Lock(t.Context(), 4, lockfile.Exclusive))
+	must(t, ours.Lock(t.Context(), 6, lockfile.Shared))
+	must(t, ours.Release(2))
+	busy := func(key uint64, mode lockfile.Mode) bool {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		defer cancel()
+		theirs, err := takeByte(ctx, path, key, mode)
+		if err != nil && !errors.Is(err, lockfile.ErrBusy) {
+			t.Fatal(err)
+		}
+		must(t, theirs.Unlock())
+		return err != nil
+	}
+	for _, test := range []struct {
+		key  uint64
+		mode lockfile.Mode
+		want bool
+	}{
+		{2, lockfile.Exclusive, false}, {4, lockfile.Shared, true}, {6, lockfile.Shared, false}, {6, lockfile.Exclusive, true},
+	} {
+		if got := busy(test.key, test.mode); got != test.want {
+			t.Errorf("key %d, mode %d: busy is %t, want %t", test.key, test.mode, got, test.want)
+		}
+	}
+	must(t, ours.Unlock())
+	must(t, ours.Unlock())
+	if busy(4, lockfile.Exclusive) || busy(6, lockfile.Exclusive) {
+		t.Error("locked after all was unlocked")
+	}
+}
+
+func TestPassWaitsAndTakesNothing(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lock")
+	passer, err := lockfile.OpenBytes(t.Context(), path)
+	must(t, err)
+	defer passer.Unlock()
+	must(t, passer.Pass(t.Context(), 8, lockfile.Shared, time.Minute))
+	holder, err := takeByte(t.Context(), path, 8, lockfile.Exclusive) // though it was passed
+	must(t, err)
+	if err := passer.Pass(t.Context(), 8, lockfile.Shared, time.Millisecond); !errors.Is(err, lockfile.ErrBusy) || t.Context().Err() != nil {
+		t.Errorf("beside a holder: got %v, want %v", err, lockfile.ErrBusy)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := passer.Pass(ctx, 8, lockfile.Shared, time.Minute); !errors.Is(err, context.Canceled) {
+		t.Errorf("in a context that ended: got %v, want %v", err, context.Canceled)
+	}
+	passed := make(chan error)
+	go func() { passed <- passer.Pass(t.Context(), 8, lockfile.Shared, time.Minute) }()
+	select {
+	case err := <-passed:
+		t.Errorf("passed while held: %v", err)
+	case <-time.After(30 * time.Millisecond):
+		must(t, holder.Unlock())
+		must(t, <-passed)
+	}
+}
