@@ -164,7 +164,7 @@ func checkPrevResult(_ *Plugin, members jsonobject.Object) error {
 func (p *Plugin) split(members jsonobject.Object) {
 	read := []string{"type", "ipam", "dns"}
 	written := []string{keyRuntimeConfig, keyPrevResult, keyValid, keyValidLegacy}
-	var rest jsonobject.Object
+	rest := make(jsonobject.Object, 0, len(members))
 	for i, member := range members {
 		matches := func(key string) bool { return strings.EqualFold(key, member.Name) }
 		shadowed := func(key string) bool { return matches(key) && members.Index(key) != i }

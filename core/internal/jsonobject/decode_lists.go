@@ -11,7 +11,10 @@ func readMembers[T any](d *decoder, into *map[string]T, value func(*T) any) erro
 		}
 	}
 	return d.members(func(quoted []byte) error {
-		name := string(unquote(quoted))
+		name, ok := String(quoted)
+		if !ok {
+			name = string(unquote(quoted))
+		}
 		var member T
 		err := d.value(value(&member))
 		(*into)[name] = member

@@ -35,6 +35,9 @@ func Normalize(data []byte, lenient Leniency) (jsontext.Value, error) {
 		return nil, err
 	}
 	data = bytes.TrimSpace(data)
+	if jsontext.Value(data).IsValid() { // which allocates nothing
+		return data, nil
+	}
 	err := CheckEnd(newDecoder(data), data, (*jsontext.Decoder).SkipValue)
 	if err == nil {
 		return data, nil

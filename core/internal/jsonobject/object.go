@@ -19,13 +19,16 @@ type Member struct {
 // Object is the members of an object in the order they were written.
 type Object []Member
 
+// usualMembers is room for what most objects have, so that few have to be moved while they are read.
+const usualMembers = 8
+
 // Parse splits an object into its members. The values alias raw. If a name is repeated, all its members are returned.
 func Parse(raw []byte) (Object, error) {
 	if kind := jsontext.Value(raw).Kind(); kind != '{' {
 		return nil, &Error{Msg: "expected an object, got " + Describe(kind)}
 	}
 	dec := newDecoder(raw, jsontext.AllowDuplicateNames(true))
-	var members Object
+	members := make(Object, 0, usualMembers)
 	_, err := dec.ReadToken()
 	for err == nil && dec.PeekKind() != '}' {
 		var member Member
@@ -125,6 +128,9 @@ func (o Object) Append(dst []byte) []byte {
 
 // AppendString writes s as a JSON string.
 func AppendString(dst []byte, s string) []byte {
+	if Plain.leave(s) {
+		return append(append(append(dst, '"'), s...), '"')
+	}
 	quoted, err := jsontext.AppendQuote(dst, s)
 	if err != nil {
 		quoted, _ = jsontext.AppendQuote(dst, strings.ToValidUTF8(s, "\ufffd"))
@@ -137,11 +143,20 @@ func String(value jsontext.Value) (string, bool) {
 	if value.Kind() != '"' {
 		return "", false
 	}
+	if last := len(value) - 1; last > 0 && value[last] == '"' {
+		if s := string(value[1:last]); Plain.leave(s) {
+			return s, true
+		}
+	}
 	s, err := jsontext.AppendUnquote(nil, value)
 	return string(s), err == nil
 }
 
 func newDecoder(data []byte, options ...jsontext.Options) *jsontext.Decoder {
-	// From a bytes.Buffer the decoder reads in place.
-	return jsontext.NewDecoder(bytes.NewBuffer(data), options...)
+	d := &struct {
+		jsontext.Decoder
+		source bytes.Buffer // the decoder reads in place from such a buffer
+	}{source: *bytes.NewBuffer(data)}
+	d.Reset(&d.source, options...)
+	return &d.Decoder
 }
