@@ -1,28 +1,30 @@
 package core
 
 import (
+	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
-	"libcni/core/internal/fault"
 	"libcni/core/internal/jsonobject"
 )
 
-// appender is an answer that writes itself. Those of the verbs which start and stop containers do: the tables that
-// json.Marshal makes of a type take longer than such a call in a process that makes no other.
+// appender is an answer that writes itself, by the keys of its tags: the tables that are made of a type to write it by
+// reflection take longer than a call's own work in a process that makes but one.
 type appender interface{ appendJSON(dst []byte) []byte }
 
-// encode writes the answer of a verb.
+// encode writes the answer of a verb. Whatever raw values are in it, what it returns is JSON without a name that is
+// there twice.
 func encode(answer any) ([]byte, error) {
 	switch answer := answer.(type) {
 	case jsontext.Value:
 		return jsontext.AppendFormat(nil, answer)
 	case appender:
-		return answer.appendJSON(nil), nil
+		return jsontext.AppendFormat(nil, answer.appendJSON(nil))
 	}
-	return json.Marshal(answer, json.Deterministic(true))
+	return nil, fmt.Errorf("a %T does not write itself", answer)
 }
 
 // none is the answer of verbs that have nothing to say.
@@ -30,90 +32,12 @@ type none struct{}
 
 func (none) appendJSON(dst []byte) []byte { return append(dst, "{}"...) }
 
-func (a *DelAnswer) appendJSON(dst []byte) []byte {
-	dst = strconv.AppendBool(append(dst, `{"found":`...), a.Found)
-	dst = append(dst, `,"removed":[`...)
-	for i, name := range a.Removed {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		dst = append(name.appendTo(append(dst, '{')), '}')
-	}
-	return append(dst, "]}"...)
-}
-
-func (n *AttachmentName) appendTo(dst []byte) []byte {
-	dst = appendString(dst, "network", n.Network)
-	dst = appendString(dst, "containerId", n.ContainerID)
-	return appendString(dst, "ifName", n.IfName)
-}
-
-// encodeError writes the error object.
-func encodeError(e *fault.Error) ([]byte, error) {
-	dst := appendNonempty([]byte{'{'}, "cniVersion", e.CNIVersion)
-	dst = strconv.AppendInt(jsonobject.AppendKey(dst, "code"), e.Code, 10)
-	dst = appendString(dst, "msg", e.Msg)
-	dst = appendNonempty(dst, "details", e.Details)
-	dst = appendString(dst, "kind", string(e.Kind))
-	dst = appendNonempty(dst, "errno", e.Errno)
-	dst = appendNonempty(dst, "command", e.Command)
-	dst = appendNonempty(dst, "network", e.Network)
-	dst = appendNonempty(dst, "containerId", e.ContainerID)
-	dst = appendNonempty(dst, "ifName", e.IfName)
-	if p := e.Plugin; p != nil {
-		dst = appendString(append(jsonobject.AppendKey(dst, "plugin"), '{'), "type", p.Type)
-		dst = strconv.AppendInt(jsonobject.AppendKey(dst, "index"), int64(p.Index), 10)
-		dst = append(appendBool(dst, "builtin", p.Builtin), '}')
-	}
-	dst = appendNonempty(dst, "volume", e.Volume)
-	dst = appendNonempty(dst, "stderr", e.Stderr)
-	dst = appendBool(dst, "retryable", e.Retryable)
-	if e.RolledBack != nil {
-		dst = appendBool(dst, "rolledBack", *e.RolledBack)
-	}
-	if e.Existing != nil {
-		existing, err := json.Marshal(e.Existing, jsontext.AllowInvalidUTF8(true), json.Deterministic(true))
-		if err != nil {
-			return nil, err
-		}
-		dst = append(jsonobject.AppendKey(dst, "existing"), existing...)
-	}
-	dst = appendDrift(dst, e.Drift)
-	if p := e.VolumePlugin; p != nil && *p != (fault.VolumePlugin{}) {
-		dst = append(appendVolumePlugin(append(jsonobject.AppendKey(dst, "volumePlugin"), '{'), p), '}')
-	}
-	return append(dst, '}'), nil
-}
-
-func appendDrift(dst []byte, all []fault.Drift) []byte {
-	if len(all) == 0 {
-		return dst
-	}
-	dst = append(jsonobject.AppendKey(dst, "drift"), '[')
-	for i, drift := range all {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		dst = appendString(append(dst, '{'), "plugin", drift.Plugin)
-		dst = appendString(dst, "object", drift.Object)
-		dst = appendString(dst, "expected", drift.Expected)
-		dst = append(appendString(dst, "actual", drift.Actual), '}')
-	}
-	return append(dst, ']')
-}
-
-func appendVolumePlugin(dst []byte, p *fault.VolumePlugin) []byte {
-	dst = appendNonempty(dst, "name", p.Name)
-	dst = appendNonempty(dst, "address", p.Address)
-	dst = appendNonempty(dst, "endpoint", p.Endpoint)
-	if p.Status != 0 {
-		dst = strconv.AppendInt(jsonobject.AppendKey(dst, "status"), int64(p.Status), 10)
-	}
-	return dst
-}
-
 func appendBool(dst []byte, key string, value bool) []byte {
 	return strconv.AppendBool(jsonobject.AppendKey(dst, key), value)
+}
+
+func appendInt(dst []byte, key string, value int64) []byte {
+	return strconv.AppendInt(jsonobject.AppendKey(dst, key), value, 10)
 }
 
 func appendNonempty(dst []byte, key, value string) []byte {
@@ -123,8 +47,59 @@ func appendNonempty(dst []byte, key, value string) []byte {
 	return appendString(dst, key, value)
 }
 
-// appendString writes U+FFFD for each byte that is no UTF-8: plugins may say anything.
 func appendString(dst []byte, key, value string) []byte {
-	dst, _ = jsontext.AppendQuote(jsonobject.AppendKey(dst, key), value) // its error is that there was such a byte
+	return appendText(jsonobject.AppendKey(dst, key), value)
+}
+
+// appendText writes U+FFFD for each byte that is no UTF-8: plugins may say anything.
+func appendText(dst []byte, value string) []byte {
+	dst, _ = jsontext.AppendQuote(dst, value) // its error is that there was such a byte
 	return dst
+}
+
+// appendRaw leaves out what holds nothing.
+func appendRaw(dst []byte, key string, value jsontext.Value) []byte {
+	if len(value) == 0 {
+		return dst
+	}
+	formatted, _ := jsontext.AppendFormat(nil, value) // encode says what is wrong with it
+	switch string(formatted) {
+	case "null", `""`, "{}", "[]":
+		return dst
+	}
+	return append(jsonobject.AppendKey(dst, key), value...)
+}
+
+func appendStrings(dst []byte, key string, list []string) []byte {
+	return appendList(dst, key, list, func(dst []byte, s *string) []byte { return appendText(dst, *s) })
+}
+
+// appendObjects writes a list of objects, of which members writes what is within the braces.
+func appendObjects[T any](dst []byte, key string, list []T, members func(*T, []byte) []byte) []byte {
+	return appendList(dst, key, list, func(dst []byte, item *T) []byte {
+		return append(members(item, append(dst, '{')), '}')
+	})
+}
+
+func appendList[T any](dst []byte, key string, list []T, add func([]byte, *T) []byte) []byte {
+	dst = append(jsonobject.AppendKey(dst, key), '[')
+	for i := range list {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = add(dst, &list[i])
+	}
+	return append(dst, ']')
+}
+
+// appendMembers writes the values in the order of their names, and nothing if there are none.
+func appendMembers(dst []byte, key string, values map[string]jsontext.Value) []byte {
+	if len(values) == 0 {
+		return dst
+	}
+	var members jsonobject.Object
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		members = append(members, jsonobject.Member{Name: name, Value: values[name]})
+	}
+	return append(members.Append(append(jsonobject.AppendKey(dst, key), '{')), '}')
 }
