@@ -13,7 +13,6 @@ import (
 	"libcni/core/internal/conf"
 	"libcni/core/internal/fault"
 	"libcni/core/internal/host/boot"
-	"libcni/core/internal/host/netns"
 	"libcni/core/plugin"
 )
 
@@ -50,30 +49,33 @@ func (s *scope) add(ctx context.Context) (jsontext.Value, error) {
 	o := s.newOperation(list, nil, ns)
 	defer o.close()
 	o.held = held
-	if o.entry, err = s.newEntry(ctx, key, list, ns); err != nil {
+	if o.entry, err = s.newEntry(key, list); err != nil {
 		return nil, err
 	}
 	if err := o.resolve(); err != nil {
 		return nil, err
 	}
-	if err := o.makeRoom(ctx); err != nil {
+	existing, err := held.Get()
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	if o.entry.Cookie, err = ns.Cookie(ctx); err != nil { // so late because a thread is finding out
+		return nil, err
+	}
+	if err := o.makeRoom(ctx, existing); err != nil {
 		return nil, err
 	}
 	return o.attach(ctx)
 }
 
-// newEntry is what will be on disk about the attachment, known before anything is made.
-func (s *scope) newEntry(ctx context.Context, key attachments.Key, list *conf.List, ns *netns.Namespace) (*attachments.Entry, error) {
-	cookie, err := ns.Cookie(ctx)
-	if err != nil {
-		return nil, err
-	}
+// newEntry is what will be on disk about the attachment, known before anything is made, but for the namespace's cookie.
+func (s *scope) newEntry(key attachments.Key, list *conf.List) (*attachments.Entry, error) {
 	created, err := boot.Now()
 	if err != nil {
 		return nil, err
 	}
 	return &attachments.Entry{
-		Key: key, Netns: s.Netns, Cookie: cookie, Owner: s.Options.Owner, Created: created, BootID: s.bootID,
+		Key: key, Netns: s.Netns, Owner: s.Options.Owner, Created: created, BootID: s.bootID,
 		CNIVersion: list.CNIVersion, Config: list.Raw, Args: plugin.Args(s.Args), CapabilityArgs: s.CapabilityArgs,
 		HostIfName: newHostIfName(), Incomplete: true,
 	}, nil
@@ -98,15 +100,11 @@ func (o *operation) resolve() error {
 	return nil
 }
 
-// makeRoom decides what ADD does about what is there already: an attachment that works is left as it is, and the
-// remains of one that does not are removed.
-func (o *operation) makeRoom(ctx context.Context) error {
-	entry, err := o.held.Get()
-	if errors.Is(err, fs.ErrNotExist) {
+// makeRoom decides what ADD does about what is there already, if entry is not nil: an attachment that works is left as it
+// is, and the remains of one that does not are removed.
+func (o *operation) makeRoom(ctx context.Context, entry *attachments.Entry) error {
+	if entry == nil {
 		return o.refuseTakenLink(ctx)
-	}
-	if err != nil {
-		return err
 	}
 	works, err := o.works(ctx, entry)
 	if err != nil {

@@ -17,21 +17,26 @@ type identity struct {
 	Device, Inode, Modified, Changed uint64
 }
 
-// header is the beginning of the file.
+func (id *identity) numbers() [4]*uint64 {
+	return [...]*uint64{&id.Device, &id.Inode, &id.Modified, &id.Changed}
+}
+
+// header is the beginning of the file, between the magic and a checksum of all before it.
 type header struct {
-	Magic                             [8]byte
 	Boot                              key
 	Store                             identity
 	Last                              lasts
 	OwnerSlots, OwnersUsed, OwnerLive uint32
 	PageSlots, PagesUsed, PagesLive   uint32
-	Checksum                          uint32 // of all before it
 }
 
-var (
-	magic      = [8]byte{'c', 'n', 'i', 'h', 'l', 'i', 'x', '3'}
-	headerSize = binary.Size(header{})
-)
+func (h *header) counts() [6]*uint32 {
+	return [...]*uint32{&h.OwnerSlots, &h.OwnersUsed, &h.OwnerLive, &h.PageSlots, &h.PagesUsed, &h.PagesLive}
+}
+
+var magic = [8]byte{'c', 'n', 'i', 'h', 'l', 'i', 'x', '3'}
+
+const headerSize = 8 + 16 + 4*8 + 4*16 + 6*4 + 4
 
 // openIndex opens the index of the directory that is now in the given state. It fails if there is none that can be
 // trusted.
@@ -76,13 +81,10 @@ func readIndex(file file, store identity, bootID string) (*index, error) {
 }
 
 func parseHeader(raw []byte) (header, error) {
-	var head header
-	if _, err := binary.Decode(raw, binary.LittleEndian, &head); err != nil {
-		return head, fmt.Errorf("%w: %w", errDamaged, err)
+	if [8]byte(raw) != magic || binary.LittleEndian.Uint32(raw[headerSize-4:]) != checksum(0, raw[:headerSize-4]) {
+		return header{}, fmt.Errorf("%w: not a header", errDamaged)
 	}
-	if head.Magic != magic || head.Checksum != checksum(0, raw[:headerSize-4]) {
-		return head, fmt.Errorf("%w: not a header", errDamaged)
-	}
+	head := decodeHeader(raw[len(magic):])
 	for _, slots := range []uint32{head.OwnerSlots, head.PageSlots} {
 		if slots < fewestPages || slots > mostSlots || bits.OnesCount32(slots) != 1 {
 			return head, fmt.Errorf("%w: %d slots", errDamaged, slots)
@@ -92,13 +94,40 @@ func parseHeader(raw []byte) (header, error) {
 }
 
 func (x *index) header(store identity) []byte {
-	head := header{Magic: magic, Boot: x.boot, Store: store, Last: x.last}
+	head := header{Boot: x.boot, Store: store, Last: x.last}
 	head.OwnerSlots, head.OwnersUsed, head.OwnerLive = x.owners.slots, x.owners.used, x.owners.live
 	head.PageSlots, head.PagesUsed, head.PagesLive = x.pages.slots, x.pages.used, x.pages.live
-	raw, _ := binary.Append(nil, binary.LittleEndian, head) // a struct of fixed size
-	sum := checksum(0, raw[:headerSize-4])
-	binary.LittleEndian.PutUint32(raw[headerSize-4:], sum)
+	raw := head.append(append(make([]byte, 0, headerSize), magic[:]...))
+	return binary.LittleEndian.AppendUint32(raw, checksum(0, raw))
+}
+
+func (h *header) append(raw []byte) []byte {
+	raw = append(raw, h.Boot[:]...)
+	for _, n := range h.Store.numbers() {
+		raw = binary.LittleEndian.AppendUint64(raw, *n)
+	}
+	for _, addr := range h.Last {
+		raw = append(raw, addr[:]...)
+	}
+	for _, n := range h.counts() {
+		raw = binary.LittleEndian.AppendUint32(raw, *n)
+	}
 	return raw
+}
+
+// decodeHeader reads what append wrote.
+func decodeHeader(raw []byte) (h header) {
+	raw = raw[copy(h.Boot[:], raw):]
+	for _, n := range h.Store.numbers() {
+		*n, raw = binary.LittleEndian.Uint64(raw), raw[8:]
+	}
+	for i := range h.Last {
+		raw = raw[copy(h.Last[i][:], raw):]
+	}
+	for _, n := range h.counts() {
+		*n, raw = binary.LittleEndian.Uint32(raw), raw[4:]
+	}
+	return h
 }
 
 // save keeps the index for a directory in the given state.
