@@ -125,7 +125,7 @@ MUTATIONS = [
         ("a key that is not supported is passed over", "usable := builtin != nil && unsupported == \"\"", "usable := builtin != nil")),
     # The C boundary.
     *of("capi/shim.c", "./test/abi ./test/host",
-        ("a forked child enters Go", "    if (guest_forked())\n        return response_refuse(REFUSED_FORKED, response);\n    if (log_in", "    if (log_in"),
+        ("a forked child enters Go", "    if (start_forked())\n        return response_refuse(REFUSED_FORKED, response);\n    if (log_in", "    if (log_in"),
         ("a callback enters again", "    if (log_in_callback())\n        return response_refuse(REFUSED_CALLBACK, response);\n", ""),
         ("Go is entered without descriptors left", "    if (!guest_has_descriptors())\n        return response_refuse(REFUSED_DESCRIPTORS, response);\n", ""),
         ("a thread's state is not put back", "    rc = go(call);\n    guest_leave(&thread);\n    if (call->response == NULL)", "    rc = go(call);\n    if (call->response == NULL)")),
