@@ -63,6 +63,9 @@ $(OVERLAY): FORCE
 FORCE:
 endif
 
+# Answered in capi/memory.c.
+WRAP := -Wl,--wrap=mmap -Wl,--wrap=pthread_getattr_np
+
 # One relocatable object. The build takes Go's constructors out of the list that the loader runs: start.c runs them.
 # The second is the benchmark's: its runtime lists its goroutines, which no function of the library tells.
 OBJECT := $(BUILD)/static/whole.o
@@ -72,7 +75,7 @@ $(OBJECT) $(LISTING:.so.0=.o): $(SOURCES) $(OVERLAY)
 	mkdir -p $(@D)
 	$(GOBUILD) $(AS_GUEST) -buildmode=c-archive -ldflags '-s -w -buildid= $(GODEBUG_DEFAULT)' -o $(@D)/go.a ./capi
 	cd $(@D) && $(AR) x go.a go.o && $(OBJCOPY) --rename-section .init_array=libcni_start go.o && $(AR) rD go.a go.o
-	$(CC) -nostdlib -r -Wl,-d -o $@ -Wl,--build-id=none -Wl,--whole-archive $(@D)/go.a
+	$(CC) -nostdlib -r -Wl,-d -o $@ -Wl,--build-id=none $(WRAP) -Wl,--whole-archive $(@D)/go.a
 
 $(BUILD)/$(REAL): $(OBJECT)
 $(LISTING): $(LISTING:.so.0=.o)

@@ -7,6 +7,7 @@
 package main
 
 // #cgo CFLAGS: -std=gnu11 -Wall -O2 -fvisibility=hidden -fstack-protector-strong
+// #cgo LDFLAGS: -Wl,--wrap=mmap -Wl,--wrap=pthread_getattr_np
 // #include "shim.h"
 import "C"
 

@@ -11,6 +11,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
 /* Written into the file by capi/pack; zero where nothing was packed. Addresses are distances from the library's begin. */
 static const struct packed {
     uint64_t self;
@@ -42,6 +46,13 @@ static void seal(uintptr_t from, uintptr_t end, bool sealed)
         abort();
 }
 
+/* Each of these pages is written to. Copied at once they cost half of what a page fault each does. */
+static void prepare(uintptr_t from, uintptr_t end)
+{
+    if (from < end)
+        madvise((void *)from, end - from, MADV_POPULATE_WRITE); /* as of Linux 5.14; otherwise it makes no difference */
+}
+
 /* The library's DT_INIT, which comes before its constructors: their addresses are among those put in. Nothing here may
  * need an address from a table. */
 __attribute__((visibility("hidden"))) void libcni_relocate(void)
@@ -56,6 +67,7 @@ __attribute__((visibility("hidden"))) void libcni_relocate(void)
     from = (base + p->sealed) & -page;
     end = (base + p->sealed_end) & -page;
     seal(from, end, false);
+    prepare(from, end);
     relocate((const uint64_t *)(base + p->table), (const uint64_t *)(base + p->table_end), base);
     seal(from, end, true);
 }

@@ -48,6 +48,7 @@ static struct here {
     bool starting, started;
 } *here;
 
+static bool late; /* the library was loaded without starting Go */
 static bool begun; /* in this process, or in one that it was forked from */
 
 /* Where the kernel cannot. */
@@ -74,6 +75,8 @@ bool start_forked(void)
         return false;
     return here == &everywhere ? begun_by != getpid() : !here->starting;
 }
+
+bool start_is_late(void) { return late; }
 
 bool start_begun(void) { return __atomic_load_n(&begun, __ATOMIC_ACQUIRE); }
 
@@ -177,7 +180,8 @@ static bool is_asked_to_wait(void)
 __attribute__((constructor(101))) static void loaded(void)
 {
     mark_process();
-    if (!is_asked_to_wait())
+    late = is_asked_to_wait();
+    if (!late)
         start_go();
 }
 

@@ -12,6 +12,9 @@
 /* Starts Go unless it runs. False if there is no memory for it. */
 bool start_go(void);
 
+/* Whether Go is started by the first call. */
+bool start_is_late(void);
+
 /* Whether Go was started in this process, or in one that it was forked from. */
 bool start_begun(void);
 
