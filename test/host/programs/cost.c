@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 #include <time.h>
+#include <ucontext.h>
 
 enum { TIMES = 2000, THREADS = 50 };
 
@@ -75,9 +76,76 @@ static void sixteen_KiB_of_stack_are_enough(void)
     PASS();
 }
 
+static ucontext_t home, coroutine;
+
+static void cancel_in_callback(const char *event, void *cancelled)
+{
+    volatile char deep[100 << 10];
+
+    (void)event;
+    deep[0] = deep[sizeof deep - 1] = 0;
+    *(int *)cancelled += cni.cancel("nobody") == -ENOENT;
+}
+
+/* The plugin has an event in the log, whatever becomes of the call. */
+static void call_that_logs(void)
+{
+    request("status", NULL,
+        "{\"network\":{\"cniVersion\":\"1.1.0\",\"name\":\"n\",\"plugins\":[{\"type\":\"reporter\"}]},"
+        "\"options\":{\"pluginDirs\":[\"%1$s/bin\"],\"builtins\":\"never\"}}");
+}
+
+/* The main thread calls on its own stack and on another. */
+static int on_two_stacks(int others_first)
+{
+    int cancelled = 0;
+
+    coroutine.uc_stack.ss_size = 1 << 20;
+    coroutine.uc_stack.ss_sp = malloc(coroutine.uc_stack.ss_size);
+    coroutine.uc_link = &home;
+    load();
+    MUST(coroutine.uc_stack.ss_sp != NULL && cni.set_log(cancel_in_callback, &cancelled) == 0);
+    if (!others_first)
+        call_that_logs();
+    getcontext(&coroutine);
+    makecontext(&coroutine, call_that_logs, 0);
+    swapcontext(&home, &coroutine);
+    call_that_logs();
+    return cancelled == (others_first ? 2 : 3) ? 0 : cancelled + 10;
+}
+
+static int own_stack_first(void) { return on_two_stacks(0); }
+static int other_stack_first(void) { return on_two_stacks(1); }
+
+static int small_limit(void)
+{
+    struct rlimit limit = {256 << 10, RLIM_INFINITY};
+
+    return setrlimit(RLIMIT_STACK, &limit) != 0 ? 4 : own_stack_first();
+}
+
+static int no_limit(void)
+{
+    struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
+
+    return setrlimit(RLIMIT_STACK, &limit) != 0 ? 4 : own_stack_first();
+}
+
+static void the_main_thread_may_call_on_any_stack(void)
+{
+    static int (*const ways[])(void) = {own_stack_first, other_stack_first, small_limit, no_limit};
+
+    for (int i = 0; i < 4; i++) {
+        int status = in_child(ways[i]);
+        CHECK(status == 0, "way %d: wait status %x", i, status);
+    }
+    PASS();
+}
+
 int main(int argc, char **argv)
 {
     begin(argc, argv);
+    the_main_thread_may_call_on_any_stack();
     load();
     calls_are_cheap();
     sixteen_KiB_of_stack_are_enough();
