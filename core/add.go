@@ -59,7 +59,7 @@ func (s *scope) add(ctx context.Context) (jsontext.Value, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	if o.entry.Cookie, err = ns.Cookie(ctx); err != nil { // so late because a thread is finding out
+	if o.entry.Cookie, err = ns.Cookie(ctx); err != nil { // so late because before Linux 6.18 a thread is finding out
 		return nil, err
 	}
 	if err := o.makeRoom(ctx, existing); err != nil {

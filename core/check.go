@@ -9,6 +9,7 @@ import (
 	"libcni/core/internal/attachments"
 	"libcni/core/internal/conf"
 	"libcni/core/internal/fault"
+	"libcni/core/internal/host/netns"
 	"libcni/core/plugin"
 )
 
@@ -75,7 +76,7 @@ func notAttached(msg string) error {
 const missing = "missing"
 
 func (s *scope) checkEntry(ctx context.Context, entry *attachments.Entry, given *conf.List, all *findings) error {
-	s.expect()
+	s.expect((*netns.Namespace).AskRoute)
 	held, err := s.store.Lock(ctx, entry.Key)
 	if err != nil {
 		return err

@@ -32,18 +32,18 @@ func (s *scope) openNetns() (*netns.Namespace, error) {
 	if err != nil {
 		return nil, namespaceError(s.Netns, err)
 	}
-	ns.Ask()
+	ns.AskRoute()
 	return ns, nil
 }
 
-// expect opens the namespace of the request, if it can, and has it tell which it is while the state is read. It goes to
-// whoever opens that path next.
-func (s *scope) expect() {
+// expect opens the namespace of the request, if it can, and has ask begin to learn about it while the state is read. It
+// goes to whoever opens that path next.
+func (s *scope) expect(ask func(*netns.Namespace)) {
 	if s.Netns == "" || s.expected != nil {
 		return
 	}
 	if ns, err := netns.Open(s.Netns, s.engine.crew); err == nil {
-		ns.Ask()
+		ask(ns)
 		s.expected = ns
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"sync"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -36,9 +37,9 @@ type Namespace struct {
 	fd     int        // -1 once closed and not held any more
 	holds  int        // of visits under way
 	closed bool
-	asked  *visit // that learns the cookie; nil if nobody asked
+	asked  *visit // that opens route, and learns the cookie; nil if nobody asked
 	cookie uint64 // 0 until known; the kernel gives out no 0
-	route  int    // the rtnetlink socket that told the cookie, until it is taken; -1 if there is none
+	route  int    // an rtnetlink socket inside, until it is taken; -1 if there is none
 }
 
 // Open opens the network namespace at path, as the calling thread sees that path. The caller closes it. The namespace
@@ -59,7 +60,7 @@ func Open(path string, crew *thread.Crew) (*Namespace, error) {
 		unix.Close(fd)
 		return nil, fmt.Errorf("namespace %s: %w", path, err)
 	}
-	return &Namespace{path: path, crew: crew, fd: fd, route: -1}, nil
+	return &Namespace{path: path, crew: crew, fd: fd, cookie: identifier(fd), route: -1}, nil
 }
 
 // open returns a descriptor of the network namespace at path.
@@ -134,8 +135,28 @@ func (n *Namespace) Fd() int {
 	return n.fd
 }
 
-// Ask begins to learn the cookie, while the caller does something else.
-func (n *Namespace) Ask() { _, _ = n.ask() } // who wants it will be told what is wrong
+// identifier returns the cookie of the namespace that is open, as Linux 6.18 and newer tell it, or 0.
+func identifier(fd int) uint64 {
+	const nsGetID = 0x8008b70d // NS_GET_ID of linux/nsfs.h
+	var id uint64
+	if _, _, err := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), nsGetID, uintptr(unsafe.Pointer(&id))); err != 0 {
+		return 0
+	}
+	return id
+}
+
+// AskCookie has Cookie answer soon, if a thread has to go there to learn it, while the caller does something else.
+func (n *Namespace) AskCookie() {
+	n.mu.Lock()
+	known := n.cookie != 0
+	n.mu.Unlock()
+	if !known {
+		n.AskRoute()
+	}
+}
+
+// AskRoute has Cookie and TakeRoute answer soon, while the caller does something else.
+func (n *Namespace) AskRoute() { _, _ = n.ask() } // who wants it will be told what is wrong
 
 func (n *Namespace) ask() (*visit, error) {
 	n.mu.Lock()
@@ -154,8 +175,15 @@ func (n *Namespace) ask() (*visit, error) {
 	return v, nil
 }
 
-// Cookie returns the number that no other namespace of this boot has or will have (SO_NETNS_COOKIE, Linux 5.14).
+// Cookie returns the number that no other namespace of this boot has or will have (NS_GET_ID; SO_NETNS_COOKIE, Linux
+// 5.14).
 func (n *Namespace) Cookie(ctx context.Context) (uint64, error) {
+	n.mu.Lock()
+	known := n.cookie
+	n.mu.Unlock()
+	if known != 0 {
+		return known, nil
+	}
 	v, err := n.ask()
 	if err == nil {
 		err = v.done.Wait(ctx)
@@ -203,9 +231,15 @@ func socketAndCookie() (int, uint64, error) {
 	return fd, cookie, nil
 }
 
-// TakeRoute gives away the rtnetlink socket, non-blocking and not bound, that learning the cookie took, if there is one.
-// It saves the caller a visit to the namespace.
-func (n *Namespace) TakeRoute() (fd int, ok bool) {
+// TakeRoute gives away an rtnetlink socket that is inside, non-blocking and not bound, if one was asked for or told the
+// cookie. It saves the caller a visit to the namespace.
+func (n *Namespace) TakeRoute(ctx context.Context) (fd int, ok bool) {
+	n.mu.Lock()
+	asked := n.asked
+	n.mu.Unlock()
+	if asked == nil || asked.done.Wait(ctx) != nil {
+		return -1, false
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	fd, n.route = n.route, -1

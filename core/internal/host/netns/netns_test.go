@@ -216,6 +216,27 @@ func TestCookieKnowsTheNamespace(t *testing.T) {
 	}
 }
 
+// What the kernel tells of an open namespace (Linux 6.18) is what a socket inside tells: states of both kinds are one.
+func TestCookieIsThatOfASocketInside(t *testing.T) {
+	n := netnstest.Open(t, netnstest.New(t))
+	cookie, err := n.Cookie(t.Context())
+	must(t, err)
+	n.AskRoute()
+	fd, ok := n.TakeRoute(t.Context())
+	if !ok {
+		t.Fatal("no socket")
+	}
+	defer unix.Close(fd)
+	inside, err := unix.GetsockoptUint64(fd, unix.SOL_SOCKET, unix.SO_NETNS_COOKIE)
+	must(t, err)
+	if inside != cookie {
+		t.Errorf("the cookie is %d, a socket inside says %d", cookie, inside)
+	}
+	if _, ok := n.TakeRoute(t.Context()); ok {
+		t.Error("the socket is given away twice")
+	}
+}
+
 func TestNoThreadOrDescriptorStays(t *testing.T) {
 	path := netnstest.New(t)
 	for range 8 { // what the runtime keeps for itself
