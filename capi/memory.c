@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The library's memory. What Go's runtime asks the C library about memory comes here first: the linker sees to it (--wrap in the Makefile, and in
+/* What Go's runtime asks the C library about memory comes here first: the linker sees to it (--wrap in the Makefile, and in
  * main.go for programs in Go such as tests). */
 #define _GNU_SOURCE
-#include "memory.h"
 #include "start.h"
 
 #include <fcntl.h>
-#include <link.h>
 #include <pthread.h>
-#include <sched.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -96,49 +92,4 @@ int __wrap_pthread_getattr_np(pthread_t thread, pthread_attr_t *attr)
     if ((char *)&limit > end || (char *)&limit < end - size || pthread_attr_setstack(attr, end - size, size) != 0)
         return __real_pthread_getattr_np(thread, attr); /* it runs on another stack */
     return 0;
-}
-
-/* What the kernel maps around the page that is read, if it has it. */
-#define AROUND (64UL << 10)
-
-/* A program with the library in it may have much more, which is its own. */
-#define TEXT_MAX (16UL << 20)
-
-static void touch(uintptr_t at, uintptr_t end, bool (*enough)(void))
-{
-    for (; at < end && end - at <= TEXT_MAX && !enough(); at += AROUND)
-        (void)*(volatile const char *)at;
-}
-
-static bool holds(const struct dl_phdr_info *object, uintptr_t address)
-{
-    for (int i = 0; i < object->dlpi_phnum; i++)
-        if (object->dlpi_phdr[i].p_type == PT_LOAD &&
-            address - object->dlpi_addr - object->dlpi_phdr[i].p_vaddr < object->dlpi_phdr[i].p_memsz)
-            return true;
-    return false;
-}
-
-/* Code; and in a child, which is alone with its memory, constants. */
-static int touch_object(struct dl_phdr_info *object, size_t size, void *enough)
-{
-    (void)size;
-    if (!holds(object, (uintptr_t)touch_object))
-        return 0;
-    for (int i = 0; i < object->dlpi_phnum; i++) {
-        const ElfW(Phdr) *part = &object->dlpi_phdr[i];
-        uintptr_t at = object->dlpi_addr + part->p_vaddr;
-        bool wanted = (part->p_flags & PF_X) != 0 || (start_is_late() && (part->p_flags & PF_W) == 0);
-        if (part->p_type == PT_LOAD && wanted)
-            touch(at, at + part->p_filesz, *(bool (**)(void))enough);
-    }
-    return 1;
-}
-
-void memory_touch(bool (*enough)(void))
-{
-    cpu_set_t processors;
-
-    if (sched_getaffinity(0, sizeof processors, &processors) == 0 && CPU_COUNT(&processors) > 1)
-        dl_iterate_phdr(touch_object, &enough);
 }

@@ -3,7 +3,6 @@
 #define _GNU_SOURCE
 #include "start.h"
 #include "guest.h"
-#include "memory.h"
 #include "shim.h"
 
 #include <errno.h>
@@ -116,13 +115,6 @@ static char **make_list(void)
     return list;
 }
 
-static bool is_complete(void)
-{
-    int posted = 0;
-
-    return sem_getvalue(&complete, &posted) == 0 && posted > 0;
-}
-
 /* The last constructor starts a thread of Go's, which raises the limit on open files and main.go puts it back; waiting
  * for it here means that the host sees the raised one no longer than this takes. */
 static void run_constructors(char **list)
@@ -131,7 +123,6 @@ static void run_constructors(char **list)
 
     for (go_start *const *run = __start_libcni_start; run < __stop_libcni_start; run++)
         (*run)(1, list, list + 2);
-    memory_touch(is_complete);
     clock_gettime(CLOCK_REALTIME, &deadline);
     deadline.tv_sec += START_SECONDS;
     while (sem_timedwait(&complete, &deadline) != 0 && errno == EINTR)
