@@ -190,6 +190,9 @@ func containerLink(ctx context.Context, links *rtnl.Session, name string) (*rtnl
 	if err != nil {
 		return nil, err
 	}
+	if conn.Absent(name) {
+		return nil, nil
+	}
 	link, err := conn.LinkByName(ctx, name)
 	if errors.Is(err, rtnl.ErrNotFound) {
 		return nil, nil

@@ -9,6 +9,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// Absent reports that no link has the name, without the lock that the kernel's answer about a link waits for, while links
+// come and go. False says nothing. It tries to bind the connection's socket to the link (socket(7), SO_BINDTODEVICE),
+// which a netlink socket does not heed.
+func (c *Conn) Absent(name string) bool {
+	if len(name) >= unix.IFNAMSIZ {
+		return false // the kernel would look for what fits
+	}
+	err := unix.SetsockoptString(c.sock.fd, unix.SOL_SOCKET, unix.SO_BINDTODEVICE, name)
+	if err == nil {
+		_ = unix.SetsockoptString(c.sock.fd, unix.SOL_SOCKET, unix.SO_BINDTODEVICE, "")
+	}
+	return err == unix.ENODEV
+}
+
 // Way is what the host does with packets to an address.
 type Way struct {
 	Local bool // the address is the host's own

@@ -149,6 +149,25 @@ func TestPortFlags(t *testing.T) {
 	}
 }
 
+func TestAbsenceIsToldWithoutARequest(t *testing.T) {
+	host, container, ns := pair(t)
+	bridged(t, host, ns)
+	before := container.Requests()
+	for name, absent := range map[string]bool{"eth0": false, "eth1": true, "eth": true, "lo": false, "": false, "abcdefghijklmnop": false} {
+		if got := container.Absent(name); got != absent {
+			t.Errorf("Absent(%q) = %v", name, got)
+		}
+	}
+	if sent := container.Requests() - before; sent != 0 {
+		t.Errorf("%d requests were sent", sent)
+	}
+	link(t, container, "lo") // the connection goes on as before
+	link(t, container, "eth0")
+	if host.Absent("eth0") != true {
+		t.Error("the host has no eth0")
+	}
+}
+
 func TestErrorsCanBeToldApart(t *testing.T) {
 	host, _, ns := pair(t)
 	bridged(t, host, ns)
