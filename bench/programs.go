@@ -11,14 +11,26 @@ import (
 	"time"
 )
 
+// sources are those of programs that have not a source of their own.
+var sources = map[string]string{"alone": "empty", "nothing": "empty"}
+
 // compile builds the programs in C. Those of libcni find it in the build directory.
 func compile(build string) error {
+	nothing := program(build, "libnothing.so")
+	if out, err := exec.Command("go", "build", "-buildmode=c-shared", "-ldflags=-s -w", "-o", nothing, "./bench/programs/nothing").CombinedOutput(); err != nil {
+		return fmt.Errorf("build bench/programs/nothing: %w\n%s", err, out)
+	}
 	library := []string{"-L" + build, "-lcni", "-Wl,-rpath," + build}
 	for name, flags := range map[string][]string{
 		"driver": library, "once": library, "empty": library, "alone": {"-DALONE"}, "floor": nil,
 		"isolated": {fmt.Sprintf("-DLIBRARY=%q", filepath.Join(build, "libcni.so")), "-ldl"},
+		"child":    {fmt.Sprintf("-DLIBRARY=%q", nothing), "-ldl"},
+		"nothing":  {"-DNOTHING", nothing},
 	} {
-		source := strings.Replace(name, "alone", "empty", 1)
+		source, other := sources[name]
+		if !other {
+			source = name
+		}
 		args := append([]string{"-O2", "-Iinclude", "-o", program(build, name), "bench/programs/" + source + ".c", "-pthread"}, flags...)
 		if out, err := exec.Command("cc", args...).CombinedOutput(); err != nil {
 			return fmt.Errorf("compile bench/programs/%s.c: %w\n%s", source, err, out)
