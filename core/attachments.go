@@ -103,7 +103,26 @@ func (s *scope) state(ctx context.Context, entry *attachments.Entry) (string, er
 func describeEntry(entry *attachments.Entry) *Attachment {
 	return &Attachment{
 		Network: entry.Network, ContainerID: entry.ContainerID, IfName: entry.IfName, Netns: entry.Netns,
-		Owner: entry.Owner, Args: Args(entry.Args), CapabilityArgs: entry.CapabilityArgs, Result: entry.Result,
-		Config: entry.Config, State: stateAttached,
+		Owner: entry.Owner, Args: Args(entry.Args), CapabilityArgs: presentableArgs(entry.CapabilityArgs),
+		Result: presentable(entry.Result), Config: presentable(entry.Config), State: stateAttached,
 	}
+}
+
+// presentable returns what may be part of an answer. Files hold what others wrote too: JSON with a name twice in an
+// object, or that is not UTF-8, is none for whoever reads the answer.
+func presentable(text jsontext.Value) jsontext.Value {
+	if text.IsValid() {
+		return text
+	}
+	return nil
+}
+
+func presentableArgs(args map[string]jsontext.Value) map[string]jsontext.Value {
+	presented := make(map[string]jsontext.Value, len(args))
+	for name, value := range args {
+		if value.IsValid() {
+			presented[name] = value
+		}
+	}
+	return presented
 }

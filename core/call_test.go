@@ -61,6 +61,7 @@ func TestBadRequestsAreRefused(t *testing.T) {
 		{"a wrong type", with("containerId", 7), "invalid-request", "containerId"},
 		{"a mistyped option", with("options", object{"timeoutms": 7}), "invalid-request", "timeoutMs"},
 		{"a negative timeout", with("options", object{"timeoutMs": -1}), "invalid-request", "timeoutMs"},
+		{"a timeout beyond all clocks", with("options", object{"timeoutMs": 9223372036855}), "invalid-request", "9223372036854"},
 		{"an unknown builtins mode", with("options", object{"builtins": "maybe"}), "invalid-request", "prefer"},
 		{"args with a semicolon", with("args", object{"K": "a;b"}), "invalid-request", "args"},
 		{"args with = in a key", with("args", []any{[]any{"a=b", "c"}}), "invalid-request", "args"},

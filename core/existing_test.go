@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 
 	"libcni/core/internal/attachments"
@@ -117,6 +118,43 @@ func TestAttachmentOfAnEarlierBootIsGone(t *testing.T) {
 	}
 	b.must("add", add) // anew, not "exists"
 	b.must("check", add)
+}
+
+// What is no JSON that can be passed on does not keep the others from being listed.
+func TestAttachmentsWithoutWhatCannotBeShown(t *testing.T) {
+	for name, damage := range map[string][2]string{
+		"a name twice":         {`"cniVersion":"1.1.0"`, `"cniVersion":"1.1.0","cniVersion":"1.1.0"`},
+		"not UTF-8":            {`"cniVersion":"1.1.0"`, "\"cniVersion\":\"1.1.0\",\"x\":\"\xff\""},
+		"half a character":     {`"cniVersion":"1.1.0"`, `"cniVersion":"1.1.0","x":"\ud800"`},
+		"a capability's value": {`"mac":"02:00:00:00:00:07"`, `"mac":{"a":1,"a":2}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			network := b.bridgeNet("web")
+			network["plugins"].([]any)[0].(object)["capabilities"] = object{"mac": true}
+			add := object{"network": network, "containerId": "c1", "netns": netnstest.New(t), "capabilityArgs": object{"mac": "02:00:00:00:00:07"}}
+			b.must("add", add)
+			const file = "cache/results/web-c1-eth0"
+			data, err := os.ReadFile(filepath.Join(b.dir, file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			damaged := strings.Replace(string(data), damage[0], damage[1], 1)
+			if damaged == string(data) {
+				t.Fatalf("nothing to damage: %s", data)
+			}
+			b.overwrite(file, damaged)
+			list := b.must("attachments", object{})["attachments"].([]any)
+			if len(list) != 1 || list[0].(object)["containerId"] != "c1" {
+				t.Errorf("attachments: %v", list)
+			}
+			b.fails("exists", "add", add)
+			b.must("del", add)
+			if left := b.leases("web"); left != "" {
+				t.Errorf("leases: %s", left)
+			}
+		})
+	}
 }
 
 // A path such as /proc/PID/ns/net is used again by another container when the pid is.

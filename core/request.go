@@ -2,6 +2,7 @@ package core
 
 import (
 	"errors"
+	"math"
 	"strings"
 	"time"
 
@@ -104,8 +105,8 @@ func (o *RequestOptions) setDefaults() error {
 	return errors.Join(
 		oneOf("options.builtins", string(o.Builtins), string(invoke.Prefer), string(invoke.Fallback), string(invoke.Only), string(invoke.Never)),
 		oneOf("options.onExisting", o.OnExisting, onExistingFail, onExistingReplace),
-		notNegative("options.timeoutMs", o.TimeoutMs),
-		notNegative("options.rollbackTimeoutMs", o.RollbackTimeoutMs),
+		validMilliseconds("options.timeoutMs", o.TimeoutMs),
+		validMilliseconds("options.rollbackTimeoutMs", o.RollbackTimeoutMs),
 		validPath("options.confDir", o.ConfDir), validPath("options.cacheDir", o.CacheDir), validPath("options.stateDir", o.StateDir),
 		validEnv(o.Env),
 	)
@@ -126,9 +127,16 @@ func oneOf(key, value string, allowed ...string) error {
 	return fault.InvalidRequest(key, "%s: %q is not one of %s", key, value, strings.Join(allowed, ", "))
 }
 
-func notNegative(key string, ms *int64) error {
-	if ms != nil && *ms < 0 {
+const mostMilliseconds = math.MaxInt64 / int64(time.Millisecond) // 292 years
+
+func validMilliseconds(key string, ms *int64) error {
+	switch {
+	case ms == nil:
+		return nil
+	case *ms < 0:
 		return fault.InvalidRequest(key, "%s: %d is negative; give milliseconds, or 0 for none", key, *ms)
+	case *ms > mostMilliseconds:
+		return fault.InvalidRequest(key, "%s: %d is more than %d; give milliseconds, or 0 for none", key, *ms, mostMilliseconds)
 	}
 	return nil
 }

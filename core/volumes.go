@@ -37,10 +37,10 @@ func volumeDirs() []string {
 // validateVolumes refuses what the options of volumes must not be.
 func (o *RequestOptions) validateVolumes() error {
 	errs := []error{
-		notNegative("options.volumeRetryMs", o.VolumeRetryMs),
-		notNegative("options.volumeTimeouts.connectMs", o.VolumeTimeouts.ConnectMs),
-		notNegative("options.volumeTimeouts.activateMs", o.VolumeTimeouts.ActivateMs),
-		notNegative("options.volumeTimeouts.headerMs", o.VolumeTimeouts.HeaderMs),
+		validMilliseconds("options.volumeRetryMs", o.VolumeRetryMs),
+		validMilliseconds("options.volumeTimeouts.connectMs", o.VolumeTimeouts.ConnectMs),
+		validMilliseconds("options.volumeTimeouts.activateMs", o.VolumeTimeouts.ActivateMs),
+		validMilliseconds("options.volumeTimeouts.headerMs", o.VolumeTimeouts.HeaderMs),
 	}
 	for _, dir := range o.VolumePluginDirs {
 		errs = append(errs, validPath("options.volumePluginDirs", dir))

@@ -247,7 +247,8 @@ CNI_API int cni_repair(const char *request, char **response);
  * Request: network or networkFile, requestId, options, and
  *   validAttachments  [{"containerId","ifName"}]  required: what must stay
  *   asOf              string                      required: from cni_attachments, called before the list of valid
- *                                                 attachments was made; newer ones are never removed
+ *                                                 attachments was made; newer ones are never removed, nor
+ *                                                 are those of the last 60 seconds, whose caller may not list them yet
  *   dryRun            bool                        default false; true: only say what would be removed
  * Attachments of other owners are left alone unless options.owner is "*".
  * Response: {"removed":[{"network","containerId","ifName"}]}.

@@ -28,7 +28,7 @@
  *                     there. So it keeps the library that it found when the api was opened: a newer one counts when the
  *                     program is started anew.
  *                     Only in a process of one thread, and not in a fork of one that has started libcni: otherwise kind
- *                     unsupported.
+ *                     unsupported. Whether Go can start, which takes memory and threads, each call finds out: kind bug.
  *   CNI_DL_EXEC       Each call runs the command cni in a child (posix_spawn): for hosts with threads, static ones and
  *                     set-uid ones, and where a licence forbids linking. The child is an ordinary one: it sends SIGCHLD,
  *                     and may be reaped by a waitpid(-1) of the host, which changes no answer.
@@ -37,7 +37,8 @@
  *   one that has answered may be a zombie. A child that takes api->grace_ms (9000; the host may change it) longer than
  *   timeoutMs and rollbackTimeoutMs of its request is killed: kind timeout. Ends the host in the middle of a call, the
  *   call goes on to its own end. An api is used by one thread at a time; any number of them may be open. A forked child
- *   may use the api it inherited only after it has opened it anew.
+ *   may use the api it inherited only after it has opened it anew. A call that would be the first process of a new pid
+ *   namespace (unshare, CLONE_NEWPID) is refused: kind unsupported.
  *
  * CALLS THAT DO NOT BLOCK (isolated and exec)
  *     cni_dl_call *call;
@@ -527,6 +528,15 @@ static inline int cni_dl_has_threads(void)
     return 1;
 }
 
+/* After unshare(CLONE_NEWPID) the next process that this one makes is the first of the new namespace, which the kernel
+ * ends with it. */
+static inline int cni_dl_next_is_init(void)
+{
+    char name[64];
+    return readlink("/proc/self/ns/pid_for_children", name, sizeof name) < 0 && errno == ENOENT &&
+           readlink("/proc/self/ns/pid", name, sizeof name) > 0;
+}
+
 static inline void cni_dl_close_from(int fd)
 {
     struct rlimit limit;
@@ -758,7 +768,7 @@ static inline int cni_dl_clone(cni_dl_call *call, int socket, const char *reques
         cni_dl_be_child(call, socket, request);
     number = errno;
     sigprocmask(SIG_SETMASK, &mask, NULL);
-    call->pidfd = pidfd;
+    call->pidfd = cni_dl_above_stdio(pidfd);
     return pid < 0 ? number : 0;
 }
 
@@ -804,7 +814,7 @@ static inline int cni_dl_spawn(cni_dl_call *call, int socket, int request)
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&files);
     if (rc == 0)
-        call->pidfd = (int)syscall(CNI_DL_PIDFD_OPEN, pid, 0U); /* fails if the host has reaped it by now */
+        call->pidfd = cni_dl_above_stdio((int)syscall(CNI_DL_PIDFD_OPEN, pid, 0U)); /* fails if the host has reaped it by now */
     return rc;
 }
 
@@ -923,6 +933,11 @@ static inline int cni_dl_refuse(cni_dl *api, const char *method, const char *req
         return cni_dl_fail(&cni_dl_unsupported,
             "isolated mode needs a process of one thread, and this one has more; use CNI_DL_EXEC", NULL, NULL, NULL,
             response);
+    if (cni_dl_next_is_init())
+        return cni_dl_fail(&cni_dl_unsupported,
+            "the call's process would be the first of the new pid namespace (unshare, CLONE_NEWPID), which would end with "
+            "it; call before unshare, or when the namespace's own first process runs",
+            NULL, NULL, NULL, response);
     return 0;
 }
 
@@ -1339,6 +1354,9 @@ static inline const char *cni_dl_do_strerror(cni_dl *api, int code)
 
 /* ---- Open and close ------------------------------------------------------------------------------------------- */
 
+/* A static program exports nothing, and libraries loaded into it do not find their C library. */
+static inline int cni_dl_is_static(void) { return dlsym(RTLD_DEFAULT, "dlopen") == NULL; }
+
 static inline int cni_dl_open_inprocess(cni_dl *api, const char *path, char **error)
 {
     char msg[1024];
@@ -1479,6 +1497,9 @@ static inline int cni_dl_open(cni_dl *api, const char *path, int mode, char **er
     api->path = cni_dl_copy(path, strlen(path));
     if (api->path == NULL)
         rc = cni_dl_fail_errno(ENOMEM, "the path", error);
+    else if ((mode == CNI_DL_INPROCESS || mode == CNI_DL_ISOLATED) && cni_dl_is_static())
+        rc = cni_dl_fail(&cni_dl_unsupported, "a static program cannot load a library; use CNI_DL_EXEC", NULL, NULL, NULL,
+            error);
     else if (mode == CNI_DL_INPROCESS)
         rc = cni_dl_open_inprocess(api, path, error);
     else if (mode == CNI_DL_ISOLATED)

@@ -1,6 +1,7 @@
 // Command pack makes a shared library with packed relocations (DT_RELR) one that the C library does not relocate: it
-// takes away what speaks of them, and tells relocate.c in ../ where they are. If the linker packed none, the library stays
-// as it is.
+// takes away what speaks of them, and tells relocate.c in ../ where they are. It also takes away what is called at a
+// process's end: there is nothing to do then, and a host that only has the library in its memory need not run any of it,
+// which would kill it if the file has been overwritten. If the linker packed no relocations, the library stays as it is.
 package main
 
 import (
@@ -72,7 +73,7 @@ const (
 	tagRelrEntry = 37
 )
 
-// takeTags takes the entries about packed relocations out of the dynamic section.
+// takeTags takes the entries about packed relocations out of the dynamic section, and those about the process's end.
 func (l library) takeTags() (relocations table, err error) {
 	dynamic, err := l.part(".dynamic")
 	if err != nil {
@@ -88,6 +89,7 @@ func (l library) takeTags() (relocations table, err error) {
 			relocations.size = value
 		case tagRelrEntry:
 			relocations.entry = value
+		case uint64(elf.DT_FINI), uint64(elf.DT_FINI_ARRAY), uint64(elf.DT_FINI_ARRAYSZ):
 		default:
 			kept += copy(dynamic[kept:], entry)
 		}

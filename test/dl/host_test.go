@@ -1,6 +1,10 @@
 package dl
 
-import "testing"
+import (
+	"os/exec"
+	"regexp"
+	"testing"
+)
 
 func TestCallsLeaveTheirHostAsItWas(t *testing.T) {
 	t.Setenv("LIBRARY", library(t))
@@ -30,4 +34,13 @@ func TestCallsUnderTheAddressSanitizer(t *testing.T) {
 func TestInProcess(t *testing.T) {
 	stub := compile(t, "stub.c", "-shared", "-fPIC")
 	runTests(t, compile(t, "inprocess.c"), "in-process", library(t), stub, t.TempDir())
+}
+
+// A static program is told so when it opens, so that it can use the command.
+func TestStaticPrograms(t *testing.T) {
+	out, err := exec.Command(compile(t, "static.c", "-static"), library(t), command(t)).Output()
+	want := regexp.MustCompile(`^in-process -95 .*static.*CNI_DL_EXEC.*"unsupported".*\nisolated -95 .*static.*\nexec 0 .*"networks":\[\].*\n$`)
+	if err != nil || !want.Match(out) {
+		t.Errorf("%v\n%s", err, out)
+	}
 }

@@ -287,6 +287,34 @@ static void a_host_without_standard_files_gets_answers(void)
     PASS();
 }
 
+/* As a daemon does it, but between two calls: nothing that the api keeps is among them. */
+static int open_standard_files_after_a_call(void)
+{
+    cni_dl api = open_api(stub);
+    close(0);
+    close(1);
+    close(2);
+    if (api.call(&api, "big", "{\"size\":10}", NULL) != 0)
+        return 1;
+    if (open("/dev/null", O_RDWR) != 0 || dup2(0, 1) != 1 || dup2(0, 2) != 2)
+        return 2;
+    if (api.call(&api, "big", "{\"size\":10}", NULL) != 0)
+        return 3;
+    for (int fd = 0; fd < 3; fd++) {
+        struct stat file;
+        if (fstat(fd, &file) != 0 || !S_ISCHR(file.st_mode) || fcntl(fd, F_GETFD) != 0)
+            return 4;
+    }
+    return 0;
+}
+
+static void standard_files_opened_after_a_call_stay(void)
+{
+    int status = in_child(open_standard_files_after_a_call);
+    CHECK(status == 0, "step %d", status);
+    PASS();
+}
+
 /* ---- Where it cannot work ---- */
 
 static void *sit(void *fifo)
@@ -498,6 +526,59 @@ static void it_stays_when_its_file_is_replaced(void)
     PASS();
 }
 
+/* As "cp" does it: what the host has in its memory is another file's. Its end must not run any of it. */
+static int overwrite_the_library(void)
+{
+    char command[2 * 4096], path[2048];
+    cni_dl api;
+    char *response = NULL;
+    snprintf(path, sizeof path, "%s/overwritten.so", directory);
+    snprintf(command, sizeof command, "cp '%s' '%s'", shared_library, path);
+    MUST(system(command) == 0);
+    if (cni_dl_open(&api, path, mode, NULL) != 0 || truncate(path, 100000) != 0)
+        return 1;
+    if (api.networks(&api, request, &response) != -EFAULT || strstr(response, "\"kind\":\"bug\"") == NULL)
+        return 2;
+    api.free(&api, response);
+    cni_dl_close(&api);
+    fflush(stdout);
+    exit(0); /* with what is called at the end */
+}
+
+static void a_host_outlives_an_overwritten_library(void)
+{
+    int status = in_child(overwrite_the_library);
+    CHECK(status == 0, "step %d", status);
+    PASS();
+}
+
+/* The call's process would be the first of the new namespace, and end it. */
+static int call_after_unsharing_processes(void)
+{
+    char *response = NULL;
+    cni_dl api = open_api(stub);
+    if (unshare(CLONE_NEWPID) != 0)
+        return 1;
+    if (api.call(&api, "big", "{\"size\":10}", &response) != -ENOTSUP || strstr(response, "pid namespace") == NULL)
+        return 2;
+    api.free(&api, response);
+    pid_t init = fork();
+    if (init == 0)
+        pause();
+    if (init < 0 || api.call(&api, "big", "{\"size\":10}", NULL) != 0) /* beside the namespace's own first process */
+        return 3;
+    cni_dl_close(&api);
+    kill(init, SIGKILL);
+    return waitpid(init, NULL, 0) == init ? 0 : 4;
+}
+
+static void a_new_pid_namespace_is_left_to_its_own_first_process(void)
+{
+    int status = in_child(call_after_unsharing_processes);
+    CHECK(status == 0, "step %d", status);
+    PASS();
+}
+
 static void what_is_not_there_is_unsupported(void)
 {
     char *error = NULL;
@@ -528,6 +609,7 @@ int main(int argc, char **argv)
     nothing_is_left_of_many_calls();
     signals_that_interrupt_change_nothing();
     a_host_without_standard_files_gets_answers();
+    standard_files_opened_after_a_call_stay();
     threads_bar_isolated_mode_only();
     a_fork_of_a_host_with_go_bars_isolated_mode_only();
     if (mode == CNI_DL_ISOLATED) {
@@ -536,7 +618,10 @@ int main(int argc, char **argv)
         many_threads_may_wake_it_at_once();
         a_fork_may_call_unless_it_woke_before();
         it_stays_when_its_file_is_replaced();
+        if (getenv("SANITIZED") == NULL) /* the sanitizer itself reads all memory at the end */
+            a_host_outlives_an_overwritten_library();
     }
+    a_new_pid_namespace_is_left_to_its_own_first_process();
     what_is_not_there_is_unsupported();
     return 0;
 }
