@@ -91,7 +91,7 @@ var reserved = map[string][]string{
 	"github.com/containernetworking/cni/pkg/invoke": {"libcni/test", "libcni/bench"},
 	"github.com/containernetworking/cni/pkg/skel":   {"libcni/test", "libcni/bench"},
 	"github.com/containernetworking/plugins":        {"libcni/test", "libcni/bench"},
-	"C":                                             {"libcni/capi"},
+	"C":                                             {"libcni/capi", "libcni/bench/programs/nothing"},
 	"log":                                           {"libcni/cmd", "libcni/test", "libcni/bench"},
 	"log/slog":                                      {"libcni/cmd", "libcni/test", "libcni/bench"},
 	"flag":                                          {"libcni/cmd", "libcni/test", "libcni/bench"},

@@ -101,8 +101,8 @@ def test_a_child_forked_before_loading_may_load() -> None:
         "try: cni.Library('/nowhere/libcni.so').load()\n"
         "except cni.LibraryLoadError: print('missing', flush=True)\n"
         "child = os.fork()\n"
-        "print(library.version(), flush=True)\n"
         "child and os.waitpid(child, 0)\n"
+        "print(library.version(), flush=True)\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=30)
     assert done.stdout.split() == ["missing", cni.__version__, cni.__version__]
