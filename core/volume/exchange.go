@@ -82,19 +82,29 @@ func encode(a Address, endpoint string, body []byte) []byte {
 	return b.Bytes()
 }
 
+// Of the lines before chunks this much may be something else than the size, for each chunk and beyond that in all.
+const (
+	usualChunkLine = 16
+	maxExtensions  = 16 << 10
+)
+
 // readChunked reads a body that comes in chunks.
 func readChunked(in *bufio.Reader) ([]byte, error) {
 	var body []byte
+	extensions := 0
 	for {
 		line, err := readChunkLine(in)
 		if err != nil {
 			return nil, err
 		}
-		size, _, _ := bytes.Cut(line, []byte(";"))
-		n, err := strconv.ParseUint(string(bytes.TrimRight(size, " \t")), 16, 63)
+		size, _, _ := bytes.Cut(bytes.TrimRight(line, " \t"), []byte(";"))
+		n, err := strconv.ParseUint(string(size), 16, 63)
+		extensions += max(0, len(line)+len("\r\n")-usualChunkLine)
 		switch {
 		case err != nil:
 			return nil, malformed("the size of a chunk is %q", size)
+		case extensions > maxExtensions:
+			return nil, malformed("its chunks have more than %d bytes of extensions", maxExtensions)
 		case n == 0:
 			return body, skipTrailer(in)
 		case n > maxBody-uint64(len(body)):
@@ -132,15 +142,15 @@ func skipTrailer(in *bufio.Reader) error {
 	}
 }
 
-// readChunkLine is readLine for lines that must end in CR LF: of those that do not, others read other chunks.
+// readChunkLine is readLine for lines that must end in CR LF, and have no CR before: of others, others read other chunks.
 func readChunkLine(in *bufio.Reader) ([]byte, error) {
 	line, err := readLineWithEnd(in)
 	if err != nil {
 		return nil, err
 	}
 	content, found := bytes.CutSuffix(line, []byte("\r\n"))
-	if !found {
-		return nil, malformed("a line of its chunks does not end in CR LF")
+	if !found || bytes.IndexByte(content, '\r') >= 0 {
+		return nil, malformed("a line of its chunks does not end in one CR LF")
 	}
 	return content, nil
 }

@@ -138,8 +138,9 @@ type byteReader struct{ io.Reader }
 func (r byteReader) Read(p []byte) (int, error) { return r.Reader.Read(p[:min(1, len(p))]) }
 
 func readBody(in *bufio.Reader, status int, header textproto.MIMEHeader) ([]byte, error) {
-	if status == 204 || status == 304 {
-		return nil, nil
+	if status == 204 || status == 304 { // no body, but a length that is none is wrong all the same
+		_, err := contentLength(header["Content-Length"])
+		return nil, err
 	}
 	if encoding := header["Transfer-Encoding"]; encoding != nil {
 		if len(encoding) != 1 || !strings.EqualFold(encoding[0], "chunked") {
