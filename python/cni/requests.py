@@ -136,8 +136,8 @@ def gc(
     """Remove what is left of attachments that no longer exist, and say which they were.
 
     :param valid_attachments: what must stay
-    :param as_of: from :func:`cni.attachments`, called before the list of valid ones was made; newer ones always stay, and
-        so do those of the last 60 seconds
+    :param as_of: from :func:`cni.attachments`, called before the list of valid ones was made; newer ones always stay,
+        and so do those of the last 60 seconds
     :param dry_run: only say what would be removed
     """
     valid = [valid_key(item) for item in valid_attachments]
