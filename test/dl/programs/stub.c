@@ -24,11 +24,12 @@ static void leave_a_process(const char *request)
     const char *holds = cni_dl_find(request, "holds");
     if (cni_dl_plain(holds) > 2)
         snprintf(path, sizeof path, "%.*s", (int)cni_dl_plain(holds) - 2, holds + 1);
+    int fifo = open(path, O_RDONLY | O_CLOEXEC); /* here, where the host waits: later it may have closed its end */
     if (fork() == 0) {
         char byte;
-        int fifo = open(path, O_RDONLY | O_CLOEXEC);
         _exit(read(fifo, &byte, 1) < 0);
     }
+    close(fifo);
 }
 
 static char *big(const char *request)
