@@ -77,7 +77,7 @@ MUTATIONS = [
         ("iptables' own tables stay closed", "\tif err := a.openLegacy(ctx, inv); err != nil {\n\t\treturn err\n\t}\n", "")),
     # The engine.
     *of("core/add.go", "./core",
-        ("the attachment is not locked", "\theld, err := s.store.Lock(ctx, key)\n\tif err != nil {\n\t\treturn nil, err\n\t}\n\tdefer held.Unlock()\n", ""),
+        ("the attachment is not locked", "\theld, err := s.store.Lock(ctx, key)\n\tif err != nil {\n\t\treturn nil, err\n\t}\n\tdefer held.Unlock()\n", "\theld, err := s.store.Lock(ctx, key)\n\tif err != nil {\n\t\treturn nil, err\n\t}\n\theld.Unlock()\n"),
         ("plugins are not all found before the first runs", "\tif err := o.resolve(); err != nil {\n\t\treturn nil, err\n\t}\n", "\t_ = o.resolve()\n"),
         ("a taken interface is not noticed", "\tif entry == nil {\n\t\treturn o.refuseTakenLink(ctx)\n\t}\n", "\tif entry == nil {\n\t\treturn nil\n\t}\n"),
         ("what works is replaced unasked", "if works && o.Options.OnExisting != onExistingReplace {", "if false && works {"),
