@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"libcni/core/internal/attachments"
 	"libcni/core/internal/host/netns/netnstest"
 )
 
@@ -136,6 +137,7 @@ func TestCallIsCancelledByRequestID(t *testing.T) {
 	}
 	go func() {
 		os.ReadFile(hanging)
+		b.isLocked(attachments.Key{Network: "web", ContainerID: "c1", IfName: "eth0"})
 		b.engine.Cancel("r1")
 	}()
 	rc, response := b.engine.Call(t.Context(), Caller{Environ: []string{"PATH=" + os.Getenv("PATH")}}, "add", data)

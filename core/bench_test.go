@@ -7,7 +7,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"libcni/core/internal/attachments"
 	"libcni/core/internal/host/netns/netnstest"
 )
 
@@ -68,6 +70,17 @@ func (b *bench) call(method string, request object) (int, object) {
 		b.t.Fatalf("%s: the answer is not an object: %v\n%s", method, err, response)
 	}
 	return rc, answer
+}
+
+// isLocked checks that another call has an attachment.
+func (b *bench) isLocked(key attachments.Key) {
+	ctx, cancel := context.WithTimeout(b.t.Context(), 100*time.Millisecond)
+	defer cancel()
+	held, err := attachments.Open(filepath.Join(b.dir, "cache"), filepath.Join(b.dir, "run")).Lock(ctx, key)
+	if err == nil {
+		held.Unlock()
+		b.t.Errorf("%s is not locked", key)
+	}
 }
 
 // must makes a request that has to succeed.
