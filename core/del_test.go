@@ -71,6 +71,20 @@ func (b *bench) overwrite(name, content string) {
 	}
 }
 
+// rewrite changes what is in a file.
+func (b *bench) rewrite(name string, change func(string) string) {
+	b.t.Helper()
+	data, err := os.ReadFile(filepath.Join(b.dir, name))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	changed := change(string(data))
+	if changed == string(data) {
+		b.t.Fatalf("%s has nothing to change: %s", name, data)
+	}
+	b.overwrite(name, changed)
+}
+
 func TestDelStopsAtAFailingPluginAndKeepsTheEntry(t *testing.T) {
 	b := newBench(t)
 	b.recorder("stubborn")

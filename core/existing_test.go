@@ -102,16 +102,9 @@ func TestAttachmentOfAnEarlierBootIsGone(t *testing.T) {
 	b := newBench(t)
 	add := object{"network": b.bridgeNet("web"), "containerId": "c1", "netns": netnstest.New(t)}
 	b.must("add", add)
-	const file = "cache/results/web-c1-eth0"
-	data, err := os.ReadFile(filepath.Join(b.dir, file))
-	if err != nil {
-		t.Fatal(err)
-	}
-	earlier := regexp.MustCompile(`"bootId":"[^"]+"`).ReplaceAllString(string(data), `"bootId":"00000000-0000-4000-8000-000000000000"`)
-	if earlier == string(data) {
-		t.Fatalf("the entry has no boot id: %s", data)
-	}
-	b.overwrite(file, earlier)
+	b.rewrite("cache/results/web-c1-eth0", func(entry string) string {
+		return regexp.MustCompile(`"bootId":"[^"]+"`).ReplaceAllString(entry, `"bootId":"00000000-0000-4000-8000-000000000000"`)
+	})
 	list := b.must("attachments", object{})["attachments"].([]any)
 	if len(list) != 1 || list[0].(object)["state"] != "stale" {
 		t.Errorf("attachments: %v", list)
@@ -134,16 +127,7 @@ func TestAttachmentsWithoutWhatCannotBeShown(t *testing.T) {
 			network["plugins"].([]any)[0].(object)["capabilities"] = object{"mac": true}
 			add := object{"network": network, "containerId": "c1", "netns": netnstest.New(t), "capabilityArgs": object{"mac": "02:00:00:00:00:07"}}
 			b.must("add", add)
-			const file = "cache/results/web-c1-eth0"
-			data, err := os.ReadFile(filepath.Join(b.dir, file))
-			if err != nil {
-				t.Fatal(err)
-			}
-			damaged := strings.Replace(string(data), damage[0], damage[1], 1)
-			if damaged == string(data) {
-				t.Fatalf("nothing to damage: %s", data)
-			}
-			b.overwrite(file, damaged)
+			b.rewrite("cache/results/web-c1-eth0", func(entry string) string { return strings.Replace(entry, damage[0], damage[1], 1) })
 			list := b.must("attachments", object{})["attachments"].([]any)
 			if len(list) != 1 || list[0].(object)["containerId"] != "c1" {
 				t.Errorf("attachments: %v", list)

@@ -147,12 +147,16 @@ func identifier(fd int) uint64 {
 
 // AskCookie has Cookie answer soon, if a thread has to go there to learn it, while the caller does something else.
 func (n *Namespace) AskCookie() {
-	n.mu.Lock()
-	known := n.cookie != 0
-	n.mu.Unlock()
-	if !known {
+	if n.known() == 0 {
 		n.AskRoute()
 	}
+}
+
+// known returns the cookie, 0 if it has not been told yet.
+func (n *Namespace) known() uint64 {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.cookie
 }
 
 // AskRoute has Cookie and TakeRoute answer soon, while the caller does something else.
@@ -178,11 +182,8 @@ func (n *Namespace) ask() (*visit, error) {
 // Cookie returns the number that no other namespace of this boot has or will have (NS_GET_ID; SO_NETNS_COOKIE, Linux
 // 5.14).
 func (n *Namespace) Cookie(ctx context.Context) (uint64, error) {
-	n.mu.Lock()
-	known := n.cookie
-	n.mu.Unlock()
-	if known != 0 {
-		return known, nil
+	if cookie := n.known(); cookie != 0 {
+		return cookie, nil
 	}
 	v, err := n.ask()
 	if err == nil {
