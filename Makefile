@@ -22,7 +22,7 @@ BUILD := build
 TAGS := netgo,osusergo
 # What runs seldom, most of it TLS for volume plugins, and what decides rather than computes, is kept small, not fast.
 SMALL := crypto/... vendor/... net/... math/big encoding/asn1 fmt time github.com/godbus/... \
-	github.com/containernetworking/... libcni/core/volume libcni/core/internal/builtin/...
+	github.com/containernetworking/... github.com/libcni/libcni/core/volume github.com/libcni/libcni/core/internal/builtin/...
 SIZE := $(foreach p,$(SMALL),-gcflags=$(p)=-l)
 GOBUILD := $(GO) build -trimpath -buildvcs=false -tags $(TAGS) $(SIZE)
 export CGO_ENABLED := 1

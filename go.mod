@@ -1,4 +1,4 @@
-module libcni
+module github.com/libcni/libcni
 
 go 1.25.0
 

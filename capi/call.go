@@ -6,7 +6,7 @@ import "C"
 import (
 	"syscall"
 
-	"libcni/include"
+	"github.com/libcni/libcni/include"
 )
 
 //export goCniCall

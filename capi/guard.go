@@ -11,7 +11,7 @@ import (
 	"syscall"
 	"unsafe"
 
-	"libcni/core"
+	"github.com/libcni/libcni/core"
 )
 
 // serve hands a call to the engine.

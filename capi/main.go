@@ -17,7 +17,7 @@ import (
 	"runtime/debug"
 	"syscall"
 
-	"libcni/core"
+	"github.com/libcni/libcni/core"
 )
 
 // maxProcs is how many threads run Go code at once. Calls wait for the kernel most of the time.

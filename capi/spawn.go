@@ -15,7 +15,7 @@ import (
 	"syscall"
 	"unsafe"
 
-	"libcni/core"
+	"github.com/libcni/libcni/core"
 )
 
 // keepsStatus is a fact about the running kernel, found out when the first process is started.

@@ -15,7 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"libcni/core"
+	"github.com/libcni/libcni/core"
 )
 
 // The spawner by itself is tested in test/spawn; here it is the engine's.

@@ -9,11 +9,11 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"libcni/core/internal/attachments"
-	"libcni/core/internal/conf"
-	"libcni/core/internal/fault"
-	"libcni/core/internal/host/boot"
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/attachments"
+	"github.com/libcni/libcni/core/internal/conf"
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/host/boot"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 // AddRequest is the request of cni_add.

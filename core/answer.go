@@ -8,7 +8,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"libcni/core/internal/jsonobject"
+	"github.com/libcni/libcni/core/internal/jsonobject"
 )
 
 // appender is an answer that writes itself, by the keys of its tags: the tables that are made of a type to write it by

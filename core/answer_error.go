@@ -3,8 +3,8 @@ package core
 import (
 	"github.com/go-json-experiment/json/jsontext"
 
-	"libcni/core/internal/fault"
-	"libcni/core/internal/jsonobject"
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/jsonobject"
 )
 
 // encodeError writes the error object.

@@ -8,7 +8,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/go-cmp/cmp"
 
-	"libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/fault"
 )
 
 // allAnswers has one of each type.

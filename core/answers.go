@@ -1,6 +1,6 @@
 package core
 
-import "libcni/core/internal/jsonobject"
+import "github.com/libcni/libcni/core/internal/jsonobject"
 
 func (a *DelAnswer) appendJSON(dst []byte) []byte {
 	dst = appendBool(append(dst, '{'), "found", a.Found)

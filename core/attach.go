@@ -6,10 +6,10 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"libcni/core/internal/fault"
-	"libcni/core/internal/host/boot"
-	"libcni/core/internal/invoke"
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/host/boot"
+	"github.com/libcni/libcni/core/internal/invoke"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 // attach runs the plugins and keeps the result. What is about to happen is written down first, so that a DEL or GC

@@ -10,8 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"libcni/core/internal/attachments"
-	"libcni/core/internal/host/netns/netnstest"
+	"github.com/libcni/libcni/core/internal/attachments"
+	"github.com/libcni/libcni/core/internal/host/netns/netnstest"
 )
 
 func TestAddCheckDelLeavesNothing(t *testing.T) {

@@ -5,8 +5,8 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"libcni/core/internal/attachments"
-	"libcni/core/internal/host/boot"
+	"github.com/libcni/libcni/core/internal/attachments"
+	"github.com/libcni/libcni/core/internal/host/boot"
 )
 
 // AttachmentsRequest is the request of cni_attachments: all, or those of containerId, of network (a name), of ifName.

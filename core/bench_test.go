@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"libcni/core/internal/attachments"
-	"libcni/core/internal/host/netns/netnstest"
+	"github.com/libcni/libcni/core/internal/attachments"
+	"github.com/libcni/libcni/core/internal/host/netns/netnstest"
 )
 
 // bench is a private host with its own directories, and an engine.

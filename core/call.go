@@ -7,9 +7,9 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"libcni/core/internal/fault"
-	"libcni/core/plugin"
-	"libcni/include"
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/plugin"
+	"github.com/libcni/libcni/include"
 )
 
 // Call serves a request in its JSON form: cni_<method> in C. It returns 0 and the verb's answer, or the error's return

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"libcni/core/internal/builtin"
-	"libcni/core/internal/host/netns/netnstest"
+	"github.com/libcni/libcni/core/internal/builtin"
+	"github.com/libcni/libcni/core/internal/host/netns/netnstest"
 )
 
 // Each of these is refused before anything is changed, with a message that names the key and says what to do.

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"libcni/core/internal/host/netns/netnstest"
+	"github.com/libcni/libcni/core/internal/host/netns/netnstest"
 )
 
 func TestCheckReportsAllDriftOfAllPlugins(t *testing.T) {

@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"io/fs"
 
-	"libcni/core/internal/attachments"
-	"libcni/core/internal/conf"
-	"libcni/core/internal/fault"
-	"libcni/core/internal/host/netns"
-	"libcni/core/internal/host/rtnl"
-	"libcni/core/internal/jsonobject"
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/attachments"
+	"github.com/libcni/libcni/core/internal/conf"
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/host/netns"
+	"github.com/libcni/libcni/core/internal/host/rtnl"
+	"github.com/libcni/libcni/core/internal/jsonobject"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 // DelRequest is the request of cni_del.

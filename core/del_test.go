@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"libcni/core/internal/host/netns/netnstest"
+	"github.com/libcni/libcni/core/internal/host/netns/netnstest"
 )
 
 func TestDelWorksWhateverIsGone(t *testing.T) {

@@ -6,15 +6,15 @@ package core
 import (
 	"sync"
 
-	"libcni/core/internal/conf"
-	"libcni/core/internal/fault"
-	"libcni/core/internal/host/boot"
-	"libcni/core/internal/host/nft"
-	"libcni/core/internal/host/rtnl"
-	"libcni/core/internal/host/spawn"
-	"libcni/core/internal/host/thread"
-	"libcni/core/internal/strictjson"
-	"libcni/core/volume"
+	"github.com/libcni/libcni/core/internal/conf"
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/host/boot"
+	"github.com/libcni/libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/internal/host/rtnl"
+	"github.com/libcni/libcni/core/internal/host/spawn"
+	"github.com/libcni/libcni/core/internal/host/thread"
+	"github.com/libcni/libcni/core/internal/strictjson"
+	"github.com/libcni/libcni/core/volume"
 )
 
 // What the outer rings need of the inner ones.

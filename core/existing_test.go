@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"libcni/core/internal/attachments"
-	"libcni/core/internal/host/netns/netnstest"
+	"github.com/libcni/libcni/core/internal/attachments"
+	"github.com/libcni/libcni/core/internal/host/netns/netnstest"
 )
 
 func TestSecondAddIsRefusedAndShowsTheFirst(t *testing.T) {

@@ -6,9 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"libcni/core/internal/fault"
-	"libcni/core/internal/strictjson"
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/strictjson"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 // Whatever a request holds, it is decoded into what can be put into CNI_ARGS, or refused with a kind.

@@ -3,9 +3,9 @@ package core
 import (
 	"testing"
 
-	"libcni/core/internal/attachments"
-	"libcni/core/internal/host/boot"
-	"libcni/core/internal/host/netns/netnstest"
+	"github.com/libcni/libcni/core/internal/attachments"
+	"github.com/libcni/libcni/core/internal/host/boot"
+	"github.com/libcni/libcni/core/internal/host/netns/netnstest"
 )
 
 // old makes an attachment look older than the time for which GC leaves attachments alone.

@@ -8,12 +8,12 @@ import (
 	"net"
 	"syscall"
 
-	"libcni/core/internal/attachments"
-	"libcni/core/internal/conf"
-	"libcni/core/internal/fault"
-	"libcni/core/internal/host/netns"
-	"libcni/core/internal/host/rtnl"
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/attachments"
+	"github.com/libcni/libcni/core/internal/conf"
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/host/netns"
+	"github.com/libcni/libcni/core/internal/host/rtnl"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 // key returns the attachment that the request names on a network, or an error that says which name is not allowed.

@@ -7,9 +7,9 @@ import (
 	"path/filepath"
 	"strings"
 
-	"libcni/core/internal/fault"
-	"libcni/core/internal/host/netns"
-	"libcni/core/internal/jsonobject"
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/host/netns"
+	"github.com/libcni/libcni/core/internal/jsonobject"
 )
 
 // CreateNetnsRequest is the request of cni_netns_create.

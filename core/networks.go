@@ -3,7 +3,7 @@ package core
 import (
 	"context"
 
-	"libcni/core/internal/conf"
+	"github.com/libcni/libcni/core/internal/conf"
 )
 
 // NetworksRequest is the request of cni_networks.

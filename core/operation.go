@@ -4,13 +4,13 @@ import (
 	"context"
 	"time"
 
-	"libcni/core/internal/attachments"
-	"libcni/core/internal/conf"
-	"libcni/core/internal/fault"
-	"libcni/core/internal/host/netns"
-	"libcni/core/internal/host/rtnl"
-	"libcni/core/internal/invoke"
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/attachments"
+	"github.com/libcni/libcni/core/internal/conf"
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/host/netns"
+	"github.com/libcni/libcni/core/internal/host/rtnl"
+	"github.com/libcni/libcni/core/internal/invoke"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 // operation is one attachment being worked on: its configuration, what is (or will be) on disk about it, and the

@@ -5,11 +5,11 @@ import (
 	"errors"
 	"io/fs"
 
-	"libcni/core/internal/attachments"
-	"libcni/core/internal/conf"
-	"libcni/core/internal/fault"
-	"libcni/core/internal/jsonobject"
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/attachments"
+	"github.com/libcni/libcni/core/internal/conf"
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/jsonobject"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 // RepairRequest is the request of cni_repair: that of cni_check, or all.

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"libcni/core/internal/host/netns/netnstest"
-	"libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/internal/host/netns/netnstest"
+	"github.com/libcni/libcni/core/internal/host/nft"
 )
 
 func nftables(t *testing.T, arguments ...string) string {

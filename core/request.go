@@ -8,9 +8,9 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"libcni/core/internal/fault"
-	"libcni/core/internal/invoke"
-	"libcni/core/internal/jsonobject"
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/invoke"
+	"github.com/libcni/libcni/core/internal/jsonobject"
 )
 
 // Common holds the keys that every verb accepts. cni.h is their manual.

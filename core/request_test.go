@@ -9,7 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/go-cmp/cmp"
 
-	"libcni/core/internal/strictjson"
+	"github.com/libcni/libcni/core/internal/strictjson"
 )
 
 // allRequests has one of each type.

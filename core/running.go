@@ -4,7 +4,7 @@ import (
 	"context"
 	"sync"
 
-	"libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/fault"
 )
 
 // running knows the requests under way that were given a requestId.

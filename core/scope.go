@@ -5,13 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 
-	"libcni/core/internal/attachments"
-	"libcni/core/internal/builtin"
-	"libcni/core/internal/conf"
-	"libcni/core/internal/event"
-	"libcni/core/internal/fault"
-	"libcni/core/internal/host/netns"
-	"libcni/core/internal/invoke"
+	"github.com/libcni/libcni/core/internal/attachments"
+	"github.com/libcni/libcni/core/internal/builtin"
+	"github.com/libcni/libcni/core/internal/conf"
+	"github.com/libcni/libcni/core/internal/event"
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/host/netns"
+	"github.com/libcni/libcni/core/internal/invoke"
 )
 
 // scope is what the steps of one request share.

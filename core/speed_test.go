@@ -8,7 +8,7 @@ import (
 	"runtime"
 	"testing"
 
-	"libcni/core/internal/host/netns/netnstest"
+	"github.com/libcni/libcni/core/internal/host/netns/netnstest"
 )
 
 // chain is a request for the full chain: bridge with masquerade, host-local, portmap, firewall.

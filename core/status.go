@@ -3,9 +3,9 @@ package core
 import (
 	"context"
 
-	"libcni/core/internal/attachments"
-	"libcni/core/internal/conf"
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/attachments"
+	"github.com/libcni/libcni/core/internal/conf"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 // StatusRequest is the request of cni_status.

@@ -6,10 +6,10 @@ import (
 	"sort"
 	"strings"
 
-	"libcni/core/internal/conf"
-	"libcni/core/internal/fault"
-	"libcni/core/internal/invoke"
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/conf"
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/invoke"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 // ValidateRequest is the request of cni_validate.

@@ -3,7 +3,7 @@ package core
 import (
 	"slices"
 
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 // atLeast compares two versions of the specification. A version that is not known is older than any.

@@ -4,9 +4,9 @@ import (
 	"context"
 	"strings"
 
-	"libcni/core/internal/fault"
-	"libcni/core/internal/jsonobject"
-	"libcni/core/volume"
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/jsonobject"
+	"github.com/libcni/libcni/core/volume"
 )
 
 // VolumeRequest is the request of cni_volume_remove, _path and _get.

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"time"
 
-	"libcni/core/internal/fault"
-	"libcni/core/internal/jsonobject"
-	"libcni/core/volume"
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/jsonobject"
+	"github.com/libcni/libcni/core/volume"
 )
 
 // defaultVolumeTimeout is longer than that of networks: plugins make file systems and wait for storage.

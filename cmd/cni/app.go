@@ -12,7 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"libcni/core"
+	"github.com/libcni/libcni/core"
 )
 
 // engine is what the command line needs of core.

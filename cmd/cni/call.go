@@ -10,8 +10,8 @@ import (
 	cniversion "github.com/containernetworking/cni/pkg/version"
 	"github.com/spf13/cobra"
 
-	"libcni/core"
-	"libcni/include"
+	"github.com/libcni/libcni/core"
+	"github.com/libcni/libcni/include"
 )
 
 // abiVersion is what cni_abi_version returns.

@@ -8,7 +8,7 @@ import (
 	"text/tabwriter"
 	"unicode"
 
-	"libcni/core"
+	"github.com/libcni/libcni/core"
 )
 
 // Exit statuses. 128+n is a run that signal n interrupted.

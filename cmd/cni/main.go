@@ -9,7 +9,7 @@ import (
 	"os"
 	"syscall"
 
-	"libcni/core"
+	"github.com/libcni/libcni/core"
 )
 
 func main() {

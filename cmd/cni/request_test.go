@@ -10,7 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"libcni/core"
+	"github.com/libcni/libcni/core"
 )
 
 // recorder is an engine that keeps what it is asked and answers with the text set for the method, or with {}.

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/fault"
 )
 
 // The keys of CNI_ARGS that plugins read. They are case-sensitive, as the CNI project's Go types have them.

@@ -4,8 +4,8 @@ import (
 	"errors"
 	"testing"
 
-	"libcni/core/internal/fault"
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 func TestArgsKnown(t *testing.T) {

@@ -3,7 +3,7 @@ package plugin_test
 import (
 	"testing"
 
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 func BenchmarkConvert(b *testing.B) {

@@ -5,10 +5,10 @@ package plugin
 import (
 	"context"
 
-	"libcni/core/internal/event"
-	"libcni/core/internal/host/netns"
-	"libcni/core/internal/host/rtnl"
-	"libcni/core/internal/host/spawn"
+	"github.com/libcni/libcni/core/internal/event"
+	"github.com/libcni/libcni/core/internal/host/netns"
+	"github.com/libcni/libcni/core/internal/host/rtnl"
+	"github.com/libcni/libcni/core/internal/host/spawn"
 )
 
 // The commands of the CNI specification 1.1.0, section 2.

@@ -9,8 +9,8 @@ import (
 	types100 "github.com/containernetworking/cni/pkg/types/100"
 	"github.com/containernetworking/cni/pkg/types/create"
 
-	"libcni/core/internal/jsonobject"
-	"libcni/core/internal/resultjson"
+	"github.com/libcni/libcni/core/internal/jsonobject"
+	"github.com/libcni/libcni/core/internal/resultjson"
 )
 
 // Result is a CNI result: the answer of a plugin process as the bytes it wrote, or that of a built-in as a value. Each

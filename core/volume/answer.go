@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/fault"
 )
 
 // activate shakes hands: the plugin says what it implements.

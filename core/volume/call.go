@@ -10,7 +10,7 @@ import (
 	"syscall"
 	"time"
 
-	"libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/fault"
 )
 
 // The endpoints.

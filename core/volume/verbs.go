@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	"libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/fault"
 )
 
 // Requests. Each has all its keys always: some plugins want them even if they are empty.

@@ -12,8 +12,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"libcni/core"
-	"libcni/include"
+	"github.com/libcni/libcni/core"
+	"github.com/libcni/libcni/include"
 )
 
 // description is cni.api.json as far as the tests look at it.
@@ -123,7 +123,7 @@ func TestGoExportsWhatTheShimCalls(t *testing.T) {
 		called[name] = true
 	}
 	for _, p := range packages(t) {
-		if p.ImportPath != "libcni/capi" {
+		if p.folder() != "capi" {
 			continue
 		}
 		for _, path := range p.sources() {

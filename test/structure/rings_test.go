@@ -11,46 +11,50 @@ import (
 // rings says, for the packages below a path, which others of this module they may import. The longest path that fits
 // counts. Imports point inwards only.
 var rings = map[string][]string{
-	"libcni/capi":    {"libcni/core", "libcni/include"},
-	"libcni/cmd":     {"libcni/cmd", "libcni/core", "libcni/core/plugin", "libcni/include"},
-	"libcni/include": {},
-	"libcni/core":    {"libcni/core/plugin", "libcni/core/volume", "libcni/core/internal", "libcni/include"},
+	"capi":    {"core", "include"},
+	"cmd":     {"cmd", "core", "core/plugin", "include"},
+	"include": {},
+	"core":    {"core/plugin", "core/volume", "core/internal", "include"},
 
-	"libcni/core/plugin": {"libcni/core/internal/fault", "libcni/core/internal/event", "libcni/core/internal/jsonobject", "libcni/core/internal/resultjson",
-		"libcni/core/internal/host"},
-	"libcni/core/volume":               {"libcni/core/internal/fault"},
-	"libcni/core/internal":             {"libcni/core/plugin", "libcni/core/internal"},
-	"libcni/core/internal/fault":       {"libcni/core/internal/host/errno"},
-	"libcni/core/internal/event":       {},
-	"libcni/core/internal/strictjson":  {"libcni/core/internal/fault", "libcni/core/internal/jsonobject"},
-	"libcni/core/internal/jsonobject":  {},
-	"libcni/core/internal/resultjson":  {"libcni/core/internal/jsonobject"},
-	"libcni/core/internal/conf":        inner,
-	"libcni/core/internal/attachments": inner,
-	"libcni/core/internal/invoke":      inner,
-	"libcni/core/internal/builtin":     append([]string{"libcni/core/internal/builtin"}, inner...),
-	"libcni/core/internal/host":        {"libcni/core/internal/host"},
+	"core/plugin": {"core/internal/fault", "core/internal/event", "core/internal/jsonobject", "core/internal/resultjson",
+		"core/internal/host"},
+	"core/volume":               {"core/internal/fault"},
+	"core/internal":             {"core/plugin", "core/internal"},
+	"core/internal/fault":       {"core/internal/host/errno"},
+	"core/internal/event":       {},
+	"core/internal/strictjson":  {"core/internal/fault", "core/internal/jsonobject"},
+	"core/internal/jsonobject":  {},
+	"core/internal/resultjson":  {"core/internal/jsonobject"},
+	"core/internal/conf":        inner,
+	"core/internal/attachments": inner,
+	"core/internal/invoke":      inner,
+	"core/internal/builtin":     append([]string{"core/internal/builtin"}, inner...),
+	"core/internal/host":        {"core/internal/host"},
 
-	"libcni/test":     {"libcni"},
-	"libcni/bench":    {"libcni"},
-	"libcni/examples": {},
+	"test":     {everything},
+	"bench":    {everything},
+	"examples": {},
 }
+
+// everything stands for all packages of the module.
+const everything = ""
 
 // inner is what the engine's parts and the built-in plugins stand on; they do not know each other.
 var inner = []string{
-	"libcni/core/plugin", "libcni/core/internal/fault", "libcni/core/internal/event", "libcni/core/internal/strictjson",
-	"libcni/core/internal/jsonobject", "libcni/core/internal/resultjson", "libcni/core/internal/host",
+	"core/plugin", "core/internal/fault", "core/internal/event", "core/internal/strictjson",
+	"core/internal/jsonobject", "core/internal/resultjson", "core/internal/host",
 }
 
 func TestImportsPointInwards(t *testing.T) {
 	for _, p := range packages(t) {
-		ring := longest(p.ImportPath)
+		ring := longest(p.folder())
 		if ring == "" {
 			t.Errorf("%s is in no ring; add it to the table, with what it may import", p.ImportPath)
 			continue
 		}
-		for _, imported := range p.Imports {
-			if within("libcni", imported) && !allowed(rings[ring], imported) {
+		for _, path := range p.Imports {
+			imported, own := strings.CutPrefix(path, module+"/")
+			if own && !allowed(rings[ring], imported) {
 				t.Errorf("%s imports %s; packages of %s may import %v", p.ImportPath, imported, ring, rings[ring])
 			}
 		}
@@ -67,12 +71,14 @@ func longest(path string) string {
 	return best
 }
 
-func within(ring, path string) bool { return path == ring || strings.HasPrefix(path, ring+"/") }
+func within(ring, path string) bool {
+	return ring == everything || path == ring || strings.HasPrefix(path, ring+"/")
+}
 
-// allowed takes libcni/core for that package alone: what is below it is named.
+// allowed takes core for that package alone: what is below it is named.
 func allowed(list []string, path string) bool {
 	for _, a := range list {
-		if path == a || a != "libcni/core" && within(a, path) {
+		if path == a || a != "core" && within(a, path) {
 			return true
 		}
 	}
@@ -81,32 +87,32 @@ func allowed(list []string, path string) bool {
 
 // reserved says which packages of this module may import a package from elsewhere, or anything below it.
 var reserved = map[string][]string{
-	"github.com/vishvananda/netlink":                {"libcni/core/internal/host", "libcni/test", "libcni/bench"},
-	"github.com/vishvananda/netns":                  {"libcni/core/internal/host", "libcni/test", "libcni/bench"},
-	"github.com/mdlayher/netlink":                   {"libcni/core/internal/host", "libcni/test", "libcni/bench"},
-	"github.com/google/nftables":                    {"libcni/core/internal/host", "libcni/test", "libcni/bench"},
-	"golang.org/x/sys":                              {"libcni/core/internal/host", "libcni/test", "libcni/bench"},
-	"github.com/spf13":                              {"libcni/cmd"},
-	"github.com/containernetworking/cni/libcni":     {"libcni/test", "libcni/bench"},
-	"github.com/containernetworking/cni/pkg/invoke": {"libcni/test", "libcni/bench"},
-	"github.com/containernetworking/cni/pkg/skel":   {"libcni/test", "libcni/bench"},
-	"github.com/containernetworking/plugins":        {"libcni/test", "libcni/bench"},
-	"C":                                             {"libcni/capi", "libcni/bench/programs/nothing"},
-	"log":                                           {"libcni/cmd", "libcni/test", "libcni/bench"},
-	"log/slog":                                      {"libcni/cmd", "libcni/test", "libcni/bench"},
-	"flag":                                          {"libcni/cmd", "libcni/test", "libcni/bench"},
-	"net/http":                                      {"libcni/test", "libcni/bench"},
-	"os/exec":                                       {"libcni/cmd", "libcni/test", "libcni/bench"},
-	"testing":                                       {"libcni/core/internal/host/netns/netnstest", "libcni/core/internal/host/rtnl/rtnltest", "libcni/test", "libcni/bench"},
-	"github.com/google/go-cmp":                      {"libcni/test", "libcni/bench"},
-	"github.com/containernetworking/cni/pkg/version": {"libcni/core", "libcni/cmd", "libcni/test", "libcni/bench"},
+	"github.com/vishvananda/netlink":                {"core/internal/host", "test", "bench"},
+	"github.com/vishvananda/netns":                  {"core/internal/host", "test", "bench"},
+	"github.com/mdlayher/netlink":                   {"core/internal/host", "test", "bench"},
+	"github.com/google/nftables":                    {"core/internal/host", "test", "bench"},
+	"golang.org/x/sys":                              {"core/internal/host", "test", "bench"},
+	"github.com/spf13":                              {"cmd"},
+	"github.com/containernetworking/cni/libcni":     {"test", "bench"},
+	"github.com/containernetworking/cni/pkg/invoke": {"test", "bench"},
+	"github.com/containernetworking/cni/pkg/skel":   {"test", "bench"},
+	"github.com/containernetworking/plugins":        {"test", "bench"},
+	"C":                                             {"capi", "bench/programs/nothing"},
+	"log":                                           {"cmd", "test", "bench"},
+	"log/slog":                                      {"cmd", "test", "bench"},
+	"flag":                                          {"cmd", "test", "bench"},
+	"net/http":                                      {"test", "bench"},
+	"os/exec":                                       {"cmd", "test", "bench"},
+	"testing":                                       {"core/internal/host/netns/netnstest", "core/internal/host/rtnl/rtnltest", "test", "bench"},
+	"github.com/google/go-cmp":                      {"test", "bench"},
+	"github.com/containernetworking/cni/pkg/version": {"core", "cmd", "test", "bench"},
 }
 
 func TestPackagesFromElsewhereStayWhereTheyBelong(t *testing.T) {
 	for _, p := range packages(t) {
 		for _, imported := range p.Imports {
 			for path, homes := range reserved {
-				if within(path, imported) && !inAny(homes, p.ImportPath) {
+				if within(path, imported) && !inAny(homes, p.folder()) {
 					t.Errorf("%s imports %s, which only packages of %v may", p.ImportPath, imported, homes)
 				}
 			}
@@ -133,7 +139,7 @@ var processWide = map[string][]string{
 
 func TestCoreLeavesItsProcessAlone(t *testing.T) {
 	for _, p := range packages(t) {
-		if !within("libcni/core", p.ImportPath) {
+		if !within("core", p.folder()) {
 			continue
 		}
 		for _, path := range p.sources() {

@@ -14,8 +14,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"libcni/core"
-	"libcni/include"
+	"github.com/libcni/libcni/core"
+	"github.com/libcni/libcni/include"
 )
 
 var reference = regexp.MustCompile(`"\$ref": ?"([^"]*)"`)

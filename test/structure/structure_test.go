@@ -20,6 +20,12 @@ type goPackage struct {
 	XTestGoFiles, Imports          []string
 }
 
+// module is the path of the main module.
+const module = "github.com/libcni/libcni"
+
+// folder returns the package's folder below the top of the repository.
+func (p goPackage) folder() string { return strings.TrimPrefix(p.ImportPath, module+"/") }
+
 // packages lists the packages of the main module.
 func packages(t *testing.T) []goPackage {
 	t.Helper()

@@ -17,7 +17,7 @@ import (
 	"testing"
 	"time"
 
-	"libcni/core"
+	"github.com/libcni/libcni/core"
 )
 
 // peer is the path of a program that "make peers" builds.

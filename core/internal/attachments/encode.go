@@ -10,7 +10,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"libcni/core/internal/jsonobject"
+	"github.com/libcni/libcni/core/internal/jsonobject"
 )
 
 // encode returns the file of e, byte for byte as encoding/json would write a document. <, > and & stay as they are; Go's

@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"syscall"
 
-	"libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/fault"
 )
 
 // maxFileSize is more than any entry has: a request has at most 16 MiB, an answer of a plugin 8 MiB.

@@ -7,7 +7,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"libcni/core/internal/jsonobject"
+	"github.com/libcni/libcni/core/internal/jsonobject"
 )
 
 // cacheKind marks the one format of Go's libcni since 0.7.0. Files of earlier ones are a bare result.

@@ -13,8 +13,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/go-cmp/cmp"
 
-	"libcni/core/internal/attachments"
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/attachments"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 func TestWhatIsCommittedIsRead(t *testing.T) {

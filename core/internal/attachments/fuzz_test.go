@@ -12,7 +12,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/go-cmp/cmp"
 
-	"libcni/core/internal/attachments"
+	"github.com/libcni/libcni/core/internal/attachments"
 )
 
 // FuzzCacheFile holds that whatever is in a cache file: reading it is an entry of that name or none, an entry is

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"io/fs"
 
-	"libcni/core/internal/host/lockfile"
+	"github.com/libcni/libcni/core/internal/host/lockfile"
 )
 
 // Held is what a call has locked. For an attachment, it remembers what Get saw: of all calls only this one may change it

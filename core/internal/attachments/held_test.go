@@ -9,8 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"libcni/core/internal/attachments"
-	"libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/attachments"
+	"github.com/libcni/libcni/core/internal/fault"
 )
 
 // hold locks an attachment until the test ends.

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"libcni/core/internal/fault"
-	"libcni/core/internal/host/lockfile"
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/host/lockfile"
 )
 
 // gateWait bounds how long a call lets a GC go first. The package comment says why it is bounded.

@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"libcni/core/internal/attachments"
-	"libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/attachments"
+	"github.com/libcni/libcni/core/internal/fault"
 )
 
 // soon is the time after which a lock that is held counts as held.

@@ -14,7 +14,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/go-cmp/cmp"
 
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 // tagged is document for encoding/json, which Go's libcni reads and writes its files with.

@@ -13,8 +13,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"libcni/core/internal/fault"
-	"libcni/core/internal/host/rename"
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/host/rename"
 )
 
 // The request's keys for the two directories, for error messages.

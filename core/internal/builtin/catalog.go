@@ -2,13 +2,13 @@
 package builtin
 
 import (
-	"libcni/core/internal/builtin/bridge"
-	"libcni/core/internal/builtin/firewall"
-	"libcni/core/internal/builtin/hostlocal"
-	"libcni/core/internal/builtin/loopback"
-	"libcni/core/internal/builtin/portmap"
-	"libcni/core/internal/builtin/static"
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/builtin/bridge"
+	"github.com/libcni/libcni/core/internal/builtin/firewall"
+	"github.com/libcni/libcni/core/internal/builtin/hostlocal"
+	"github.com/libcni/libcni/core/internal/builtin/loopback"
+	"github.com/libcni/libcni/core/internal/builtin/portmap"
+	"github.com/libcni/libcni/core/internal/builtin/static"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 // entry pairs a plugin's type with how it is made.

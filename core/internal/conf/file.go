@@ -11,8 +11,8 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"libcni/core/internal/fault"
-	"libcni/core/internal/jsonobject"
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/jsonobject"
 )
 
 // ParseFile reads a file: a list with its drop-ins, which are the files *.conf in the directory beside it that has the

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/fault"
 )
 
 // shownNames is how many names an error lists.

@@ -7,8 +7,8 @@ package conf
 import (
 	"github.com/go-json-experiment/json/jsontext"
 
-	"libcni/core/internal/jsonobject"
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/jsonobject"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 // List is a network configuration list. A single plugin's configuration is a list of one. It is not changed once

@@ -4,8 +4,8 @@ import (
 	"strings"
 	"unicode"
 
-	"libcni/core/internal/fault"
-	"libcni/core/internal/jsonobject"
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/jsonobject"
 )
 
 // maxJoined is the most bytes that "<network>-<containerID>-<ifName>" may have. It is the name of a file, of which a

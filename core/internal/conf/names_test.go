@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/fault"
 )
 
 func TestValidateIDs(t *testing.T) {

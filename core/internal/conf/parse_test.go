@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/fault"
 )
 
 // describe writes what is known of a list as a line.

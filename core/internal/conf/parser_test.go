@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"libcni/core/internal/conf"
+	"github.com/libcni/libcni/core/internal/conf"
 )
 
 func network(name, extra string) []byte {

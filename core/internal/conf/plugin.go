@@ -8,7 +8,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"libcni/core/internal/jsonobject"
+	"github.com/libcni/libcni/core/internal/jsonobject"
 )
 
 // The members of a request that the runtime writes.

@@ -6,8 +6,8 @@ import (
 
 	"github.com/containernetworking/cni/pkg/version"
 
-	"libcni/core/internal/jsonobject"
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/jsonobject"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 // version chooses the version to speak: the highest that we know among cniVersion and cniVersions.

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"syscall"
 
-	"libcni/core/internal/host/errno"
+	"github.com/libcni/libcni/core/internal/host/errno"
 )
 
 // Error is the one error type that reaches a caller. Code, Msg and Details are the CNI specification's ("Error");

@@ -4,8 +4,8 @@ import (
 	"context"
 	"runtime/debug"
 
-	"libcni/core/internal/fault"
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 // runBuiltin calls a built-in. A panic in it is an error of kind bug, not the end of the host.

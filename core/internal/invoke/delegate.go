@@ -9,8 +9,8 @@ import (
 
 	"github.com/containernetworking/cni/pkg/version"
 
-	"libcni/core/internal/fault"
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 // delegate returns the function with which the plugin that inv is for runs another, such as its IPAM plugin.

@@ -3,7 +3,7 @@ package invoke
 import (
 	"strings"
 
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 // environment is what a plugin process gets: the base without CNI's variables, then those that the specification's

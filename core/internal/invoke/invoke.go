@@ -8,11 +8,11 @@ import (
 	"fmt"
 	"time"
 
-	"libcni/core/internal/event"
-	"libcni/core/internal/fault"
-	"libcni/core/internal/host/lockfile"
-	"libcni/core/internal/host/spawn"
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/event"
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/host/lockfile"
+	"github.com/libcni/libcni/core/internal/host/spawn"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 // Builtins says which implementation is taken when a plugin is both built in and installed as an executable.

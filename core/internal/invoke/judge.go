@@ -8,8 +8,8 @@ import (
 	"strconv"
 	"strings"
 
-	"libcni/core/internal/fault"
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 // judge decides what the answer of a process means. The exit status counts, with two exceptions: an ADD that exits with

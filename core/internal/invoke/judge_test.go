@@ -7,9 +7,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"libcni/core/internal/fault"
-	"libcni/core/internal/host/spawn"
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/host/spawn"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 func exited(status int) spawn.Status {

@@ -8,9 +8,9 @@ import (
 	"syscall"
 	"time"
 
-	"libcni/core/internal/fault"
-	"libcni/core/internal/host/spawn"
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/host/spawn"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 const (

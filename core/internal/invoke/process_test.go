@@ -12,10 +12,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"libcni/core/internal/event"
-	"libcni/core/internal/fault"
-	"libcni/core/internal/host/spawn"
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/event"
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/host/spawn"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 func TestProcessGetsItsRequest(t *testing.T) {

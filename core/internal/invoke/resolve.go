@@ -9,7 +9,7 @@ import (
 	"strings"
 	"syscall"
 
-	"libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/fault"
 )
 
 // Resolve chooses the implementation of a plugin type. With a configuration, a built-in is chosen only if it does all

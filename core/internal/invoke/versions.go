@@ -10,8 +10,8 @@ import (
 
 	"github.com/containernetworking/cni/pkg/version"
 
-	"libcni/core/internal/fault"
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 const currentVersion = "1.1.0"

@@ -10,7 +10,7 @@ import (
 	"github.com/containernetworking/cni/pkg/types"
 	types100 "github.com/containernetworking/cni/pkg/types/100"
 
-	"libcni/core/internal/jsonobject"
+	"github.com/libcni/libcni/core/internal/jsonobject"
 )
 
 // Read reads a result whatever its cniVersion. What is wrong with one that is refused, the types' own decoders say

@@ -9,8 +9,8 @@ import (
 	types100 "github.com/containernetworking/cni/pkg/types/100"
 	"github.com/google/go-cmp/cmp"
 
-	"libcni/core/internal/jsonobject"
-	"libcni/core/internal/resultjson"
+	"github.com/libcni/libcni/core/internal/jsonobject"
+	"github.com/libcni/libcni/core/internal/resultjson"
 )
 
 // results are texts that must be read as the decoders of the types do.

@@ -4,8 +4,8 @@ package strictjson
 import (
 	"errors"
 
-	"libcni/core/internal/fault"
-	"libcni/core/internal/jsonobject"
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/jsonobject"
 )
 
 // Decoder decodes requests. Safe for concurrent use; the zero value is ready.

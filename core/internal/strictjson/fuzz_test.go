@@ -7,7 +7,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/fault"
 )
 
 // FuzzRequest: whatever the text, it is taken or refused with a kind and a message; what is taken is valid JSON without

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"libcni/core/internal/jsonobject"
+	"github.com/libcni/libcni/core/internal/jsonobject"
 )
 
 // nearest returns the path of the known key that was most likely meant, or "" if none is near. Keys beside the

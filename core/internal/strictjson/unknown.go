@@ -3,8 +3,8 @@ package strictjson
 import (
 	"strings"
 
-	"libcni/core/internal/fault"
-	"libcni/core/internal/jsonobject"
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/jsonobject"
 )
 
 // stranger is the first unknown key of a request, if it has one.

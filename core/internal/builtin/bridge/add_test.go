@@ -12,13 +12,13 @@ import (
 
 	types100 "github.com/containernetworking/cni/pkg/types/100"
 
-	"libcni/core/internal/builtin/bridge"
-	"libcni/core/internal/fault"
-	"libcni/core/internal/host/netns/netnstest"
-	"libcni/core/internal/host/rtnl"
-	"libcni/core/internal/host/rtnl/rtnltest"
-	"libcni/core/internal/host/sysctl"
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/builtin/bridge"
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/host/netns/netnstest"
+	"github.com/libcni/libcni/core/internal/host/rtnl"
+	"github.com/libcni/libcni/core/internal/host/rtnl/rtnltest"
+	"github.com/libcni/libcni/core/internal/host/sysctl"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 func TestAddMakesTheNetwork(t *testing.T) {

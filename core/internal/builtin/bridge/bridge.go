@@ -7,7 +7,7 @@ import (
 	"errors"
 	"fmt"
 
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 const pluginType = "bridge"

@@ -9,11 +9,11 @@ import (
 	"strings"
 	"testing"
 
-	"libcni/core/internal/builtin/bridge"
-	"libcni/core/internal/fault"
-	"libcni/core/internal/host/rtnl"
-	"libcni/core/internal/host/sysctl"
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/builtin/bridge"
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/host/rtnl"
+	"github.com/libcni/libcni/core/internal/host/sysctl"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 // drift returns the lines of a drift error, sorted; "" for no error.

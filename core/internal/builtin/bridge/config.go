@@ -9,12 +9,12 @@ import (
 
 	"github.com/containernetworking/cni/pkg/types"
 
-	"libcni/core/internal/builtin/ipamconfig"
-	"libcni/core/internal/builtin/masquerade"
-	"libcni/core/internal/fault"
-	"libcni/core/internal/jsonobject"
-	"libcni/core/internal/resultjson"
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/builtin/ipamconfig"
+	"github.com/libcni/libcni/core/internal/builtin/masquerade"
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/jsonobject"
+	"github.com/libcni/libcni/core/internal/resultjson"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 // config is the plugin's configuration; fields says with which keys.

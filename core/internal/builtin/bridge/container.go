@@ -7,8 +7,8 @@ import (
 	"net/netip"
 	"slices"
 
-	"libcni/core/internal/host/rtnl"
-	"libcni/core/internal/host/sysctl"
+	"github.com/libcni/libcni/core/internal/host/rtnl"
+	"github.com/libcni/libcni/core/internal/host/sysctl"
 )
 
 // configureContainer brings the container's end up with its addresses and routes.

@@ -7,7 +7,7 @@ import (
 	"github.com/containernetworking/cni/pkg/types"
 	"github.com/google/go-cmp/cmp"
 
-	"libcni/core/internal/builtin/ipamconfig"
+	"github.com/libcni/libcni/core/internal/builtin/ipamconfig"
 )
 
 // tagged are the keys of config for encoding/json, which plugins of the CNI project read theirs with.

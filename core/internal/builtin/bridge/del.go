@@ -9,8 +9,8 @@ import (
 
 	types100 "github.com/containernetworking/cni/pkg/types/100"
 
-	"libcni/core/internal/host/rtnl"
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/host/rtnl"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 // Del detaches the container. The addresses are released after the link is gone, so that nobody is given an address

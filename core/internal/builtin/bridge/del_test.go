@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"testing"
 
-	"libcni/core/internal/builtin/bridge"
-	"libcni/core/internal/host/netns"
-	"libcni/core/internal/host/rtnl"
-	"libcni/core/internal/host/rtnl/rtnltest"
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/builtin/bridge"
+	"github.com/libcni/libcni/core/internal/host/netns"
+	"github.com/libcni/libcni/core/internal/host/rtnl"
+	"github.com/libcni/libcni/core/internal/host/rtnl/rtnltest"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 const gatewayHostLocal = `"isGateway":true,"ipam":{"type":"host-local","dataDir":"DIR","subnet":"10.9.0.0/24"}`

@@ -4,8 +4,8 @@ import (
 	"context"
 	"strings"
 
-	"libcni/core/internal/host/nft"
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 // The layout of the reference plugin's macspoofchk: PREROUTING of "bridge nat" leads frames from a port to a chain of

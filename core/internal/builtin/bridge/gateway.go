@@ -9,9 +9,9 @@ import (
 	"slices"
 	"strconv"
 
-	"libcni/core/internal/host/rtnl"
-	"libcni/core/internal/host/sysctl"
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/host/rtnl"
+	"github.com/libcni/libcni/core/internal/host/sysctl"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 // ensureGateway gives the host its addresses in the container's networks: on the bridge, or on the link of the VLAN.

@@ -11,9 +11,9 @@ import (
 	"github.com/containernetworking/cni/pkg/types"
 	types100 "github.com/containernetworking/cni/pkg/types/100"
 
-	"libcni/core/internal/builtin/ipamconfig"
-	"libcni/core/internal/host/rtnl"
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/builtin/ipamconfig"
+	"github.com/libcni/libcni/core/internal/host/rtnl"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 // mark is the alias of the bridges we create.

@@ -11,8 +11,8 @@ import (
 	types100 "github.com/containernetworking/cni/pkg/types/100"
 	"github.com/google/go-cmp/cmp"
 
-	"libcni/core/internal/host/rtnl"
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/host/rtnl"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 func TestPlan(t *testing.T) {

@@ -13,15 +13,15 @@ import (
 	types100 "github.com/containernetworking/cni/pkg/types/100"
 	"github.com/google/go-cmp/cmp"
 
-	"libcni/core/internal/builtin/bridge"
-	"libcni/core/internal/builtin/hostlocal"
-	"libcni/core/internal/builtin/static"
-	"libcni/core/internal/fault"
-	"libcni/core/internal/host/netns"
-	"libcni/core/internal/host/netns/netnstest"
-	"libcni/core/internal/host/rtnl"
-	"libcni/core/internal/host/rtnl/rtnltest"
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/builtin/bridge"
+	"github.com/libcni/libcni/core/internal/builtin/hostlocal"
+	"github.com/libcni/libcni/core/internal/builtin/static"
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/host/netns"
+	"github.com/libcni/libcni/core/internal/host/netns/netnstest"
+	"github.com/libcni/libcni/core/internal/host/rtnl"
+	"github.com/libcni/libcni/core/internal/host/rtnl/rtnltest"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 // rig is a host of the test's own with a connection to look at it.

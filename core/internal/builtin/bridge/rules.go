@@ -6,10 +6,10 @@ import (
 	"net"
 	"net/netip"
 
-	"libcni/core/internal/builtin/masquerade"
-	"libcni/core/internal/fault"
-	"libcni/core/internal/host/nft"
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/builtin/masquerade"
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 // ruleset is what an attachment needs of the packet filter. Its changes of nftables go to the kernel in one batch.

@@ -7,10 +7,10 @@ import (
 	"io/fs"
 	"path/filepath"
 
-	"libcni/core/internal/host/lockfile"
-	"libcni/core/internal/host/rtnl"
-	"libcni/core/internal/host/sysctl"
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/host/lockfile"
+	"github.com/libcni/libcni/core/internal/host/rtnl"
+	"github.com/libcni/libcni/core/internal/host/sysctl"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 // locked runs fn under the lock of the bridge of that name.

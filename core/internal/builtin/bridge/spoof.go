@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"net"
 
-	"libcni/core/internal/builtin/masquerade"
-	"libcni/core/internal/fault"
-	"libcni/core/internal/host/nft"
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/builtin/masquerade"
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 // spoofCheck drops what a container sends with another MAC address than its own. One rule serves all networks: it looks

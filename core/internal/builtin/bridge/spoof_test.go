@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/internal/host/nft"
 )
 
 func ownerOf(network, id string) string {

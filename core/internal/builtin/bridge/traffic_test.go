@@ -10,7 +10,7 @@ import (
 
 	types100 "github.com/containernetworking/cni/pkg/types/100"
 
-	"libcni/core/internal/host/rtnl"
+	"github.com/libcni/libcni/core/internal/host/rtnl"
 )
 
 // withOtherInterface is the result as a later plugin of the chain may leave it.

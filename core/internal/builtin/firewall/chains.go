@@ -8,10 +8,10 @@ import (
 	"slices"
 	"strconv"
 
-	"libcni/core/internal/fault"
-	"libcni/core/internal/host/iptables"
-	"libcni/core/internal/host/nft"
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/host/iptables"
+	"github.com/libcni/libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 // The reference plugin's other chains, and the comments of what containers share in them.

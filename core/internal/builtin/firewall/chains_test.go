@@ -4,8 +4,8 @@ import (
 	"strings"
 	"testing"
 
-	"libcni/core/internal/host/nft"
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 const viaIPTables = `"backend":"iptables"`

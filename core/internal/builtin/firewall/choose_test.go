@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 // The end of the request is said as such, not as what it did to the search for firewalld.

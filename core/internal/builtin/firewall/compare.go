@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"slices"
 
-	"libcni/core/internal/fault"
-	"libcni/core/internal/host/firewalld"
-	"libcni/core/internal/host/iptables"
-	"libcni/core/internal/host/nft"
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/host/firewalld"
+	"github.com/libcni/libcni/core/internal/host/iptables"
+	"github.com/libcni/libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 const (

@@ -8,11 +8,11 @@ import (
 	types100 "github.com/containernetworking/cni/pkg/types/100"
 	"github.com/containernetworking/cni/pkg/version"
 
-	"libcni/core/internal/builtin/ipamconfig"
-	"libcni/core/internal/fault"
-	"libcni/core/internal/host/nft"
-	"libcni/core/internal/jsonobject"
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/builtin/ipamconfig"
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/internal/jsonobject"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 // config is the plugin's configuration; fields says with which keys.

@@ -4,7 +4,7 @@ import (
 	"net/netip"
 	"slices"
 
-	"libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/internal/host/nft"
 )
 
 // The chains in which others drop what the host forwards.

@@ -4,8 +4,8 @@ import (
 	"strings"
 	"testing"
 
-	"libcni/core/internal/host/iptables"
-	"libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/internal/host/iptables"
+	"github.com/libcni/libcni/core/internal/host/nft"
 )
 
 // dropping is a host whose own rules drop what it forwards.

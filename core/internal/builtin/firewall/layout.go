@@ -4,7 +4,7 @@ import (
 	"net/netip"
 	"slices"
 
-	"libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/internal/host/nft"
 )
 
 // firewallChain is the name of the chain all packets that the host forwards pass, and what our others' begin with.

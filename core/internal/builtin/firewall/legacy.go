@@ -9,9 +9,9 @@ import (
 	"strconv"
 	"strings"
 
-	"libcni/core/internal/host/iptables"
-	"libcni/core/internal/host/nft"
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/host/iptables"
+	"github.com/libcni/libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 const filterTable = "filter"

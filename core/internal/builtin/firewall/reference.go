@@ -6,8 +6,8 @@ import (
 	"net/netip"
 	"slices"
 
-	"libcni/core/internal/host/nft"
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 // privateChain is where the reference plugin and the backend iptables let containers through.

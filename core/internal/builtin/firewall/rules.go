@@ -4,8 +4,8 @@ import (
 	"net/netip"
 	"slices"
 
-	"libcni/core/internal/host/nft"
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 // add queues what makes the attachment's rules be as they should. An element that another attachment left at one of the

@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"libcni/core/internal/host/nft"
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 func golden(r *rig, name, got string) {

@@ -8,11 +8,11 @@ import (
 	"path/filepath"
 	"time"
 
-	"libcni/core/internal/fault"
-	"libcni/core/internal/host/firewalld"
-	"libcni/core/internal/host/lockfile"
-	"libcni/core/internal/host/nft"
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/host/firewalld"
+	"github.com/libcni/libcni/core/internal/host/lockfile"
+	"github.com/libcni/libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 const undoTimeout = 10 * time.Second

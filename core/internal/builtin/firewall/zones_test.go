@@ -15,8 +15,8 @@ import (
 
 	"github.com/godbus/dbus/v5"
 
-	"libcni/core/internal/host/firewalld"
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/host/firewalld"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 const busConfig = `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN" "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">

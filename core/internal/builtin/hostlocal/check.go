@@ -6,8 +6,8 @@ import (
 	"net/netip"
 	"slices"
 
-	"libcni/core/internal/fault"
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 // Check compares the addresses the attachment has with those recorded for it.

@@ -10,10 +10,10 @@ import (
 	"github.com/containernetworking/cni/pkg/types"
 	"github.com/go-json-experiment/json/jsontext"
 
-	"libcni/core/internal/builtin/ipamconfig"
-	"libcni/core/internal/fault"
-	"libcni/core/internal/jsonobject"
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/builtin/ipamconfig"
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/jsonobject"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 const defaultDataDir = "/var/lib/cni/networks"

@@ -7,7 +7,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/go-cmp/cmp"
 
-	"libcni/core/internal/builtin/ipamconfig"
+	"github.com/libcni/libcni/core/internal/builtin/ipamconfig"
 )
 
 // taggedIPAM are the keys of rawIPAM for encoding/json, which the executable reads its configuration with.

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"libcni/core/internal/host/lockfile"
+	"github.com/libcni/libcni/core/internal/host/lockfile"
 )
 
 // A link may lead to a file that somebody else can change, or that must not be read.

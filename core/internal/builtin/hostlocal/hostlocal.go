@@ -9,8 +9,8 @@ package hostlocal
 import (
 	"time"
 
-	"libcni/core/internal/host/boot"
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/host/boot"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 const name = "host-local"

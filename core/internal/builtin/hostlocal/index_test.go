@@ -13,7 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 // indexFile returns the one index of the fixture.

@@ -6,7 +6,7 @@ import (
 	"syscall"
 	"time"
 
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 // owner is who holds an address. An empty IfName is a lease written by a version of the executable that did not record

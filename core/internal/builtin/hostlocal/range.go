@@ -5,8 +5,8 @@ import (
 	"net/netip"
 	"strings"
 
-	"libcni/core/internal/builtin/ipamconfig"
-	"libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/builtin/ipamconfig"
+	"github.com/libcni/libcni/core/internal/fault"
 )
 
 // addressRange is a part of a subnet that addresses are given from. The gateway is never given.

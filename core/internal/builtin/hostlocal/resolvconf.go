@@ -6,7 +6,7 @@ import (
 
 	"github.com/containernetworking/cni/pkg/types"
 
-	"libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/fault"
 )
 
 // readResolvConf reads the DNS settings of a file in the format of resolv.conf(5).

@@ -13,8 +13,8 @@ import (
 	"syscall"
 	"time"
 
-	"libcni/core/internal/fault"
-	"libcni/core/internal/host/lockfile"
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/host/lockfile"
 )
 
 // store is the directory that holds a network's leases, while a call works on it. It is used under its lock, which the

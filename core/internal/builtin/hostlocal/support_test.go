@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"libcni/core/internal/fault"
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 // fixture is a network with a store of its own.

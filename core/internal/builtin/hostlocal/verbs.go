@@ -5,8 +5,8 @@ import (
 	"errors"
 	"net/netip"
 
-	"libcni/core/internal/fault"
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 // Del releases all addresses of the interface. It needs no more of the configuration than where the store is.

@@ -13,9 +13,9 @@ import (
 	"github.com/containernetworking/cni/pkg/version"
 	"github.com/go-json-experiment/json/jsontext"
 
-	"libcni/core/internal/fault"
-	"libcni/core/internal/jsonobject"
-	"libcni/core/internal/resultjson"
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/jsonobject"
+	"github.com/libcni/libcni/core/internal/resultjson"
 )
 
 // Decode reads a network configuration as jsonobject.Decode does. Keys match in any case, since callers written in Go

@@ -8,10 +8,10 @@ import (
 
 	types100 "github.com/containernetworking/cni/pkg/types/100"
 
-	"libcni/core/internal/builtin/ipamconfig"
-	"libcni/core/internal/fault"
-	"libcni/core/internal/host/rtnl"
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/builtin/ipamconfig"
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/host/rtnl"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 const (

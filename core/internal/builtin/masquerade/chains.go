@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"libcni/core/internal/host/nft"
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 // The layout of the reference plugins with iptables: POSTROUTING of the table nat leads packets from a container's

@@ -3,8 +3,8 @@ package masquerade
 import (
 	"slices"
 
-	"libcni/core/internal/host/nft"
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 // Add queues what makes the attachment's addresses translated. An element that another attachment left at one of the

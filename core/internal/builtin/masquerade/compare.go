@@ -3,8 +3,8 @@ package masquerade
 import (
 	"fmt"
 
-	"libcni/core/internal/fault"
-	"libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/host/nft"
 )
 
 const (

@@ -1,9 +1,9 @@
 package masquerade
 
 import (
-	"libcni/core/internal/host/iptables"
-	"libcni/core/internal/host/nft"
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/host/iptables"
+	"github.com/libcni/libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 // referenceChain is where the reference plugins with nftables have a rule for each address.

@@ -8,12 +8,12 @@ import (
 	"path/filepath"
 	"slices"
 
-	"libcni/core/internal/fault"
-	"libcni/core/internal/host/iptables"
-	"libcni/core/internal/host/lockfile"
-	"libcni/core/internal/host/nft"
-	"libcni/core/internal/host/spawn"
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/host/iptables"
+	"github.com/libcni/libcni/core/internal/host/lockfile"
+	"github.com/libcni/libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/internal/host/spawn"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 // Programs is the backend of iptables: rules made and removed by its executables.

@@ -7,8 +7,8 @@ import (
 	"net/netip"
 	"slices"
 
-	"libcni/core/internal/fault"
-	"libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/host/nft"
 )
 
 // Backend is how packets are translated.

@@ -11,9 +11,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"libcni/core/internal/builtin/masquerade"
-	"libcni/core/internal/host/netns/netnstest"
-	"libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/internal/builtin/masquerade"
+	"github.com/libcni/libcni/core/internal/host/netns/netnstest"
+	"github.com/libcni/libcni/core/internal/host/nft"
 )
 
 func attachment(network, id string, addresses ...string) masquerade.Attachment {

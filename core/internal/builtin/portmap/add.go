@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"time"
 
-	"libcni/core/internal/fault"
-	"libcni/core/internal/host/nft"
-	"libcni/core/internal/host/sysctl"
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/internal/host/sysctl"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 const undoTimeout = 10 * time.Second

@@ -3,8 +3,8 @@ package portmap
 import (
 	"slices"
 
-	"libcni/core/internal/fault"
-	"libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/host/nft"
 )
 
 // apply queues all that the plan needs. With heal it looks at every rule and element, and replaces what differs;

@@ -8,11 +8,11 @@ import (
 	"slices"
 	"syscall"
 
-	"libcni/core/internal/fault"
-	"libcni/core/internal/host/nft"
-	"libcni/core/internal/host/rtnl"
-	"libcni/core/internal/host/sysctl"
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/internal/host/rtnl"
+	"github.com/libcni/libcni/core/internal/host/sysctl"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 // comparison is a CHECK under way.

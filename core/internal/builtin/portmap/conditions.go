@@ -7,8 +7,8 @@ import (
 	"strconv"
 	"strings"
 
-	"libcni/core/internal/fault"
-	"libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/host/nft"
 )
 
 // condition is one way to meet the conditions of a network: all of its matches. A list of values gives as many

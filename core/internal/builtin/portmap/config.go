@@ -5,9 +5,9 @@ import (
 	"net/netip"
 	"strings"
 
-	"libcni/core/internal/builtin/ipamconfig"
-	"libcni/core/internal/fault"
-	"libcni/core/internal/jsonobject"
+	"github.com/libcni/libcni/core/internal/builtin/ipamconfig"
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/jsonobject"
 )
 
 // config is the plugin's configuration; fields says with which keys.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/fault"
 )
 
 func mappings(list string) string { return `{"runtimeConfig":{"portMappings":[` + list + `]}}` }

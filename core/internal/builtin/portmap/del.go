@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 
-	"libcni/core/internal/host/nft"
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 // Del removes the attachment's ports, and what the executable has left of it. With its configuration and result it knows

@@ -12,8 +12,8 @@ import (
 
 	types100 "github.com/containernetworking/cni/pkg/types/100"
 
-	"libcni/core/internal/host/rtnl"
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/host/rtnl"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 var update = flag.Bool("update", false, "write the golden files")

@@ -7,12 +7,12 @@ import (
 	"io/fs"
 	"net/netip"
 
-	"libcni/core/internal/fault"
-	"libcni/core/internal/host/conntrack"
-	"libcni/core/internal/host/rtnl"
-	"libcni/core/internal/host/sockets"
-	"libcni/core/internal/host/sysctl"
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/host/conntrack"
+	"github.com/libcni/libcni/core/internal/host/rtnl"
+	"github.com/libcni/libcni/core/internal/host/sockets"
+	"github.com/libcni/libcni/core/internal/host/sysctl"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 // checkHostIPs refuses addresses that are not the host's.

@@ -6,7 +6,7 @@ import (
 	"net/netip"
 	"strings"
 
-	"libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/internal/host/nft"
 )
 
 func table() nft.Table { return nft.Own(nft.Inet) }

@@ -9,9 +9,9 @@ import (
 	"slices"
 	"strings"
 
-	"libcni/core/internal/host/iptables"
-	"libcni/core/internal/host/nft"
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/host/iptables"
+	"github.com/libcni/libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 // The layout of the executable. With nftables it has a table for each family, whose rules tell nothing but the

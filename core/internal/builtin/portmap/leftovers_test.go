@@ -9,9 +9,9 @@ import (
 	"strings"
 	"testing"
 
-	"libcni/core/internal/builtin/portmap"
-	"libcni/core/internal/host/spawn"
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/builtin/portmap"
+	"github.com/libcni/libcni/core/internal/host/spawn"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 // executable runs the reference plugin with the iptables that is the first in the directories of path.

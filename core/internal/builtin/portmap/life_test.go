@@ -13,12 +13,12 @@ import (
 	"testing"
 	"time"
 
-	"libcni/core/internal/builtin/portmap"
-	"libcni/core/internal/fault"
-	"libcni/core/internal/host/conntrack"
-	"libcni/core/internal/host/nft"
-	"libcni/core/internal/host/sysctl"
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/builtin/portmap"
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/host/conntrack"
+	"github.com/libcni/libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/internal/host/sysctl"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 func TestTakenPortNamesItsOwner(t *testing.T) {

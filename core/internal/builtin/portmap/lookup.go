@@ -3,7 +3,7 @@ package portmap
 import (
 	"bytes"
 
-	"libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/internal/host/nft"
 )
 
 // lookup finds elements: few one by one, many by reading the set as a whole.

@@ -7,9 +7,9 @@ import (
 
 	types100 "github.com/containernetworking/cni/pkg/types/100"
 
-	"libcni/core/internal/fault"
-	"libcni/core/internal/host/nft"
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 // plan is every decision of an ADD: what to put where.

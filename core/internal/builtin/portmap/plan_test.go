@@ -10,8 +10,8 @@ import (
 	types100 "github.com/containernetworking/cni/pkg/types/100"
 	"github.com/google/go-cmp/cmp"
 
-	"libcni/core/internal/fault"
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 // result has addresses "ADDRESS INTERFACE", of a container's eth0 and net1, and a link of the host.

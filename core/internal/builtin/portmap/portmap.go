@@ -24,9 +24,9 @@ import (
 	"context"
 	"errors"
 
-	"libcni/core/internal/fault"
-	"libcni/core/internal/host/nft"
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 const pluginType = "portmap"

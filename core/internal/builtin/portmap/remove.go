@@ -4,7 +4,7 @@ import (
 	"encoding/binary"
 	"strings"
 
-	"libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/internal/host/nft"
 )
 
 // release queues the removal of what is the plan's owner's, and returns what that was. It looks at the elements that

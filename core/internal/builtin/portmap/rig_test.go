@@ -15,17 +15,17 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"libcni/core/internal/builtin/bridge"
-	"libcni/core/internal/builtin/portmap"
-	"libcni/core/internal/builtin/static"
-	"libcni/core/internal/event"
-	"libcni/core/internal/fault"
-	"libcni/core/internal/host/netns"
-	"libcni/core/internal/host/netns/netnstest"
-	"libcni/core/internal/host/nft"
-	"libcni/core/internal/host/rtnl"
-	"libcni/core/internal/host/sysctl"
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/builtin/bridge"
+	"github.com/libcni/libcni/core/internal/builtin/portmap"
+	"github.com/libcni/libcni/core/internal/builtin/static"
+	"github.com/libcni/libcni/core/internal/event"
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/host/netns"
+	"github.com/libcni/libcni/core/internal/host/netns/netnstest"
+	"github.com/libcni/libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/internal/host/rtnl"
+	"github.com/libcni/libcni/core/internal/host/sysctl"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 // rig is a host of the test's own between an outside, which has 192.0.2.9 and fd00:9::9, and containers. The host has

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"libcni/core/internal/host/sysctl"
+	"github.com/libcni/libcni/core/internal/host/sysctl"
 )
 
 const both = `{"hostPort":8080,"containerPort":80,"protocol":"tcp"},{"hostPort":8080,"containerPort":80,"protocol":"udp"}`

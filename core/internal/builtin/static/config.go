@@ -8,11 +8,11 @@ import (
 	"github.com/containernetworking/cni/pkg/types"
 	"github.com/go-json-experiment/json/jsontext"
 
-	"libcni/core/internal/builtin/ipamconfig"
-	"libcni/core/internal/fault"
-	"libcni/core/internal/jsonobject"
-	"libcni/core/internal/resultjson"
-	"libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/builtin/ipamconfig"
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/jsonobject"
+	"github.com/libcni/libcni/core/internal/resultjson"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 type config struct {

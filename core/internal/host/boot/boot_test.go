@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"libcni/core/internal/host/boot"
+	"github.com/libcni/libcni/core/internal/host/boot"
 )
 
 func TestIDIsStable(t *testing.T) {

@@ -14,7 +14,7 @@ import (
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
-	"libcni/core/internal/host/netlinksock"
+	"github.com/libcni/libcni/core/internal/host/netlinksock"
 )
 
 // ErrUnsupported says that the kernel does not let its connections be listed or forgotten.

@@ -9,9 +9,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"libcni/core/internal/host/conntrack"
-	"libcni/core/internal/host/netns/netnstest"
-	"libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/internal/host/conntrack"
+	"github.com/libcni/libcni/core/internal/host/netns/netnstest"
+	"github.com/libcni/libcni/core/internal/host/nft"
 )
 
 const udp = 17

@@ -11,7 +11,7 @@ import (
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
-	"libcni/core/internal/host/netlinksock"
+	"github.com/libcni/libcni/core/internal/host/netlinksock"
 )
 
 // Selector selects connections to a destination, and of those only what is answered by Answers, if that is valid.

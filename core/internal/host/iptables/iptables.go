@@ -19,7 +19,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"libcni/core/internal/host/spawn"
+	"github.com/libcni/libcni/core/internal/host/spawn"
 )
 
 // ErrMissing says that the executables are not installed.

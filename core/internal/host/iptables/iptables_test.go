@@ -11,8 +11,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"libcni/core/internal/host/netns/netnstest"
-	"libcni/core/internal/host/spawn"
+	"github.com/libcni/libcni/core/internal/host/netns/netnstest"
+	"github.com/libcni/libcni/core/internal/host/spawn"
 )
 
 func TestTableSurvivesEveryVariant(t *testing.T) {

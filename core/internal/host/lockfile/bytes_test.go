@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"libcni/core/internal/host/lockfile"
+	"github.com/libcni/libcni/core/internal/host/lockfile"
 )
 
 // A call takes several locks through one descriptor, and lets go of one of them before the others.

@@ -19,7 +19,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"libcni/core/internal/host/lockfile"
+	"github.com/libcni/libcni/core/internal/host/lockfile"
 )
 
 // asHolder names the variable that makes the test binary another process: it takes the lock that its arguments say,

@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"libcni/core/internal/host/thread"
+	"github.com/libcni/libcni/core/internal/host/thread"
 )
 
 // Create makes a network namespace, brings its lo up and binds it to path, which must be absolute and must not exist

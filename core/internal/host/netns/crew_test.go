@@ -6,9 +6,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"libcni/core/internal/host/netns"
-	"libcni/core/internal/host/netns/netnstest"
-	"libcni/core/internal/host/thread"
+	"github.com/libcni/libcni/core/internal/host/netns"
+	"github.com/libcni/libcni/core/internal/host/netns/netnstest"
+	"github.com/libcni/libcni/core/internal/host/thread"
 )
 
 // visit returns the thread that served a namespace, after it has been given back.

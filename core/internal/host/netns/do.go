@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"libcni/core/internal/host/thread"
+	"github.com/libcni/libcni/core/internal/host/thread"
 )
 
 // PanicError is what Do returns when the function panicked.

@@ -13,7 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"libcni/core/internal/host/thread"
+	"github.com/libcni/libcni/core/internal/host/thread"
 )
 
 // What Open and Delete refuse, for errors.Is. A path that does not exist is fs.ErrNotExist, missing privileges are

@@ -18,8 +18,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"libcni/core/internal/host/netns"
-	"libcni/core/internal/host/netns/netnstest"
+	"github.com/libcni/libcni/core/internal/host/netns"
+	"github.com/libcni/libcni/core/internal/host/netns/netnstest"
 )
 
 // withoutPrivileges names the variable that makes the test binary try things as nobody in a user namespace.

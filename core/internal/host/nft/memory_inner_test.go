@@ -5,7 +5,7 @@ import (
 	"os/exec"
 	"testing"
 
-	"libcni/core/internal/host/netns/netnstest"
+	"github.com/libcni/libcni/core/internal/host/netns/netnstest"
 )
 
 // look reads something with the memory of a pool, and returns what the pool remembers then.

@@ -13,8 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/nftables"
 
-	"libcni/core/internal/host/netns/netnstest"
-	"libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/internal/host/netns/netnstest"
+	"github.com/libcni/libcni/core/internal/host/nft"
 )
 
 // seen is all that can be remembered of some tables, and one element.

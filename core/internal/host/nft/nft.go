@@ -31,7 +31,7 @@ import (
 	"fmt"
 	"path/filepath"
 
-	"libcni/core/internal/host/lockfile"
+	"github.com/libcni/libcni/core/internal/host/lockfile"
 )
 
 // Errors to test for with errors.Is.

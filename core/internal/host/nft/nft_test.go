@@ -15,8 +15,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"libcni/core/internal/host/netns/netnstest"
-	"libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/internal/host/netns/netnstest"
+	"github.com/libcni/libcni/core/internal/host/nft"
 )
 
 var rewrite = flag.Bool("update", false, "write the golden rule sets anew")

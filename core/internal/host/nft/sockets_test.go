@@ -6,7 +6,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"libcni/core/internal/host/netns/netnstest"
+	"github.com/libcni/libcni/core/internal/host/netns/netnstest"
 )
 
 func TestSocketsAreSharedWithinANamespace(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"libcni/core/internal/host/rename"
+	"github.com/libcni/libcni/core/internal/host/rename"
 )
 
 func TestNewNeverReplaces(t *testing.T) {

@@ -9,7 +9,7 @@ import (
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
-	"libcni/core/internal/host/netns"
+	"github.com/libcni/libcni/core/internal/host/netns"
 )
 
 // NewBridge describes a bridge to create. It comes up at once.

@@ -9,7 +9,7 @@ import (
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
-	"libcni/core/internal/host/thread"
+	"github.com/libcni/libcni/core/internal/host/thread"
 )
 
 // DefaultOutstanding is how many link deletions may be in flight before the next one waits.

@@ -15,11 +15,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"libcni/core/internal/host/netns"
-	"libcni/core/internal/host/netns/netnstest"
-	"libcni/core/internal/host/rtnl"
-	"libcni/core/internal/host/rtnl/rtnltest"
-	"libcni/core/internal/host/sysctl"
+	"github.com/libcni/libcni/core/internal/host/netns"
+	"github.com/libcni/libcni/core/internal/host/netns/netnstest"
+	"github.com/libcni/libcni/core/internal/host/rtnl"
+	"github.com/libcni/libcni/core/internal/host/rtnl/rtnltest"
+	"github.com/libcni/libcni/core/internal/host/sysctl"
 )
 
 var (

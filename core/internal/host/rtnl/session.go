@@ -7,7 +7,7 @@ import (
 	"errors"
 	"fmt"
 
-	"libcni/core/internal/host/netns"
+	"github.com/libcni/libcni/core/internal/host/netns"
 )
 
 // ErrNoNamespace is returned by Session.Container when the session has no namespace.

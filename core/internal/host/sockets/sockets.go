@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"libcni/core/internal/host/netlinksock"
+	"github.com/libcni/libcni/core/internal/host/netlinksock"
 )
 
 // The kernel's numbers that x/sys/unix lacks (linux/sock_diag.h and linux/inet_diag.h).

@@ -7,8 +7,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"libcni/core/internal/host/netns/netnstest"
-	"libcni/core/internal/host/sockets"
+	"github.com/libcni/libcni/core/internal/host/netns/netnstest"
+	"github.com/libcni/libcni/core/internal/host/sockets"
 )
 
 func TestBoundFindsWhoWaits(t *testing.T) {

@@ -5,8 +5,8 @@ import (
 	"io/fs"
 	"testing"
 
-	"libcni/core/internal/host/netns/netnstest"
-	"libcni/core/internal/host/sysctl"
+	"github.com/libcni/libcni/core/internal/host/netns/netnstest"
+	"github.com/libcni/libcni/core/internal/host/sysctl"
 )
 
 func TestSetWritesOnlyWhatDiffers(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"libcni/core/internal/host/thread"
+	"github.com/libcni/libcni/core/internal/host/thread"
 )
 
 // run returns the thread that ran a function of the crew.

@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"libcni/core/internal/host/netns"
+	"github.com/libcni/libcni/core/internal/host/netns"
 )
 
 const hint = "network namespaces are needed; run the test under test/isolate"

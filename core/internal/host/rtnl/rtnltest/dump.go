@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"libcni/core/internal/host/rtnl"
+	"github.com/libcni/libcni/core/internal/host/rtnl"
 )
 
 // Dump lists the links of the connection's namespace but lo, by name, each followed by its addresses, routes and VLANs.
