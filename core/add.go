@@ -111,7 +111,7 @@ func (o *operation) makeRoom(ctx context.Context, entry *attachments.Entry) erro
 		return err
 	}
 	if works && o.Options.OnExisting != onExistingReplace {
-		e := fault.New(fault.Exists, nil, "container %s is attached to network %s as %s already; detach it first, or set options.onExisting to replace", entry.ContainerID, entry.Network, entry.IfName)
+		e := fault.New(fault.KindExists, nil, "container %s is attached to network %s as %s already; detach it first, or set options.onExisting to replace", entry.ContainerID, entry.Network, entry.IfName)
 		e.Existing = describeEntry(entry)
 		return e
 	}
@@ -122,7 +122,7 @@ func (o *operation) makeRoom(ctx context.Context, entry *attachments.Entry) erro
 }
 
 func (o *operation) blameRemains(err error) error {
-	e := fault.From(err, fault.State)
+	e := fault.From(err, fault.KindState)
 	e.Msg = "removing the remains of an earlier attachment of the same name: " + e.Msg
 	return e
 }
@@ -161,10 +161,10 @@ func (o *operation) refuseTakenLink(ctx context.Context) error {
 		return err
 	}
 	if holder != nil {
-		e := fault.New(fault.Exists, nil, "netns %s has an interface %s already, of container %s on network %s; choose another ifName, or detach that first",
+		e := fault.New(fault.KindExists, nil, "netns %s has an interface %s already, of container %s on network %s; choose another ifName, or detach that first",
 			o.Netns, o.entry.IfName, holder.ContainerID, holder.Network)
 		e.Existing = describeEntry(holder)
 		return e
 	}
-	return fault.New(fault.Exists, nil, "netns %s has an interface %s already, and no attachment is known that made it; remove it or choose another ifName", o.Netns, o.entry.IfName)
+	return fault.New(fault.KindExists, nil, "netns %s has an interface %s already, and no attachment is known that made it; remove it or choose another ifName", o.Netns, o.entry.IfName)
 }

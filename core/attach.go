@@ -64,7 +64,7 @@ func (o *operation) addEach(ctx context.Context) error {
 
 func isIncompatibleVersion(err error) bool {
 	var e *fault.Error
-	return errors.As(err, &e) && e.Kind == fault.PluginFailed && e.Code == fault.CodeIncompatibleVersion
+	return errors.As(err, &e) && e.Kind == fault.KindPluginFailed && e.Code == fault.CodeIncompatibleVersion
 }
 
 // sharedVersion returns the highest version that all plugins of the list and their IPAM plugins know, or "".
@@ -110,7 +110,7 @@ func (o *operation) commit(ctx context.Context) error {
 	last := len(o.results) - 1
 	result, err := o.results[last].JSON(o.list.CNIVersion)
 	if err != nil {
-		return o.blame(fault.New(fault.PluginProtocol, err, "the result of the last plugin"), last, invoke.Target{Type: o.list.Plugins[last].Type})
+		return o.blame(fault.New(fault.KindPluginProtocol, err, "the result of the last plugin"), last, invoke.Target{Type: o.list.Plugins[last].Type})
 	}
 	o.entry.Result, o.entry.Incomplete = result, false
 	if o.entry.Created, err = boot.Now(); err != nil { // for GC, the attachment begins to exist now
@@ -138,7 +138,7 @@ func (o *operation) noteInterface(ctx context.Context, result *plugin.Result) er
 // rollBack undoes what this call did and completes its error. If the undo fails, or is not wanted, the intent stays
 // for DEL and GC.
 func (o *operation) rollBack(ctx context.Context, cause error) error {
-	e := fault.From(cause, fault.State)
+	e := fault.From(cause, fault.KindState)
 	rolledBack := false
 	e.RolledBack = &rolledBack
 	setDefault(&e.Network, o.list.Name)
@@ -167,10 +167,10 @@ func (o *operation) reached(e *fault.Error) int {
 	if failed == len(o.list.Plugins) {
 		return failed - 1
 	}
-	if e.Kind == fault.Bug || !e.Undone() {
+	if e.Kind == fault.KindBug || !e.Undone() {
 		return failed
 	}
-	ran := e.Kind != fault.PluginNotFound && e.Kind != fault.Unsupported && e.Kind != fault.InvalidConfigKind && !isIncompatibleVersion(e)
+	ran := e.Kind != fault.KindPluginNotFound && e.Kind != fault.KindUnsupported && e.Kind != fault.KindInvalidConfig && !isIncompatibleVersion(e)
 	if o.entry.Plugins[failed].Builtin || !ran {
 		return failed - 1
 	}

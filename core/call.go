@@ -21,11 +21,11 @@ func (e *Engine) Call(ctx context.Context, caller Caller, method string, request
 	}
 	answer, err := serve(e, ctx, caller, request)
 	if err != nil {
-		return failed(fault.From(err, fault.State))
+		return failed(fault.From(err, fault.KindState))
 	}
 	response, err = encode(answer)
 	if err != nil {
-		return failed(fault.New(fault.Bug, err, "encoding the answer of %s", method))
+		return failed(fault.New(fault.KindBug, err, "encoding the answer of %s", method))
 	}
 	return 0, response
 }
@@ -44,7 +44,7 @@ func failed(err *fault.Error) (int, []byte) {
 	setDefault(&err.CNIVersion, highest(plugin.Versions()))
 	response, encodeErr := encodeError(err)
 	if encodeErr != nil {
-		return failed(fault.New(fault.Bug, encodeErr, "encoding the error %q", err.Msg))
+		return failed(fault.New(fault.KindBug, encodeErr, "encoding the error %q", err.Msg))
 	}
 	return err.Return(), response
 }

@@ -67,7 +67,7 @@ func (s *scope) checked() ([]*attachments.Entry, *conf.List, error) {
 // notAttached is what CHECK says when it has nothing to check against; the code is the specification's "container
 // unknown or does not exist".
 func notAttached(msg string) error {
-	e := fault.New(fault.DriftKind, nil, "%s", msg)
+	e := fault.New(fault.KindDrift, nil, "%s", msg)
 	e.Code = 3
 	e.Drift = []fault.Drift{{Object: "attachment", Expected: "attached", Actual: missing}}
 	return e
@@ -94,7 +94,7 @@ func (s *scope) checkEntry(ctx context.Context, entry *attachments.Entry, given 
 		return err
 	}
 	if !passesResult(list.CNIVersion) {
-		return fault.New(fault.Unsupported, nil, "network %s has version %s of the configuration format; CHECK needs 0.4.0 or newer", list.Name, list.CNIVersion)
+		return fault.New(fault.KindUnsupported, nil, "network %s has version %s of the configuration format; CHECK needs 0.4.0 or newer", list.Name, list.CNIVersion)
 	}
 	if entry.Incomplete {
 		all.drift = append(all.drift, fault.Drift{Object: "attachment", Expected: "complete", Actual: "incomplete: an ADD did not end; DEL or GC removes it"})
@@ -122,7 +122,7 @@ func (o *operation) checkEach(ctx context.Context, all *findings) error {
 		var e *fault.Error
 		switch {
 		case err == nil:
-		case errors.As(err, &e) && e.Kind == fault.DriftKind:
+		case errors.As(err, &e) && e.Kind == fault.KindDrift:
 			all.drift = append(all.drift, e.Drift...)
 			all.blame(e)
 		case errors.As(err, &e) && complains(e):
@@ -138,7 +138,7 @@ func (o *operation) checkEach(ctx context.Context, all *findings) error {
 // complains reports whether an error is an executable's own answer, which has no other way to say that something has
 // drifted. An executable that could not be run, and a built-in that could not look, have found nothing.
 func complains(e *fault.Error) bool {
-	return e.Kind == fault.PluginFailed && !e.Plugin.Builtin && errors.Unwrap(e) == nil
+	return e.Kind == fault.KindPluginFailed && !e.Plugin.Builtin && errors.Unwrap(e) == nil
 }
 
 // findings is what a CHECK has found so far.
@@ -162,8 +162,8 @@ func (f *findings) verdict() error {
 		return fault.NewDrift(f.drift)
 	}
 	e := *f.first
-	e.Kind, e.Drift = fault.DriftKind, f.drift
-	if more := len(f.drift) - 1; more > 0 && f.first.Kind == fault.PluginFailed {
+	e.Kind, e.Drift = fault.KindDrift, f.drift
+	if more := len(f.drift) - 1; more > 0 && f.first.Kind == fault.KindPluginFailed {
 		e.Msg += fmt.Sprintf(" (and %d more)", more)
 	}
 	return &e

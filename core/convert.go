@@ -38,7 +38,7 @@ func (e *Engine) Convert(ctx context.Context, caller Caller, r *ConvertRequest) 
 		}
 		converted, err := result.JSON(r.CNIVersion)
 		if err != nil {
-			return nil, fault.New(fault.Unsupported, err, "converting the result")
+			return nil, fault.New(fault.KindUnsupported, err, "converting the result")
 		}
 		return converted, nil
 	})

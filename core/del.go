@@ -115,7 +115,7 @@ func (s *scope) delUnknown(ctx context.Context, held *attachments.Held, key atta
 		var err error
 		list, err = conf.Find(s.Options.ConfDir, key.Network)
 		var e *fault.Error
-		if errors.As(err, &e) && e.Kind == fault.NetworkNotFound {
+		if errors.As(err, &e) && e.Kind == fault.KindNetworkNotFound {
 			return held.Remove()
 		}
 		if err != nil {

@@ -137,7 +137,7 @@ func joinFaults(errs []error) error {
 	if len(errs) == 0 {
 		return nil
 	}
-	joined := *fault.From(errs[0], fault.State)
+	joined := *fault.From(errs[0], fault.KindState)
 	for _, err := range errs[1:] {
 		joined.Msg += "; " + err.Error()
 	}

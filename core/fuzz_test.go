@@ -26,7 +26,7 @@ func FuzzRequestOfEveryVerb(f *testing.F) {
 		for _, request := range []request{new(AddRequest), new(DelRequest), new(GCRequest), new(ConvertRequest), new(RepairRequest), new(CreateNetnsRequest)} {
 			err := new(strictjson.Decoder).Decode(data, request.fields(), request.ignoreUnknown())
 			var e *fault.Error
-			if err != nil && (!errors.As(err, &e) || e.Kind != fault.InvalidRequestKind || e.Msg == "") {
+			if err != nil && (!errors.As(err, &e) || e.Kind != fault.KindInvalidRequest || e.Msg == "") {
 				t.Fatalf("%T: %v", request, err)
 			}
 			add, isAdd := request.(*AddRequest)

@@ -59,15 +59,15 @@ func (s *scope) open(path string) (*netns.Namespace, error) {
 func namespaceError(path string, err error) error {
 	switch {
 	case errors.Is(err, netns.ErrOwn):
-		return fault.New(fault.NotANamespace, nil, "netns %s is the caller's own network namespace; give the container's", path)
+		return fault.New(fault.KindNotANamespace, nil, "netns %s is the caller's own network namespace; give the container's", path)
 	case errors.Is(err, netns.ErrNotNamespace):
-		return fault.New(fault.NotANamespace, nil, "netns %s is not a network namespace", path)
+		return fault.New(fault.KindNotANamespace, nil, "netns %s is not a network namespace", path)
 	case errors.Is(err, netns.ErrRelative):
 		return fault.InvalidRequest("netns", "netns %q is not an absolute path", path)
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
-		return fault.New(fault.NamespaceNotFound, nil, "netns %s does not exist; has the container ended?", path)
+		return fault.New(fault.KindNamespaceNotFound, nil, "netns %s does not exist; has the container ended?", path)
 	default: // it may well be there
-		return fault.From(err, fault.State)
+		return fault.From(err, fault.KindState)
 	}
 }
 

@@ -69,9 +69,9 @@ func absolute(path string) error {
 
 func createError(path string, err error) error {
 	if errors.Is(err, fs.ErrExist) {
-		return fault.New(fault.Exists, nil, "%s exists already", path)
+		return fault.New(fault.KindExists, nil, "%s exists already", path)
 	}
-	return fault.From(err, fault.State)
+	return fault.From(err, fault.KindState)
 }
 
 // DeleteNetnsRequest is the request of cni_netns_delete.

@@ -97,7 +97,7 @@ func (o *operation) invocation(command string, i int, target invoke.Target, prev
 
 // blame completes an error with the plugin and the attachment it is about.
 func (s *operation) blame(err error, i int, target invoke.Target) error {
-	e := fault.From(err, fault.PluginFailed)
+	e := fault.From(err, fault.KindPluginFailed)
 	if e.Plugin == nil {
 		e.Plugin = &fault.Plugin{Type: target.Type, Builtin: target.Builtin}
 	}

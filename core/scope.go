@@ -32,7 +32,7 @@ type scope struct {
 func within[Answer any](ctx context.Context, e *Engine, caller Caller, command string, request *Common,
 	body func(*scope, context.Context) (Answer, error)) (answer Answer, err error) {
 	if err := errors.Join(request.Options.setDefaults(), validPath("netns", request.Netns), validPath("networkFile", request.NetworkFile)); err != nil {
-		return answer, fault.From(err, fault.InvalidRequestKind)
+		return answer, fault.From(err, fault.KindInvalidRequest)
 	}
 	ctx, done, err := e.running.add(ctx, request.RequestID)
 	if err != nil {
@@ -75,7 +75,7 @@ func newScope(e *Engine, caller Caller, command string, request *Common) *scope 
 
 // explain adds to an error what the request was about.
 func (s *scope) explain(err error) error {
-	e := fault.From(err, fault.State)
+	e := fault.From(err, fault.KindState)
 	setDefault(&e.Command, s.command)
 	setDefault(&e.ContainerID, s.ContainerID)
 	setDefault(&e.IfName, s.IfName)

@@ -65,7 +65,7 @@ func (s *scope) validatePlugin(ctx context.Context, list *conf.List, pluginType 
 		return nil, err
 	}
 	if !slices.Contains(info.SupportedVersions, list.CNIVersion) {
-		return nil, fault.New(fault.Unsupported, nil, "plugin %s does not know version %s of network %s; it knows %s",
+		return nil, fault.New(fault.KindUnsupported, nil, "plugin %s does not know version %s of network %s; it knows %s",
 			pluginType, list.CNIVersion, list.Name, strings.Join(info.SupportedVersions, ", "))
 	}
 	return info, nil

@@ -102,7 +102,7 @@ func (a *VolumeListAnswer) add(plugin string, volumes []volume.Volume) {
 func badFiles(bad []error) []VolumePluginError {
 	all := []VolumePluginError{}
 	for _, err := range bad {
-		e := VolumePluginError{Kind: fault.NotAPlugin, Msg: err.Error()}
+		e := VolumePluginError{Kind: fault.KindNotAPlugin, Msg: err.Error()}
 		e.Plugin, e.File = volume.BadFile(err)
 		all = append(all, e)
 	}
@@ -110,7 +110,7 @@ func badFiles(bad []error) []VolumePluginError {
 }
 
 func notAsked(l volume.Listing) VolumePluginError {
-	err := fault.From(l.Err, fault.State)
+	err := fault.From(l.Err, fault.KindState)
 	return VolumePluginError{Plugin: l.Name, Address: l.Address.String(), File: l.File, Kind: err.Kind, Msg: err.Msg}
 }
 

@@ -97,7 +97,7 @@ func (e *Engine) MountVolume(ctx context.Context, caller Caller, r *VolumeMountR
 		}
 		mountpoint, uncertain, err := p.Mount(ctx, r.Name, r.ID)
 		if err != nil {
-			return nil, s.undoMount(ctx, p, r, fault.From(err, fault.State), uncertain)
+			return nil, s.undoMount(ctx, p, r, fault.From(err, fault.KindState), uncertain)
 		}
 		return &MountpointAnswer{mountpoint}, nil
 	})

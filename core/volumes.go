@@ -76,7 +76,7 @@ func withinVolumes[Answer any](ctx context.Context, e *Engine, caller Caller, re
 	}
 	return within(ctx, e, caller, "", request, func(s *scope, ctx context.Context) (answer Answer, err error) {
 		if err := request.Options.validateVolumes(); err != nil {
-			return answer, fault.From(err, fault.InvalidRequestKind)
+			return answer, fault.From(err, fault.KindInvalidRequest)
 		}
 		return body(s, ctx, request.Options.volumeSettings())
 	})

@@ -35,8 +35,8 @@ func TestArgsKnown(t *testing.T) {
 			if err != nil {
 				got = err.Error()
 				var e *fault.Error
-				if !errors.As(err, &e) || e.Kind != fault.InvalidRequestKind || e.Details != "args" {
-					t.Errorf("error is %#v, want kind %s about args", err, fault.InvalidRequestKind)
+				if !errors.As(err, &e) || e.Kind != fault.KindInvalidRequest || e.Details != "args" {
+					t.Errorf("error is %#v, want kind %s about args", err, fault.KindInvalidRequest)
 				}
 			}
 			if got != test.want {

@@ -20,19 +20,19 @@ func (c *call) activate(ctx context.Context) error {
 	if err != nil {
 		e := h.noAnswer(ctx, err)
 		if errors.As(err, new(*malformedError)) {
-			return h.fail(fault.NotAPlugin, nil, "%v", err)
+			return h.fail(fault.KindNotAPlugin, nil, "%v", err)
 		}
 		return e
 	}
 	if text, failed := refusal(answer); failed {
-		return h.refused(fault.NotAPlugin, answer.status, text)
+		return h.refused(fault.KindNotAPlugin, answer.status, text)
 	}
 	var hello struct{ Implements []string }
 	if first, _ := split(answer.body); json.Unmarshal(first, &hello) != nil || hello.Implements == nil {
-		return h.fail(fault.NotAPlugin, nil, "the answer does not say what the plugin implements: %s", excerpt(answer.body))
+		return h.fail(fault.KindNotAPlugin, nil, "the answer does not say what the plugin implements: %s", excerpt(answer.body))
 	}
 	if !slices.Contains(hello.Implements, driver) {
-		return h.fail(fault.WrongPluginKind, nil, "the plugin implements %s and not %s", strings.Join(hello.Implements, ", "), driver)
+		return h.fail(fault.KindWrongPluginKind, nil, "the plugin implements %s and not %s", strings.Join(hello.Implements, ", "), driver)
 	}
 	c.plugin.client.known.add(c.id)
 	return nil
@@ -42,16 +42,16 @@ func (c *call) activate(ctx context.Context) error {
 // returned is one JSON value.
 func (c *call) judge(answer *reply) (json.RawMessage, error) {
 	if text, failed := refusal(answer); failed {
-		return nil, c.refused(fault.VolumePluginFailed, answer.status, text)
+		return nil, c.refused(fault.KindVolumePluginFailed, answer.status, text)
 	}
 	first, rest := split(answer.body)
 	switch {
 	case first == nil:
-		return nil, c.fail(fault.PluginProtocol, nil, "the answer is not JSON: %s", excerpt(answer.body))
+		return nil, c.fail(fault.KindPluginProtocol, nil, "the answer is not JSON: %s", excerpt(answer.body))
 	case len(bytes.TrimSpace(rest)) != 0:
-		return nil, c.fail(fault.PluginProtocol, nil, "there is more after the answer: %s", excerpt(rest))
+		return nil, c.fail(fault.KindPluginProtocol, nil, "there is more after the answer: %s", excerpt(rest))
 	case first[0] != '{' && !bytes.Equal(first, []byte("null")):
-		return nil, c.fail(fault.PluginProtocol, nil, "the answer is no JSON object: %s", excerpt(first))
+		return nil, c.fail(fault.KindPluginProtocol, nil, "the answer is no JSON object: %s", excerpt(first))
 	}
 	return first, nil
 }

@@ -60,7 +60,7 @@ func (c *call) connect(ctx context.Context) error {
 // again tells the errors that may be gone when a plugin has started.
 func again(err error) bool {
 	var e *fault.Error
-	return errors.As(err, &e) && (e.Kind == fault.VolumePluginNotFound || e.Kind == fault.VolumePluginUnreachable)
+	return errors.As(err, &e) && (e.Kind == fault.KindVolumePluginNotFound || e.Kind == fault.KindVolumePluginUnreachable)
 }
 
 func (c *call) tryConnect(ctx context.Context) error {
@@ -80,7 +80,7 @@ func (c *call) tryConnect(ctx context.Context) error {
 		}
 		c.close()
 	}
-	return c.fail(fault.VolumePluginUnreachable, nil, "its socket is made anew again and again")
+	return c.fail(fault.KindVolumePluginUnreachable, nil, "its socket is made anew again and again")
 }
 
 func (c *call) dial(ctx context.Context) error {
@@ -114,9 +114,9 @@ func (c *call) notConnected(ctx context.Context, err error) error {
 		return c.ended(ctx, context.Cause(ctx))
 	}
 	if errors.Is(err, syscall.EINVAL) && c.found.Address.Scheme == schemeUnix {
-		return c.fail(fault.VolumePluginUnreachable, err, "connect (the path of a socket has 107 bytes at most)")
+		return c.fail(fault.KindVolumePluginUnreachable, err, "connect (the path of a socket has 107 bytes at most)")
 	}
-	return c.fail(fault.VolumePluginUnreachable, err, "connect")
+	return c.fail(fault.KindVolumePluginUnreachable, err, "connect")
 }
 
 func (c *call) close() {
@@ -158,15 +158,15 @@ func (c *call) noAnswer(ctx context.Context, err error) error {
 	case ctx.Err() != nil:
 		return c.ended(ctx, err)
 	case errors.Is(err, errHeader), errors.Is(err, errWithin):
-		return c.fail(fault.Timeout, nil, "%v", err)
+		return c.fail(fault.KindTimeout, nil, "%v", err)
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		c.plugin.client.known.forget(c.found.Address.String())
-		return c.fail(fault.PluginProtocol, err, "%v; whether it was carried out is not known", errSilent)
+		return c.fail(fault.KindPluginProtocol, err, "%v; whether it was carried out is not known", errSilent)
 	case errors.Is(err, errSilent), errors.Is(err, errCutShort):
 		c.plugin.client.known.forget(c.found.Address.String())
-		return c.fail(fault.PluginProtocol, nil, "%v; whether it was carried out is not known", err)
+		return c.fail(fault.KindPluginProtocol, nil, "%v; whether it was carried out is not known", err)
 	default:
-		return c.fail(fault.PluginProtocol, nil, "%v", err)
+		return c.fail(fault.KindPluginProtocol, nil, "%v", err)
 	}
 }
 
@@ -175,12 +175,12 @@ func (c *call) notLocated(err error) error {
 	var file *fileError
 	switch {
 	case errors.Is(err, errNoPlugin):
-		return c.fail(fault.VolumePluginNotFound, nil, "no NAME.sock, NAME.spec or NAME.json in %v", c.plugin.Dirs)
+		return c.fail(fault.KindVolumePluginNotFound, nil, "no NAME.sock, NAME.spec or NAME.json in %v", c.plugin.Dirs)
 	case errors.As(err, &file):
 		if errors.Is(err, fs.ErrPermission) {
-			return c.fail(fault.VolumePluginUnreachable, err, "its file cannot be read")
+			return c.fail(fault.KindVolumePluginUnreachable, err, "its file cannot be read")
 		}
-		return c.fail(fault.NotAPlugin, nil, "%v", err)
+		return c.fail(fault.KindNotAPlugin, nil, "%v", err)
 	default:
 		return fault.InvalidRequest("plugin", "plugin: %v", err)
 	}
@@ -193,12 +193,12 @@ func (c *call) ended(ctx context.Context, cause error) error {
 		what = "whether it was carried out is not known"
 	}
 	if errors.Is(ctx.Err(), context.Canceled) {
-		return c.fail(fault.Cancelled, nil, "the call was cancelled; %s", what)
+		return c.fail(fault.KindCancelled, nil, "the call was cancelled; %s", what)
 	}
 	if errors.Is(cause, errWithin) {
-		return c.fail(fault.Timeout, nil, "%v; %s", errWithin, what)
+		return c.fail(fault.KindTimeout, nil, "%v; %s", errWithin, what)
 	}
-	return c.fail(fault.Timeout, nil, "the deadline of the call passed; %s", what)
+	return c.fail(fault.KindTimeout, nil, "the deadline of the call passed; %s", what)
 }
 
 // fail makes an error that says which plugin, endpoint and volume it is about.

@@ -157,7 +157,7 @@ func TestCallsAreMadeInTheNamespacesOfTheirThread(t *testing.T) {
 			return
 		}
 		// Known from the other network namespace, and yet not there.
-		if _, err := client.Plugin(address, Settings{}).List(context.Background()); !isKind(err, fault.VolumePluginUnreachable) {
+		if _, err := client.Plugin(address, Settings{}).List(context.Background()); !isKind(err, fault.KindVolumePluginUnreachable) {
 			inside <- fmt.Errorf("outside the server's network namespace: %v", err)
 			return
 		}
@@ -166,7 +166,7 @@ func TestCallsAreMadeInTheNamespacesOfTheirThread(t *testing.T) {
 	if err := <-inside; err != nil {
 		t.Error(err)
 	}
-	if _, err := client.Plugin("hidden", Settings{Dirs: []string{dir}}).List(context.Background()); !isKind(err, fault.VolumePluginNotFound) {
+	if _, err := client.Plugin("hidden", Settings{Dirs: []string{dir}}).List(context.Background()); !isKind(err, fault.KindVolumePluginNotFound) {
 		t.Errorf("outside the socket's mount namespace: %v", err)
 	}
 }

@@ -62,14 +62,14 @@ func (p *Plugin) Mount(ctx context.Context, name, id string) (mountpoint string,
 	}
 	mountpoint, err = c.mountpoint(ctx)
 	if err == nil && mountpoint == "" {
-		err = c.fail(fault.VolumeNoMountpoint, nil, "the plugin says it is mounted, and not where")
+		err = c.fail(fault.KindVolumeNoMountpoint, nil, "the plugin says it is mounted, and not where")
 	}
 	return mountpoint, err != nil && c.sent && !isRefusal(err), err
 }
 
 func isRefusal(err error) bool {
 	var e *fault.Error
-	return errors.As(err, &e) && e.Kind == fault.VolumePluginFailed
+	return errors.As(err, &e) && e.Kind == fault.KindVolumePluginFailed
 }
 
 // Path returns where a volume is mounted, or "" if it is not.
@@ -87,7 +87,7 @@ func (c *call) mountpoint(ctx context.Context) (string, error) {
 		return "", err
 	}
 	if m := answer.Mountpoint; m != "" && (!filepath.IsAbs(m) || strings.ContainsRune(m, 0)) {
-		return "", c.fail(fault.VolumeNoMountpoint, nil, "the mountpoint %s is no absolute path", quoted(clip(m, maxExcerpt)))
+		return "", c.fail(fault.KindVolumeNoMountpoint, nil, "the mountpoint %s is no absolute path", quoted(clip(m, maxExcerpt)))
 	}
 	return answer.Mountpoint, nil
 }
@@ -103,7 +103,7 @@ func (c *call) ask(ctx context.Context, into any) error {
 
 func (c *call) decode(answer json.RawMessage, into any) error {
 	if err := json.Unmarshal(answer, into); err != nil {
-		return c.fail(fault.PluginProtocol, nil, "the answer is not as the protocol has it: %s", excerpt(answer))
+		return c.fail(fault.KindPluginProtocol, nil, "the answer is not as the protocol has it: %s", excerpt(answer))
 	}
 	return nil
 }
@@ -119,7 +119,7 @@ func (p *Plugin) Get(ctx context.Context, name string) (*Volume, error) {
 		return nil, err
 	}
 	if answer.Volume == nil {
-		return nil, c.fail(fault.VolumeNotFound, nil, "no such volume")
+		return nil, c.fail(fault.KindVolumeNotFound, nil, "no such volume")
 	}
 	volume, err := c.volumeOf(*answer.Volume)
 	if err == nil && volume.Name == "" {
@@ -149,7 +149,7 @@ func (c *call) volumeOf(d described) (*Volume, error) {
 		v.Status, err = json.Marshal(status)
 	}
 	if err != nil {
-		return nil, c.fail(fault.PluginProtocol, nil, "the status of %s is no object: %s", quoted(d.Name), excerpt(d.Status))
+		return nil, c.fail(fault.KindPluginProtocol, nil, "the status of %s is no object: %s", quoted(d.Name), excerpt(d.Status))
 	}
 	return v, nil
 }
@@ -171,7 +171,7 @@ func (p *Plugin) List(ctx context.Context) ([]Volume, error) {
 // what could not be listed must not look like what is not there.
 func (c *call) volumes(answer json.RawMessage) ([]Volume, error) {
 	if answer[0] != '{' {
-		return nil, c.fail(fault.PluginProtocol, nil, "the answer is no list: %s", excerpt(answer))
+		return nil, c.fail(fault.KindPluginProtocol, nil, "the answer is no list: %s", excerpt(answer))
 	}
 	var list struct{ Volumes []*described }
 	if err := c.decode(answer, &list); err != nil {
@@ -180,7 +180,7 @@ func (c *call) volumes(answer json.RawMessage) ([]Volume, error) {
 	volumes := make([]Volume, 0, len(list.Volumes))
 	for _, d := range list.Volumes {
 		if d == nil || d.Name == "" {
-			return nil, c.fail(fault.PluginProtocol, nil, "a volume in the list has no name")
+			return nil, c.fail(fault.KindPluginProtocol, nil, "a volume in the list has no name")
 		}
 		v, err := c.volumeOf(*d)
 		if err != nil {
@@ -210,7 +210,7 @@ func (p *Plugin) Capabilities(ctx context.Context) (scope string, err error) {
 	switch {
 	case err == nil:
 		return c.scopeOf(answer), nil
-	case errors.As(err, &e) && e.VolumePlugin.Endpoint == c.endpoint && (e.Kind == fault.VolumePluginFailed || e.Kind == fault.PluginProtocol):
+	case errors.As(err, &e) && e.VolumePlugin.Endpoint == c.endpoint && (e.Kind == fault.KindVolumePluginFailed || e.Kind == fault.KindPluginProtocol):
 		return Local, nil
 	default:
 		return "", err

@@ -106,7 +106,7 @@ MUTATIONS = [
         ("a path is believed", "return err == nil && cookie == entry.Cookie, err", "_ = cookie\n\t\treturn err == nil, err"),
         ("another boot counts as this one", "\tif entry.BootID != \"\" && s.bootID != \"\" && entry.BootID != s.bootID {\n\t\treturn nil, gone, nil\n\t}\n", "")),
     *of("core/check.go", "./core ./test/faults:Failing.*/command/check",
-        ("what could not be looked at has drifted", "return e.Kind == fault.PluginFailed && !e.Plugin.Builtin && errors.Unwrap(e) == nil", "return e.Kind == fault.PluginFailed")),
+        ("what could not be looked at has drifted", "return e.Kind == fault.KindPluginFailed && !e.Plugin.Builtin && errors.Unwrap(e) == nil", "return e.Kind == fault.KindPluginFailed")),
     *of("core/internal/attachments/store.go", "./core/internal/attachments",
         ("one attachment's file replaces another's", "\tif err != nil || another == nil {\n\t\treturn err\n\t}\n\treturn fault.InvalidRequest", "\tif _ = another; true {\n\t\treturn err\n\t}\n\treturn fault.InvalidRequest"),
         ("the intent stays after a commit", "\treturn orStateError(remove(s.intentPath(e.Key)), e.Key, \"remove the intent\", stateOption)\n", "\treturn nil\n"),

@@ -225,5 +225,5 @@ func stateError(err error, doing, option string) error {
 	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
 		advice = "too many files are open"
 	}
-	return fault.New(fault.State, err, "%s: %s", doing, advice)
+	return fault.New(fault.KindState, err, "%s: %s", doing, advice)
 }

@@ -75,7 +75,7 @@ func TestChangeBesideTheLockIsSeen(t *testing.T) {
 		if err == nil {
 			t.Fatal("there is an attachment")
 		}
-		wantFault(t, h.WriteIntent(entryOf(ours)), fault.InvalidRequestKind, syscall.EINVAL)
+		wantFault(t, h.WriteIntent(entryOf(ours)), fault.KindInvalidRequest, syscall.EINVAL)
 	})
 	t.Run("another's entry before the commit", func(t *testing.T) {
 		s, dir := newStore(t)
@@ -84,7 +84,7 @@ func TestChangeBesideTheLockIsSeen(t *testing.T) {
 		must(t, h.WriteIntent(entryOf(ours)))
 		must(t, s.Commit(entryOf(collides)))
 		before := files(t, dir)
-		wantFault(t, s.Commit(entryOf(ours)), fault.InvalidRequestKind, syscall.EINVAL)
+		wantFault(t, s.Commit(entryOf(ours)), fault.KindInvalidRequest, syscall.EINVAL)
 		if diff := cmp.Diff(before, files(t, dir)); diff != "" {
 			t.Errorf("files (-want +got)\n%s", diff)
 		}

@@ -139,11 +139,11 @@ func isTorn(path string) bool {
 func lockError(err error, what string) error {
 	switch {
 	case errors.Is(err, context.Canceled):
-		return fault.From(err, fault.Cancelled)
+		return fault.From(err, fault.KindCancelled)
 	case errors.Is(err, lockfile.ErrBusy):
-		return fault.New(fault.Busy, err, "%s: another call is at work on it", what)
+		return fault.New(fault.KindBusy, err, "%s: another call is at work on it", what)
 	case errors.Is(err, context.DeadlineExceeded):
-		return fault.From(err, fault.Timeout)
+		return fault.From(err, fault.KindTimeout)
 	default:
 		return stateError(err, what, cacheOption)
 	}

@@ -45,7 +45,7 @@ func TestLocksHoldAcrossProcesses(t *testing.T) {
 			end := startOther(t, dir, test.errand)
 			held, err := test.lock(briefly(t), s)
 			if test.busy {
-				wantFault(t, err, fault.Busy, syscall.EBUSY)
+				wantFault(t, err, fault.KindBusy, syscall.EBUSY)
 			} else {
 				must(t, err)
 			}
@@ -63,7 +63,7 @@ func TestLocksHoldAcrossProcesses(t *testing.T) {
 		must(t, err)
 		defer held.Unlock()
 		_, err = s.Lock(briefly(t), sameFile)
-		wantFault(t, err, fault.Busy, syscall.EBUSY)
+		wantFault(t, err, fault.KindBusy, syscall.EBUSY)
 	})
 }
 
@@ -84,11 +84,11 @@ func TestCancelledWaitIsCancelledNotBusy(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(soon, cancel)
 	_, err := s.Lock(ctx, web("c1"))
-	wantFault(t, err, fault.Cancelled, syscall.ECANCELED)
+	wantFault(t, err, fault.KindCancelled, syscall.ECANCELED)
 	ended, cancel := context.WithDeadline(t.Context(), time.Now())
 	defer cancel()
 	_, err = s.Lock(ended, web("c2"))
-	wantFault(t, err, fault.Timeout, syscall.ETIMEDOUT)
+	wantFault(t, err, fault.KindTimeout, syscall.ETIMEDOUT)
 }
 
 func TestAttachmentIsLockedUnderItsNetwork(t *testing.T) {
@@ -99,7 +99,7 @@ func TestAttachmentIsLockedUnderItsNetwork(t *testing.T) {
 		one, err := network.Attachment(t.Context(), web("c1"))
 		must(t, err)
 		_, err = network.Attachment(briefly(t), web("c1"))
-		wantFault(t, err, fault.Busy, syscall.EBUSY)
+		wantFault(t, err, fault.KindBusy, syscall.EBUSY)
 		one.Unlock()
 	}
 	network.Unlock()
@@ -161,7 +161,7 @@ func TestCallBackWhileGCWaitsDoesNotDeadlock(t *testing.T) {
 	for { // until the GC stands at the gate
 		held, err := s.Lock(briefly(t), web("probe"))
 		if err != nil {
-			wantFault(t, err, fault.Busy, syscall.EBUSY)
+			wantFault(t, err, fault.KindBusy, syscall.EBUSY)
 			break
 		}
 		held.Unlock()

@@ -155,7 +155,7 @@ func (s *Store) writeIntent(e *Entry, write func(data []byte) error) error {
 	}
 	data, err := encode(e)
 	if err != nil {
-		return fault.New(fault.State, err, "%s: write the intent", e.Key)
+		return fault.New(fault.KindState, err, "%s: write the intent", e.Key)
 	}
 	return orStateError(write(data), e.Key, "write the intent", stateOption)
 }
@@ -167,7 +167,7 @@ func (s *Store) Commit(e *Entry) error {
 	}
 	data, err := encode(e)
 	if err != nil {
-		return fault.New(fault.State, err, "%s: write the cache entry", e.Key)
+		return fault.New(fault.KindState, err, "%s: write the cache entry", e.Key)
 	}
 	err = replace(s.cachePath(e.Key), s.temporaryEntry(e.Key), data, func(from, to string) error {
 		err := rename.New(from, to)

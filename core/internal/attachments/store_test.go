@@ -105,7 +105,7 @@ func TestAttachmentsOfTheSameFileNameAreKeptApart(t *testing.T) {
 	must(t, s.Commit(entryOf(there)))
 	wantNone(t, s, other)
 	for what, write := range map[string]func(*attachments.Entry) error{"intent": s.WriteIntent, "commit": s.Commit} {
-		e := wantFault(t, write(entryOf(other)), fault.InvalidRequestKind, syscall.EINVAL)
+		e := wantFault(t, write(entryOf(other)), fault.KindInvalidRequest, syscall.EINVAL)
 		if e.Details != "containerId" || !strings.Contains(e.Msg, there.String()) {
 			t.Errorf("%s: %q, details %q; want %s named", what, e.Msg, e.Details, there)
 		}
@@ -143,7 +143,7 @@ func TestNamesThatAreNoFileNameAreRefused(t *testing.T) {
 			for _, err := range []error{
 				test.key.Validate(), getErr, lockErr, s.WriteIntent(entryOf(test.key)), s.Commit(entryOf(test.key)), s.Remove(test.key),
 			} {
-				if e := wantFault(t, err, fault.InvalidRequestKind, syscall.EINVAL); e.Details != test.want {
+				if e := wantFault(t, err, fault.KindInvalidRequest, syscall.EINVAL); e.Details != test.want {
 					t.Errorf("%v blames %q, want %q", e, e.Details, test.want)
 				}
 			}
@@ -293,13 +293,13 @@ func TestReadOnlyDirectoriesAreTold(t *testing.T) {
 			"stateDir: intent": s.WriteIntent(entry("c1")), "cacheDir: commit": s.Commit(entry("c1")),
 		} {
 			option, _, _ := strings.Cut(what, ":")
-			if e := wantFault(t, err, fault.State, syscall.EROFS); !strings.Contains(e.Msg, "options."+option) || !strings.Contains(e.Msg, dir) {
+			if e := wantFault(t, err, fault.KindState, syscall.EROFS); !strings.Contains(e.Msg, "options."+option) || !strings.Contains(e.Msg, dir) {
 				t.Errorf("%s: %q; want option and path named", what, e.Msg)
 			}
 		}
 	}
-	wantFault(t, full.Remove(web("c1")), fault.State, syscall.EROFS)
-	wantFault(t, full.Remove(web("c2")), fault.State, syscall.EROFS)
+	wantFault(t, full.Remove(web("c1")), fault.KindState, syscall.EROFS)
+	wantFault(t, full.Remove(web("c2")), fault.KindState, syscall.EROFS)
 	if entries, errs := full.List(); len(entries) != 2 || len(errs) != 0 {
 		t.Errorf("list: %v, %v; want both", entries, errs)
 	}
@@ -320,7 +320,7 @@ func TestFullFileSystemLeavesNothingHalfWritten(t *testing.T) {
 			for what, err := range map[string]error{
 				"intent": s.WriteIntent(entry("c3")), "commit": s.Commit(entry("c3")), "commit over another": s.Commit(larger),
 			} {
-				if e := wantFault(t, err, fault.State, syscall.ENOSPC); !strings.Contains(e.Msg, "no space is left") {
+				if e := wantFault(t, err, fault.KindState, syscall.ENOSPC); !strings.Contains(e.Msg, "no space is left") {
 					t.Errorf("%s: %q", what, e.Msg)
 				}
 			}
@@ -370,8 +370,8 @@ func TestDirectoryThatIsAFileIsTold(t *testing.T) {
 	must(t, os.WriteFile(filepath.Join(dir, "cache"), nil, fs.FileMode(0o600)))
 	s := storeIn(dir)
 	_, err := s.Get(web("c1"))
-	wantFault(t, err, fault.State, syscall.EIO)
-	wantFault(t, s.Commit(entry("c1")), fault.State, syscall.EIO)
+	wantFault(t, err, fault.KindState, syscall.EIO)
+	wantFault(t, s.Commit(entry("c1")), fault.KindState, syscall.EIO)
 	if _, errs := s.List(); len(errs) != 1 {
 		t.Errorf("list: %v, want one error", errs)
 	}

@@ -60,7 +60,7 @@ func parseFile(path string) (*List, error) {
 func readFile(path string) ([]byte, error) {
 	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fault.New(fault.NetworkNotFound, nil, "%s: there is no such file of a network", path)
+		return nil, fault.New(fault.KindNetworkNotFound, nil, "%s: there is no such file of a network", path)
 	}
 	if err != nil {
 		return nil, unreadable(path, err)
@@ -86,7 +86,7 @@ func unreadable(path string, err error) error {
 	if errors.As(err, &inner) {
 		err = inner.Err
 	}
-	return fault.New(fault.State, err, "%s: cannot be read", path)
+	return fault.New(fault.KindState, err, "%s: cannot be read", path)
 }
 
 // files lists the files of a directory that have one of the extensions, sorted by name.

@@ -112,17 +112,17 @@ func TestParseFileRefuses(t *testing.T) {
 		key  string
 		want string
 	}{
-		{"empty.conflist", fault.InvalidConfigKind, "", "empty.conflist: it is empty"},
-		{"broken.conf", fault.InvalidConfigKind, "", "broken.conf: not valid JSON: it ends too early"},
-		{"key.conflist", fault.InvalidConfigKind, "plugins[0].type", `key.conflist: plugins[0].type: "a/b" is not the name of a plugin`},
-		{"single.conflist", fault.InvalidConfigKind, "plugins", "has to be in a file that ends in .conf"},
-		{"none.conflist", fault.InvalidConfigKind, "plugins", "plugins: missing"},
-		{"dropin.conflist", fault.InvalidConfigKind, "type", "dropin/20.conf: type: missing"},
-		{"dropsyntax.conflist", fault.InvalidConfigKind, "", "dropsyntax/10.conf: not valid JSON"},
-		{"pipe.conf", fault.InvalidConfigKind, "", "not a regular file"},
-		{"directory.conf", fault.InvalidConfigKind, "", "not a regular file"},
-		{"absent.conflist", fault.NetworkNotFound, "", "absent.conflist: there is no such file"},
-		{"single.conflist/x", fault.State, "", "single.conflist/x: cannot be read: not a directory"},
+		{"empty.conflist", fault.KindInvalidConfig, "", "empty.conflist: it is empty"},
+		{"broken.conf", fault.KindInvalidConfig, "", "broken.conf: not valid JSON: it ends too early"},
+		{"key.conflist", fault.KindInvalidConfig, "plugins[0].type", `key.conflist: plugins[0].type: "a/b" is not the name of a plugin`},
+		{"single.conflist", fault.KindInvalidConfig, "plugins", "has to be in a file that ends in .conf"},
+		{"none.conflist", fault.KindInvalidConfig, "plugins", "plugins: missing"},
+		{"dropin.conflist", fault.KindInvalidConfig, "type", "dropin/20.conf: type: missing"},
+		{"dropsyntax.conflist", fault.KindInvalidConfig, "", "dropsyntax/10.conf: not valid JSON"},
+		{"pipe.conf", fault.KindInvalidConfig, "", "not a regular file"},
+		{"directory.conf", fault.KindInvalidConfig, "", "not a regular file"},
+		{"absent.conflist", fault.KindNetworkNotFound, "", "absent.conflist: there is no such file"},
+		{"single.conflist/x", fault.KindState, "", "single.conflist/x: cannot be read: not a directory"},
 	}
 	for _, test := range tests {
 		t.Run(test.file, func(t *testing.T) {
@@ -147,7 +147,7 @@ func TestParseFileRefusesSize(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = ParseFile(path)
-	wantFault(t, err, fault.InvalidConfigKind, "16 MiB are allowed")
+	wantFault(t, err, fault.KindInvalidConfig, "16 MiB are allowed")
 }
 
 func TestFind(t *testing.T) {
@@ -185,13 +185,13 @@ func TestFind(t *testing.T) {
 	}
 	t.Run("the network's own file is bad", func(t *testing.T) {
 		_, err := Find(dir, "bad")
-		if got := wantFault(t, err, fault.InvalidConfigKind, "05-bad.conflist: plugins[0].type: missing"); got.Network != "bad" {
+		if got := wantFault(t, err, fault.KindInvalidConfig, "05-bad.conflist: plugins[0].type: missing"); got.Network != "bad" {
 			t.Errorf("network is %q", got.Network)
 		}
 	})
 	t.Run("absent", func(t *testing.T) {
 		_, err := Find(dir, "text")
-		got := wantFault(t, err, fault.NetworkNotFound, "network text: not in "+dir+"; there are: bad2, json, old, web",
+		got := wantFault(t, err, fault.KindNetworkNotFound, "network text: not in "+dir+"; there are: bad2, json, old, web",
 			"05-bad.conflist: plugins[0].type: missing", "00-junk.conf: not valid JSON", `60-mend.conf: cniVersion: 9.0.0 is not supported`)
 		if got.Network != "text" || got.Return() != -int(syscall.ENOENT) {
 			t.Errorf("got %+v", got)
@@ -205,20 +205,20 @@ func TestFindNamesTenNetworksAtMost(t *testing.T) {
 		files[strconv.Itoa(i)+".conflist"] = network("n" + string(rune('a'+i)))
 	}
 	_, err := Find(tree(t, files), "web")
-	wantFault(t, err, fault.NetworkNotFound, "there are na, nb, nc, nd, ne, nf, ng, nh, ni, nj and 2 more")
+	wantFault(t, err, fault.KindNetworkNotFound, "there are na, nb, nc, nd, ne, nf, ng, nh, ni, nj and 2 more")
 }
 
 func TestFindWithoutNetworks(t *testing.T) {
 	dir := t.TempDir()
 	_, err := Find(dir, "web")
-	wantFault(t, err, fault.NetworkNotFound, "network web: not in "+dir+"; no networks are there")
+	wantFault(t, err, fault.KindNetworkNotFound, "network web: not in "+dir+"; no networks are there")
 	_, err = Find(dir+"/absent", "web")
-	wantFault(t, err, fault.NetworkNotFound, "network web: the configuration directory "+dir+"/absent does not exist")
+	wantFault(t, err, fault.KindNetworkNotFound, "network web: the configuration directory "+dir+"/absent does not exist")
 	if err := os.WriteFile(dir+"/file", nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	_, err = Find(dir+"/file", "web")
-	wantFault(t, err, fault.State, "network web: the configuration directory cannot be read")
+	wantFault(t, err, fault.KindState, "network web: the configuration directory cannot be read")
 }
 
 func TestScan(t *testing.T) {

@@ -93,9 +93,9 @@ func directoryError(dir string, err error) string {
 }
 
 func noDirectory(dir, name string, err error) error {
-	kind, cause := fault.State, err
+	kind, cause := fault.KindState, err
 	if errors.Is(err, fs.ErrNotExist) {
-		kind, cause = fault.NetworkNotFound, nil
+		kind, cause = fault.KindNetworkNotFound, nil
 	}
 	e := fault.New(kind, cause, "")
 	e.Msg = fmt.Sprintf("network %s: %s", name, directoryError(dir, err))
@@ -123,7 +123,7 @@ func notFound(dir, name string, names []string, bad []FileError) error {
 		}
 		fmt.Fprintf(&msg, "; bad file: %v", file)
 	}
-	e := fault.New(fault.NetworkNotFound, nil, "%s", msg.String())
+	e := fault.New(fault.KindNetworkNotFound, nil, "%s", msg.String())
 	e.Network = name
 	return e
 }

@@ -63,9 +63,9 @@ func TestValidateIDs(t *testing.T) {
 			if !errors.As(err, &got) {
 				t.Fatalf("got %v, want a *fault.Error", err)
 			}
-			kind := fault.InvalidRequestKind
+			kind := fault.KindInvalidRequest
 			if test.wantKey == "name" {
-				kind = fault.InvalidConfigKind
+				kind = fault.KindInvalidConfig
 			}
 			if got.Kind != kind || got.Details != test.wantKey || !strings.Contains(got.Msg, test.want) {
 				t.Errorf("got  %s, key %q: %s\nwant %s, key %q: %s", got.Kind, got.Details, got.Msg, kind, test.wantKey, test.want)

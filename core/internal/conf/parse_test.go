@@ -162,7 +162,7 @@ func TestParseRefuses(t *testing.T) {
 			if !errors.As(err, &got) {
 				t.Fatalf("got %v, want a *fault.Error", err)
 			}
-			if got.Kind != fault.InvalidConfigKind || got.Details != test.key || !strings.Contains(got.Msg, test.want) {
+			if got.Kind != fault.KindInvalidConfig || got.Details != test.key || !strings.Contains(got.Msg, test.want) {
 				t.Errorf("got  %s, key %q: %s\nwant invalid-config, key %q: %s", got.Kind, got.Details, got.Msg, test.key, test.want)
 			}
 		})

@@ -74,7 +74,7 @@ func New(kind Kind, cause error, format string, args ...any) *Error {
 	}
 	if number := errno.Of(cause); number != 0 {
 		e.Errno = errno.Name(number)
-		if kind == State && stateErrnos[number] {
+		if kind == KindState && stateErrnos[number] {
 			e.number = number
 		}
 	} else {
@@ -85,14 +85,14 @@ func New(kind Kind, cause error, format string, args ...any) *Error {
 
 // InvalidConfig refuses a network configuration. key is the offending key, as a path such as "ipam.ranges".
 func InvalidConfig(key, format string, args ...any) *Error {
-	e := New(InvalidConfigKind, nil, format, args...)
+	e := New(KindInvalidConfig, nil, format, args...)
 	e.Details = key
 	return e
 }
 
 // InvalidRequest refuses a request. key is the offending key.
 func InvalidRequest(key, format string, args ...any) *Error {
-	e := New(InvalidRequestKind, nil, format, args...)
+	e := New(KindInvalidRequest, nil, format, args...)
 	e.Details = key
 	return e
 }
@@ -107,7 +107,7 @@ func NewDrift(found []Drift) error {
 	if first.Plugin != "" {
 		object = first.Plugin + ": " + object
 	}
-	e := New(DriftKind, nil, "%s: expected %s, found %s", object, first.Expected, first.Actual)
+	e := New(KindDrift, nil, "%s: expected %s, found %s", object, first.Expected, first.Actual)
 	if len(found) > 1 {
 		e.Msg += fmt.Sprintf(" (and %d more)", len(found)-1)
 	}
@@ -125,11 +125,11 @@ func From(err error, otherwise Kind) *Error {
 	case errors.As(err, &e):
 		return e.within(err)
 	case errors.Is(err, context.DeadlineExceeded):
-		return New(Timeout, err, "the deadline of the call passed")
+		return New(KindTimeout, err, "the deadline of the call passed")
 	case errors.Is(err, context.Canceled):
-		return New(Cancelled, err, "the call was cancelled")
-	case errno.Of(err) == syscall.EPERM, otherwise != State && errors.Is(err, fs.ErrPermission):
-		return New(Permission, err, "the kernel refused; CAP_NET_ADMIN and CAP_SYS_ADMIN are needed")
+		return New(KindCancelled, err, "the call was cancelled")
+	case errno.Of(err) == syscall.EPERM, otherwise != KindState && errors.Is(err, fs.ErrPermission):
+		return New(KindPermission, err, "the kernel refused; CAP_NET_ADMIN and CAP_SYS_ADMIN are needed")
 	default:
 		e = New(otherwise, err, "")
 		e.Msg = err.Error()

@@ -7,34 +7,34 @@ type Kind string
 
 // The kinds. See the table in cni.h for when each is returned.
 const (
-	InvalidRequestKind  Kind = "invalid-request"
-	InvalidConfigKind   Kind = "invalid-config"
-	NetworkNotFound     Kind = "network-not-found"
-	PluginNotFound      Kind = "plugin-not-found"
-	NamespaceNotFound   Kind = "namespace-not-found"
-	NotANamespace       Kind = "not-a-namespace"
-	Exists              Kind = "exists"
-	Timeout             Kind = "timeout"
-	Cancelled           Kind = "cancelled"
-	Busy                Kind = "busy"
-	PluginFailed        Kind = "plugin-failed"
-	DriftKind           Kind = "drift"
-	PluginProtocol      Kind = "plugin-protocol"
-	PluginStatusUnknown Kind = "plugin-status-unknown"
+	KindInvalidRequest      Kind = "invalid-request"
+	KindInvalidConfig       Kind = "invalid-config"
+	KindNetworkNotFound     Kind = "network-not-found"
+	KindPluginNotFound      Kind = "plugin-not-found"
+	KindNamespaceNotFound   Kind = "namespace-not-found"
+	KindNotANamespace       Kind = "not-a-namespace"
+	KindExists              Kind = "exists"
+	KindTimeout             Kind = "timeout"
+	KindCancelled           Kind = "cancelled"
+	KindBusy                Kind = "busy"
+	KindPluginFailed        Kind = "plugin-failed"
+	KindDrift               Kind = "drift"
+	KindPluginProtocol      Kind = "plugin-protocol"
+	KindPluginStatusUnknown Kind = "plugin-status-unknown"
 
-	VolumePluginNotFound    Kind = "volume-plugin-not-found"
-	VolumePluginUnreachable Kind = "volume-plugin-unreachable"
-	NotAPlugin              Kind = "not-a-plugin"
-	WrongPluginKind         Kind = "wrong-plugin-kind"
-	VolumePluginFailed      Kind = "volume-plugin-failed"
-	VolumeNotFound          Kind = "volume-not-found"
-	VolumeNoMountpoint      Kind = "volume-no-mountpoint"
+	KindVolumePluginNotFound    Kind = "volume-plugin-not-found"
+	KindVolumePluginUnreachable Kind = "volume-plugin-unreachable"
+	KindNotAPlugin              Kind = "not-a-plugin"
+	KindWrongPluginKind         Kind = "wrong-plugin-kind"
+	KindVolumePluginFailed      Kind = "volume-plugin-failed"
+	KindVolumeNotFound          Kind = "volume-not-found"
+	KindVolumeNoMountpoint      Kind = "volume-no-mountpoint"
 
-	State       Kind = "state"
-	Permission  Kind = "permission"
-	Unsupported Kind = "unsupported"
-	Forked      Kind = "forked"
-	Bug         Kind = "bug"
+	KindState       Kind = "state"
+	KindPermission  Kind = "permission"
+	KindUnsupported Kind = "unsupported"
+	KindForked      Kind = "forked"
+	KindBug         Kind = "bug"
 )
 
 // CNI error codes of the specification, section "Error".
@@ -59,34 +59,34 @@ type traits struct {
 }
 
 var kinds = map[Kind]traits{
-	InvalidRequestKind:  {syscall.EINVAL, CodeInvalidEnvironment, false},
-	InvalidConfigKind:   {syscall.EINVAL, CodeInvalidConfig, false},
-	NetworkNotFound:     {syscall.ENOENT, CodeInvalidConfig, false},
-	PluginNotFound:      {syscall.ENOENT, CodeInternal, false},
-	NamespaceNotFound:   {syscall.ENOENT, CodeInvalidNetns, false},
-	NotANamespace:       {syscall.EINVAL, CodeInvalidNetns, false},
-	Exists:              {syscall.EEXIST, CodeInternal, false},
-	Timeout:             {syscall.ETIMEDOUT, CodeTryAgainLater, true},
-	Cancelled:           {syscall.ECANCELED, CodeInternal, true},
-	Busy:                {syscall.EBUSY, CodeTryAgainLater, true},
-	PluginFailed:        {0, CodeInternal, false},
-	DriftKind:           {0, CodeInternal, false},
-	PluginProtocol:      {syscall.EPROTO, CodeDecodingFailure, false},
-	PluginStatusUnknown: {syscall.ECHILD, CodeInternal, true},
+	KindInvalidRequest:      {syscall.EINVAL, CodeInvalidEnvironment, false},
+	KindInvalidConfig:       {syscall.EINVAL, CodeInvalidConfig, false},
+	KindNetworkNotFound:     {syscall.ENOENT, CodeInvalidConfig, false},
+	KindPluginNotFound:      {syscall.ENOENT, CodeInternal, false},
+	KindNamespaceNotFound:   {syscall.ENOENT, CodeInvalidNetns, false},
+	KindNotANamespace:       {syscall.EINVAL, CodeInvalidNetns, false},
+	KindExists:              {syscall.EEXIST, CodeInternal, false},
+	KindTimeout:             {syscall.ETIMEDOUT, CodeTryAgainLater, true},
+	KindCancelled:           {syscall.ECANCELED, CodeInternal, true},
+	KindBusy:                {syscall.EBUSY, CodeTryAgainLater, true},
+	KindPluginFailed:        {0, CodeInternal, false},
+	KindDrift:               {0, CodeInternal, false},
+	KindPluginProtocol:      {syscall.EPROTO, CodeDecodingFailure, false},
+	KindPluginStatusUnknown: {syscall.ECHILD, CodeInternal, true},
 
-	VolumePluginNotFound:    {syscall.ENOENT, CodeInternal, false},
-	VolumePluginUnreachable: {syscall.ECONNREFUSED, CodeTryAgainLater, true},
-	NotAPlugin:              {syscall.EPROTO, CodeInternal, false},
-	WrongPluginKind:         {syscall.EPROTOTYPE, CodeInternal, false},
-	VolumePluginFailed:      {0, CodeInternal, false},
-	VolumeNotFound:          {syscall.ENOENT, CodeInternal, false},
-	VolumeNoMountpoint:      {syscall.EPROTO, CodeInternal, false},
+	KindVolumePluginNotFound:    {syscall.ENOENT, CodeInternal, false},
+	KindVolumePluginUnreachable: {syscall.ECONNREFUSED, CodeTryAgainLater, true},
+	KindNotAPlugin:              {syscall.EPROTO, CodeInternal, false},
+	KindWrongPluginKind:         {syscall.EPROTOTYPE, CodeInternal, false},
+	KindVolumePluginFailed:      {0, CodeInternal, false},
+	KindVolumeNotFound:          {syscall.ENOENT, CodeInternal, false},
+	KindVolumeNoMountpoint:      {syscall.EPROTO, CodeInternal, false},
 
-	State:       {syscall.EIO, CodeIOFailure, true},
-	Permission:  {syscall.EPERM, CodeInternal, false},
-	Unsupported: {syscall.ENOTSUP, CodeUnsupportedField, false},
-	Forked:      {syscall.ENOTRECOVERABLE, CodeInternal, false},
-	Bug:         {syscall.EFAULT, CodeInternal, false},
+	KindState:       {syscall.EIO, CodeIOFailure, true},
+	KindPermission:  {syscall.EPERM, CodeInternal, false},
+	KindUnsupported: {syscall.ENOTSUP, CodeUnsupportedField, false},
+	KindForked:      {syscall.ENOTRECOVERABLE, CodeInternal, false},
+	KindBug:         {syscall.EFAULT, CodeInternal, false},
 }
 
 // stateErrnos are the causes that kind state passes on as its return value; any other cause is EIO.

@@ -15,11 +15,11 @@ func (r *Runner) runBuiltin(ctx context.Context, t Target, inv *plugin.Invocatio
 	}
 	p := r.implementation(t)
 	if p == nil {
-		return nil, fault.New(fault.PluginNotFound, nil, "plugin %s: not built in", t.Type)
+		return nil, fault.New(fault.KindPluginNotFound, nil, "plugin %s: not built in", t.Type)
 	}
 	defer func() {
 		if value := recover(); value != nil {
-			e := fault.New(fault.Bug, nil, "%s panicked: %v", t, value)
+			e := fault.New(fault.KindBug, nil, "%s panicked: %v", t, value)
 			e.Details = string(debug.Stack())
 			result, err = nil, e
 		}
@@ -57,7 +57,7 @@ func ask(ctx context.Context, t Target, p plugin.Plugin, inv *plugin.Invocation)
 	case plugin.Add:
 		result, err := p.Add(ctx, inv)
 		if err == nil && result == nil {
-			return nil, fault.New(fault.Bug, nil, "%s answered ADD with no result", t)
+			return nil, fault.New(fault.KindBug, nil, "%s answered ADD with no result", t)
 		}
 		return result, err
 	case plugin.Del:
@@ -74,13 +74,13 @@ func ask(ctx context.Context, t Target, p plugin.Plugin, inv *plugin.Invocation)
 		}
 		return nil, nil
 	default:
-		return nil, fault.New(fault.Unsupported, nil, "%s: unknown command %q", t, inv.Command)
+		return nil, fault.New(fault.KindUnsupported, nil, "%s: unknown command %q", t, inv.Command)
 	}
 }
 
 // expired says that there was no time left to begin.
 func expired(t Target, err error) error {
-	e := fault.From(err, fault.Timeout)
+	e := fault.From(err, fault.KindTimeout)
 	e.Msg = t.String() + " was not started: " + e.Msg
 	return e
 }

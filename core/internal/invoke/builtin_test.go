@@ -44,7 +44,7 @@ func TestBuiltinIsAskedEachCommand(t *testing.T) {
 }
 
 func TestBuiltinThatFails(t *testing.T) {
-	inner := fault.New(fault.Exists, nil, "there")
+	inner := fault.New(fault.KindExists, nil, "there")
 	inner.Plugin = &fault.Plugin{Type: "inner", Builtin: true}
 	tests := []struct {
 		name string
@@ -52,16 +52,16 @@ func TestBuiltinThatFails(t *testing.T) {
 		want fault.Error
 	}{
 		{"plain error", failing(errors.New("no luck")),
-			fault.Error{Kind: fault.PluginFailed, Code: 999, Msg: "no luck", Plugin: &fault.Plugin{Type: "memory", Builtin: true}}},
+			fault.Error{Kind: fault.KindPluginFailed, Code: 999, Msg: "no luck", Plugin: &fault.Plugin{Type: "memory", Builtin: true}}},
 		{"error of the kernel", failing(syscall.EBUSY),
-			fault.Error{Kind: fault.PluginFailed, Code: 999, Msg: "device or resource busy", Errno: "EBUSY", Plugin: &fault.Plugin{Type: "memory", Builtin: true}}},
+			fault.Error{Kind: fault.KindPluginFailed, Code: 999, Msg: "device or resource busy", Errno: "EBUSY", Plugin: &fault.Plugin{Type: "memory", Builtin: true}}},
 		{"error that names its plugin", failing(inner),
-			fault.Error{Kind: fault.Exists, Code: 999, Msg: "there", Errno: "EEXIST", Plugin: &fault.Plugin{Type: "inner", Builtin: true}}},
+			fault.Error{Kind: fault.KindExists, Code: 999, Msg: "there", Errno: "EEXIST", Plugin: &fault.Plugin{Type: "inner", Builtin: true}}},
 		{"deadline", failing(context.DeadlineExceeded),
-			fault.Error{Kind: fault.Timeout, Code: 11, Msg: "the deadline of the call passed: context deadline exceeded", Errno: "ETIMEDOUT", Retryable: true,
+			fault.Error{Kind: fault.KindTimeout, Code: 11, Msg: "the deadline of the call passed: context deadline exceeded", Errno: "ETIMEDOUT", Retryable: true,
 				Plugin: &fault.Plugin{Type: "memory", Builtin: true}}},
 		{"no result", failing(nil),
-			fault.Error{Kind: fault.Bug, Code: 999, Msg: "built-in plugin memory answered ADD with no result", Errno: "EFAULT", Plugin: &fault.Plugin{Type: "memory", Builtin: true}}},
+			fault.Error{Kind: fault.KindBug, Code: 999, Msg: "built-in plugin memory answered ADD with no result", Errno: "EFAULT", Plugin: &fault.Plugin{Type: "memory", Builtin: true}}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -85,18 +85,18 @@ func TestPanicOfABuiltinIsAnError(t *testing.T) {
 	})
 	_, err := r.Run(t.Context(), memory, invocation(plugin.Del))
 	e := faultOf(t, err)
-	if e.Kind != fault.Bug || !strings.Contains(e.Msg, "nil map") || !strings.Contains(e.Details, "builtin_test.go") {
+	if e.Kind != fault.KindBug || !strings.Contains(e.Msg, "nil map") || !strings.Contains(e.Details, "builtin_test.go") {
 		t.Errorf("%s: %s\n%s", e.Kind, e.Msg, e.Details)
 	}
 }
 
 func TestBuiltinThatIsNot(t *testing.T) {
 	_, err := runner(nil).Run(t.Context(), memory, invocation(plugin.Add))
-	if e := faultOf(t, err); e.Kind != fault.PluginNotFound {
+	if e := faultOf(t, err); e.Kind != fault.KindPluginNotFound {
 		t.Errorf("%s: %s", e.Kind, e.Msg)
 	}
 	_, err = withBuiltin(nil, answersEmpty).Run(t.Context(), memory, invocation("DANCE"))
-	if e := faultOf(t, err); e.Kind != fault.Unsupported || !strings.Contains(e.Msg, `"DANCE"`) {
+	if e := faultOf(t, err); e.Kind != fault.KindUnsupported || !strings.Contains(e.Msg, `"DANCE"`) {
 		t.Errorf("%s: %s", e.Kind, e.Msg)
 	}
 }
@@ -150,7 +150,7 @@ func TestDelegate(t *testing.T) {
 	}
 
 	_, err = ask("to-nothing")
-	if e := faultOf(t, err); e.Kind != fault.PluginNotFound || e.Plugin.Type != "nothing" {
+	if e := faultOf(t, err); e.Kind != fault.KindPluginNotFound || e.Plugin.Type != "nothing" {
 		t.Errorf("to nothing: %s: %s, %+v", e.Kind, e.Msg, e.Plugin)
 	}
 }

@@ -24,7 +24,7 @@ func (r *Runner) delegate(inv *plugin.Invocation) func(context.Context, string, 
 		asked.Command, asked.Config = command, config
 		if !target.Builtin {
 			if asked.Config, err = withPrevResult(&asked); err != nil {
-				return nil, fault.From(fmt.Errorf("delegate to %s: %w", target, err), fault.PluginFailed)
+				return nil, fault.From(fmt.Errorf("delegate to %s: %w", target, err), fault.KindPluginFailed)
 			}
 		}
 		return r.Run(ctx, target, &asked)

@@ -79,7 +79,7 @@ func describe(err error, t Target, stderr string) *fault.Error {
 	if err == nil {
 		return nil
 	}
-	e := fault.From(inState(err), fault.PluginFailed)
+	e := fault.From(inState(err), fault.KindPluginFailed)
 	if e.Plugin == nil {
 		e.Plugin = &fault.Plugin{Type: t.Type, Builtin: t.Builtin}
 	}
@@ -96,7 +96,7 @@ func inState(err error) error {
 	if errors.As(err, &known) || !errors.As(err, &file) || errors.Is(err, fault.ErrNotUndone) {
 		return err
 	}
-	return fault.New(fault.State, err, "options.stateDir must be a directory that can be read and written")
+	return fault.New(fault.KindState, err, "options.stateDir must be a directory that can be read and written")
 }
 
 func (r *Runner) report(t Target, inv *plugin.Invocation, e *fault.Error, stderr string, took time.Duration) {

@@ -40,7 +40,7 @@ func judgeUnknown(t Target, inv *plugin.Invocation, got answer) (*plugin.Result,
 			return result, nil
 		}
 	}
-	return nil, fault.New(fault.PluginStatusUnknown, nil,
+	return nil, fault.New(fault.KindPluginStatusUnknown, nil,
 		"%s ended, but this process' host took its exit status, and its output does not tell whether %s succeeded", t, inv.Command)
 }
 
@@ -53,7 +53,7 @@ func parseResult(t Target, inv *plugin.Invocation, stdout []byte) (*plugin.Resul
 		stdout = []byte("{}")
 	}
 	if len(stdout) == 0 {
-		return nil, fault.New(fault.PluginProtocol, nil, "%s succeeded, but printed no result", t)
+		return nil, fault.New(fault.KindPluginProtocol, nil, "%s succeeded, but printed no result", t)
 	}
 	stdout, err := withVersion(stdout, inv.CNIVersion)
 	if err == nil {
@@ -62,7 +62,7 @@ func parseResult(t Target, inv *plugin.Invocation, stdout []byte) (*plugin.Resul
 			return result, nil
 		}
 	}
-	return nil, fault.New(fault.PluginProtocol, err, "%s succeeded, but did not print a result (%s)", t, quote(stdout))
+	return nil, fault.New(fault.KindPluginProtocol, err, "%s succeeded, but did not print a result (%s)", t, quote(stdout))
 }
 
 // withVersion adds the version to a result that has none.
@@ -115,15 +115,15 @@ func failure(t Target, got answer) error {
 	case isError:
 		return passOn(t, got, object)
 	case isJSON || len(bytes.TrimSpace(got.stdout)) == 0:
-		return fault.New(fault.PluginFailed, nil, "%s failed without an error message (%s)%s", t, got.status, lastWords(got.stderr))
+		return fault.New(fault.KindPluginFailed, nil, "%s failed without an error message (%s)%s", t, got.status, lastWords(got.stderr))
 	default:
-		return fault.New(fault.PluginProtocol, nil, "%s failed (%s) and printed what is no CNI error: %s%s",
+		return fault.New(fault.KindPluginProtocol, nil, "%s failed (%s) and printed what is no CNI error: %s%s",
 			t, got.status, quote(got.stdout), lastWords(got.stderr))
 	}
 }
 
 func passOn(t Target, got answer, object errorObject) error {
-	e := fault.New(fault.PluginFailed, nil, "")
+	e := fault.New(fault.KindPluginFailed, nil, "")
 	e.CNIVersion, e.Msg, e.Details = object.CNIVersion, object.Msg, object.Details
 	if e.Msg == "" {
 		e.Msg = fmt.Sprintf("%s failed with code %s and no message%s", t, object.Code, lastWords(got.stderr))

@@ -76,35 +76,35 @@ func TestJudgeOfAFailure(t *testing.T) {
 		want                          want
 	}{
 		{"error object", plugin.Add, `{"cniVersion":"1.0.0","code":100,"msg":"no \"x\"","details":"d"}`, "noise", exited(1),
-			want{fault.PluginFailed, 100, `no "x"`, "d", false}},
-		{"try again later", plugin.Add, `{"code":11,"msg":"later"}`, "", exited(1), want{fault.PluginFailed, 11, "later", "", true}},
-		{"largest code", plugin.Del, `{"code":2147483647,"msg":"m"}`, "", exited(1), want{fault.PluginFailed, 2147483647, "m", "", false}},
+			want{fault.KindPluginFailed, 100, `no "x"`, "d", false}},
+		{"try again later", plugin.Add, `{"code":11,"msg":"later"}`, "", exited(1), want{fault.KindPluginFailed, 11, "later", "", true}},
+		{"largest code", plugin.Del, `{"code":2147483647,"msg":"m"}`, "", exited(1), want{fault.KindPluginFailed, 2147483647, "m", "", false}},
 		{"code too large", plugin.Del, `{"code":2147483648,"msg":"m","details":"d"}`, "", exited(1),
-			want{fault.PluginFailed, 999, "m", "code 2147483648 of the plugin; d", false}},
-		{"negative code", plugin.Del, `{"code":-1,"msg":"m"}`, "", exited(1), want{fault.PluginFailed, 999, "m", "code -1 of the plugin", false}},
-		{"code 0", plugin.Del, `{"code":0,"msg":"m"}`, "", exited(1), want{fault.PluginFailed, 999, "m", "code 0 of the plugin", false}},
-		{"code is a string", plugin.Del, `{"code":"7","msg":"m"}`, "", exited(1), want{fault.PluginFailed, 999, "m", `code "7" of the plugin`, false}},
-		{"no code", plugin.Del, `{"msg":"m"}`, "", exited(1), want{fault.PluginFailed, 999, "m", "", false}},
+			want{fault.KindPluginFailed, 999, "m", "code 2147483648 of the plugin; d", false}},
+		{"negative code", plugin.Del, `{"code":-1,"msg":"m"}`, "", exited(1), want{fault.KindPluginFailed, 999, "m", "code -1 of the plugin", false}},
+		{"code 0", plugin.Del, `{"code":0,"msg":"m"}`, "", exited(1), want{fault.KindPluginFailed, 999, "m", "code 0 of the plugin", false}},
+		{"code is a string", plugin.Del, `{"code":"7","msg":"m"}`, "", exited(1), want{fault.KindPluginFailed, 999, "m", `code "7" of the plugin`, false}},
+		{"no code", plugin.Del, `{"msg":"m"}`, "", exited(1), want{fault.KindPluginFailed, 999, "m", "", false}},
 		{"no message", plugin.Del, `{"code":7}`, "why\n", exited(1),
-			want{fault.PluginFailed, 7, name + " failed with code 7 and no message; stderr: why", "", false}},
-		{"nothing", plugin.Del, "", "", exited(1), want{fault.PluginFailed, 999, name + " failed without an error message (exit status 1)", "", false}},
+			want{fault.KindPluginFailed, 7, name + " failed with code 7 and no message; stderr: why", "", false}},
+		{"nothing", plugin.Del, "", "", exited(1), want{fault.KindPluginFailed, 999, name + " failed without an error message (exit status 1)", "", false}},
 		{"only stderr", plugin.Add, "\n", "panic: x\n", exited(2),
-			want{fault.PluginFailed, 999, name + " failed without an error message (exit status 2); stderr: panic: x", "", false}},
-		{"killed", plugin.Add, "", "", killed, want{fault.PluginFailed, 999, name + " failed without an error message (killed by SIGSEGV)", "", false}},
+			want{fault.KindPluginFailed, 999, name + " failed without an error message (exit status 2); stderr: panic: x", "", false}},
+		{"killed", plugin.Add, "", "", killed, want{fault.KindPluginFailed, 999, name + " failed without an error message (killed by SIGSEGV)", "", false}},
 		{"killed after a result", plugin.Add, `{"cniVersion":"1.0.0"}`, "", killed,
-			want{fault.PluginFailed, 999, name + " failed without an error message (killed by SIGSEGV)", "", false}},
+			want{fault.KindPluginFailed, 999, name + " failed without an error message (killed by SIGSEGV)", "", false}},
 		{"garbage, failed", plugin.Del, "oh\x01no", "", exited(1),
-			want{fault.PluginProtocol, 6, name + ` failed (exit status 1) and printed what is no CNI error: "oh\x01no"`, "", false}},
+			want{fault.KindPluginProtocol, 6, name + ` failed (exit status 1) and printed what is no CNI error: "oh\x01no"`, "", false}},
 		{"long garbage", plugin.Del, strings.Repeat("x", 300), "", exited(1),
-			want{fault.PluginProtocol, 6, name + ` failed (exit status 1) and printed what is no CNI error: "` + strings.Repeat("x", 200) + `" …`, "", false}},
-		{"nothing, succeeded", plugin.Add, " ", "", exited(0), want{fault.PluginProtocol, 6, name + " succeeded, but printed no result", "", false}},
-		{"error object, exit status 0", plugin.Add, `{"code":7,"msg":"no"}`, "", exited(0), want{fault.PluginFailed, 7, "no", "", false}},
-		{"status unknown, error object", plugin.Del, `{"code":7,"msg":"no"}`, "", spawn.Status{}, want{fault.PluginFailed, 7, "no", "", false}},
-		{"status unknown, nothing", plugin.Del, "", "", spawn.Status{}, want{fault.PluginStatusUnknown, 999,
+			want{fault.KindPluginProtocol, 6, name + ` failed (exit status 1) and printed what is no CNI error: "` + strings.Repeat("x", 200) + `" …`, "", false}},
+		{"nothing, succeeded", plugin.Add, " ", "", exited(0), want{fault.KindPluginProtocol, 6, name + " succeeded, but printed no result", "", false}},
+		{"error object, exit status 0", plugin.Add, `{"code":7,"msg":"no"}`, "", exited(0), want{fault.KindPluginFailed, 7, "no", "", false}},
+		{"status unknown, error object", plugin.Del, `{"code":7,"msg":"no"}`, "", spawn.Status{}, want{fault.KindPluginFailed, 7, "no", "", false}},
+		{"status unknown, nothing", plugin.Del, "", "", spawn.Status{}, want{fault.KindPluginStatusUnknown, 999,
 			name + " ended, but this process' host took its exit status, and its output does not tell whether DEL succeeded", "", true}},
-		{"status unknown, half a result", plugin.Add, `{"cniVersion":`, "", spawn.Status{}, want{fault.PluginStatusUnknown, 999,
+		{"status unknown, half a result", plugin.Add, `{"cniVersion":`, "", spawn.Status{}, want{fault.KindPluginStatusUnknown, 999,
 			name + " ended, but this process' host took its exit status, and its output does not tell whether ADD succeeded", "", true}},
-		{"status unknown, null", plugin.Add, `null`, "", spawn.Status{}, want{fault.PluginStatusUnknown, 999,
+		{"status unknown, null", plugin.Add, `null`, "", spawn.Status{}, want{fault.KindPluginStatusUnknown, 999,
 			name + " ended, but this process' host took its exit status, and its output does not tell whether ADD succeeded", "", true}},
 	}
 	for _, test := range tests {
@@ -126,7 +126,7 @@ func TestJudgeOfWhatIsNoResult(t *testing.T) {
 		t.Run(stdout, func(t *testing.T) {
 			_, err := judge(Target{Type: "fake", Path: "/x/fake"}, invocation(plugin.Add), answer{[]byte(stdout), "", exited(0)})
 			e := faultOf(t, err)
-			if e.Kind != fault.PluginProtocol || !strings.Contains(e.Msg, "did not print a result") || !strings.Contains(e.Msg, quote([]byte(stdout))) {
+			if e.Kind != fault.KindPluginProtocol || !strings.Contains(e.Msg, "did not print a result") || !strings.Contains(e.Msg, quote([]byte(stdout))) {
 				t.Errorf("%s: %s", e.Kind, e.Msg)
 			}
 		})
@@ -145,12 +145,12 @@ func TestJudgeVersions(t *testing.T) {
 		{"0.2.0 without the list", `{"cniVersion":"0.2.0"}`, "", exited(0), []string{"0.2.0"}, ""},
 		{"before the command", `{"code":4,"msg":"unknown CNI_COMMAND: VERSION"}`, "", exited(1), []string{"0.1.0"}, ""},
 		{"before the command, on stderr", ``, "unknown CNI_COMMAND: VERSION", exited(1), []string{"0.1.0"}, ""},
-		{"no list", `{"cniVersion":"1.0.0"}`, "", exited(0), nil, fault.PluginProtocol},
-		{"no version", `{"supportedVersions":["1.0.0","latest"]}`, "", exited(0), nil, fault.PluginProtocol},
-		{"path as version", `{"supportedVersions":["1.0.0/../x"]}`, "", exited(0), nil, fault.PluginProtocol},
-		{"garbage", `hello`, "", exited(0), nil, fault.PluginProtocol},
-		{"nothing", ``, "", exited(0), nil, fault.PluginProtocol},
-		{"fails otherwise", `{"code":7,"msg":"no"}`, "", exited(1), nil, fault.PluginFailed},
+		{"no list", `{"cniVersion":"1.0.0"}`, "", exited(0), nil, fault.KindPluginProtocol},
+		{"no version", `{"supportedVersions":["1.0.0","latest"]}`, "", exited(0), nil, fault.KindPluginProtocol},
+		{"path as version", `{"supportedVersions":["1.0.0/../x"]}`, "", exited(0), nil, fault.KindPluginProtocol},
+		{"garbage", `hello`, "", exited(0), nil, fault.KindPluginProtocol},
+		{"nothing", ``, "", exited(0), nil, fault.KindPluginProtocol},
+		{"fails otherwise", `{"code":7,"msg":"no"}`, "", exited(1), nil, fault.KindPluginFailed},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -57,17 +57,17 @@ func (r *Runner) exec(ctx context.Context, t Target, inv *plugin.Invocation) (an
 	}
 	stdin, err := spawn.Memfd("cni-request", inv.Config)
 	if err != nil {
-		return answer{}, fault.From(fmt.Errorf("%s: %w", t, err), fault.State)
+		return answer{}, fault.From(fmt.Errorf("%s: %w", t, err), fault.KindState)
 	}
 	defer stdin.Close()
 	stdout, err := spawn.NewOutput(stdoutLimit, false)
 	if err != nil {
-		return answer{}, fault.From(fmt.Errorf("%s: %w", t, err), fault.State)
+		return answer{}, fault.From(fmt.Errorf("%s: %w", t, err), fault.KindState)
 	}
 	defer stdout.Close()
 	stderr, err := spawn.NewOutput(stderrLimit, true)
 	if err != nil {
-		return answer{}, fault.From(fmt.Errorf("%s: %w", t, err), fault.State)
+		return answer{}, fault.From(fmt.Errorf("%s: %w", t, err), fault.KindState)
 	}
 	defer stderr.Close()
 
@@ -105,7 +105,7 @@ func (r *Runner) start(ctx context.Context, t Target, spec spawn.Spec) (*spawn.P
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
-			e := fault.From(ctx.Err(), fault.Timeout)
+			e := fault.From(ctx.Err(), fault.KindTimeout)
 			e.Msg = fmt.Sprintf("%s could not be started, the file is being written to: %s", t, e.Msg)
 			return nil, e
 		}
@@ -125,9 +125,9 @@ func cannotStart(t Target, err error) error {
 	case errors.Is(err, syscall.ETXTBSY):
 		hint = "is being written to"
 	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
-		return fault.New(fault.State, err, "%s cannot be started: no descriptors left", t)
+		return fault.New(fault.KindState, err, "%s cannot be started: no descriptors left", t)
 	}
-	e := fault.New(fault.PluginFailed, err, "%s %s", t, hint)
+	e := fault.New(fault.KindPluginFailed, err, "%s %s", t, hint)
 	e.Retryable = errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.ENOMEM) || errors.Is(err, syscall.ETXTBSY)
 	return e
 }
@@ -148,13 +148,13 @@ func stop(ctx context.Context, t Target, process *spawn.Process, stderr *spawn.O
 	}
 	switch {
 	case tooMuch:
-		return fault.New(fault.PluginProtocol, why, "%s wrote more than %d MiB to its stdout; %s", t, stdoutLimit>>20, then)
+		return fault.New(fault.KindPluginProtocol, why, "%s wrote more than %d MiB to its stdout; %s", t, stdoutLimit>>20, then)
 	case errors.Is(why, context.DeadlineExceeded):
-		return fault.New(fault.Timeout, why, "%s did not finish before the deadline; %s", t, then)
+		return fault.New(fault.KindTimeout, why, "%s did not finish before the deadline; %s", t, then)
 	case errors.Is(why, context.Canceled):
-		return fault.New(fault.Cancelled, why, "%s was running when the call was cancelled; %s", t, then)
+		return fault.New(fault.KindCancelled, why, "%s was running when the call was cancelled; %s", t, then)
 	default:
-		return fault.New(fault.State, why, "%s could not be followed; %s", t, then)
+		return fault.New(fault.KindState, why, "%s could not be followed; %s", t, then)
 	}
 }
 

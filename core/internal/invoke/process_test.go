@@ -70,13 +70,13 @@ func TestProcessThatFails(t *testing.T) {
 		kind           fault.Kind
 		says           string
 	}{
-		{"crashes", "kill -SEGV $$", plugin.Add, fault.PluginFailed, "killed by SIGSEGV"},
-		{"prints garbage", "echo oh no", plugin.Add, fault.PluginProtocol, `"oh no`},
-		{"prints garbage and fails", "echo oh no; exit 1", plugin.Del, fault.PluginProtocol, `"oh no`},
-		{"prints a result of an unknown version", `echo '{"cniVersion":"9.9.9"}'`, plugin.Add, fault.PluginProtocol, "9.9.9"},
-		{"prints 10 MB", "head -c 10000000 /dev/zero", plugin.Add, fault.PluginProtocol, "more than 8 MiB"},
-		{"prints 10 MB and stays", "head -c 10000000 /dev/zero; sleep 60", plugin.Del, fault.PluginProtocol, "more than 8 MiB"},
-		{"says nothing", "exit 1", plugin.Check, fault.PluginFailed, "exit status 1"},
+		{"crashes", "kill -SEGV $$", plugin.Add, fault.KindPluginFailed, "killed by SIGSEGV"},
+		{"prints garbage", "echo oh no", plugin.Add, fault.KindPluginProtocol, `"oh no`},
+		{"prints garbage and fails", "echo oh no; exit 1", plugin.Del, fault.KindPluginProtocol, `"oh no`},
+		{"prints a result of an unknown version", `echo '{"cniVersion":"9.9.9"}'`, plugin.Add, fault.KindPluginProtocol, "9.9.9"},
+		{"prints 10 MB", "head -c 10000000 /dev/zero", plugin.Add, fault.KindPluginProtocol, "more than 8 MiB"},
+		{"prints 10 MB and stays", "head -c 10000000 /dev/zero; sleep 60", plugin.Del, fault.KindPluginProtocol, "more than 8 MiB"},
+		{"says nothing", "exit 1", plugin.Check, fault.KindPluginFailed, "exit status 1"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -150,9 +150,9 @@ func TestProcessEndsWithTheCall(t *testing.T) {
 		stderr         string
 		atMost         time.Duration
 	}{
-		{"deadline", polite, soon, fault.Timeout, syscall.ETIMEDOUT, "cleaned\n", 10 * time.Second},
-		{"cancel", polite, cancelled, fault.Cancelled, syscall.ECANCELED, "cleaned\n", 10 * time.Second},
-		{"deadline, SIGTERM ignored", stubborn, soon, fault.Timeout, syscall.ETIMEDOUT, "", 10 * time.Second},
+		{"deadline", polite, soon, fault.KindTimeout, syscall.ETIMEDOUT, "cleaned\n", 10 * time.Second},
+		{"cancel", polite, cancelled, fault.KindCancelled, syscall.ECANCELED, "cleaned\n", 10 * time.Second},
+		{"deadline, SIGTERM ignored", stubborn, soon, fault.KindTimeout, syscall.ETIMEDOUT, "", 10 * time.Second},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -195,7 +195,7 @@ func TestNothingStartsAfterTheEndOfTheCall(t *testing.T) {
 		return spawn.Started{}, syscall.EPERM
 	}
 	_, err := r.Run(ctx, script(t, ""), invocation(plugin.Add))
-	if e := faultOf(t, err); e.Kind != fault.Cancelled || !strings.Contains(e.Msg, "was not started") {
+	if e := faultOf(t, err); e.Kind != fault.KindCancelled || !strings.Contains(e.Msg, "was not started") {
 		t.Errorf("%s: %s", e.Kind, e.Msg)
 	}
 }
@@ -211,7 +211,7 @@ func TestExecutableBeingWrittenIsRetried(t *testing.T) {
 	ctx, cancel := soon(t.Context())
 	defer cancel()
 	_, err = runner(nil).Run(ctx, target, invocation(plugin.Del))
-	if e := faultOf(t, err); e.Kind != fault.Timeout || !strings.Contains(e.Msg, "being written to") {
+	if e := faultOf(t, err); e.Kind != fault.KindTimeout || !strings.Contains(e.Msg, "being written to") {
 		t.Errorf("as long as it is written: %s: %s", e.Kind, e.Msg)
 	}
 
@@ -250,8 +250,8 @@ func TestProcessThatCannotBeStarted(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := runner(nil).Run(t.Context(), test.target, invocation(plugin.Add))
 			e := faultOf(t, err)
-			if e.Kind != fault.PluginFailed || !strings.Contains(e.Msg, test.says) || !strings.Contains(e.Msg, test.target.Path) {
-				t.Errorf("%s: %s; want %s that says %q", e.Kind, e.Msg, fault.PluginFailed, test.says)
+			if e.Kind != fault.KindPluginFailed || !strings.Contains(e.Msg, test.says) || !strings.Contains(e.Msg, test.target.Path) {
+				t.Errorf("%s: %s; want %s that says %q", e.Kind, e.Msg, fault.KindPluginFailed, test.says)
 			}
 		})
 	}

@@ -114,7 +114,7 @@ func (r *Runner) executable(pluginType string) (*Target, error) {
 		path := filepath.Join(dir, pluginType)
 		found, err := isExecutable(path)
 		if err != nil {
-			return nil, fault.New(fault.State, err, "plugin %s: looking for its executable", pluginType)
+			return nil, fault.New(fault.KindState, err, "plugin %s: looking for its executable", pluginType)
 		}
 		if found {
 			return &Target{Type: pluginType, Path: path}, nil
@@ -142,7 +142,7 @@ func (r *Runner) refuseKey(pluginType, key string) error {
 	if r.Mode == Only {
 		hint = `options.builtins is "only", which keeps its executable from being used`
 	}
-	e := fault.New(fault.Unsupported, nil, "plugin %s: the built-in does not support the key %s; %s", pluginType, key, hint)
+	e := fault.New(fault.KindUnsupported, nil, "plugin %s: the built-in does not support the key %s; %s", pluginType, key, hint)
 	e.Details = key
 	e.Plugin = &fault.Plugin{Type: pluginType, Builtin: true}
 	return e
@@ -152,11 +152,11 @@ func (r *Runner) notFound(pluginType string) error {
 	var e *fault.Error
 	switch r.Mode {
 	case Only:
-		e = fault.New(fault.PluginNotFound, nil, `plugin %s: not built in, and options.builtins is "only"`, pluginType)
+		e = fault.New(fault.KindPluginNotFound, nil, `plugin %s: not built in, and options.builtins is "only"`, pluginType)
 	case Never:
-		e = fault.New(fault.PluginNotFound, nil, `plugin %s: no executable of that name in %s, and options.builtins is "never"`, pluginType, r.directories())
+		e = fault.New(fault.KindPluginNotFound, nil, `plugin %s: no executable of that name in %s, and options.builtins is "never"`, pluginType, r.directories())
 	default:
-		e = fault.New(fault.PluginNotFound, nil, "plugin %s: not built in, and no executable of that name in %s", pluginType, r.directories())
+		e = fault.New(fault.KindPluginNotFound, nil, "plugin %s: not built in, and no executable of that name in %s", pluginType, r.directories())
 	}
 	e.Details = r.passedOver(pluginType)
 	e.Plugin = &fault.Plugin{Type: pluginType}

@@ -21,7 +21,7 @@ const currentVersion = "1.1.0"
 func (r *Runner) Versions(ctx context.Context, t Target) ([]string, error) {
 	if t.Builtin {
 		if !r.Usable(t) {
-			return nil, fault.New(fault.PluginNotFound, nil, "plugin %s: not built in", t.Type)
+			return nil, fault.New(fault.KindPluginNotFound, nil, "plugin %s: not built in", t.Type)
 		}
 		return slices.Clone(version.All.SupportedVersions()), nil
 	}
@@ -52,17 +52,17 @@ func judgeVersions(t Target, got answer) ([]string, error) {
 		SupportedVersions []string `json:"supportedVersions"`
 	}
 	if err := json.Unmarshal(got.stdout, &info); err != nil {
-		return nil, fault.New(fault.PluginProtocol, err, "%s: answer to VERSION (%s)", t, quote(got.stdout))
+		return nil, fault.New(fault.KindPluginProtocol, err, "%s: answer to VERSION (%s)", t, quote(got.stdout))
 	}
 	if len(info.SupportedVersions) == 0 && info.CNIVersion == "0.2.0" {
 		return []string{info.CNIVersion}, nil // the first version with this command did not ask for the list
 	}
 	if len(info.SupportedVersions) == 0 {
-		return nil, fault.New(fault.PluginProtocol, nil, "%s: answer to VERSION without supportedVersions (%s)", t, quote(got.stdout))
+		return nil, fault.New(fault.KindPluginProtocol, nil, "%s: answer to VERSION without supportedVersions (%s)", t, quote(got.stdout))
 	}
 	for _, supported := range info.SupportedVersions {
 		if !isVersion(supported) {
-			return nil, fault.New(fault.PluginProtocol, nil, "%s: answer to VERSION: %q is no version", t, supported)
+			return nil, fault.New(fault.KindPluginProtocol, nil, "%s: answer to VERSION: %q is no version", t, supported)
 		}
 	}
 	return info.SupportedVersions, nil

@@ -142,7 +142,7 @@ func TestDecodeRefuses(t *testing.T) {
 			if !errors.As(err, &got) {
 				t.Fatalf("got %v, want a *fault.Error", err)
 			}
-			if got.Kind != fault.InvalidRequestKind || got.Details != test.key || !strings.Contains(got.Msg, test.want) {
+			if got.Kind != fault.KindInvalidRequest || got.Details != test.key || !strings.Contains(got.Msg, test.want) {
 				t.Errorf("got  %s, key %q: %s\nwant invalid-request, key %q: %s", got.Kind, got.Details, got.Msg, test.key, test.want)
 			}
 		})

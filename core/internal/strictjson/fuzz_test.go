@@ -24,7 +24,7 @@ func FuzzRequest(f *testing.F) {
 		}
 		if err != nil {
 			var e *fault.Error
-			if !errors.As(err, &e) || e.Kind != fault.InvalidRequestKind || e.Msg == "" {
+			if !errors.As(err, &e) || e.Kind != fault.KindInvalidRequest || e.Msg == "" {
 				t.Fatalf("not an invalid-request: %#v", err)
 			}
 			return

@@ -159,9 +159,9 @@ func (a *attachment) nameTaken(ctx context.Context, taken error) error {
 		return errors.Join(taken, err)
 	}
 	if _, err := container.LinkByName(ctx, a.inv.IfName); err == nil {
-		return fault.New(fault.Exists, nil, "the container has an interface %s already", a.inv.IfName)
+		return fault.New(fault.KindExists, nil, "the container has an interface %s already", a.inv.IfName)
 	}
-	return fault.New(fault.Exists, nil, "the host has a link %s already", a.inv.HostIfName)
+	return fault.New(fault.KindExists, nil, "the host has a link %s already", a.inv.HostIfName)
 }
 
 func (a *attachment) removePair(ctx context.Context) error {
@@ -217,7 +217,7 @@ func (a *attachment) allocate(ctx context.Context) error {
 func (a *attachment) release(ctx context.Context) error {
 	err := delegate(ctx, a.config, a.inv, plugin.Del)
 	var f *fault.Error
-	if errors.As(err, &f) && f.Kind == fault.PluginNotFound {
+	if errors.As(err, &f) && f.Kind == fault.KindPluginNotFound {
 		return nil // it did not run
 	}
 	return err

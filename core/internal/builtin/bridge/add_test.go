@@ -199,7 +199,7 @@ func TestHostNameTaken(t *testing.T) {
 	must(t, r.host.AddVeth(t.Context(), rtnl.NewVeth{Name: c.hostIfName, PeerName: "other"}))
 	_, err := r.add(c, r.config(hostLocal))
 	var f *fault.Error
-	if !errors.As(err, &f) || f.Kind != fault.Exists {
+	if !errors.As(err, &f) || f.Kind != fault.KindExists {
 		t.Errorf("got %v", err)
 	}
 	r.link(r.host, c.hostIfName) // and it is still there

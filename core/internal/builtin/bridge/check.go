@@ -85,7 +85,7 @@ func (k *comparison) verdict(ipam error) error {
 	var f *fault.Error
 	switch {
 	case ipam == nil:
-	case errors.As(ipam, &f) && f.Kind == fault.DriftKind:
+	case errors.As(ipam, &f) && f.Kind == fault.KindDrift:
 		k.found = append(k.found, f.Drift...)
 	case len(k.found) == 0:
 		return ipam

@@ -23,7 +23,7 @@ func drift(t *testing.T, err error) []string {
 		return nil
 	}
 	var f *fault.Error
-	if !errors.As(err, &f) || f.Kind != fault.DriftKind {
+	if !errors.As(err, &f) || f.Kind != fault.KindDrift {
 		t.Fatalf("not drift: %v", err)
 	}
 	var lines []string

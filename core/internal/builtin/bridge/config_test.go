@@ -34,7 +34,7 @@ func TestInvalidConfigurationsNameTheKey(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := parse([]byte(c.config))
 			var f *fault.Error
-			if !errors.As(err, &f) || f.Kind != fault.InvalidConfigKind || f.Details != c.key {
+			if !errors.As(err, &f) || f.Kind != fault.KindInvalidConfig || f.Details != c.key {
 				t.Errorf("got %#v, want invalid-config of %q", err, c.key)
 			}
 		})
@@ -80,15 +80,15 @@ func TestMACPrecedence(t *testing.T) {
 		{name: "CNI_ARGS", config: `{}`, args: plugin.Args{{"MAC", args}}, want: args},
 		{name: "args.cni over CNI_ARGS", config: `{"args":{"cni":{"mac":"` + cni + `"}}}`, args: plugin.Args{{"MAC", args}}, want: cni},
 		{name: "capability over all", config: both, args: plugin.Args{{"MAC", args}}, want: runtime},
-		{name: "unknown argument", config: `{}`, args: plugin.Args{{"K8S", "x"}}, kind: fault.InvalidRequestKind, key: "args"},
-		{name: "argument in another case is unknown", config: `{}`, args: plugin.Args{{"mac", args}}, kind: fault.InvalidRequestKind, key: "args"},
+		{name: "unknown argument", config: `{}`, args: plugin.Args{{"K8S", "x"}}, kind: fault.KindInvalidRequest, key: "args"},
+		{name: "argument in another case is unknown", config: `{}`, args: plugin.Args{{"mac", args}}, kind: fault.KindInvalidRequest, key: "args"},
 		{name: "unknown argument allowed", config: `{}`, args: plugin.Args{{"K8S", "x"}, {"IgnoreUnknown", "True"}, {"MAC", args}}, want: args},
-		{name: "unknown argument disallowed", config: `{}`, args: plugin.Args{{"K8S", "x"}, {"IgnoreUnknown", "0"}}, kind: fault.InvalidRequestKind, key: "args"},
-		{name: "IgnoreUnknown is no boolean", config: `{}`, args: plugin.Args{{"IgnoreUnknown", "maybe"}}, kind: fault.InvalidRequestKind, key: "args"},
-		{name: "no address", config: `{"runtimeConfig":{"mac":"x"}}`, kind: fault.InvalidConfigKind, key: "runtimeConfig.mac"},
-		{name: "multicast", config: `{"args":{"cni":{"mac":"01:00:00:00:00:00"}}}`, kind: fault.InvalidConfigKind, key: "args.cni.mac"},
-		{name: "all zero", config: `{}`, args: plugin.Args{{"MAC", "00:00:00:00:00:00"}}, kind: fault.InvalidConfigKind, key: "args"},
-		{name: "eight bytes", config: `{}`, args: plugin.Args{{"MAC", "02:00:00:00:00:00:00:01"}}, kind: fault.InvalidConfigKind, key: "args"},
+		{name: "unknown argument disallowed", config: `{}`, args: plugin.Args{{"K8S", "x"}, {"IgnoreUnknown", "0"}}, kind: fault.KindInvalidRequest, key: "args"},
+		{name: "IgnoreUnknown is no boolean", config: `{}`, args: plugin.Args{{"IgnoreUnknown", "maybe"}}, kind: fault.KindInvalidRequest, key: "args"},
+		{name: "no address", config: `{"runtimeConfig":{"mac":"x"}}`, kind: fault.KindInvalidConfig, key: "runtimeConfig.mac"},
+		{name: "multicast", config: `{"args":{"cni":{"mac":"01:00:00:00:00:00"}}}`, kind: fault.KindInvalidConfig, key: "args.cni.mac"},
+		{name: "all zero", config: `{}`, args: plugin.Args{{"MAC", "00:00:00:00:00:00"}}, kind: fault.KindInvalidConfig, key: "args"},
+		{name: "eight bytes", config: `{}`, args: plugin.Args{{"MAC", "02:00:00:00:00:00:00:01"}}, kind: fault.KindInvalidConfig, key: "args"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			conf, err := parse([]byte(c.config))

@@ -93,7 +93,7 @@ func (r *rig) invocation(c *container, config []byte) *plugin.Invocation {
 func ipam(ctx context.Context, pluginType string, inv *plugin.Invocation) (*plugin.Result, error) {
 	p := map[string]plugin.Plugin{"host-local": hostlocal.New(), "static": static.New()}[pluginType]
 	if p == nil {
-		return nil, fault.New(fault.PluginNotFound, nil, "no plugin %s", pluginType)
+		return nil, fault.New(fault.KindPluginNotFound, nil, "no plugin %s", pluginType)
 	}
 	switch inv.Command {
 	case plugin.Add:

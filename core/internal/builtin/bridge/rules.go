@@ -196,7 +196,7 @@ func harmless(err error) error {
 // unsupported gives the lack of nftables its kind.
 func unsupported(err error) error {
 	if errors.Is(err, nft.ErrUnsupported) {
-		return fault.New(fault.Unsupported, err, "ipMasq and macspoofchk need nftables (CONFIG_NF_TABLES, CONFIG_NF_TABLES_INET, CONFIG_NF_TABLES_BRIDGE, CONFIG_NFT_MASQ)")
+		return fault.New(fault.KindUnsupported, err, "ipMasq and macspoofchk need nftables (CONFIG_NF_TABLES, CONFIG_NF_TABLES_INET, CONFIG_NF_TABLES_BRIDGE, CONFIG_NFT_MASQ)")
 	}
 	return err
 }

@@ -139,7 +139,7 @@ func (a *attachment) addChains(ctx context.Context, inv *plugin.Invocation) ([]f
 func readTable(ctx context.Context, inv *plugin.Invocation, f nft.Family) (*iptables.Tool, *iptables.Table, error) {
 	tool, err := iptables.Find(inv.Start, iptablesFamily(f))
 	if err != nil {
-		return nil, nil, fault.New(fault.Unsupported, err, "backend iptables: install iptables, or use backend nftables")
+		return nil, nil, fault.New(fault.KindUnsupported, err, "backend iptables: install iptables, or use backend nftables")
 	}
 	table, err := tool.Read(ctx, filterTable)
 	return tool, table, err

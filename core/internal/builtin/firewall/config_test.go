@@ -50,8 +50,8 @@ func wantRefused(t *testing.T, err error, key string) {
 	switch {
 	case key == "" && err != nil:
 		t.Errorf("refused: %v", err)
-	case key != "" && (!errors.As(err, &f) || f.Kind != fault.InvalidConfigKind || f.Details != key):
-		t.Errorf("got %#v, want kind %s of %s", err, fault.InvalidConfigKind, key)
+	case key != "" && (!errors.As(err, &f) || f.Kind != fault.KindInvalidConfig || f.Details != key):
+		t.Errorf("got %#v, want kind %s of %s", err, fault.KindInvalidConfig, key)
 	}
 }
 
@@ -91,7 +91,7 @@ func TestConfigurationsThatAreRefusedDoNotKeepDelFromWorking(t *testing.T) {
 func TestKernelWithoutNFTablesIsToldByStatus(t *testing.T) {
 	lack := fmt.Errorf("open: %w", nft.ErrUnsupported)
 	var f *fault.Error
-	if err := unavailable(noNFTables(lack)); !errors.As(err, &f) || f.Code != fault.CodePluginNotAvailable || f.Kind != fault.Unsupported ||
+	if err := unavailable(noNFTables(lack)); !errors.As(err, &f) || f.Code != fault.CodePluginNotAvailable || f.Kind != fault.KindUnsupported ||
 		!strings.Contains(f.Msg, "CONFIG_NF_TABLES") {
 		t.Errorf("got %#v", err)
 	}

@@ -41,7 +41,7 @@ func (p firewall) Status(ctx context.Context, inv *plugin.Invocation) error {
 	case backendIPTables:
 		for _, f := range []iptables.Family{iptables.IPv4, iptables.IPv6} {
 			if _, err := iptables.Find(inv.Start, f); err != nil {
-				return unavailable(fault.New(fault.Unsupported, err, "backend iptables: install iptables, or use backend nftables"))
+				return unavailable(fault.New(fault.KindUnsupported, err, "backend iptables: install iptables, or use backend nftables"))
 			}
 		}
 		return nil
@@ -88,7 +88,7 @@ func unavailable(err error) error {
 // noNFTables gives the lack of nftables its kind.
 func noNFTables(err error) error {
 	if errors.Is(err, nft.ErrUnsupported) {
-		return fault.New(fault.Unsupported, err, "firewall needs nftables (CONFIG_NF_TABLES_INET, CONFIG_NFT_CT; CONFIG_NF_TABLES_BRIDGE for ingressPolicy isolated; "+
+		return fault.New(fault.KindUnsupported, err, "firewall needs nftables (CONFIG_NF_TABLES_INET, CONFIG_NFT_CT; CONFIG_NF_TABLES_BRIDGE for ingressPolicy isolated; "+
 			"CONFIG_NFT_COMPAT where the host's own chain FORWARD drops), or backend iptables")
 	}
 	return err
@@ -97,7 +97,7 @@ func noNFTables(err error) error {
 // noFirewalld gives the lack of firewalld its kind.
 func noFirewalld(err error) error {
 	if errors.Is(err, firewalld.ErrNotRunning) {
-		return fault.New(fault.Unsupported, err, "backend firewalld: start firewalld, or use backend nftables")
+		return fault.New(fault.KindUnsupported, err, "backend firewalld: start firewalld, or use backend nftables")
 	}
 	return err
 }

@@ -196,7 +196,7 @@ func lines(t *testing.T, err error) []string {
 	if err == nil {
 		return nil
 	}
-	if !errors.As(err, &f) || f.Kind != fault.DriftKind {
+	if !errors.As(err, &f) || f.Kind != fault.KindDrift {
 		t.Fatal(err)
 	}
 	var all []string

@@ -80,7 +80,7 @@ func (s *store) refuseSecond(ctx context.Context, set rangeSet, o owner) error {
 		}
 		for _, addr := range addrs {
 			if set.contains(addr) {
-				return fault.New(fault.PluginFailed, nil,
+				return fault.New(fault.KindPluginFailed, nil,
 					"host-local: network %s: %s has been allocated to %s, duplicate allocation is not allowed; DEL releases it", s.network, addr, o)
 			}
 		}
@@ -104,7 +104,7 @@ func (s *store) giveRequested(ctx context.Context, set rangeSet, number int, add
 	if l, found, err := s.holder(addr); err == nil && found && !l.garbage && l.owner != (owner{}) {
 		holder = "by " + l.owner.String()
 	}
-	return fault.New(fault.PluginFailed, nil,
+	return fault.New(fault.KindPluginFailed, nil,
 		"host-local: network %s: requested IP address %s is not available in range set %s: held %s", s.network, addr, set, holder)
 }
 
@@ -166,7 +166,7 @@ func (s *store) reclaim(ctx context.Context, set rangeSet) ([]lease, error) {
 }
 
 func (s *store) exhausted(set rangeSet, inUse string, code int64) error {
-	e := fault.New(fault.PluginFailed, nil,
+	e := fault.New(fault.KindPluginFailed, nil,
 		"host-local: network %s: no IP addresses available in range set: %s: %s, recorded in %s; detach containers, release the addresses of "+
 			"those that are gone with GC, or make the range larger", s.network, set, inUse, s.dir)
 	e.Code = code

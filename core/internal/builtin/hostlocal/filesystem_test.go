@@ -53,5 +53,5 @@ func TestStatusOfAStoreThatCannotBeUsed(t *testing.T) {
 	f := newFixture(t, small)
 	f.dataDir = "/proc/self/environ"
 	err := f.Status(context.Background(), f.invocation(plugin.Status, ""))
-	wantFault(t, err, fault.State, 50, f.dataDir, "not a directory")
+	wantFault(t, err, fault.KindState, 50, f.dataDir, "not a directory")
 }

@@ -13,7 +13,7 @@ import (
 func readResolvConf(path string) (types.DNS, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
-		e := fault.New(fault.State, err, "host-local: ipam.resolvConf")
+		e := fault.New(fault.KindState, err, "host-local: ipam.resolvConf")
 		e.Details = "ipam.resolvConf"
 		return types.DNS{}, e
 	}

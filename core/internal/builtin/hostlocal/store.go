@@ -215,7 +215,7 @@ func (s *store) fault(err error, doing string) error {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("host-local: network %s: %s: %w", s.network, s.dir, err)
 	}
-	return fault.New(fault.State, err, "host-local: network %s: cannot %s in %s%s", s.network, doing, s.dir, advice(err))
+	return fault.New(fault.KindState, err, "host-local: network %s: cannot %s in %s%s", s.network, doing, s.dir, advice(err))
 }
 
 func advice(err error) string {

@@ -58,9 +58,9 @@ func TestFullRangeIsAnErrorThatHelps(t *testing.T) {
 		f.mustAdd(t, fmt.Sprintf("c%d", i))
 	}
 	_, err := f.add("one-more")
-	wantFault(t, err, fault.PluginFailed, 999, "network web", "no IP addresses available in range set: 10.1.0.1-10.1.0.6", "5 in use", "GC", f.store())
+	wantFault(t, err, fault.KindPluginFailed, 999, "network web", "no IP addresses available in range set: 10.1.0.1-10.1.0.6", "5 in use", "GC", f.store())
 	err = f.Status(context.Background(), f.invocation(plugin.Status, ""))
-	wantFault(t, err, fault.PluginFailed, 50, "no IP addresses available")
+	wantFault(t, err, fault.KindPluginFailed, 50, "no IP addresses available")
 	f.mustDel(t, "c3")
 	if err := f.Status(context.Background(), f.invocation(plugin.Status, "")); err != nil {
 		t.Errorf("STATUS with an address free: %v", err)
@@ -79,12 +79,12 @@ func TestSecondAddIsRefused(t *testing.T) {
 			f := newFixture(t, small)
 			f.write(t, "10.1.0.4", test.content)
 			_, err := f.add("c1")
-			wantFault(t, err, fault.PluginFailed, 999, "10.1.0.4 has been allocated to container c1", "duplicate allocation is not allowed")
+			wantFault(t, err, fault.KindPluginFailed, 999, "10.1.0.4 has been allocated to container c1", "duplicate allocation is not allowed")
 			f.config += `,"x":1}, "runtimeConfig":{"ips":["10.1.0.4"]`
 			_, err = f.add("c1")
-			wantFault(t, err, fault.PluginFailed, 999, "10.1.0.4 has been allocated to container c1", "duplicate allocation is not allowed")
+			wantFault(t, err, fault.KindPluginFailed, 999, "10.1.0.4 has been allocated to container c1", "duplicate allocation is not allowed")
 			_, err = f.add("c2")
-			wantFault(t, err, fault.PluginFailed, 999, "requested IP address 10.1.0.4 is not available", "held by container c1")
+			wantFault(t, err, fault.KindPluginFailed, 999, "requested IP address 10.1.0.4 is not available", "held by container c1")
 		})
 	}
 }
@@ -105,7 +105,7 @@ func TestFailedAddKeepsNothing(t *testing.T) {
 	f := newFixture(t, `"ranges":[[{"subnet":"10.1.0.0/29"}],[{"subnet":"10.2.0.0/30"}]]`)
 	f.mustAdd(t, "c1") // takes 10.2.0.2, the only one
 	_, err := f.add("c2")
-	wantFault(t, err, fault.PluginFailed, 999, "10.2.0.1-10.2.0.2")
+	wantFault(t, err, fault.KindPluginFailed, 999, "10.2.0.1-10.2.0.2")
 	want := []string{"10.1.0.2: c1/eth0", "10.2.0.2: c1/eth0"}
 	if diff := cmp.Diff(want, f.leases(t)); diff != "" {
 		t.Errorf("leases (-want +got):\n%s", diff)
@@ -270,10 +270,10 @@ func TestUnmarkedLeasesAreReclaimedOnlyWhenNothingElseIsLeft(t *testing.T) {
 	f.write(t, "10.1.0.2", "foreign\r\neth0")
 	f.write(t, "10.7.0.2", "foreign\r\neth1") // outside of the range
 	_, err := f.add("c1")
-	wantFault(t, err, fault.PluginFailed, 999, "1 in use")
+	wantFault(t, err, fault.KindPluginFailed, 999, "1 in use")
 	f.booted = func(string) (time.Time, error) { return time.Now().Add(-time.Hour), nil }
 	_, err = f.add("c1")
-	wantFault(t, err, fault.PluginFailed, 999, "1 in use")
+	wantFault(t, err, fault.KindPluginFailed, 999, "1 in use")
 	f.booted = func(string) (time.Time, error) { return time.Now().Add(time.Hour), nil }
 	if got := f.mustAdd(t, "c1"); got != "10.1.0.2/30" {
 		t.Errorf("got %s", got)
@@ -283,7 +283,7 @@ func TestUnmarkedLeasesAreReclaimedOnlyWhenNothingElseIsLeft(t *testing.T) {
 	}
 	// Ours is marked: the clock says nothing about it.
 	_, err = f.add("c2")
-	wantFault(t, err, fault.PluginFailed, 999, "1 in use")
+	wantFault(t, err, fault.KindPluginFailed, 999, "1 in use")
 }
 
 func TestNamesThatAreNoLeases(t *testing.T) {
@@ -307,7 +307,7 @@ func TestNamesThatAreNoLeases(t *testing.T) {
 	inv := f.invocation(plugin.Add, "c2")
 	inv.Args = plugin.Args{{"IP", "10.1.0.5"}}
 	_, err := f.Add(context.Background(), inv)
-	wantFault(t, err, fault.PluginFailed, 999, "requested IP address 10.1.0.5 is not available", "a file that is no lease")
+	wantFault(t, err, fault.KindPluginFailed, 999, "requested IP address 10.1.0.5 is not available", "a file that is no lease")
 }
 
 func TestDirectoryThatCannotBeUsed(t *testing.T) {
@@ -317,10 +317,10 @@ func TestDirectoryThatCannotBeUsed(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := f.add("c1")
-	wantFault(t, err, fault.State, 5, f.dataDir, "not a directory", "ipam.dataDir")
+	wantFault(t, err, fault.KindState, 5, f.dataDir, "not a directory", "ipam.dataDir")
 	f.dataDir = "/proc/no-such"
 	_, err = f.add("c1")
-	wantFault(t, err, fault.State, 5, "/proc/no-such/web")
+	wantFault(t, err, fault.KindState, 5, "/proc/no-such/web")
 }
 
 func TestReadOnlyAndFullFileSystems(t *testing.T) {
@@ -335,7 +335,7 @@ func TestReadOnlyAndFullFileSystems(t *testing.T) {
 		f := newFixture(t, small)
 		mount(t, f.dataDir, "", syscall.MS_RDONLY)
 		_, err := f.add("c1")
-		wantFault(t, err, fault.State, 5, f.dataDir, "read-only", "ipam.dataDir")
+		wantFault(t, err, fault.KindState, 5, f.dataDir, "read-only", "ipam.dataDir")
 		f.mustDel(t, "c1")
 	})
 	t.Run("full", func(t *testing.T) {
@@ -346,7 +346,7 @@ func TestReadOnlyAndFullFileSystems(t *testing.T) {
 			err = os.WriteFile(filepath.Join(f.dataDir, fmt.Sprint("filler", i)), nil, 0o600)
 		}
 		_, err := f.add("c2")
-		wantFault(t, err, fault.State, 5, f.store(), "full")
+		wantFault(t, err, fault.KindState, 5, f.store(), "full")
 		if diff := cmp.Diff([]string{"10.1.0.2: c1/eth0"}, f.leases(t)); diff != "" {
 			t.Errorf("leases (-want +got):\n%s", diff)
 		}
@@ -357,7 +357,7 @@ func TestReadOnlyAndFullFileSystems(t *testing.T) {
 		mount(t, f.dataDir, "nr_blocks=1", 0)
 		f.write(t, "filler", strings.Repeat("x", 4096))
 		_, err := f.add("c2")
-		wantFault(t, err, fault.State, 5, f.store(), "full")
+		wantFault(t, err, fault.KindState, 5, f.store(), "full")
 		os.Remove(f.path("filler"))
 		if left := f.leases(t); len(left) > 0 {
 			t.Errorf("left: %v", left)
@@ -379,7 +379,7 @@ func TestLockIsWaitedForUntilTheDeadline(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
 	defer cancel()
 	_, err = f.Add(ctx, f.invocation(plugin.Add, "c2"))
-	if !errors.Is(err, context.DeadlineExceeded) || fault.From(err, fault.PluginFailed).Kind != fault.Timeout {
+	if !errors.Is(err, context.DeadlineExceeded) || fault.From(err, fault.KindPluginFailed).Kind != fault.KindTimeout {
 		t.Errorf("error is %v, want the deadline's", err)
 	}
 }

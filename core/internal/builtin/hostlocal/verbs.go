@@ -134,7 +134,7 @@ func (p *hostLocal) Status(ctx context.Context, inv *plugin.Invocation) error {
 // unavailable gives an error of the store the code that STATUS answers with.
 func unavailable(err error) error {
 	var e *fault.Error
-	if errors.As(err, &e) && e.Kind == fault.State {
+	if errors.As(err, &e) && e.Kind == fault.KindState {
 		e.Code = fault.CodePluginNotAvailable
 	}
 	return err

@@ -121,7 +121,7 @@ func (r reading) missing(a Attachment) []string {
 func (p Programs) Add(ctx context.Context, a Attachment) error {
 	err := p.each(ctx, p.installed, a.needs, func(r reading) []string { return r.missing(a) })
 	if errors.Is(err, iptables.ErrMissing) {
-		return fault.New(fault.Unsupported, err, `ipMasqBackend: install iptables, or use "nftables"`)
+		return fault.New(fault.KindUnsupported, err, `ipMasqBackend: install iptables, or use "nftables"`)
 	}
 	return err
 }

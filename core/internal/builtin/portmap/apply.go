@@ -179,7 +179,7 @@ func (p *plan) claimable(tx *nft.Tx) error {
 				return err
 			}
 			if taken != nil && !p.owner.Owns(taken.Comment) {
-				return fault.New(fault.Exists, nil, "host port %s is taken by %s", port, nft.DescribeOwner(taken.Comment))
+				return fault.New(fault.KindExists, nil, "host port %s is taken by %s", port, nft.DescribeOwner(taken.Comment))
 			}
 		}
 	}

@@ -46,7 +46,7 @@ func TestInvalidConfigurationsNameTheKey(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := parse([]byte(c.config))
 			var f *fault.Error
-			if !errors.As(err, &f) || f.Kind != fault.InvalidConfigKind || f.Details != c.key || !strings.Contains(f.Msg, c.text) {
+			if !errors.As(err, &f) || f.Kind != fault.KindInvalidConfig || f.Details != c.key || !strings.Contains(f.Msg, c.text) {
 				t.Errorf("got %#v, want invalid-config of %q with %q", err, c.key, c.text)
 			}
 		})
@@ -170,7 +170,7 @@ func TestConditions(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := parseConditions("conditionsV4", c.family, c.lines)
 			var f *fault.Error
-			refused := errors.As(err, &f) && f.Kind == fault.InvalidConfigKind && f.Details == "conditionsV4"
+			refused := errors.As(err, &f) && f.Kind == fault.KindInvalidConfig && f.Details == "conditionsV4"
 			if c.want == nil && c.name != "none" {
 				if !refused || !strings.Contains(f.Msg, c.refuse) {
 					t.Errorf("got %v, want a refusal of %q", err, c.refuse)

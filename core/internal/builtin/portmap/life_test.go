@@ -49,7 +49,7 @@ func TestTakenPortNamesItsOwner(t *testing.T) {
 			}
 			var f *fault.Error
 			want := "host port " + c.taken + " is taken by container c2, interface eth0, network a"
-			if !errors.As(err, &f) || f.Kind != fault.Exists || f.Msg != want {
+			if !errors.As(err, &f) || f.Kind != fault.KindExists || f.Msg != want {
 				t.Errorf("got %v, want %s", err, want)
 			}
 			r.same("rules after the refusal", before, r.listing())
@@ -65,7 +65,7 @@ func TestHostIPMustBeLocal(t *testing.T) {
 	for _, address := range []string{"192.0.2.9", "198.51.100.1", "fd00:9::9", "10.1.0.2", "192.0.2.255"} {
 		err := r.add(c, config(fmt.Sprintf(`{"hostPort":80,"containerPort":80,"hostIP":%q}`, address)))
 		var f *fault.Error
-		if !errors.As(err, &f) || f.Kind != fault.InvalidConfigKind || f.Details != "runtimeConfig.portMappings[0].hostIP" {
+		if !errors.As(err, &f) || f.Kind != fault.KindInvalidConfig || f.Details != "runtimeConfig.portMappings[0].hostIP" {
 			t.Errorf("%s: %v", address, err)
 		}
 	}

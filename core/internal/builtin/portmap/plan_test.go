@@ -78,7 +78,7 @@ func TestPlan(t *testing.T) {
 			p, err := newPlan(conf, &plugin.Invocation{Network: "n", ContainerID: "c", IfName: "eth0", PrevResult: result(c.addresses...)})
 			var f *fault.Error
 			if c.key != "" {
-				if !errors.As(err, &f) || f.Kind != fault.InvalidConfigKind || f.Details != c.key {
+				if !errors.As(err, &f) || f.Kind != fault.KindInvalidConfig || f.Details != c.key {
 					t.Errorf("got %v, want a refusal of %s", err, c.key)
 				}
 				return

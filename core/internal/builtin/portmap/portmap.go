@@ -73,7 +73,7 @@ func (portmap) Status(ctx context.Context, inv *plugin.Invocation) error {
 // noNFTables gives the lack of nftables its kind.
 func noNFTables(err error) error {
 	if errors.Is(err, nft.ErrUnsupported) {
-		return fault.New(fault.Unsupported, err, "portmap needs nftables (CONFIG_NF_TABLES_INET, CONFIG_NFT_NAT, CONFIG_NFT_MASQ, CONFIG_NFT_FIB_INET)")
+		return fault.New(fault.KindUnsupported, err, "portmap needs nftables (CONFIG_NF_TABLES_INET, CONFIG_NFT_NAT, CONFIG_NFT_MASQ, CONFIG_NFT_FIB_INET)")
 	}
 	return err
 }

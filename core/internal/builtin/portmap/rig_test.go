@@ -185,7 +185,7 @@ func (r *rig) drift(c *container, config []byte) []string {
 	if err == nil {
 		return nil
 	}
-	if !errors.As(err, &f) || f.Kind != fault.DriftKind {
+	if !errors.As(err, &f) || f.Kind != fault.KindDrift {
 		r.t.Fatal(err)
 	}
 	var all []string
