@@ -76,7 +76,7 @@ func notAttached(msg string) error {
 const missing = "missing"
 
 func (s *scope) checkEntry(ctx context.Context, entry *attachments.Entry, given *conf.List, all *findings) error {
-	s.expect((*netns.Namespace).AskRoute)
+	s.expect((*netns.Namespace).PrefetchSocket)
 	held, err := s.store.Lock(ctx, entry.Key)
 	if err != nil {
 		return err

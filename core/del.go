@@ -83,7 +83,7 @@ func (s *scope) delAll(ctx context.Context, force bool) (*DelAnswer, error) {
 }
 
 func (s *scope) delKey(ctx context.Context, key attachments.Key, given *conf.List, force bool, answer *DelAnswer) error {
-	s.expect((*netns.Namespace).AskCookie)
+	s.expect((*netns.Namespace).PrefetchCookie)
 	held, err := s.store.Lock(ctx, key)
 	if err != nil {
 		return err

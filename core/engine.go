@@ -47,7 +47,7 @@ type Engine struct {
 	running  *running
 	deleter  *rtnl.Deleter
 	rules    nft.Sockets
-	crew     *thread.Crew
+	threads  *thread.Pool
 	parser   conf.Parser
 	requests strictjson.Decoder
 	bootID   func() (string, error)
@@ -59,8 +59,8 @@ func New(o Options) *Engine {
 	if o.Start == nil {
 		o.Start = ForkExec
 	}
-	crew := &thread.Crew{}
-	return &Engine{start: o.Start, running: newRunning(), crew: crew, deleter: rtnl.NewDeleter(maxDeletions, crew),
+	threads := &thread.Pool{}
+	return &Engine{start: o.Start, running: newRunning(), threads: threads, deleter: rtnl.NewDeleter(maxDeletions, threads),
 		bootID: sync.OnceValues(boot.ID), volumes: volume.New()}
 }
 

@@ -32,7 +32,7 @@ func (s *scope) openNetns() (*netns.Namespace, error) {
 	if err != nil {
 		return nil, namespaceError(s.Netns, err)
 	}
-	ns.AskRoute()
+	ns.PrefetchSocket()
 	return ns, nil
 }
 
@@ -42,7 +42,7 @@ func (s *scope) expect(ask func(*netns.Namespace)) {
 	if s.Netns == "" || s.expected != nil {
 		return
 	}
-	if ns, err := netns.Open(s.Netns, s.engine.crew); err == nil {
+	if ns, err := netns.Open(s.Netns, s.engine.threads); err == nil {
 		ask(ns)
 		s.expected = ns
 	}
@@ -53,7 +53,7 @@ func (s *scope) open(path string) (*netns.Namespace, error) {
 		s.expected = nil
 		return ns, nil
 	}
-	return netns.Open(path, s.engine.crew)
+	return netns.Open(path, s.engine.threads)
 }
 
 func namespaceError(path string, err error) error {
@@ -190,7 +190,7 @@ func containerLink(ctx context.Context, links *rtnl.Session, name string) (*rtnl
 	if err != nil {
 		return nil, err
 	}
-	if conn.Absent(name) {
+	if conn.NameIsFree(name) {
 		return nil, nil
 	}
 	link, err := conn.LinkByName(ctx, name)

@@ -102,7 +102,7 @@ func (s *spoofCheck) remove(tx *nft.Tx) error {
 
 // removeSpoofRule removes the rule if no port is left but the removed ones.
 func removeSpoofRule(tx *nft.Tx, removed int) error {
-	count, err := tx.AtLeast(spoofPorts())
+	count, err := tx.CountAtLeast(spoofPorts())
 	if err != nil || count > removed {
 		return err
 	}
@@ -129,7 +129,7 @@ func collectSpoofChecks(tx *nft.Tx, network string, valid []plugin.AttachmentID)
 	keep := masquerade.Keeper(network, valid)
 	removed := 0
 	for i, set := range []nft.Set{spoofPorts(), spoofMACs()} {
-		swept, err := tx.Sweep(set, func(e nft.Element) bool { return !keep(e.Comment) })
+		swept, err := tx.DeleteWhere(set, func(e nft.Element) bool { return !keep(e.Comment) })
 		if err != nil {
 			return err
 		}

@@ -129,7 +129,7 @@ func (a *attachment) checkElement(r *nft.Reader, m member) ([]fault.Drift, error
 	return nil, nil
 }
 
-func foreignDrift(program string, place opening, lacking []nft.ForeignRule) []fault.Drift {
+func foreignDrift(program string, place opening, lacking []nft.IptablesRule) []fault.Drift {
 	var found []fault.Drift
 	for _, rule := range lacking {
 		found = append(found, drift(present, missing, "%s rule -A %s %s", program, place.chain, iptables.Line(words(rule)...)))

@@ -18,7 +18,7 @@ const (
 // filter is a table "filter" that iptables keeps for one family, in the kernel's nftables or in its older tables.
 type filter struct {
 	drops bool // the policy of FORWARD
-	rules func(chain string) ([]nft.ForeignRule, error)
+	rules func(chain string) ([]nft.IptablesRule, error)
 }
 
 // fate is what becomes of a packet that no rule with a condition applies to.
@@ -61,8 +61,8 @@ func (t filter) end(chain string, depth int) (fate, int, error) {
 type opening struct {
 	needed bool
 	chain  string
-	rules  []nft.ForeignRule // of the chain
-	at     int               // the number of rules that come before
+	rules  []nft.IptablesRule // of the chain
+	at     int                // the number of rules that come before
 }
 
 // opening looks for a drop in FORWARD, and for the place before it. What the administrator decides by rules of his own
@@ -76,7 +76,7 @@ func (t filter) opening() (opening, error) {
 	if o.rules, err = t.rules(forwardHook); err != nil {
 		return opening{}, err
 	}
-	asksDocker := func(r nft.ForeignRule) bool { return r.Always() && r.Verdict.Chain == dockersChain }
+	asksDocker := func(r nft.IptablesRule) bool { return r.Always() && r.Verdict.Chain == dockersChain }
 	if slices.ContainsFunc(o.rules[:at], asksDocker) {
 		o.chain = dockersChain
 		if _, o.at, err = t.end(dockersChain, 0); err != nil {
@@ -88,25 +88,25 @@ func (t filter) opening() (opening, error) {
 }
 
 // lacks returns the rules that are not there, or come too late.
-func (o opening) lacks(want []nft.ForeignRule) []nft.ForeignRule {
-	return slices.DeleteFunc(want, func(w nft.ForeignRule) bool { return slices.ContainsFunc(o.rules[:o.at], w.Same) })
+func (o opening) lacks(want []nft.IptablesRule) []nft.IptablesRule {
+	return slices.DeleteFunc(want, func(w nft.IptablesRule) bool { return slices.ContainsFunc(o.rules[:o.at], w.Same) })
 }
 
 // pair are the rules of a network's range of addresses: its containers reach out, and are answered; what comes to a
 // published port comes in, and nothing else that the host drops.
-func (n network) pair(of netip.Prefix) []nft.ForeignRule {
+func (n network) pair(of netip.Prefix) []nft.IptablesRule {
 	accept := nft.VerdictOf{Code: nft.AcceptVerdict}
-	return []nft.ForeignRule{
+	return []nft.IptablesRule{
 		{Src: of, Comment: n.foreignComment(), Verdict: accept},
-		{Dst: of, States: nft.ForeignRelated | nft.ForeignEstablished | nft.ForeignTranslated, Comment: n.foreignComment(), Verdict: accept},
+		{Dst: of, States: nft.StateRelated | nft.StateEstablished | nft.StateTranslated, Comment: n.foreignComment(), Verdict: accept},
 	}
 }
 
 // foreignComment marks the network's rules. What iptables saves and restores keeps it.
 func (n network) foreignComment() string { return nft.Text(commentPrefix + n.comment()) }
 
-func (a *attachment) pairs(f nft.Family) []nft.ForeignRule {
-	var rules []nft.ForeignRule
+func (a *attachment) pairs(f nft.Family) []nft.IptablesRule {
+	var rules []nft.IptablesRule
 	for _, p := range a.networks(f) {
 		rules = append(rules, network(a.owner.Network).pair(p)...)
 	}
@@ -123,20 +123,20 @@ func foreignFilter(r *nft.Reader, f nft.Family) (*filter, error) {
 	if err != nil || forward == nil || forward.Hook != nft.Forward {
 		return nil, err
 	}
-	read := map[string][]nft.ForeignRule{}
-	return &filter{drops: forward.Drop, rules: func(chain string) ([]nft.ForeignRule, error) {
+	read := map[string][]nft.IptablesRule{}
+	return &filter{drops: forward.Drop, rules: func(chain string) ([]nft.IptablesRule, error) {
 		rules, known := read[chain]
 		if known {
 			return rules, nil
 		}
-		rules, err := r.ForeignRules(foreignChain(f, chain))
+		rules, err := r.IptablesRules(foreignChain(f, chain))
 		read[chain] = rules
 		return rules, err
 	}}, nil
 }
 
 // foreignLack returns the rules of the attachment's network that are missing where the host drops, and where that is.
-func (a *attachment) foreignLack(r *nft.Reader, f nft.Family) ([]nft.ForeignRule, opening, error) {
+func (a *attachment) foreignLack(r *nft.Reader, f nft.Family) ([]nft.IptablesRule, opening, error) {
 	if len(a.of(f)) == 0 {
 		return nil, opening{}, nil
 	}
@@ -161,7 +161,7 @@ func (a *attachment) openForeign(tx *nft.Tx, f nft.Family) error {
 		before = place.rules[place.at].Handle
 	}
 	for _, rule := range lacking {
-		tx.AddForeign(foreignChain(f, place.chain), rule, before)
+		tx.AddIptablesRule(foreignChain(f, place.chain), rule, before)
 	}
 	return nil
 }
@@ -170,11 +170,11 @@ func (a *attachment) openForeign(tx *nft.Tx, f nft.Family) error {
 func (n network) closeForeign(tx *nft.Tx, f nft.Family) error {
 	for _, name := range []string{forwardHook, dockersChain} {
 		c := foreignChain(f, name)
-		rules, err := tx.ForeignRules(c)
+		rules, err := tx.IptablesRules(c)
 		if err != nil {
 			return err
 		}
-		tx.DeleteForeign(c, slices.DeleteFunc(rules, func(r nft.ForeignRule) bool { return r.Comment != n.foreignComment() })...)
+		tx.DeleteIptablesRules(c, slices.DeleteFunc(rules, func(r nft.IptablesRule) bool { return r.Comment != n.foreignComment() })...)
 	}
 	return nil
 }

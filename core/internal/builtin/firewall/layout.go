@@ -167,7 +167,7 @@ func (a *attachment) content() content {
 // expect has the elements looked up at once.
 func (c content) expect(r *nft.Reader) {
 	for _, m := range c.elements {
-		r.Expect(m.set, m.key)
+		r.Prefetch(m.set, m.key)
 	}
 }
 

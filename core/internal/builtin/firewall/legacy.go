@@ -55,8 +55,8 @@ func readLegacy(ctx context.Context, inv *plugin.Invocation, f nft.Family) (*leg
 }
 
 func (l *legacy) filter() filter {
-	return filter{drops: l.table.Policies[forwardHook] == "DROP", rules: func(chain string) ([]nft.ForeignRule, error) {
-		var rules []nft.ForeignRule
+	return filter{drops: l.table.Policies[forwardHook] == "DROP", rules: func(chain string) ([]nft.IptablesRule, error) {
+		var rules []nft.IptablesRule
 		for _, words := range l.table.Chains[chain] {
 			rules = append(rules, told(words, l.family))
 		}
@@ -65,8 +65,8 @@ func (l *legacy) filter() filter {
 }
 
 // told understands a rule as iptables lists it.
-func told(words []string, f nft.Family) nft.ForeignRule {
-	var r nft.ForeignRule
+func told(words []string, f nft.Family) nft.IptablesRule {
+	var r nft.IptablesRule
 	for i := 0; i < len(words); i++ {
 		argument := ""
 		if i+1 < len(words) {
@@ -103,15 +103,15 @@ func prefix(text string, other bool) (netip.Prefix, bool) {
 // stateName is a state as iptables has it.
 type stateName struct {
 	name string
-	bit  nft.ForeignStates
+	bit  nft.IptablesStates
 }
 
 // stateNames are in the order in which iptables prints them.
 func stateNames() []stateName {
-	return []stateName{{"RELATED", nft.ForeignRelated}, {"ESTABLISHED", nft.ForeignEstablished}, {"DNAT", nft.ForeignTranslated}}
+	return []stateName{{"RELATED", nft.StateRelated}, {"ESTABLISHED", nft.StateEstablished}, {"DNAT", nft.StateTranslated}}
 }
 
-func states(text string, other bool) (found nft.ForeignStates, unknown bool) {
+func states(text string, other bool) (found nft.IptablesStates, unknown bool) {
 	unknown = other
 	for name := range strings.SplitSeq(text, ",") {
 		i := slices.IndexFunc(stateNames(), func(s stateName) bool { return s.name == name })
@@ -144,7 +144,7 @@ func verdict(option, target string) (v nft.VerdictOf, rejects bool) {
 }
 
 // words is the opposite of told.
-func words(r nft.ForeignRule) []string {
+func words(r nft.IptablesRule) []string {
 	var w []string
 	if r.Src.IsValid() {
 		w = append(w, "-s", r.Src.String())
@@ -168,7 +168,7 @@ func words(r nft.ForeignRule) []string {
 }
 
 // legacyLack returns what is missing before the older table's drop.
-func (a *attachment) legacyLack(l *legacy) ([]nft.ForeignRule, opening, error) {
+func (a *attachment) legacyLack(l *legacy) ([]nft.IptablesRule, opening, error) {
 	place, err := l.filter().opening()
 	if err != nil || !place.needed {
 		return nil, opening{}, err

@@ -14,11 +14,11 @@ import (
 const privateChain = "CNI-FORWARD"
 
 // isReferences says whether a rule is one that the reference plugin makes for one of the addresses.
-func isReferences(r nft.ForeignRule, addresses []netip.Addr) bool {
+func isReferences(r nft.IptablesRule, addresses []netip.Addr) bool {
 	if r.Other || r.Comment != "" || r.Verdict.Code != nft.AcceptVerdict {
 		return false
 	}
-	from, to := r.Src.IsValid() && !r.Dst.IsValid() && r.States == 0, r.Dst.IsValid() && !r.Src.IsValid() && r.States == nft.ForeignRelated|nft.ForeignEstablished
+	from, to := r.Src.IsValid() && !r.Dst.IsValid() && r.States == 0, r.Dst.IsValid() && !r.Src.IsValid() && r.States == nft.StateRelated|nft.StateEstablished
 	return slices.ContainsFunc(addresses, func(a netip.Addr) bool {
 		whole := netip.PrefixFrom(a, a.BitLen())
 		return from && r.Src == whole || to && r.Dst == whole
@@ -33,11 +33,11 @@ func removeReferences(ctx context.Context, inv *plugin.Invocation, addresses []n
 	err := nft.Update(ctx, inv.StateDir, func(tx *nft.Tx) error {
 		for _, f := range families() {
 			chain := foreignChain(f, privateChain)
-			rules, err := tx.ForeignRules(chain)
+			rules, err := tx.IptablesRules(chain)
 			if err != nil {
 				return err
 			}
-			tx.DeleteForeign(chain, slices.DeleteFunc(rules, func(r nft.ForeignRule) bool { return !isReferences(r, addresses) })...)
+			tx.DeleteIptablesRules(chain, slices.DeleteFunc(rules, func(r nft.IptablesRule) bool { return !isReferences(r, addresses) })...)
 		}
 		return nil
 	})

@@ -149,9 +149,9 @@ func (n network) sweep(tx *nft.Tx, a *attachment, unwanted func(nft.Element) boo
 	left := false
 	all := n.owned(a)
 	for _, owned := range all {
-		tx.Expect(owned.set, owned.keys...)
+		tx.Prefetch(owned.set, owned.keys...)
 		if len(owned.keys) > 0 {
-			tx.ExpectCount(owned.set)
+			tx.PrefetchCount(owned.set)
 		}
 	}
 	for _, owned := range all {
@@ -163,7 +163,7 @@ func (n network) sweep(tx *nft.Tx, a *attachment, unwanted func(nft.Element) boo
 			tx.DeleteElements(owned.set, found...)
 		}
 		if !left {
-			count, err := tx.AtLeast(owned.set)
+			count, err := tx.CountAtLeast(owned.set)
 			if err != nil {
 				return removal{}, err
 			}

@@ -30,7 +30,7 @@ func (a Attachment) add(tx *nft.Tx, f family, repair bool) error {
 		return nil
 	}
 	for _, address := range addresses {
-		tx.Expect(f.sources, nft.Addr(address.Addr()))
+		tx.Prefetch(f.sources, nft.Addr(address.Addr()))
 	}
 	have, err := tx.Elements(f.local)
 	if err != nil {
@@ -97,7 +97,7 @@ func (a Attachment) Remove(tx *nft.Tx) error {
 		if removed == 0 {
 			continue
 		}
-		count, err := tx.AtLeast(f.sources)
+		count, err := tx.CountAtLeast(f.sources)
 		if err != nil {
 			return err
 		}
@@ -114,10 +114,10 @@ func (a Attachment) removeFrom(tx *nft.Tx, f family) (int, error) {
 	addresses := f.of(a.Addresses)
 	var own []nft.Element
 	if len(addresses) > 0 {
-		tx.ExpectCount(f.sources)
+		tx.PrefetchCount(f.sources)
 	}
 	for _, address := range addresses {
-		tx.Expect(f.sources, nft.Addr(address.Addr()))
+		tx.Prefetch(f.sources, nft.Addr(address.Addr()))
 	}
 	for _, address := range addresses {
 		e, err := tx.Find(f.sources, nft.Addr(address.Addr()))

@@ -31,7 +31,7 @@ func (a Attachment) check(r *nft.Reader, f family) ([]fault.Drift, error) {
 		return nil, nil
 	}
 	for _, address := range addresses {
-		r.Expect(f.sources, nft.Addr(address.Addr()))
+		r.Prefetch(f.sources, nft.Addr(address.Addr()))
 	}
 	drift, err := f.checkShared(r)
 	if err != nil {

@@ -43,7 +43,7 @@ func removeForeign(tx *nft.Tx, owned func(comment string) bool, selected selecti
 
 func removeChains(tx *nft.Tx, table nft.Table, selected selection) error {
 	from := nft.Chain{Table: table, Name: postrouting}
-	rules, err := tx.ForeignRules(from)
+	rules, err := tx.IptablesRules(from)
 	if err != nil {
 		return err
 	}
@@ -54,7 +54,7 @@ func removeChains(tx *nft.Tx, table nft.Table, selected selection) error {
 		}
 		j := jump{chain: r.Verdict.Chain, comment: r.Comment, source: r.Src.Addr()}
 		if jumps = append(jumps, j); selected(j) {
-			tx.DeleteForeign(from, r)
+			tx.DeleteIptablesRules(from, r)
 		}
 	}
 	for _, name := range unused(jumps, selected) {
@@ -77,7 +77,7 @@ func (a Attachment) MadeByOthers(r *nft.Reader) (bool, error) {
 	}
 	selected := a.chains()
 	for _, family := range []nft.Family{nft.IPv4, nft.IPv6} {
-		rules, err := r.ForeignRules(nft.Chain{Table: nft.Table{Family: family, Name: natTable}, Name: postrouting})
+		rules, err := r.IptablesRules(nft.Chain{Table: nft.Table{Family: family, Name: natTable}, Name: postrouting})
 		if err != nil {
 			return false, err
 		}

@@ -97,15 +97,15 @@ func (p *plan) write(ctx context.Context, inv *plugin.Invocation, link string) e
 
 // expect has all that an ADD looks for asked for at once.
 func (p *plan) expect(r *nft.Reader, link string) {
-	r.Expect(owners(), ownerKey(p.owner))
+	r.Prefetch(owners(), ownerKey(p.owner))
 	expectClaims(r, p.ports)
 	for _, t := range p.used() {
 		if len(t.sources) > 0 {
-			r.Expect(masqueraded(t.family, p.owner.Network, t.sources), nft.Addr(t.addr))
+			r.Prefetch(masqueraded(t.family, p.owner.Network, t.sources), nft.Addr(t.addr))
 		}
 	}
 	if link != "" {
-		r.Expect(localnet(link), nft.Addr(p.localAddress()))
+		r.Prefetch(localnet(link), nft.Addr(p.localAddress()))
 	}
 }
 

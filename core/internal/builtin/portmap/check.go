@@ -66,9 +66,9 @@ func compare(ctx context.Context, inv *plugin.Invocation) ([]fault.Drift, *plan,
 // expect has all elements asked for at once.
 func (k *comparison) expect(link string) {
 	expectKeys(k.reader, k.items())
-	k.reader.Expect(owners(), ownerKey(k.owner))
+	k.reader.Prefetch(owners(), ownerKey(k.owner))
 	if link != "" {
-		k.reader.Expect(localnet(link), nft.Addr(k.localAddress()))
+		k.reader.Prefetch(localnet(link), nft.Addr(k.localAddress()))
 	}
 }
 

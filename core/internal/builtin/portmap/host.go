@@ -21,7 +21,7 @@ func checkHostIPs(ctx context.Context, host *rtnl.Conn, mappings []mapping) erro
 		if !m.hostIP.IsValid() {
 			continue
 		}
-		way, err := host.WayTo(ctx, m.hostIP)
+		way, err := host.RouteGet(ctx, m.hostIP)
 		if ctx.Err() != nil {
 			return err
 		}
@@ -83,7 +83,7 @@ func linkTo(ctx context.Context, inv *plugin.Invocation, addr netip.Addr) (strin
 	if err != nil {
 		return "", err
 	}
-	way, err := host.WayTo(ctx, addr)
+	way, err := host.RouteGet(ctx, addr)
 	if err != nil {
 		return "", err
 	}
@@ -202,7 +202,7 @@ func forgetFlows(ctx context.Context, inv *plugin.Invocation, ports []port) erro
 		if f.Answers == to {
 			return false
 		}
-		way, err := host.WayTo(ctx, f.To.Addr())
+		way, err := host.RouteGet(ctx, f.To.Addr())
 		return err == nil && way.Local
 	})
 	return unlessUnsupported(inv, err)

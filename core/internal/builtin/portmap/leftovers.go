@@ -120,14 +120,14 @@ func (l leftovers) concerns(r nft.Rule) bool {
 // queueChains removes chains of an iptables whose tables are of nftables.
 func (l leftovers) queueChains(tx *nft.Tx, table nft.Table) error {
 	jumps := nft.Chain{Table: table, Name: foreignJumps}
-	rules, err := tx.ForeignRules(jumps)
+	rules, err := tx.IptablesRules(jumps)
 	if err != nil {
 		return err
 	}
 	gone := map[string]bool{}
 	for _, r := range rules {
 		if name := r.Verdict.Chain; l.chain(name, r.Comment) {
-			tx.DeleteForeign(jumps, r)
+			tx.DeleteIptablesRules(jumps, r)
 			gone[name] = true
 		}
 	}

@@ -46,7 +46,7 @@ func (l lookup) find(s nft.Set, key []byte) (*nft.Element, error) {
 
 // suffix finds an element whose key ends so. It reads the whole set, once, if there is anything in it.
 func (l lookup) suffix(s nft.Set, end []byte) (*nft.Element, error) {
-	if count, err := l.reader.AtLeast(s); count == 0 || err != nil {
+	if count, err := l.reader.CountAtLeast(s); count == 0 || err != nil {
 		return nil, err
 	}
 	elements, err := l.elements(s)
@@ -65,7 +65,7 @@ func expectKeys(r *nft.Reader, items []item) {
 			continue
 		}
 		for _, i := range group {
-			r.Expect(i.set, i.element.Key)
+			r.Prefetch(i.set, i.element.Key)
 		}
 	}
 }
@@ -74,7 +74,7 @@ func expectKeys(r *nft.Reader, items []item) {
 func expectRemoval(r *nft.Reader, items []item) {
 	for _, i := range items {
 		if len(i.set.Key) == 1 {
-			r.ExpectCount(i.set)
+			r.PrefetchCount(i.set)
 		}
 	}
 	expectKeys(r, items)
@@ -87,11 +87,11 @@ func expectClaims(r *nft.Reader, ports []port) {
 	}
 	for _, p := range ports {
 		wide := port{family: p.family, proto: p.proto, number: p.number}.claim()
-		r.Expect(wide.set, wide.element.Key)
+		r.Prefetch(wide.set, wide.element.Key)
 		if own := p.claim(); p.hostIP.IsValid() {
-			r.Expect(own.set, own.element.Key)
+			r.Prefetch(own.set, own.element.Key)
 		} else {
-			r.ExpectCount(hostClaims(p.family))
+			r.PrefetchCount(hostClaims(p.family))
 		}
 	}
 }

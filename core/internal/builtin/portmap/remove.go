@@ -11,7 +11,7 @@ import (
 // the plan names, and at all only if these are not all that the attachment has.
 func (p *plan) release(tx *nft.Tx) ([]item, error) {
 	items := p.items()
-	tx.Expect(owners(), ownerKey(p.owner))
+	tx.Prefetch(owners(), ownerKey(p.owner))
 	expectRemoval(tx.Reader, items)
 	counted, err := tx.Find(owners(), ownerKey(p.owner))
 	if err != nil {
@@ -98,7 +98,7 @@ func remove(tx *nft.Tx, unwanted func(nft.Element) bool) ([]item, error) {
 			}
 		}
 	}
-	if _, err := tx.Sweep(owners(), unwanted); err != nil {
+	if _, err := tx.DeleteWhere(owners(), unwanted); err != nil {
 		return nil, err
 	}
 	return found, discard(tx, found)
@@ -205,7 +205,7 @@ func discardConditional(tx *nft.Tx, groups [][]item, own map[string]map[family]b
 // others says whether a set has other elements than the group. AtLeast stops counting after some dozens.
 func others(tx *nft.Tx, group []item) (bool, error) {
 	if len(group) < 10 {
-		count, err := tx.AtLeast(group[0].set)
+		count, err := tx.CountAtLeast(group[0].set)
 		return count > len(group), err
 	}
 	elements, err := tx.Elements(group[0].set)

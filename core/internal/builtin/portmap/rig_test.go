@@ -107,7 +107,7 @@ func (r *rig) addresses(c *rtnl.Conn, link string, addresses ...string) {
 func (r *rig) awaitLocal(c *rtnl.Conn, address netip.Addr) {
 	r.t.Helper()
 	for end := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
-		if way, err := c.WayTo(r.t.Context(), address); err == nil && way.Local {
+		if way, err := c.RouteGet(r.t.Context(), address); err == nil && way.Local {
 			return
 		} else if time.Now().After(end) {
 			r.t.Fatalf("%s does not become local: %v", address, err)

@@ -22,8 +22,8 @@ func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
 // errExited is for a function that ended its goroutine, as testing.T.FailNow does.
 var errExited = errors.New("the function ended its goroutine")
 
-// Do runs fn on a thread that is in the namespace, and returns its error. The thread is one of the crew that the
-// namespace was opened with, and goes back where it came from; without a crew, or if fn panics, it ends. Functions of
+// Do runs fn on a thread that is in the namespace, and returns its error. The thread is one of the pool that the
+// namespace was opened with, and goes back where it came from; without a pool, or if fn panics, it ends. Functions of
 // several calls may run at once. fn leaves its thread as it found it. Once fn runs, Do waits for it, whatever ctx says.
 //
 // The thread is in the mount namespace the program started with, not in that of the calling thread: open files before.
@@ -44,7 +44,7 @@ func (n *Namespace) Do(ctx context.Context, fn func() error) error {
 type visit struct {
 	fn   func() error
 	err  error // when done
-	done thread.Gate
+	done thread.Latch
 }
 
 // visit has fn run inside and does not wait for it. The namespace stays open meanwhile.
@@ -54,7 +54,7 @@ func (n *Namespace) visit(fn func() error) (*visit, error) {
 		return nil, err
 	}
 	v := &visit{fn: fn, err: errExited}
-	n.crew.Run(func() bool {
+	n.pool.Run(func() bool {
 		defer n.release()
 		return v.run(n.path, fd)
 	})

@@ -31,7 +31,7 @@ const ownPath = "/proc/thread-self/ns/net"
 // alive until Close. Safe for concurrent use.
 type Namespace struct {
 	path string
-	crew *thread.Crew // may be nil
+	pool *thread.Pool // may be nil
 
 	mu     sync.Mutex // guards what follows
 	fd     int        // -1 once closed and not held any more
@@ -44,10 +44,10 @@ type Namespace struct {
 
 // Open opens the network namespace at path, as the calling thread sees that path. The caller closes it. The namespace
 // the calling thread is in is refused with ErrOwn, anything that is no network namespace with ErrNotNamespace. Do finds
-// its threads in the crew; nil makes one for each.
+// its threads in the pool; nil makes one for each.
 //
 // A relative path is refused: it is kept in the state on disk, where it would mean something else to the next reader.
-func Open(path string, crew *thread.Crew) (*Namespace, error) {
+func Open(path string, pool *thread.Pool) (*Namespace, error) {
 	fd, err := open(path)
 	if err != nil {
 		return nil, fmt.Errorf("namespace %s: %w", path, err)
@@ -60,7 +60,7 @@ func Open(path string, crew *thread.Crew) (*Namespace, error) {
 		unix.Close(fd)
 		return nil, fmt.Errorf("namespace %s: %w", path, err)
 	}
-	return &Namespace{path: path, crew: crew, fd: fd, cookie: identifier(fd), route: -1}, nil
+	return &Namespace{path: path, pool: pool, fd: fd, cookie: identifier(fd), route: -1}, nil
 }
 
 // open returns a descriptor of the network namespace at path.
@@ -145,10 +145,10 @@ func identifier(fd int) uint64 {
 	return id
 }
 
-// AskCookie has Cookie answer soon, if a thread has to go there to learn it, while the caller does something else.
-func (n *Namespace) AskCookie() {
+// PrefetchCookie has Cookie answer soon, if a thread has to go there to learn it, while the caller does something else.
+func (n *Namespace) PrefetchCookie() {
 	if n.known() == 0 {
-		n.AskRoute()
+		n.PrefetchSocket()
 	}
 }
 
@@ -159,8 +159,8 @@ func (n *Namespace) known() uint64 {
 	return n.cookie
 }
 
-// AskRoute has Cookie and TakeRoute answer soon, while the caller does something else.
-func (n *Namespace) AskRoute() { _, _ = n.ask() } // who wants it will be told what is wrong
+// PrefetchSocket has Cookie and TakeSocket answer soon, while the caller does something else.
+func (n *Namespace) PrefetchSocket() { _, _ = n.ask() } // who wants it will be told what is wrong
 
 func (n *Namespace) ask() (*visit, error) {
 	n.mu.Lock()
@@ -232,9 +232,9 @@ func socketAndCookie() (int, uint64, error) {
 	return fd, cookie, nil
 }
 
-// TakeRoute gives away an rtnetlink socket that is inside, non-blocking and not bound, if one was asked for or told the
+// TakeSocket gives away an rtnetlink socket that is inside, non-blocking and not bound, if one was asked for or told the
 // cookie. It saves the caller a visit to the namespace.
-func (n *Namespace) TakeRoute(ctx context.Context) (fd int, ok bool) {
+func (n *Namespace) TakeSocket(ctx context.Context) (fd int, ok bool) {
 	n.mu.Lock()
 	asked := n.asked
 	n.mu.Unlock()

@@ -221,8 +221,8 @@ func TestCookieIsThatOfASocketInside(t *testing.T) {
 	n := netnstest.Open(t, netnstest.New(t))
 	cookie, err := n.Cookie(t.Context())
 	must(t, err)
-	n.AskRoute()
-	fd, ok := n.TakeRoute(t.Context())
+	n.PrefetchSocket()
+	fd, ok := n.TakeSocket(t.Context())
 	if !ok {
 		t.Fatal("no socket")
 	}
@@ -232,7 +232,7 @@ func TestCookieIsThatOfASocketInside(t *testing.T) {
 	if inside != cookie {
 		t.Errorf("the cookie is %d, a socket inside says %d", cookie, inside)
 	}
-	if _, ok := n.TakeRoute(t.Context()); ok {
+	if _, ok := n.TakeSocket(t.Context()); ok {
 		t.Error("the socket is given away twice")
 	}
 }

@@ -49,7 +49,7 @@ func (tx *Tx) touch(about subject, t Table, name string) { tx.touched[fact{about
 
 func (tx *Tx) touchRules(c Chain) {
 	tx.touch(ofRules, c.Table, c.Name)
-	tx.touch(ofForeign, c.Table, c.Name)
+	tx.touch(ofIptables, c.Table, c.Name)
 }
 
 func (tx *Tx) touchChain(c Chain) {

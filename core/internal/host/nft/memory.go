@@ -46,7 +46,7 @@ const (
 	ofSet                     // bool: whether it is there
 	ofSetNames                // []string of a table
 	ofRules                   // []Rule of a chain
-	ofForeign                 // []ForeignRule of a chain
+	ofIptables                // []IptablesRule of a chain
 	ofRanges                  // []Element of an interval set
 )
 
@@ -161,7 +161,7 @@ func (f facts) size() (n int) {
 		switch list := value.(type) {
 		case []Rule:
 			n += len(list)
-		case []ForeignRule:
+		case []IptablesRule:
 			n += len(list)
 		case []Element:
 			n += len(list)

@@ -42,7 +42,7 @@ func seen(t *testing.T, ctx context.Context) string {
 				for _, rule := range rules {
 					fmt.Fprintf(&b, "%d %s %d\n", rule.Handle, rule.Comment, len(rule.Exprs))
 				}
-				tell(r.ForeignRules(nft.Chain{Table: table, Name: name}))
+				tell(r.IptablesRules(nft.Chain{Table: table, Name: name}))
 			}
 		}
 		tell(r.HasSet(sources))
@@ -50,7 +50,7 @@ func seen(t *testing.T, ctx context.Context) string {
 		tell(r.Elements(nets))
 		one, err := r.Find(sources, nft.Addr(netip.MustParseAddr("10.1.0.2")))
 		tell(one != nil, err)
-		tell(r.AtLeast(sources))
+		tell(r.CountAtLeast(sources))
 		told = b.String()
 		return errors.Join(errs...)
 	})
@@ -108,13 +108,13 @@ func TestRememberedIsWhatIsThere(t *testing.T) {
 		{"a foreign chain", command("add table ip filter; add chain ip filter FORWARD { type filter hook forward priority 0; policy drop; }")},
 		{"a foreign rule", command("add rule ip filter FORWARD counter accept")},
 		{"a rule in a foreign chain", change(func(tx *nft.Tx) error {
-			rules, err := tx.ForeignRules(foreign)
-			tx.AddForeign(foreign, nft.ForeignRule{Src: netip.MustParsePrefix("10.1.0.0/16"), Verdict: nft.VerdictOf{Code: nft.AcceptVerdict}}, rules[0].Handle)
+			rules, err := tx.IptablesRules(foreign)
+			tx.AddIptablesRule(foreign, nft.IptablesRule{Src: netip.MustParsePrefix("10.1.0.0/16"), Verdict: nft.VerdictOf{Code: nft.AcceptVerdict}}, rules[0].Handle)
 			return err
 		})},
 		{"none in it", change(func(tx *nft.Tx) error {
-			rules, err := tx.ForeignRules(foreign)
-			tx.DeleteForeign(foreign, rules...)
+			rules, err := tx.IptablesRules(foreign)
+			tx.DeleteIptablesRules(foreign, rules...)
 			return err
 		})},
 		{"another policy", command("chain ip filter FORWARD { policy accept; }")},

@@ -13,7 +13,7 @@
 //
 // A key removed is a key read: the kernel removes by key whatever the value and comment, so that Release and ReleaseAll
 // look first whose an element is. An element is changed by removing and adding it, since adding alone keeps the old
-// comment. A function that looks for several elements says so with Expect, and they are asked for at once. CHECK reads with View, which takes no lock. What a function has queued it does not read back: it changes each
+// comment. A function that looks for several elements says so with Prefetch, and they are asked for at once. CHECK reads with View, which takes no lock. What a function has queued it does not read back: it changes each
 // key once.
 //
 // Objects are plain values: Table, Chain, Set, Rule, Element, Owner. Keys and data are made with Key of Addr, Port,

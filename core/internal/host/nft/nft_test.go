@@ -301,7 +301,7 @@ func TestLargeSets(t *testing.T) {
 		if len(elements) != many {
 			t.Errorf("%d elements, want %d", len(elements), many)
 		}
-		n, err2 := r.AtLeast(sources)
+		n, err2 := r.CountAtLeast(sources)
 		if n < 10 || n > many {
 			t.Errorf("at least %d elements, of %d", n, many)
 		}
@@ -311,7 +311,7 @@ func TestLargeSets(t *testing.T) {
 		t.Fatal(err)
 	}
 	update(t, state, func(tx *nft.Tx) error {
-		swept, err := tx.Sweep(sources, func(e nft.Element) bool { return e.Key[3] != 7 })
+		swept, err := tx.DeleteWhere(sources, func(e nft.Element) bool { return e.Key[3] != 7 })
 		if want := many - (many-7+255)/256; len(swept) != want {
 			t.Errorf("%d swept, want %d", len(swept), want)
 		}

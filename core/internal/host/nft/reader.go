@@ -47,8 +47,8 @@ func newReader(c *conn, closing bool) *Reader {
 	return r
 }
 
-// Expect says that Find will be asked for the keys: they are looked up together with what is asked next.
-func (r *Reader) Expect(s Set, keys ...[]byte) {
+// Prefetch says that Find will be asked for the keys: they are looked up together with what is asked next.
+func (r *Reader) Prefetch(s Set, keys ...[]byte) {
 	for _, key := range keys {
 		if !s.Interval {
 			r.expect(expectation{s, key})
@@ -56,8 +56,8 @@ func (r *Reader) Expect(s Set, keys ...[]byte) {
 	}
 }
 
-// ExpectCount says that AtLeast will be asked for the set.
-func (r *Reader) ExpectCount(s Set) { r.expect(expectation{s, nil}) }
+// PrefetchCount says that CountAtLeast will be asked for the set.
+func (r *Reader) PrefetchCount(s Set) { r.expect(expectation{s, nil}) }
 
 func (r *Reader) expect(e expectation) {
 	if !r.has(e.place()) && !slices.ContainsFunc(r.expected, func(o expectation) bool { return o.place() == e.place() }) {
@@ -396,9 +396,9 @@ func (r *Reader) Elements(s Set) ([]Element, error) {
 	return slices.Clone(elements), err
 }
 
-// AtLeast returns the number of elements of a set that is not an interval set; of a large one, where the kernel does not
+// CountAtLeast returns the number of elements of a set that is not an interval set; of a large one, where the kernel does not
 // count, some dozens without reading all.
-func (r *Reader) AtLeast(s Set) (int, error) {
+func (r *Reader) CountAtLeast(s Set) (int, error) {
 	e := expectation{s, nil}
 	if !r.has(e.place()) {
 		r.expect(e)

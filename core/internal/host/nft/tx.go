@@ -188,11 +188,11 @@ func (tx *Tx) Release(s Set, owner Owner, keys ...[]byte) (int, error) {
 
 // ReleaseAll removes the elements that are the owner's, whatever their keys, and returns them. It reads the whole set.
 func (tx *Tx) ReleaseAll(s Set, owner Owner) ([]Element, error) {
-	return tx.Sweep(s, func(e Element) bool { return owner.Owns(e.Comment) })
+	return tx.DeleteWhere(s, func(e Element) bool { return owner.Owns(e.Comment) })
 }
 
-// Sweep removes the elements that unwanted says so of, and returns them. It reads the whole set.
-func (tx *Tx) Sweep(s Set, unwanted func(Element) bool) ([]Element, error) {
+// DeleteWhere removes the elements that unwanted says so of, and returns them. It reads the whole set.
+func (tx *Tx) DeleteWhere(s Set, unwanted func(Element) bool) ([]Element, error) {
 	elements, err := tx.Elements(s)
 	if err != nil {
 		return nil, err

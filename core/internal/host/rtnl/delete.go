@@ -19,13 +19,13 @@ const DefaultOutstanding = 8
 // keeps buffers for the next session. Safe for concurrent use.
 type Deleter struct {
 	slots   chan struct{}
-	crew    *thread.Crew
+	pool    *thread.Pool
 	buffers sync.Pool // of *[bufferSize]byte
 }
 
-// NewDeleter allows the given number of deletions at a time, on threads of the crew.
-func NewDeleter(outstanding int, crew *thread.Crew) *Deleter {
-	return &Deleter{slots: make(chan struct{}, outstanding), crew: crew, buffers: sync.Pool{New: func() any { return new([bufferSize]byte) }}}
+// NewDeleter allows the given number of deletions at a time, on threads of the pool.
+func NewDeleter(outstanding int, pool *thread.Pool) *Deleter {
+	return &Deleter{slots: make(chan struct{}, outstanding), pool: pool, buffers: sync.Pool{New: func() any { return new([bufferSize]byte) }}}
 }
 
 // DeleteLink deletes a link and returns as soon as it is gone from its namespace. It wraps ErrNotFound.
@@ -68,7 +68,7 @@ func (c *Conn) BeginDeletion(ctx context.Context, index int) (*Deletion, error) 
 	d := &Deletion{conn: c, sock: sock, index: index, seq: seq}
 	d.sending, d.unsent = context.WithCancelCause(context.WithoutCancel(ctx))
 	shared := sock.share()
-	c.deleter.crew.Run(func() bool {
+	c.deleter.pool.Run(func() bool {
 		c.deleter.send(shared, request, d.unsent)
 		return true
 	})

@@ -9,13 +9,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Absent reports that no link has the name, without the lock that the kernel's answer about a link waits for, while links
-// come and go. False says nothing. It tries to bind the connection's socket to the link (socket(7), SO_BINDTODEVICE),
-// which a netlink socket does not heed.
-func (c *Conn) Absent(name string) bool {
+// NameIsFree reports that no link has the name. False means "unknown", not "taken".
+//
+// It avoids the lock that RTM_GETLINK waits for while links are created and deleted: it tries to bind
+// the connection's socket to the link (socket(7), SO_BINDTODEVICE), an option that netlink ignores.
+func (c *Conn) NameIsFree(name string) bool {
 	if len(name) >= unix.IFNAMSIZ {
-		return false // the kernel would look for what fits
+		return false // the kernel would look up the truncated name
 	}
+
 	err := unix.SetsockoptString(c.sock.fd, unix.SOL_SOCKET, unix.SO_BINDTODEVICE, name)
 	if err == nil {
 		_ = unix.SetsockoptString(c.sock.fd, unix.SOL_SOCKET, unix.SO_BINDTODEVICE, "")
@@ -23,29 +25,20 @@ func (c *Conn) Absent(name string) bool {
 	return err == unix.ENODEV
 }
 
-// Way is what the host does with packets to an address.
-type Way struct {
-	Local bool // the address is the host's own
-	Link  int  // the index of the link they leave through; that of lo for an own address
-}
-
-// WayTo asks how packets to an address would be routed. Where they would not, the error is the kernel's.
-func (c *Conn) WayTo(ctx context.Context, addr netip.Addr) (Way, error) {
+// RouteGet asks the kernel how it would route packets to an address, as "ip route get" does. Local
+// says that the address is the host's own; Link is then the index of lo. If there is no route, the
+// error is the kernel's.
+func (c *Conn) RouteGet(ctx context.Context, addr netip.Addr) (Route, error) {
 	m := &nl.RtMsg{RtMsg: unix.RtMsg{Family: uint8(family(addr)), Dst_len: uint8(addr.BitLen())}}
 	data, err := c.get(ctx, unix.RTM_GETROUTE, m, nl.NewRtAttr(unix.RTA_DST, addr.AsSlice()))
 	if err != nil {
-		return Way{}, fmt.Errorf("route to %s: %w", addr, err)
+		return Route{}, fmt.Errorf("route to %s: %w", addr, err)
 	}
+
 	if len(data) < unix.SizeofRtMsg {
-		return Way{}, fmt.Errorf("route to %s: %w", addr, ErrNotFound)
+		return Route{}, fmt.Errorf("route to %s: %w", addr, ErrNotFound)
 	}
-	w := Way{Local: data[7] == unix.RTN_LOCAL}
-	each(data[unix.SizeofRtMsg:], func(kind int, value []byte) {
-		if kind == unix.RTA_OIF {
-			w.Link = int(number(value))
-		}
-	})
-	return w, nil
+	return parseRoute(data), nil
 }
 
 // OwnAddresses lists the host's addresses of the family of example, without those of link scope. Its cost grows with the

@@ -20,7 +20,8 @@ type Route struct {
 	Priority int
 	Table    int // 0 is the main table
 	Scope    int
-	Protocol int // who made it, RTPROT_*; 0 is RTPROT_BOOT when adding
+	Protocol int  // who made it, RTPROT_*; 0 is RTPROT_BOOT when adding
+	Local    bool // as read: the destination is an address of the host
 }
 
 // AddRoute adds a route beside those to the same destination (IPv6 makes one of several paths of them; IPv4 prefers
@@ -121,17 +122,35 @@ func (c *Conn) DefaultRoute(ctx context.Context) (Route, error) {
 	return Route{}, fmt.Errorf("default route: %w", ErrNotFound)
 }
 
-// parseRoutes returns a route per path; nothing for what is not a unicast route.
+// parseRoutes returns one route per path of a unicast route, and none for other types.
 func parseRoutes(data []byte) []Route {
 	if len(data) < unix.SizeofRtMsg || data[7] != unix.RTN_UNICAST {
 		return nil
 	}
-	r := Route{Table: int(data[4]), Protocol: int(data[5]), Scope: int(data[6])}
+
+	r := parseRoute(data)
+	if paths := multipath(data); paths != nil {
+		return r.perPath(paths)
+	}
+	return []Route{r}
+}
+
+func multipath(data []byte) (paths []byte) {
+	each(data[unix.SizeofRtMsg:], func(kind int, value []byte) {
+		if kind == unix.RTA_MULTIPATH {
+			paths = value
+		}
+	})
+	return paths
+}
+
+// parseRoute reads a message of at least struct rtmsg, without the paths of a multipath route.
+func parseRoute(data []byte) Route {
+	r := Route{Table: int(data[4]), Protocol: int(data[5]), Scope: int(data[6]), Local: data[7] == unix.RTN_LOCAL}
 	dst := netip.IPv4Unspecified()
 	if data[0] == unix.AF_INET6 {
 		dst = netip.IPv6Unspecified()
 	}
-	var paths []byte
 	each(data[unix.SizeofRtMsg:], func(kind int, value []byte) {
 		switch kind {
 		case unix.RTA_DST:
@@ -146,15 +165,10 @@ func parseRoutes(data []byte) []Route {
 			r.Table = int(number(value))
 		case unix.RTA_METRICS:
 			r.parseMetrics(value)
-		case unix.RTA_MULTIPATH:
-			paths = value
 		}
 	})
 	r.Dst = netip.PrefixFrom(dst, int(data[1]))
-	if paths == nil {
-		return []Route{r}
-	}
-	return r.perPath(paths)
+	return r
 }
 
 func (r *Route) parseMetrics(metrics []byte) {

@@ -154,8 +154,8 @@ func TestAbsenceIsToldWithoutARequest(t *testing.T) {
 	bridged(t, host, ns)
 	before := container.Requests()
 	for name, absent := range map[string]bool{"eth0": false, "eth1": true, "eth": true, "lo": false, "": false, "abcdefghijklmnop": false} {
-		if got := container.Absent(name); got != absent {
-			t.Errorf("Absent(%q) = %v", name, got)
+		if got := container.NameIsFree(name); got != absent {
+			t.Errorf("NameIsFree(%q) = %v", name, got)
 		}
 	}
 	if sent := container.Requests() - before; sent != 0 {
@@ -163,7 +163,7 @@ func TestAbsenceIsToldWithoutARequest(t *testing.T) {
 	}
 	link(t, container, "lo") // the connection goes on as before
 	link(t, container, "eth0")
-	if host.Absent("eth0") != true {
+	if host.NameIsFree("eth0") != true {
 		t.Error("the host has no eth0")
 	}
 }

@@ -55,7 +55,7 @@ func (s *Session) Container(ctx context.Context) (*Conn, error) {
 	}
 	conn, err := newConn(ctx, s.deleter, func(ctx context.Context, groups uint32) (sock *socket, err error) {
 		if groups == 0 {
-			if fd, ok := s.ns.TakeRoute(ctx); ok {
+			if fd, ok := s.ns.TakeSocket(ctx); ok {
 				return newSocket(fd), nil
 			}
 		}

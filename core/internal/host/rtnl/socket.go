@@ -41,7 +41,7 @@ func openHere(_ context.Context, groups uint32) (*socket, error) {
 func newSocket(fd int) *socket {
 	s := &socket{fd: fd}
 	s.refs.Store(1)
-	// The kernel's own words in errors; without them "invalid argument" is all there is. Absent before Linux 4.12.
+	// The kernel's own words in errors; without them "invalid argument" is all there is. NameIsFree before Linux 4.12.
 	_ = unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_EXT_ACK, 1)
 	return s
 }

@@ -1,5 +1,5 @@
-// Package thread has functions run on operating system threads of their own: in a network namespace that is not the
-// caller's, or in a system call that the kernel keeps for long. The threads of a Crew are kept for the next function.
+// Package thread runs functions on dedicated operating system threads: in another network namespace,
+// or in a system call that blocks for long. A Pool keeps such threads for the next function.
 package thread
 
 import (
@@ -8,15 +8,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// first is found while packages are initialized, which the runtime does on its first thread. That is the main thread of
-// a Go program, but in a library it is one that the runtime made when it was loaded, and its id is not the process's.
+// first is the runtime's first thread, on which it initializes packages. In a Go program that is the
+// main thread. In a shared library it is a thread that the runtime created when it was loaded, and
+// its id differs from the process id.
 var first = unix.Gettid()
 
-// Own runs fn on a thread that runs nothing else and ends when fn returns, because the goroutine ends locked to it: what
-// the thread kept alive, such as the namespace it is in, goes with it. It does not wait for fn.
+// Own runs fn on a dedicated thread and does not wait for it. The thread exits when fn returns,
+// because the goroutine ends while locked to it. What the thread kept alive, such as its namespace,
+// is released with it.
 //
-// The runtime never ends its first thread. So when the goroutine happens to run there, it holds that thread until
-// another goroutine has found itself another.
+// The runtime never ends its first thread. A goroutine that starts on it therefore holds that thread
+// until a second goroutine has been scheduled on another one.
 func Own(fn func()) {
 	go func() {
 		runtime.LockOSThread()
@@ -24,6 +26,7 @@ func Own(fn func()) {
 			fn()
 			return
 		}
+
 		moved := make(chan struct{})
 		go func() {
 			runtime.LockOSThread()

@@ -15,24 +15,24 @@ import (
 	"github.com/libcni/libcni/core/internal/host/thread"
 )
 
-// run returns the thread that ran a function of the crew.
-func run(crew *thread.Crew, unharmed bool) int {
-	var done thread.Gate
+// run returns the thread on which the pool ran a function.
+func run(pool *thread.Pool, reusable bool) int {
+	var done thread.Latch
 	var id int
-	crew.Run(func() bool {
+	pool.Run(func() bool {
 		id = unix.Gettid()
 		done.Open()
-		return unharmed
+		return reusable
 	})
 	_ = done.Wait(context.Background())
 	return id
 }
 
-func TestCrewUsesItsThreadsAgain(t *testing.T) {
-	crew := &thread.Crew{}
+func TestPoolReusesThreads(t *testing.T) {
+	pool := &thread.Pool{}
 	seen := map[int]bool{}
 	for range 100 {
-		seen[run(crew, true)] = true
+		seen[run(pool, true)] = true
 	}
 	// The one before may be on its way to its place.
 	if len(seen) > 5 {
@@ -40,26 +40,26 @@ func TestCrewUsesItsThreadsAgain(t *testing.T) {
 	}
 }
 
-func TestThreadThatWasHarmedEnds(t *testing.T) {
-	crew := &thread.Crew{}
+func TestThreadWithChangedStateEnds(t *testing.T) {
+	pool := &thread.Pool{}
 	for range 20 {
-		awaitEnd(t, run(crew, false))
+		awaitEnd(t, run(pool, false))
 	}
 }
 
-func TestNoCrewKeepsNoThread(t *testing.T) {
+func TestNilPoolKeepsNoThread(t *testing.T) {
 	awaitEnd(t, run(nil, true))
 }
 
 func TestBurstLeavesFewThreads(t *testing.T) {
-	crew := &thread.Crew{}
+	pool := &thread.Pool{}
 	const burst = 20
 	ids := make(chan int, burst)
-	var release thread.Gate
+	var release thread.Latch
 	var running sync.WaitGroup
 	running.Add(burst)
 	for range burst {
-		crew.Run(func() bool {
+		pool.Run(func() bool {
 			ids <- unix.Gettid()
 			running.Done()
 			_ = release.Wait(context.Background())
@@ -98,40 +98,40 @@ func exists(id int) bool {
 	return err == nil
 }
 
-func TestGateLetsEveryoneThrough(t *testing.T) {
+func TestLatchReleasesAllWaiters(t *testing.T) {
 	for range 200 {
-		var gate thread.Gate
+		var latch thread.Latch
 		var group sync.WaitGroup
 		for range 4 {
 			group.Go(func() {
-				if err := gate.Wait(t.Context()); err != nil {
+				if err := latch.Wait(t.Context()); err != nil {
 					t.Error(err)
 				}
 			})
 		}
-		gate.Open()
+		latch.Open()
 		group.Wait()
 	}
 }
 
 // The end of one's context wakes that one, and keeps nobody else from being let through.
-func TestGateIsLeftWhenTheContextEnds(t *testing.T) {
+func TestLatchWaitEndsWithItsContext(t *testing.T) {
 	for range 200 {
-		var gate thread.Gate
+		var latch thread.Latch
 		ctx, cancel := context.WithCancel(t.Context())
 		var group sync.WaitGroup
 		for range 2 {
 			group.Go(func() {
-				if err := gate.Wait(ctx); !errors.Is(err, context.Canceled) {
+				if err := latch.Wait(ctx); !errors.Is(err, context.Canceled) {
 					t.Errorf("got %v, want %v", err, context.Canceled)
 				}
 			})
 		}
 		patient := make(chan error, 1)
-		go func() { patient <- gate.Wait(t.Context()) }()
+		go func() { patient <- latch.Wait(t.Context()) }()
 		cancel()
 		group.Wait()
-		gate.Open()
+		latch.Open()
 		if err := <-patient; err != nil {
 			t.Errorf("one whose context has not ended: %v", err)
 		}

@@ -12,9 +12,9 @@ import (
 )
 
 // visit returns the thread that served a namespace, after it has been given back.
-func visit(t *testing.T, crew *thread.Crew, path string, fn func() error) (thread int, err error) {
+func visit(t *testing.T, pool *thread.Pool, path string, fn func() error) (thread int, err error) {
 	t.Helper()
-	n, err := netns.Open(path, crew)
+	n, err := netns.Open(path, pool)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,13 +37,13 @@ func inode(t *testing.T, path string) uint64 {
 
 func TestThreadsServeOneNamespaceAfterAnother(t *testing.T) {
 	netnstest.Host(t)
-	var crew thread.Crew
+	var pool thread.Pool
 	paths := []string{netnstest.New(t), netnstest.New(t)}
 	seen := map[int]bool{}
 	for range 20 {
 		for _, path := range paths {
 			var in uint64
-			thread, err := visit(t, &crew, path, func() error {
+			thread, err := visit(t, &pool, path, func() error {
 				in = inode(t, "/proc/thread-self/ns/net")
 				return nil
 			})
@@ -61,14 +61,14 @@ func TestThreadsServeOneNamespaceAfterAnother(t *testing.T) {
 
 func TestThreadThatPanickedIsNotUsedAgain(t *testing.T) {
 	netnstest.Host(t)
-	var crew thread.Crew
+	var pool thread.Pool
 	path := netnstest.New(t)
-	bad, err := visit(t, &crew, path, func() error { panic("harm") })
+	bad, err := visit(t, &pool, path, func() error { panic("harm") })
 	if want := (*netns.PanicError)(nil); !errors.As(err, &want) {
 		t.Fatalf("error %v, want a panic", err)
 	}
 	for range 10 {
-		good, err := visit(t, &crew, path, func() error { return nil })
+		good, err := visit(t, &pool, path, func() error { return nil })
 		if err != nil || good == bad {
 			t.Fatalf("thread %d after %d: %v", good, bad, err)
 		}

@@ -11,51 +11,51 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ForeignRule is a rule of a chain that iptables keeps, in what can be told of it and made without iptables: its fields
+// IptablesRule is a rule of a chain that iptables keeps, in what can be told of it and made without iptables: its fields
 // are what every iptables can print and read back.
-type ForeignRule struct {
+type IptablesRule struct {
 	Handle   uint64 // of one that was read
 	Src, Dst netip.Prefix
-	States   ForeignStates // none for any
-	Comment  string        // at most 255 bytes
-	Verdict  VerdictOf     // of a rule that rejects, drops, or does neither of the known, see there
-	Rejects  bool          // the packet, with an answer to its sender
-	Other    bool          // there is more to it than is told here: it may not apply to all packets that it seems to
+	States   IptablesStates // none for any
+	Comment  string         // at most 255 bytes
+	Verdict  VerdictOf      // of a rule that rejects, drops, or does neither of the known, see there
+	Rejects  bool           // the packet, with an answer to its sender
+	Other    bool           // there is more to it than is told here: it may not apply to all packets that it seems to
 }
 
-// ForeignStates are states of connections as iptables has them, or-ed.
-type ForeignStates uint16
+// IptablesStates are states of connections as iptables has them, or-ed.
+type IptablesStates uint16
 
-// The states. ForeignTranslated is a connection whose destination was translated.
+// The states. StateTranslated is a connection whose destination was translated.
 const (
-	ForeignEstablished ForeignStates = 1 << 1
-	ForeignRelated     ForeignStates = 1 << 2
-	ForeignTranslated  ForeignStates = 1 << 7
+	StateEstablished IptablesStates = 1 << 1
+	StateRelated     IptablesStates = 1 << 2
+	StateTranslated  IptablesStates = 1 << 7
 )
 
 // Always says that the rule applies to every packet.
-func (r ForeignRule) Always() bool {
+func (r IptablesRule) Always() bool {
 	return !r.Other && !r.Src.IsValid() && !r.Dst.IsValid() && r.States == 0
 }
 
 // Same says that the rules do the same and have the same comment.
-func (r ForeignRule) Same(other ForeignRule) bool {
+func (r IptablesRule) Same(other IptablesRule) bool {
 	r.Handle = other.Handle
 	return r == other
 }
 
-// ForeignRules returns the rules of a chain in their order. Unlike Rules it understands whatever others put there.
-func (r *Reader) ForeignRules(c Chain) ([]ForeignRule, error) {
-	f := fact{ofForeign, c.Table, c.Name}
+// IptablesRules returns the rules of a chain in their order. Unlike Rules it understands whatever others put there.
+func (r *Reader) IptablesRules(c Chain) ([]IptablesRule, error) {
+	f := fact{ofIptables, c.Table, c.Name}
 	if value, known, err := r.recall(f); known || err != nil {
-		rules, _ := value.([]ForeignRule)
+		rules, _ := value.([]IptablesRule)
 		return slices.Clone(rules), err
 	}
-	var rules []ForeignRule
+	var rules []IptablesRule
 	body := appendName(appendName(nil, unix.NFTA_RULE_TABLE, c.Table.Name), unix.NFTA_RULE_CHAIN, c.Name)
 	_, told, err := r.consult(c.Table, &question{kind: unix.NFT_MSG_GETRULE, family: c.Table.Family, list: true, body: body,
 		answer: func(attributes []byte) error {
-			rule, err := decodeForeign(c.Table.Family, attributes)
+			rule, err := decodeIptables(c.Table.Family, attributes)
 			rules = append(rules, rule)
 			return err
 		}})
@@ -66,8 +66,8 @@ func (r *Reader) ForeignRules(c Chain) ([]ForeignRule, error) {
 	return slices.Clone(rules), nil
 }
 
-// AddForeign puts a rule before the one with that handle, at the end of the chain for 0.
-func (tx *Tx) AddForeign(c Chain, rule ForeignRule, before uint64) {
+// AddIptablesRule puts a rule before the one with that handle, at the end of the chain for 0.
+func (tx *Tx) AddIptablesRule(c Chain, rule IptablesRule, before uint64) {
 	n := Rule{Chain: c, Exprs: rule.exprs(c.Table.Family)}.encoded()
 	if n.Position = before; before == 0 {
 		tx.encode(func(e *nftables.Conn) error { e.AddRule(n); return nil })
@@ -77,8 +77,8 @@ func (tx *Tx) AddForeign(c Chain, rule ForeignRule, before uint64) {
 	tx.touchRules(c)
 }
 
-// DeleteForeign removes rules that were returned by ForeignRules.
-func (tx *Tx) DeleteForeign(c Chain, rules ...ForeignRule) {
+// DeleteIptablesRules removes rules that were returned by IptablesRules.
+func (tx *Tx) DeleteIptablesRules(c Chain, rules ...IptablesRule) {
 	for _, r := range rules {
 		tx.DeleteRules(Rule{Chain: c, Handle: r.Handle})
 	}
@@ -94,7 +94,7 @@ const (
 )
 
 // exprs encodes the rule as iptables does: addresses natively, the rest as its own extensions.
-func (r ForeignRule) exprs(f Family) []Expr {
+func (r IptablesRule) exprs(f Family) []Expr {
 	var steps []Expr
 	if r.Src.IsValid() {
 		steps = append(steps, InNetwork(SrcAddr(f), r.Src)...)

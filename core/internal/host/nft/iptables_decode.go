@@ -16,16 +16,16 @@ type loaded struct {
 	mask         []byte // nil for all
 }
 
-// foreignDecoder reads a rule step by step. What it does not know makes the rule Other.
-type foreignDecoder struct {
+// iptablesDecoder reads a rule step by step. What it does not know makes the rule Other.
+type iptablesDecoder struct {
 	family   Family
-	rule     ForeignRule
+	rule     IptablesRule
 	register loaded // iptables loads one thing at a time
 }
 
-// decodeForeign reads the attributes of a rule.
-func decodeForeign(f Family, data []byte) (ForeignRule, error) {
-	d := &foreignDecoder{family: f}
+// decodeIptables reads the attributes of a rule.
+func decodeIptables(f Family, data []byte) (IptablesRule, error) {
+	d := &iptablesDecoder{family: f}
 	err := eachAttribute(data, func(kind uint16, value []byte) error {
 		switch kind {
 		case unix.NFTA_RULE_HANDLE:
@@ -44,7 +44,7 @@ func decodeForeign(f Family, data []byte) (ForeignRule, error) {
 	return d.rule, err
 }
 
-func (d *foreignDecoder) expression(_ uint16, data []byte) error {
+func (d *iptablesDecoder) expression(_ uint16, data []byte) error {
 	var name, inner []byte
 	if err := eachAttribute(data, func(kind uint16, value []byte) error {
 		switch kind {
@@ -64,7 +64,7 @@ func (d *foreignDecoder) expression(_ uint16, data []byte) error {
 type parts [16][]byte
 
 // step reads one expression.
-func (d *foreignDecoder) step(name string, data []byte) error {
+func (d *iptablesDecoder) step(name string, data []byte) error {
 	if name == "counter" || name == "log" {
 		return nil
 	}
@@ -117,7 +117,7 @@ func value(b []byte) []byte {
 	return b[4:max(4, min(size, len(b)))]
 }
 
-func (d *foreignDecoder) verdict(data []byte) error {
+func (d *iptablesDecoder) verdict(data []byte) error {
 	return eachAttribute(data, func(kind uint16, value []byte) error {
 		if kind != unix.NFTA_DATA_VERDICT {
 			return nil
@@ -128,7 +128,7 @@ func (d *foreignDecoder) verdict(data []byte) error {
 	})
 }
 
-func (d *foreignDecoder) target(name string) {
+func (d *iptablesDecoder) target(name string) {
 	switch name {
 	case "REJECT":
 		d.rule.Rejects = true
@@ -140,7 +140,7 @@ func (d *foreignDecoder) target(name string) {
 	}
 }
 
-func (d *foreignDecoder) match(name string, revision uint32, info []byte) {
+func (d *iptablesDecoder) match(name string, revision uint32, info []byte) {
 	switch {
 	case name == commentName:
 		comment, _, _ := bytes.Cut(info, []byte{0})
@@ -148,14 +148,14 @@ func (d *foreignDecoder) match(name string, revision uint32, info []byte) {
 	case name == conntrackName && revision == conntrackRevision && len(info) == conntrackSize &&
 		binary.NativeEndian.Uint16(info[conntrackFlags:])&^(1<<13) == conntrackMatchStates && // beside the mark of "-m state"
 		binary.NativeEndian.Uint16(info[conntrackInvert:]) == 0:
-		d.rule.States |= ForeignStates(binary.NativeEndian.Uint16(info[conntrackStates:]))
+		d.rule.States |= IptablesStates(binary.NativeEndian.Uint16(info[conntrackStates:]))
 	default:
 		d.rule.Other = true
 	}
 }
 
 // compare reads the comparison of an address. A prefix of whole bytes may be compared without a mask, by loading fewer.
-func (d *foreignDecoder) compare(op uint32, data []byte) {
+func (d *iptablesDecoder) compare(op uint32, data []byte) {
 	size, src, dst := 4, uint32(12), uint32(16)
 	if d.family == IPv6 {
 		size, src, dst = 16, 8, 24

@@ -25,10 +25,10 @@ func command(t *testing.T, stdin, name string, arguments ...string) string {
 	return string(out)
 }
 
-func foreignRules(t *testing.T, c nft.Chain) (rules []nft.ForeignRule) {
+func foreignRules(t *testing.T, c nft.Chain) (rules []nft.IptablesRule) {
 	t.Helper()
 	if err := nft.View(t.Context(), func(r *nft.Reader) (err error) {
-		rules, err = r.ForeignRules(c)
+		rules, err = r.IptablesRules(c)
 		return err
 	}); err != nil {
 		t.Fatal(err)
@@ -60,20 +60,20 @@ func TestForeignRulesSurviveSaveAndRestore(t *testing.T) {
 			src, dst := netip.MustParsePrefix(test.src), netip.MustParsePrefix(test.dst).Masked()
 			single := netip.PrefixFrom(dst.Addr().Next(), dst.Addr().BitLen())
 			accept := nft.VerdictOf{Code: nft.AcceptVerdict}
-			want := []nft.ForeignRule{
-				{Src: src, States: nft.ForeignRelated | nft.ForeignEstablished | nft.ForeignTranslated, Comment: "libcni net", Verdict: accept},
+			want := []nft.IptablesRule{
+				{Src: src, States: nft.StateRelated | nft.StateEstablished | nft.StateTranslated, Comment: "libcni net", Verdict: accept},
 				{Dst: dst, Verdict: accept},
 				{Src: src, Dst: single, Verdict: nft.VerdictOf{Code: nft.DropVerdict}},
 			}
 			state := t.TempDir()
-			update(t, state, func(tx *nft.Tx) error { tx.AddForeign(chain, want[2], 0); return nil })
+			update(t, state, func(tx *nft.Tx) error { tx.AddIptablesRule(chain, want[2], 0); return nil })
 			last := foreignRules(t, chain)[0].Handle
 			update(t, state, func(tx *nft.Tx) error {
-				tx.AddForeign(chain, want[0], last)
-				tx.AddForeign(chain, want[1], last)
+				tx.AddIptablesRule(chain, want[0], last)
+				tx.AddIptablesRule(chain, want[1], last)
 				return nil
 			})
-			ignoreHandle := cmpopts.IgnoreFields(nft.ForeignRule{}, "Handle")
+			ignoreHandle := cmpopts.IgnoreFields(nft.IptablesRule{}, "Handle")
 			compare := []cmp.Option{ignoreHandle, cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })}
 			if diff := cmp.Diff(want, foreignRules(t, chain), compare...); diff != "" {
 				t.Errorf("written (-want +got):\n%s", diff)
@@ -125,7 +125,7 @@ func BenchmarkForeignRules(b *testing.B) {
 	}
 	for b.Loop() {
 		if err := nft.View(b.Context(), func(r *nft.Reader) error {
-			rules, err := r.ForeignRules(nft.Chain{Table: nft.Table{Family: nft.IPv4, Name: "filter"}, Name: "CNI-FORWARD"})
+			rules, err := r.IptablesRules(nft.Chain{Table: nft.Table{Family: nft.IPv4, Name: "filter"}, Name: "CNI-FORWARD"})
 			if len(rules) != 400 {
 				b.Errorf("%d rules", len(rules))
 			}
