@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cnitool in C: adds, checks and removes an interface of a network namespace on a network of a name.
+ * cnitool in C: adds, checks and removes the interface of a network namespace on a named network.
  *
  *     cc cnitool.c $(pkg-config --cflags --libs libcni) -o cnitool
  *     sudo NETCONFPATH=/etc/cni/net.d ./cnitool add web /run/netns/blue
  *
- * As with the CNI project's cnitool, NETCONFPATH names the directory of the networks, CNI_PATH the directories of the
- * plugin executables, CNI_IFNAME the interface, CNI_ARGS "K=V;K=V" and CAP_ARGS a JSON object of capability arguments.
- * The state is kept under CNITOOL_STATE if that is set, so that the example can be tried out.
+ * The environment is that of the CNI project's cnitool: NETCONFPATH is the directory of the
+ * networks, CNI_PATH the directories of the plugin executables, CNI_IFNAME the interface name,
+ * CNI_ARGS "K=V;K=V", CAP_ARGS a JSON object of capability arguments. CNITOOL_STATE selects another
+ * directory for the state, for trying the example.
  *
- * What it shows is how to make a request from strings that come from somewhere else.
+ * The example shows how to build a request from untrusted strings.
  */
 #define _POSIX_C_SOURCE 200809L
 #include <cni.h>
@@ -19,7 +20,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A string that grows. */
+/* A growing string. */
 struct text {
     char *data;
     size_t length, room;
@@ -42,7 +43,7 @@ static void append(struct text *t, const char *data, size_t length)
 
 static void put(struct text *t, const char *s) { append(t, s, strlen(s)); }
 
-/* A JSON string: quotes, backslashes and control characters are escaped, all else stands for itself. */
+/* Appends a JSON string; escapes quotes, backslashes and control characters. */
 static void put_string_of(struct text *t, const char *s, size_t length)
 {
     put(t, "\"");
@@ -62,7 +63,7 @@ static void put_string_of(struct text *t, const char *s, size_t length)
 
 static void put_string(struct text *t, const char *s) { put_string_of(t, s, strlen(s)); }
 
-/* The key of a member of an object, after a comma if it is not the first. */
+/* Appends the key of an object's member, preceded by a comma unless it is the first. */
 static void put_key(struct text *t, const char *key)
 {
     if (t->data[t->length - 1] != '{')
@@ -77,7 +78,7 @@ static void put_member(struct text *t, const char *key, const char *value)
     put_string(t, value);
 }
 
-/* "/opt/cni/bin:/usr/lib/cni" becomes ["/opt/cni/bin","/usr/lib/cni"]; empty parts are left out. */
+/* Converts "/opt/cni/bin:/usr/lib/cni" to ["/opt/cni/bin","/usr/lib/cni"], without empty parts. */
 static void put_list(struct text *t, const char *list, const char *separator)
 {
     const char *comma = "";
@@ -96,7 +97,7 @@ static void put_list(struct text *t, const char *list, const char *separator)
     put(t, "]");
 }
 
-/* "IP=10.1.2.3;MAC=…" becomes [["IP","10.1.2.3"],["MAC","…"]]. Returns 0 for what is no such thing. */
+/* Converts "IP=10.1.2.3;MAC=…" to [["IP","10.1.2.3"],["MAC","…"]]. Returns 0 if malformed. */
 static int put_args(struct text *t, const char *args)
 {
     const char *comma = "";
@@ -140,7 +141,7 @@ static void put_options(struct text *t)
     put(t, "}");
 }
 
-/* Any id will do that is always the same for the same namespace: a hash (FNV-1a) of its path. */
+/* The container id must be the same for the same namespace: an FNV-1a hash of the path. */
 static void put_container_id(struct text *t, const char *netns)
 {
     char id[40];
@@ -180,7 +181,7 @@ static int put_request(struct text *t, const char *network, const char *netns)
     }
     if (capabilities && *capabilities) {
         put_key(t, "capabilityArgs");
-        put(t, capabilities); /* JSON already; libcni refuses what is not */
+        put(t, capabilities); /* already JSON; libcni refuses malformed JSON */
     }
     put_options(t);
     put(t, "}");

@@ -1,28 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An OCI hook that gives containers of crun, runc and other runtimes their network:
+ * An OCI hook that attaches containers of crun, runc and other runtimes to a network:
  *
  *     cc crun-hook.c -o /usr/local/libexec/crun-hook
  *
- * In the bundle's config.json, with a network namespace of the container's own ({"type":"network"}, without a path):
+ * In the bundle's config.json, with a new network namespace ({"type":"network"} without a path):
  *
  *     "annotations": {"libcni.network": "web"},
  *     "hooks": {"createRuntime": [{"path": "/usr/local/libexec/crun-hook", "args": ["crun-hook", "attach"]}],
  *               "poststop":      [{"path": "/usr/local/libexec/crun-hook", "args": ["crun-hook", "detach"]}]}
  *
- * libcni.network is the name of a network of /etc/cni/net.d, or the path of a .conflist. The annotation
- * libcni.capabilityArgs may hold an object, such as "{\"portMappings\":[{\"hostPort\":8080,\"containerPort\":80}]}". A
- * third argument is the options of the request. Containers without the annotation are left alone.
+ * libcni.network is the name of a network in /etc/cni/net.d, or the path of a .conflist. The
+ * annotation libcni.capabilityArgs may hold an object, such as
+ * "{\"portMappings\":[{\"hostPort\":8080,\"containerPort\":80}]}". A third argument holds the options
+ * of the request. Containers without the annotation are ignored.
  *
- * It has the library in the process: a hook has no other threads, children or handlers for which isolated mode would have
- * to care, and ends at once. If the library is not there, the command cni will do.
+ * The library is loaded in-process: a hook has no threads, children or handlers that would require
+ * isolated mode, and exits at once. Without the library, the hook uses the command cni.
  */
 #define _GNU_SOURCE
 #include <cni_dl.h>
 
 static char state[1 << 20], request[1 << 20];
 
-/* Reads the state that the runtime writes to standard input. */
+/* Reads the state from standard input, where the runtime writes it. */
 static int read_state(void)
 {
     size_t length = 0;
@@ -32,7 +33,7 @@ static int read_state(void)
     return cni_dl_find(state, "id") != NULL;
 }
 
-/* Adds to the request; what does not fit makes it invalid, which the library says. */
+/* Appends to the request. Text that does not fit makes the request invalid; the library refuses it. */
 static void put(const char *s, size_t length)
 {
     size_t used = strlen(request);
@@ -40,7 +41,7 @@ static void put(const char *s, size_t length)
         memcpy(request + used, s, length);
 }
 
-/* Adds "key":VALUE, the value as it stands in JSON. */
+/* Appends "key":VALUE, with the value copied from JSON. */
 static void put_member(const char *key, const char *value, const char *end)
 {
     put(",", request[1] != '\0');
@@ -52,12 +53,12 @@ static void put_member(const char *key, const char *value, const char *end)
 
 static void put_value(const char *key, const char *value) { put_member(key, value, cni_dl_value_end(value)); }
 
-/* Adds "key":VALUE, where the value stands in a JSON string. */
+/* Appends "key":VALUE, with the value taken from a JSON string. */
 static void put_unquoted(const char *key, const char *string)
 {
     char *text = calloc(1, strlen(string) + 1), *to = text;
     for (string++; text != NULL && *string != '"'; string++)
-        *to++ = *string == '\\' ? *++string : *string; /* the value has no line ends */
+        *to++ = *string == '\\' ? *++string : *string; /* the value has no newlines */
     if (text != NULL)
         put_member(key, text, to);
     free(text);
@@ -72,7 +73,7 @@ static void make_request(int attach, const char *options)
     char netns[64];
     put("{", 1);
     put_value("containerId", cni_dl_find(state, "id"));
-    if (attach) { /* to detach, the container's id is enough: libcni remembers the rest */
+    if (attach) { /* detaching needs only the container's id */
         int path = strncmp(network, "\"/", 2) == 0 || strncmp(network, "\"\\/", 3) == 0;
         snprintf(netns, sizeof netns, "\"/proc/%d/ns/net\"", pid != NULL ? atoi(pid) : 0);
         put_value("netns", netns);

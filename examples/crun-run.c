@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Runs a container of crun on a network: makes a network namespace, attaches it, runs "crun run" with the namespace in the
- * container's configuration, and cleans up when the container has ended.
+ * Runs a container of crun on a network: creates a network namespace, attaches it, runs "crun run"
+ * with the namespace in the container's configuration, and cleans up after the container exited.
  *
  *     cc crun-run.c -o crun-run
  *     sudo ./crun-run web BUNDLE ID [OPTION-OF-CRUN ...]
  *
- * The network is a name of /etc/cni/net.d, or the path of a .conflist; NETWORK_OPTIONS may hold the options of requests,
- * CAPABILITY_ARGS an object such as {"portMappings":[...]}. The bundle's config.json has {"type":"network"} among its
- * namespaces; crun gets a copy in which the namespace has a path.
+ * The network is a name in /etc/cni/net.d, or the path of a .conflist. NETWORK_OPTIONS may hold the
+ * options of the requests, CAPABILITY_ARGS an object such as {"portMappings":[...]}. The bundle's
+ * config.json has {"type":"network"} among its namespaces; crun gets a copy with the path added.
  *
- * The calls are isolated, as a runtime would make them: this process stays free of Go's threads, and its waitpid(-1)
- * sees nobody's children but its own.
+ * The calls are isolated, as a runtime would make them: this process has no Go threads, and
+ * waitpid(-1) returns only its own children.
  */
 #define _GNU_SOURCE
 #include <cni_dl.h>
@@ -27,7 +27,7 @@ static void pass_on(int number)
         kill(container, number);
 }
 
-/* One call; an error is told. */
+/* Makes one call and prints an error. */
 static int call(int (*verb)(cni_dl *, const char *, char **), const char *what, const char *request)
 {
     char *response = NULL;
@@ -50,7 +50,7 @@ static char *format(const char *text, ...)
     return made;
 }
 
-/* The file's text, or NULL. */
+/* Returns the file's text, or NULL. */
 static char *read_file(const char *path)
 {
     static char text[1 << 20];
@@ -62,7 +62,7 @@ static char *read_file(const char *path)
     return length > 0 ? text : NULL;
 }
 
-/* The place of the network namespace in a configuration: after its opening brace. */
+/* Returns the position after the opening brace of the configuration's network namespace. */
 static const char *network_namespace(const char *config)
 {
     const char *p = cni_dl_find(cni_dl_find(config, "linux"), "namespaces");
@@ -76,7 +76,7 @@ static const char *network_namespace(const char *config)
     return NULL;
 }
 
-/* Writes the configuration with the namespace's path to a file in /tmp, whose name is returned. */
+/* Writes the configuration, with the namespace's path, to a file in /tmp and returns its name. */
 static char *configure(const char *bundle, const char *netns)
 {
     static char name[] = "/tmp/crun-run-XXXXXX";
@@ -94,7 +94,7 @@ static char *configure(const char *bundle, const char *netns)
     return name;
 }
 
-/* Runs crun and waits for the container's end; its status. */
+/* Runs crun, waits for the container to exit, and returns its status. */
 static int run(const char *bundle, const char *id, const char *config, char **options)
 {
     char *argv[64] = {"crun"};

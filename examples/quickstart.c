@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The life of one container on a network: a namespace, cni_add, a page through a published port, cni_check,
- * cni_del, nothing left.
+ * The life of one container on a network: a namespace, cni_add, a page fetched through a published
+ * port, cni_check, cni_del, nothing left.
  *
  *     cc quickstart.c $(pkg-config --cflags --libs libcni) -pthread && sudo unshare --net ./a.out
  *
- * Everything it writes is in a temporary directory, or in the one given as argument. It needs the rights to change
- * the network: make demo runs it in a network of its own.
+ * Its files are in a temporary directory, or in the one given as argument. It needs the capabilities
+ * to change the network: make demo runs it in a private network namespace.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -29,8 +29,8 @@
 #define CONTAINER_PORT 80
 #define PAGE "hello from the container\n"
 
-/* A request: what the container and the network are, and where state is kept. A real caller leaves options out. The
- * configuration is the one that would stand in /etc/cni/net.d; all the plugins in it are built in. */
+/* A request: the container, the network and the directories of the state. A real caller omits the
+ * options. The configuration is that of a file in /etc/cni/net.d; all its plugins are built in. */
 static const char request_format[] =
     "{\"containerId\":\"demo\",\"netns\":\"%1$s/netns\","
     " \"capabilityArgs\":{\"portMappings\":[{\"hostPort\":8080,\"containerPort\":80,\"protocol\":\"tcp\"}]},"
@@ -51,7 +51,7 @@ static void expect(int truth, const char *what)
     failures += !truth;
 }
 
-/* One call: 0, or the error on standard error. The response, if wanted, is the caller's and goes to cni_free. */
+/* Makes one call and prints an error. The caller frees the response, if requested, with cni_free. */
 static int call(
     int (*verb)(const char *, char **), const char *what, const char *format, const char *dir, char **response)
 {
@@ -83,18 +83,18 @@ static struct sockaddr_in tcp_address(const char *ip, unsigned short port)
     return address;
 }
 
-/* A TCP socket that waits for nothing longer than five seconds. */
+/* Returns a TCP socket with timeouts of five seconds. */
 static int patient_socket(void)
 {
     struct timeval limit = {5, 0};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit); /* accept, too */
-    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit); /* connect, too */
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit); /* also accept */
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit); /* also connect */
     return fd;
 }
 
-/* The container's web server: a socket that listens in its namespace. The thread that opens it enters the namespace for
- * good, which a program's own thread may do; libcni leaves the threads of its callers where they are. */
+/* The container's web server: a socket that listens in its namespace. A separate thread enters the
+ * namespace, opens the socket and exits. libcni never changes the namespace of a caller's thread. */
 static void *container_listener(void *path)
 {
     static int listener;
@@ -123,7 +123,7 @@ static void serve(int listener)
         close(fd);
 }
 
-/* Fetches the page as anybody would: from the port that is published on the host. */
+/* Fetches the page from the published port of the host. */
 static int fetch(const char *dir)
 {
     static const char request[] = "GET / HTTP/1.0\r\n\r\n";
@@ -150,7 +150,7 @@ static int fetch(const char *dir)
     return strstr(answer, "\r\n\r\n" PAGE) != NULL;
 }
 
-/* Interfaces of the host, the bridge aside: it stays for the next container of the network. */
+/* Lists the host's interfaces except the bridge, which remains for the network's next container. */
 static int host_interfaces(void)
 {
     int count = 0;
@@ -177,7 +177,7 @@ static void life(const char *dir)
     cni_free(response);
     call(cni_del, "the container is detached", request_format, dir, NULL);
 
-    /* The two ends of a cable live and die together: the container's is gone, too. */
+    /* The peer in the container is removed with the host end of the veth pair. */
     expect(host_interfaces() == before, "the cable is gone");
     if (call(cni_attachments, "what is attached can be listed", list_format, dir, &response) == 0)
         expect(strstr(response, "\"attachments\":[]") != NULL, "nothing is attached");

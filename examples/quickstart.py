@@ -1,6 +1,7 @@
-"""Attach a network namespace to a bridge network, check it, and take it away again.
+"""Attach a network namespace to a bridge network, check it, and detach it.
 
-Needs root and libcni; as an ordinary user, or away from the machine's own network, run it under test/isolate.
+Requires root and libcni. test/isolate runs it in a private network namespace, also for an ordinary
+user.
 """
 
 import tempfile

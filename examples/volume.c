@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The life of a volume of a Docker or Podman volume plugin: create, mount, write a file, unmount, remove.
+ * The life of a volume of a Docker or Podman volume plugin: create, mount, write a file, unmount,
+ * remove.
  *
  *     cc volume.c $(pkg-config --cflags --libs libcni) -pthread -o volume && sudo ./volume PLUGIN
  *
- * PLUGIN is the name of a plugin, as Docker finds it, or its address, such as unix:///run/docker/plugins/x.sock.
+ * PLUGIN is the name of a plugin, which is searched for as Docker does, or its address, such as
+ * unix:///run/docker/plugins/x.sock.
  */
 #include <cni.h>
 #include <stdio.h>
@@ -13,13 +15,13 @@
 
 static int failures;
 
-/* One call; what it answers is the caller's and goes to cni_free. */
+/* Makes one call. The caller frees the response with cni_free. */
 static char *call(int (*verb)(const char *, char **), const char *what, const char *format, const char *plugin)
 {
     char request[1024], *response = NULL;
     int rc, length = snprintf(request, sizeof request, format, plugin);
     if (length < 0 || (size_t)length >= sizeof request || strpbrk(plugin, "\"\\") != NULL) {
-        fprintf(stderr, "this is no plugin: %s\n", plugin);
+        fprintf(stderr, "not a plugin: %s\n", plugin);
         exit(2);
     }
     rc = verb(request, &response);
@@ -33,7 +35,8 @@ static char *call(int (*verb)(const char *, char **), const char *what, const ch
     return NULL;
 }
 
-/* Cuts the path out of {"mountpoint":"/..."}. A real program has a JSON parser: a path may hold escapes. */
+/* Extracts the path from {"mountpoint":"/..."}. Use a JSON parser in production: a path may
+ * contain escapes. */
 static char *mountpoint(char *response)
 {
     char *path = response != NULL ? strstr(response, "\":\"/") : NULL;
@@ -67,7 +70,7 @@ int main(int argc, char **argv)
     }
     cni_free(call(cni_volume_create, "the volume is made", "{\"plugin\":\"%s\",\"name\":\"libcni-demo\"}", argv[1]));
     if (failures == 0) {
-        /* The id says who the mount is for; the same ends it. */
+        /* The id identifies the mount's user; unmounting requires the same id. */
         answer = call(
             cni_volume_mount, "it is mounted", "{\"plugin\":\"%s\",\"name\":\"libcni-demo\",\"id\":\"demo\"}", argv[1]);
         path = mountpoint(answer);

@@ -1,8 +1,11 @@
-"""The life of a volume of a Docker or Podman volume plugin: create, mount, write a file, unmount, remove.
+"""The life of a volume of a Docker or Podman volume plugin.
+
+Create, mount, write a file, unmount, remove:
 
 python3 volume.py PLUGIN
 
-PLUGIN is the name of a plugin, as Docker finds it, or its address, such as unix:///run/docker/plugins/x.sock.
+PLUGIN is the name of a plugin, which is searched for as Docker does, or its address, such as
+unix:///run/docker/plugins/x.sock.
 """
 
 import pathlib
