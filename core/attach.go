@@ -9,6 +9,7 @@ import (
 	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/host/boot"
 	"github.com/libcni/libcni/core/internal/invoke"
+	"github.com/libcni/libcni/core/internal/spec"
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -69,7 +70,7 @@ func isIncompatibleVersion(err error) bool {
 
 // sharedVersion returns the highest version that all plugins of the list and their IPAM plugins know, or "".
 func (o *operation) sharedVersion(ctx context.Context) (string, error) {
-	shared := plugin.Versions()
+	shared := spec.Versions()
 	for i, p := range o.list.Plugins {
 		target, err := o.target(i)
 		if err != nil {
@@ -91,7 +92,7 @@ func (o *operation) sharedVersion(ctx context.Context) (string, error) {
 		}
 		shared = intersect(shared, known)
 	}
-	return highest(shared), nil
+	return spec.Highest(shared), nil
 }
 
 func intersect(a, b []string) (both []string) {

@@ -8,7 +8,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/libcni/libcni/core/internal/fault"
-	"github.com/libcni/libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/spec"
 	"github.com/libcni/libcni/include"
 )
 
@@ -41,7 +41,7 @@ func Methods() []string {
 }
 
 func failed(err *fault.Error) (int, []byte) {
-	setDefault(&err.CNIVersion, highest(plugin.Versions()))
+	setDefault(&err.CNIVersion, spec.Highest(spec.Versions()))
 	response, encodeErr := encodeError(err)
 	if encodeErr != nil {
 		return failed(fault.New(fault.KindBug, encodeErr, "encoding the error %q", err.Msg))

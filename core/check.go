@@ -10,6 +10,7 @@ import (
 	"github.com/libcni/libcni/core/internal/conf"
 	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/host/netns"
+	"github.com/libcni/libcni/core/internal/spec"
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -93,7 +94,7 @@ func (s *scope) checkEntry(ctx context.Context, entry *attachments.Entry, given 
 	if err != nil || list.DisableCheck {
 		return err
 	}
-	if !passesResult(list.CNIVersion) {
+	if !spec.PassesResult(list.CNIVersion) {
 		return fault.New(fault.KindUnsupported, nil, "network %s has version %s of the configuration format; CHECK needs 0.4.0 or newer", list.Name, list.CNIVersion)
 	}
 	if entry.Incomplete {

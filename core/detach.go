@@ -1,6 +1,7 @@
 package core
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"slices"
@@ -38,9 +39,12 @@ func (s *scope) detach(ctx context.Context, held *attachments.Held, entry *attac
 
 // configuration returns what to detach with.
 func (s *scope) configuration(entry *attachments.Entry, given *conf.List) (*conf.List, error) {
-	list, err := s.engine.parser.Parse(entry.Config)
+	if given != nil && (s.command != plugin.Del || bytes.Equal(given.Raw, entry.Config)) {
+		return given, nil
+	}
+	list, err := conf.Parse(entry.Config)
 	if given != nil {
-		return withLost(given, list, s.command), nil
+		return withLost(given, list), nil
 	}
 	if err == nil {
 		return list, nil
@@ -54,8 +58,8 @@ func (s *scope) configuration(entry *attachments.Entry, given *conf.List) (*conf
 
 // withLost adds to a configuration that is given for a DEL the plugins that the attachment was made with and that the
 // configuration has lost since: what they made is removed, too. recorded may be nil.
-func withLost(given, recorded *conf.List, command string) *conf.List {
-	if recorded == nil || command != plugin.Del {
+func withLost(given, recorded *conf.List) *conf.List {
+	if recorded == nil {
 		return given
 	}
 	complete := *given

@@ -6,7 +6,6 @@ package core
 import (
 	"sync"
 
-	"github.com/libcni/libcni/core/internal/conf"
 	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/host/boot"
 	"github.com/libcni/libcni/core/internal/host/nft"
@@ -48,7 +47,6 @@ type Engine struct {
 	deleter  *rtnl.Deleter
 	rules    nft.Sockets
 	threads  *thread.Pool
-	parser   conf.Parser
 	requests strictjson.Decoder
 	bootID   func() (string, error)
 	volumes  *volume.Client

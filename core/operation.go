@@ -10,6 +10,7 @@ import (
 	"github.com/libcni/libcni/core/internal/host/netns"
 	"github.com/libcni/libcni/core/internal/host/rtnl"
 	"github.com/libcni/libcni/core/internal/invoke"
+	"github.com/libcni/libcni/core/internal/spec"
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -70,7 +71,7 @@ func (o *operation) target(i int) (invoke.Target, error) {
 
 func (o *operation) invocation(command string, i int, target invoke.Target, previous *plugin.Result) (*plugin.Invocation, error) {
 	input := conf.Input{CNIVersion: o.entry.CNIVersion, CapabilityArgs: o.entry.CapabilityArgs}
-	if previous != nil && !target.Builtin && (command == plugin.Add || passesResult(o.entry.CNIVersion)) {
+	if previous != nil && !target.Builtin && (command == plugin.Add || spec.PassesResult(o.entry.CNIVersion)) {
 		var err error
 		if input.PrevResult, err = previous.JSON(o.entry.CNIVersion); err != nil {
 			return nil, err

@@ -94,7 +94,7 @@ func (s *scope) network() (*conf.List, error) {
 	case name != "":
 		return conf.Find(s.Options.ConfDir, name)
 	case len(s.Network) != 0:
-		return s.engine.parser.Parse(s.Network)
+		return conf.Parse(s.Network)
 	default:
 		return nil, fault.InvalidRequest("network", "which network? give network (a configuration, or the name of one) or networkFile (a path)")
 	}

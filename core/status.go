@@ -5,6 +5,7 @@ import (
 
 	"github.com/libcni/libcni/core/internal/attachments"
 	"github.com/libcni/libcni/core/internal/conf"
+	"github.com/libcni/libcni/core/internal/spec"
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -41,7 +42,7 @@ func (o *operation) runWithout(ctx context.Context, command string, i int, keep 
 	if err != nil {
 		return o.blame(err, i, target)
 	}
-	if !target.Builtin && !atLeast(o.list.CNIVersion, "1.1.0") {
+	if !target.Builtin && !spec.HasGC(o.list.CNIVersion) {
 		return nil
 	}
 	inv, err := o.invocation(command, i, target, nil)

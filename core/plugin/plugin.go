@@ -9,6 +9,7 @@ import (
 	"github.com/libcni/libcni/core/internal/host/netns"
 	"github.com/libcni/libcni/core/internal/host/rtnl"
 	"github.com/libcni/libcni/core/internal/host/spawn"
+	"github.com/libcni/libcni/core/internal/spec"
 )
 
 // The commands of the CNI specification 1.1.0, section 2.
@@ -109,12 +110,8 @@ type Invocation struct {
 	Delegate func(ctx context.Context, command, pluginType string, config []byte) (*Result, error)
 }
 
-// AttachmentID names an attachment within a network. The keys are those of the specification's
-// cni.dev/valid-attachments.
-type AttachmentID struct {
-	ContainerID string `json:"containerID"`
-	IfName      string `json:"ifname"`
-}
+// AttachmentID identifies an attachment within a network.
+type AttachmentID = spec.AttachmentID
 
 // Args is CNI_ARGS: pairs in the order they were given. Keys are case-sensitive and may repeat.
 type Args [][2]string

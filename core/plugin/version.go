@@ -1,13 +1,9 @@
 package plugin
 
-import (
-	"slices"
+import "github.com/libcni/libcni/core/internal/spec"
 
-	"github.com/containernetworking/cni/pkg/version"
-)
+// Versions returns the supported versions of the CNI specification, lowest first.
+func Versions() []string { return spec.Versions() }
 
-// Versions returns the versions of the CNI specification that are supported, lowest first.
-func Versions() []string { return slices.Clone(version.All.SupportedVersions()) }
-
-// DefaultVersion is the version of a configuration or result that names none, and whose place names none.
-const DefaultVersion = "0.2.0"
+// DefaultVersion is the version of a configuration or result that states none.
+const DefaultVersion = spec.DefaultVersion

@@ -17,15 +17,16 @@ var rings = map[string][]string{
 	"core":    {"core/plugin", "core/volume", "core/internal", "include"},
 
 	"core/plugin": {"core/internal/fault", "core/internal/event", "core/internal/jsonobject", "core/internal/resultjson",
-		"core/internal/host"},
+		"core/internal/spec", "core/internal/host"},
 	"core/volume":               {"core/internal/fault"},
 	"core/internal":             {"core/plugin", "core/internal"},
 	"core/internal/fault":       {"core/internal/host/errno"},
 	"core/internal/event":       {},
+	"core/internal/spec":        {},
 	"core/internal/strictjson":  {"core/internal/fault", "core/internal/jsonobject"},
 	"core/internal/jsonobject":  {},
 	"core/internal/resultjson":  {"core/internal/jsonobject"},
-	"core/internal/conf":        inner,
+	"core/internal/conf":        {"core/internal/fault", "core/internal/jsonobject", "core/internal/spec"},
 	"core/internal/attachments": inner,
 	"core/internal/invoke":      inner,
 	"core/internal/builtin":     append([]string{"core/internal/builtin"}, inner...),
@@ -41,7 +42,7 @@ const everything = ""
 
 // inner is what the engine's parts and the built-in plugins stand on; they do not know each other.
 var inner = []string{
-	"core/plugin", "core/internal/fault", "core/internal/event", "core/internal/strictjson",
+	"core/plugin", "core/internal/fault", "core/internal/event", "core/internal/spec", "core/internal/strictjson",
 	"core/internal/jsonobject", "core/internal/resultjson", "core/internal/host",
 }
 

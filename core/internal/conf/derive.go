@@ -6,7 +6,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/libcni/libcni/core/internal/jsonobject"
-	"github.com/libcni/libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/spec"
 )
 
 // Derive makes the request of plugin i as the CNI specification says in "Deriving request configuration from network
@@ -90,7 +90,7 @@ func (p *Plugin) appendGiven(out []byte, key string, value []byte) []byte {
 	return append(append(jsonobject.AppendString(out, key), ':'), value...)
 }
 
-func (p *Plugin) appendValid(out []byte, valid *[]plugin.AttachmentID) []byte {
+func (p *Plugin) appendValid(out []byte, valid *[]spec.AttachmentID) []byte {
 	var ids []byte
 	if valid != nil {
 		ids = appendIDs(nil, *valid)
@@ -99,7 +99,7 @@ func (p *Plugin) appendValid(out []byte, valid *[]plugin.AttachmentID) []byte {
 	return p.appendGiven(out, keyValidLegacy, ids)
 }
 
-func appendIDs(out []byte, ids []plugin.AttachmentID) []byte {
+func appendIDs(out []byte, ids []spec.AttachmentID) []byte {
 	out = append(out, '[')
 	for i, id := range ids {
 		if i > 0 {

@@ -8,7 +8,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/libcni/libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/spec"
 )
 
 func mustParse(t testing.TB, text string) *List {
@@ -51,11 +51,11 @@ func TestDerive(t *testing.T) {
 			`{"cniVersion":"1.0.0","name":"web","type":"x","runtimeConfig":{"own":1},"prevResult":{"p":1},"cni.dev/attachments":[]}`},
 		{"args pass", `{"type":"x","args":{"cni":{"ips":["10.0.0.2"]}}}`, Input{}, `{"cniVersion":"1.0.0","name":"web","type":"x","args":{"cni":{"ips":["10.0.0.2"]}}}`},
 
-		{"valid attachments", `{"type":"x","cni.dev/valid-attachments":[{"old":1}]}`, Input{ValidAttachments: &[]plugin.AttachmentID{{ContainerID: "c1", IfName: "eth0"}, {ContainerID: "c2", IfName: `"`}}},
+		{"valid attachments", `{"type":"x","cni.dev/valid-attachments":[{"old":1}]}`, Input{ValidAttachments: &[]spec.AttachmentID{{ContainerID: "c1", IfName: "eth0"}, {ContainerID: "c2", IfName: `"`}}},
 			`{"cniVersion":"1.0.0","name":"web","type":"x",` +
 				`"cni.dev/valid-attachments":[{"containerID":"c1","ifname":"eth0"},{"containerID":"c2","ifname":"\""}],` +
 				`"cni.dev/attachments":[{"containerID":"c1","ifname":"eth0"},{"containerID":"c2","ifname":"\""}]}`},
-		{"no valid attachments", `{"type":"x"}`, Input{ValidAttachments: &[]plugin.AttachmentID{}},
+		{"no valid attachments", `{"type":"x"}`, Input{ValidAttachments: &[]spec.AttachmentID{}},
 			`{"cniVersion":"1.0.0","name":"web","type":"x","cni.dev/valid-attachments":[],"cni.dev/attachments":[]}`},
 	}
 	for _, test := range tests {

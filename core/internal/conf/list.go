@@ -8,14 +8,14 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/libcni/libcni/core/internal/jsonobject"
-	"github.com/libcni/libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/spec"
 )
 
 // List is a network configuration list. A single plugin's configuration is a list of one. It is not changed once
 // loaded, and may be used by several goroutines.
 type List struct {
 	Name         string
-	CNIVersion   string // one of plugin.Versions: the highest that cniVersion and cniVersions allow
+	CNIVersion   string // one of spec.Versions: the highest that cniVersion and cniVersions allow
 	DisableCheck bool
 	DisableGC    bool
 	Plugins      []Plugin
@@ -49,7 +49,7 @@ type Input struct {
 	CapabilityArgs map[string]jsontext.Value
 
 	// ValidAttachments is what GC keeps; nil for other commands. It is written under both spellings of its key.
-	ValidAttachments *[]plugin.AttachmentID
+	ValidAttachments *[]spec.AttachmentID
 }
 
 // FileError is a file in a configuration directory that is of no use.

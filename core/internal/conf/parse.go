@@ -79,7 +79,8 @@ func enlist(raw jsontext.Value, plugin jsonobject.Object) (jsontext.Value, jsono
 			list = append(list, jsonobject.Member{Name: key, Value: value})
 		}
 	}
-	array := append(append([]byte{'['}, raw...), ']')
+	array := make([]byte, 0, len(raw)+2)
+	array = append(append(append(array, '['), raw...), ']')
 	list = append(list, jsonobject.Member{Name: "plugins", Value: array})
 	raw = append(list.Append([]byte{'{'}), '}')
 	list, err := jsonobject.Parse(raw)

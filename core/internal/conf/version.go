@@ -1,13 +1,12 @@
 package conf
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/containernetworking/cni/pkg/version"
 
 	"github.com/libcni/libcni/core/internal/jsonobject"
-	"github.com/libcni/libcni/core/plugin"
+	"github.com/libcni/libcni/core/internal/spec"
 )
 
 // version chooses the version to speak: the highest that we know among cniVersion and cniVersions.
@@ -27,14 +26,10 @@ func (l *List) version() (string, error) {
 		offered = append(offered, single)
 	}
 	if len(offered) == 0 {
-		return plugin.DefaultVersion, nil
+		return spec.DefaultVersion, nil
 	}
-	known := plugin.Versions()
-	slices.Reverse(known)
-	for _, candidate := range known {
-		if slices.Contains(offered, candidate) {
-			return candidate, nil
-		}
+	if highest := spec.Highest(offered); spec.Supports(highest) {
+		return highest, nil
 	}
 	return "", jsonobject.Errorf(keyVersion, "%s is not supported; these are: %s", strings.Join(offered, ", "), supported())
 }
@@ -67,10 +62,13 @@ func (l *List) versions() ([]string, error) {
 }
 
 func parseVersion(key, text string) error {
+	if spec.Supports(text) {
+		return nil
+	}
 	if _, _, _, err := version.ParseVersion(text); err != nil {
 		return jsonobject.Errorf(key, "%q is not a version; supported are: %s", text, supported())
 	}
 	return nil
 }
 
-func supported() string { return strings.Join(plugin.Versions(), ", ") }
+func supported() string { return strings.Join(spec.Versions(), ", ") }

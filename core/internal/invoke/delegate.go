@@ -7,9 +7,8 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/containernetworking/cni/pkg/version"
-
 	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/spec"
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -64,8 +63,7 @@ func takesPrevResult(inv *plugin.Invocation) bool {
 	case plugin.Add:
 		return true
 	case plugin.Del, plugin.Check:
-		since, err := version.GreaterThanOrEqualTo(inv.CNIVersion, "0.4.0")
-		return err == nil && since
+		return spec.PassesResult(inv.CNIVersion)
 	default:
 		return false
 	}

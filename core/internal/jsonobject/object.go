@@ -116,6 +116,11 @@ func (o Object) Without(name string) Object {
 
 // Append writes the members in their order, with commas between and no braces.
 func (o Object) Append(dst []byte) []byte {
+	size := 0
+	for _, member := range o {
+		size += len(member.Name) + len(member.Value) + len(`"":,`)
+	}
+	dst = slices.Grow(dst, size)
 	for i, member := range o {
 		if i > 0 {
 			dst = append(dst, ',')
