@@ -137,7 +137,7 @@ func (o *operation) works(ctx context.Context, entry *attachments.Entry) (bool, 
 		return false, err
 	}
 	defer ns.Close()
-	if withoutInterface(o.list) {
+	if !o.makesInterface(o.list) {
 		return true, nil
 	}
 	inside := o.newOperation(o.list, entry, ns)
@@ -149,7 +149,7 @@ func (o *operation) works(ctx context.Context, entry *attachments.Entry) (bool, 
 // refuseTakenLink stops an ADD whose interface name is taken in the namespace by something this state knows nothing of:
 // a running container whose cache was lost is left as it is.
 func (o *operation) refuseTakenLink(ctx context.Context) error {
-	if withoutInterface(o.list) {
+	if !o.makesInterface(o.list) {
 		return nil
 	}
 	link, err := containerLink(ctx, o.links, o.entry.IfName)

@@ -152,7 +152,7 @@ func (s *scope) leaveAnothersNetns(ctx context.Context, key attachments.Key, lis
 	if err != nil || holder == nil {
 		return err
 	}
-	if holder.ContainerID == key.ContainerID && withoutInterface(list) {
+	if holder.ContainerID == key.ContainerID && !s.makesInterface(list) {
 		return nil // a chain on top of the interface
 	}
 	s.events.Warn("", fmt.Sprintf("netns %s is that of container %s now, and is left alone", s.Netns, holder.ContainerID))

@@ -9,6 +9,7 @@ import (
 	"github.com/libcni/libcni/core/internal/attachments"
 	"github.com/libcni/libcni/core/internal/conf"
 	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/invoke"
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -86,41 +87,59 @@ func (s *scope) withRequest(entry *attachments.Entry, list *conf.List) *attachme
 
 func (o *operation) delEach(ctx context.Context, force bool) error {
 	result := o.knownResult()
-	o.begun = o.beginDel(ctx, result)
-	defer func() {
-		if o.begun != nil { // a plugin has failed, whose error is the one to tell
-			_ = o.begun(ctx)
-		}
-	}()
+	started := o.startDel(ctx, result)
 	var errs []error
 	for i := len(o.list.Plugins) - 1; i >= 0; i-- {
-		if _, err := o.run(ctx, plugin.Del, i, result); err != nil {
-			errs = append(errs, err)
-			if !force {
-				break
+		var err error
+		if i == 0 && started != nil {
+			err = o.finishDel(ctx, started)
+		} else {
+			_, err = o.run(ctx, plugin.Del, i, result)
+		}
+		if err == nil {
+			continue
+		}
+		errs = append(errs, err)
+		if !force {
+			if i > 0 && started != nil {
+				started.Abandon(ctx)
 			}
+			break
 		}
 	}
 	return joinFaults(errs)
 }
 
-// beginDel has the first plugin of the list, whose turn is last, begin with what takes the kernel long, if those before
-// it are of a kind that does not mind. It returns nil if there is nothing to wait for.
-func (o *operation) beginDel(ctx context.Context, result *plugin.Result) (wait func(context.Context) error) {
+// startDel starts the DEL of the first plugin of the list, which comes last, if no other plugin's DEL concerns the
+// interface. It returns nil if nothing was started.
+func (o *operation) startDel(ctx context.Context, result *plugin.Result) *invoke.StartedDel {
+	if len(o.list.Plugins) == 1 {
+		return nil
+	}
 	for i := 1; i < len(o.list.Plugins); i++ {
-		if target, err := o.target(i); err != nil || !o.runner.IsBystander(target) {
+		target, err := o.target(i)
+		if err != nil || !target.Builtin || !o.runner.Traits(target.Type).IgnoresInterface {
 			return nil
 		}
 	}
 	target, err := o.target(0)
-	if err != nil || !target.Builtin || len(o.list.Plugins) == 1 {
+	if err != nil || !target.Builtin {
 		return nil
 	}
 	inv, err := o.invocation(plugin.Del, 0, target, result)
 	if err != nil {
 		return nil
 	}
-	return o.runner.BeginDel(ctx, target, inv)
+	return o.runner.StartDel(ctx, target, inv)
+}
+
+func (o *operation) finishDel(ctx context.Context, started *invoke.StartedDel) error {
+	err := started.Finish(ctx)
+	if err == nil {
+		return nil
+	}
+	target, _ := o.target(0) // startDel found it
+	return o.blame(err, 0, target)
 }
 
 // knownResult is the result of the attachment's ADD, or nil: there is none yet, or it cannot be read.

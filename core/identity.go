@@ -155,7 +155,7 @@ func (s *scope) holder(ctx context.Context, ns *netns.Namespace, ifName string) 
 		return nil, err
 	}
 	for _, entry := range entries {
-		if list, err := conf.Parse(entry.Config); err == nil && withoutInterface(list) && ifName != "lo" {
+		if list, err := conf.Parse(entry.Config); err == nil && !s.makesInterface(list) && ifName != "lo" {
 			continue
 		}
 		if known, err := s.knownIn(ctx, entry, ns); err != nil || known {

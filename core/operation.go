@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/libcni/libcni/core/internal/attachments"
@@ -24,8 +25,6 @@ type operation struct {
 	netns   *netns.Namespace // nil: gone, or none given
 	links   *rtnl.Session
 	results []*plugin.Result // ADD: of the plugins that have succeeded, in order
-
-	begun func(context.Context) error // DEL: waits for what the first plugin has begun; nil once it was told, or for nothing
 }
 
 func (s *scope) newOperation(list *conf.List, entry *attachments.Entry, ns *netns.Namespace) *operation {
@@ -86,9 +85,6 @@ func (o *operation) invocation(command string, i int, target invoke.Target, prev
 		Netns: o.netns, Args: o.entry.Args, CNIVersion: o.entry.CNIVersion, Config: config, PrevResult: previous,
 		HostIfName: o.entry.HostIfName, Links: o.links, StateDir: o.Options.StateDir, BootID: o.bootID, Events: o.events,
 	}
-	if command == plugin.Del && i == 0 {
-		inv.Begun, o.begun = o.begun, nil
-	}
 	inv.Foreign = o.entry.Foreign || i < len(o.entry.Plugins) && !o.entry.Plugins[i].Builtin
 	if o.netns != nil {
 		inv.NetnsPath = o.netns.Path()
@@ -122,15 +118,7 @@ func (s *scope) cleanupContext(ctx context.Context) (context.Context, context.Ca
 
 const freshness = 60 * time.Second // GC leaves alone what is younger
 
-// withoutInterface reports whether no plugin of a list makes an interface of the requested name: loopback has its own,
-// and chained plugins work on what others made. Executables of unknown types are taken to make one.
-func withoutInterface(list *conf.List) bool {
-	for _, p := range list.Plugins {
-		switch p.Type {
-		case "loopback", "portmap", "firewall", "bandwidth", "tuning", "sbr", "vrf":
-		default:
-			return false
-		}
-	}
-	return true
+// makesInterface reports whether a plugin of the list makes an interface of the requested name.
+func (s *scope) makesInterface(list *conf.List) bool {
+	return slices.ContainsFunc(list.Plugins, func(p conf.Plugin) bool { return s.runner.Traits(p.Type).MakesInterface })
 }

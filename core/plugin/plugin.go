@@ -31,6 +31,8 @@ const Repair = "REPAIR"
 // A method returns a plain error, which the caller receives as kind plugin-failed with code 999, or a *fault.Error
 // with a kind and code of its own. An Add that fails has removed what it made itself, shared objects aside.
 type Plugin interface {
+	// Traits says what the plugin is. It is constant.
+	Traits() Traits
 	// Unsupported returns the first configuration key whose work this built-in does not do, as a path such as
 	// "ipam.resolvConf", or "". It is asked before anything is done.
 	Unsupported(config []byte) string
@@ -52,16 +54,21 @@ type Repairer interface {
 	Repair(ctx context.Context, inv *Invocation) error
 }
 
-// Forerunner is a built-in whose Del waits for the kernel, which can begin while other plugins are at theirs.
-type Forerunner interface {
-	// BeginDel begins what Del waits for, and does nothing else. Del is told what waits for it in inv.Begun; if Del is
-	// not called after all, the engine waits. nil means that nothing was begun: there is nothing, or something is wrong,
-	// which Del will say.
-	BeginDel(ctx context.Context, inv *Invocation) (wait func(context.Context) error)
+// DelStarter is a plugin whose Del waits for the kernel. The engine starts that work before it runs DEL of the other
+// plugins of the list, if these have the trait IgnoresInterface.
+type DelStarter interface {
+	// StartDel starts the work that Del would wait for. It returns nil if it started nothing; the engine then calls Del,
+	// which reports any error. Otherwise the engine calls exactly one method of the returned value, instead of Del.
+	StartDel(ctx context.Context, inv *Invocation) StartedDel
 }
 
-// Bystander is a built-in whose Del has nothing to do with the container's interface: that may go at the same time.
-type Bystander interface{ IsBystander() }
+// StartedDel is a DEL in progress.
+type StartedDel interface {
+	// Finish completes the DEL.
+	Finish(ctx context.Context) error
+	// Abandon waits for the work that was started, and does nothing else: another plugin's DEL has failed.
+	Abandon(ctx context.Context)
+}
 
 // Invocation is one request to one plugin.
 type Invocation struct {
@@ -96,9 +103,6 @@ type Invocation struct {
 	BootID   string        // of this boot; "" if the kernel does not tell
 	Events   event.Sink
 
-	// Begun waits for what BeginDel began, and is called once. It is set for a Del only, and nil if nothing was begun.
-	Begun func(context.Context) error
-
 	// Repaired is told each object that a Repair has put back. It is set for Repair only.
 	Repaired func(object string)
 
@@ -108,6 +112,9 @@ type Invocation struct {
 	// Delegate runs another plugin, found like any plugin of the list, with this invocation's identity and the
 	// given command and configuration. The Result is nil but for Add.
 	Delegate func(ctx context.Context, command, pluginType string, config []byte) (*Result, error)
+
+	// TraitsOf returns the traits of the plugin type that Delegate would run. It is set like Delegate.
+	TraitsOf func(pluginType string) Traits
 }
 
 // AttachmentID identifies an attachment within a network.

@@ -19,29 +19,16 @@ func (r *Runner) runBuiltin(ctx context.Context, t Target, inv *plugin.Invocatio
 	}
 	defer func() {
 		if value := recover(); value != nil {
-			e := fault.New(fault.KindBug, nil, "%s panicked: %v", t, value)
-			e.Details = string(debug.Stack())
-			result, err = nil, e
+			result, err = nil, panicked(t, value)
 		}
 	}()
 	return ask(ctx, t, p, inv)
 }
 
-// BeginDel has a built-in begin what its Del will wait for, see plugin.Forerunner. It returns nil if there is nothing to
-// wait for; what goes wrong here will go wrong in Del, too, and is reported there.
-func (r *Runner) BeginDel(ctx context.Context, t Target, inv *plugin.Invocation) (wait func(context.Context) error) {
-	p, able := r.implementation(t).(plugin.Forerunner)
-	if !able {
-		return nil
-	}
-	defer func() { _ = recover() }()
-	return p.BeginDel(ctx, inv)
-}
-
-// IsBystander reports whether an implementation is a built-in that leaves the interface alone, see plugin.Bystander.
-func (r *Runner) IsBystander(t Target) bool {
-	_, is := r.implementation(t).(plugin.Bystander)
-	return is
+func panicked(t Target, value any) error {
+	e := fault.New(fault.KindBug, nil, "%s panicked: %v", t, value)
+	e.Details = string(debug.Stack())
+	return e
 }
 
 // implementation returns the built-in that t is, or nil.

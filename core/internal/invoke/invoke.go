@@ -52,22 +52,31 @@ func (t Target) String() string {
 	return fmt.Sprintf("plugin %s (%s)", t.Type, t.Path)
 }
 
-// Run asks a plugin to do what inv says, and sets inv.Delegate. The result is nil for all commands but ADD. An error is
-// a *fault.Error that names the plugin, with what the plugin wrote to its stderr.
+// Run sends the request inv to a plugin. It sets the functions in inv that the plugin may call. The result is nil for
+// all commands but ADD. An error is a *fault.Error that names the plugin and holds what the plugin wrote to its stderr.
 func (r *Runner) Run(ctx context.Context, t Target, inv *plugin.Invocation) (*plugin.Result, error) {
-	inv.Delegate = r.delegate(inv)
-	inv.Start = r.Start
-	began := time.Now()
-	var result *plugin.Result
-	var stderr string
-	var err error
-	if t.Builtin {
-		result, err = r.runBuiltin(ctx, t, inv)
-	} else {
-		result, stderr, err = r.runProcess(ctx, t, inv)
-	}
+	r.equip(inv)
+	return r.observe(t, inv, func() (*plugin.Result, string, error) {
+		if t.Builtin {
+			result, err := r.runBuiltin(ctx, t, inv)
+			return result, "", err
+		}
+		return r.runProcess(ctx, t, inv)
+	})
+}
+
+// equip sets what a plugin may call.
+func (r *Runner) equip(inv *plugin.Invocation) {
+	inv.Delegate, inv.TraitsOf, inv.Start = r.delegate(inv), r.Traits, r.Start
+}
+
+// observe runs a plugin, completes its error and reports the run to the caller's log.
+func (r *Runner) observe(t Target, inv *plugin.Invocation,
+	run func() (result *plugin.Result, stderr string, err error)) (*plugin.Result, error) {
+	started := time.Now()
+	result, stderr, err := run()
 	e := describe(err, t, stderr)
-	r.report(t, inv, e, stderr, time.Since(began))
+	r.report(t, inv, e, stderr, time.Since(started))
 	if e != nil {
 		return nil, e
 	}

@@ -17,10 +17,12 @@ import (
 
 // fake is a built-in: each command does what its function does, if it has one.
 type fake struct {
+	traits      plugin.Traits
 	unsupported string
 	do          func(ctx context.Context, inv *plugin.Invocation) (*plugin.Result, error)
 }
 
+func (f fake) Traits() plugin.Traits     { return f.traits }
 func (f fake) Unsupported([]byte) string { return f.unsupported }
 func (f fake) Add(ctx context.Context, inv *plugin.Invocation) (*plugin.Result, error) {
 	return f.do(ctx, inv)

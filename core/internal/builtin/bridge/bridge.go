@@ -17,6 +17,9 @@ type bridge struct{}
 // New returns the plugin.
 func New() plugin.Plugin { return bridge{} }
 
+// Traits: the plugin makes the interface.
+func (bridge) Traits() plugin.Traits { return plugin.Traits{MakesInterface: true} }
+
 // Unsupported names nothing: every key's work is done.
 func (bridge) Unsupported([]byte) string { return "" }
 

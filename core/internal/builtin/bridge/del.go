@@ -20,53 +20,69 @@ func (bridge) Del(ctx context.Context, inv *plugin.Invocation) error {
 	if err != nil {
 		return err
 	}
-	if c.IPAM.Type == "dhcp" {
+	if needsLink(c, inv) {
 		if err := delegate(ctx, c, inv, plugin.Del); err != nil {
 			return err
 		}
 	}
-	if err := removeLinkAndRules(ctx, c, inv); err != nil {
+	wait, err := removeLink(ctx, c, inv)
+	if err != nil {
 		return err
 	}
-	if err := removeUnusedGateway(ctx, c, inv); err != nil {
-		return err
-	}
-	if c.IPAM.Type == "dhcp" {
-		return nil
-	}
-	return delegate(ctx, c, inv, plugin.Del)
+	return (&removal{config: c, inv: inv, wait: wait}).Finish(ctx)
 }
 
-// removeLinkAndRules removes the rules while the kernel removes the link, but for those that keep a container from
-// sending what it must not: they go when it is gone.
-func removeLinkAndRules(ctx context.Context, c *config, inv *plugin.Invocation) error {
-	wait := inv.Begun
-	if wait == nil {
-		var err error
-		if wait, err = removeLink(ctx, c, inv); err != nil {
-			return err
-		}
-	}
-	if !c.MACSpoofCheck && !inv.Foreign {
-		return errors.Join(removeRules(ctx, c, inv), wait(ctx))
-	}
-	if err := wait(ctx); err != nil {
-		return err
-	}
-	return removeRules(ctx, c, inv)
+func needsLink(c *config, inv *plugin.Invocation) bool {
+	return c.IPAM.Type != "" && inv.TraitsOf(c.IPAM.Type).NeedsLink
 }
 
-// BeginDel begins to remove the pair, unless its removal is not the first thing that Del does.
-func (bridge) BeginDel(ctx context.Context, inv *plugin.Invocation) func(context.Context) error {
+// StartDel starts the removal of the pair, unless the IPAM plugin still needs it.
+func (bridge) StartDel(ctx context.Context, inv *plugin.Invocation) plugin.StartedDel {
 	c, err := read(inv.Config)
-	if err != nil || c.IPAM.Type == "dhcp" {
+	if err != nil || needsLink(c, inv) {
 		return nil
 	}
 	wait, err := removeLink(ctx, c, inv)
 	if err != nil {
 		return nil
 	}
-	return wait
+	return &removal{config: c, inv: inv, wait: wait}
+}
+
+// removal is a DEL whose pair the kernel is removing.
+type removal struct {
+	*config
+	inv  *plugin.Invocation
+	wait func(context.Context) error // until the pair is gone
+}
+
+// Abandon waits until the pair is gone.
+func (r *removal) Abandon(ctx context.Context) { _ = r.wait(ctx) }
+
+// Finish removes the rest.
+func (r *removal) Finish(ctx context.Context) error {
+	if err := r.removeRules(ctx); err != nil {
+		return err
+	}
+	if err := removeUnusedGateway(ctx, r.config, r.inv); err != nil {
+		return err
+	}
+	if needsLink(r.config, r.inv) {
+		return nil
+	}
+	return delegate(ctx, r.config, r.inv, plugin.Del)
+}
+
+// removeRules removes the rules while the kernel removes the link. Rules that restrict what the container may send stay
+// until the link is gone.
+func (r *removal) removeRules(ctx context.Context) error {
+	if !r.MACSpoofCheck && !r.inv.Foreign {
+		return errors.Join(removeRules(ctx, r.config, r.inv), r.wait(ctx))
+	}
+	if err := r.wait(ctx); err != nil {
+		return err
+	}
+	return removeRules(ctx, r.config, r.inv)
 }
 
 // removeLink begins to remove the pair, and returns what waits until it is gone.

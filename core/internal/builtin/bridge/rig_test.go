@@ -87,6 +87,9 @@ func (r *rig) invocation(c *container, config []byte) *plugin.Invocation {
 		inner.Command, inner.Config = command, config
 		return ipam(ctx, pluginType, &inner)
 	}
+	inv.TraitsOf = func(pluginType string) plugin.Traits {
+		return plugin.Traits{IPAM: true, NeedsLink: pluginType == "dhcp"}
+	}
 	return inv
 }
 

@@ -28,6 +28,9 @@ type firewall struct {
 // New returns the plugin.
 func New() plugin.Plugin { return firewall{bus: firewalld.SystemBus} }
 
+// Traits: the rules concern addresses, so that DEL does not depend on the interface.
+func (firewall) Traits() plugin.Traits { return plugin.Traits{Chained: true, IgnoresInterface: true} }
+
 // Unsupported returns "": there is nothing in a configuration that is left to the executable.
 func (firewall) Unsupported([]byte) string { return "" }
 

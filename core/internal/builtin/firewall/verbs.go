@@ -126,9 +126,6 @@ func (a *attachment) apply(ctx context.Context, inv *plugin.Invocation, zones *f
 	return nil
 }
 
-// IsBystander: rules are about addresses.
-func (firewall) IsBystander() {}
-
 // Del removes what is the attachment's, by its addresses if they are known, else by its owner's comment.
 func (p firewall) Del(ctx context.Context, inv *plugin.Invocation) error {
 	c, err := read(inv.Config)

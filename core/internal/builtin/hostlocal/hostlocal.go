@@ -25,6 +25,9 @@ type hostLocal struct {
 	scanned func()                                   // told of every scan of a store's directory
 }
 
+// Traits: the plugin assigns addresses.
+func (*hostLocal) Traits() plugin.Traits { return plugin.Traits{IPAM: true} }
+
 // Unsupported names no key: all that the executable reads are read.
 func (*hostLocal) Unsupported([]byte) string { return "" }
 

@@ -24,6 +24,9 @@ type loopback struct{}
 // New returns the plugin.
 func New() plugin.Plugin { return loopback{} }
 
+// Traits: the plugin makes no interface; lo is there already.
+func (loopback) Traits() plugin.Traits { return plugin.Traits{} }
+
 // Unsupported is always empty: the plugin has no keys of its own.
 func (loopback) Unsupported([]byte) string { return "" }
 

@@ -15,9 +15,6 @@ func (portmap) Del(ctx context.Context, inv *plugin.Invocation) error {
 	return discardWith(ctx, inv, l, p.release)
 }
 
-// IsBystander: ports lead to addresses.
-func (portmap) IsBystander() {}
-
 // discardWith removes what release queues and the executable's leftovers, in one batch, and makes the kernel forget the
 // datagrams that went there.
 func discardWith(ctx context.Context, inv *plugin.Invocation, l leftovers, release func(*nft.Tx) ([]item, error)) error {

@@ -36,6 +36,9 @@ type portmap struct{}
 // New returns the plugin.
 func New() plugin.Plugin { return portmap{} }
 
+// Traits: ports lead to addresses, so that DEL does not depend on the interface.
+func (portmap) Traits() plugin.Traits { return plugin.Traits{Chained: true, IgnoresInterface: true} }
+
 // Unsupported names the keys that ask for iptables.
 func (portmap) Unsupported(data []byte) string {
 	c, err := read(data)

@@ -20,6 +20,8 @@ func New() plugin.Plugin { return static{} }
 
 type static struct{}
 
+func (static) Traits() plugin.Traits { return plugin.Traits{IPAM: true} }
+
 func (static) Unsupported([]byte) string { return "" }
 
 func (static) Add(_ context.Context, inv *plugin.Invocation) (*plugin.Result, error) {
