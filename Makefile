@@ -167,10 +167,12 @@ demo: $(BUILD)/libcni.so ## attach, check and detach a container with a C progra
 	$(CC) -O2 -Wall -Iinclude -o $(BUILD)/demo examples/quickstart.c -L$(BUILD) -lcni -pthread -Wl,-rpath,$(CURDIR)/$(BUILD)
 	$(ISOLATE) $(BUILD)/demo
 
-bench: $(BUILD)/libcni.so $(LISTING) peers ## time libcni beside its peers; QUICK=1 takes less than a minute, ONLY="full chain" one case
+# BASELINE=old/libcni.so compares that build with this one instead, turn by turn.
+bench: $(BUILD)/libcni.so $(LISTING) peers ## time libcni beside its peers, or beside another build: QUICK=1, ONLY="full chain", BASELINE=old/libcni.so
 	bench/deps
 	CGO_ENABLED=0 $(GO) build -o $(BUILD)/bench/bench ./bench
-	$(ISOLATE) $(BUILD)/bench/bench $(if $(QUICK),-quick) -only "$(ONLY)" $(if $(CHART),-chart "$(CHART)")
+	$(ISOLATE) $(BUILD)/bench/bench $(if $(QUICK),-quick) -only "$(ONLY)" \
+		$(if $(BASELINE),-baseline "$(abspath $(BASELINE))") $(if $(CHART),-chart "$(CHART)")
 
 # PARTS=Derive runs those whose name holds that.
 PARTS ?= .

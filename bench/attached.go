@@ -7,7 +7,7 @@ import "fmt"
 // than its share.
 func attached(b *bench) error {
 	full := b.count(1000, 100)
-	crowd, err := b.newSide(libcni, side{chain: "bridge", number: 90, dir: b.dir, each: full / 10})
+	crowd, err := b.newSide(variant{name: libcni}, side{chain: "bridge", number: 90, dir: b.dir, each: full / 10})
 	if err != nil {
 		return err
 	}
@@ -40,20 +40,20 @@ func attached(b *bench) error {
 }
 
 func (b *bench) besideCrowd(name string, crowd *side) error {
-	ours, err := b.newSide(libcni, side{chain: "bridge", number: 60, dir: b.dir, beside: crowd})
-	if err != nil {
-		return err
+	var sides []*side // libcni is first, since the first container of all makes the bridge
+	for i, v := range b.variants([]string{libcni, theFloor}) {
+		s, err := b.newSide(v, side{chain: "bridge", number: 60 + i, dir: b.dir, beside: crowd})
+		if err != nil {
+			return err
+		}
+		sides = append(sides, s)
 	}
-	floor, err := b.newSide(theFloor, side{chain: "bridge", number: 61, dir: b.dir, beside: crowd})
-	if err != nil {
-		return err
-	}
+
 	methods := []string{"add", "del"}
-	sides := []*side{ours, floor} // in this order, since the first container of all makes the bridge
 	if err := b.takeTurns(sides, b.count(100, 9), methods); err != nil {
 		return err
 	}
-	b.reportTimes(name, []*side{floor, ours}, methods)
+	b.reportTimes(name, sides, methods)
 	if err := each(sides, (*side).end); err != nil {
 		return err
 	}

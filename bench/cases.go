@@ -24,6 +24,8 @@ const (
 	batchCase  = "50 networks"
 	loadCase   = "load"
 	onDisk     = ", state on disk"
+
+	linkedProgram = "a program linked with libcni.so"
 )
 
 func cases() []benchCase {
@@ -63,7 +65,11 @@ func (c comparison) add() benchCase {
 		if !c.check {
 			methods = []string{"add", "del"}
 		}
-		if err := b.takeTurns(sides, b.count(c.full, c.quick), methods); err != nil {
+		count := b.count(c.full, c.quick)
+		if b.baseline != "" {
+			count = max(count, 3*b.runs())
+		}
+		if err := b.takeTurns(sides, count, methods); err != nil {
 			return err
 		}
 		b.reportTimes(c.name, sides, methods)
@@ -76,12 +82,12 @@ func (b *bench) sidesOf(c comparison) (sides []*side, err error) {
 	if c.disk {
 		parent = b.build
 	}
-	for i, name := range c.sides {
-		if name == netavark && !exists(netavarkPath) {
+	for i, v := range b.variants(c.sides) {
+		if v.name == netavark && !exists(netavarkPath) {
 			b.report.NotMeasured = append(b.report.NotMeasured, c.name+": netavark is not installed")
 			continue
 		}
-		s, err := b.newSide(name, side{chain: c.chain, number: 60 + i, dir: parent, each: c.each, dual: c.dual})
+		s, err := b.newSide(v, side{chain: c.chain, number: 60 + i, dir: parent, each: c.each, dual: c.dual})
 		if err != nil {
 			return nil, err
 		}
@@ -92,7 +98,12 @@ func (b *bench) sidesOf(c comparison) (sides []*side, err error) {
 
 // runs is how many turns each side gets, so that all sides meet the same moments of the machine. Who begins changes from
 // run to run.
-func (b *bench) runs() int { return b.count(5, 3) }
+func (b *bench) runs() int {
+	if b.baseline != "" {
+		return b.count(20, 8)
+	}
+	return b.count(5, 3)
+}
 
 // takeTurns has each side in turn attach, check and detach its share of a number of containers, which is as many as make
 // calls as warm as those of a host that has more than one container. Nobody's containers are there in another's turn but
@@ -104,9 +115,9 @@ func (b *bench) takeTurns(sides []*side, count int, methods []string) error {
 		}
 	}
 	for run := range b.runs() {
-		for _, s := range rotated(sides, run) {
+		for _, s := range b.order(sides, run) {
 			if err := s.turn(methods, count*run/b.runs(), count*(run+1)/b.runs()); err != nil {
-				return fmt.Errorf("%s: %w", s.name, err)
+				return fmt.Errorf("%s: %w", s.label(), err)
 			}
 		}
 	}
@@ -136,22 +147,25 @@ func (s *side) calls(method string, from, to int) error {
 	if err := quiet(); err != nil {
 		return err
 	}
+	var times []time.Duration
 	for i := from; i < to; i++ {
 		took, err := s.make(method, warming+i)
 		if err != nil {
 			return err
 		}
-		s.times[method] = append(s.times[method], took)
+		times = append(times, took)
 	}
+	s.turns[method] = append(s.turns[method], times)
 	return nil
 }
 
 func (b *bench) reportTimes(name string, sides []*side, methods []string) {
 	for _, method := range methods {
 		for _, s := range sides {
-			b.report.add(name, s.name, method, s.times[method])
+			b.report.add(name, s.label(), method, s.times(method))
 		}
 	}
+	b.reportRatios(name, sides, methods)
 }
 
 func rotated(sides []*side, by int) []*side {
@@ -185,6 +199,9 @@ func load(b *bench) error {
 	if err := quiet(); err != nil {
 		return err
 	}
+	if b.baseline != "" {
+		return compareStarts(b)
+	}
 	if err := starts(b); err != nil {
 		return err
 	}
@@ -193,7 +210,7 @@ func load(b *bench) error {
 
 // starts times programs from their start to their end.
 func starts(b *bench) error {
-	names := []string{"a program linked with libcni.so", "the same without", "… with a library in Go that does nothing"}
+	names := []string{linkedProgram, "the same without", "… with a library in Go that does nothing"}
 	programs := []string{"empty", "alone", "nothing"}
 	times := make([][]time.Duration, len(programs))
 	for range 1 + b.count(100, 10) { // the first is not counted

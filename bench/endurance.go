@@ -15,16 +15,20 @@ import (
 func endurance(b *bench) error {
 	calls := b.count(10000, 200)
 	b.report.figure(callsFigure, "", float64(calls))
-	for i, name := range []string{libcni, listing} {
-		if err := b.endure(name, 60+i, calls); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+	sides := []variant{{name: libcni}, {name: listing}}
+	if b.baseline != "" {
+		sides = twins([]string{libcni})
+	}
+	for i, v := range sides {
+		if err := b.endure(v, 60+i, calls); err != nil {
+			return fmt.Errorf("%s: %w", v, err)
 		}
 	}
 	return nil
 }
 
-func (b *bench) endure(name string, number, calls int) error {
-	s, err := b.newSide(name, side{chain: "full", number: number, dir: b.dir})
+func (b *bench) endure(v variant, number, calls int) error {
+	s, err := b.newSide(v, side{chain: "full", number: number, dir: b.dir})
 	if err != nil {
 		return err
 	}
@@ -73,6 +77,9 @@ func (b *bench) look(s *side, after string) error {
 		<-s.goroutines // of a list that may have been begun before
 		b.report.figure("goroutines after "+after, "", float64(<-s.goroutines))
 		return nil
+	}
+	if s.baseline {
+		after += ", baseline"
 	}
 	h := holds(s.process.command.Process.Pid)
 	b.report.figure("RSS after "+after, "MB", h.rss)

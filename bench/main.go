@@ -23,8 +23,9 @@ func main() {
 	quick := flag.Bool("quick", false, "fewer containers: under a minute")
 	only := flag.String("only", "", "run the cases whose name holds this")
 	chart := flag.String("chart", "", "also write the chart to this file")
+	baseline := flag.String("baseline", "", "compare with this libcni.so in place of the peers")
 	flag.Parse()
-	if err := run(*quick, *only, *chart); err != nil {
+	if err := run(*quick, *only, *chart, *baseline); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -34,20 +35,27 @@ func main() {
 type bench struct {
 	quick        bool
 	build, peers string
+	libraries    string   // directory of the library under test and the programs linked with it
+	baseline     string   // the same of the baseline; empty: no baseline
 	dir          string   // state and namespaces, in memory
 	links        []string // that were there before
 	floors       int      // how many floors were started
 	report       report
 }
 
-func run(quick bool, only, chart string) error {
+func run(quick bool, only, chart, baseline string) error {
 	library, peers := os.Getenv("CNI_LIBRARY"), os.Getenv("CNI_PEERS")
 	if library == "" || peers == "" {
 		return fmt.Errorf("CNI_LIBRARY and CNI_PEERS are not set; run \"make bench\"")
 	}
-	b := &bench{quick: quick, build: filepath.Dir(library), peers: peers, dir: "/run/bench"}
+	b := &bench{quick: quick, build: filepath.Dir(library), peers: peers, libraries: filepath.Dir(library), dir: "/run/bench"}
 	if err := b.prepare(); err != nil {
 		return err
+	}
+	if baseline != "" {
+		if err := b.addBaseline(baseline); err != nil {
+			return err
+		}
 	}
 	b.report.Machine = machine()
 	b.report.Quick = quick
@@ -56,7 +64,9 @@ func run(quick bool, only, chart string) error {
 		b.report.Failure = err.Error() // with what was measured before it
 	}
 	b.report.Machine["load as it ended"] = loadAverages()
-	b.report.judge()
+	if b.baseline == "" {
+		b.report.judge()
+	}
 	b.report.print(os.Stdout)
 	return errors.Join(err, b.report.write(b.build, chart))
 }

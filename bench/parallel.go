@@ -23,6 +23,9 @@ var crews = []crew{{1, 1}, {1, 2}, {1, 4}, {1, 8}, {4, 1}}
 // parallel has containers attached by several threads, and by several processes, of the floor and of libcni in turns.
 func parallel(b *bench) error {
 	count := b.count(400, 16)
+	if b.baseline != "" {
+		count = b.count(100, 16)
+	}
 	sides, err := b.sidesOf(comparison{chain: "bridge", sides: []string{theFloor, libcni}})
 	if err != nil {
 		return err
@@ -32,18 +35,20 @@ func parallel(b *bench) error {
 	}
 	for run := range b.runs() {
 		for _, c := range crews {
-			for _, s := range rotated(sides, run) {
+			for _, s := range b.order(sides, run) {
 				if err := s.attachAtOnce(b, c, count); err != nil {
-					return fmt.Errorf("%s by %s: %w", s.name, c, err)
+					return fmt.Errorf("%s by %s: %w", s.label(), c, err)
 				}
 			}
 		}
 	}
 	for _, c := range crews {
 		for _, s := range sides {
-			b.report.add(fmt.Sprintf("%d at once by %s", count, c), s.name, "add", s.times[c.String()])
-			b.report.figure(rateFigure(s.name, c), "", float64(count)/median(s.times[c.String()]).Seconds())
+			times := s.times(c.String())
+			b.report.add(fmt.Sprintf("%d at once by %s", count, c), s.label(), "add", times)
+			b.report.figure(rateFigure(s.label(), c), "", float64(count)/median(times).Seconds())
 		}
+		b.reportRatios(fmt.Sprintf("%d at once", count), sides, []string{c.String()})
 	}
 	for _, s := range sides {
 		for _, p := range s.others {
@@ -101,7 +106,7 @@ func (s *side) attachAtOnce(b *bench, c crew, count int) error {
 	if c.processes > 1 {
 		took = time.Since(begin)
 	}
-	s.times[c.String()] = append(s.times[c.String()], took)
+	s.turns[c.String()] = append(s.turns[c.String()], []time.Duration{took})
 	if err := s.connects(0, count); err != nil {
 		return err
 	}

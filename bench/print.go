@@ -22,6 +22,7 @@ func (r *report) print(w io.Writer) {
 	for _, f := range r.Figures {
 		fmt.Fprintf(w, "| %s | %.5g %s |\n", f.Name, f.Value, f.Unit)
 	}
+	r.printRatios(w)
 	if len(r.Targets) > 0 {
 		fmt.Fprint(w, "\n| target | must | goal | measured | |\n|---|--:|--:|--:|---|\n")
 	}

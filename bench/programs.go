@@ -11,22 +11,37 @@ import (
 	"time"
 )
 
-// sources are those of programs that have not a source of their own.
+// sources names the source of a program where it is not the program's own name.
 var sources = map[string]string{"alone": "empty", "nothing": "empty"}
 
-// compile builds the programs in C. Those of libcni find it in the build directory.
+// compile builds the programs in C, and the library in Go that does nothing.
 func compile(build string) error {
 	nothing := program(build, "libnothing.so")
 	if out, err := exec.Command("go", "build", "-buildmode=c-shared", "-ldflags=-s -w", "-o", nothing, "./bench/programs/nothing").CombinedOutput(); err != nil {
 		return fmt.Errorf("build bench/programs/nothing: %w\n%s", err, out)
 	}
+	if err := compileAll(build, map[string][]string{
+		"alone": {"-DALONE"}, "floor": nil,
+		"child":   {fmt.Sprintf("-DLIBRARY=%q", nothing), "-ldl"},
+		"nothing": {"-DNOTHING", nothing},
+	}); err != nil {
+		return err
+	}
+	return compileClients(build)
+}
+
+// compileClients builds the programs that use libcni.so, which is in the same directory.
+func compileClients(build string) error {
 	library := []string{"-L" + build, "-lcni", "-Wl,-rpath," + build}
-	for name, flags := range map[string][]string{
-		"driver": library, "once": library, "empty": library, "alone": {"-DALONE"}, "floor": nil,
+	return compileAll(build, map[string][]string{
+		"driver": library, "once": library, "empty": library, "first": library,
 		"isolated": {fmt.Sprintf("-DLIBRARY=%q", filepath.Join(build, "libcni.so")), "-ldl"},
-		"child":    {fmt.Sprintf("-DLIBRARY=%q", nothing), "-ldl"},
-		"nothing":  {"-DNOTHING", nothing},
-	} {
+	})
+}
+
+// compileAll builds programs, each with flags of its own.
+func compileAll(build string, programs map[string][]string) error {
+	for name, flags := range programs {
 		source, other := sources[name]
 		if !other {
 			source = name

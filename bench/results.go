@@ -49,6 +49,7 @@ type report struct {
 	Results     []result          `json:"results"`
 	Figures     []figure          `json:"figures"`
 	Targets     []target          `json:"targets"`
+	Ratios      []ratio           `json:"ratios,omitempty"` // of the baseline to this build
 	NotMeasured []string          `json:"notMeasured,omitempty"`
 }
 

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -21,15 +22,23 @@ type side struct {
 	each   int    // containers to a network; 0: all on one
 	dual   bool   // an IPv6 subnet too
 	ipt    bool   // iptables where the reference plugins can choose
-	beside *side  // whose first network its containers join, in place of one of its own
+	beside *side  // its containers join the first network of this side, which is otherwise nil
+
+	baseline bool   // uses the baseline's library
+	build    string // directory of its library and programs
 
 	make       func(method string, i int) (time.Duration, error)
 	process    *process
 	others     []*process // of a side that has several
 	goroutines chan int   // how many live in the process, of a side that lists them
 	containers int
-	times      map[string][]time.Duration // by method
+	turns      map[string][][]time.Duration // the times of each turn, by method
 }
+
+func (s *side) label() string { return variant{s.name, s.baseline}.String() }
+
+// times returns those of all turns.
+func (s *side) times(method string) []time.Duration { return slices.Concat(s.turns[method]...) }
 
 // warming is how many containers of a side are not measured: one stays attached meanwhile, so that bridges stay, one
 // comes and goes.

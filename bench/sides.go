@@ -28,15 +28,19 @@ const (
 const netavarkPath = "/usr/lib/podman/netavark"
 
 // newSide completes a side whose directory is to be below that of s, and starts its program.
-func (b *bench) newSide(name string, s side) (*side, error) {
-	s.name, s.ipt, s.times = name, name == iptables, map[string][]time.Duration{}
+func (b *bench) newSide(v variant, s side) (*side, error) {
+	s.name, s.baseline, s.build = v.name, v.baseline, b.libraries
+	if v.baseline {
+		s.build = b.baseline
+	}
+	s.ipt, s.turns = v.name == iptables, map[string][][]time.Duration{}
 	s.dir = filepath.Join(s.dir, fmt.Sprint("side", s.number))
 	if err := os.MkdirAll(s.dir, 0o755); err != nil {
 		return nil, err
 	}
-	switch name {
+	switch v.name {
 	case cold:
-		s.make = s.cold(program(b.build, "once"))
+		s.make = s.cold(program(s.build, "once"))
 	case cnitool:
 		s.make = s.cnitool(b.peers)
 	case netavark:
@@ -72,13 +76,13 @@ func (s *side) program(b *bench) *exec.Cmd {
 	case reference, iptables:
 		return exec.Command(filepath.Join(b.peers, "golibcni"))
 	case isolated:
-		return exec.Command(program(b.build, "isolated"))
+		return exec.Command(program(s.build, "isolated"))
 	case theFloor, oneQueue:
 		b.floors++ // each numbers its links from a million of its own
 		queues := map[string]string{theFloor: "default", oneQueue: "1"}[s.name]
 		return exec.Command(program(b.build, "floor"), fmt.Sprint(b.floors*1e6), queues)
 	}
-	return exec.Command(program(b.build, "driver"))
+	return exec.Command(program(s.build, "driver"))
 }
 
 // line asks a program for a call.

@@ -55,7 +55,7 @@ func (r *report) judge() {
 		{Row: fmt.Sprintf("ADD beside %d attached, growth over the floor's", attached), Must: 1.3, Goal: 1.1, Measured: over(growth(libcni), growth(theFloor))},
 		{Row: "8 threads, rate over the floor's", Must: 0.8, Goal: 0.95, Larger: true, Measured: over(rate(libcni), rate(theFloor))},
 		{Row: "CHECK over ADD, full chain", Must: 1, Goal: 0.5, Measured: over(r.p50(fullCase, libcni, "check"), add(fullCase, libcni))},
-		{Row: "size of libcni.so", Must: 9, Goal: 7, Unit: "MB", Measured: r.value(sizeFigure)},
+		{Row: "size of libcni.so", Must: 10.5, Goal: 9, Unit: "MB", Measured: r.value(sizeFigure)},
 		{Row: fmt.Sprintf("RSS of the host after %d ADD and DEL", calls), Must: 25, Goal: 16, Unit: "MB", Measured: r.value("RSS after " + all)},
 		{Row: "descriptors, threads, goroutines then, over those after a tenth", Must: 1.1, Goal: 1, Measured: over(held(all), held(aTenth))},
 	} {
