@@ -12,11 +12,12 @@ import (
 
 // Address is an address of a link with the length of its network's prefix.
 type Address struct {
-	Prefix    netip.Prefix // not masked
-	NoDAD     bool         // IPv6: usable at once, without asking whether somebody else has it
-	Tentative bool         // IPv6, as read: not usable yet
-	Duplicate bool         // IPv6, as read: somebody else has it
-	LinkLocal bool         // as read: of link scope
+	Prefix        netip.Prefix // not masked
+	NoDAD         bool         // IPv6: usable immediately, without duplicate address detection
+	NoPrefixRoute bool         // the kernel adds no route to the prefix
+	Tentative     bool         // IPv6, as read: not usable yet
+	Duplicate     bool         // IPv6, as read: another host uses it
+	LinkLocal     bool         // as read: of link scope
 }
 
 // AddAddress gives a link an address; an IPv4 one gets the broadcast address of its network. It wraps ErrExists.
@@ -31,8 +32,15 @@ func (a Address) request(index int) request {
 	if ip.Is4() && bits < 31 {
 		parts = append(parts, nl.NewRtAttr(unix.IFA_BROADCAST, broadcast(a.Prefix)))
 	}
+	flags := uint32(0)
 	if a.NoDAD && ip.Is6() {
-		parts = append(parts, u32(unix.IFA_FLAGS, unix.IFA_F_NODAD))
+		flags |= unix.IFA_F_NODAD
+	}
+	if a.NoPrefixRoute {
+		flags |= unix.IFA_F_NOPREFIXROUTE
+	}
+	if flags != 0 {
+		parts = append(parts, u32(unix.IFA_FLAGS, flags))
 	}
 	return request{kind: unix.RTM_NEWADDR, flags: unix.NLM_F_CREATE | unix.NLM_F_EXCL, parts: parts, doing: fmt.Sprintf("address %s: add", a.Prefix)}
 }
@@ -92,11 +100,12 @@ func parseAddress(data []byte) (a Address, index int) {
 		address = local
 	}
 	return Address{
-		Prefix:    netip.PrefixFrom(address, int(m.Prefixlen)),
-		NoDAD:     flags&unix.IFA_F_NODAD != 0,
-		Tentative: flags&unix.IFA_F_TENTATIVE != 0,
-		Duplicate: flags&unix.IFA_F_DADFAILED != 0,
-		LinkLocal: m.Scope == unix.RT_SCOPE_LINK,
+		Prefix:        netip.PrefixFrom(address, int(m.Prefixlen)),
+		NoPrefixRoute: flags&unix.IFA_F_NOPREFIXROUTE != 0,
+		NoDAD:         flags&unix.IFA_F_NODAD != 0,
+		Tentative:     flags&unix.IFA_F_TENTATIVE != 0,
+		Duplicate:     flags&unix.IFA_F_DADFAILED != 0,
+		LinkLocal:     m.Scope == unix.RT_SCOPE_LINK,
 	}, int(m.Index)
 }
 

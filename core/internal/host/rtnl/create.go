@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"syscall"
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -89,13 +88,7 @@ func (c *Conn) addVeth(ctx context.Context, v NewVeth) (created *Link, err error
 		parts = append(parts, u32(unix.IFLA_MASTER, uint32(v.Master)))
 	}
 	parts = append(parts, nest(unix.IFLA_LINKINFO, str(nl.IFLA_INFO_KIND, "veth"), nest(nl.IFLA_INFO_DATA, peer)))
-	request, seq := c.build(unix.RTM_NEWLINK, unix.NLM_F_CREATE|unix.NLM_F_EXCL|unix.NLM_F_ACK|unix.NLM_F_ECHO, parts)
-	err = c.exchange(ctx, request, seq, func(m syscall.NetlinkMessage) bool {
-		if isLink(m, unix.RTM_NEWLINK) {
-			created = parseLink(m.Data)
-		}
-		return false
-	})
+	created, err = c.create(ctx, parts)
 	if err != nil {
 		return nil, fmt.Errorf("veth %s with peer %s: create: %w", v.Name, v.PeerName, err)
 	}
@@ -128,10 +121,14 @@ type Change struct {
 	MAC         net.HardwareAddr // setting the present one makes the kernel announce the link's addresses, see ArpNotify
 	MTU         int
 	Alias       string
-	ArpNotify   bool // net.ipv4.conf.NAME.arp_notify = 1: gratuitous ARP when the MAC is set or the link comes up
+	Name        string           // a new name; before Linux 6.2 the link must be down
+	Master      int              // index of the bridge or VRF; see SetMaster for taking it out
+	Namespace   *netns.Namespace // moves the link, which then has no addresses and perhaps another index
+	ArpNotify   bool             // net.ipv4.conf.NAME.arp_notify = 1: gratuitous ARP when the MAC is set or the link comes up
 }
 
-// SetLink changes a link in one request.
+// SetLink changes a link in one request. A link that moves to another namespace and gets a new name
+// does both at once, so that neither namespace needs to have room for both names.
 func (c *Conn) SetLink(ctx context.Context, index int, set Change) error {
 	return c.changeAll(ctx, []request{set.request(index)})
 }
@@ -169,6 +166,15 @@ func (set Change) request(index int) request {
 	}
 	if set.Alias != "" {
 		parts = append(parts, str(unix.IFLA_IFALIAS, set.Alias))
+	}
+	if set.Name != "" {
+		parts = append(parts, str(unix.IFLA_IFNAME, set.Name))
+	}
+	if set.Master != 0 {
+		parts = append(parts, u32(unix.IFLA_MASTER, uint32(set.Master)))
+	}
+	if set.Namespace != nil {
+		parts = append(parts, u32(unix.IFLA_NET_NS_FD, uint32(set.Namespace.Fd())))
 	}
 	if set.ArpNotify {
 		parts = append(parts, nest(unix.IFLA_AF_SPEC, nest(unix.AF_INET, nest(inetConf, u32(devconfArpNotify, 1)))))

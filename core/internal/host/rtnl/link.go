@@ -1,6 +1,7 @@
 package rtnl
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -22,10 +23,11 @@ type Link struct {
 	Loopback    bool
 	Operational bool // up and with carrier (RFC 2863 state "up")
 	Master      int  // index of the bridge, 0 for none
-	Peer        int  // index of a veth's other end, in that end's namespace
+	Peer        int  // index of a veth's other end or of the link below, in that link's namespace
 	Alias       string
-	AcceptRA    int // the sysctl net.ipv6.conf.NAME.accept_ra; -1 if the link has no IPv6
-	Bridge      *Bridge
+	AcceptRA    int     // the sysctl net.ipv6.conf.NAME.accept_ra; -1 if the link has no IPv6
+	Data        Data    // settings of the kind; nil for a bridge
+	Bridge      *Bridge // of a bridge
 	Port        *Port
 }
 
@@ -134,8 +136,11 @@ func (l *Link) parseInfo(info []byte) {
 			slave = value
 		}
 	})
-	if l.Kind == "bridge" {
+	switch {
+	case l.Kind == "bridge":
 		l.Bridge = parseBridge(own)
+	case own != nil:
+		l.Data = bytes.Clone(own)
 	}
 	if slaveKind == "bridge" {
 		l.Port = parsePort(slave)

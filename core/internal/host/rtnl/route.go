@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+	"strconv"
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -14,14 +15,34 @@ import (
 type Route struct {
 	Dst      netip.Prefix // masked; the default route has length 0
 	Gateway  netip.Addr   // not valid for a directly connected destination
+	Source   netip.Addr   // preferred source address of what the host itself sends; not valid for the kernel's choice
 	Link     int          // index
 	MTU      int
 	AdvMSS   int
 	Priority int
-	Table    int // 0 is the main table
-	Scope    int
+	Table    int  // 0 is the main table
+	Scope    int  // one of the Scope constants
 	Protocol int  // who made it, RTPROT_*; 0 is RTPROT_BOOT when adding
 	Local    bool // as read: the destination is an address of the host
+}
+
+// Scopes say how far away a destination is. Others are written as numbers.
+const (
+	ScopeUniverse = unix.RT_SCOPE_UNIVERSE
+	ScopeSite     = unix.RT_SCOPE_SITE
+	ScopeLink     = unix.RT_SCOPE_LINK
+	ScopeHost     = unix.RT_SCOPE_HOST
+	ScopeNowhere  = unix.RT_SCOPE_NOWHERE
+)
+
+// ScopeName returns the name that ip(8) gives a scope, or its number.
+func ScopeName(scope int) string {
+	names := map[int]string{ScopeUniverse: "global", ScopeSite: "site", ScopeLink: "link", ScopeHost: "host",
+		ScopeNowhere: "nowhere"}
+	if name, known := names[scope]; known {
+		return name
+	}
+	return strconv.Itoa(scope)
 }
 
 // AddRoute adds a route beside those to the same destination (IPv6 makes one of several paths of them; IPv4 prefers
@@ -39,6 +60,9 @@ func (r Route) request() request {
 	parts := []nl.NetlinkRequestData{m, nl.NewRtAttr(unix.RTA_DST, r.Dst.Addr().AsSlice())}
 	if r.Gateway.IsValid() {
 		parts = append(parts, nl.NewRtAttr(unix.RTA_GATEWAY, r.Gateway.AsSlice()))
+	}
+	if r.Source.IsValid() {
+		parts = append(parts, nl.NewRtAttr(unix.RTA_PREFSRC, r.Source.AsSlice()))
 	}
 	for _, a := range []struct{ kind, value int }{
 		{unix.RTA_OIF, r.Link}, {unix.RTA_PRIORITY, r.Priority}, {unix.RTA_TABLE, r.Table},
@@ -157,6 +181,8 @@ func parseRoute(data []byte) Route {
 			dst, _ = netip.AddrFromSlice(value)
 		case unix.RTA_GATEWAY:
 			r.Gateway, _ = netip.AddrFromSlice(value)
+		case unix.RTA_PREFSRC:
+			r.Source, _ = netip.AddrFromSlice(value)
 		case unix.RTA_OIF:
 			r.Link = int(number(value))
 		case unix.RTA_PRIORITY:
@@ -203,19 +229,25 @@ func (r Route) perPath(hops []byte) []Route {
 	return routes
 }
 
-// String is the route as a person writes it, such as "10.0.0.0/8 via 10.1.0.1 mtu 1400".
+// String returns the route as ip(8) takes it, such as "10.0.0.0/8 via 10.1.0.1 mtu 1400".
 func (r Route) String() string {
 	s := r.Dst.String()
 	if r.Gateway.IsValid() {
 		s += " via " + r.Gateway.String()
 	}
+	if r.Source.IsValid() {
+		s += " src " + r.Source.String()
+	}
 	for _, f := range []struct {
 		name  string
 		value int
-	}{{"mtu", r.MTU}, {"advmss", r.AdvMSS}, {"priority", r.Priority}, {"table", r.Table}, {"scope", r.Scope}} {
+	}{{"mtu", r.MTU}, {"advmss", r.AdvMSS}, {"priority", r.Priority}, {"table", r.Table}} {
 		if f.value != 0 {
 			s += fmt.Sprintf(" %s %d", f.name, f.value)
 		}
+	}
+	if r.Scope != ScopeUniverse {
+		s += " scope " + ScopeName(r.Scope)
 	}
 	return s
 }
