@@ -28,8 +28,8 @@ func encodeError(e *fault.Error) ([]byte, error) {
 	if e.RolledBack != nil {
 		dst = appendBool(dst, "rolledBack", *e.RolledBack)
 	}
-	if existing, ok := e.Existing.(*Attachment); ok {
-		dst = append(existing.members(append(jsonobject.AppendKey(dst, "existing"), '{')), '}')
+	if e.Existing != nil {
+		dst = append((*Attachment)(e.Existing).members(append(jsonobject.AppendKey(dst, "existing"), '{')), '}')
 	}
 	if len(e.Drift) > 0 {
 		dst = appendObjects(dst, "drift", e.Drift, appendDrift)

@@ -74,7 +74,7 @@ func TestErrorsAreWrittenAsTheirTagsSay(t *testing.T) {
 		{}, full, fault.InvalidRequest("netns", "netns is %q", "<&>\u2028\x00"),
 		{Stderr: "cut \xc3\xff\xfe\xed\xa0\x80 here", Msg: "\xff"}, {VolumePlugin: &fault.VolumePlugin{}},
 		{VolumePlugin: &fault.VolumePlugin{Status: 500}}, {Plugin: &fault.Plugin{}, RolledBack: &no, Drift: []fault.Drift{}},
-		{Code: -1 << 63, Drift: []fault.Drift{{Object: "link"}, {Plugin: "bridge"}}, Existing: &Attachment{Args: Args{{"\xff", ""}}}},
+		{Code: -1 << 63, Drift: []fault.Drift{{Object: "link"}, {Plugin: "bridge"}}, Existing: &fault.Attachment{Args: [][2]string{{"\xff", ""}}}},
 	} {
 		want, err := json.Marshal(e, jsontext.AllowInvalidUTF8(true), json.Deterministic(true))
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/libcni/libcni/core/internal/attachments"
+	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/host/boot"
 )
 
@@ -20,20 +21,9 @@ type AttachmentsAnswer struct {
 	Attachments []Attachment `json:"attachments"`
 }
 
-// Attachment is what is known of one attachment. State is attached, incomplete (an ADD did not end) or stale (its
+// Attachment is what is known of one attachment. State is attached, incomplete (an ADD did not complete) or stale (its
 // namespace is gone).
-type Attachment struct {
-	Network        string                    `json:"network"`
-	ContainerID    string                    `json:"containerId"`
-	IfName         string                    `json:"ifName"`
-	Netns          string                    `json:"netns"`
-	Owner          string                    `json:"owner,omitempty"` // empty for those of Go's libcni
-	Args           Args                      `json:"args,omitempty"`
-	CapabilityArgs map[string]jsontext.Value `json:"capabilityArgs,omitempty"`
-	Result         jsontext.Value            `json:"result,omitempty"`
-	Config         jsontext.Value            `json:"config,omitempty"`
-	State          string                    `json:"state"`
-}
+type Attachment fault.Attachment
 
 const (
 	stateAttached   = "attached"
@@ -68,7 +58,7 @@ func (s *scope) attachments(ctx context.Context) (*AttachmentsAnswer, error) {
 		if attachment.State, err = s.state(ctx, entry); err != nil {
 			return nil, err
 		}
-		answer.Attachments = append(answer.Attachments, *attachment)
+		answer.Attachments = append(answer.Attachments, Attachment(*attachment))
 	}
 	return answer, nil
 }
@@ -100,10 +90,10 @@ func (s *scope) state(ctx context.Context, entry *attachments.Entry) (string, er
 }
 
 // describeEntry is an entry as the public API shows it, without its state.
-func describeEntry(entry *attachments.Entry) *Attachment {
-	return &Attachment{
+func describeEntry(entry *attachments.Entry) *fault.Attachment {
+	return &fault.Attachment{
 		Network: entry.Network, ContainerID: entry.ContainerID, IfName: entry.IfName, Netns: entry.Netns,
-		Owner: entry.Owner, Args: Args(entry.Args), CapabilityArgs: presentableArgs(entry.CapabilityArgs),
+		Owner: entry.Owner, Args: entry.Args, CapabilityArgs: presentableArgs(entry.CapabilityArgs),
 		Result: presentable(entry.Result), Config: presentable(entry.Config), State: stateAttached,
 	}
 }

@@ -10,29 +10,31 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/libcni/libcni/core/internal/host/errno"
 )
 
 // Error is the one error type that reaches a caller. Code, Msg and Details are the CNI specification's ("Error");
 // Kind is what callers branch on.
 type Error struct {
-	CNIVersion  string  `json:"cniVersion,omitempty"`
-	Code        int64   `json:"code"` // always positive, so that the object can be passed up a CNI chain
-	Msg         string  `json:"msg"`
-	Details     string  `json:"details,omitempty"`
-	Kind        Kind    `json:"kind"`
-	Errno       string  `json:"errno,omitempty"` // symbolic name, such as "ETIMEDOUT"
-	Command     string  `json:"command,omitempty"`
-	Network     string  `json:"network,omitempty"`
-	ContainerID string  `json:"containerId,omitempty"`
-	IfName      string  `json:"ifName,omitempty"`
-	Plugin      *Plugin `json:"plugin,omitempty"`
-	Volume      string  `json:"volume,omitempty"`
-	Stderr      string  `json:"stderr,omitempty"` // the last 64 KiB that the plugin process wrote
-	Retryable   bool    `json:"retryable"`
-	RolledBack  *bool   `json:"rolledBack,omitempty"` // set by ADD: nothing of this call is left
-	Existing    any     `json:"existing,omitempty"`   // kind exists: the attachment that is there
-	Drift       []Drift `json:"drift,omitempty"`      // kind drift: all differences found
+	CNIVersion  string      `json:"cniVersion,omitempty"`
+	Code        int64       `json:"code"` // always positive, so that the object can be passed up a CNI chain
+	Msg         string      `json:"msg"`
+	Details     string      `json:"details,omitempty"`
+	Kind        Kind        `json:"kind"`
+	Errno       string      `json:"errno,omitempty"` // symbolic name, such as "ETIMEDOUT"
+	Command     string      `json:"command,omitempty"`
+	Network     string      `json:"network,omitempty"`
+	ContainerID string      `json:"containerId,omitempty"`
+	IfName      string      `json:"ifName,omitempty"`
+	Plugin      *Plugin     `json:"plugin,omitempty"`
+	Volume      string      `json:"volume,omitempty"`
+	Stderr      string      `json:"stderr,omitempty"` // the last 64 KiB that the plugin process wrote
+	Retryable   bool        `json:"retryable"`
+	RolledBack  *bool       `json:"rolledBack,omitempty"` // set by ADD: nothing of this call is left
+	Existing    *Attachment `json:"existing,omitempty"`   // kind exists: the attachment that is there
+	Drift       []Drift     `json:"drift,omitempty"`      // kind drift: all differences found
 
 	VolumePlugin *VolumePlugin `json:"volumePlugin,omitempty"`
 
@@ -45,6 +47,20 @@ type Plugin struct {
 	Type    string `json:"type"`
 	Index   int    `json:"index"`
 	Builtin bool   `json:"builtin"`
+}
+
+// Attachment is what is known of an attachment.
+type Attachment struct {
+	Network        string                    `json:"network"`
+	ContainerID    string                    `json:"containerId"`
+	IfName         string                    `json:"ifName"`
+	Netns          string                    `json:"netns"`
+	Owner          string                    `json:"owner,omitempty"` // empty if Go's libcni attached
+	Args           [][2]string               `json:"args,omitempty"`
+	CapabilityArgs map[string]jsontext.Value `json:"capabilityArgs,omitempty"`
+	Result         jsontext.Value            `json:"result,omitempty"`
+	Config         jsontext.Value            `json:"config,omitempty"`
+	State          string                    `json:"state"`
 }
 
 // VolumePlugin says which volume plugin an error comes from, and what it was asked.
