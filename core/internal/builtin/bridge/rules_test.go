@@ -1,114 +1,56 @@
 package bridge_test
 
 import (
-	"flag"
 	"fmt"
-	"net"
 	"net/netip"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	types100 "github.com/containernetworking/cni/pkg/types/100"
-	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
 	"github.com/libcni/libcni/core/internal/builtin/bridge"
 	"github.com/libcni/libcni/core/internal/host/nft"
-	"github.com/libcni/libcni/core/internal/host/rtnl"
+	"github.com/libcni/libcni/core/internal/kit/kittest"
 	"github.com/libcni/libcni/core/plugin"
 )
-
-var update = flag.Bool("update", false, "write the golden rule sets anew")
-
-// rules lists a table as nft prints it.
-func rules(t *testing.T, family, table string) string {
-	t.Helper()
-	out, err := exec.Command("nft", "-s", "list", "table", family, table).CombinedOutput()
-	if err != nil {
-		if strings.Contains(string(out), "No such file") {
-			return ""
-		}
-		t.Fatalf("nft list table %s %s: %v: %s", family, table, err, out)
-	}
-	return string(out)
-}
-
-func runTool(t *testing.T, name string, arguments ...string) string {
-	t.Helper()
-	out, err := exec.Command(name, arguments...).CombinedOutput()
-	if err != nil {
-		t.Fatalf("%s %v: %v: %s", name, arguments, err, out)
-	}
-	return string(out)
-}
-
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name+".nft")
-	if *update {
-		must(t, os.MkdirAll("testdata", 0o755))
-		must(t, os.WriteFile(path, []byte(got), 0o644))
-	}
-	want, err := os.ReadFile(path)
-	must(t, err)
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", path, diff)
-	}
-}
-
-// reload saves and loads the rule set, as admins do.
-func reload(t *testing.T) {
-	t.Helper()
-	before := runTool(t, "nft", "-s", "list", "ruleset")
-	path := filepath.Join(t.TempDir(), "saved")
-	must(t, os.WriteFile(path, []byte("flush ruleset\n"+before), 0o600))
-	runTool(t, "nft", "-f", path)
-	if diff := cmp.Diff(before, runTool(t, "nft", "-s", "list", "ruleset")); diff != "" {
-		t.Errorf("the rule set after saving and loading (-want +got):\n%s", diff)
-	}
-}
 
 // onNetwork is the configuration of a network of its own bridge and subnets.
 func (r *rig) onNetwork(number int, members string) []byte {
 	return []byte(fmt.Sprintf(`{"cniVersion":"1.1.0","name":"net%d","type":"bridge","bridge":"br%d","isGateway":true,%s,
 		"ipam":{"type":"host-local","dataDir":%q,"ranges":[[{"subnet":"10.%d.0.0/24"}],[{"subnet":"fd0%d::/64"}]]}}`,
-		number, number, members, r.store, number, number))
+		number, number, members, r.leaseDir, number, number))
 }
 
-func (r *rig) on(number int, c *container, config []byte) *plugin.Invocation {
-	inv := r.invocation(c, config)
-	inv.Network = fmt.Sprintf("net%d", number)
-	return inv
+func (r *rig) on(number int, c *kittest.Container, config []byte) *plugin.Invocation {
+	c.Network = fmt.Sprintf("net%d", number)
+	return r.Invocation(c, config)
 }
 
-func (r *rig) attach(number int, c *container, config []byte) *types100.Result {
-	r.t.Helper()
-	result, err := bridge.New().Add(r.t.Context(), r.on(number, c, config))
-	must(r.t, err)
+func (r *rig) attach(number int, c *kittest.Container, config []byte) *types100.Result {
+	r.T.Helper()
+	result, err := bridge.New().Add(r.T.Context(), r.on(number, c, config))
+	kittest.Must(r.T, err)
 	value, err := result.Value()
-	must(r.t, err)
+	kittest.Must(r.T, err)
 	return value
 }
 
-func (r *rig) detach(number int, c *container, config []byte, was *types100.Result) {
-	r.t.Helper()
+func (r *rig) detach(number int, c *kittest.Container, config []byte, was *types100.Result) {
+	r.T.Helper()
 	inv := r.on(number, c, config)
 	if was != nil {
 		inv.PrevResult = plugin.NewResult(was)
 	}
-	must(r.t, bridge.New().Del(r.t.Context(), inv))
+	kittest.Must(r.T, bridge.New().Del(r.T.Context(), inv))
 }
 
 func TestMasqueradeRules(t *testing.T) {
 	r := newRig(t)
 	type attached struct {
 		number int
-		c      *container
+		c      *kittest.Container
 		was    *types100.Result
 	}
 	var all []attached
@@ -119,89 +61,43 @@ func TestMasqueradeRules(t *testing.T) {
 		all = append(all, attached{number, c, r.attach(number, c, config(number))})
 		switch i + 1 {
 		case 1, 2, 100:
-			golden(t, fmt.Sprintf("masquerade-%d", i+1), rules(t, "inet", "libcni"))
+			kittest.Golden(t, fmt.Sprintf("masquerade-%d.nft", i+1), kittest.Table(t, "inet"))
 		}
 	}
-	reload(t)
+	kittest.Reload(t)
 	for _, a := range all {
 		r.detach(a.number, a.c, config(a.number), a.was)
 	}
-	golden(t, "masquerade-0", rules(t, "inet", "libcni"))
-}
-
-// outside is a namespace that is reached through the host's link "up", at 192.0.2.2 and 2001:db8::2, and has no way back
-// to the containers' networks.
-func (r *rig) outside() *container {
-	r.t.Helper()
-	o := r.container("outside")
-	ctx := r.t.Context()
-	must(r.t, r.host.AddVeth(ctx, rtnl.NewVeth{Name: "up", Up: true, PeerName: "eth0", PeerNamespace: o.ns, MTU: 1500,
-		MAC: net.HardwareAddr{2, 0, 0, 0, 9, 1}, PeerMAC: net.HardwareAddr{2, 0, 0, 0, 9, 2}}))
-	for _, end := range []struct {
-		conn      *rtnl.Conn
-		link      string
-		addresses []string
-	}{
-		{r.host, "up", []string{"192.0.2.1/24", "2001:db8::1/64"}},
-		{o.conn, "eth0", []string{"192.0.2.2/24", "2001:db8::2/64"}},
-	} {
-		link := r.link(end.conn, end.link)
-		must(r.t, end.conn.SetLink(ctx, link.Index, rtnl.Change{Up: true}))
-		for _, a := range end.addresses {
-			must(r.t, end.conn.AddAddress(ctx, link.Index, rtnl.Address{Prefix: netip.MustParsePrefix(a), NoDAD: true}))
-		}
-	}
-	return o
-}
-
-// echoSource answers each datagram with the address it came from.
-func echoSource(t *testing.T, c *container, address string) {
-	t.Helper()
-	must(t, c.ns.Do(t.Context(), func() error {
-		packets, err := net.ListenPacket("udp", net.JoinHostPort(address, "7000"))
-		if err != nil {
-			return err
-		}
-		t.Cleanup(func() { packets.Close() })
-		go func() {
-			buf := make([]byte, 100)
-			for {
-				_, from, err := packets.ReadFrom(buf)
-				if err != nil {
-					return
-				}
-				_, _ = packets.WriteTo([]byte(from.(*net.UDPAddr).IP.String()), from)
-			}
-		}()
-		return nil
-	}))
+	kittest.Golden(t, "masquerade-0.nft", kittest.Table(t, "inet"))
 }
 
 const routed = `"isDefaultGateway":true,"ipMasq":true`
 
+// Servers of the outside, which answer what the host masquerades.
+const outside4, outside6 = kittest.OutsideIPv4 + ":7000", "[" + kittest.OutsideIPv6 + "]:7000"
+
+// serveOutside makes an outside with a server.
+func (r *rig) serveOutside() { r.T.Helper(); r.Serve(r.NewOutside(), ":7000", "outside") }
+
+// masqueraded are the paths from a container to the outside, which sees the host.
+func masqueraded(c *kittest.Container) []kittest.Path {
+	return []kittest.Path{
+		{Name: "outside, IPv4", From: &c.Node, To: outside4, Want: "outside " + kittest.HostIPv4},
+		{Name: "outside, IPv6", From: &c.Node, To: outside6, Want: "outside " + kittest.HostIPv6},
+	}
+}
+
 func TestMasqueradeChangesTheSourceTowardsTheOutsideOnly(t *testing.T) {
 	r := newRig(t)
-	outside := r.outside()
+	r.serveOutside()
 	a, b := r.container("c1"), r.container("c2")
 	config := r.onNetwork(1, routed)
 	r.attach(1, a, config)
 	r.attach(1, b, config)
-	for _, address := range []string{"192.0.2.2", "2001:db8::2"} {
-		echoSource(t, outside, address)
-	}
-	for _, address := range []string{"10.1.0.3", "fd01::3"} {
-		echoSource(t, b, address)
-	}
-	for _, way := range []struct{ name, to, want string }{
-		{"outside, IPv4", "192.0.2.2", "192.0.2.1"},
-		{"outside, IPv6", "2001:db8::2", "2001:db8::1"},
-		{"own subnet, IPv4", "10.1.0.3", "10.1.0.2"},
-		{"own subnet, IPv6", "fd01::3", "fd01::2"},
-	} {
-		if got := ask(t, a.ns.Do, way.to, 5*time.Second); got != way.want {
-			t.Errorf("%s: the packet came from %q, want %q", way.name, got, way.want)
-		}
-	}
+	r.Serve(&b.Node, ":7000", "b")
+	r.Try(masqueraded(a)...)
+	r.Try(kittest.Path{Name: "own subnet, IPv4", From: &a.Node, To: "10.1.0.3:7000", Want: "b 10.1.0.2"},
+		kittest.Path{Name: "own subnet, IPv6", From: &a.Node, To: "[fd01::3]:7000", Want: "b fd01::2"})
 }
 
 func TestMulticastIsNotMasqueraded(t *testing.T) {
@@ -209,21 +105,21 @@ func TestMulticastIsNotMasqueraded(t *testing.T) {
 	a := r.container("c1")
 	r.attach(1, a, r.onNetwork(1, routed))
 	// A counter in the way of the packets after translation, and one before.
-	runTool(t, "nft", `add table inet watch; add chain inet watch out { type filter hook postrouting priority 300; };
+	kittest.Run(t, "nft", `add table inet watch; add chain inet watch out { type filter hook postrouting priority 300; };
 		add rule inet watch out ip daddr 239.1.2.3 ip saddr 10.1.0.2 counter comment "unchanged";
 		add rule inet watch out ip daddr 239.1.2.3 counter comment "any"`)
 	// The host forwards multicast for nobody, so that the packet leaves from the host with the container's address, as
 	// a multicast router's would.
 	sendFrom(t, r, "10.1.0.2", "239.1.2.3")
-	got := runTool(t, "nft", "list", "table", "inet", "watch")
+	got := kittest.Run(t, "nft", "list", "table", "inet", "watch")
 	if !regexp.MustCompile(`saddr 10.1.0.2 counter packets 1 .*unchanged`).MatchString(got) || !regexp.MustCompile(`counter packets 1 .*any`).MatchString(got) {
 		t.Errorf("multicast does not leave with its own source:\n%s", got)
 	}
 	// The same way to elsewhere is translated, so that the test sees what it should.
-	runTool(t, "nft", `add rule inet watch out ip daddr 192.0.2.2 ip saddr 10.1.0.2 counter comment "raw"; add rule inet watch out ip daddr 192.0.2.2 counter comment "elsewhere"`)
-	r.outside()
-	sendFrom(t, r, "10.1.0.2", "192.0.2.2")
-	got = runTool(t, "nft", "list", "table", "inet", "watch")
+	kittest.Run(t, "nft", `add rule inet watch out ip daddr 192.0.2.9 ip saddr 10.1.0.2 counter comment "raw"; add rule inet watch out ip daddr 192.0.2.9 counter comment "elsewhere"`)
+	r.NewOutside()
+	sendFrom(t, r, "10.1.0.2", "192.0.2.9")
+	got = kittest.Run(t, "nft", "list", "table", "inet", "watch")
 	if !regexp.MustCompile(`counter packets 0 .*raw`).MatchString(got) || !regexp.MustCompile(`counter packets 1 .*elsewhere`).MatchString(got) {
 		t.Errorf("elsewhere is not translated:\n%s", got)
 	}
@@ -233,13 +129,13 @@ func TestMulticastIsNotMasqueraded(t *testing.T) {
 func sendFrom(t *testing.T, r *rig, source, destination string) {
 	t.Helper()
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-	must(t, err)
+	kittest.Must(t, err)
 	defer unix.Close(fd)
-	must(t, unix.SetsockoptInt(fd, unix.SOL_IP, unix.IP_TRANSPARENT, 1))
-	must(t, unix.SetsockoptInt(fd, unix.SOL_IP, unix.IP_MULTICAST_IF, 0))
-	must(t, unix.SetsockoptString(fd, unix.SOL_SOCKET, unix.SO_BINDTODEVICE, map[bool]string{true: "br1", false: "up"}[strings.HasPrefix(destination, "239.")]))
-	must(t, unix.Bind(fd, &unix.SockaddrInet4{Addr: netip.MustParseAddr(source).As4()}))
-	must(t, unix.Sendto(fd, []byte("x"), 0, &unix.SockaddrInet4{Port: 7000, Addr: netip.MustParseAddr(destination).As4()}))
+	kittest.Must(t, unix.SetsockoptInt(fd, unix.SOL_IP, unix.IP_TRANSPARENT, 1))
+	kittest.Must(t, unix.SetsockoptInt(fd, unix.SOL_IP, unix.IP_MULTICAST_IF, 0))
+	kittest.Must(t, unix.SetsockoptString(fd, unix.SOL_SOCKET, unix.SO_BINDTODEVICE, map[bool]string{true: "br1", false: "out0"}[strings.HasPrefix(destination, "239.")]))
+	kittest.Must(t, unix.Bind(fd, &unix.SockaddrInet4{Addr: netip.MustParseAddr(source).As4()}))
+	kittest.Must(t, unix.Sendto(fd, []byte("x"), 0, &unix.SockaddrInet4{Port: 7000, Addr: netip.MustParseAddr(destination).As4()}))
 }
 
 func TestLateCleanUpLeavesTheAddressToItsNewHolder(t *testing.T) {
@@ -248,18 +144,15 @@ func TestLateCleanUpLeavesTheAddressToItsNewHolder(t *testing.T) {
 	config := []byte(`{"cniVersion":"1.1.0","name":"net1","type":"bridge","bridge":"br1","isDefaultGateway":true,"ipMasq":true,
 		"ipam":{"type":"static","addresses":[{"address":"10.1.0.2/24"}]}}`)
 	was := r.attach(1, old, config)
-	must(t, r.host.DeleteLink(t.Context(), r.link(r.host, old.hostIfName).Index)) // the container died; its DEL comes late
+	kittest.Must(t, r.Conn.DeleteLink(t.Context(), r.Link(r.Conn, old.HostIfName).Index)) // the container died; its DEL comes late
 	now := r.attach(1, young, config)
 	r.detach(1, old, config, was)
 	r.detach(1, old, config, nil)
-	outside := r.outside()
-	echoSource(t, outside, "192.0.2.2")
-	if got := ask(t, young.ns.Do, "192.0.2.2", 5*time.Second); got != "192.0.2.1" {
-		t.Errorf("after the clean-up of another container the packet came from %q", got)
-	}
+	r.serveOutside()
+	r.Try(kittest.Path{Name: "after the clean-up of another container", From: &young.Node, To: outside4, Want: "outside 192.0.2.1"})
 	inv := r.on(1, young, config)
 	inv.PrevResult = plugin.NewResult(now)
-	must(t, bridge.New().Check(t.Context(), inv))
+	kittest.Must(t, bridge.New().Check(t.Context(), inv))
 }
 
 func TestRemovalByIdentityAlone(t *testing.T) {
@@ -267,15 +160,15 @@ func TestRemovalByIdentityAlone(t *testing.T) {
 	a, b := r.container("c1"), r.container("c2")
 	config := r.onNetwork(1, `"ipMasq":true,"macspoofchk":true`)
 	r.attach(1, a, config)
-	want := rules(t, "inet", "libcni")
-	wantBridge := rules(t, "bridge", "libcni")
+	want := kittest.Table(t, "inet")
+	wantBridge := kittest.Table(t, "bridge")
 	r.attach(1, b, config)
-	must(t, r.host.DeleteLink(t.Context(), r.link(r.host, b.hostIfName).Index))
-	gone := &container{id: "c2"} // no namespace, no link, no name, no result
+	kittest.Must(t, r.Conn.DeleteLink(t.Context(), r.Link(r.Conn, b.HostIfName).Index))
+	gone := kittest.Lost("net", "c2") // no namespace, no link, no name, no result
 	for range 2 {
 		r.detach(1, gone, config, nil)
-		r.same("inet", want, rules(t, "inet", "libcni"))
-		r.same("bridge", wantBridge, rules(t, "bridge", "libcni"))
+		kittest.Same(r.T, "inet", want, kittest.Table(t, "inet"))
+		kittest.Same(r.T, "bridge", wantBridge, kittest.Table(t, "bridge"))
 	}
 }
 
@@ -284,13 +177,13 @@ func TestFailedAddLeavesNoRules(t *testing.T) {
 	a, b := r.container("c1"), r.container("c2")
 	config := r.onNetwork(1, `"ipMasq":true,"macspoofchk":true`)
 	r.attach(1, a, config)
-	want := rules(t, "inet", "libcni") + rules(t, "bridge", "libcni")
+	want := kittest.Table(t, "inet") + kittest.Table(t, "bridge")
 	// A route that cannot be added makes the ADD fail after the rules were made.
 	broken := strings.Replace(string(config), `"ipam":{`, `"ipam":{"routes":[{"dst":"10.77.0.0/16","gw":"172.31.0.1"}],`, 1)
 	if _, err := bridge.New().Add(t.Context(), r.on(1, b, []byte(broken))); err == nil {
 		t.Fatal("a route through nowhere was added")
 	}
-	r.same("rules", want, rules(t, "inet", "libcni")+rules(t, "bridge", "libcni"))
+	kittest.Same(r.T, "rules", want, kittest.Table(t, "inet")+kittest.Table(t, "bridge"))
 }
 
 func TestGCOfRules(t *testing.T) {
@@ -300,17 +193,17 @@ func TestGCOfRules(t *testing.T) {
 	r.attach(1, a, config)
 	other := r.container("n2")
 	r.attach(2, other, r.onNetwork(2, `"ipMasq":true,"macspoofchk":true`))
-	want := rules(t, "inet", "libcni") + rules(t, "bridge", "libcni")
+	want := kittest.Table(t, "inet") + kittest.Table(t, "bridge")
 	for _, id := range []string{"c2", "c3"} {
 		r.attach(1, r.container(id), config)
 	}
-	inv := r.on(1, &container{}, config)
+	inv := r.on(1, kittest.Lost("net", ""), config)
 	inv.ValidAttachments = []plugin.AttachmentID{{ContainerID: "c1", IfName: "eth0"}}
-	must(t, bridge.New().GC(t.Context(), inv))
-	r.same("rules", want, rules(t, "inet", "libcni")+rules(t, "bridge", "libcni"))
+	kittest.Must(t, bridge.New().GC(t.Context(), inv))
+	kittest.Same(r.T, "rules", want, kittest.Table(t, "inet")+kittest.Table(t, "bridge"))
 	inv.ValidAttachments = nil
-	must(t, bridge.New().GC(t.Context(), inv))
-	r.same("after the GC of all: sets of network 1", "", strings.Join(regexp.MustCompile(`masquerade.-`+hash("net1")).FindAllString(rules(t, "inet", "libcni"), -1), " "))
+	kittest.Must(t, bridge.New().GC(t.Context(), inv))
+	kittest.Same(r.T, "after the GC of all: sets of network 1", "", strings.Join(regexp.MustCompile(`masquerade.-`+hash("net1")).FindAllString(kittest.Table(t, "inet"), -1), " "))
 }
 
 func hash(network string) string {

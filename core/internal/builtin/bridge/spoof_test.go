@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/libcni/libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/internal/kit/kittest"
 )
 
 func ownerOf(network, id string) string {
@@ -33,9 +34,9 @@ func frame(source, destination net.HardwareAddr, from, to netip.Addr, word strin
 }
 
 // inject sends a frame from inside a container.
-func inject(t *testing.T, c *container, data []byte) {
+func inject(t *testing.T, c *kittest.Container, data []byte) {
 	t.Helper()
-	must(t, c.ns.Do(t.Context(), func() error {
+	kittest.Must(t, c.NS.Do(t.Context(), func() error {
 		link, err := net.InterfaceByName("eth0")
 		if err != nil {
 			return err
@@ -64,7 +65,7 @@ func TestSpoofedFramesAreDropped(t *testing.T) {
 			r.attach(1, a, config)
 			r.attach(1, b, config)
 			heard := make(chan string)
-			must(t, b.ns.Do(t.Context(), func() error {
+			kittest.Must(t, b.NS.Do(t.Context(), func() error {
 				conn, err := net.ListenPacket("udp", "10.1.0.3:7000")
 				if err != nil {
 					return err
@@ -84,7 +85,7 @@ func TestSpoofedFramesAreDropped(t *testing.T) {
 				}()
 				return nil
 			}))
-			own, theirs := r.link(a.conn, "eth0").MAC, r.link(b.conn, "eth0").MAC
+			own, theirs := r.Link(a.Conn, "eth0").MAC, r.Link(b.Conn, "eth0").MAC
 			from, to := netip.MustParseAddr("10.1.0.2"), netip.MustParseAddr("10.1.0.3")
 			// Frames keep their order, so that the honest one tells that the other has been dealt with.
 			inject(t, a, frame(net.HardwareAddr{2, 0, 0, 0, 0, 99}, theirs, from, to, "spoofed."))
@@ -110,18 +111,18 @@ func TestSpoofCheckRules(t *testing.T) {
 		}
 	}
 	attachAll(0, 2)
-	golden(t, "macspoofchk-2", rules(t, "bridge", "libcni"))
-	before := ruleLines(rules(t, "bridge", "libcni"))
+	kittest.Golden(t, "macspoofchk-2.nft", kittest.Table(t, "bridge"))
+	before := ruleLines(kittest.Table(t, "bridge"))
 	attachAll(2, 30)
-	if after := ruleLines(rules(t, "bridge", "libcni")); after != before {
+	if after := ruleLines(kittest.Table(t, "bridge")); after != before {
 		t.Errorf("rules with 30 containers:\n%s\nwith 2:\n%s", after, before)
 	}
-	reload(t)
+	kittest.Reload(t)
 	for i := range 30 {
 		number := 1 + i%2
-		r.detach(number, &container{id: fmt.Sprintf("c%d", i), hostIfName: fmt.Sprintf("vethc%d", i)}, r.onNetwork(number, `"macspoofchk":true`), nil)
+		r.detach(number, &kittest.Container{ID: fmt.Sprintf("c%d", i), IfName: "eth0", HostIfName: fmt.Sprintf("vethc%d", i)}, r.onNetwork(number, `"macspoofchk":true`), nil)
 	}
-	golden(t, "macspoofchk-0", rules(t, "bridge", "libcni"))
+	kittest.Golden(t, "macspoofchk-0.nft", kittest.Table(t, "bridge"))
 }
 
 // ruleLines are the rules without the elements.
