@@ -40,7 +40,7 @@ OVERLAY := $(CURDIR)/$(BUILD)/_overlay/overlay.json
 AS_GUEST := $(if $(OVERLAY),-overlay $(OVERLAY))
 GODEBUG_DEFAULT := -X=runtime.godebugDefault=asyncpreemptoff=1,containermaxprocs=0,updatemaxprocs=0
 
-SOURCES := go.mod go.sum include/cni.h include/cni.api.json $(shell find capi core include -name '*.go' ! -name '*_test.go') \
+SOURCES := go.mod go.sum include/cni.h api/cni.api.json $(shell find api capi core -name '*.go' ! -name '*_test.go') \
 	$(wildcard capi/*.[ch] capi/libcni.map) capi/overlay
 COMMAND_SOURCES := $(SOURCES) $(shell find cmd -name '*.go' ! -name '*_test.go' 2>/dev/null)
 
@@ -52,7 +52,7 @@ ISOLATE := $(CURDIR)/test/isolate
 VENV := $(BUILD)/venv
 
 .DELETE_ON_ERROR:
-.PHONY: all install uninstall deps peers test test-vm test-faults mutate fuzz demo bench bench-parts help clean
+.PHONY: all generate install uninstall deps peers test test-vm test-faults mutate fuzz demo bench bench-parts help clean
 
 all: $(BUILD)/libcni.so $(BUILD)/libcni.a $(BUILD)/cni $(BUILD)/libcni.pc ## build library, command and pkg-config file in build/
 
@@ -113,7 +113,7 @@ install: all ## install below PREFIX (default /usr/local), inside DESTDIR
 	$(INSTALL) -m 644 $(BUILD)/libcni.a $(DESTDIR)$(LIBDIR)/libcni.a
 	$(PKGCONFIG) >$(DESTDIR)$(LIBDIR)/pkgconfig/libcni.pc
 	$(INSTALL) -m 644 include/cni.h include/cni_dl.h $(DESTDIR)$(INCLUDEDIR)
-	$(INSTALL) -m 644 include/cni.api.json $(DESTDIR)$(DATADIR)/libcni/cni.api.json
+	$(INSTALL) -m 644 api/cni.api.json $(DESTDIR)$(DATADIR)/libcni/cni.api.json
 	$(INSTALL) -m 755 $(BUILD)/cni $(DESTDIR)$(BINDIR)/cni
 	$(INSTALL) -m 644 docs/man/cni.1 $(DESTDIR)$(MANDIR)/man1/cni.1
 
@@ -136,6 +136,9 @@ $(BUILD)/peers/volumeplugin: $(shell find test/volumeplugins -type f)
 	mkdir -p $(BUILD)/peers
 	cd test/volumeplugins && CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -o $(CNI_PEERS) tool
 	touch $@
+
+generate: ## write the files that are generated from api/cni.api.json
+	$(GO) run ./api/generate
 
 # STEPS="abi python" runs only those.
 test: all peers $(VENV)/bin/python ## run every test, in network namespaces of their own

@@ -7,9 +7,9 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/libcni/libcni/api"
 	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/spec"
-	"github.com/libcni/libcni/include"
 )
 
 // Call serves a request in its JSON form: cni_<method> in C. It returns 0 and the verb's answer, or the error's return
@@ -96,5 +96,5 @@ func typed[R interface {
 
 // describe answers with the API description, whatever the request says.
 func describe(*Engine, context.Context, Caller, []byte) (any, error) {
-	return jsontext.Value(include.APIDescription), nil
+	return jsontext.Value(api.Description), nil
 }

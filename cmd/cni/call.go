@@ -10,8 +10,8 @@ import (
 	cniversion "github.com/containernetworking/cni/pkg/version"
 	"github.com/spf13/cobra"
 
+	"github.com/libcni/libcni/api"
 	"github.com/libcni/libcni/core"
-	"github.com/libcni/libcni/include"
 )
 
 // abiVersion is what cni_abi_version returns.
@@ -80,7 +80,7 @@ func (a *app) answer(rc int, response []byte) error {
 
 func versionAnswer() []byte {
 	answer, _ := json.Marshal(map[string]any{ // strings and a number always encode
-		"version": include.Version, "abiVersion": abiVersion, "cniVersions": cniversion.All.SupportedVersions(),
+		"version": api.Version, "abiVersion": abiVersion, "cniVersions": cniversion.All.SupportedVersions(),
 	})
 	return answer
 }
@@ -94,7 +94,7 @@ func (a *app) versionCommand() *cobra.Command {
 			if a.json {
 				return a.printJSON(versionAnswer())
 			}
-			return a.printf("cni %s\nABI %d\nCNI specification %s\n", include.Version, abiVersion, joined(cniversion.All.SupportedVersions()))
+			return a.printf("cni %s\nABI %d\nCNI specification %s\n", api.Version, abiVersion, joined(cniversion.All.SupportedVersions()))
 		}),
 	}
 }

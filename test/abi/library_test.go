@@ -147,7 +147,7 @@ func TestHeadersCompileAloneAndTwice(t *testing.T) {
 // TestBuildIsReproducible builds a copy in another directory; the libraries must be the same to the byte.
 func TestBuildIsReproducible(t *testing.T) {
 	dir := t.TempDir()
-	for _, path := range []string{"Makefile", "go.mod", "go.sum", "capi", "core", "include"} {
+	for _, path := range []string{"Makefile", "go.mod", "go.sum", "api", "capi", "core", "include"} {
 		run(t, "cp", "-r", filepath.Join(root, path), dir)
 	}
 	build := exec.Command("make", "-s", "build/libcni.so", "build/libcni.a")

@@ -88,7 +88,7 @@ func TestCallAnswersErrorsWithStatusZero(t *testing.T) {
 
 func TestDescribeIsTheDescription(t *testing.T) {
 	h := newHost(t)
-	file, err := os.ReadFile("../../include/cni.api.json")
+	file, err := os.ReadFile("../../api/cni.api.json")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,10 +14,8 @@ import pytest
 import cni
 from cni import _ffi, _version, client, errors, requests, volume
 
-INCLUDE = next(
-    folder / "include" for folder in pathlib.Path(__file__).resolve().parents if (folder / "include").is_dir()
-)
-API: dict[str, Any] = json.loads((INCLUDE / "cni.api.json").read_text())
+ROOT = next(folder for folder in pathlib.Path(__file__).resolve().parents if (folder / "api").is_dir())
+API: dict[str, Any] = json.loads((ROOT / "api" / "cni.api.json").read_text())
 FUNCTIONS = {function["name"]: function for function in API["functions"]}
 C_TYPES = {
     "void": None,
@@ -42,6 +40,7 @@ VERBS: dict[str, Callable[..., requests.Call[Any]]] = {
     "volume.capabilities": volume.capabilities,
     "volume.plugins": volume.plugins,
 }
+GIVEN_AS_WRITTEN = {"capabilityArgs", "config"}  # mappings of the caller's own
 READ_ONLY_IN_RAW = {"version"}  # of an address, before CNI 1.0: the address says it
 
 
@@ -141,6 +140,8 @@ class Watched(dict[str, Any]):
             return [cls.of(schema["items"], unread, path)] if "items" in schema else []
         if kind != "object":
             return {"string": "", "integer": 1, "number": 1, "boolean": True}[kind]
+        if path.rpartition("/")[2] in GIVEN_AS_WRITTEN:
+            return {}
         made = cls(path, unread)
         for key, part in schema.get("properties", {}).items():
             made[key] = ADDRESSES.get(key) or cls.of(part, unread, f"{path}/{key}")

@@ -7,7 +7,7 @@ import "C"
 import (
 	"syscall"
 
-	"github.com/libcni/libcni/include"
+	"github.com/libcni/libcni/api"
 )
 
 //export goCniCall
@@ -30,7 +30,7 @@ func goCniCall(call *C.struct_shim_call) C.int {
 
 //export goCniDescribe
 func goCniDescribe(call *C.struct_shim_call) C.int {
-	return answer(call, func() (int, []byte) { return 0, include.APIDescription })
+	return answer(call, func() (int, []byte) { return 0, api.Description })
 }
 
 //export goCniCancel
