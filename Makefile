@@ -50,9 +50,11 @@ export CNI_COMMAND_PATH := $(CURDIR)/$(BUILD)/cni
 export CNI_PEERS := $(CURDIR)/$(BUILD)/peers
 ISOLATE := $(CURDIR)/test/isolate
 VENV := $(BUILD)/venv
+LINTER := $(BUILD)/lint/golangci-lint
 
 .DELETE_ON_ERROR:
-.PHONY: all generate install uninstall deps peers test test-vm test-faults mutate fuzz demo bench bench-parts help clean
+.PHONY: all generate install uninstall deps peers test lint test-vm test-faults mutate fuzz demo
+.PHONY: bench bench-parts help clean
 
 all: $(BUILD)/libcni.so $(BUILD)/libcni.a $(BUILD)/cni $(BUILD)/libcni.pc ## build library, command and pkg-config file in build/
 
@@ -123,7 +125,7 @@ uninstall: ## remove what install put there
 		$(DESTDIR)$(DATADIR)/libcni/cni.api.json $(DESTDIR)$(BINDIR)/cni $(DESTDIR)$(MANDIR)/man1/cni.1
 	-rmdir $(DESTDIR)$(DATADIR)/libcni 2>/dev/null
 
-deps: ## get what the tests need beyond Go, gcc, make, Python 3 and git
+deps: $(LINTER) ## get what the tests need beyond Go, gcc, make, Python 3 and git
 	test/deps $(VENV)
 
 peers: $(BUILD)/peers/cnitool $(BUILD)/peers/volumeplugin ## build the programs that libcni is compared with
@@ -141,8 +143,17 @@ generate: ## write the files that are generated from api/cni.api.json
 	$(GO) run ./api/generate
 
 # STEPS="abi python" runs only those.
-test: all peers $(VENV)/bin/python ## run every test, in network namespaces of their own
+test: all peers $(VENV)/bin/python $(LINTER) ## run every test, in network namespaces of their own
 	$(PYTHON) test/run $(STEPS)
+
+lint: $(VENV)/bin/python $(LINTER) ## run the linters, which are part of "make test"
+	$(PYTHON) test/run gofmt vet golangci clang-format mypy ruff
+
+# The linter needs a newer Go than the project: a module of its own, for which Go may fetch its toolchain.
+$(LINTER): test/lint/go.mod test/lint/go.sum
+	mkdir -p $(@D)
+	cd test/lint && GOTOOLCHAIN=auto CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -o $(CURDIR)/$(@D)/ tool
+	touch $@
 
 test-vm: ## run the tests for kernel features that this machine may lack, in a virtual machine
 	$(PYTHON) test/vm/run

@@ -97,7 +97,7 @@ func holds(pid int) (h held) {
 		if _, err := fmt.Sscanf(line, "VmRSS: %f", &kb); err == nil {
 			h.rss = kb * 1024 / 1e6
 		}
-		fmt.Sscanf(line, "Threads: %f", &h.threads)
+		_, _ = fmt.Sscanf(line, "Threads: %f", &h.threads)
 	}
 	descriptors, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
 	h.descriptors = float64(len(descriptors))

@@ -5,7 +5,8 @@
 int main(void)
 {
     char *result; /* the CNI result, or the error: JSON in both cases */
-    int rc = cni_add("{\"network\":\"web\",\"containerId\":\"c1\",\"netns\":\"/run/netns/c1\"}", &result);
+    int rc = cni_add(
+        "{\"network\":\"web\",\"containerId\":\"c1\",\"netns\":\"/run/netns/c1\"}", &result);
     puts(result);
     cni_free(result);
     return rc != 0;

@@ -123,7 +123,8 @@ static int put_args(struct text *t, const char *args)
 
 static void put_options(struct text *t)
 {
-    const char *dir = getenv("NETCONFPATH"), *path = getenv("CNI_PATH"), *state = getenv("CNITOOL_STATE");
+    const char *dir = getenv("NETCONFPATH"), *path = getenv("CNI_PATH"),
+               *state = getenv("CNITOOL_STATE");
     put_key(t, "options");
     put(t, "{");
     put_member(t, "confDir", dir && *dir ? dir : "/etc/cni/net.d");
@@ -154,7 +155,8 @@ static void put_container_id(struct text *t, const char *netns)
 
 static int put_request(struct text *t, const char *network, const char *netns)
 {
-    const char *name = getenv("CNI_IFNAME"), *args = getenv("CNI_ARGS"), *capabilities = getenv("CAP_ARGS");
+    const char *name = getenv("CNI_IFNAME"), *args = getenv("CNI_ARGS"),
+               *capabilities = getenv("CAP_ARGS");
     struct text path = {NULL, 0, 0};
     if (*netns != '/') {
         char cwd[PATH_MAX];

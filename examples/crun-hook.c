@@ -28,7 +28,8 @@ static int read_state(void)
 {
     size_t length = 0;
     ssize_t n;
-    while (length < sizeof state - 1 && (n = read(0, state + length, sizeof state - 1 - length)) > 0)
+    while (
+        length < sizeof state - 1 && (n = read(0, state + length, sizeof state - 1 - length)) > 0)
         length += (size_t)n;
     return cni_dl_find(state, "id") != NULL;
 }
@@ -51,7 +52,10 @@ static void put_member(const char *key, const char *value, const char *end)
     put(value, (size_t)(end - value));
 }
 
-static void put_value(const char *key, const char *value) { put_member(key, value, cni_dl_value_end(value)); }
+static void put_value(const char *key, const char *value)
+{
+    put_member(key, value, cni_dl_value_end(value));
+}
 
 /* Appends "key":VALUE, with the value taken from a JSON string. */
 static void put_unquoted(const char *key, const char *string)

@@ -132,7 +132,8 @@ int main(int argc, char **argv)
     signal(SIGTERM, pass_on);
     path = format("/run/netns/%s", argv[3]);
     netns = format("{\"path\":\"%s\"}", path);
-    attachment = format("{\"containerId\":\"%s\",\"%s\":\"%s\",\"netns\":\"%s\",\"capabilityArgs\":%s,\"options\":%s}",
+    attachment = format(
+        "{\"containerId\":\"%s\",\"%s\":\"%s\",\"netns\":\"%s\",\"capabilityArgs\":%s,\"options\":%s}",
         argv[3], argv[1][0] == '/' ? "networkFile" : "network", argv[1], path,
         capabilities != NULL ? capabilities : "{}", options != NULL ? options : "{}");
     if (call(api.netns_create, "the namespace", netns) == 0) {

@@ -41,7 +41,8 @@ static const char request_format[] =
     "   {\"type\":\"firewall\"}]},"
     " \"options\":{\"cacheDir\":\"%1$s/cache\",\"stateDir\":\"%1$s/state\"}}";
 static const char namespace_format[] = "{\"path\":\"%1$s/netns\"}";
-static const char list_format[] = "{\"options\":{\"cacheDir\":\"%1$s/cache\",\"stateDir\":\"%1$s/state\"}}";
+static const char list_format[] =
+    "{\"options\":{\"cacheDir\":\"%1$s/cache\",\"stateDir\":\"%1$s/state\"}}";
 
 static int failures;
 
@@ -52,8 +53,8 @@ static void expect(int truth, const char *what)
 }
 
 /* Makes one call and prints an error. The caller frees the response, if requested, with cni_free. */
-static int call(
-    int (*verb)(const char *, char **), const char *what, const char *format, const char *dir, char **response)
+static int call(int (*verb)(const char *, char **), const char *what, const char *format,
+    const char *dir, char **response)
 {
     char request[4096], *answer = NULL;
     if (response)
@@ -136,7 +137,8 @@ static int fetch(const char *dir)
         return 0;
     pthread_join(thread, &listener);
     int fd = patient_socket();
-    if (connect(fd, (struct sockaddr *)&to, sizeof to) == 0 && write(fd, request, sizeof request - 1) > 0) {
+    if (connect(fd, (struct sockaddr *)&to, sizeof to) == 0 &&
+        write(fd, request, sizeof request - 1) > 0) {
         serve(*(int *)listener);
         for (size_t n = 0, got = 1; got > 0 && got < sizeof answer - n; n += got) {
             ssize_t r = read(fd, answer + n, sizeof answer - 1 - n);

@@ -16,7 +16,8 @@
 static int failures;
 
 /* Makes one call. The caller frees the response with cni_free. */
-static char *call(int (*verb)(const char *, char **), const char *what, const char *format, const char *plugin)
+static char *call(
+    int (*verb)(const char *, char **), const char *what, const char *format, const char *plugin)
 {
     char request[1024], *response = NULL;
     int rc, length = snprintf(request, sizeof request, format, plugin);
@@ -68,18 +69,20 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: %s PLUGIN\n", argv[0]);
         return 2;
     }
-    cni_free(call(cni_volume_create, "the volume is made", "{\"plugin\":\"%s\",\"name\":\"libcni-demo\"}", argv[1]));
+    cni_free(call(cni_volume_create, "the volume is made",
+        "{\"plugin\":\"%s\",\"name\":\"libcni-demo\"}", argv[1]));
     if (failures == 0) {
         /* The id identifies the mount's user; unmounting requires the same id. */
-        answer = call(
-            cni_volume_mount, "it is mounted", "{\"plugin\":\"%s\",\"name\":\"libcni-demo\",\"id\":\"demo\"}", argv[1]);
+        answer = call(cni_volume_mount, "it is mounted",
+            "{\"plugin\":\"%s\",\"name\":\"libcni-demo\",\"id\":\"demo\"}", argv[1]);
         path = mountpoint(answer);
         if (path != NULL)
             write_file(path);
         cni_free(answer);
         cni_free(call(cni_volume_unmount, "it is unmounted",
             "{\"plugin\":\"%s\",\"name\":\"libcni-demo\",\"id\":\"demo\"}", argv[1]));
-        cni_free(call(cni_volume_remove, "it is removed", "{\"plugin\":\"%s\",\"name\":\"libcni-demo\"}", argv[1]));
+        cni_free(call(cni_volume_remove, "it is removed",
+            "{\"plugin\":\"%s\",\"name\":\"libcni-demo\"}", argv[1]));
     }
     return failures != 0;
 }

@@ -32,16 +32,20 @@ struct batch {
 };
 
 static _Thread_local int host_socket = -1, home = -1;
-static atomic_int last_index; /* of the host's ends; the peers' is 1000, so that nothing must be asked */
+static atomic_int
+    last_index; /* of the host's ends; the peers' is 1000, so that nothing must be asked */
 static int one_queue;
 
 static void give_back(char *response) { free(response); }
 
-static struct nlmsghdr *begin_message(struct batch *b, int type, int flags, const void *header, size_t size)
+static struct nlmsghdr *begin_message(
+    struct batch *b, int type, int flags, const void *header, size_t size)
 {
     struct nlmsghdr *m = (struct nlmsghdr *)(b->data + b->size);
     memset(m, 0, NLMSG_SPACE(size));
-    *m = (struct nlmsghdr){.nlmsg_len = NLMSG_LENGTH(size), .nlmsg_type = type, .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | flags};
+    *m = (struct nlmsghdr){.nlmsg_len = NLMSG_LENGTH(size),
+        .nlmsg_type = type,
+        .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | flags};
     memcpy(NLMSG_DATA(m), header, size);
     b->messages++;
     return m;
@@ -64,7 +68,10 @@ static void close_nest(struct nlmsghdr *m, struct rtattr *nest)
     nest->rta_len = (char *)m + m->nlmsg_len - (char *)nest;
 }
 
-static void end_message(struct batch *b, struct nlmsghdr *m) { b->size += NLMSG_ALIGN(m->nlmsg_len); }
+static void end_message(struct batch *b, struct nlmsghdr *m)
+{
+    b->size += NLMSG_ALIGN(m->nlmsg_len);
+}
 
 /** Sends all messages at once and reads an answer to each. */
 static int transact(int socket, const struct batch *b)
@@ -76,7 +83,8 @@ static int transact(int socket, const struct batch *b)
         ssize_t got = recv(socket, answer, sizeof answer, 0);
         if (got < 0)
             return -errno;
-        for (struct nlmsghdr *m = (struct nlmsghdr *)answer; NLMSG_OK(m, (size_t)got); m = NLMSG_NEXT(m, got)) {
+        for (struct nlmsghdr *m = (struct nlmsghdr *)answer; NLMSG_OK(m, (size_t)got);
+             m = NLMSG_NEXT(m, got)) {
             int error = ((struct nlmsgerr *)NLMSG_DATA(m))->error;
             if (m->nlmsg_type == NLMSG_ERROR && error != 0)
                 return error;
@@ -110,9 +118,11 @@ static void put_queues(struct nlmsghdr *m)
 static int make_pair(int ns, const char *bridge, const char *name)
 {
     struct batch b = {0};
-    struct ifinfomsg host = {.ifi_index = ++last_index, .ifi_flags = IFF_UP, .ifi_change = IFF_UP}, peer = {.ifi_index = 1000};
+    struct ifinfomsg host = {.ifi_index = ++last_index, .ifi_flags = IFF_UP, .ifi_change = IFF_UP},
+                     peer = {.ifi_index = 1000};
     unsigned master = if_nametoindex(bridge);
-    struct nlmsghdr *m = begin_message(&b, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &host, sizeof host);
+    struct nlmsghdr *m =
+        begin_message(&b, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &host, sizeof host);
     put(m, IFLA_IFNAME, name, strlen(name) + 1);
     put(m, IFLA_MASTER, &master, sizeof master);
     put_queues(m);
@@ -138,7 +148,8 @@ static void put_address(struct batch *b, unsigned index, const char *address, in
     *slash = '\0';
     struct in_addr ip;
     inet_pton(AF_INET, text, &ip);
-    struct ifaddrmsg header = {.ifa_family = AF_INET, .ifa_prefixlen = atoi(slash + 1), .ifa_index = index};
+    struct ifaddrmsg header = {
+        .ifa_family = AF_INET, .ifa_prefixlen = atoi(slash + 1), .ifa_index = index};
     struct nlmsghdr *m = begin_message(b, RTM_NEWADDR, flags, &header, sizeof header);
     put(m, IFA_LOCAL, &ip, sizeof ip);
     put(m, IFA_ADDRESS, &ip, sizeof ip);
@@ -151,10 +162,14 @@ static int configure(int socket, const char *address, const char *gateway)
     struct ifinfomsg up = {.ifi_index = 1000, .ifi_flags = IFF_UP, .ifi_change = IFF_UP};
     end_message(&b, begin_message(&b, RTM_NEWLINK, 0, &up, sizeof up));
     put_address(&b, 1000, address, NLM_F_CREATE | NLM_F_EXCL);
-    struct rtmsg route = {.rtm_family = AF_INET, .rtm_table = RT_TABLE_MAIN, .rtm_protocol = RTPROT_BOOT, .rtm_type = RTN_UNICAST};
+    struct rtmsg route = {.rtm_family = AF_INET,
+        .rtm_table = RT_TABLE_MAIN,
+        .rtm_protocol = RTPROT_BOOT,
+        .rtm_type = RTN_UNICAST};
     struct in_addr via;
     inet_pton(AF_INET, gateway, &via);
-    struct nlmsghdr *m = begin_message(&b, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, &route, sizeof route);
+    struct nlmsghdr *m =
+        begin_message(&b, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, &route, sizeof route);
     put(m, RTA_GATEWAY, &via, sizeof via);
     end_message(&b, m);
     return transact(socket, &b);
@@ -195,7 +210,8 @@ static int init(const char *request)
     if (sscanf(request, "%31s %63s", bridge, address) != 2)
         return -EINVAL;
     struct ifinfomsg header = {.ifi_flags = IFF_UP, .ifi_change = IFF_UP};
-    struct nlmsghdr *m = begin_message(&b, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &header, sizeof header);
+    struct nlmsghdr *m =
+        begin_message(&b, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &header, sizeof header);
     put(m, IFLA_IFNAME, bridge, strlen(bridge) + 1);
     struct rtattr *info = put(m, IFLA_LINKINFO, NULL, 0);
     put(m, IFLA_INFO_KIND, "bridge", 6);
@@ -215,7 +231,9 @@ static int perform(const char *method, const char *request, char **response)
         host_socket = open_socket();
         home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
     }
-    int rc = strcmp(method, "add") == 0 ? add(request) : strcmp(method, "del") == 0 ? del(request) : init(request);
+    int rc = strcmp(method, "add") == 0   ? add(request)
+             : strcmp(method, "del") == 0 ? del(request)
+                                          : init(request);
     if (rc != 0 && asprintf(response, "%s %s: %s", method, request, strerror(-rc)) < 0)
         *response = NULL;
     return rc;

@@ -60,12 +60,15 @@ func (h *host) signalWhen(fifo string, signal syscall.Signal, args ...string) ou
 	if err := cmd.Start(); err != nil {
 		h.t.Fatal(err)
 	}
-	began, ended := make(chan error, 1), make(chan error, 1)
+	began, ended := make(chan error, 1), make(chan struct{})
 	go func() {
 		_, err := os.ReadFile(fifo)
 		began <- err
 	}()
-	go func() { ended <- cmd.Wait() }()
+	go func() {
+		_ = cmd.Wait() // the outcome has its exit code
+		close(ended)
+	}()
 	select {
 	case err := <-began:
 		if err != nil {

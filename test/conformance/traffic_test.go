@@ -106,7 +106,7 @@ func echoStream(listener net.Listener) {
 		return // stopped
 	}
 	defer conn.Close()
-	io.Copy(conn, conn)
+	_, _ = io.Copy(conn, conn)
 }
 
 func echoPackets(conn net.PacketConn) {
@@ -116,6 +116,6 @@ func echoPackets(conn net.PacketConn) {
 		if err != nil {
 			return // stopped
 		}
-		conn.WriteTo(buffer[:n], from)
+		_, _ = conn.WriteTo(buffer[:n], from)
 	}
 }

@@ -89,7 +89,7 @@ func host(t *testing.T, dir string, others int) {
 		if err := errors.Join(unix.Unshare(unix.CLONE_NEWNET), unix.Mount("/proc/thread-self/ns/net", netns, "", unix.MS_BIND, "")); err != nil {
 			t.Fatalf("a network namespace for the test: %v; run with: go test -exec $PWD/test/isolate ./test/count", err)
 		}
-		t.Cleanup(func() { unix.Unmount(netns, unix.MNT_DETACH) })
+		t.Cleanup(func() { _ = unix.Unmount(netns, unix.MNT_DETACH) })
 	}
 	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 		t.Fatal(err)

@@ -46,7 +46,7 @@ func trace(t *testing.T, path string, stdin, stdout *os.File) []*tally {
 	}
 	tr := &tracer{pid: pid, inside: map[int]bool{}, now: newTally()}
 	if err := tr.run(); err != nil {
-		syscall.Kill(pid, syscall.SIGKILL)
+		_ = syscall.Kill(pid, syscall.SIGKILL)
 		t.Fatalf("trace %s: %v", path, err)
 	}
 	return tr.tallies

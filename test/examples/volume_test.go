@@ -35,7 +35,7 @@ func volumePlugins(t *testing.T) map[string]string {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() {
-			plugin.Process.Kill()
+			_ = plugin.Process.Kill()
 			_ = plugin.Wait() // it was killed
 		})
 	}

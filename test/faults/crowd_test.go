@@ -60,7 +60,7 @@ func (h *host) namespaces(count int) []string {
 	var env []string
 	for i := range count {
 		path := h.path(fmt.Sprintf("netns%d", i))
-		h.t.Cleanup(func() { unix.Unmount(path, unix.MNT_DETACH) })
+		h.t.Cleanup(func() { _ = unix.Unmount(path, unix.MNT_DETACH) })
 		h.must("netns.create", map[string]any{"path": path})
 		env = append(env, fmt.Sprintf("NETNS_%d=%s", i, path))
 	}

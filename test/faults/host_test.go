@@ -115,7 +115,7 @@ func newHost(t *testing.T, s server) *host {
 		t.Fatal(err)
 	}
 	own := h.netns
-	t.Cleanup(func() { unix.Unmount(own, unix.MNT_DETACH) })
+	t.Cleanup(func() { _ = unix.Unmount(own, unix.MNT_DETACH) })
 	h.must("netns.create", map[string]any{"path": h.netns})
 	return h
 }

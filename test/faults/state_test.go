@@ -67,7 +67,7 @@ func (h *host) spoiled(dir, named string, spoil func(*testing.T, string), maySta
 		t.Fatal(err)
 	}
 	mount(t, dir, 0, "size=256k")
-	t.Cleanup(func() { unix.Unmount(dir, unix.MNT_DETACH) })
+	t.Cleanup(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
 	before := h.settled()
 	h.must("add", h.attachment())
 	one := h.state()

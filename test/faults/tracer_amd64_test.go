@@ -58,7 +58,7 @@ func (tr *tracer) run(t *testing.T, path string, args, env []string, files [3]*o
 	tr.pid = pid
 	status, err := tr.trace()
 	if err != nil {
-		syscall.Kill(pid, syscall.SIGKILL)
+		_ = syscall.Kill(pid, syscall.SIGKILL)
 		t.Fatalf("trace %s: %v", path, err)
 	}
 	return status

@@ -101,7 +101,7 @@ func newPlugin(t *testing.T, flags ...string) *plugin {
 // stop kills the plugin, which leaves its socket behind.
 func (p *plugin) stop() {
 	if p.command.ProcessState == nil {
-		p.command.Process.Kill()
+		_ = p.command.Process.Kill()
 		_ = p.command.Wait() // it was killed
 	}
 }
@@ -230,7 +230,7 @@ func testvol(t *testing.T) (address string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		command.Process.Kill()
+		_ = command.Process.Kill()
 		_ = command.Wait() // it was killed
 	})
 	for limit := time.Now().Add(10 * time.Second); ; runtime.Gosched() {
@@ -270,7 +270,7 @@ func silent(t *testing.T) (address string) {
 			if err != nil {
 				return
 			}
-			go io.Copy(io.Discard, conn)
+			go func() { _, _ = io.Copy(io.Discard, conn) }()
 		}
 	}()
 	t.Cleanup(func() { listener.Close() })

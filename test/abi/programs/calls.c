@@ -64,8 +64,10 @@ static void log_comes_on_the_calling_thread_during_the_call(void)
     CHECK(cni_set_log(listen, &record) == 0);
     CHECK(cni_status(status_request, &response) == 0, "%s", response);
     cni_free(response);
-    CHECK(record.events >= 1 && pthread_equal(record.thread, pthread_self()), "%d events", record.events);
-    CHECK(strstr(record.last, "\"event\":\"plugin\"") && strstr(record.last, "marked"), "%s", record.last);
+    CHECK(record.events >= 1 && pthread_equal(record.thread, pthread_self()), "%d events",
+        record.events);
+    CHECK(strstr(record.last, "\"event\":\"plugin\"") && strstr(record.last, "marked"), "%s",
+        record.last);
     CHECK(cni_set_log(NULL, NULL) == 0);
     PASS();
 }
@@ -172,7 +174,8 @@ static void a_call_can_be_cancelled_from_another_thread(void)
 
 static void cancelling_nothing_is_an_error(void)
 {
-    CHECK(cni_cancel("nobody") == -ENOENT && cni_cancel("") == -ENOENT && cni_cancel(NULL) == -EINVAL);
+    CHECK(cni_cancel("nobody") == -ENOENT && cni_cancel("") == -ENOENT &&
+          cni_cancel(NULL) == -EINVAL);
     PASS();
 }
 
@@ -182,7 +185,8 @@ static void call_refuses_a_method_that_is_NULL(void)
 {
     char *response = NULL;
 
-    CHECK(cni_call(NULL, "{}", &response) == -EINVAL && strstr(response, "invalid-request"), "%s", response);
+    CHECK(cni_call(NULL, "{}", &response) == -EINVAL && strstr(response, "invalid-request"), "%s",
+        response);
     cni_free(response);
     CHECK(cni_call(NULL, NULL, NULL) == -EINVAL);
     PASS();
@@ -210,7 +214,8 @@ static void the_description_is_complete(void)
 
     CHECK(cni_describe(NULL) == 0 && cni_describe(&response) == 0);
     length = strlen(response);
-    CHECK(response[0] == '{' && length > 2 && response[length - 2] == '}' && response[length - 1] == '\n');
+    CHECK(response[0] == '{' && length > 2 && response[length - 2] == '}' &&
+          response[length - 1] == '\n');
     cni_free(response);
     PASS();
 }
@@ -230,7 +235,8 @@ static void versions_are_those_of_the_header(void)
 
 static void every_code_has_words(void)
 {
-    static const int codes[] = {0, 1, 7, 11, 50, 51, 99, 100, 999, -EINVAL, -ENOTRECOVERABLE, -EXDEV, 2147483647, -2147483647 - 1};
+    static const int codes[] = {0, 1, 7, 11, 50, 51, 99, 100, 999, -EINVAL, -ENOTRECOVERABLE,
+        -EXDEV, 2147483647, -2147483647 - 1};
 
     for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
         CHECK(cni_strerror(codes[i]) != NULL && cni_strerror(codes[i])[0] != '\0', "%d", codes[i]);
@@ -242,7 +248,8 @@ int main(int argc, char **argv)
 {
     MUST(argc == 2);
     setvbuf(stdout, NULL, _IONBF, 0);
-    snprintf(info_request, sizeof info_request, "{\"type\":\"marked\",\"options\":{\"pluginDirs\":[\"%s\"]}}", argv[1]);
+    snprintf(info_request, sizeof info_request,
+        "{\"type\":\"marked\",\"options\":{\"pluginDirs\":[\"%s\"]}}", argv[1]);
     snprintf(status_request, sizeof status_request,
         "{\"network\":{\"cniVersion\":\"1.1.0\",\"name\":\"n\",\"plugins\":[{\"type\":\"marked\"}]},"
         "\"options\":{\"pluginDirs\":[\"%s\"]}}",

@@ -11,8 +11,8 @@ static cni_dl api;
 
 static verb *find(const char *method)
 {
-#define VERB(name, text)                                                                                               \
-    if (strcmp(method, text) == 0)                                                                                     \
+#define VERB(name, text)                                                                           \
+    if (strcmp(method, text) == 0)                                                                 \
         return api.name;
     CNI_DL_VERBS(VERB)
 #undef VERB
@@ -41,7 +41,8 @@ static void replay(const char *method, const char *request)
 {
     verb *function = find(method);
     char *response = NULL;
-    int rc = function != NULL ? function(&api, request, &response) : api.call(&api, method, request, &response);
+    int rc = function != NULL ? function(&api, request, &response)
+                              : api.call(&api, method, request, &response);
 
     printf("%d %s\n", rc, response);
     api.free(&api, response);

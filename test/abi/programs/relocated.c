@@ -59,7 +59,8 @@ static void print_rights(uintptr_t from, uintptr_t end)
     FILE *maps = fopen("/proc/self/maps", "r");
 
     while (maps != NULL && fgets(line, sizeof line, maps) != NULL)
-        if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %7s", &first, &last, rights) == 3 && first < end && last > from)
+        if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %7s", &first, &last, rights) == 3 &&
+            first < end && last > from)
             printf("%s\n", rights);
 }
 
@@ -82,6 +83,8 @@ int main(int argc, char **argv)
     sealed((uintptr_t)info.dli_fbase, &from, &end);
     print_rights(from, end);
     printf("%s %d\n", version(), convert("{\"unknown\":1}", &response));
-    printf("%s\n", response != NULL && strstr(response, "\"kind\":\"invalid-request\"") != NULL ? "answered" : response);
+    printf("%s\n", response != NULL && strstr(response, "\"kind\":\"invalid-request\"") != NULL
+                       ? "answered"
+                       : response);
     return 0;
 }

@@ -49,10 +49,7 @@ static verb *find(const char *method)
     return NULL;
 }
 
-static int digit(char c)
-{
-    return c <= '9' ? c - '0' : c - 'a' + 10;
-}
+static int digit(char c) { return c <= '9' ? c - '0' : c - 'a' + 10; }
 
 static char *decode(const char *hex)
 {

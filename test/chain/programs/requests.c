@@ -19,9 +19,11 @@
 #include <unistd.h>
 
 #define NUMBER offsetof(struct seccomp_data, nr)
-#define ARGUMENT(n) (offsetof(struct seccomp_data, args) + 8 * (n)) /* its lower half, little-endian */
-#define KILLS(number) \
-    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (number), 0, 1), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS)
+#define ARGUMENT(n)                                                                                \
+    (offsetof(struct seccomp_data, args) + 8 * (n)) /* its lower half, little-endian */
+#define KILLS(number)                                                                              \
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (number), 0, 1),                                           \
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS)
 
 static int install(struct sock_filter *filter, size_t size)
 {
@@ -73,7 +75,8 @@ int main(int argc, char **argv)
     size_t size = 0;
     cni_describe(NULL); /* waits until the library has started */
     const char *mode = argc > 1 ? argv[1] : "";
-    if ((strcmp(mode, "alone") == 0 && be_alone()) || (strcmp(mode, "without-nftables") == 0 && lack_nftables()))
+    if ((strcmp(mode, "alone") == 0 && be_alone()) ||
+        (strcmp(mode, "without-nftables") == 0 && lack_nftables()))
         return 2;
     while (getline(&line, &size, stdin) > 0) {
         char *response = NULL, *request = strchr(line, ' ');

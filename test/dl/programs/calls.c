@@ -21,7 +21,8 @@ static void answers_and_codes_arrive(void)
         char request[64];
         snprintf(request, sizeof request, "{\"code\":%d}", codes[i] < 0 ? 0 : codes[i]);
         int rc = api.call(&api, "code", request, &response);
-        CHECK(rc == (codes[i] < 0 ? 0 : codes[i]) && strcmp(response, "{}") == 0, "%d %s", rc, response);
+        CHECK(rc == (codes[i] < 0 ? 0 : codes[i]) && strcmp(response, "{}") == 0, "%d %s", rc,
+            response);
         api.free(&api, response);
     }
     CHECK(api.call(&api, "code", "{\"code\":7}", NULL) == 7);
@@ -32,12 +33,15 @@ static void answers_and_codes_arrive(void)
 static void symbols_of_an_older_library_are_null(void)
 {
     cni_dl api = open_api(stub);
-    CHECK(api.add != NULL && api.del == NULL && api.volume_plugins == NULL && api.netns_create == NULL);
+    CHECK(api.add != NULL && api.del == NULL && api.volume_plugins == NULL &&
+          api.netns_create == NULL);
     CHECK(api.call != NULL && api.cancel != NULL && api.set_log != NULL);
-    CHECK(strcmp(api.version(&api), "0.0.9") == 0 && api.abi_version(&api) == 7, "%s", api.version(&api));
+    CHECK(strcmp(api.version(&api), "0.0.9") == 0 && api.abi_version(&api) == 7, "%s",
+        api.version(&api));
     cni_dl_close(&api);
     api = open_api(real);
-    CHECK(api.add != NULL && api.del != NULL && api.volume_plugins != NULL && api.netns_create != NULL);
+    CHECK(api.add != NULL && api.del != NULL && api.volume_plugins != NULL &&
+          api.netns_create != NULL);
     CHECK(api.abi_version(&api) == 0);
     cni_dl_close(&api);
     PASS();
@@ -55,12 +59,14 @@ static void big_responses_arrive_whole(void)
 }
 
 /* Says whether a call of a method ends with an error object that has all of the parts. */
-static int ends_with(cni_dl *api, const char *method, const char *request, int want, const char *part, const char *other)
+static int ends_with(cni_dl *api, const char *method, const char *request, int want,
+    const char *part, const char *other)
 {
     char *response = NULL;
     int rc = api->call(api, method, request, &response);
-    int good = rc == want && response != NULL && strstr(response, part) != NULL && strstr(response, other) != NULL &&
-               strstr(response, "\"cniVersion\"") != NULL && strstr(response, "\"retryable\"") != NULL;
+    int good = rc == want && response != NULL && strstr(response, part) != NULL &&
+               strstr(response, other) != NULL && strstr(response, "\"cniVersion\"") != NULL &&
+               strstr(response, "\"retryable\"") != NULL;
     if (!good)
         printf("%s: %d %s\n", method, rc, response);
     api->free(api, response);
@@ -72,7 +78,8 @@ static void ends_without_an_answer_become_codes(void)
     const char *request = "{\"network\":\"web\",\"containerId\":\"c1\"}";
     cni_dl api = open_api(stub);
     CHECK(ends_with(&api, "crash", request, -EFAULT, "\"kind\":\"bug\"", "signal 11"));
-    CHECK(ends_with(&api, "crash", request, -EFAULT, "\"containerId\":\"c1\"", "the \\\"last\\\" words"));
+    CHECK(ends_with(
+        &api, "crash", request, -EFAULT, "\"containerId\":\"c1\"", "the \\\"last\\\" words"));
     CHECK(ends_with(&api, "abort", request, -EFAULT, "\"kind\":\"bug\"", "signal 6"));
     CHECK(ends_with(&api, "leave", request, -EFAULT, "\"network\":\"web\"", "status 3"));
     CHECK(ends_with(&api, "hang.silently", "{}", -EFAULT, "\"kind\":\"bug\"", "signal 9"));
@@ -86,8 +93,8 @@ static void a_hang_ends_at_the_deadline(void)
     cni_dl api = open_api(stub);
     int64_t begin = cni_dl_now();
     api.grace_ms = 100;
-    CHECK(ends_with(&api, "hang", "{\"options\":{\"timeoutMs\":70,\"rollbackTimeoutMs\":30}}", -ETIMEDOUT, "\"kind\":\"timeout\"",
-        "\"errno\":\"ETIMEDOUT\""));
+    CHECK(ends_with(&api, "hang", "{\"options\":{\"timeoutMs\":70,\"rollbackTimeoutMs\":30}}",
+        -ETIMEDOUT, "\"kind\":\"timeout\"", "\"errno\":\"ETIMEDOUT\""));
     begin = cni_dl_now() - begin;
     CHECK(begin >= 200 && begin < 5000, "%ld ms", (long)begin);
     cni_dl_close(&api);
@@ -138,7 +145,8 @@ static void events_arrive_in_the_callback(void)
     CHECK(events == 1000, "%d", events);
     CHECK(inner == -EBUSY, "a call from the callback returned %d", inner);
     CHECK(api.set_log(&api, NULL, NULL) == 0);
-    CHECK(api.call(&api, "log", "{}", NULL) == 0 && events == 1000, "after the callback was taken away");
+    CHECK(api.call(&api, "log", "{}", NULL) == 0 && events == 1000,
+        "after the callback was taken away");
     cni_dl_close(&api);
     PASS();
 }
@@ -178,9 +186,13 @@ static void null_is_refused(void)
 {
     cni_dl api = open_api(real);
     char *response = NULL;
-    CHECK(api.add(&api, NULL, &response) == -EINVAL && strstr(response, "the request is NULL") != NULL, "%s", response);
+    CHECK(api.add(&api, NULL, &response) == -EINVAL &&
+              strstr(response, "the request is NULL") != NULL,
+        "%s", response);
     api.free(&api, response);
-    CHECK(api.call(&api, NULL, "{}", &response) == -EINVAL && strstr(response, "the method is NULL") != NULL, "%s", response);
+    CHECK(api.call(&api, NULL, "{}", &response) == -EINVAL &&
+              strstr(response, "the method is NULL") != NULL,
+        "%s", response);
     api.free(&api, response);
     CHECK(api.cancel(&api, NULL) == -EINVAL && api.cancel(&api, "nobody") == -ENOENT);
     cni_dl_close(&api);
@@ -232,7 +244,8 @@ static void a_request_id_in_use_is_busy(void)
     cni_dl_call *call, *other;
     char *response = NULL;
     CHECK(cni_dl_start(&api, "cancellable", "{\"requestId\":\"r\"}", &call, NULL) == 0);
-    CHECK(cni_dl_start(&api, "add", "{\"requestId\":\"r\"}", &other, &response) == -EBUSY && other == NULL);
+    CHECK(cni_dl_start(&api, "add", "{\"requestId\":\"r\"}", &other, &response) == -EBUSY &&
+          other == NULL);
     CHECK(strstr(response, "\"kind\":\"busy\"") != NULL, "%s", response);
     api.free(&api, response);
     cni_dl_cancel(call);
@@ -247,8 +260,10 @@ static void a_hang_that_is_polled_ends_too(void)
     cni_dl_call *call;
     char *response = NULL;
     api.grace_ms = 50;
-    CHECK(cni_dl_start(&api, "hang", "{\"options\":{\"timeoutMs\":1,\"rollbackTimeoutMs\":1}}", &call, NULL) == 0);
-    CHECK(await(call, &response) == -ETIMEDOUT && strstr(response, "\"kind\":\"timeout\"") != NULL, "%s", response);
+    CHECK(cni_dl_start(&api, "hang", "{\"options\":{\"timeoutMs\":1,\"rollbackTimeoutMs\":1}}",
+              &call, NULL) == 0);
+    CHECK(await(call, &response) == -ETIMEDOUT && strstr(response, "\"kind\":\"timeout\"") != NULL,
+        "%s", response);
     api.free(&api, response);
     CHECK(cni_dl_start(&api, "crash", "{}", &call, NULL) == 0);
     CHECK(await(call, NULL) == -EFAULT);
@@ -268,7 +283,8 @@ static cni_dl_call *start_slow(cni_dl *api, const char *options)
     cni_dl_call *call = NULL;
     MUST(open(make_fifo("held"), O_RDWR | O_CLOEXEC) >= 0);
     const char *fifo = make_fifo("started");
-    snprintf(request, sizeof request, "{\"type\":\"slow\",\"options\":{\"pluginDirs\":[\"%s\"]%s}}", directory, options);
+    snprintf(request, sizeof request, "{\"type\":\"slow\",\"options\":{\"pluginDirs\":[\"%s\"]%s}}",
+        directory, options);
     MUST(cni_dl_start(api, "plugin.info", request, &call, NULL) == 0);
     int fd = open(fifo, O_RDONLY | O_CLOEXEC);
     MUST(read(fd, &byte, 1) == 1);
@@ -282,7 +298,9 @@ static void a_real_call_is_cancelled(void)
     char *response = NULL;
     cni_dl_call *call = start_slow(&api, "");
     cni_dl_cancel(call);
-    CHECK(await(call, &response) == -ECANCELED && strstr(response, "\"kind\":\"cancelled\"") != NULL, "%s", response);
+    CHECK(
+        await(call, &response) == -ECANCELED && strstr(response, "\"kind\":\"cancelled\"") != NULL,
+        "%s", response);
     CHECK(strstr(response, "killed") == NULL, "%s", response);
     api.free(&api, response);
     cni_dl_close(&api);
@@ -295,7 +313,8 @@ static void a_real_call_that_is_killed_becomes_a_code(void)
     char *response = NULL;
     cni_dl_call *call = start_slow(&api, "");
     kill(process_of(call), SIGKILL); /* as the OOM killer does */
-    CHECK(await(call, &response) == -EFAULT && strstr(response, "\"kind\":\"bug\"") != NULL, "%s", response);
+    CHECK(await(call, &response) == -EFAULT && strstr(response, "\"kind\":\"bug\"") != NULL, "%s",
+        response);
     api.free(&api, response);
     cni_dl_close(&api);
     PASS();
@@ -308,7 +327,8 @@ static void a_real_call_that_stands_still_becomes_a_code(void)
     api.grace_ms = 100;
     cni_dl_call *call = start_slow(&api, ",\"timeoutMs\":300,\"rollbackTimeoutMs\":1");
     kill(process_of(call), SIGSTOP);
-    CHECK(await(call, &response) == -ETIMEDOUT && strstr(response, "did not end in time") != NULL, "%s", response);
+    CHECK(await(call, &response) == -ETIMEDOUT && strstr(response, "did not end in time") != NULL,
+        "%s", response);
     api.free(&api, response);
     cni_dl_close(&api);
     PASS();

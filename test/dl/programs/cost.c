@@ -54,8 +54,8 @@ static int measure(const char *name, int mode, const char *path, int calls)
     cni_dl_close(&api);
     stat("/proc/self/task", &tasks);
     qsort(took, (size_t)calls, sizeof *took, by_value);
-    printf("%-12s %9.0f %9.0f %9.0f %9.0f %9ld %9d\n", name, opened, took[calls / 2], took[calls * 99 / 100], took[calls - 1],
-        resident_kib(), (int)tasks.st_nlink - 2);
+    printf("%-12s %9.0f %9.0f %9.0f %9.0f %9ld %9d\n", name, opened, took[calls / 2],
+        took[calls * 99 / 100], took[calls - 1], resident_kib(), (int)tasks.st_nlink - 2);
     free(took);
     return 0;
 }
@@ -65,7 +65,9 @@ int main(int argc, char **argv)
     int calls = argc > 3 ? atoi(argv[3]) : 500;
     if (argc < 3 || calls < 1)
         return 2;
-    printf("%-12s %9s %9s %9s %9s %9s %9s\n", "mode", "open us", "p50 us", "p99 us", "max us", "RSS KiB", "threads");
-    return measure("isolated", CNI_DL_ISOLATED, argv[1], calls) | measure("exec", CNI_DL_EXEC, argv[2], calls) |
+    printf("%-12s %9s %9s %9s %9s %9s %9s\n", "mode", "open us", "p50 us", "p99 us", "max us",
+        "RSS KiB", "threads");
+    return measure("isolated", CNI_DL_ISOLATED, argv[1], calls) |
+           measure("exec", CNI_DL_EXEC, argv[2], calls) |
            measure("in-process", CNI_DL_INPROCESS, argv[1], calls);
 }

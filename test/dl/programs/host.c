@@ -86,10 +86,12 @@ static void signalfd_sees_the_hosts_own_children_and_no_other(void)
             _exit(i);
         struct pollfd wait = {fd, POLLIN, 0};
         if (poll(&wait, 1, 10000) == 1 && read(fd, &info, sizeof info) == (ssize_t)sizeof info)
-            seen += info.ssi_signo == SIGCHLD && info.ssi_pid == (uint32_t)own && info.ssi_status == i;
+            seen +=
+                info.ssi_signo == SIGCHLD && info.ssi_pid == (uint32_t)own && info.ssi_status == i;
         CHECK(waitpid(-1, NULL, 0) == own, "child %d", i);
         CHECK(await(call, NULL) == 0);
-        CHECK(waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD, "waitpid(-1) saw a child of libcni");
+        CHECK(waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD,
+            "waitpid(-1) saw a child of libcni");
     }
     struct pollfd wait = {fd, POLLIN, 0};
     CHECK(poll(&wait, 1, 0) == 0, "a signal of libcni");
@@ -105,7 +107,8 @@ static int ignore_children(void)
     signal(SIGCHLD, SIG_IGN);
     cni_dl api = open_api(real);
     for (int i = 0; i < 3; i++)
-        if (api.networks(&api, request, NULL) != 0 || api.call(&api, "status", "{}", NULL) != -EINVAL)
+        if (api.networks(&api, request, NULL) != 0 ||
+            api.call(&api, "status", "{}", NULL) != -EINVAL)
             return 1;
     cni_dl_close(&api);
     return has_children();
@@ -209,7 +212,8 @@ static void descriptors_are_closed_on_exec(void)
         open_before[fd] = fcntl(fd, F_GETFD) >= 0;
     CHECK(cni_dl_start(&api, "hang", "{}", &call, NULL) == 0);
     for (fd = 0; fd < 64; fd++)
-        CHECK(open_before[fd] || fcntl(fd, F_GETFD) < 0 || fcntl(fd, F_GETFD) == FD_CLOEXEC, "descriptor %d", fd);
+        CHECK(open_before[fd] || fcntl(fd, F_GETFD) < 0 || fcntl(fd, F_GETFD) == FD_CLOEXEC,
+            "descriptor %d", fd);
     cni_dl_close(&api);
     PASS();
 }
@@ -252,7 +256,9 @@ static void signals_that_interrupt_change_nothing(void)
     sigaction(SIGALRM, &action, NULL);
     setitimer(ITIMER_REAL, &often, NULL);
     for (int i = 0; i < 20; i++) {
-        CHECK(api.call(&api, "big", "{\"size\":1000000}", &response) == 0 && strlen(response) == 1000002, "%s", response);
+        CHECK(api.call(&api, "big", "{\"size\":1000000}", &response) == 0 &&
+                  strlen(response) == 1000002,
+            "%s", response);
         api.free(&api, response);
     }
     setitimer(ITIMER_REAL, &never, NULL);
@@ -333,7 +339,9 @@ static void threads_bar_isolated_mode_only(void)
     MUST(write(fds[1], "x", 1) == 1);
     pthread_join(thread, NULL);
     if (mode == CNI_DL_ISOLATED) {
-        CHECK(rc == -ENOTSUP && strstr(error, "\"kind\":\"unsupported\"") != NULL && strstr(error, "one thread"), "%s", error);
+        CHECK(rc == -ENOTSUP && strstr(error, "\"kind\":\"unsupported\"") != NULL &&
+                  strstr(error, "one thread"),
+            "%s", error);
         CHECK(call == -ENOTSUP);
     } else {
         CHECK(rc == 0 && call == 0);
@@ -368,7 +376,8 @@ static int open_after_calling(void)
         int rc = cni_dl_open(&api, real, mode, &error);
         if (mode == CNI_DL_EXEC)
             _exit(rc == 0 ? 0 : 2);
-        _exit(rc == -ENOTSUP && strstr(error, "fork of one that has started libcni") != NULL ? 0 : 3);
+        _exit(
+            rc == -ENOTSUP && strstr(error, "fork of one that has started libcni") != NULL ? 0 : 3);
     }
     int status;
     waitpid(pid, &status, 0);
@@ -410,19 +419,18 @@ static int call_in_process(void)
     cni_dl isolated = open_api(real), api;
     if (isolated.networks(&isolated, request, NULL) != 0 || threads() != 1)
         return 1;
-    if (cni_dl_open(&api, real, CNI_DL_INPROCESS, NULL) != 0 || api.networks(&api, request, NULL) != 0 || threads() == 1)
+    if (cni_dl_open(&api, real, CNI_DL_INPROCESS, NULL) != 0 ||
+        api.networks(&api, request, NULL) != 0 || threads() == 1)
         return 2;
-    if (isolated.networks(&isolated, request, &error) != -ENOTSUP || strstr(error, "one thread") == NULL)
+    if (isolated.networks(&isolated, request, &error) != -ENOTSUP ||
+        strstr(error, "one thread") == NULL)
         return 3;
     isolated.free(&isolated, error);
     cni_dl_close(&isolated);
     return api.networks(&api, request, NULL) == 0 ? 0 : 4;
 }
 
-static void it_wakes_when_it_is_called_in_process(void)
-{
-    PASS_IF_CHILD_DOES(call_in_process);
-}
+static void it_wakes_when_it_is_called_in_process(void) { PASS_IF_CHILD_DOES(call_in_process); }
 
 static pthread_barrier_t barrier;
 
@@ -461,7 +469,10 @@ static void many_threads_may_wake_it_at_once(void)
     PASS();
 }
 
-static int call_in_process_of_fork(void) { return direct("cni_networks")(request, NULL) != 0 ? 1 : 0; }
+static int call_in_process_of_fork(void)
+{
+    return direct("cni_networks")(request, NULL) != 0 ? 1 : 0;
+}
 
 static int call_isolated_in_fork(void)
 {
@@ -479,7 +490,10 @@ static int fork_after_waking(void)
         return 1;
     pid = fork();
     if (pid == 0)
-        _exit(direct("cni_networks")(request, &response) == -ENOTRECOVERABLE && strstr(response, "\"forked\"") != NULL ? 0 : 2);
+        _exit(direct("cni_networks")(request, &response) == -ENOTRECOVERABLE &&
+                      strstr(response, "\"forked\"") != NULL
+                  ? 0
+                  : 2);
     waitpid(pid, &status, 0);
     cni_dl_close(&api);
     return WIFEXITED(status) ? WEXITSTATUS(status) : 3;
@@ -504,17 +518,16 @@ static int replace_the_library(void)
     cni_dl api;
     snprintf(path, sizeof path, "%s/copy.so", directory);
     snprintf(other, sizeof other, "%s/other.so", directory);
-    snprintf(command, sizeof command, "cp '%s' '%s' && echo nonsense >'%s'", shared_library, path, other);
+    snprintf(command, sizeof command, "cp '%s' '%s' && echo nonsense >'%s'", shared_library, path,
+        other);
     MUST(system(command) == 0);
     if (cni_dl_open(&api, path, mode, NULL) != 0 || rename(other, path) != 0)
         return 1;
-    return api.networks(&api, request, NULL) == 0 && strcmp(api.version(&api), "0.0.9") != 0 ? 0 : 2;
+    return api.networks(&api, request, NULL) == 0 && strcmp(api.version(&api), "0.0.9") != 0 ? 0
+                                                                                             : 2;
 }
 
-static void it_stays_when_its_file_is_replaced(void)
-{
-    PASS_IF_CHILD_DOES(replace_the_library);
-}
+static void it_stays_when_its_file_is_replaced(void) { PASS_IF_CHILD_DOES(replace_the_library); }
 
 /* As "cp" does it: what the host has in its memory is another file's. Its end must not run any of it. */
 static int overwrite_the_library(void)
@@ -527,7 +540,8 @@ static int overwrite_the_library(void)
     MUST(system(command) == 0);
     if (cni_dl_open(&api, path, mode, NULL) != 0 || truncate(path, 100000) != 0)
         return 1;
-    if (api.networks(&api, request, &response) != -EFAULT || strstr(response, "\"kind\":\"bug\"") == NULL)
+    if (api.networks(&api, request, &response) != -EFAULT ||
+        strstr(response, "\"kind\":\"bug\"") == NULL)
         return 2;
     api.free(&api, response);
     cni_dl_close(&api);
@@ -547,7 +561,8 @@ static int call_after_unsharing_processes(void)
     cni_dl api = open_api(stub);
     if (unshare(CLONE_NEWPID) != 0)
         return 1;
-    if (api.call(&api, "big", "{\"size\":10}", &response) != -ENOTSUP || strstr(response, "pid namespace") == NULL)
+    if (api.call(&api, "big", "{\"size\":10}", &response) != -ENOTSUP ||
+        strstr(response, "pid namespace") == NULL)
         return 2;
     api.free(&api, response);
     pid_t init = fork();
@@ -555,7 +570,8 @@ static int call_after_unsharing_processes(void)
         return 3;
     if (init == 0)
         pause();
-    int rc = api.call(&api, "big", "{\"size\":10}", NULL); /* beside the namespace's own first process */
+    int rc =
+        api.call(&api, "big", "{\"size\":10}", NULL); /* beside the namespace's own first process */
     cni_dl_close(&api);
     kill(init, SIGKILL);
     return waitpid(init, NULL, 0) != init ? 4 : rc != 0 ? 5 : 0;
@@ -571,7 +587,9 @@ static void what_is_not_there_is_unsupported(void)
     char *error = NULL;
     cni_dl api;
     CHECK(cni_dl_open(&api, "/nonexistent/cni", mode, &error) == -ENOTSUP, "%s", error);
-    CHECK(strstr(error, "\"kind\":\"unsupported\"") != NULL && strstr(error, "/nonexistent/cni") != NULL, "%s", error);
+    CHECK(strstr(error, "\"kind\":\"unsupported\"") != NULL &&
+              strstr(error, "/nonexistent/cni") != NULL,
+        "%s", error);
     free(error);
     CHECK(cni_dl_open(&api, NULL, 17, &error) == -EINVAL);
     free(error);

@@ -20,7 +20,9 @@ static const char *real, *stub, *directory;
 static inline void host_arguments(int argc, char **argv)
 {
     MUST(argc == 5);
-    mode = strcmp(argv[1], "isolated") == 0 ? CNI_DL_ISOLATED : strcmp(argv[1], "exec") == 0 ? CNI_DL_EXEC : CNI_DL_INPROCESS;
+    mode = strcmp(argv[1], "isolated") == 0 ? CNI_DL_ISOLATED
+           : strcmp(argv[1], "exec") == 0   ? CNI_DL_EXEC
+                                            : CNI_DL_INPROCESS;
     real = argv[2];
     stub = argv[3];
     directory = argv[4];
@@ -82,11 +84,11 @@ static inline int in_child(int (*function)(void))
 }
 
 /* Ends the test: it holds if the function, which returns the number of the step that failed, returns 0 in a child. */
-#define PASS_IF_CHILD_DOES(function)                                                                                   \
-    do {                                                                                                               \
-        int status = in_child(function);                                                                               \
-        CHECK(status == 0, "step %d", status);                                                                         \
-        PASS();                                                                                                        \
+#define PASS_IF_CHILD_DOES(function)                                                               \
+    do {                                                                                           \
+        int status = in_child(function);                                                           \
+        CHECK(status == 0, "step %d", status);                                                     \
+        PASS();                                                                                    \
     } while (0)
 
 /* Waits as an event loop does, and finishes. */

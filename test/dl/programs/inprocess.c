@@ -4,7 +4,10 @@
 
 static int events;
 
-static void count_event(const char *event, void *user) { events += strstr(event, "\"event\"") != NULL && user == &events; }
+static void count_event(const char *event, void *user)
+{
+    events += strstr(event, "\"event\"") != NULL && user == &events;
+}
 
 static void calls_go_to_the_library(void)
 {
@@ -13,7 +16,8 @@ static void calls_go_to_the_library(void)
     CHECK(api.networks(&api, "{\"options\":{\"confDir\":\"/nonexistent\"}}", &response) == 0);
     CHECK(strstr(response, "\"networks\":[]") != NULL, "%s", response);
     api.free(&api, response);
-    CHECK(api.call(&api, "convert", NULL, &response) == -EINVAL && strstr(response, "NULL") != NULL, "%s", response);
+    CHECK(api.call(&api, "convert", NULL, &response) == -EINVAL && strstr(response, "NULL") != NULL,
+        "%s", response);
     api.free(&api, response);
     CHECK(api.describe(&api, &response) == 0 && strstr(response, api.version(&api)) != NULL);
     api.free(&api, response);
@@ -26,7 +30,9 @@ static void events_arrive(void)
 {
     cni_dl api = open_api(real);
     CHECK(api.set_log(&api, count_event, &events) == 0);
-    api.status(&api, "{\"network\":{\"cniVersion\":\"1.1.0\",\"name\":\"n\",\"plugins\":[{\"type\":\"loopback\"}]}}", NULL);
+    api.status(&api,
+        "{\"network\":{\"cniVersion\":\"1.1.0\",\"name\":\"n\",\"plugins\":[{\"type\":\"loopback\"}]}}",
+        NULL);
     CHECK(api.set_log(&api, NULL, NULL) == 0);
     CHECK(events > 0);
     cni_dl_close(&api);
@@ -69,7 +75,9 @@ static void what_is_no_libcni_is_refused(void)
 {
     cni_dl api;
     char *error = NULL;
-    CHECK(cni_dl_open(&api, "libc.so.6", mode, &error) == -ENOTSUP && strstr(error, "no libcni") != NULL, "%s", error);
+    CHECK(cni_dl_open(&api, "libc.so.6", mode, &error) == -ENOTSUP &&
+              strstr(error, "no libcni") != NULL,
+        "%s", error);
     free(error);
     PASS();
 }

@@ -24,7 +24,8 @@ static void leave_a_process(const char *request)
     const char *holds = cni_dl_find(request, "holds");
     if (cni_dl_plain(holds) > 2)
         snprintf(path, sizeof path, "%.*s", (int)cni_dl_plain(holds) - 2, holds + 1);
-    int fifo = open(path, O_RDONLY | O_CLOEXEC); /* here, where the host waits: later it may have closed its end */
+    int fifo = open(path,
+        O_RDONLY | O_CLOEXEC); /* here, where the host waits: later it may have closed its end */
     if (fork() == 0) {
         char byte;
         _exit(read(fifo, &byte, 1) < 0);
@@ -46,7 +47,8 @@ static char *namespaces(void)
 {
     char net[64] = "", directory[4096] = "", answer[8192];
     ssize_t n = readlink("/proc/self/ns/net", net, sizeof net - 1);
-    snprintf(answer, sizeof answer, "%s %s %s", n > 0 ? net : "", getcwd(directory, sizeof directory) ? directory : "",
+    snprintf(answer, sizeof answer, "%s %s %s", n > 0 ? net : "",
+        getcwd(directory, sizeof directory) ? directory : "",
         getenv("MARK") != NULL ? getenv("MARK") : "");
     return text(answer);
 }
@@ -119,7 +121,8 @@ int main(int argc, char **argv)
     int out = 1;
     ssize_t n = read(0, request, sizeof request - 1);
 
-    if (argc < 5 || n < 0 || strcmp(argv[1], "call") != 0 || strcmp(argv[2], "--frames") != 0 || strcmp(argv[argc - 2], "--") != 0)
+    if (argc < 5 || n < 0 || strcmp(argv[1], "call") != 0 || strcmp(argv[2], "--frames") != 0 ||
+        strcmp(argv[argc - 2], "--") != 0)
         return 2;
     signal(SIGTERM, interrupted);
     if (strcmp(argv[3], "--verbose") == 0) {
@@ -133,7 +136,10 @@ int main(int argc, char **argv)
     return 0;
 }
 #else
-int cni_call(const char *method, const char *request, char **response) { return serve(method, request, response); }
+int cni_call(const char *method, const char *request, char **response)
+{
+    return serve(method, request, response);
+}
 int cni_add(const char *request, char **response) { return serve("add", request, response); }
 int cni_describe(char **response) { return serve("describe", "{}", response); }
 void cni_free(void *p) { free(p); }

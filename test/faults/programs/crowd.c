@@ -66,15 +66,16 @@ static void *work(void *argument)
         int name = rand_r(&seed) % NAMES, add = rand_r(&seed) % 2;
         char variable[32], *request = malloc(sizeof base + 512), *response = NULL;
         snprintf(variable, sizeof variable, "NETNS_%d", first + container);
-        sprintf(request, "{%s,\"containerId\":\"c%d\",\"ifName\":\"eth%d\",\"netns\":\"%s\"}", base, first + container, name,
-                getenv(variable));
+        sprintf(request, "{%s,\"containerId\":\"c%d\",\"ifName\":\"eth%d\",\"netns\":\"%s\"}", base,
+            first + container, name, getenv(variable));
         int code = add ? cni_add(request, &response) : cni_del(request, &response);
         if (code == 0)
             count(add ? &added : &removed);
         else if (add && is_conflict(response))
             count(&conflicts);
         else
-            printf("%s c%d eth%d: %d: %s\n", add ? "ADD" : "DEL", first + container, name, code, response);
+            printf("%s c%d eth%d: %d: %s\n", add ? "ADD" : "DEL", first + container, name, code,
+                response);
         cni_free(response);
         free(request);
     }
@@ -121,13 +122,15 @@ int main(int argc, char **argv)
     }
     for (int i = 0; i < many; i++)
         pthread_join(threads[i], NULL);
-    for (int i = 0; i < 300 && entries("fd", 0) != descriptors; i++) /* what is done behind the answer */
+    for (int i = 0; i < 300 && entries("fd", 0) != descriptors;
+         i++) /* what is done behind the answer */
         usleep(10000);
     if (entries("fd", 0) != descriptors) {
         printf("descriptors: %d, were %d\n", entries("fd", 0), descriptors);
         entries("fd", 1);
     }
-    if (entries("task", 0) > 2 * many + 64) /* Go keeps threads for the next call, but not without end */
+    if (entries("task", 0) >
+        2 * many + 64) /* Go keeps threads for the next call, but not without end */
         printf("threads: %d\n", entries("task", 0));
     printf("%ld %ld %ld\n", added, removed, conflicts);
     return 0;

@@ -24,17 +24,20 @@ static void a_thread_without_rights_is_refused(void)
 
     drop_capabilities_of_this_thread();
     rc = request("netns.create", &response, "{\"path\":\"%1$s/refused\"}");
-    CHECK(rc == -EPERM && strstr(response, "\"kind\":\"permission\"") != NULL, "%d %s", rc, response);
+    CHECK(
+        rc == -EPERM && strstr(response, "\"kind\":\"permission\"") != NULL, "%d %s", rc, response);
     cni.free(response);
     CHECK(access(directory, F_OK) == 0 && run_plugin() == 0);
-    CHECK(strtoull(reported("CapEff"), NULL, 16) == 0, "a plugin process with %s", reported("CapEff"));
+    CHECK(strtoull(reported("CapEff"), NULL, 16) == 0, "a plugin process with %s",
+        reported("CapEff"));
     PASS();
 }
 
 static void plugins_get_no_new_privileges_if_their_thread_has_none(void)
 {
     MUST(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
-    CHECK(run_plugin() == 0 && strcmp(reported("NoNewPrivs"), "1") == 0, "%s", reported("NoNewPrivs"));
+    CHECK(run_plugin() == 0 && strcmp(reported("NoNewPrivs"), "1") == 0, "%s",
+        reported("NoNewPrivs"));
     PASS();
 }
 
@@ -49,7 +52,8 @@ static void other_threads_keep_their_rights(void)
 {
     CHECK(request("netns.create", NULL, "{\"path\":\"%1$s/allowed\"}") == 0);
     CHECK(request("netns.delete", NULL, "{\"path\":\"%1$s/allowed\"}") == 0);
-    CHECK(run_plugin() == 0 && strcmp(reported("NoNewPrivs"), "0") == 0 && strtoull(reported("CapEff"), NULL, 16) != 0);
+    CHECK(run_plugin() == 0 && strcmp(reported("NoNewPrivs"), "0") == 0 &&
+          strtoull(reported("CapEff"), NULL, 16) != 0);
     PASS();
 }
 

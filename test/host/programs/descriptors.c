@@ -29,7 +29,8 @@ static void calls_leave_none(void)
     for (int i = 0; i < 100; i++)
         CHECK(call() == 0 && run_plugin() == 0);
     CHECK(count_descriptors(0, "") == first, "%d, then %d", first, count_descriptors(0, ""));
-    figure("descriptors the library keeps after the first call: %d", count_descriptors(0, "eventpoll") + count_descriptors(0, "eventfd"));
+    figure("descriptors the library keeps after the first call: %d",
+        count_descriptors(0, "eventpoll") + count_descriptors(0, "eventfd"));
     PASS();
 }
 
@@ -42,7 +43,8 @@ static void a_low_limit_is_an_error(void)
     set_open_file_limit(16);
     rc = cni.call("networks", "{}", &response);
     set_open_file_limit(before);
-    CHECK(rc == -EMFILE && strstr(response, "\"kind\":\"state\"") && strstr(response, "EMFILE"), "%d %s", rc, response);
+    CHECK(rc == -EMFILE && strstr(response, "\"kind\":\"state\"") && strstr(response, "EMFILE"),
+        "%d %s", rc, response);
     cni.free(response);
     CHECK(call() == 0 && count_descriptors(0, "") == open_before);
     PASS();

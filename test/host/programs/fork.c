@@ -29,7 +29,8 @@ static int refused(void)
 {
     char *response = NULL;
 
-    if (cni.call("networks", "{}", &response) != -ENOTRECOVERABLE || strstr(response, "\"kind\":\"forked\"") == NULL)
+    if (cni.call("networks", "{}", &response) != -ENOTRECOVERABLE ||
+        strstr(response, "\"kind\":\"forked\"") == NULL)
         return __LINE__ & 127;
     cni.free(response);
     if (cni.describe(&response) != -ENOTRECOVERABLE)
@@ -39,15 +40,13 @@ static int refused(void)
         return __LINE__ & 127;
     if (cni.set_log(NULL, NULL) != -ENOTRECOVERABLE)
         return __LINE__ & 127;
-    if (strcmp(cni.version(), CNI_VERSION) != 0 || cni.abi_version() != CNI_ABI_VERSION || cni.strerror(-EINVAL)[0] == '\0')
+    if (strcmp(cni.version(), CNI_VERSION) != 0 || cni.abi_version() != CNI_ABI_VERSION ||
+        cni.strerror(-EINVAL)[0] == '\0')
         return __LINE__ & 127;
     return 0;
 }
 
-static int refused_in_a_grandchild(void)
-{
-    return in_child(refused) != 0;
-}
+static int refused_in_a_grandchild(void) { return in_child(refused) != 0; }
 
 static void a_forked_child_is_refused(void)
 {
@@ -61,7 +60,8 @@ static void a_forked_child_is_refused(void)
 
 static void a_cloned_child_is_refused(void)
 {
-    static const unsigned long flags[] = {SIGCHLD, SIGCHLD | CLONE_NEWPID, SIGCHLD | CLONE_NEWNS | CLONE_NEWNET};
+    static const unsigned long flags[] = {
+        SIGCHLD, SIGCHLD | CLONE_NEWPID, SIGCHLD | CLONE_NEWNS | CLONE_NEWNET};
 
     for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
         long pid = syscall(SYS_clone, flags[i], NULL, NULL, NULL, NULL);
@@ -71,7 +71,8 @@ static void a_cloned_child_is_refused(void)
             alarm(10);
             _exit(refused());
         }
-        CHECK(waitpid((pid_t)pid, &status, 0) == pid && status == 0, "flags %lx: wait status %x", flags[i], status);
+        CHECK(waitpid((pid_t)pid, &status, 0) == pid && status == 0, "flags %lx: wait status %x",
+            flags[i], status);
     }
     PASS();
 }

@@ -52,7 +52,8 @@ static void loading_installs_handlers_for_four_signals_only(void)
 
 static int dispositions_with_handlers(void)
 {
-    static const int numbers[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGCHLD, SIGALRM, SIGUSR1, SIGUSR2, SIGURG, SIGPROF, SIGIO, 40};
+    static const int numbers[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGCHLD, SIGALRM, SIGUSR1,
+        SIGUSR2, SIGURG, SIGPROF, SIGIO, 40};
     struct sigaction action;
 
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
@@ -63,7 +64,8 @@ static int dispositions_with_handlers(void)
         return 100;
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         sigaction(numbers[i], NULL, &action);
-        if (action.sa_handler != count_signal || (action.sa_flags & ~SA_ONSTACK & 0xffffff) != (SA_RESTART & 0xffffff))
+        if (action.sa_handler != count_signal ||
+            (action.sa_flags & ~SA_ONSTACK & 0xffffff) != (SA_RESTART & 0xffffff))
             return numbers[i];
     }
     sigaction(SIGWINCH, NULL, &action);

@@ -92,8 +92,8 @@ static inline int call(void)
 static inline int run_plugin(void)
 {
     char *response = NULL;
-    int rc = request(
-        "plugin.info", &response, "{\"type\":\"reporter\",\"options\":{\"pluginDirs\":[\"%1$s/bin\"],\"builtins\":\"never\"}}");
+    int rc = request("plugin.info", &response,
+        "{\"type\":\"reporter\",\"options\":{\"pluginDirs\":[\"%1$s/bin\"],\"builtins\":\"never\"}}");
 
     if (rc != 0)
         printf("# %d %s\n", rc, response);

@@ -102,6 +102,7 @@ int main(int argc, char **argv)
     clock_gettime(CLOCK_MONOTONIC, &start);
     load();
     clock_gettime(CLOCK_MONOTONIC, &end);
-    figure("loading: %.1f ms", (double)(end.tv_sec - start.tv_sec) * 1e3 + (double)(end.tv_nsec - start.tv_nsec) / 1e6);
+    figure("loading: %.1f ms",
+        (double)(end.tv_sec - start.tv_sec) * 1e3 + (double)(end.tv_nsec - start.tv_nsec) / 1e6);
     return 0;
 }

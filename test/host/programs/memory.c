@@ -20,8 +20,10 @@ static struct cost measure(const char *when)
         .descriptors = count_descriptors(0, ""),
     };
 
-    figure("%s: %d KiB resident, %d KiB of it private and written, %d threads, %d descriptors, %llu MiB of addresses", when,
-        now.resident, now.private, now.threads, now.descriptors, status_of("/proc/self/status", "VmSize", 10) >> 10);
+    figure(
+        "%s: %d KiB resident, %d KiB of it private and written, %d threads, %d descriptors, %llu MiB of addresses",
+        when, now.resident, now.private, now.threads, now.descriptors,
+        status_of("/proc/self/status", "VmSize", 10) >> 10);
     return now;
 }
 
@@ -60,9 +62,12 @@ static void memory_threads_and_descriptors_stay_flat(void)
         CHECK(call() == 0);
     after = measure("after 10,000 calls");
     CHECK(loaded.descriptors == before.descriptors);
-    CHECK(after.descriptors == warm.descriptors, "%d, then %d", warm.descriptors, after.descriptors);
-    CHECK(after.threads <= warm.threads + 4 && after.threads <= 16, "%d, then %d", warm.threads, after.threads);
-    CHECK(after.resident <= warm.resident + 4096 && after.resident <= 25 << 10, "%d, then %d", warm.resident, after.resident);
+    CHECK(
+        after.descriptors == warm.descriptors, "%d, then %d", warm.descriptors, after.descriptors);
+    CHECK(after.threads <= warm.threads + 4 && after.threads <= 16, "%d, then %d", warm.threads,
+        after.threads);
+    CHECK(after.resident <= warm.resident + 4096 && after.resident <= 25 << 10, "%d, then %d",
+        warm.resident, after.resident);
     PASS();
 }
 

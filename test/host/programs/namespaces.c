@@ -10,10 +10,10 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-#define REQUEST                                                                                                        \
-    "{\"containerId\":\"c1\",\"netns\":\"%1$s/private/netns\",\"network\":{\"cniVersion\":\"1.1.0\",\"name\":\"n\","         \
-    "\"plugins\":[{\"type\":\"bridge\",\"bridge\":\"there0\",\"ipam\":{\"type\":\"host-local\","                           \
-    "\"dataDir\":\"%1$s/private/leases\",\"ranges\":[[{\"subnet\":\"10.77.0.0/24\"}]]}}]},"                                \
+#define REQUEST                                                                                                      \
+    "{\"containerId\":\"c1\",\"netns\":\"%1$s/private/netns\",\"network\":{\"cniVersion\":\"1.1.0\",\"name\":\"n\"," \
+    "\"plugins\":[{\"type\":\"bridge\",\"bridge\":\"there0\",\"ipam\":{\"type\":\"host-local\","                     \
+    "\"dataDir\":\"%1$s/private/leases\",\"ranges\":[[{\"subnet\":\"10.77.0.0/24\"}]]}}]},"                          \
     "\"options\":{\"cacheDir\":\"%1$s/private/cache\",\"stateDir\":\"%1$s/private/state\",\"builtins\":\"only\"}}"
 
 static pthread_barrier_t both;
@@ -68,8 +68,10 @@ static void calls_act_in_the_namespaces_of_their_thread(void)
     CHECK(exists("netns") && exists("cache") && exists("leases"));
     CHECK(if_nametoindex("there0") > 0, "no bridge in the thread's namespace");
     CHECK(run_plugin() == 0);
-    CHECK(strcmp(reported("net"), net) == 0, "a plugin process in %s, not %s", reported("net"), net);
-    CHECK(strcmp(reported("mnt"), mnt) == 0, "a plugin process in %s, not %s", reported("mnt"), mnt);
+    CHECK(
+        strcmp(reported("net"), net) == 0, "a plugin process in %s, not %s", reported("net"), net);
+    CHECK(
+        strcmp(reported("mnt"), mnt) == 0, "a plugin process in %s, not %s", reported("mnt"), mnt);
     pthread_barrier_wait(&both); /* the other thread looks */
     pthread_barrier_wait(&both);
     must_answer("del", REQUEST);
@@ -77,7 +79,8 @@ static void calls_act_in_the_namespaces_of_their_thread(void)
 
     namespace_of("net", net_after, sizeof net_after);
     namespace_of("mnt", mnt_after, sizeof mnt_after);
-    CHECK(strcmp(net, net_after) == 0 && strcmp(mnt, mnt_after) == 0, "now in %s and %s", net_after, mnt_after);
+    CHECK(strcmp(net, net_after) == 0 && strcmp(mnt, mnt_after) == 0, "now in %s and %s", net_after,
+        mnt_after);
     PASS();
 }
 
@@ -93,7 +96,8 @@ static void other_threads_are_not_affected(const char *net, const char *mnt)
 
     CHECK(!exists("netns") && !exists("cache") && !exists("leases"));
     CHECK(if_nametoindex("there0") == 0, "the bridge is here");
-    CHECK(run_plugin() == 0 && strcmp(reported("net"), net) == 0 && strcmp(reported("mnt"), mnt) == 0);
+    CHECK(run_plugin() == 0 && strcmp(reported("net"), net) == 0 &&
+          strcmp(reported("mnt"), mnt) == 0);
     namespace_of("net", now, sizeof now);
     CHECK(strcmp(now, net) == 0);
     PASS();

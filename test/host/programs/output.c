@@ -31,12 +31,14 @@ static void nothing_is_written_to_the_standard_streams(void)
     setenv("NOISE", "1", 1);
     rc[1] = run_plugin();
     setenv("FAIL", "1", 1);
-    rc[2] = request("plugin.info", NULL, "{\"type\":\"reporter\",\"options\":{\"pluginDirs\":[\"%1$s/bin\"]}}");
+    rc[2] = request(
+        "plugin.info", NULL, "{\"type\":\"reporter\",\"options\":{\"pluginDirs\":[\"%1$s/bin\"]}}");
     rc[3] = cni.call("add", "nonsense", NULL);
     unsetenv("FAIL");
     release();
     CHECK(fstat(streams, &file) == 0 && file.st_size == 0, "%ld bytes", (long)file.st_size);
-    CHECK(rc[0] == 0 && rc[1] == 0 && rc[2] == 123 && rc[3] == -EINVAL, "%d %d %d %d", rc[0], rc[1], rc[2], rc[3]);
+    CHECK(rc[0] == 0 && rc[1] == 0 && rc[2] == 123 && rc[3] == -EINVAL, "%d %d %d %d", rc[0], rc[1],
+        rc[2], rc[3]);
     PASS();
 }
 
@@ -50,7 +52,8 @@ static void closed_standard_streams_do_no_harm(void)
     close(2);
     rc = call() | run_plugin();
     release();
-    CHECK(rc == 0 && strcmp(reported("descriptors"), "3") == 0, "%d, %s descriptors", rc, reported("descriptors"));
+    CHECK(rc == 0 && strcmp(reported("descriptors"), "3") == 0, "%d, %s descriptors", rc,
+        reported("descriptors"));
     PASS();
 }
 

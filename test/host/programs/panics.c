@@ -10,7 +10,8 @@ static void returns_a_bug(const char *method, const char *says)
     char *response = NULL;
     int rc = cni.call(method, "{}", &response);
 
-    if (rc != -EFAULT || strstr(response, "\"kind\":\"bug\"") == NULL || strstr(response, says) == NULL) {
+    if (rc != -EFAULT || strstr(response, "\"kind\":\"bug\"") == NULL ||
+        strstr(response, says) == NULL) {
         printf("# %s: %d %s\n", method, rc, response);
         exit(1);
     }

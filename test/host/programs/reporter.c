@@ -39,7 +39,8 @@ static void report(const char *path, int open_descriptors)
     if (out == NULL)
         exit(1);
     getrlimit(RLIMIT_NOFILE, &limit);
-    fprintf(out, "umask=%04o\ndescriptors=%d\nnofile=%lu\n", (unsigned)mask, open_descriptors, (unsigned long)limit.rlim_cur);
+    fprintf(out, "umask=%04o\ndescriptors=%d\nnofile=%lu\n", (unsigned)mask, open_descriptors,
+        (unsigned long)limit.rlim_cur);
     fprintf(out, "MARK=%s\n", getenv("MARK") == NULL ? "(unset)" : getenv("MARK"));
     fprintf(out, "GOGC=%s\n", getenv("GOGC") == NULL ? "(unset)" : getenv("GOGC"));
     fprintf(out, "group=%s\n", getpgrp() == getpid() ? "own" : "the host's");

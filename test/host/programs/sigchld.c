@@ -35,7 +35,8 @@ static int children_seen(void)
         MUST(pid >= 0);
         if (pid == 0)
             _exit(0);
-        came = poll(&readable, 1, PATIENCE_MS) == 1; /* the time to give up; a signal that comes ends it at once */
+        came = poll(&readable, 1, PATIENCE_MS) ==
+               1; /* the time to give up; a signal that comes ends it at once */
         if (came && read(signals, &info, sizeof info) == (ssize_t)sizeof info)
             seen += info.ssi_signo == SIGCHLD && info.ssi_pid == (unsigned)pid;
         MUST(waitpid(pid, NULL, 0) == pid);
@@ -55,17 +56,17 @@ static int drain(void)
     return drained;
 }
 
-#define STATE(name, change)                                                                                            \
-    static void name(void)                                                                                             \
-    {                                                                                                                  \
-        int seen;                                                                                                      \
-                                                                                                                       \
-        change;                                                                                                        \
-        drain();                                                                                                       \
-        seen = children_seen();                                                                                        \
-        figure("%s: %d of %d", __func__, seen, CHILDREN);                                                              \
-        CHECK(seen == CHILDREN, "%d of %d", seen, CHILDREN);                                                           \
-        PASS();                                                                                                        \
+#define STATE(name, change)                                                                        \
+    static void name(void)                                                                         \
+    {                                                                                              \
+        int seen;                                                                                  \
+                                                                                                   \
+        change;                                                                                    \
+        drain();                                                                                   \
+        seen = children_seen();                                                                    \
+        figure("%s: %d of %d", __func__, seen, CHILDREN);                                          \
+        CHECK(seen == CHILDREN, "%d of %d", seen, CHILDREN);                                       \
+        PASS();                                                                                    \
     }
 
 static void *calls(void *result)

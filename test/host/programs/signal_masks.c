@@ -21,7 +21,8 @@ static void the_mask_is_kept_when_all_is_blocked(void)
         int rc = i == 2 ? run_plugin() : call();
         pthread_sigmask(SIG_SETMASK, NULL, &after);
         for (int sig = 1; sig < 65; sig++)
-            CHECK(sig == SIGKILL || sig == SIGSTOP || sig == 32 || sig == 33 || sigismember(&after, sig),
+            CHECK(sig == SIGKILL || sig == SIGSTOP || sig == 32 || sig == 33 ||
+                      sigismember(&after, sig),
                 "signal %d is unblocked after call %d (%d)", sig, i, rc);
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -72,7 +73,8 @@ static void errno_is_kept(void)
 /* Only what the kernel raises for the thread itself, and what the C library and Go send to one thread. */
 static void threads_of_the_library_block_the_signals_of_the_host(void)
 {
-    static const int open_to_them[] = {SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV, SIGSTKFLT, SIGKILL, SIGSTOP, 32, 33, 34};
+    static const int open_to_them[] = {
+        SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV, SIGSTKFLT, SIGKILL, SIGSTOP, 32, 33, 34};
     unsigned long long allowed = 0;
     DIR *tasks = opendir("/proc/self/task");
     struct dirent *entry;
@@ -107,7 +109,8 @@ static void count_signal(int number)
 /* With the signal blocked in the only thread of the host, it stays pending: no other thread has taken it. */
 static void blocked_signals_stay_pending(void)
 {
-    static const int numbers[] = {SIGHUP, SIGINT, SIGTERM, SIGALRM, SIGUSR1, SIGUSR2, SIGCHLD, SIGPROF, SIGURG, SIGWINCH, SIGIO};
+    static const int numbers[] = {SIGHUP, SIGINT, SIGTERM, SIGALRM, SIGUSR1, SIGUSR2, SIGCHLD,
+        SIGPROF, SIGURG, SIGWINCH, SIGIO};
     struct sigaction action = {.sa_handler = count_signal, .sa_flags = SA_ONSTACK};
     sigset_t mask, pending;
 

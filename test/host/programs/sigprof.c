@@ -14,7 +14,8 @@ static int on_main, elsewhere;
 static void tick(int number)
 {
     (void)number;
-    __atomic_add_fetch(pthread_equal(pthread_self(), main_thread) ? &on_main : &elsewhere, 1, __ATOMIC_SEQ_CST);
+    __atomic_add_fetch(
+        pthread_equal(pthread_self(), main_thread) ? &on_main : &elsewhere, 1, __ATOMIC_SEQ_CST);
 }
 
 static void the_host_gets_its_ticks_and_only_on_its_thread(void)

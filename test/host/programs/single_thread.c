@@ -7,7 +7,10 @@
 #include <sys/syscall.h>
 
 static int unshare_user(void) { return unshare(CLONE_NEWUSER) == 0 ? 0 : errno; }
-static int unshare_others(void) { return unshare(CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS) == 0 ? 0 : errno; }
+static int unshare_others(void)
+{
+    return unshare(CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS) == 0 ? 0 : errno;
+}
 
 static int result_of(int (*function)(void)) { return WEXITSTATUS(in_child(function)); }
 
@@ -44,7 +47,8 @@ static void a_user_namespace_can_be_made_before_loading(void)
 
 static void a_user_namespace_cannot_be_entered_after_loading(void)
 {
-    CHECK(result_of(load_and_unshare_user) == EINVAL, "%s", strerror(result_of(load_and_unshare_user)));
+    CHECK(result_of(load_and_unshare_user) == EINVAL, "%s",
+        strerror(result_of(load_and_unshare_user)));
     PASS();
 }
 

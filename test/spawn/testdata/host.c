@@ -63,7 +63,8 @@ static int inspect(void)
     if (status == NULL)
         return 1;
     while (fgets(line, sizeof line, status) != NULL)
-        if (strncmp(line, "SigBlk", 6) == 0 || strncmp(line, "SigIgn", 6) == 0 || strncmp(line, "Umask", 5) == 0)
+        if (strncmp(line, "SigBlk", 6) == 0 || strncmp(line, "SigIgn", 6) == 0 ||
+            strncmp(line, "Umask", 5) == 0)
             fputs(line, stdout);
     fclose(status);
     printf("group:\t%s\n", getpgrp() == getpid() ? "own" : "inherited");
@@ -107,13 +108,17 @@ static int status_of(struct libcni_spawn_result *started, int *status)
     int got = waitid((idtype_t)3, (id_t)started->pidfd, &siginfo, WEXITED | WNOWAIT);
     if (got == 0 && waitpid(started->pid, status, 0) == started->pid)
         return 1;
-    if (poll(&reaped, 1, 5000) < 1 || ioctl(started->pidfd, _IOWR(0xff, 11, struct pidfd_info_exit), &info) < 0)
+    if (poll(&reaped, 1, 5000) < 1 ||
+        ioctl(started->pidfd, _IOWR(0xff, 11, struct pidfd_info_exit), &info) < 0)
         return 0;
     *status = info.exit_code;
     return (info.mask & 1 << 3) != 0;
 }
 
-static int has(const char *conditions, const char *word) { return strstr(conditions, word) != NULL; }
+static int has(const char *conditions, const char *word)
+{
+    return strstr(conditions, word) != NULL;
+}
 
 static void make_conditions(const char *conditions)
 {
@@ -179,9 +184,11 @@ int main(int argc, char **argv)
         setpgid(0, 0);
     make_conditions(conditions);
 
-    int in = memory_file("hello"), out = memfd_create("out", MFD_CLOEXEC), err = memfd_create("err", MFD_CLOEXEC);
+    int in = memory_file("hello"), out = memfd_create("out", MFD_CLOEXEC),
+        err = memfd_create("err", MFD_CLOEXEC);
     int before = count_fds();
-    struct libcni_spawn_request request = {argv[3], argv + 3, environment, {in, out, err}, (unsigned)atoi(argv[2])};
+    struct libcni_spawn_request request = {
+        argv[3], argv + 3, environment, {in, out, err}, (unsigned)atoi(argv[2])};
     struct libcni_spawn_result started;
     sigset_t mask, mask_after, pending;
     pthread_sigmask(SIG_SETMASK, NULL, &mask);
