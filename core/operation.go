@@ -11,6 +11,7 @@ import (
 	"github.com/libcni/libcni/core/internal/host/netns"
 	"github.com/libcni/libcni/core/internal/host/rtnl"
 	"github.com/libcni/libcni/core/internal/invoke"
+	"github.com/libcni/libcni/core/internal/kit"
 	"github.com/libcni/libcni/core/internal/spec"
 	"github.com/libcni/libcni/core/plugin"
 )
@@ -82,12 +83,13 @@ func (o *operation) invocation(command string, i int, target invoke.Target, prev
 	}
 	inv := &plugin.Invocation{
 		Command: command, Network: o.list.Name, ContainerID: o.entry.ContainerID, IfName: o.entry.IfName,
-		Netns: o.netns, Args: o.entry.Args, CNIVersion: o.entry.CNIVersion, Config: config, PrevResult: previous,
-		HostIfName: o.entry.HostIfName, Links: o.links, StateDir: o.Options.StateDir, BootID: o.bootID, Events: o.events,
+		Args: o.entry.Args, CNIVersion: o.entry.CNIVersion, Config: config, PrevResult: previous,
+		HostIfName: o.entry.HostIfName, StateDir: o.Options.StateDir, BootID: o.bootID,
+		Lent: &kit.Lent{Links: o.links, Start: o.engine.start},
 	}
-	inv.Foreign = o.entry.Foreign || i < len(o.entry.Plugins) && !o.entry.Plugins[i].Builtin
+	inv.ByExecutable = o.entry.Foreign || i < len(o.entry.Plugins) && !o.entry.Plugins[i].Builtin
 	if o.netns != nil {
-		inv.NetnsPath = o.netns.Path()
+		inv.Netns, inv.NetnsPath = o.netns, o.netns.Path()
 	}
 	return inv, nil
 }

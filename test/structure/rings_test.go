@@ -16,8 +16,7 @@ var rings = map[string][]string{
 	"cmd":  {"cmd", "core", "core/plugin", "api"},
 	"core": {"core/plugin", "core/volume", "core/internal", "api"},
 
-	"core/plugin": {"core/internal/fault", "core/internal/event", "core/internal/jsonobject", "core/internal/resultjson",
-		"core/internal/spec", "core/internal/host"},
+	"core/plugin":               {"core/internal/fault", "core/internal/jsonobject", "core/internal/resultjson", "core/internal/spec"},
 	"core/volume":               {"core/internal/fault"},
 	"core/internal":             {"core/plugin", "core/internal"},
 	"core/internal/fault":       {"core/internal/host/errno"},
@@ -29,7 +28,8 @@ var rings = map[string][]string{
 	"core/internal/conf":        {"core/internal/fault", "core/internal/jsonobject", "core/internal/spec"},
 	"core/internal/attachments": inner,
 	"core/internal/invoke":      inner,
-	"core/internal/builtin":     append([]string{"core/internal/builtin"}, inner...),
+	"core/internal/kit":         append([]string{"core/internal/kit"}, inner...),
+	"core/internal/builtin":     append([]string{"core/internal/builtin", "core/internal/kit"}, inner...),
 	"core/internal/host":        {"core/internal/host"},
 	"core/internal/kit/kittest": inner,
 

@@ -55,7 +55,7 @@ func (t Target) String() string {
 // Run sends the request inv to a plugin. It sets the functions in inv that the plugin may call. The result is nil for
 // all commands but ADD. An error is a *fault.Error that names the plugin and holds what the plugin wrote to its stderr.
 func (r *Runner) Run(ctx context.Context, t Target, inv *plugin.Invocation) (*plugin.Result, error) {
-	r.equip(inv)
+	r.equip(t, inv)
 	return r.observe(t, inv, func() (*plugin.Result, string, error) {
 		if t.Builtin {
 			result, err := r.runBuiltin(ctx, t, inv)
@@ -66,8 +66,11 @@ func (r *Runner) Run(ctx context.Context, t Target, inv *plugin.Invocation) (*pl
 }
 
 // equip sets what a plugin may call.
-func (r *Runner) equip(inv *plugin.Invocation) {
-	inv.Delegate, inv.TraitsOf, inv.Start = r.delegate(inv), r.Traits, r.Start
+func (r *Runner) equip(t Target, inv *plugin.Invocation) {
+	inv.Delegate, inv.TraitsOf, inv.Warnings = r.delegate(inv), r.Traits, nil
+	if r.Events != nil {
+		inv.Warnings = func(msg string) { r.Events.Warn(t.Type, msg) }
+	}
 }
 
 // observe runs a plugin, completes its error and reports the run to the caller's log.
@@ -88,7 +91,7 @@ func describe(err error, t Target, stderr string) *fault.Error {
 	if err == nil {
 		return nil
 	}
-	e := fault.From(inState(err), fault.KindPluginFailed)
+	e := fault.From(inState(fromContract(err, t)), fault.KindPluginFailed)
 	if e.Plugin == nil {
 		e.Plugin = &fault.Plugin{Type: t.Type, Builtin: t.Builtin}
 	}
@@ -96,6 +99,26 @@ func describe(err error, t Target, stderr string) *fault.Error {
 		e.Stderr = stderr
 	}
 	return e
+}
+
+// fromContract converts the error types of the plugin contract.
+func fromContract(err error, t Target) error {
+	var own *plugin.Error
+	var differences plugin.Differences
+	switch {
+	case errors.As(err, &own):
+		e := fault.New(fault.KindPluginFailed, nil, "%s", err)
+		e.Code, e.Details = int64(own.Code), own.Details
+		return e
+	case errors.As(err, &differences):
+		var found []fault.Drift
+		for _, d := range differences {
+			found = append(found, fault.Drift{Plugin: t.Type, Object: d.Object, Expected: d.Expected, Actual: d.Actual})
+		}
+		return fault.NewDrift(found)
+	default:
+		return err
+	}
 }
 
 // inState words a built-in's failure to open one of its lock files, all of which are in stateDir.

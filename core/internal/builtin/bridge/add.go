@@ -13,6 +13,7 @@ import (
 
 	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/host/rtnl"
+	"github.com/libcni/libcni/core/internal/kit"
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -86,7 +87,7 @@ func newAttachment(ctx context.Context, inv *plugin.Invocation) (*attachment, er
 	if err != nil {
 		return nil, err
 	}
-	host, err := inv.Links.Host(ctx)
+	host, err := kit.Host(ctx, inv)
 	if err != nil {
 		return nil, err
 	}
@@ -154,7 +155,7 @@ func (a *attachment) withdrawPair(ctx context.Context) error {
 
 // nameTaken says which of the two names is in use.
 func (a *attachment) nameTaken(ctx context.Context, taken error) error {
-	container, err := a.inv.Links.Container(ctx)
+	container, err := kit.Container(ctx, a.inv)
 	if err != nil {
 		return errors.Join(taken, err)
 	}

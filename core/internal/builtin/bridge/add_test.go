@@ -18,6 +18,7 @@ import (
 	"github.com/libcni/libcni/core/internal/host/rtnl"
 	"github.com/libcni/libcni/core/internal/host/rtnl/rtnltest"
 	"github.com/libcni/libcni/core/internal/host/sysctl"
+	"github.com/libcni/libcni/core/internal/kit"
 	"github.com/libcni/libcni/core/internal/kit/kittest"
 	"github.com/libcni/libcni/core/plugin"
 )
@@ -310,9 +311,9 @@ func TestWarmAddTakesFewRequests(t *testing.T) {
 	inv := r.Invocation(r.container("c2"), config)
 	_, err := bridge.New().Add(t.Context(), inv)
 	kittest.Must(t, err)
-	host, err := inv.Links.Host(t.Context())
+	host, err := kit.Host(t.Context(), inv)
 	kittest.Must(t, err)
-	inside, err := inv.Links.Container(t.Context())
+	inside, err := kit.Container(t.Context(), inv)
 	kittest.Must(t, err)
 	// Host: look up the bridge, the default route (two families), create the pair, look up the port, the addresses of the
 	// bridge (two families), the port's state (twice when it does not forward yet, and once more for an event or two),

@@ -13,6 +13,7 @@ import (
 	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/host/rtnl"
 	"github.com/libcni/libcni/core/internal/host/sysctl"
+	"github.com/libcni/libcni/core/internal/kit"
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -73,10 +74,10 @@ func newComparison(ctx context.Context, inv *plugin.Invocation) (*comparison, er
 		return nil, fault.InvalidRequest("netns", "netns: bridge needs the container's network namespace")
 	}
 	k := &comparison{config: c, inv: inv, was: record{value}}
-	if k.host, err = inv.Links.Host(ctx); err != nil {
+	if k.host, err = kit.Host(ctx, inv); err != nil {
 		return nil, err
 	}
-	k.container, err = inv.Links.Container(ctx)
+	k.container, err = kit.Container(ctx, inv)
 	return k, err
 }
 

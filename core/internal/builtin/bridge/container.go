@@ -9,6 +9,7 @@ import (
 
 	"github.com/libcni/libcni/core/internal/host/rtnl"
 	"github.com/libcni/libcni/core/internal/host/sysctl"
+	"github.com/libcni/libcni/core/internal/kit"
 )
 
 // configureContainer brings the container's end up with its addresses and routes.
@@ -16,7 +17,7 @@ func (a *attachment) configureContainer(ctx context.Context) error {
 	if !a.up {
 		return nil
 	}
-	container, err := a.inv.Links.Container(ctx)
+	container, err := kit.Container(ctx, a.inv)
 	if err != nil {
 		return err
 	}
@@ -129,7 +130,7 @@ func (a *attachment) awaitDetection(ctx context.Context) error {
 	if !a.dad || a.address == nil {
 		return nil
 	}
-	container, err := a.inv.Links.Container(ctx)
+	container, err := kit.Container(ctx, a.inv)
 	if err != nil {
 		return err
 	}
@@ -146,7 +147,7 @@ func (a *attachment) announce(ctx context.Context) error {
 	if a.address == nil {
 		return nil
 	}
-	container, err := a.inv.Links.Container(ctx)
+	container, err := kit.Container(ctx, a.inv)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	types100 "github.com/containernetworking/cni/pkg/types/100"
 
 	"github.com/libcni/libcni/core/internal/host/rtnl"
+	"github.com/libcni/libcni/core/internal/kit"
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -76,7 +77,7 @@ func (r *removal) Finish(ctx context.Context) error {
 // removeRules removes the rules while the kernel removes the link. Rules that restrict what the container may send stay
 // until the link is gone.
 func (r *removal) removeRules(ctx context.Context) error {
-	if !r.MACSpoofCheck && !r.inv.Foreign {
+	if !r.MACSpoofCheck && !r.inv.ByExecutable {
 		return errors.Join(removeRules(ctx, r.config, r.inv), r.wait(ctx))
 	}
 	if err := r.wait(ctx); err != nil {
@@ -109,7 +110,7 @@ func removeLink(ctx context.Context, c *config, inv *plugin.Invocation) (wait fu
 // findLink finds either end of the pair: the host's by its recorded name, else the container's by the interface name.
 // A nil connection says that there is none, or only a stranger's of the same name.
 func findLink(ctx context.Context, c *config, inv *plugin.Invocation) (*rtnl.Conn, int, error) {
-	host, err := inv.Links.Host(ctx)
+	host, err := kit.Host(ctx, inv)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -126,7 +127,7 @@ func findLink(ctx context.Context, c *config, inv *plugin.Invocation) (*rtnl.Con
 	if inv.Netns == nil {
 		return nil, 0, nil
 	}
-	container, err := inv.Links.Container(ctx)
+	container, err := kit.Container(ctx, inv)
 	if err != nil {
 		return nil, 0, err
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/libcni/libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/internal/kit"
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -59,7 +60,7 @@ func removeForeignChains(tx *nft.Tx, selected func(nft.Rule) bool) error {
 
 // linkNames are the names of the host's links.
 func linkNames(ctx context.Context, inv *plugin.Invocation) (map[string]bool, error) {
-	host, err := inv.Links.Host(ctx)
+	host, err := kit.Host(ctx, inv)
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	types100 "github.com/containernetworking/cni/pkg/types/100"
 
 	"github.com/libcni/libcni/core/internal/builtin/bridge"
+	"github.com/libcni/libcni/core/internal/host/netns"
 	"github.com/libcni/libcni/core/internal/kit/kittest"
 	"github.com/libcni/libcni/core/plugin"
 )
@@ -45,7 +46,7 @@ func attachBy(t *testing.T, v kittest.Variant, r *rig, c *kittest.Container) (*p
 	kittest.Must(t, err)
 	value, err := result.Value()
 	kittest.Must(t, err)
-	inv.PrevResult, inv.HostIfName, inv.Foreign = result, "", true
+	inv.PrevResult, inv.HostIfName, inv.ByExecutable = result, "", true
 	return inv, value
 }
 
@@ -68,7 +69,7 @@ func TestDelOfWhatTheReferencePluginAttached(t *testing.T) {
 				kittest.Must(t, bridge.New().Del(t.Context(), inv))
 				kittest.Same(r.T, "what is left of the others", before, traces(rules(t)))
 				r.serveOutside()
-				r.Try(kittest.Path{Name: "of the other container", From: &kittest.Node{NS: stays.Netns}, To: outside4, Want: "outside 192.0.2.1"})
+				r.Try(kittest.Path{Name: "of the other container", From: &kittest.Node{NS: stays.Netns.(*netns.Namespace)}, To: outside4, Want: "outside 192.0.2.1"})
 				kittest.Must(t, bridge.New().Del(t.Context(), stays))
 				kittest.Same(r.T, "after the last", "", traces(rules(t)))
 			})

@@ -11,6 +11,7 @@ import (
 
 	"github.com/libcni/libcni/core/internal/host/rtnl"
 	"github.com/libcni/libcni/core/internal/host/sysctl"
+	"github.com/libcni/libcni/core/internal/kit"
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -154,7 +155,7 @@ func removeUnusedGateway(ctx context.Context, c *config, inv *plugin.Invocation)
 	if c.VLAN == 0 || !c.IsGateway {
 		return nil
 	}
-	host, err := inv.Links.Host(ctx)
+	host, err := kit.Host(ctx, inv)
 	if err != nil {
 		return err
 	}

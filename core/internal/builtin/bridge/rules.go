@@ -9,6 +9,7 @@ import (
 	"github.com/libcni/libcni/core/internal/builtin/masquerade"
 	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/internal/kit"
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -25,7 +26,7 @@ func ownerOf(inv *plugin.Invocation) nft.Owner {
 }
 
 func programs(inv *plugin.Invocation) masquerade.Programs {
-	return masquerade.Programs{Start: inv.Start, StateDir: inv.StateDir}
+	return masquerade.Programs{Start: kit.Starter(inv), StateDir: inv.StateDir}
 }
 
 func newRuleset(c *config, inv *plugin.Invocation, addresses []netip.Prefix, port string, mac net.HardwareAddr) ruleset {
@@ -138,7 +139,7 @@ func removeRules(ctx context.Context, c *config, inv *plugin.Invocation) error {
 			return err
 		}
 	}
-	if inv.Foreign {
+	if inv.ByExecutable {
 		return removeForeignRules(ctx, s, before.addresses(inv))
 	}
 	return harmless(s.update(ctx, s.remove))
@@ -232,7 +233,7 @@ func (k *comparison) ruleset() ruleset {
 // rules compares the packet filter.
 func (k *comparison) rules(ctx context.Context) error {
 	s := k.ruleset()
-	if s.programmed != nil && !(k.inv.Foreign && masquerade.InLegacyTables()) {
+	if s.programmed != nil && !(k.inv.ByExecutable && masquerade.InLegacyTables()) {
 		found, err := programs(k.inv).Check(ctx, *s.programmed)
 		if err != nil {
 			return err
@@ -245,7 +246,7 @@ func (k *comparison) rules(ctx context.Context) error {
 	var found []fault.Drift
 	err := nft.View(ctx, func(r *nft.Reader) (err error) {
 		wanted := s
-		if k.inv.Foreign {
+		if k.inv.ByExecutable {
 			if wanted, err = s.withoutForeign(r); err != nil {
 				return err
 			}

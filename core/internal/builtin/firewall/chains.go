@@ -11,6 +11,7 @@ import (
 	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/host/iptables"
 	"github.com/libcni/libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/internal/kit"
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -137,7 +138,7 @@ func (a *attachment) addChains(ctx context.Context, inv *plugin.Invocation) ([]f
 }
 
 func readTable(ctx context.Context, inv *plugin.Invocation, f nft.Family) (*iptables.Tool, *iptables.Table, error) {
-	tool, err := iptables.Find(inv.Start, iptablesFamily(f))
+	tool, err := iptables.Find(kit.Starter(inv), iptablesFamily(f))
 	if err != nil {
 		return nil, nil, fault.New(fault.KindUnsupported, err, "backend iptables: install iptables, or use backend nftables")
 	}

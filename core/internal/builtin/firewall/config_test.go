@@ -11,6 +11,7 @@ import (
 	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/host/nft"
 	"github.com/libcni/libcni/core/internal/host/spawn"
+	"github.com/libcni/libcni/core/internal/kit"
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -138,7 +139,7 @@ func TestNoProcessIsStarted(t *testing.T) {
 	r.run("iptables-nft", "-P", "FORWARD", "DROP")
 	c := paper("a", 2)
 	inv := r.invocation(c, written(`"ingressPolicy":"isolated"`))
-	inv.Start = func(s spawn.Spec) (spawn.Started, error) {
+	inv.Lent.(*kit.Lent).Start = func(s spawn.Spec) (spawn.Started, error) {
 		t.Errorf("starts %v", s.Args)
 		return spawn.Started{}, errors.New("no processes here")
 	}

@@ -10,12 +10,12 @@ package firewall
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/host/firewalld"
 	"github.com/libcni/libcni/core/internal/host/iptables"
 	"github.com/libcni/libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/internal/kit"
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -43,7 +43,7 @@ func (p firewall) Status(ctx context.Context, inv *plugin.Invocation) error {
 	switch c.Backend {
 	case backendIPTables:
 		for _, f := range []iptables.Family{iptables.IPv4, iptables.IPv6} {
-			if _, err := iptables.Find(inv.Start, f); err != nil {
+			if _, err := iptables.Find(kit.Starter(inv), f); err != nil {
 				return unavailable(fault.New(fault.KindUnsupported, err, "backend iptables: install iptables, or use backend nftables"))
 			}
 		}
@@ -69,7 +69,7 @@ func warn(r *nft.Reader, inv *plugin.Invocation) error {
 		if c.Table == nft.Own(nft.Inet) || c == foreignForward(c) {
 			continue
 		}
-		inv.Events.Warn(pluginType, fmt.Sprintf("chain %s of nftables table %s drops what it does not accept, the containers' packets too", c.Name, c.Table.Name))
+		inv.Warn("chain %s of nftables table %s drops what it does not accept, the containers' packets too", c.Name, c.Table.Name)
 	}
 	return nil
 }

@@ -3,7 +3,6 @@ package firewall
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/libcni/libcni/core/internal/host/iptables"
 	"github.com/libcni/libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/internal/kit"
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -40,9 +40,9 @@ func readLegacy(ctx context.Context, inv *plugin.Invocation, f nft.Family) (*leg
 	if !iptables.HasLegacyTable(iptablesFamily(f), filterTable) {
 		return nil, nil
 	}
-	tool, err := iptables.FindLegacy(ctx, inv.Start, iptablesFamily(f))
+	tool, err := iptables.FindLegacy(ctx, kit.Starter(inv), iptablesFamily(f))
 	if errors.Is(err, iptables.ErrMissing) {
-		inv.Events.Warn(pluginType, fmt.Sprintf("the kernel has a legacy table %s that may drop the containers' packets: %v", filterTable, err))
+		inv.Warn("the kernel has a legacy table %s that may drop the containers' packets: %v", filterTable, err)
 		return nil, nil
 	} else if err != nil {
 		return nil, err

@@ -21,13 +21,13 @@ import (
 	"github.com/libcni/libcni/core/internal/builtin/bridge"
 	"github.com/libcni/libcni/core/internal/builtin/portmap"
 	"github.com/libcni/libcni/core/internal/builtin/static"
-	"github.com/libcni/libcni/core/internal/event"
 	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/host/netns"
 	"github.com/libcni/libcni/core/internal/host/netns/netnstest"
 	"github.com/libcni/libcni/core/internal/host/rtnl"
 	"github.com/libcni/libcni/core/internal/host/spawn"
 	"github.com/libcni/libcni/core/internal/host/sysctl"
+	"github.com/libcni/libcni/core/internal/kit"
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -142,14 +142,15 @@ func paper(network string, number int) *container {
 
 func (r *rig) invocation(c *container, config []byte) *plugin.Invocation {
 	inv := &plugin.Invocation{Network: c.network, ContainerID: c.id, IfName: "eth0", CNIVersion: "1.1.0", Config: config,
-		HostIfName: "v" + c.id + c.network, StateDir: r.state, PrevResult: c.result, Start: spawn.ForkExec,
-		Events:   func(e event.Event) { r.warnings = append(r.warnings, e.Msg) },
+		HostIfName: "v" + c.id + c.network, StateDir: r.state, PrevResult: c.result,
+		Warnings: func(msg string) { r.warnings = append(r.warnings, msg) },
 		Repaired: func(object string) { r.repaired = append(r.repaired, object) }}
 	if c.ns != nil {
 		inv.Netns, inv.NetnsPath = c.ns, c.ns.Path()
 	}
-	inv.Links = rtnl.NewSession(c.ns, nil)
-	r.t.Cleanup(inv.Links.Close)
+	links := rtnl.NewSession(c.ns, nil)
+	r.t.Cleanup(links.Close)
+	inv.Lent = &kit.Lent{Links: links, Start: spawn.ForkExec}
 	inv.Delegate = func(ctx context.Context, _, _ string, config []byte) (*plugin.Result, error) {
 		inner := *inv
 		inner.Config = config

@@ -32,7 +32,7 @@ func (p firewall) choose(ctx context.Context, c *config, inv *plugin.Invocation)
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case !errors.Is(err, firewalld.ErrNotRunning):
-		inv.Events.Warn(pluginType, "firewalld is not asked: "+err.Error())
+		inv.Warn("firewalld is not asked: %v", err)
 	}
 	c.Backend = backendNFTables
 	return nil, nil
@@ -134,7 +134,7 @@ func (p firewall) Del(ctx context.Context, inv *plugin.Invocation) error {
 	}
 	a, _, err := known(c, inv)
 	if err != nil {
-		inv.Events.Warn(pluginType, "prevResult: "+err.Error())
+		inv.Warn("prevResult: %v", err)
 	}
 	zones, err := p.reach(ctx, c, inv)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/libcni/libcni/core/internal/builtin/ipamconfig"
 	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/host/rtnl"
+	"github.com/libcni/libcni/core/internal/kit"
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -119,7 +120,7 @@ func open(ctx context.Context, inv *plugin.Invocation) (*rtnl.Conn, *rtnl.Link, 
 	if inv.Netns == nil {
 		return nil, nil, fault.InvalidRequest("netns", "netns: loopback needs the container's network namespace")
 	}
-	conn, err := inv.Links.Container(ctx)
+	conn, err := kit.Container(ctx, inv)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/libcni/libcni/core/internal/host/netns"
 	"github.com/libcni/libcni/core/internal/host/netns/netnstest"
 	"github.com/libcni/libcni/core/internal/host/rtnl"
+	"github.com/libcni/libcni/core/internal/kit"
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -33,7 +34,7 @@ func invocation(t *testing.T) (*plugin.Invocation, *rtnl.Conn) {
 	conn, err := s.Container(t.Context())
 	must(t, err)
 	must(t, conn.SetLink(t.Context(), lo(t, conn).Index, rtnl.Change{Down: true}))
-	return &plugin.Invocation{IfName: "eth0", Netns: ns, NetnsPath: ns.Path(), Links: s}, conn
+	return &plugin.Invocation{IfName: "eth0", Netns: ns, NetnsPath: ns.Path(), Lent: &kit.Lent{Links: s}}, conn
 }
 
 func lo(t *testing.T, conn *rtnl.Conn) *rtnl.Link {
@@ -104,12 +105,12 @@ func TestDel(t *testing.T) {
 	}
 	must(t, netns.Delete(t.Context(), inv.NetnsPath))
 	must(t, loopback.New().Del(t.Context(), inv)) // it is open still
-	must(t, loopback.New().Del(t.Context(), &plugin.Invocation{Links: rtnl.NewSession(nil, nil)}))
+	must(t, loopback.New().Del(t.Context(), &plugin.Invocation{Lent: &kit.Lent{Links: rtnl.NewSession(nil, nil)}}))
 }
 
 func TestNamespaceIsNeeded(t *testing.T) {
 	var f *fault.Error
-	inv := &plugin.Invocation{Links: rtnl.NewSession(nil, nil)}
+	inv := &plugin.Invocation{Lent: &kit.Lent{Links: rtnl.NewSession(nil, nil)}}
 	if _, err := loopback.New().Add(t.Context(), inv); !errors.As(err, &f) || f.Details != "netns" {
 		t.Errorf("ADD: %v", err)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/host/nft"
 	"github.com/libcni/libcni/core/internal/host/sysctl"
+	"github.com/libcni/libcni/core/internal/kit"
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -38,7 +39,7 @@ func (portmap) Add(ctx context.Context, inv *plugin.Invocation) (*plugin.Result,
 
 // publish makes what the plan says. All it makes is in one batch, or is a setting that goes with it.
 func publish(ctx context.Context, c *config, p *plan, inv *plugin.Invocation) error {
-	host, err := inv.Links.Host(ctx)
+	host, err := kit.Host(ctx, inv)
 	if err != nil {
 		return err
 	}

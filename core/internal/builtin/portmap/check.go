@@ -12,6 +12,7 @@ import (
 	"github.com/libcni/libcni/core/internal/host/nft"
 	"github.com/libcni/libcni/core/internal/host/rtnl"
 	"github.com/libcni/libcni/core/internal/host/sysctl"
+	"github.com/libcni/libcni/core/internal/kit"
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -294,7 +295,7 @@ func madeByUs(ctx context.Context, inv *plugin.Invocation, name string) (bool, e
 	if name == "" {
 		return false, nil
 	}
-	host, err := inv.Links.Host(ctx)
+	host, err := kit.Host(ctx, inv)
 	if err != nil {
 		return false, err
 	}

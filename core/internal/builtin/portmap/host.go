@@ -3,7 +3,6 @@ package portmap
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"net/netip"
 
@@ -12,6 +11,7 @@ import (
 	"github.com/libcni/libcni/core/internal/host/rtnl"
 	"github.com/libcni/libcni/core/internal/host/sockets"
 	"github.com/libcni/libcni/core/internal/host/sysctl"
+	"github.com/libcni/libcni/core/internal/kit"
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -34,7 +34,7 @@ func checkHostIPs(ctx context.Context, host *rtnl.Conn, mappings []mapping) erro
 
 // warnOfSockets tells of processes that wait on a port that is about to be translated: they get no connections from now on.
 func warnOfSockets(ctx context.Context, inv *plugin.Invocation, mappings []mapping) error {
-	if inv.Events == nil {
+	if inv.Warnings == nil {
 		return nil
 	}
 	for _, m := range mappings {
@@ -46,12 +46,12 @@ func warnOfSockets(ctx context.Context, inv *plugin.Invocation, mappings []mappi
 			return err
 		}
 		if err != nil {
-			inv.Events.Warn(pluginType, "cannot see which ports processes of the host wait on: "+err.Error())
+			inv.Warn("cannot see which ports processes of the host wait on: %v", err)
 			return nil
 		}
 		for _, b := range bound {
 			if m.meets(b.Addr()) {
-				inv.Events.Warn(pluginType, fmt.Sprintf("host port %s: a process of the host waits on %s; what is sent there goes to the container now", m, b))
+				inv.Warn("host port %s: a process of the host waits on %s; what is sent there goes to the container now", m, b)
 				break
 			}
 		}
@@ -79,7 +79,7 @@ func linkTo(ctx context.Context, inv *plugin.Invocation, addr netip.Addr) (strin
 	if !addr.IsValid() {
 		return "", nil
 	}
-	host, err := inv.Links.Host(ctx)
+	host, err := kit.Host(ctx, inv)
 	if err != nil {
 		return "", err
 	}
@@ -115,7 +115,7 @@ func reflectable(ctx context.Context, inv *plugin.Invocation) (*rtnl.Link, error
 	if inv.Netns == nil || !filtersBridged() {
 		return nil, nil
 	}
-	container, err := inv.Links.Container(ctx)
+	container, err := kit.Container(ctx, inv)
 	if err != nil {
 		return nil, err
 	}
@@ -125,7 +125,7 @@ func reflectable(ctx context.Context, inv *plugin.Invocation) (*rtnl.Link, error
 	} else if err != nil {
 		return nil, err
 	}
-	host, err := inv.Links.Host(ctx)
+	host, err := kit.Host(ctx, inv)
 	if err != nil {
 		return nil, err
 	}
@@ -150,7 +150,7 @@ func makeReflect(ctx context.Context, inv *plugin.Invocation) error {
 	if err != nil || link == nil || link.Port.Hairpin {
 		return err
 	}
-	host, err := inv.Links.Host(ctx)
+	host, err := kit.Host(ctx, inv)
 	if err != nil {
 		return err
 	}
@@ -163,7 +163,7 @@ const few = 24
 // forgetFlows makes the kernel forget what it remembers of datagrams to ports that lead to a container from now on, at
 // any address of the host: those that anybody else answers.
 func forgetFlows(ctx context.Context, inv *plugin.Invocation, ports []port) error {
-	host, err := inv.Links.Host(ctx)
+	host, err := kit.Host(ctx, inv)
 	if err != nil {
 		return err
 	}
@@ -211,7 +211,7 @@ func forgetFlows(ctx context.Context, inv *plugin.Invocation, ports []port) erro
 // unlessUnsupported makes a warning of what a kernel without ctnetlink answers: all but its old datagrams works.
 func unlessUnsupported(inv *plugin.Invocation, err error) error {
 	if errors.Is(err, conntrack.ErrUnsupported) {
-		inv.Events.Warn(pluginType, "datagrams of before may go on to where they went: "+err.Error())
+		inv.Warn("datagrams of before may go on to where they went: %v", err)
 		return nil
 	}
 	return err

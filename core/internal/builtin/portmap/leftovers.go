@@ -11,6 +11,7 @@ import (
 
 	"github.com/libcni/libcni/core/internal/host/iptables"
 	"github.com/libcni/libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/internal/kit"
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -43,7 +44,7 @@ type leftovers struct {
 
 // leftoversOf is what the executable left of the attachment.
 func leftoversOf(inv *plugin.Invocation) leftovers {
-	l := leftovers{containerID: inv.ContainerID, none: !inv.Foreign}
+	l := leftovers{containerID: inv.ContainerID, none: !inv.ByExecutable}
 	if prefixes, err := containerAddresses(inv); err == nil {
 		for _, p := range prefixes {
 			l.addresses = append(l.addresses, p.Addr())
@@ -143,7 +144,7 @@ func (l leftovers) removeLegacy(ctx context.Context, inv *plugin.Invocation) err
 		if l.none || !iptables.HasLegacyTable(f, natTable) {
 			continue
 		}
-		tool, err := iptables.FindLegacy(ctx, inv.Start, f)
+		tool, err := iptables.FindLegacy(ctx, kit.Starter(inv), f)
 		if errors.Is(err, iptables.ErrMissing) {
 			continue
 		}

@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"github.com/libcni/libcni/core/internal/builtin/portmap"
-	"github.com/libcni/libcni/core/internal/host/spawn"
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -97,7 +96,7 @@ func TestDelCleansUpAfterTheExecutable(t *testing.T) {
 
 func (r *rig) delForeign(c *container, config []byte) error {
 	inv := r.invocation(c, config)
-	inv.Start, inv.Foreign = spawn.ForkExec, true
+	inv.ByExecutable = true
 	return portmap.New().Del(r.t.Context(), inv)
 }
 
@@ -121,7 +120,6 @@ func TestGCCleansUpAfterTheExecutable(t *testing.T) {
 				t.Fatal("the executable has made nothing")
 			}
 			inv := r.invocation(&container{network: "a", ifName: "eth0"}, config(""))
-			inv.Start = spawn.ForkExec
 			inv.ValidAttachments = []plugin.AttachmentID{{ContainerID: keep.id, IfName: "eth0"}}
 			must(t, portmap.New().GC(t.Context(), inv))
 			r.same("left", before, r.traces())

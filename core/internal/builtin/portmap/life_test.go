@@ -18,6 +18,7 @@ import (
 	"github.com/libcni/libcni/core/internal/host/conntrack"
 	"github.com/libcni/libcni/core/internal/host/nft"
 	"github.com/libcni/libcni/core/internal/host/sysctl"
+	"github.com/libcni/libcni/core/internal/kit"
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -407,9 +408,9 @@ func TestFailedAddLeavesNothing(t *testing.T) {
 		if last {
 			_, err := sysctl.Set("bridge/bridge-nf-call-iptables", "1")
 			must(t, err)
-			must(t, inv.Netns.Close()) // where it looks whether the port must reflect
+			must(t, c.ns.Close()) // where it looks whether the port must reflect
 		} else {
-			inv.Links.Close()
+			inv.Lent.(*kit.Lent).Links.Close()
 			cancel()
 		}
 		if _, err := portmap.New().Add(ctx, inv); err == nil || !last && !errors.Is(err, context.Canceled) {

@@ -18,13 +18,14 @@ import (
 	"github.com/libcni/libcni/core/internal/builtin/bridge"
 	"github.com/libcni/libcni/core/internal/builtin/portmap"
 	"github.com/libcni/libcni/core/internal/builtin/static"
-	"github.com/libcni/libcni/core/internal/event"
 	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/host/netns"
 	"github.com/libcni/libcni/core/internal/host/netns/netnstest"
 	"github.com/libcni/libcni/core/internal/host/nft"
 	"github.com/libcni/libcni/core/internal/host/rtnl"
+	"github.com/libcni/libcni/core/internal/host/spawn"
 	"github.com/libcni/libcni/core/internal/host/sysctl"
+	"github.com/libcni/libcni/core/internal/kit"
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -139,12 +140,13 @@ func (r *rig) join(c *container, network string, number int) *container {
 func (r *rig) invocation(c *container, config []byte) *plugin.Invocation {
 	inv := &plugin.Invocation{Network: c.network, ContainerID: c.id, IfName: c.ifName, CNIVersion: "1.1.0", Config: config,
 		HostIfName: "v" + c.id + c.network + c.ifName[3:], StateDir: r.state, PrevResult: c.result,
-		Events: func(e event.Event) { r.warnings = append(r.warnings, e.Msg) }}
+		Warnings: func(msg string) { r.warnings = append(r.warnings, msg) }}
 	if c.ns != nil {
 		inv.Netns, inv.NetnsPath = c.ns, c.ns.Path()
 	}
-	inv.Links = rtnl.NewSession(c.ns, nil)
-	r.t.Cleanup(inv.Links.Close)
+	links := rtnl.NewSession(c.ns, nil)
+	r.t.Cleanup(links.Close)
+	inv.Lent = &kit.Lent{Links: links, Start: spawn.ForkExec}
 	inv.Delegate = func(ctx context.Context, command, pluginType string, config []byte) (*plugin.Result, error) {
 		if pluginType != "static" || command != plugin.Add {
 			return nil, fmt.Errorf("asked for %s of %s", command, pluginType)

@@ -7,8 +7,6 @@ import (
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
-
-	"github.com/libcni/libcni/core/internal/host/netns"
 )
 
 // NewBridge describes a bridge to create. It comes up at once.
@@ -38,6 +36,9 @@ func (c *Conn) AddBridge(ctx context.Context, b NewBridge) error {
 	return nil
 }
 
+// Namespace is an open network namespace.
+type Namespace interface{ Fd() int }
+
 // NewVeth describes a pair of interfaces to create.
 type NewVeth struct {
 	Name   string
@@ -48,7 +49,7 @@ type NewVeth struct {
 
 	PeerName      string
 	PeerMAC       net.HardwareAddr
-	PeerNamespace *netns.Namespace // nil for the connection's own
+	PeerNamespace Namespace // nil for the connection's own
 }
 
 // AddVeth creates a pair in one request. The peer stays down: the kernel refuses to create it up. It wraps ErrExists if
@@ -121,10 +122,10 @@ type Change struct {
 	MAC         net.HardwareAddr // setting the present one makes the kernel announce the link's addresses, see ArpNotify
 	MTU         int
 	Alias       string
-	Name        string           // a new name; before Linux 6.2 the link must be down
-	Master      int              // index of the bridge or VRF; see SetMaster for taking it out
-	Namespace   *netns.Namespace // moves the link, which then has no addresses and perhaps another index
-	ArpNotify   bool             // net.ipv4.conf.NAME.arp_notify = 1: gratuitous ARP when the MAC is set or the link comes up
+	Name        string    // a new name; before Linux 6.2 the link must be down
+	Master      int       // index of the bridge or VRF; see SetMaster for taking it out
+	Namespace   Namespace // moves the link, which then has no addresses and perhaps another index
+	ArpNotify   bool      // net.ipv4.conf.NAME.arp_notify = 1: gratuitous ARP when the MAC is set or the link comes up
 }
 
 // SetLink changes a link in one request. A link that moves to another namespace and gets a new name

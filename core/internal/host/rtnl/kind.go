@@ -10,7 +10,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/libcni/libcni/core/internal/host/netlink"
-	"github.com/libcni/libcni/core/internal/host/netns"
 )
 
 // NewLink describes a link of any kind to create.
@@ -23,7 +22,7 @@ type NewLink struct {
 	Master    int              // index of the bridge or VRF, 0 for none
 	Parent    int              // index of the link below, in the connection's namespace; 0 for none
 	Up        bool
-	Namespace *netns.Namespace // nil for the connection's own
+	Namespace Namespace // nil for the connection's own
 }
 
 // Data holds the settings of a link's kind, as attributes of that kind (IFLA_INFO_DATA).

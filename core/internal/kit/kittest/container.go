@@ -8,10 +8,10 @@ import (
 
 	types100 "github.com/containernetworking/cni/pkg/types/100"
 
-	"github.com/libcni/libcni/core/internal/event"
 	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/host/rtnl"
 	"github.com/libcni/libcni/core/internal/host/spawn"
+	"github.com/libcni/libcni/core/internal/kit"
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -46,14 +46,14 @@ func Invocation(network, id string, config []byte) *plugin.Invocation {
 func (h *Host) Invocation(c *Container, config []byte) *plugin.Invocation {
 	inv := Invocation(c.Network, c.ID, config)
 	inv.IfName, inv.HostIfName, inv.StateDir, inv.PrevResult = c.IfName, c.HostIfName, h.StateDir, c.Result
-	inv.Start = spawn.ForkExec
-	inv.Events = func(e event.Event) { h.Warnings = append(h.Warnings, e.Msg) }
+	inv.Warnings = func(msg string) { h.Warnings = append(h.Warnings, msg) }
 	inv.Repaired = func(object string) { h.Repaired = append(h.Repaired, object) }
 	if c.NS != nil {
 		inv.Netns, inv.NetnsPath = c.NS, c.NS.Path()
 	}
-	inv.Links = rtnl.NewSession(c.NS, nil)
-	h.T.Cleanup(inv.Links.Close)
+	links := rtnl.NewSession(c.NS, nil)
+	h.T.Cleanup(links.Close)
+	inv.Lent = &kit.Lent{Links: links, Start: spawn.ForkExec}
 	inv.Delegate = func(ctx context.Context, command, pluginType string, config []byte) (*plugin.Result, error) {
 		h.Delegated = append(h.Delegated, command+" "+pluginType)
 		inner := *inv

@@ -1,0 +1,2 @@
+// Package contract shows that a module outside this one can implement a plugin.
+package contract
