@@ -31,7 +31,7 @@ var rings = map[string][]string{
 	"core/internal/kit":         append([]string{"core/internal/kit"}, inner...),
 	"core/internal/builtin":     append([]string{"core/internal/builtin", "core/internal/kit"}, inner...),
 	"core/internal/host":        {"core/internal/host"},
-	"core/internal/kit/kittest": inner,
+	"core/internal/kit/kittest": append([]string{"core/internal/kit"}, inner...),
 
 	"test":     {everything},
 	"bench":    {everything},
