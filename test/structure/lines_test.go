@@ -1,0 +1,114 @@
+package structure
+
+import (
+	"fmt"
+	"go/scanner"
+	"go/token"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+// columns is the longest line; a tab counts as one column.
+const columns = 100
+
+// longLines are limits for lines over 100 columns by folder.
+var longLines = map[string]int{
+	".": 15, "api": 40, "bench": 129, "capi": 106, "cmd": 139, "core": 2700, "docs": 19,
+	"examples": 11, "include": 139, "python": 213, "test": 760,
+}
+
+func TestLinesAreShort(t *testing.T) {
+	found := map[string][]string{}
+	for _, f := range sourceFiles(t) {
+		switch f.kind() {
+		case "go", "c", "py", "md":
+		default:
+			continue
+		}
+		fixed := fixedLines(f)
+		for i, line := range strings.Split(f.text, "\n") {
+			if utf8.RuneCountInString(line) > columns && !fixed[i+1] && breakable(line) {
+				found[f.folder()] = append(found[f.folder()], fmt.Sprintf("%s:%d", f.path, i+1))
+			}
+		}
+	}
+	ratchet(t, longLines, found)
+}
+
+// breakable reports whether a line has a blank to break it at: a long address has none.
+func breakable(line string) bool {
+	line = strings.TrimLeft(line, " \t/*#>-")
+	at := strings.IndexByte(line, ' ')
+	return at >= 0 && at < columns
+}
+
+// fixedLines returns the numbers of lines whose breaks have a meaning: of Markdown the tables and
+// blocks of code, of Go the string literals over several lines.
+func fixedLines(f sourceFile) map[int]bool {
+	switch f.kind() {
+	case "md":
+		return fixedMarkdown(f.text)
+	case "go":
+		return rawStrings(f.text)
+	}
+	return nil
+}
+
+func fixedMarkdown(text string) map[int]bool {
+	fixed, inBlock := map[int]bool{}, false
+	for i, line := range strings.Split(text, "\n") {
+		trimmed := strings.TrimSpace(line)
+		if strings.HasPrefix(trimmed, "```") {
+			inBlock = !inBlock
+		}
+		fixed[i+1] = inBlock || strings.HasPrefix(trimmed, "|")
+	}
+	return fixed
+}
+
+func rawStrings(text string) map[int]bool {
+	files := token.NewFileSet()
+	file := files.AddFile("", -1, len(text))
+	var s scanner.Scanner
+	s.Init(file, []byte(text), nil, 0)
+	fixed := map[int]bool{}
+	for {
+		position, kind, literal := s.Scan()
+		if kind == token.EOF {
+			return fixed
+		}
+		if lines := strings.Count(literal, "\n"); kind == token.STRING && lines > 0 {
+			first := files.Position(position).Line
+			for line := first; line <= first+lines; line++ {
+				fixed[line] = true
+			}
+		}
+	}
+}
+
+func TestBreakableLines(t *testing.T) {
+	long := strings.Repeat("x", columns)
+	for _, c := range []struct {
+		name, path, line string
+		want             bool
+	}{
+		{"a long word", "a.go", "// " + long + "y", false},
+		{"a sentence", "a.go", "// It is " + long, true},
+		{"a row of a table", "a.md", "| a | " + long + " |", false},
+		{"prose", "a.md", "It is " + long, true},
+		{"code in prose", "a.md", "```\nit is " + long + "\n```", false},
+		{"a raw string", "a.go", "package p\nvar x = `\nit is " + long + "\n`", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := sourceFile{path: c.path, text: c.line}
+			fixed, got := fixedLines(f), false
+			for i, line := range strings.Split(f.text, "\n") {
+				got = got || len(line) > columns && !fixed[i+1] && breakable(line)
+			}
+			if got != c.want {
+				t.Errorf("got %v, want %v", got, c.want)
+			}
+		})
+	}
+}
