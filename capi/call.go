@@ -4,13 +4,20 @@ package main
 import "C"
 
 import (
+	"context"
 	"syscall"
+	"unsafe"
 
 	"github.com/libcni/libcni/api"
 )
 
 //export goCniCall
-func goCniCall(call *C.struct_shim_call) C.int { return serve(call, C.GoString(call.method)) }
+func goCniCall(call *C.struct_shim_call) C.int {
+	return answer(call, func() (int, []byte) {
+		request := C.GoBytes(unsafe.Pointer(call.request), C.int(call.request_length))
+		return engine.Call(context.Background(), caller(call), C.GoString(call.method), request)
+	})
+}
 
 //export goCniDescribe
 func goCniDescribe(call *C.struct_shim_call) C.int {

@@ -4,7 +4,6 @@ package main
 import "C"
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"runtime/debug"
@@ -13,14 +12,6 @@ import (
 
 	"github.com/libcni/libcni/core"
 )
-
-// serve hands a call to the engine.
-func serve(call *C.struct_shim_call, method string) C.int {
-	return answer(call, func() (int, []byte) {
-		request := C.GoBytes(unsafe.Pointer(call.request), C.int(call.request_length))
-		return engine.Call(context.Background(), caller(call), method, request)
-	})
-}
 
 // answer puts what body returns where C finds it. Without memory for it the shim answers instead.
 func answer(call *C.struct_shim_call, body func() (int, []byte)) C.int {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The C entry points that lead into Go. They refuse what must not get there, and decide nothing else. */
+/* The way from C into Go. It refuses the calls that must not enter Go and decides nothing else. The
+ * functions for the verbs are generated: verbs_generated.c. */
 #define _GNU_SOURCE
 #include "shim.h"
 #include "guest.h"
@@ -37,7 +38,7 @@ static int enter(entry *go, struct shim_call *call, char **response)
     return rc;
 }
 
-static int serve(entry *go, const char *method, const char *request, char **response)
+int shim_serve(const char *method, const char *request, char **response)
 {
     struct shim_call call = {.method = method, .request = request};
 
@@ -54,39 +55,12 @@ static int serve(entry *go, const char *method, const char *request, char **resp
         return response_refuse(REFUSED_SIZE, response);
     if (!guest_has_descriptors())
         return response_refuse(REFUSED_DESCRIPTORS, response);
-    return enter(go, &call, response);
+    return enter(goCniCall, &call, response);
 }
-
-#define VERB(name, go)                                                                                                 \
-    int name(const char *request, char **response) { return serve(go, "", request, response); }
-
-VERB(cni_add, goCniAdd)
-VERB(cni_del, goCniDel)
-VERB(cni_check, goCniCheck)
-VERB(cni_repair, goCniRepair)
-VERB(cni_gc, goCniGC)
-VERB(cni_status, goCniStatus)
-VERB(cni_validate, goCniValidate)
-VERB(cni_networks, goCniNetworks)
-VERB(cni_attachments, goCniAttachments)
-VERB(cni_plugins, goCniPlugins)
-VERB(cni_plugin_info, goCniPluginInfo)
-VERB(cni_convert, goCniConvert)
-VERB(cni_netns_create, goCniNetnsCreate)
-VERB(cni_netns_delete, goCniNetnsDelete)
-VERB(cni_volume_create, goCniVolumeCreate)
-VERB(cni_volume_remove, goCniVolumeRemove)
-VERB(cni_volume_mount, goCniVolumeMount)
-VERB(cni_volume_unmount, goCniVolumeUnmount)
-VERB(cni_volume_path, goCniVolumePath)
-VERB(cni_volume_get, goCniVolumeGet)
-VERB(cni_volume_list, goCniVolumeList)
-VERB(cni_volume_capabilities, goCniVolumeCapabilities)
-VERB(cni_volume_plugins, goCniVolumePlugins)
 
 int cni_call(const char *method, const char *request, char **response)
 {
-    return serve(goCniCall, method, request, response);
+    return shim_serve(method, request, response);
 }
 
 int cni_describe(char **response)

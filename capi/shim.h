@@ -8,13 +8,16 @@
 
 /* One call on its way from C to Go. It lives on the caller's stack. */
 struct shim_call {
-    const char *method;  /* of cni_call; else unused */
+    const char *method;
     const char *request; /* at most CNI_MAX_REQUEST bytes */
     size_t request_length;
     char **environment; /* NULL-terminated, never NULL */
     int wants_log;      /* a callback is set */
     char *response;     /* set by shim_response */
 };
+
+/* Serves a verb. method is what the description calls it. */
+int shim_serve(const char *method, const char *request, char **response);
 
 /*
  * Makes room for an answer that the caller will cni_free, or returns NULL. Go copies into it: C code that read Go's memory

@@ -51,35 +51,6 @@ func failed(err *fault.Error) (int, []byte) {
 
 type method func(e *Engine, ctx context.Context, caller Caller, request []byte) (any, error)
 
-// methods is fixed; nothing writes to it.
-var methods = map[string]method{
-	"add":          typed((*Engine).Add),
-	"attachments":  typed((*Engine).Attachments),
-	"check":        typed((*Engine).Check),
-	"convert":      typed((*Engine).Convert),
-	"del":          typed((*Engine).Del),
-	"describe":     describe,
-	"gc":           typed((*Engine).GC),
-	"netns.create": typed((*Engine).CreateNetns),
-	"netns.delete": typed((*Engine).DeleteNetns),
-	"networks":     typed((*Engine).Networks),
-	"plugin.info":  typed((*Engine).PluginInfo),
-	"plugins":      typed((*Engine).Plugins),
-	"repair":       typed((*Engine).Repair),
-	"status":       typed((*Engine).Status),
-	"validate":     typed((*Engine).Validate),
-
-	"volume.capabilities": typed((*Engine).VolumeCapabilities),
-	"volume.create":       typed((*Engine).CreateVolume),
-	"volume.get":          typed((*Engine).GetVolume),
-	"volume.list":         typed((*Engine).ListVolumes),
-	"volume.mount":        typed((*Engine).MountVolume),
-	"volume.path":         typed((*Engine).VolumePath),
-	"volume.plugins":      typed((*Engine).VolumePlugins),
-	"volume.remove":       typed((*Engine).RemoveVolume),
-	"volume.unmount":      typed((*Engine).UnmountVolume),
-}
-
 // typed puts the JSON form around a verb.
 func typed[R interface {
 	*Request

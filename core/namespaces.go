@@ -12,14 +12,14 @@ import (
 	"github.com/libcni/libcni/core/internal/jsonobject"
 )
 
-// CreateNetnsRequest is the request of cni_netns_create.
-type CreateNetnsRequest struct {
+// NetnsCreateRequest is the request of cni_netns_create.
+type NetnsCreateRequest struct {
 	Common
 	Name string `json:"name"` // a file below /run/netns, where `ip netns` looks
 	Path string `json:"path"` // or any path
 }
 
-func (r *CreateNetnsRequest) fields() jsonobject.Fields {
+func (r *NetnsCreateRequest) fields() jsonobject.Fields {
 	return r.with(jsonobject.Fields{{"name", &r.Name}, {"path", &r.Path}}...)
 }
 
@@ -31,8 +31,8 @@ type NetnsAnswer struct {
 // netnsDir is where iproute2 keeps named network namespaces.
 const netnsDir = "/run/netns"
 
-// CreateNetns makes a network namespace, its loopback interface up, and binds it to a file.
-func (e *Engine) CreateNetns(ctx context.Context, caller Caller, r *CreateNetnsRequest) (*NetnsAnswer, error) {
+// NetnsCreate makes a network namespace, its loopback interface up, and binds it to a file.
+func (e *Engine) NetnsCreate(ctx context.Context, caller Caller, r *NetnsCreateRequest) (*NetnsAnswer, error) {
 	return within(ctx, e, caller, "", &r.Common, func(s *scope, ctx context.Context) (*NetnsAnswer, error) {
 		path, err := netnsPath(r.Name, r.Path)
 		if err != nil {
@@ -74,20 +74,20 @@ func createError(path string, err error) error {
 	return fault.From(err, fault.KindState)
 }
 
-// DeleteNetnsRequest is the request of cni_netns_delete.
-type DeleteNetnsRequest struct {
+// NetnsDeleteRequest is the request of cni_netns_delete.
+type NetnsDeleteRequest struct {
 	Common
 	Name string `json:"name"`
 	Path string `json:"path"`
 }
 
-func (r *DeleteNetnsRequest) fields() jsonobject.Fields {
+func (r *NetnsDeleteRequest) fields() jsonobject.Fields {
 	return r.with(jsonobject.Fields{{"name", &r.Name}, {"path", &r.Path}}...)
 }
 
-// DeleteNetns unbinds a network namespace from its file and removes the file. The kernel ends the namespace when
+// NetnsDelete unbinds a network namespace from its file and removes the file. The kernel ends the namespace when
 // nothing uses it any more.
-func (e *Engine) DeleteNetns(ctx context.Context, caller Caller, r *DeleteNetnsRequest) (*NetnsAnswer, error) {
+func (e *Engine) NetnsDelete(ctx context.Context, caller Caller, r *NetnsDeleteRequest) (*NetnsAnswer, error) {
 	return within(ctx, e, caller, "", &r.Common, func(s *scope, ctx context.Context) (*NetnsAnswer, error) {
 		path, err := netnsPath(r.Name, r.Path)
 		if err != nil {

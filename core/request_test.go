@@ -16,8 +16,8 @@ import (
 func allRequests() []request {
 	return []request{
 		&AddRequest{}, &DelRequest{}, &CheckRequest{}, &GCRequest{}, &StatusRequest{}, &AttachmentsRequest{}, &NetworksRequest{},
-		&ValidateRequest{}, &PluginsRequest{}, &PluginInfoRequest{}, &ConvertRequest{}, &RepairRequest{}, &CreateNetnsRequest{},
-		&DeleteNetnsRequest{}, &VolumeRequest{}, &VolumeCreateRequest{}, &VolumeMountRequest{}, &VolumePluginRequest{}, &VolumePluginsRequest{},
+		&ValidateRequest{}, &PluginsRequest{}, &PluginInfoRequest{}, &ConvertRequest{}, &RepairRequest{}, &NetnsCreateRequest{},
+		&NetnsDeleteRequest{}, &VolumeRequest{}, &VolumeCreateRequest{}, &VolumeMountRequest{}, &VolumePluginRequest{}, &VolumePluginsRequest{},
 	}
 }
 

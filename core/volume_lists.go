@@ -29,8 +29,8 @@ type VolumeGetAnswer struct {
 	Volume Volume `json:"volume"`
 }
 
-// GetVolume asks a plugin about one volume.
-func (e *Engine) GetVolume(ctx context.Context, caller Caller, r *VolumeRequest) (*VolumeGetAnswer, error) {
+// VolumeGet asks a plugin about one volume.
+func (e *Engine) VolumeGet(ctx context.Context, caller Caller, r *VolumeRequest) (*VolumeGetAnswer, error) {
 	return onVolume(ctx, e, caller, &r.Common, r.Plugin, r.Name, func(_ *scope, ctx context.Context, p *volume.Plugin) (*VolumeGetAnswer, error) {
 		v, err := p.Get(ctx, r.Name)
 		if err != nil {
@@ -65,8 +65,8 @@ type VolumePluginError struct {
 	Msg     string     `json:"msg"`
 }
 
-// ListVolumes lists the volumes of a plugin, or without one of all plugins that can be found.
-func (e *Engine) ListVolumes(ctx context.Context, caller Caller, r *VolumePluginRequest) (*VolumeListAnswer, error) {
+// VolumeList lists the volumes of a plugin, or without one of all plugins that can be found.
+func (e *Engine) VolumeList(ctx context.Context, caller Caller, r *VolumePluginRequest) (*VolumeListAnswer, error) {
 	return withinVolumes(ctx, e, caller, &r.Common, func(_ *scope, ctx context.Context, settings volume.Settings) (*VolumeListAnswer, error) {
 		answer := &VolumeListAnswer{Volumes: []Volume{}, Errors: []VolumePluginError{}}
 		if r.Plugin == "" {

@@ -75,22 +75,22 @@ func validVolume(key, value string) error {
 	return nil
 }
 
-// CreateVolume makes a volume.
-func (e *Engine) CreateVolume(ctx context.Context, caller Caller, r *VolumeCreateRequest) (none, error) {
+// VolumeCreate makes a volume.
+func (e *Engine) VolumeCreate(ctx context.Context, caller Caller, r *VolumeCreateRequest) (none, error) {
 	return onVolume(ctx, e, caller, &r.Common, r.Plugin, r.Name, func(_ *scope, ctx context.Context, p *volume.Plugin) (none, error) {
 		return none{}, p.Create(ctx, r.Name, r.Opts)
 	})
 }
 
-// RemoveVolume removes a volume.
-func (e *Engine) RemoveVolume(ctx context.Context, caller Caller, r *VolumeRequest) (none, error) {
+// VolumeRemove removes a volume.
+func (e *Engine) VolumeRemove(ctx context.Context, caller Caller, r *VolumeRequest) (none, error) {
 	return onVolume(ctx, e, caller, &r.Common, r.Plugin, r.Name, func(_ *scope, ctx context.Context, p *volume.Plugin) (none, error) {
 		return none{}, p.Remove(ctx, r.Name)
 	})
 }
 
-// MountVolume mounts a volume. If it is not known whether a failed mount was carried out, it is undone.
-func (e *Engine) MountVolume(ctx context.Context, caller Caller, r *VolumeMountRequest) (*MountpointAnswer, error) {
+// VolumeMount mounts a volume. If it is not known whether a failed mount was carried out, it is undone.
+func (e *Engine) VolumeMount(ctx context.Context, caller Caller, r *VolumeMountRequest) (*MountpointAnswer, error) {
 	return onVolume(ctx, e, caller, &r.Common, r.Plugin, r.Name, func(s *scope, ctx context.Context, p *volume.Plugin) (*MountpointAnswer, error) {
 		if err := validVolume("id", r.ID); err != nil {
 			return nil, err
@@ -116,8 +116,8 @@ func (s *scope) undoMount(ctx context.Context, p *volume.Plugin, r *VolumeMountR
 	return err
 }
 
-// UnmountVolume ends a mount.
-func (e *Engine) UnmountVolume(ctx context.Context, caller Caller, r *VolumeMountRequest) (none, error) {
+// VolumeUnmount ends a mount.
+func (e *Engine) VolumeUnmount(ctx context.Context, caller Caller, r *VolumeMountRequest) (none, error) {
 	return onVolume(ctx, e, caller, &r.Common, r.Plugin, r.Name, func(_ *scope, ctx context.Context, p *volume.Plugin) (none, error) {
 		if err := validVolume("id", r.ID); err != nil {
 			return none{}, err

@@ -35,8 +35,14 @@ func (s *source) read(path string) (string, error) {
 // targets are the generated files. Each is defined in a file of its own.
 func targets() []target {
 	return []target{
-		{"include/cni.h", header},
 		{"api/version_generated.go", version},
+		{"include/cni.h", header},
+		{"include/cni_dl.h", loader},
+		{"capi/libcni.map", symbolMap},
+		{"capi/verbs_generated.c", entryPoints},
+		{"capi/texts_generated.h", texts},
+		{"core/methods_generated.go", methods},
+		{"core/internal/fault/kind_generated.go", kinds},
 	}
 }
 

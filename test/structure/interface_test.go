@@ -13,7 +13,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/libcni/libcni/api"
-	"github.com/libcni/libcni/core"
 )
 
 // description is cni.api.json as far as the tests look at it.
@@ -50,13 +49,7 @@ var (
 	prototype      = regexp.MustCompile(`(?m)^CNI_API ([^;]+);`)
 	sinceEach      = regexp.MustCompile(`(?s)/\*\*(.*?)\*/\s*CNI_API [^;]*?(cni_[a-z_]+)\(`)
 	sinceTag       = regexp.MustCompile(`@since ([0-9.]+)`)
-	mapNode        = regexp.MustCompile(`(?s)LIBCNI_([0-9.]+) \{(.*?)\n\}`)
-	mapName        = regexp.MustCompile(`(?m)^\t\t(cni_[a-z_]+);`)
-	verbLine       = regexp.MustCompile(`(?m)^VERB\((cni_[a-z_]+), (goCni[A-Za-z]+)\)`)
-	goCall         = regexp.MustCompile(`\bgoCni[A-Za-z]+\b`)
-	exportLine     = regexp.MustCompile(`(?m)^//export (\w+)$`)
 	loaderFunction = regexp.MustCompile(`(?m)^static inline .*\b(cni_dl_[a-z_]+)\(`)
-	loaderVerb     = regexp.MustCompile(`(?m)^ {4}X\(([a-z_]+), "([a-z.]+)"\)`)
 	cFunction      = regexp.MustCompile(`\bcni_[a-z][a-z_]*\(`)
 )
 
@@ -86,82 +79,6 @@ func since(t *testing.T) map[string]string {
 		t.Errorf("cni.h: a function has no comment")
 	}
 	return functions
-}
-
-func TestMapExportsTheHeadersFunctionsInTheirVersion(t *testing.T) {
-	mapped := map[string]string{}
-	for _, node := range mapNode.FindAllStringSubmatch(read(t, "capi/libcni.map"), -1) {
-		for _, m := range mapName.FindAllStringSubmatch(node[2], -1) {
-			mapped[m[1]] = node[1]
-		}
-	}
-	if diff := cmp.Diff(since(t), mapped); diff != "" {
-		t.Errorf("libcni.map (-cni.h +map):\n%s", diff)
-	}
-}
-
-func TestGoExportsWhatTheShimCalls(t *testing.T) {
-	called, exported := map[string]bool{}, map[string]bool{}
-	for _, name := range goCall.FindAllString(read(t, "capi/shim.c"), -1) {
-		called[name] = true
-	}
-	for _, p := range packages(t) {
-		if p.folder() != "capi" {
-			continue
-		}
-		for _, path := range p.sources() {
-			for _, m := range exportLine.FindAllStringSubmatch(readPath(t, path), -1) {
-				exported[m[1]] = true
-			}
-		}
-	}
-	if diff := cmp.Diff(called, exported); diff != "" || len(called) == 0 {
-		t.Errorf("capi (-shim.c +//export):\n%s", diff)
-	}
-}
-
-func TestEachVerbServesItsMethod(t *testing.T) {
-	entry := map[string]string{} // C function to method, by way of shim.c and the Go export
-	methodOf := map[string]string{}
-	served := regexp.MustCompile(`func (goCni\w+)\(call \*C\.struct_shim_call\) C\.int \{\s*return serve\(call, "([a-z.]+)"\)\s*\}`)
-	for _, file := range []string{"network.go", "inspect.go", "netns.go", "volume.go"} {
-		for _, m := range served.FindAllStringSubmatch(read(t, "capi/"+file), -1) {
-			methodOf[m[1]] = m[2]
-		}
-	}
-	for _, m := range verbLine.FindAllStringSubmatch(read(t, "capi/shim.c"), -1) {
-		entry[m[1]] = methodOf[m[2]]
-	}
-	entry["cni_describe"] = "describe"
-	described, methods := map[string]string{}, []string{}
-	for _, f := range describe(t).Functions {
-		if f.Method != "" {
-			described[f.Name] = f.Method
-			methods = append(methods, f.Method)
-		}
-	}
-	if diff := cmp.Diff(described, entry); diff != "" {
-		t.Errorf("capi (-description +code):\n%s", diff)
-	}
-	sort.Strings(methods)
-	if diff := cmp.Diff(methods, core.Methods()); diff != "" {
-		t.Errorf("core (-description +code):\n%s", diff)
-	}
-}
-
-func TestLoaderHasTheHeadersVerbs(t *testing.T) {
-	verbs, described := map[string]string{}, map[string]string{}
-	for _, m := range loaderVerb.FindAllStringSubmatch(read(t, "include/cni_dl.h"), -1) {
-		verbs["cni_"+m[1]] = m[2]
-	}
-	for _, f := range describe(t).Functions {
-		if f.Method != "" && f.Method != "describe" {
-			described[f.Name] = f.Method
-		}
-	}
-	if diff := cmp.Diff(described, verbs); diff != "" {
-		t.Errorf("CNI_DL_VERBS of cni_dl.h (-description +header):\n%s", diff)
-	}
 }
 
 func TestPythonDeclaresTheHeadersFunctions(t *testing.T) {
