@@ -54,7 +54,7 @@ LINTER := $(BUILD)/lint/golangci-lint
 
 .DELETE_ON_ERROR:
 .PHONY: all generate install uninstall deps peers test lint test-vm test-faults mutate fuzz demo
-.PHONY: bench bench-parts help clean
+.PHONY: bench bench-parts figures help clean
 
 all: $(BUILD)/libcni.so $(BUILD)/libcni.a $(BUILD)/cni $(BUILD)/libcni.pc ## build library, command and pkg-config file in build/
 
@@ -193,6 +193,10 @@ PARTS ?= .
 bench-parts: ## time single parts of the library, and count what they allocate, with Go's benchmarks
 	$(GO) test -run '^$$' -bench '$(PARTS)' -benchmem -tags $(TAGS) -exec $(ISOLATE) \
 		$$(grep -rl --include='*_test.go' '^func Benchmark' core | sed 's|[^/]*$$||; s|^|./|' | sort -u)
+
+DIR ?= .
+figures: ## print measures of the sources, or of another checkout: DIR=../old
+	@$(GO) run ./test/figures $(DIR)
 
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
