@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/libcni/libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/internal/kit/kittest"
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -12,11 +13,11 @@ const viaIPTables = `"backend":"iptables"`
 
 func TestBackendIPTablesMakesTheReferencesChains(t *testing.T) {
 	r := newRig(t)
-	r.add(paper("b", 2), viaIPTables)
-	r.add(paper("a", 2), viaIPTables+`,"ingressPolicy":"isolated"`)
+	r.add(kittest.Paper("b", 2), viaIPTables)
+	r.add(kittest.Paper("a", 2), viaIPTables+`,"ingressPolicy":"isolated"`)
 	a, b := nft.Hash("a"), nft.Owner{Network: "b", ContainerID: "c2", IfName: "eth0"}.Comment()
 	c := nft.Owner{Network: "a", ContainerID: "c2", IfName: "eth0"}.Comment()
-	r.same("rules", `-P INPUT ACCEPT
+	kittest.Same(r.T, "rules", `-P INPUT ACCEPT
 -P FORWARD ACCEPT
 -P OUTPUT ACCEPT
 -N CNI-ADMIN
@@ -35,8 +36,8 @@ func TestBackendIPTablesMakesTheReferencesChains(t *testing.T) {
 -A CNI-ISOLATION-STAGE-1 -m comment --comment "CNI firewall plugin rules (ingressPolicy: same-bridge|isolated)" -j RETURN
 -A CNI-ISOLATION-STAGE-2 -o bra -m comment --comment "`+a+`, net: a" -j DROP
 -A CNI-ISOLATION-STAGE-2 -m comment --comment "CNI firewall plugin rules (ingressPolicy: same-bridge|isolated)" -j RETURN
-`, r.run("iptables", "-S"))
-	if strings.Contains(r.run("nft", "list", "tables"), "libcni") {
+`, kittest.Run(r.T, "iptables", "-S"))
+	if strings.Contains(kittest.Run(r.T, "nft", "list", "tables"), "libcni") {
 		t.Error("there are tables of libcni")
 	}
 }
@@ -44,8 +45,8 @@ func TestBackendIPTablesMakesTheReferencesChains(t *testing.T) {
 func TestBackendIPTablesCheckRepairDelAndGC(t *testing.T) {
 	const policy = viaIPTables + `,"ingressPolicy":"same-bridge"`
 	r := newRig(t)
-	all := func() string { return r.saved("iptables-save") + r.saved("ip6tables-save") }
-	a2, a3 := paper("a", 2), paper("a", 3)
+	all := func() string { return kittest.Saved(r.T, "iptables-save") + kittest.Saved(r.T, "ip6tables-save") }
+	a2, a3 := kittest.Paper("a", 2), kittest.Paper("a", 3)
 	r.add(a2, policy)
 	r.del(a2, policy)
 	shared := all() // chains, and jumps to them
@@ -54,53 +55,53 @@ func TestBackendIPTablesCheckRepairDelAndGC(t *testing.T) {
 	r.add(a2, policy)
 	two := all()
 	r.add(a2, policy)
-	r.same("rules after ADD twice", two, all())
-	r.same("drift", []string(nil), r.drift(a2, policy))
+	kittest.Same(r.T, "rules after ADD twice", two, all())
+	kittest.Same(r.T, "drift", []string(nil), r.drift(a2, policy))
 
 	for _, rule := range []string{"CNI-FORWARD 1", "CNI-ISOLATION-STAGE-2 1", "FORWARD 2"} {
-		r.run("iptables", append([]string{"-D"}, strings.Fields(rule)...)...)
+		kittest.Run(r.T, "iptables", append([]string{"-D"}, strings.Fields(rule)...)...)
 	}
 	broken := all()
 	found := r.drift(a2, policy)
 	if len(found) != 3 || !strings.Contains(found[1], "-A CNI-FORWARD -m comment --comment \"CNI firewall plugin admin overrides\" -j CNI-ADMIN: missing, not present") {
 		t.Errorf("drift: %q", found)
 	}
-	r.same("rules after CHECK", broken, all())
-	r.same("repaired", 3, len(r.repair(a2, policy)))
-	r.same("rules after Repair", two, all())
-	r.run("iptables", "-F")
+	kittest.Same(r.T, "rules after CHECK", broken, all())
+	kittest.Same(r.T, "repaired", 3, len(r.repair(a2, policy)))
+	kittest.Same(r.T, "rules after Repair", two, all())
+	kittest.Run(r.T, "iptables", "-F")
 	r.repair(a2, policy)
 	r.repair(a3, policy)
-	r.same("drift after a flush and Repair", []string(nil), append(r.drift(a2, policy), r.drift(a3, policy)...))
+	kittest.Same(r.T, "drift after a flush and Repair", []string(nil), append(r.drift(a2, policy), r.drift(a3, policy)...))
 
-	r.del(a2.forgotten(), policy)
-	r.del(a2.forgotten(), policy)
-	r.same("rules after DEL", one, all())
-	inv := r.invocation(a3.forgotten(), written(policy))
+	r.del(a2.Lost(), policy)
+	r.del(a2.Lost(), policy)
+	kittest.Same(r.T, "rules after DEL", one, all())
+	inv := r.invocation(a3.Lost(), policy)
 	inv.ValidAttachments = []plugin.AttachmentID{{ContainerID: "c3", IfName: "eth0"}}
-	must(t, r.plugin().GC(t.Context(), inv))
-	r.same("rules after GC of nothing", one, all())
+	kittest.Must(t, r.plugin().GC(t.Context(), inv))
+	kittest.Same(r.T, "rules after GC of nothing", one, all())
 	inv.ValidAttachments = nil
-	must(t, r.plugin().GC(t.Context(), inv))
-	r.same("rules after GC", shared, all())
+	kittest.Must(t, r.plugin().GC(t.Context(), inv))
+	kittest.Same(r.T, "rules after GC", shared, all())
 }
 
 func TestBackendIPTablesLetsThrough(t *testing.T) {
 	r := newRig(t)
 	r.bridgeNetfilter("0")
 	c, other := r.container("a", 2), r.container("b", 2)
-	r.serve(r.outside, "outside")
-	r.serve(c.ns, "c2")
+	r.Serve(r.outside, ":7000", "outside")
+	r.Serve(&c.Node, ":7000", "c2")
 	for _, program := range []string{"iptables", "ip6tables"} {
-		r.run(program, "-P", "FORWARD", "DROP")
+		kittest.Run(r.T, program, "-P", "FORWARD", "DROP")
 	}
 	r.publish(c)
 	const policy = viaIPTables + `,"ingressPolicy":"same-bridge"`
 	r.add(other, policy)
 	r.add(c, policy)
-	four, six := ips("a", 2)
-	r.try(way{"out", c.ns, "192.0.2.9:7000", "outside"}, way{"out", c.ns, "[fd00:ff::9]:7000", "outside"},
-		way{"published", r.outside, "192.0.2.1:80", "c2"}, way{"published", r.outside, "[fd00:ff::1]:80", "c2"},
-		way{"not published", r.outside, at(four), ""}, way{"not published", r.outside, at(six), ""},
-		way{"from another bridge", other.ns, at(four), ""})
+	four, six := kittest.Addresses("a", 2)
+	r.Try(path("out", &c.Node, "192.0.2.9:7000", "outside"), path("out", &c.Node, "[fd00:9::9]:7000", "outside"),
+		path("published", r.outside, "192.0.2.1:80", "c2"), path("published", r.outside, "[fd00:9::1]:80", "c2"),
+		path("not published", r.outside, at(four), ""), path("not published", r.outside, at(six), ""),
+		path("from another bridge", &other.Node, at(four), ""))
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/libcni/libcni/core/internal/host/nft"
 	"github.com/libcni/libcni/core/internal/host/spawn"
 	"github.com/libcni/libcni/core/internal/kit"
+	"github.com/libcni/libcni/core/internal/kit/kittest"
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -74,7 +75,7 @@ func TestResultsThatAreRefused(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c, err := parse(written(test.members))
-			must(t, err)
+			kittest.Must(t, err)
 			_, err = newAttachment(c, &plugin.Invocation{PrevResult: test.result})
 			wantRefused(t, err, test.key)
 		})
@@ -83,10 +84,10 @@ func TestResultsThatAreRefused(t *testing.T) {
 
 func TestConfigurationsThatAreRefusedDoNotKeepDelFromWorking(t *testing.T) {
 	r := newRig(t)
-	c := paper("a", 2)
+	c := kittest.Paper("a", 2)
 	r.add(c, "")
 	r.del(c, `"backend":"nft","ingressPolicy":"closed"`)
-	r.same("elements", 0, strings.Count(r.listing("inet"), "10.1.0.2"))
+	kittest.Same(r.T, "elements", 0, strings.Count(kittest.Table(r.T, "inet"), "10.1.0.2"))
 }
 
 func TestKernelWithoutNFTablesIsToldByStatus(t *testing.T) {
@@ -113,37 +114,37 @@ func TestStatus(t *testing.T) {
 		{"firewalld that does not run", `"backend":"firewalld"`, fault.CodePluginNotAvailable},
 		{"unknown", `"backend":"nft"`, fault.CodeInvalidConfig},
 	} {
-		err := r.plugin().Status(t.Context(), r.invocation(paper("a", 2), written(test.members)))
+		err := r.plugin().Status(t.Context(), r.invocation(kittest.Paper("a", 2), test.members))
 		var f *fault.Error
 		if errors.As(err, &f); (err == nil) != (test.code == 0) || f != nil && f.Code != test.code {
 			t.Errorf("%s: %v, want code %d", test.name, err, test.code)
 		}
 	}
-	if _, err := r.plugin().Add(t.Context(), r.invocation(paper("a", 2), written(`"backend":"firewalld"`))); err == nil {
+	if _, err := r.plugin().Add(t.Context(), r.invocation(kittest.Paper("a", 2), `"backend":"firewalld"`)); err == nil {
 		t.Error("ADD with a firewalld that does not run")
 	}
-	r.same("rules", "", r.ruleset())
+	kittest.Same(r.T, "rules", "", kittest.Ruleset(r.T))
 }
 
 func TestStatusTellsOfChainsThatDrop(t *testing.T) {
 	r := newRig(t)
-	r.run("iptables-nft", "-P", "FORWARD", "DROP")
-	r.feed("table inet mine { chain forwarded { type filter hook forward priority 5; policy drop; }; chain incoming { type filter hook input priority 5; policy drop; }; }", "nft", "-f", "-")
-	must(t, r.plugin().Status(t.Context(), r.invocation(paper("a", 2), written(""))))
-	r.same("warnings", []string{"chain forwarded of nftables table mine drops what it does not accept, the containers' packets too"}, r.warnings)
+	kittest.Run(r.T, "iptables-nft", "-P", "FORWARD", "DROP")
+	kittest.Feed(r.T, "table inet mine { chain forwarded { type filter hook forward priority 5; policy drop; }; chain incoming { type filter hook input priority 5; policy drop; }; }", "nft", "-f", "-")
+	kittest.Must(t, r.plugin().Status(t.Context(), r.invocation(kittest.Paper("a", 2), "")))
+	kittest.Same(r.T, "warnings", []string{"chain forwarded of nftables table mine drops what it does not accept, the containers' packets too"}, r.Warnings)
 }
 
 // TestNoProcessIsStarted holds for all but hosts with the older tables.
 func TestNoProcessIsStarted(t *testing.T) {
 	r := newRig(t)
-	r.run("iptables-nft", "-P", "FORWARD", "DROP")
-	c := paper("a", 2)
-	inv := r.invocation(c, written(`"ingressPolicy":"isolated"`))
+	kittest.Run(r.T, "iptables-nft", "-P", "FORWARD", "DROP")
+	c := kittest.Paper("a", 2)
+	inv := r.invocation(c, `"ingressPolicy":"isolated"`)
 	inv.Lent.(*kit.Lent).Start = func(s spawn.Spec) (spawn.Started, error) {
 		t.Errorf("starts %v", s.Args)
 		return spawn.Started{}, errors.New("no processes here")
 	}
 	p := r.plugin()
 	_, err := p.Add(t.Context(), inv)
-	must(t, errors.Join(err, p.Check(t.Context(), inv), p.Repair(t.Context(), inv), p.Status(t.Context(), inv), p.Del(t.Context(), inv), p.Del(t.Context(), inv), p.GC(t.Context(), inv)))
+	kittest.Must(t, errors.Join(err, p.Check(t.Context(), inv), p.Repair(t.Context(), inv), p.Status(t.Context(), inv), p.Del(t.Context(), inv), p.Del(t.Context(), inv), p.GC(t.Context(), inv)))
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/libcni/libcni/core/internal/host/iptables"
 	"github.com/libcni/libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/internal/kit/kittest"
 )
 
 // dropping is a host whose own rules drop what it forwards.
@@ -35,17 +36,17 @@ func droppingHosts() []dropping {
 }
 
 func (d dropping) set(r *rig) {
-	r.t.Helper()
+	r.T.Helper()
 	for _, program := range d.programs {
 		for _, rule := range d.rules {
-			r.run(program, strings.Fields(rule)...)
+			kittest.Run(r.T, program, strings.Fields(rule)...)
 		}
 	}
 }
 
 func (d dropping) saved(r *rig) string {
-	r.t.Helper()
-	return r.saved(d.programs[0]+"-save") + r.saved(d.programs[1]+"-save")
+	r.T.Helper()
+	return kittest.Saved(r.T, d.programs[0]+"-save") + kittest.Saved(r.T, d.programs[1]+"-save")
 }
 
 func TestContainersReachOutWhereTheHostDrops(t *testing.T) {
@@ -53,70 +54,70 @@ func TestContainersReachOutWhereTheHostDrops(t *testing.T) {
 		t.Run(d.name, func(t *testing.T) {
 			r := newRig(t)
 			c, other := r.container("a", 2), r.container("a", 3)
-			r.serve(r.outside, "outside")
-			r.serve(c.ns, "c2")
+			r.Serve(r.outside, ":7000", "outside")
+			r.Serve(&c.Node, ":7000", "c2")
 			d.set(r)
 			before := d.saved(r)
-			four, six := ips("a", 2)
-			out := []way{{"out", c.ns, "192.0.2.9:7000", "outside"}, {"out", c.ns, "[fd00:ff::9]:7000", "outside"}}
-			closed := []way{{"in, not published", r.outside, at(four), ""}, {"in, not published", r.outside, at(six), ""}}
-			published := []way{{"published", r.outside, "192.0.2.1:80", "c2"}, {"published", r.outside, "[fd00:ff::1]:80", "c2"}}
+			four, six := kittest.Addresses("a", 2)
+			out := []kittest.Path{path("out", &c.Node, "192.0.2.9:7000", "outside"), path("out", &c.Node, "[fd00:9::9]:7000", "outside")}
+			closed := []kittest.Path{path("in, not published", r.outside, at(four), ""), path("in, not published", r.outside, at(six), "")}
+			published := []kittest.Path{path("published", r.outside, "192.0.2.1:80", "c2"), path("published", r.outside, "[fd00:9::1]:80", "c2")}
 			r.publish(c)
 			for _, w := range append(out, published...) { // it does drop
-				w.want = ""
-				r.try(w)
+				w.Want = ""
+				r.Try(w)
 			}
 			r.add(c, "")
 			r.add(other, "")
-			r.try(append(append(out, published...), closed...)...)
-			r.same("drift", []string(nil), r.drift(c, ""))
+			r.Try(append(append(out, published...), closed...)...)
+			kittest.Same(r.T, "drift", []string(nil), r.drift(c, ""))
 
 			want := before
 			for _, program := range d.programs {
-				saved := r.saved(program + "-save")
+				saved := kittest.Saved(r.T, program+"-save")
 				if n := strings.Count(saved, "-A "+d.chain+" -s "); n != 1 || strings.Count(saved, `--comment "libcni `) != 2 {
 					t.Errorf("not one pair of rules in %s:\n%s", d.chain, saved)
 				}
-				r.run(program, "-F")
-				r.feed(saved, program+"-restore")
-				r.same("the rules as restored", saved, r.saved(program+"-save"))
+				kittest.Run(r.T, program, "-F")
+				kittest.Feed(r.T, saved, program+"-restore")
+				kittest.Same(r.T, "the rules as restored", saved, kittest.Saved(r.T, program+"-save"))
 			}
-			r.try(append(append(out, published...), closed...)...)
-			r.same("drift of the restored", []string(nil), r.drift(c, ""))
+			r.Try(append(append(out, published...), closed...)...)
+			kittest.Same(r.T, "drift of the restored", []string(nil), r.drift(c, ""))
 
 			r.del(other, "")
-			r.try(out...)
-			r.del(c.forgotten(), "")
-			r.same("the host's rules after the last container", want, d.saved(r))
-			r.same("warnings", []string(nil), r.warnings)
+			r.Try(out...)
+			r.del(c.Lost(), "")
+			kittest.Same(r.T, "the host's rules after the last container", want, d.saved(r))
+			kittest.Same(r.T, "warnings", []string(nil), r.Warnings)
 		})
 	}
 }
 
 func TestTwoNetworksHaveAPairEach(t *testing.T) {
 	r := newRig(t)
-	r.run("iptables-nft", "-P", "FORWARD", "DROP")
+	kittest.Run(r.T, "iptables-nft", "-P", "FORWARD", "DROP")
 	// The same range of addresses, so that one's rules would do for both.
-	a, b := paper("a", 2), paper("a", 3)
-	b.network = "b"
+	a, b := kittest.Paper("a", 2), kittest.Paper("a", 3)
+	b.Network = "b"
 	r.add(a, "")
 	r.add(b, "")
 	r.del(a, "")
-	saved := r.saved("iptables-nft-save")
+	saved := kittest.Saved(r.T, "iptables-nft-save")
 	if n := strings.Count(saved, ", net: b"); n != 2 || strings.Contains(saved, ", net: a") {
 		t.Errorf("after DEL of the other network's container:\n%s", saved)
 	}
-	r.same("drift", []string(nil), r.drift(b, ""))
+	kittest.Same(r.T, "drift", []string(nil), r.drift(b, ""))
 }
 
 func TestHostThatForwardsIsLeftAlone(t *testing.T) {
 	r := newRig(t)
-	r.run("iptables-nft", "-A", "FORWARD", "-i", "eth7", "-j", "DROP")
-	r.run("ip6tables-nft", "-P", "FORWARD", "DROP")
-	r.run("ip6tables-nft", "-A", "FORWARD", "-j", "ACCEPT")
-	before := r.saved("iptables-nft-save") + r.saved("ip6tables-nft-save")
-	r.add(paper("a", 2), "")
-	r.same("the host's rules", before, r.saved("iptables-nft-save")+r.saved("ip6tables-nft-save"))
+	kittest.Run(r.T, "iptables-nft", "-A", "FORWARD", "-i", "eth7", "-j", "DROP")
+	kittest.Run(r.T, "ip6tables-nft", "-P", "FORWARD", "DROP")
+	kittest.Run(r.T, "ip6tables-nft", "-A", "FORWARD", "-j", "ACCEPT")
+	before := kittest.Saved(r.T, "iptables-nft-save") + kittest.Saved(r.T, "ip6tables-nft-save")
+	r.add(kittest.Paper("a", 2), "")
+	kittest.Same(r.T, "the host's rules", before, kittest.Saved(r.T, "iptables-nft-save")+kittest.Saved(r.T, "ip6tables-nft-save"))
 }
 
 func TestOpening(t *testing.T) {
@@ -158,7 +159,7 @@ func TestOpening(t *testing.T) {
 				l.table.Chains["FORWARD"] = append(l.table.Chains["FORWARD"], strings.Fields(rule))
 			}
 			got, err := l.filter().opening()
-			must(t, err)
+			kittest.Must(t, err)
 			if got.needed != (test.chain != "") || got.chain != test.chain || got.at != test.at {
 				t.Errorf("needed %t, in %q at %d; want %q at %d", got.needed, got.chain, got.at, test.chain, test.at)
 			}

@@ -1,32 +1,17 @@
 package firewall
 
 import (
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/libcni/libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/internal/kit/kittest"
 	"github.com/libcni/libcni/core/plugin"
 )
 
-func golden(r *rig, name, got string) {
-	r.t.Helper()
-	path := filepath.Join("testdata", name+".nft")
-	if *rewrite {
-		must(r.t, os.WriteFile(path, []byte(got), 0o644))
-	}
-	want, err := os.ReadFile(path)
-	must(r.t, err)
-	r.same(name, string(want), got)
-}
-
 var handles = regexp.MustCompile(`handle [0-9]+`)
-
-var rewrite = flag.Bool("rewrite", false, "write the golden files")
 
 // TestRulesGrowWithNetworks shows the tables for two networks, one of which is open and one isolated.
 func TestRulesGrowWithNetworks(t *testing.T) {
@@ -34,25 +19,25 @@ func TestRulesGrowWithNetworks(t *testing.T) {
 	for _, count := range []int{0, 1, 2, 100} {
 		t.Run(fmt.Sprint(count), func(t *testing.T) {
 			r := newRig(t)
-			var all []*container
+			var all []*kittest.Container
 			for i := range count {
-				c := paper([]string{"a", "b"}[i%2], i/2+2)
-				c.id = fmt.Sprintf("c%d", i)
+				c := kittest.Paper([]string{"a", "b"}[i%2], i/2+2)
+				c.ID = fmt.Sprintf("c%d", i)
 				all = append(all, c)
-				r.add(c, policies[c.network])
+				r.add(c, policies[c.Network])
 			}
-			golden(r, fmt.Sprintf("firewall-%d", count), r.listing("inet")+r.listing("bridge"))
+			kittest.Golden(t, fmt.Sprintf("firewall-%d.nft", count), kittest.Table(r.T, "inet")+kittest.Table(r.T, "bridge"))
 			for _, c := range all {
-				r.same("drift", []string(nil), r.drift(c, policies[c.network]))
+				kittest.Same(r.T, "drift", []string(nil), r.drift(c, policies[c.Network]))
 			}
 			for i, c := range all {
 				if i%4 < 2 {
-					c = c.forgotten()
+					c = c.Lost()
 				}
-				r.del(c, policies[c.network])
+				r.del(c, policies[c.Network])
 			}
 			if count > 1 {
-				golden(r, "firewall-left", r.listing("inet")+r.listing("bridge"))
+				kittest.Golden(t, "firewall-left.nft", kittest.Table(r.T, "inet")+kittest.Table(r.T, "bridge"))
 			}
 		})
 	}
@@ -60,117 +45,117 @@ func TestRulesGrowWithNetworks(t *testing.T) {
 
 func TestAddTwiceIsOnce(t *testing.T) {
 	r := newRig(t)
-	c := paper("a", 2)
+	c := kittest.Paper("a", 2)
 	const policy = `"ingressPolicy":"isolated"`
-	r.run("iptables-nft", "-P", "FORWARD", "DROP")
+	kittest.Run(r.T, "iptables-nft", "-P", "FORWARD", "DROP")
 	r.add(c, policy)
-	before := r.ruleset()
+	before := kittest.Ruleset(r.T)
 	r.add(c, policy)
-	r.same("rules", before, r.ruleset())
+	kittest.Same(r.T, "rules", before, kittest.Ruleset(r.T))
 }
 
 func TestDelOfOneLeavesOthers(t *testing.T) {
 	r := newRig(t)
-	a2, a3, b2 := paper("a", 2), paper("a", 3), paper("b", 2)
+	a2, a3, b2 := kittest.Paper("a", 2), kittest.Paper("a", 3), kittest.Paper("b", 2)
 	const policy = `"ingressPolicy":"same-bridge"`
-	for _, c := range []*container{a3, b2} {
+	for _, c := range []*kittest.Container{a3, b2} {
 		r.add(c, policy)
 	}
-	before := r.ruleset()
-	for _, c := range []*container{a2, a2.forgotten()} {
+	before := kittest.Ruleset(r.T)
+	for _, c := range []*kittest.Container{a2, a2.Lost()} {
 		r.add(a2, policy)
 		r.del(c, policy)
-		r.same("rules of the others", before, r.ruleset())
+		kittest.Same(r.T, "rules of the others", before, kittest.Ruleset(r.T))
 		r.del(c, policy)
-		r.same("rules of the others, the second time", before, r.ruleset())
+		kittest.Same(r.T, "rules of the others, the second time", before, kittest.Ruleset(r.T))
 	}
 	// A late DEL of a container whose address somebody else has by now.
 	late := *a3
-	late.id = "earlier"
+	late.ID = "earlier"
 	r.del(&late, policy)
-	r.same("rules of the address's next owner", before, r.ruleset())
+	kittest.Same(r.T, "rules of the address's next owner", before, kittest.Ruleset(r.T))
 }
 
 func TestDelWithoutAnything(t *testing.T) {
 	r := newRig(t)
-	r.del(paper("a", 2).forgotten(), "")
-	r.same("rules", "", r.ruleset())
+	r.del(kittest.Paper("a", 2).Lost(), "")
+	kittest.Same(r.T, "rules", "", kittest.Ruleset(r.T))
 }
 
 func TestSameContainerInTwoNetworks(t *testing.T) {
 	r := newRig(t)
-	a, b := paper("a", 2), paper("b", 2)
+	a, b := kittest.Paper("a", 2), kittest.Paper("b", 2)
 	r.add(b, "")
-	before := r.ruleset()
+	before := kittest.Ruleset(r.T)
 	r.add(a, "")
-	r.del(a.forgotten(), "")
-	r.same("rules of the other network", before, r.ruleset())
+	r.del(a.Lost(), "")
+	kittest.Same(r.T, "rules of the other network", before, kittest.Ruleset(r.T))
 }
 
 func TestNamesThatNeedCare(t *testing.T) {
 	for _, name := range []string{`qu"ote'; drop \`, strings.Repeat("n", 300), "ünï"} {
 		r := newRig(t)
-		r.run("iptables-nft", "-P", "FORWARD", "DROP")
-		before := r.saved("iptables-nft-save")
-		c := paper("a", 2)
-		c.network, c.id = name, strings.Repeat("i", 300)
+		kittest.Run(r.T, "iptables-nft", "-P", "FORWARD", "DROP")
+		before := kittest.Saved(r.T, "iptables-nft-save")
+		c := kittest.Paper("a", 2)
+		c.Network, c.ID = name, strings.Repeat("i", 300)
 		r.add(c, `"ingressPolicy":"isolated"`)
-		r.same("drift", []string(nil), r.drift(c, `"ingressPolicy":"isolated"`))
-		saved := r.saved("iptables-nft-save")
-		r.run("iptables-nft", "-F")
-		r.feed(saved, "iptables-nft-restore")
-		r.same("drift of the restored", []string(nil), r.drift(c, `"ingressPolicy":"isolated"`))
-		r.run("nft", "-c", "-f", "/dev/null")
-		r.del(c.forgotten(), "")
-		r.same("the host's rules", before, r.saved("iptables-nft-save"))
-		r.same("elements", 0, strings.Count(r.listing("inet"), "10.1.0.2"))
+		kittest.Same(r.T, "drift", []string(nil), r.drift(c, `"ingressPolicy":"isolated"`))
+		saved := kittest.Saved(r.T, "iptables-nft-save")
+		kittest.Run(r.T, "iptables-nft", "-F")
+		kittest.Feed(r.T, saved, "iptables-nft-restore")
+		kittest.Same(r.T, "drift of the restored", []string(nil), r.drift(c, `"ingressPolicy":"isolated"`))
+		kittest.Run(r.T, "nft", "-c", "-f", "/dev/null")
+		r.del(c.Lost(), "")
+		kittest.Same(r.T, "the host's rules", before, kittest.Saved(r.T, "iptables-nft-save"))
+		kittest.Same(r.T, "elements", 0, strings.Count(kittest.Table(r.T, "inet"), "10.1.0.2"))
 	}
 }
 
 func TestGCKeepsWhatIsValid(t *testing.T) {
 	r := newRig(t)
-	r.run("iptables-nft", "-P", "FORWARD", "DROP")
-	empty := r.saved("iptables-nft-save")
-	a2, a3, b2 := paper("a", 2), paper("a", 3), paper("b", 2)
-	b2.id = "c9"
+	kittest.Run(r.T, "iptables-nft", "-P", "FORWARD", "DROP")
+	empty := kittest.Saved(r.T, "iptables-nft-save")
+	a2, a3, b2 := kittest.Paper("a", 2), kittest.Paper("a", 3), kittest.Paper("b", 2)
+	b2.ID = "c9"
 	r.add(a3, "")
 	r.add(b2, "")
-	want := r.ruleset()
+	want := kittest.Ruleset(r.T)
 	r.add(a2, "")
-	inv := r.invocation(a2.forgotten(), written(""))
+	inv := r.invocation(a2.Lost(), "")
 	inv.ValidAttachments = []plugin.AttachmentID{{ContainerID: "c3", IfName: "eth0"}, {ContainerID: "c2", IfName: "eth1"}}
-	must(t, r.plugin().GC(t.Context(), inv))
-	r.same("rules", want, r.ruleset())
+	kittest.Must(t, r.plugin().GC(t.Context(), inv))
+	kittest.Same(r.T, "rules", want, kittest.Ruleset(r.T))
 	inv.ValidAttachments = nil
-	must(t, r.plugin().GC(t.Context(), inv))
-	must(t, r.plugin().GC(t.Context(), inv))
-	r.same("drift in the other network", []string(nil), r.drift(b2, ""))
-	if strings.Contains(r.ruleset(), "net: a") {
-		t.Errorf("of the network without valid attachments there is left:\n%s", r.ruleset())
+	kittest.Must(t, r.plugin().GC(t.Context(), inv))
+	kittest.Must(t, r.plugin().GC(t.Context(), inv))
+	kittest.Same(r.T, "drift in the other network", []string(nil), r.drift(b2, ""))
+	if strings.Contains(kittest.Ruleset(r.T), "net: a") {
+		t.Errorf("of the network without valid attachments there is left:\n%s", kittest.Ruleset(r.T))
 	}
 	r.del(b2, "")
-	r.same("the host's rules", empty, r.saved("iptables-nft-save"))
+	kittest.Same(r.T, "the host's rules", empty, kittest.Saved(r.T, "iptables-nft-save"))
 }
 
 func TestAdministratorsChainComesFirstAndStays(t *testing.T) {
 	r := newRig(t)
 	c := r.container("a", 2)
-	r.serve(r.outside, "outside")
+	r.Serve(r.outside, ":7000", "outside")
 	r.add(c, "")
-	out := way{"out", c.ns, "192.0.2.9:7000", "outside"}
-	r.try(out)
-	r.run("nft", "add", "rule", "inet", "libcni", "CNI-ADMIN", "ip", "daddr", "192.0.2.9", "drop")
+	out := path("out", &c.Node, "192.0.2.9:7000", "outside")
+	r.Try(out)
+	kittest.Run(r.T, "nft", "add", "rule", "inet", "libcni", "CNI-ADMIN", "ip", "daddr", "192.0.2.9", "drop")
 	r.add(r.container("a", 3), "")
-	out.want = ""
-	r.try(out)
+	out.Want = ""
+	r.Try(out)
 	r.add(c, `"iptablesAdminChainName":"OTHERS"`)
-	r.same("drift", []string(nil), r.drift(c, ""))
+	kittest.Same(r.T, "drift", []string(nil), r.drift(c, ""))
 	r.del(c, "")
-	if !strings.Contains(r.listing("inet"), "ip daddr 192.0.2.9 drop") {
+	if !strings.Contains(kittest.Table(r.T, "inet"), "ip daddr 192.0.2.9 drop") {
 		t.Error("the administrator's rule is gone")
 	}
 	for _, chain := range []string{"CNI-ADMIN", "OTHERS"} {
-		if n := strings.Count(r.listing("inet"), "jump "+chain+" "); n != 1 {
+		if n := strings.Count(kittest.Table(r.T, "inet"), "jump "+chain+" "); n != 1 {
 			t.Errorf("%d jumps to %s", n, chain)
 		}
 	}
@@ -187,14 +172,16 @@ func TestPoliciesKeepNetworksApart(t *testing.T) {
 func policiesKeepNetworksApart(t *testing.T, through string) {
 	r := newRig(t)
 	r.bridgeNetfilter(through)
-	r.serve(r.outside, "outside")
-	at := func(c *container) []string {
-		four, six := ips(c.network, c.number)
-		return []string{at(four), at(six)}
+	r.Serve(r.outside, ":7000", "outside")
+	numbers := map[*kittest.Container]int{}
+	at := func(c *kittest.Container) []string {
+		ipv4, ipv6 := kittest.Addresses(c.Network, numbers[c])
+		return []string{at(ipv4), at(ipv6)}
 	}
-	make := func(network string, number int, policy string) *container {
+	make := func(network string, number int, policy string) *kittest.Container {
 		c := r.container(network, number)
-		r.serve(c.ns, c.network+c.id)
+		numbers[c] = number
+		r.Serve(&c.Node, ":7000", c.Network+c.ID)
 		r.add(c, `"ingressPolicy":"`+policy+`"`)
 		return c
 	}
@@ -205,7 +192,7 @@ func policiesKeepNetworksApart(t *testing.T, through string) {
 	r.publish(d2)
 	for _, w := range []struct {
 		name     string
-		from, to *container
+		from, to *kittest.Container
 		reached  bool
 	}{
 		{"within the bridge", a2, a3, true},
@@ -220,26 +207,26 @@ func policiesKeepNetworksApart(t *testing.T, through string) {
 		for _, address := range at(w.to) {
 			want := ""
 			if w.reached {
-				want = w.to.network + w.to.id
+				want = w.to.Network + w.to.ID
 			}
-			r.try(way{w.name, w.from.ns, address, want})
+			r.Try(path(w.name, &w.from.Node, address, want))
 		}
 	}
-	for _, c := range []*container{a2, d2, d3, e2} {
-		r.try(way{"out", c.ns, "192.0.2.9:7000", "outside"}, way{"out", c.ns, "[fd00:ff::9]:7000", "outside"})
+	for _, c := range []*kittest.Container{a2, d2, d3, e2} {
+		r.Try(path("out", &c.Node, "192.0.2.9:7000", "outside"), path("out", &c.Node, "[fd00:9::9]:7000", "outside"))
 	}
-	for _, from := range []*container{a2, b2, d3} {
+	for _, from := range []*kittest.Container{a2, b2, d3} {
 		want := "dc2"
 		if from == d3 && through == "1" {
 			want = "" // translated while it is on the bridge, where nothing tells it from what is to be kept apart
 		}
-		r.try(way{"to a published port", from.ns, "192.0.2.1:80", want}, way{"to a published port", from.ns, "[fd00:ff::1]:80", want})
+		r.Try(path("to a published port", &from.Node, "192.0.2.1:80", want), path("to a published port", &from.Node, "[fd00:9::1]:80", want))
 	}
-	r.try(way{"in", r.outside, at(a2)[0], "ac2"}, way{"in", r.outside, at(d2)[1], "dc2"})
+	r.Try(path("in", r.outside, at(a2)[0], "ac2"), path("in", r.outside, at(d2)[1], "dc2"))
 
 	r.del(d2, `"ingressPolicy":"isolated"`)
-	r.del(d3.forgotten(), `"ingressPolicy":"isolated"`)
-	r.try(way{"between those that were isolated", d2.ns, at(d3)[0], "dc3"}, way{"to what was isolated", a2.ns, at(d2)[0], "dc2"})
+	r.del(d3.Lost(), `"ingressPolicy":"isolated"`)
+	r.Try(path("between those that were isolated", &d2.Node, at(d3)[0], "dc3"), path("to what was isolated", &a2.Node, at(d2)[0], "dc2"))
 }
 
 func TestCheckFindsWhatIsMissingOrForeign(t *testing.T) {
@@ -284,18 +271,18 @@ func TestCheckFindsWhatIsMissingOrForeign(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := newRig(t)
-			r.run("iptables-nft", "-P", "FORWARD", "DROP")
-			c := paper("a", 2)
+			kittest.Run(r.T, "iptables-nft", "-P", "FORWARD", "DROP")
+			c := kittest.Paper("a", 2)
 			r.add(c, policy)
 			for _, command := range test.change {
 				if strings.HasPrefix(command, "nft ") {
-					r.feed(strings.TrimPrefix(command, "nft "), "nft", "-f", "-")
+					kittest.Feed(r.T, strings.TrimPrefix(command, "nft "), "nft", "-f", "-")
 				} else {
 					words := strings.Fields(command)
-					r.run(words[0], words[1:]...)
+					kittest.Run(r.T, words[0], words[1:]...)
 				}
 			}
-			before := r.ruleset()
+			before := kittest.Ruleset(r.T)
 			var want []string
 			for _, w := range test.want {
 				want = append(want, "firewall: "+w)
@@ -304,17 +291,17 @@ func TestCheckFindsWhatIsMissingOrForeign(t *testing.T) {
 			for i := range got {
 				got[i] = handles.ReplaceAllString(got[i], "handle N")
 			}
-			r.same("drift", want, got)
-			r.same("the rules after CHECK", before, r.ruleset())
+			kittest.Same(r.T, "drift", want, got)
+			kittest.Same(r.T, "the rules after CHECK", before, kittest.Ruleset(r.T))
 
 			repaired := r.repair(c, policy)
 			if test.stays {
-				r.same("repaired", []string(nil), repaired)
-				r.same("drift after Repair", want, r.drift(c, policy))
+				kittest.Same(r.T, "repaired", []string(nil), repaired)
+				kittest.Same(r.T, "drift after Repair", want, r.drift(c, policy))
 				return
 			}
-			r.same("number of objects repaired", len(want), len(repaired))
-			r.same("drift after Repair", []string(nil), r.drift(c, policy))
+			kittest.Same(r.T, "number of objects repaired", len(want), len(repaired))
+			kittest.Same(r.T, "drift after Repair", []string(nil), r.drift(c, policy))
 		})
 	}
 }
@@ -322,27 +309,27 @@ func TestCheckFindsWhatIsMissingOrForeign(t *testing.T) {
 func TestRepairAfterEverythingWasFlushed(t *testing.T) {
 	r := newRig(t)
 	c, other := r.container("a", 2), r.container("a", 3)
-	r.serve(r.outside, "outside")
-	r.serve(other.ns, "other")
+	r.Serve(r.outside, ":7000", "outside")
+	r.Serve(&other.Node, ":7000", "other")
 	const policy = `"ingressPolicy":"isolated"`
 	r.bridgeNetfilter("0")
-	r.run("iptables-nft", "-P", "FORWARD", "DROP")
-	for _, each := range []*container{c, other} {
+	kittest.Run(r.T, "iptables-nft", "-P", "FORWARD", "DROP")
+	for _, each := range []*kittest.Container{c, other} {
 		r.add(each, policy)
 	}
-	four, _ := ips("a", 3)
-	ways := []way{{"out", c.ns, "192.0.2.9:7000", "outside"}, {"between containers", c.ns, at(four), ""}}
-	r.try(ways...)
-	before := r.listing("inet") + r.listing("bridge") + r.saved("iptables-nft-save")
-	r.run("nft", "flush", "ruleset")
-	r.run("iptables-nft", "-P", "FORWARD", "DROP")
-	r.try(way{"out", c.ns, "192.0.2.9:7000", ""}, way{"between containers", c.ns, at(four), "other"})
-	for _, each := range []*container{c, other} {
+	four, _ := kittest.Addresses("a", 3)
+	ways := []kittest.Path{path("out", &c.Node, "192.0.2.9:7000", "outside"), path("between containers", &c.Node, at(four), "")}
+	r.Try(ways...)
+	before := kittest.Table(r.T, "inet") + kittest.Table(r.T, "bridge") + kittest.Saved(r.T, "iptables-nft-save")
+	kittest.Run(r.T, "nft", "flush", "ruleset")
+	kittest.Run(r.T, "iptables-nft", "-P", "FORWARD", "DROP")
+	r.Try(path("out", &c.Node, "192.0.2.9:7000", ""), path("between containers", &c.Node, at(four), "other"))
+	for _, each := range []*kittest.Container{c, other} {
 		if len(r.repair(each, policy)) == 0 {
-			t.Errorf("nothing was repaired of %s", each.id)
+			t.Errorf("nothing was repaired of %s", each.ID)
 		}
-		r.same("repaired the second time", []string(nil), r.repair(each, policy))
+		kittest.Same(r.T, "repaired the second time", []string(nil), r.repair(each, policy))
 	}
-	r.try(ways...)
-	r.same("the rules", before, r.listing("inet")+r.listing("bridge")+r.saved("iptables-nft-save"))
+	r.Try(ways...)
+	kittest.Same(r.T, "the rules", before, kittest.Table(r.T, "inet")+kittest.Table(r.T, "bridge")+kittest.Saved(r.T, "iptables-nft-save"))
 }

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"os"
 	"testing"
+
+	"github.com/libcni/libcni/core/internal/kit/kittest"
 )
 
 // BenchmarkAddDel gives one address and releases it, in a /16 that is filled at random to a degree. The store is on the
@@ -35,7 +37,7 @@ func BenchmarkScan(b *testing.B) {
 			f.mustAdd(b, "warm")
 			b.ReportAllocs()
 			for b.Loop() {
-				must(b, os.Remove(f.indexFile(b)))
+				kittest.Must(b, os.Remove(f.indexFile(b)))
 				f.mustDel(b, "none")
 			}
 		})

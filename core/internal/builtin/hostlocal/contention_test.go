@@ -13,6 +13,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/libcni/libcni/core/internal/kit/kittest"
 )
 
 // The environment of a process that TestManyProcesses starts.
@@ -56,7 +58,7 @@ func TestManyProcesses(t *testing.T) {
 		cmd := exec.Command("/proc/self/exe")
 		cmd.Env = []string{workerData + "=" + f.dataDir, workerState + "=" + state, workerClaims + "=" + claims, workerNumber + "=" + strconv.Itoa(i)}
 		cmd.Stdout, cmd.Stderr = &outputs[i], &outputs[i]
-		must(t, cmd.Start())
+		kittest.Must(t, cmd.Start())
 		commands[i] = cmd
 	}
 	total := 0
@@ -66,7 +68,7 @@ func TestManyProcesses(t *testing.T) {
 			continue
 		}
 		n, err := strconv.Atoi(strings.TrimSpace(outputs[i].String()))
-		must(t, err)
+		kittest.Must(t, err)
 		total += n
 	}
 	t.Logf("%d times an address was given and released", total)

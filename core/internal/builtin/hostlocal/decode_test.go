@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/libcni/libcni/core/internal/builtin/ipamconfig"
+	"github.com/libcni/libcni/core/internal/kit/kittest"
 )
 
 // taggedIPAM are the keys of rawIPAM for encoding/json, which the executable reads its configuration with.
@@ -43,9 +44,7 @@ func TestConfigurationIsReadAsEncodingJSONDoes(t *testing.T) {
 		`{"ipam":{}}`, `{"ipam":null,"args":null,"runtimeConfig":null}`, `{"ipam":{"ranges":[],"routes":[]},"args":{"cni":null}}`, `{}`,
 	} {
 		var want tagged
-		if err := json.Unmarshal([]byte(text), &want); err != nil {
-			t.Fatal(err)
-		}
+		kittest.Must(t, json.Unmarshal([]byte(text), &want))
 		var raw rawConfig
 		if err := ipamconfig.Decode([]byte(text), raw.fields()); err != nil {
 			t.Errorf("%s: %v", text, err)

@@ -7,19 +7,16 @@ import (
 	"time"
 
 	"github.com/libcni/libcni/core/internal/host/lockfile"
+	"github.com/libcni/libcni/core/internal/kit/kittest"
 )
 
 // A link may lead to a file that somebody else can change, or that must not be read.
 func TestLinkIsNoLease(t *testing.T) {
 	f := newFixture(t, `"ranges":[[{"subnet":"10.1.0.0/29"}]]`)
 	f.mustDel(t, "c1") // there is no store yet
-	if err := os.MkdirAll(f.store(), dirMode); err != nil {
-		t.Fatal(err)
-	}
+	kittest.Must(t, os.MkdirAll(f.store(), dirMode))
 	elsewhere := filepath.Join(t.TempDir(), "file")
-	if err := os.WriteFile(elsewhere, []byte("c1\r\neth0"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	kittest.Must(t, os.WriteFile(elsewhere, []byte("c1\r\neth0"), 0o600))
 	if err := os.Symlink(elsewhere, f.path("10.1.0.2")); err != nil {
 		t.Fatal(err)
 	}
@@ -36,9 +33,7 @@ func TestDirectoryIsReplacedWhileItsLockIsAwaited(t *testing.T) {
 	f := newFixture(t, `"ranges":[[{"subnet":"10.1.0.0/29"}]]`)
 	f.mustAdd(t, "c1")
 	lock, err := lockfile.Flock(t.Context(), f.path("lock"), lockMode, lockfile.Exclusive)
-	if err != nil {
-		t.Fatal(err)
-	}
+	kittest.Must(t, err)
 	type outcome struct {
 		given string
 		err   error
@@ -54,15 +49,11 @@ func TestDirectoryIsReplacedWhileItsLockIsAwaited(t *testing.T) {
 		}
 	}
 	aside := f.store() + ".old"
-	if err := os.Rename(f.store(), aside); err != nil {
-		t.Fatal(err)
-	}
+	kittest.Must(t, os.Rename(f.store(), aside))
 	if err := os.Mkdir(f.store(), dirMode); err != nil {
 		t.Fatal(err)
 	}
-	if err := lock.Unlock(); err != nil {
-		t.Fatal(err)
-	}
+	kittest.Must(t, lock.Unlock())
 	if o := <-done; o.err != nil || o.given != "10.1.0.2/29" {
 		t.Errorf("in a new directory: %s, %v", o.given, o.err)
 	}
@@ -81,9 +72,7 @@ func TestDirectoryIsReplacedWhileItsLockIsAwaited(t *testing.T) {
 func opened(t *testing.T, path string) int {
 	t.Helper()
 	links, err := filepath.Glob("/proc/self/fd/*")
-	if err != nil {
-		t.Fatal(err)
-	}
+	kittest.Must(t, err)
 	count := 0
 	for _, link := range links {
 		if target, err := os.Readlink(link); err == nil && target == path {

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/kit/kittest"
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -25,11 +26,11 @@ func TestSharedFileSystemGoesWithoutMarksAndIndex(t *testing.T) {
 	f.mustAdd(t, "theirs")
 	f.bootID = thisBoot
 	s, err := f.open(f.invocation(plugin.Add, "ours"), f.dataDir)
-	must(t, err)
-	must(t, s.lockToCreate(context.Background()))
+	kittest.Must(t, err)
+	kittest.Must(t, s.lockToCreate(context.Background()))
 	s.local = perhapsElse
 	addr, err := s.giveNext(context.Background(), mustSet(t, "10.1.0.0/29"), 0, owner{"ours", "eth0"})
-	must(t, err)
+	kittest.Must(t, err)
 	s.unlock()
 	if got := addr.String(); got != "10.1.0.3" {
 		t.Errorf("got %s", got)
@@ -45,7 +46,7 @@ func TestSharedFileSystemGoesWithoutMarksAndIndex(t *testing.T) {
 func mustSet(t *testing.T, subnet string) rangeSet {
 	t.Helper()
 	set, err := newRangeSet("k", []rawRange{{Subnet: subnet}})
-	must(t, err)
+	kittest.Must(t, err)
 	return set
 }
 

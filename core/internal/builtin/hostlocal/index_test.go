@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/libcni/libcni/core/internal/kit/kittest"
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -44,9 +45,7 @@ func TestNoScanWhileAlone(t *testing.T) {
 		}
 		for i := range 150 {
 			inv := f.invocation(plugin.Check, fmt.Sprint("c", i))
-			if err := f.Check(context.Background(), inv); err != nil {
-				t.Fatal(err)
-			}
+			kittest.Must(t, f.Check(context.Background(), inv))
 			f.mustDel(t, inv.ContainerID)
 			f.mustDel(t, inv.ContainerID)
 		}
@@ -131,17 +130,13 @@ func TestTwoStateDirectoriesOnOneStore(t *testing.T) {
 func TestIndexThatCannotBeUsed(t *testing.T) {
 	overwrite := func(content []byte) func(t *testing.T, path string) {
 		return func(t *testing.T, path string) {
-			if err := os.WriteFile(path, content, 0o600); err != nil {
-				t.Fatal(err)
-			}
+			kittest.Must(t, os.WriteFile(path, content, 0o600))
 		}
 	}
 	edit := func(change func(content []byte) []byte) func(t *testing.T, path string) {
 		return func(t *testing.T, path string) {
 			content, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
+			kittest.Must(t, err)
 			overwrite(change(content))(t, path)
 		}
 	}
@@ -171,9 +166,7 @@ func TestIndexThatCannotBeUsed(t *testing.T) {
 		})},
 		{"a directory", func(t *testing.T, path string) {
 			os.Remove(path)
-			if err := os.Mkdir(path, 0o700); err != nil {
-				t.Fatal(err)
-			}
+			kittest.Must(t, os.Mkdir(path, 0o700))
 		}},
 	}
 	for _, test := range tests {
@@ -223,25 +216,25 @@ func TestIndexAgainstModel(t *testing.T) {
 			addr = netip.AddrFrom16([16]byte{0xfd, 15: raw[3], 9: byte(random.IntN(200))})
 		}
 		if o, taken := model[addr]; taken {
-			must(t, x.remove(addr, o))
+			kittest.Must(t, x.remove(addr, o))
 			delete(model, addr)
 		} else {
 			o := owner{fmt.Sprint("c", random.IntN(300)), "eth0"}
-			must(t, x.add(addr, o))
+			kittest.Must(t, x.add(addr, o))
 			model[addr] = o
 		}
 		if random.IntN(500) == 0 {
-			must(t, x.save(path, store))
+			kittest.Must(t, x.save(path, store))
 			x.close()
 			var err error
 			x, err = openIndex(path, store, "b")
-			must(t, err)
+			kittest.Must(t, err)
 		}
 		if step%100 == 0 {
 			compareWithModel(t, x, model, random)
 		}
 	}
-	must(t, x.save(path, store))
+	kittest.Must(t, x.save(path, store))
 	if _, err := openIndex(path, store, "another boot"); err == nil {
 		t.Error("the index of another boot is trusted")
 	}
@@ -258,7 +251,7 @@ func compareWithModel(t *testing.T, x *index, model map[netip.Addr]owner, random
 	}
 	slices.SortFunc(want, netip.Addr.Compare)
 	got, err := x.addresses(o)
-	must(t, err)
+	kittest.Must(t, err)
 	if !slices.Equal(want, got) {
 		t.Fatalf("%v has %v, want %v", o, got, want)
 	}
@@ -277,26 +270,19 @@ func compareWithModel(t *testing.T, x *index, model map[netip.Addr]owner, random
 	}
 }
 
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 // FuzzIndex reads files of any content. What is read may be wrong, but is read in bounds and without end.
 func FuzzIndex(f *testing.F) {
 	store := identity{1, 2, 3, 4}
 	path := filepath.Join(f.TempDir(), "index")
 	x := newIndex("b", 0, 0)
-	must(f, x.add(netip.MustParseAddr("10.0.0.1"), owner{"c1", "eth0"}))
-	must(f, x.save(path, store))
+	kittest.Must(f, x.add(netip.MustParseAddr("10.0.0.1"), owner{"c1", "eth0"}))
+	kittest.Must(f, x.save(path, store))
 	good, err := os.ReadFile(path)
-	must(f, err)
+	kittest.Must(f, err)
 	f.Add(good)
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, content []byte) {
-		must(t, os.WriteFile(path, content, 0o600))
+		kittest.Must(t, os.WriteFile(path, content, 0o600))
 		x, err := openIndex(path, store, "b")
 		if err != nil {
 			return

@@ -6,46 +6,24 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/libcni/libcni/core/internal/kit/kittest"
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// executable is the reference host-local.
-func executable(t testing.TB) string {
+// run calls the reference executable with the invocation, and returns what it wrote to stdout.
+func run(t testing.TB, inv *plugin.Invocation) ([]byte, error) {
 	t.Helper()
-	dir := os.Getenv("CNI_PEERS")
-	if dir == "" {
-		t.Fatal("CNI_PEERS is not set: build the reference executables with " +
-			"\"cd test/peers && go build -o DIR tool\" and set it to DIR")
-	}
-	return filepath.Join(dir, "host-local")
-}
-
-// run calls the executable with the invocation, and returns what it wrote to stdout.
-func run(t testing.TB, path string, inv *plugin.Invocation) ([]byte, error) {
-	t.Helper()
-	cmd := exec.Command(path)
-	cmd.Stdin = bytes.NewReader(inv.Config)
-	cmd.Env = []string{"CNI_COMMAND=" + inv.Command, "CNI_CONTAINERID=" + inv.ContainerID, "CNI_IFNAME=" + inv.IfName,
-		"CNI_NETNS=/no/such", "CNI_PATH=/none", "CNI_ARGS=" + inv.Args.String(), "CNI_NETNS_OVERRIDE=1"}
-	out, err := cmd.Output()
-	if err != nil {
-		err = fmt.Errorf("%w: %s", err, out)
-	}
-	return out, err
+	return kittest.Executable(t, "host-local", inv.Command, inv)
 }
 
 // both is a store used by the built-in and the executable.
-type both struct {
-	*fixture
-	path string
-}
+type both struct{ *fixture }
 
 func (b both) addWith(t *testing.T, builtin bool, containerID string) (string, error) {
 	t.Helper()
@@ -53,7 +31,7 @@ func (b both) addWith(t *testing.T, builtin bool, containerID string) (string, e
 	if builtin {
 		return addresses(b.Add(context.Background(), inv))
 	}
-	out, err := run(t, b.path, inv)
+	out, err := run(t, inv)
 	if err != nil {
 		return "", err
 	}
@@ -66,21 +44,19 @@ func (b both) delWith(t *testing.T, builtin bool, containerID string) {
 		b.mustDel(t, containerID)
 		return
 	}
-	if _, err := run(t, b.path, b.invocation(plugin.Del, containerID)); err != nil {
+	if _, err := run(t, b.invocation(plugin.Del, containerID)); err != nil {
 		t.Fatalf("DEL %s by the executable: %v", containerID, err)
 	}
 }
 
 func TestInteropOneStoreForBoth(t *testing.T) {
-	b := both{newFixture(t, `"ranges":[[{"subnet":"10.1.0.0/27"}],[{"subnet":"fd00::/64"}]]`), executable(t)}
+	b := both{newFixture(t, `"ranges":[[{"subnet":"10.1.0.0/27"}],[{"subnet":"fd00::/64"}]]`)}
 	seen := map[string]string{}
 	var order []string
 	for i := range 28 {
 		id := fmt.Sprint("c", i)
 		got, err := b.addWith(t, i%3 == 0, id)
-		if err != nil {
-			t.Fatal(err)
-		}
+		kittest.Must(t, err)
 		if other := seen[got]; other != "" {
 			t.Fatalf("%s was given to %s and to %s", got, other, id)
 		}
@@ -115,7 +91,7 @@ func TestInteropOneStoreForBoth(t *testing.T) {
 
 func TestInteropAddressReleasedByOneIsGivenByTheOther(t *testing.T) {
 	for _, builtin := range []bool{true, false} {
-		b := both{newFixture(t, `"ranges":[[{"subnet":"10.1.0.0/30"}]]`), executable(t)}
+		b := both{newFixture(t, `"ranges":[[{"subnet":"10.1.0.0/30"}]]`)}
 		for i := range 4 {
 			id := fmt.Sprint("c", i)
 			if got, err := b.addWith(t, builtin == (i%2 == 0), id); err != nil || got != "10.1.0.2/30" {
@@ -127,19 +103,17 @@ func TestInteropAddressReleasedByOneIsGivenByTheOther(t *testing.T) {
 }
 
 func TestInteropCheckOfTheOthersLease(t *testing.T) {
-	b := both{newFixture(t, small), executable(t)}
+	b := both{newFixture(t, small)}
 	for _, builtin := range []bool{true, false} {
 		id := fmt.Sprint("c", builtin)
 		got, err := b.addWith(t, builtin, id)
-		if err != nil {
-			t.Fatal(err)
-		}
+		kittest.Must(t, err)
 		inv := b.invocation(plugin.Check, id)
 		inv.PrevResult = previous(t, got)
 		if err := b.Check(context.Background(), inv); err != nil {
 			t.Errorf("CHECK by the built-in: %v", err)
 		}
-		if _, err := run(t, b.path, inv); err != nil {
+		if _, err := run(t, inv); err != nil {
 			t.Errorf("CHECK by the executable: %v", err)
 		}
 	}
@@ -147,7 +121,7 @@ func TestInteropCheckOfTheOthersLease(t *testing.T) {
 
 func TestInteropSameResultsAndFiles(t *testing.T) {
 	resolvConf := filepath.Join(t.TempDir(), "resolv.conf")
-	must(t, os.WriteFile(resolvConf, []byte("nameserver 10.0.0.1\nsearch a b\ndomain c\noptions ndots:1\n"), 0o600))
+	kittest.Must(t, os.WriteFile(resolvConf, []byte("nameserver 10.0.0.1\nsearch a b\ndomain c\noptions ndots:1\n"), 0o600))
 	tests := []struct {
 		name, version, ipam string
 		args                plugin.Args
@@ -165,28 +139,28 @@ func TestInteropSameResultsAndFiles(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			var results, leases []string
 			for _, builtin := range []bool{false, true} {
-				b := both{newFixture(t, test.ipam), executable(t)}
+				b := both{newFixture(t, test.ipam)}
 				inv := b.invocation(plugin.Add, "c1")
 				inv.CNIVersion, inv.Args = test.version, test.args
 				inv.Config = bytes.Replace(inv.Config, []byte(`"cniVersion":"1.1.0"`), fmt.Appendf(nil, `"cniVersion":%q`, test.version), 1)
 				var out []byte
 				if builtin {
 					r, err := b.Add(context.Background(), inv)
-					must(t, err)
+					kittest.Must(t, err)
 					out, err = r.JSON(test.version)
-					must(t, err)
+					kittest.Must(t, err)
 				} else {
 					var err error
-					out, err = run(t, b.path, inv)
-					must(t, err)
+					out, err = run(t, inv)
+					kittest.Must(t, err)
 				}
 				var value map[string]any
-				must(t, json.Unmarshal(out, &value))
+				kittest.Must(t, json.Unmarshal(out, &value))
 				if dns, _ := value["dns"].(map[string]any); len(dns) == 0 {
 					delete(value, "dns") // old versions write empty settings, which says the same as none
 				}
 				tidy, err := json.MarshalIndent(value, "", " ")
-				must(t, err)
+				kittest.Must(t, err)
 				results = append(results, string(tidy))
 				leases = append(leases, strings.Join(b.leases(t), "\n"))
 			}

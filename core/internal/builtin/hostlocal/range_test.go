@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/libcni/libcni/core/internal/kit/kittest"
 )
 
 func TestRangeDefaults(t *testing.T) {
@@ -56,9 +58,7 @@ func TestSpans(t *testing.T) {
 		{Subnet: "10.2.0.0/24", RangeStart: "10.2.0.10", RangeEnd: "10.2.0.20"},
 		{Subnet: "10.3.0.0/24"},
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	kittest.Must(t, err)
 	tests := []struct {
 		name, last string
 		want       []string

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/kit/kittest"
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -43,9 +44,7 @@ func TestAddGoesRoundAndDelReleases(t *testing.T) {
 	}
 	for file, want := range map[string]fs.FileMode{".": fs.ModeDir | 0o755, "lock": 0o750, "10.1.0.2": 0o600, "last_reserved_ip.0": 0o600} {
 		info, err := os.Stat(f.path(file))
-		if err != nil {
-			t.Fatal(err)
-		}
+		kittest.Must(t, err)
 		if info.Mode() != want {
 			t.Errorf("%s has mode %v, want %v", file, info.Mode(), want)
 		}
@@ -189,9 +188,7 @@ func TestGCKeepsOnlyWhatIsValid(t *testing.T) {
 	f.write(t, "notes", "kept")
 	inv := f.invocation(plugin.GC, "")
 	inv.ValidAttachments = []plugin.AttachmentID{{ContainerID: "c1", IfName: "eth0"}}
-	if err := f.GC(context.Background(), inv); err != nil {
-		t.Fatal(err)
-	}
+	kittest.Must(t, f.GC(context.Background(), inv))
 	want := []string{"10.1.0.11: c1", "10.1.0.2: c1/eth0", "notes: kept"}
 	if diff := cmp.Diff(want, f.leases(t)); diff != "" {
 		t.Errorf("leases (-want +got):\n%s", diff)
@@ -289,21 +286,15 @@ func TestUnmarkedLeasesAreReclaimedOnlyWhenNothingElseIsLeft(t *testing.T) {
 func TestNamesThatAreNoLeases(t *testing.T) {
 	f := newFixture(t, small)
 	f.mustAdd(t, "c0")
-	if err := os.Mkdir(f.path("10.1.0.3"), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	kittest.Must(t, os.Mkdir(f.path("10.1.0.3"), 0o755))
 	if err := os.Symlink("/etc/hostname", f.path("10.1.0.4")); err != nil {
 		t.Fatal(err)
 	}
-	if err := syscall.Mkfifo(f.path("10.1.0.5"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	kittest.Must(t, syscall.Mkfifo(f.path("10.1.0.5"), 0o600))
 	if got := f.mustAdd(t, "c1"); got != "10.1.0.6/29" {
 		t.Errorf("got %s", got)
 	}
-	if err := f.GC(context.Background(), f.invocation(plugin.GC, "")); err != nil {
-		t.Fatal(err)
-	}
+	kittest.Must(t, f.GC(context.Background(), f.invocation(plugin.GC, "")))
 	inv := f.invocation(plugin.Add, "c2")
 	inv.Args = plugin.Args{{"IP", "10.1.0.5"}}
 	_, err := f.Add(context.Background(), inv)
@@ -313,9 +304,7 @@ func TestNamesThatAreNoLeases(t *testing.T) {
 func TestDirectoryThatCannotBeUsed(t *testing.T) {
 	f := newFixture(t, small)
 	f.dataDir = filepath.Join(f.dataDir, "file")
-	if err := os.WriteFile(f.dataDir, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	kittest.Must(t, os.WriteFile(f.dataDir, nil, 0o600))
 	_, err := f.add("c1")
 	wantFault(t, err, fault.KindState, 5, f.dataDir, "not a directory", "ipam.dataDir")
 	f.dataDir = "/proc/no-such"
@@ -369,13 +358,9 @@ func TestLockIsWaitedForUntilTheDeadline(t *testing.T) {
 	f := newFixture(t, small)
 	f.mustAdd(t, "c1")
 	lock, err := os.Open(f.path("lock"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	kittest.Must(t, err)
 	defer lock.Close()
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
-		t.Fatal(err)
-	}
+	kittest.Must(t, syscall.Flock(int(lock.Fd()), syscall.LOCK_EX))
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
 	defer cancel()
 	_, err = f.Add(ctx, f.invocation(plugin.Add, "c2"))

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/kit/kittest"
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -45,12 +46,10 @@ func (f *fixture) store() string { return filepath.Join(f.dataDir, network) }
 func (f *fixture) path(file string) string { return filepath.Join(f.store(), file) }
 
 func (f *fixture) invocation(command, containerID string) *plugin.Invocation {
-	return &plugin.Invocation{
-		Command: command, Network: network, ContainerID: containerID, IfName: "eth0", CNIVersion: "1.1.0",
-		Config: fmt.Appendf(nil, `{"name":%q,"cniVersion":"1.1.0","type":"bridge","ipam":{"type":"host-local","dataDir":%q,%s}}`,
-			network, f.dataDir, f.config),
-		StateDir: f.stateDir, BootID: f.bootID,
-	}
+	inv := kittest.Invocation(network, containerID, fmt.Appendf(nil, `{"name":%q,"cniVersion":"1.1.0","type":"bridge","ipam":{"type":"host-local","dataDir":%q,%s}}`,
+		network, f.dataDir, f.config))
+	inv.Command, inv.StateDir, inv.BootID = command, f.stateDir, f.bootID
+	return inv
 }
 
 // add returns the addresses with their prefix lengths, separated by spaces.
@@ -92,9 +91,7 @@ func addresses(r *plugin.Result, err error) (string, error) {
 // write puts a file into the store as another program would.
 func (f *fixture) write(t testing.TB, file, content string) {
 	t.Helper()
-	if err := os.MkdirAll(f.store(), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	kittest.Must(t, os.MkdirAll(f.store(), 0o755))
 	if err := os.WriteFile(f.path(file), []byte(content), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -120,9 +117,7 @@ func (f *fixture) leases(t testing.TB) []string {
 			continue
 		}
 		content, err := os.ReadFile(f.path(entry.Name()))
-		if err != nil {
-			t.Fatal(err)
-		}
+		kittest.Must(t, err)
 		lines = append(lines, fmt.Sprintf("%s: %s", entry.Name(), strings.ReplaceAll(string(content), "\r\n", "/")))
 	}
 	return lines
@@ -153,12 +148,8 @@ func previous(t testing.TB, cidrs ...string) *plugin.Result {
 		ips = append(ips, map[string]string{"address": cidr})
 	}
 	raw, err := json.Marshal(map[string]any{"cniVersion": "1.1.0", "ips": ips})
-	if err != nil {
-		t.Fatal(err)
-	}
+	kittest.Must(t, err)
 	r, err := plugin.ParseResult(raw, "1.1.0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	kittest.Must(t, err)
 	return r
 }

@@ -12,61 +12,49 @@ import (
 	"github.com/libcni/libcni/core/internal/builtin/loopback"
 	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/host/netns"
-	"github.com/libcni/libcni/core/internal/host/netns/netnstest"
 	"github.com/libcni/libcni/core/internal/host/rtnl"
 	"github.com/libcni/libcni/core/internal/kit"
+	"github.com/libcni/libcni/core/internal/kit/kittest"
 	"github.com/libcni/libcni/core/plugin"
 )
 
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-// invocation has a namespace of its own, whose lo is down as the kernel makes it.
+// invocation has a container whose lo is down, as the kernel makes it.
 func invocation(t *testing.T) (*plugin.Invocation, *rtnl.Conn) {
 	t.Helper()
-	ns := netnstest.Open(t, netnstest.New(t))
-	s := rtnl.NewSession(ns, nil)
-	t.Cleanup(s.Close)
-	conn, err := s.Container(t.Context())
-	must(t, err)
-	must(t, conn.SetLink(t.Context(), lo(t, conn).Index, rtnl.Change{Down: true}))
-	return &plugin.Invocation{IfName: "eth0", Netns: ns, NetnsPath: ns.Path(), Lent: &kit.Lent{Links: s}}, conn
+	h := &kittest.Host{T: t}
+	c := h.NewContainer("net", "c1")
+	kittest.Must(t, c.Conn.SetLink(t.Context(), lo(t, c.Conn).Index, rtnl.Change{Down: true}))
+	return h.Invocation(c, nil), c.Conn
 }
 
 func lo(t *testing.T, conn *rtnl.Conn) *rtnl.Link {
 	t.Helper()
 	l, err := conn.LinkByName(t.Context(), "lo")
-	must(t, err)
+	kittest.Must(t, err)
 	return l
 }
 
 func TestAddBringsLoUp(t *testing.T) {
 	inv, conn := invocation(t)
 	result, err := loopback.New().Add(t.Context(), inv)
-	must(t, err)
+	kittest.Must(t, err)
 	if !lo(t, conn).Up {
 		t.Error("lo is down")
 	}
 	value, err := result.Value()
-	must(t, err)
+	kittest.Must(t, err)
 	text, err := json.Marshal(value)
-	must(t, err)
+	kittest.Must(t, err)
 	want := `{"cniVersion":"1.1.0","interfaces":[{"mac":"00:00:00:00:00:00","mtu":65536,"name":"lo","sandbox":"` + inv.NetnsPath +
 		`"}],"ips":[{"address":"127.0.0.1/8","interface":0},{"address":"::1/128","interface":0}]}`
-	if diff := cmp.Diff(want, string(text)); diff != "" {
-		t.Errorf("result (-want +got):\n%s", diff)
-	}
-	must(t, loopback.New().Check(t.Context(), inv))
+	kittest.Same(t, "result", want, string(text))
+	kittest.Must(t, loopback.New().Check(t.Context(), inv))
 }
 
 func TestAddPassesThePreviousResultThrough(t *testing.T) {
 	inv, _ := invocation(t)
 	before, err := plugin.ParseResult([]byte(`{"cniVersion":"1.0.0","interfaces":[{"name":"eth0"}]}`), "1.0.0")
-	must(t, err)
+	kittest.Must(t, err)
 	inv.PrevResult = before
 	if got, err := loopback.New().Add(t.Context(), inv); err != nil || got != before {
 		t.Errorf("got %v, %v", got, err)
@@ -76,7 +64,7 @@ func TestAddPassesThePreviousResultThrough(t *testing.T) {
 func TestAddRefusesAddressesThatAreNotLoopback(t *testing.T) {
 	for _, address := range []string{"10.9.0.1/24", "fd09::1/64"} {
 		inv, conn := invocation(t)
-		must(t, conn.AddAddress(t.Context(), lo(t, conn).Index, rtnl.Address{Prefix: netip.MustParsePrefix(address)}))
+		kittest.Must(t, conn.AddAddress(t.Context(), lo(t, conn).Index, rtnl.Address{Prefix: netip.MustParsePrefix(address)}))
 		if _, err := loopback.New().Add(t.Context(), inv); err == nil || !strings.Contains(err.Error(), address) {
 			t.Errorf("%s: %v", address, err)
 		}
@@ -96,16 +84,16 @@ func TestCheckFindsLoDown(t *testing.T) {
 func TestDel(t *testing.T) {
 	inv, conn := invocation(t)
 	_, err := loopback.New().Add(t.Context(), inv)
-	must(t, err)
+	kittest.Must(t, err)
 	for range 2 {
-		must(t, loopback.New().Del(t.Context(), inv))
+		kittest.Must(t, loopback.New().Del(t.Context(), inv))
 		if lo(t, conn).Up {
 			t.Error("lo is up")
 		}
 	}
-	must(t, netns.Delete(t.Context(), inv.NetnsPath))
-	must(t, loopback.New().Del(t.Context(), inv)) // it is open still
-	must(t, loopback.New().Del(t.Context(), &plugin.Invocation{Lent: &kit.Lent{Links: rtnl.NewSession(nil, nil)}}))
+	kittest.Must(t, netns.Delete(t.Context(), inv.NetnsPath))
+	kittest.Must(t, loopback.New().Del(t.Context(), inv)) // it is open still
+	kittest.Must(t, loopback.New().Del(t.Context(), &plugin.Invocation{Lent: &kit.Lent{Links: rtnl.NewSession(nil, nil)}}))
 }
 
 func TestNamespaceIsNeeded(t *testing.T) {

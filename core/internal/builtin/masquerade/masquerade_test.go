@@ -1,7 +1,6 @@
 package masquerade_test
 
 import (
-	"context"
 	"errors"
 	"net/netip"
 	"os/exec"
@@ -9,11 +8,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/libcni/libcni/core/internal/builtin/masquerade"
-	"github.com/libcni/libcni/core/internal/host/netns/netnstest"
 	"github.com/libcni/libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/internal/kit/kittest"
 )
 
 func attachment(network, id string, addresses ...string) masquerade.Attachment {
@@ -27,9 +24,7 @@ func attachment(network, id string, addresses ...string) masquerade.Attachment {
 func update(t *testing.T, state string, changes ...func(*nft.Tx) error) {
 	t.Helper()
 	for _, change := range changes {
-		if err := nft.Update(context.Background(), state, change); err != nil {
-			t.Fatal(err)
-		}
+		kittest.Must(t, nft.Update(t.Context(), state, change))
 	}
 }
 
@@ -64,24 +59,18 @@ func TestNetworksThatOverlap(t *testing.T) {
 		{"everything", []masquerade.Attachment{attachment("net", "c1", "10.1.7.2/0")}, "0.0.0.0/0"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			netnstest.Host(t)
-			state := t.TempDir()
+			state := kittest.NewHost(t).StateDir
 			for _, a := range test.all {
 				update(t, state, a.Add)
-				err := nft.View(context.Background(), func(r *nft.Reader) error {
+				kittest.Must(t, nft.View(t.Context(), func(r *nft.Reader) error {
 					drift, err := a.Check(r)
 					if drift != nil {
 						t.Errorf("CHECK after ADD: %v", drift)
 					}
 					return err
-				})
-				if err != nil {
-					t.Fatal(err)
-				}
+				}))
 			}
-			if diff := cmp.Diff(test.want, elements(t, local)); diff != "" {
-				t.Errorf("(-want +got):\n%s", diff)
-			}
+			kittest.Same(t, "elements", test.want, elements(t, local))
 			for _, a := range test.all {
 				update(t, state, a.Remove, a.Remove)
 			}
@@ -102,8 +91,7 @@ func TestRemovalFindsWhatTheResultDoesNotTell(t *testing.T) {
 		{"another address", attachment("net", "c1", "10.1.0.77/24", "fd01::2/64")},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			netnstest.Host(t)
-			state := t.TempDir()
+			state := kittest.NewHost(t).StateDir
 			update(t, state, attachment("net", "c1", "10.1.0.2/24", "fd01::2/64").Add, attachment("net", "c2", "10.1.0.3/24", "fd01::3/64").Add)
 			update(t, state, test.known.Remove)
 			for set, want := range map[string]string{"masquerade4-": "10.1.0.3", "masquerade6-": "fd01::3"} {
@@ -116,42 +104,27 @@ func TestRemovalFindsWhatTheResultDoesNotTell(t *testing.T) {
 }
 
 func TestNetworkNamesOfAnyLength(t *testing.T) {
-	netnstest.Host(t)
-	state := t.TempDir()
+	state := kittest.NewHost(t).StateDir
 	long := strings.Repeat("n", 300)
 	a, b := attachment(long, "c1", "10.1.0.2/24"), attachment(long+`"x`, strings.Repeat("c", 300), "10.2.0.2/24")
 	update(t, state, a.Add, b.Add)
-	saved, err := exec.Command("nft", "list", "ruleset").CombinedOutput()
-	if err != nil {
-		t.Fatal(err)
-	}
-	load := exec.Command("nft", "-c", "-f", "-")
-	load.Stdin = strings.NewReader("flush ruleset\n" + string(saved))
-	if out, err := load.CombinedOutput(); err != nil {
-		t.Errorf("nft does not read what it lists: %v: %s", err, out)
-	}
-	err = nft.View(context.Background(), func(r *nft.Reader) error {
+	kittest.Reload(t)
+	kittest.Must(t, nft.View(t.Context(), func(r *nft.Reader) error {
 		first, err := a.Check(r)
 		second, err2 := b.Check(r)
 		if first != nil || second != nil {
 			t.Errorf("CHECK: %v, %v", first, second)
 		}
 		return errors.Join(err, err2)
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	}))
 	update(t, state, a.Remove, b.Remove)
 }
 
 func TestGCOfANetworkWithoutContainers(t *testing.T) {
-	netnstest.Host(t)
-	state := t.TempDir()
+	state := kittest.NewHost(t).StateDir
 	a := attachment("net", "c1", "10.1.0.2/24")
 	update(t, state, a.Add)
-	if out, err := exec.Command("nft", "flush", "set", "inet", "libcni", "masquerade4-"+nft.Hash("net")).CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
+	kittest.Run(t, "nft", "flush", "set", "inet", "libcni", "masquerade4-"+nft.Hash("net"))
 	update(t, state, func(tx *nft.Tx) error { return masquerade.GC(tx, "net", nil) })
 	if got := elements(t, "masquerade4-"+nft.Hash("net")); got != "no set" {
 		t.Errorf("after GC: %s", got)
@@ -181,14 +154,10 @@ func TestFamiliesDoNotReplaceEachOther(t *testing.T) {
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			netnstest.Host(t)
-			test.make(t, t.TempDir())
-			listing, err := exec.Command("nft", "list", "chain", "inet", "libcni", "masquerading").CombinedOutput()
-			if err != nil {
-				t.Fatal(err)
-			}
+			test.make(t, kittest.NewHost(t).StateDir)
+			listing := kittest.Run(t, "nft", "list", "chain", "inet", "libcni", "masquerading")
 			for _, name := range []string{rule("4"), rule("6")} {
-				if strings.Count(string(listing), "@"+name+" ") != 1 {
+				if strings.Count(listing, "@"+name+" ") != 1 {
 					t.Errorf("rules of %s:\n%s", name, listing)
 				}
 			}

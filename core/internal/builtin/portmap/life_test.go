@@ -13,12 +13,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/libcni/libcni/core/internal/builtin/bridge"
 	"github.com/libcni/libcni/core/internal/builtin/portmap"
 	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/host/conntrack"
 	"github.com/libcni/libcni/core/internal/host/nft"
 	"github.com/libcni/libcni/core/internal/host/sysctl"
 	"github.com/libcni/libcni/core/internal/kit"
+	"github.com/libcni/libcni/core/internal/kit/kittest"
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -45,7 +47,7 @@ func TestTakenPortNamesItsOwner(t *testing.T) {
 			before := r.listing()
 			err := r.add(b, config(c.second))
 			if c.taken == "" {
-				must(t, err)
+				kittest.Must(t, err)
 				return
 			}
 			var f *fault.Error
@@ -53,9 +55,9 @@ func TestTakenPortNamesItsOwner(t *testing.T) {
 			if !errors.As(err, &f) || f.Kind != fault.KindExists || f.Msg != want {
 				t.Errorf("got %v, want %s", err, want)
 			}
-			r.same("rules after the refusal", before, r.listing())
-			must(t, r.del(b, config(c.second))) // as the engine does, and it takes nothing away
-			r.same("rules after DEL", before, r.listing())
+			kittest.Same(r.T, "rules after the refusal", before, r.listing())
+			kittest.Must(t, r.del(b, config(c.second))) // as the engine does, and it takes nothing away
+			kittest.Same(r.T, "rules after DEL", before, r.listing())
 		})
 	}
 }
@@ -70,18 +72,18 @@ func TestHostIPMustBeLocal(t *testing.T) {
 			t.Errorf("%s: %v", address, err)
 		}
 	}
-	r.same("left", []string(nil), r.elements())
+	kittest.Same(r.T, "left", []string(nil), r.elements())
 }
 
 func TestAddNeedsAnAddressOfTheContainer(t *testing.T) {
 	r := newRig(t)
 	c := r.container("a", 2)
-	c.ifName = "net7"
+	c.IfName = "net7"
 	var f *fault.Error
 	if err := r.add(c, config(both)); !errors.As(err, &f) || f.Details != "prevResult" {
 		t.Errorf("of another interface: %v", err)
 	}
-	c.result = nil
+	c.Result = nil
 	if err := r.add(c, config(both)); !errors.As(err, &f) || f.Details != "prevResult" {
 		t.Errorf("no result: %v", err)
 	}
@@ -92,9 +94,9 @@ func TestNothingIsMadeWithoutMappings(t *testing.T) {
 	c := r.container("a", 2)
 	for _, conf := range []string{`{"type":"portmap"}`, `{"type":"portmap","runtimeConfig":{"portMappings":[]}}`} {
 		r.mustAdd(c, []byte(conf))
-		r.same("drift", []string(nil), r.drift(c, []byte(conf)))
-		must(t, r.del(c, []byte(conf)))
-		must(t, nft.View(t.Context(), func(v *nft.Reader) error {
+		kittest.Same(r.T, "drift", []string(nil), r.drift(c, []byte(conf)))
+		kittest.Must(t, r.del(c, []byte(conf)))
+		kittest.Must(t, nft.View(t.Context(), func(v *nft.Reader) error {
 			if there, err := v.HasTable(nft.Own(nft.Inet)); there || err != nil {
 				t.Errorf("the table is there: %v, %v", there, err)
 			}
@@ -109,39 +111,39 @@ func TestDelRemovesEverything(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		config []byte
-		change func(*container)
+		change func(*kittest.Container)
 	}{
-		{"with everything", config(both + specific), func(*container) {}},
-		{"with the mappings forgotten", config(""), func(*container) {}},
-		{"with other mappings", config(`{"hostPort":1,"containerPort":1}`), func(*container) {}},
-		{"with fewer mappings", config(both), func(*container) {}},
-		{"with mappings that are wrong", config(`{"hostPort":0,"containerPort":1}`), func(*container) {}},
-		{"without masquerade now", config(both+specific, `"snat":false`), func(*container) {}},
-		{"with conditions now", config(both+specific, `"conditionsV4":["iifname lo"]`), func(*container) {}},
-		{"without result", config(both + specific), func(c *container) { c.result = nil }},
-		{"without namespace", config(both + specific), func(c *container) { c.ns = nil }},
-		{"without anything", config(""), func(c *container) { c.result, c.ns = nil, nil }},
+		{"with everything", config(both + specific), func(*kittest.Container) {}},
+		{"with the mappings forgotten", config(""), func(*kittest.Container) {}},
+		{"with other mappings", config(`{"hostPort":1,"containerPort":1}`), func(*kittest.Container) {}},
+		{"with fewer mappings", config(both), func(*kittest.Container) {}},
+		{"with mappings that are wrong", config(`{"hostPort":0,"containerPort":1}`), func(*kittest.Container) {}},
+		{"without masquerade now", config(both+specific, `"snat":false`), func(*kittest.Container) {}},
+		{"with conditions now", config(both+specific, `"conditionsV4":["iifname lo"]`), func(*kittest.Container) {}},
+		{"without result", config(both + specific), func(c *kittest.Container) { c.Result = nil }},
+		{"without namespace", config(both + specific), func(c *kittest.Container) { c.NS = nil }},
+		{"without anything", config(""), func(c *kittest.Container) { c.Result, c.NS = nil, nil }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := newRig(t)
 			other, one := r.container("a", 3), r.container("a", 2)
 			r.mustAdd(one, config(both+specific))
-			must(t, r.del(one, config(both+specific)))
+			kittest.Must(t, r.del(one, config(both+specific)))
 			empty := r.listing()
-			r.same("elements", []string(nil), r.elements())
+			kittest.Same(r.T, "elements", []string(nil), r.elements())
 			r.mustAdd(other, config(`{"hostPort":90,"containerPort":80}`))
 			before := r.listing()
 			r.mustAdd(one, config(both+specific))
 			c.change(one)
 			for range 2 {
-				must(t, r.del(one, c.config))
-				r.same("rules", before, r.listing())
+				kittest.Must(t, r.del(one, c.config))
+				kittest.Same(r.T, "rules", before, r.listing())
 			}
 			if value, err := sysctl.Get("ipv4/conf/bra/route_localnet"); value != "1" {
 				t.Errorf("route_localnet is %s, %v, while another needs it", value, err)
 			}
-			must(t, r.del(other, config("")))
-			r.same("rules without containers", empty, r.listing())
+			kittest.Must(t, r.del(other, config("")))
+			kittest.Same(r.T, "rules without containers", empty, r.listing())
 			if value, err := sysctl.Get("ipv4/conf/bra/route_localnet"); value != "0" {
 				t.Errorf("route_localnet is %s, %v, after the last", value, err)
 			}
@@ -153,10 +155,10 @@ func TestRouteLocalnetOfOthersStays(t *testing.T) {
 	r := newRig(t)
 	c := r.container("a", 2)
 	_, err := sysctl.Set("ipv4/conf/bra/route_localnet", "1")
-	must(t, err)
+	kittest.Must(t, err)
 	r.mustAdd(c, config(both))
-	r.same("drift", []string(nil), r.drift(c, config(both)))
-	must(t, r.del(c, config(both)))
+	kittest.Same(r.T, "drift", []string(nil), r.drift(c, config(both)))
+	kittest.Must(t, r.del(c, config(both)))
 	if value, err := sysctl.Get("ipv4/conf/bra/route_localnet"); value != "1" {
 		t.Errorf("route_localnet is %s, %v", value, err)
 	}
@@ -168,21 +170,21 @@ func TestLeavingOneNetworkKeepsTheOther(t *testing.T) {
 		t.Run(fmt.Sprintf("result known: %t", known), func(t *testing.T) {
 			r := newRig(t)
 			inA := r.container("a", 2)
-			inB := &container{node: inA.node, id: inA.id, ifName: "eth1"}
-			r.join(inB, "b", 2)
+			inB := &kittest.Container{Node: inA.Node, Network: "b", ID: inA.ID, IfName: "eth1", HostIfName: "vc2b1"}
+			r.Attach(bridge.New(), inB, 2)
 			ofA, ofB := `{"hostPort":8001,"containerPort":80}`, `{"hostPort":8002,"containerPort":80}`
 			r.mustAdd(inA, config(ofA))
 			r.mustAdd(inB, config(ofB))
-			r.serve(&inA.node, ":80", "c")
-			if got := r.ask(nil, "tcp", "192.0.2.1:8002", patience); !strings.HasPrefix(got, "c") {
+			r.Serve(&inA.Node, ":80", "c")
+			if got := r.Ask(nil, "tcp", "192.0.2.1:8002", kittest.Patience); !strings.HasPrefix(got, "c") {
 				t.Fatalf("in b: %q", got)
 			}
 			if !known {
-				inB.result = nil
+				inB.Result = nil
 			}
-			must(t, r.del(inB, config("")))
-			r.same("drift of a", []string(nil), r.drift(inA, config(ofA)))
-			if got := r.ask(nil, "tcp", "192.0.2.1:8001", patience); !strings.HasPrefix(got, "c") {
+			kittest.Must(t, r.del(inB, config("")))
+			kittest.Same(r.T, "drift of a", []string(nil), r.drift(inA, config(ofA)))
+			if got := r.Ask(nil, "tcp", "192.0.2.1:8001", kittest.Patience); !strings.HasPrefix(got, "c") {
 				t.Errorf("in a: %q", got)
 			}
 			for _, e := range r.elements() {
@@ -199,11 +201,11 @@ func TestCheckFindsEveryObject(t *testing.T) {
 	mapping := config(`{"hostPort":8080,"containerPort":80},{"hostPort":81,"containerPort":81,"hostIP":"192.0.2.1"}`, `"conditionsV6":["iifname out0"]`)
 	c := r.container("a", 2)
 	r.mustAdd(c, mapping)
-	r.same("drift", []string(nil), r.drift(c, mapping))
+	kittest.Same(r.T, "drift", []string(nil), r.drift(c, mapping))
 	table := nft.Own(nft.Inet)
 	var sets []nft.Set
 	var chains []nft.Chain
-	must(t, nft.View(t.Context(), func(v *nft.Reader) error {
+	kittest.Must(t, nft.View(t.Context(), func(v *nft.Reader) error {
 		names, err := v.SetNames(table)
 		if err != nil {
 			return err
@@ -218,7 +220,7 @@ func TestCheckFindsEveryObject(t *testing.T) {
 	removed := 0
 	for _, s := range sets {
 		var elements []nft.Element
-		must(t, nft.View(t.Context(), func(v *nft.Reader) (err error) {
+		kittest.Must(t, nft.View(t.Context(), func(v *nft.Reader) (err error) {
 			elements, err = v.Elements(s)
 			return err
 		}))
@@ -232,7 +234,7 @@ func TestCheckFindsEveryObject(t *testing.T) {
 	}
 	for _, chain := range chains {
 		var rules []nft.Rule
-		must(t, nft.View(t.Context(), func(v *nft.Reader) (err error) {
+		kittest.Must(t, nft.View(t.Context(), func(v *nft.Reader) (err error) {
 			rules, err = v.Rules(chain)
 			return err
 		}))
@@ -258,8 +260,8 @@ func TestDelWithoutTheCounter(t *testing.T) {
 	if out, err := exec.Command("nft", "flush", "map", "inet", "libcni", "portmap-owners").CombinedOutput(); err != nil {
 		t.Fatalf("nft: %v: %s", err, out)
 	}
-	must(t, r.del(c, mapping))
-	r.same("left", []string(nil), r.elements())
+	kittest.Must(t, r.del(c, mapping))
+	kittest.Same(r.T, "left", []string(nil), r.elements())
 }
 
 // Thousands of ports take milliseconds each way; to look each up among all of them took minutes.
@@ -269,37 +271,33 @@ func TestCheckOfManyPorts(t *testing.T) {
 	c := r.container("a", 2)
 	r.mustAdd(c, mapping)
 	begun := time.Now()
-	r.same("drift", []string(nil), r.drift(c, mapping))
+	kittest.Same(r.T, "drift", []string(nil), r.drift(c, mapping))
 	if took := time.Since(begun); took > 5*time.Second {
 		t.Errorf("CHECK took %v", took)
 	}
-	must(t, r.del(c, mapping))
+	kittest.Must(t, r.del(c, mapping))
 }
 
 // breaks makes a change that CHECK must find, and REPAIR mend.
-func (r *rig) breaks(c *container, config []byte, what string, change func(*nft.Tx) error) {
-	r.t.Helper()
-	must(r.t, nft.Update(r.t.Context(), r.state, change))
+func (r *rig) breaks(c *kittest.Container, config []byte, what string, change func(*nft.Tx) error) {
+	r.T.Helper()
+	kittest.Must(r.T, nft.Update(r.T.Context(), r.StateDir, change))
 	found := r.drift(c, config)
 	if len(found) == 0 {
-		r.t.Errorf("%s: not found missing", what)
+		r.T.Errorf("%s: not found missing", what)
 	}
 	repaired := r.repair(c, config)
 	if len(repaired) != len(found) {
-		r.t.Errorf("%s: found %q, repaired %q", what, found, repaired)
+		r.T.Errorf("%s: found %q, repaired %q", what, found, repaired)
 	}
 	if left := r.drift(c, config); left != nil {
-		r.t.Errorf("%s: after repair %q", what, left)
+		r.T.Errorf("%s: after repair %q", what, left)
 	}
 }
 
-func (r *rig) repair(c *container, config []byte) []string {
-	r.t.Helper()
-	var objects []string
-	inv := r.invocation(c, config)
-	inv.Repaired = func(object string) { objects = append(objects, object) }
-	must(r.t, portmap.New().(plugin.Repairer).Repair(r.t.Context(), inv))
-	return objects
+func (r *rig) repair(c *kittest.Container, config []byte) []string {
+	r.T.Helper()
+	return r.Repair(portmap.New(), r.Invocation(c, config))
 }
 
 func TestCheckFindsForeignValuesAndSettings(t *testing.T) {
@@ -309,7 +307,7 @@ func TestCheckFindsForeignValuesAndSettings(t *testing.T) {
 	r.mustAdd(c, mapping)
 	table := nft.Own(nft.Inet)
 	key := nft.Key(nft.Proto(6), nft.Port(8080))
-	must(t, nft.Update(t.Context(), r.state, func(tx *nft.Tx) error {
+	kittest.Must(t, nft.Update(t.Context(), r.StateDir, func(tx *nft.Tx) error {
 		m := nft.Set{Table: table, Name: "portmap4", Key: []nft.Type{nft.InetProto, nft.InetService}, Data: []nft.Type{nft.IPv4Addr, nft.InetService}}
 		tx.DeleteElements(m, nft.Element{Key: key})
 		tx.AddElements(m, nft.Element{Key: key, Data: nft.Key(nft.Addr(netip.MustParseAddr("10.1.0.9")), nft.Port(9)),
@@ -317,11 +315,11 @@ func TestCheckFindsForeignValuesAndSettings(t *testing.T) {
 		return nil
 	}))
 	_, err := sysctl.Set("ipv4/conf/bra/route_localnet", "0")
-	must(t, err)
-	r.same("drift", []string{
-		"element tcp 8080 of set portmap4: 10.1.0.9:9, not 10.1.0.2:80",
-		"element tcp 8080 of set portmap4 owner: container y, interface z, network x, not container c2, interface eth0, network a",
-		"sysctl net/ipv4/conf/bra/route_localnet: 0, not 1",
+	kittest.Must(t, err)
+	kittest.Same(r.T, "drift", []string{
+		"portmap: element tcp 8080 of set portmap4: 10.1.0.9:9, not 10.1.0.2:80",
+		"portmap: element tcp 8080 of set portmap4 owner: container y, interface z, network x, not container c2, interface eth0, network a",
+		"portmap: sysctl net/ipv4/conf/bra/route_localnet: 0, not 1",
 	}, r.drift(c, mapping))
 }
 
@@ -332,39 +330,39 @@ func TestRepairAfterFlush(t *testing.T) {
 	ofA, ofB := config(both), config(`{"hostPort":81,"containerPort":80}`, `"conditionsV4":["ip saddr 192.0.2.0/24"]`)
 	r.mustAdd(a, ofA)
 	r.mustAdd(b, ofB)
-	r.serve(&a.node, ":80", "a")
-	r.serve(&b.node, ":80", "b")
+	r.Serve(&a.Node, ":80", "a")
+	r.Serve(&b.Node, ":80", "b")
 	r.flushRuleset()
-	if got := r.ask(r.outside, "tcp", "192.0.2.1:8080", patience); got != "" {
+	if got := r.Ask(r.outside, "tcp", "192.0.2.1:8080", kittest.Patience); got != "" {
 		t.Fatalf("without rules: %q", got)
 	}
 	for _, c := range []struct {
-		*container
+		*kittest.Container
 		config []byte
 	}{{a, ofA}, {b, ofB}} {
-		if objects := r.repair(c.container, c.config); len(objects) == 0 {
+		if objects := r.repair(c.Container, c.config); len(objects) == 0 {
 			t.Error("nothing repaired")
 		}
-		r.same("drift", []string(nil), r.drift(c.container, c.config))
-		if objects := r.repair(c.container, c.config); len(objects) != 0 {
+		kittest.Same(r.T, "drift", []string(nil), r.drift(c.Container, c.config))
+		if objects := r.repair(c.Container, c.config); len(objects) != 0 {
 			t.Errorf("repaired again: %q", objects)
 		}
 	}
 	for address, want := range map[string]string{"192.0.2.1:8080": "a 192.0.2.9", "192.0.2.1:81": "b 192.0.2.9", "[fd00:9::1]:81": "b fd00:9::9"} {
-		if got := r.ask(r.outside, "tcp", address, patience); got != want {
+		if got := r.Ask(r.outside, "tcp", address, kittest.Patience); got != want {
 			t.Errorf("%s: got %q, want %q", address, got, want)
 		}
 	}
-	must(t, r.del(a, ofA))
-	must(t, r.del(b, ofB))
-	r.same("left", []string(nil), r.elements())
+	kittest.Must(t, r.del(a, ofA))
+	kittest.Must(t, r.del(b, ofB))
+	kittest.Same(r.T, "left", []string(nil), r.elements())
 }
 
 // flushRuleset is "nft flush ruleset".
 func (r *rig) flushRuleset() {
-	r.t.Helper()
+	r.T.Helper()
 	if out, err := exec.Command("nft", "flush", "ruleset").CombinedOutput(); err != nil {
-		r.t.Fatalf("nft: %v: %s", err, out)
+		r.T.Fatalf("nft: %v: %s", err, out)
 	}
 }
 
@@ -374,13 +372,13 @@ func TestAddHealsChangedRules(t *testing.T) {
 	r.mustAdd(a, config(`{"hostPort":81,"containerPort":80}`))
 	// Somebody has put a value in the map without a claim.
 	key := nft.Key(nft.Proto(6), nft.Port(82))
-	must(t, nft.Update(t.Context(), r.state, func(tx *nft.Tx) error {
+	kittest.Must(t, nft.Update(t.Context(), r.StateDir, func(tx *nft.Tx) error {
 		tx.AddElements(nft.Set{Table: nft.Own(nft.Inet), Name: "portmap4", Key: []nft.Type{nft.InetProto, nft.InetService}, Data: []nft.Type{nft.IPv4Addr, nft.InetService}},
 			nft.Element{Key: key, Data: nft.Key(nft.Addr(netip.MustParseAddr("10.1.0.9")), nft.Port(9))})
 		return nil
 	}))
 	r.mustAdd(b, config(`{"hostPort":82,"containerPort":80}`))
-	r.same("drift", []string(nil), r.drift(b, config(`{"hostPort":82,"containerPort":80}`)))
+	kittest.Same(r.T, "drift", []string(nil), r.drift(b, config(`{"hostPort":82,"containerPort":80}`)))
 }
 
 // TestAddAgainReplacesWhatIsLeft is an ADD after one that was killed between its batch and its answer.
@@ -389,9 +387,9 @@ func TestAddAgainReplacesWhatIsLeft(t *testing.T) {
 	c := r.container("a", 2)
 	r.mustAdd(c, config(both))
 	r.mustAdd(c, config(`{"hostPort":81,"containerPort":80}`))
-	r.same("drift", []string(nil), r.drift(c, config(`{"hostPort":81,"containerPort":80}`)))
-	must(t, r.del(c, config(`{"hostPort":81,"containerPort":80}`)))
-	r.same("left", []string(nil), r.elements())
+	kittest.Same(r.T, "drift", []string(nil), r.drift(c, config(`{"hostPort":81,"containerPort":80}`)))
+	kittest.Must(t, r.del(c, config(`{"hostPort":81,"containerPort":80}`)))
+	kittest.Same(r.T, "left", []string(nil), r.elements())
 }
 
 // TestFailedAddLeavesNothing makes the first step fail, and the last, which comes after the batch.
@@ -400,15 +398,15 @@ func TestFailedAddLeavesNothing(t *testing.T) {
 		r := newRig(t)
 		c := r.container("a", 2)
 		r.mustAdd(c, config(`{"hostPort":81,"containerPort":80}`))
-		must(t, r.del(c, config(`{"hostPort":81,"containerPort":80}`)))
+		kittest.Must(t, r.del(c, config(`{"hostPort":81,"containerPort":80}`)))
 		before := r.listing()
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		inv := r.invocation(c, config(both))
+		inv := r.Invocation(c, config(both))
 		if last {
 			_, err := sysctl.Set("bridge/bridge-nf-call-iptables", "1")
-			must(t, err)
-			must(t, c.ns.Close()) // where it looks whether the port must reflect
+			kittest.Must(t, err)
+			kittest.Must(t, c.NS.Close()) // where it looks whether the port must reflect
 		} else {
 			inv.Lent.(*kit.Lent).Links.Close()
 			cancel()
@@ -416,7 +414,7 @@ func TestFailedAddLeavesNothing(t *testing.T) {
 		if _, err := portmap.New().Add(ctx, inv); err == nil || !last && !errors.Is(err, context.Canceled) {
 			t.Errorf("last step %t: got %v", last, err)
 		}
-		r.same("rules", before, r.listing())
+		kittest.Same(r.T, "rules", before, r.listing())
 		if value, err := sysctl.Get("ipv4/conf/bra/route_localnet"); value != "0" {
 			t.Errorf("route_localnet is %s, %v", value, err)
 		}
@@ -432,15 +430,15 @@ func TestGCKeepsValidAttachmentsAndOtherNetworks(t *testing.T) {
 	r.mustAdd(gone, config(`{"hostPort":82,"containerPort":80,"protocol":"udp"},{"hostPort":82,"containerPort":80,"hostIP":"192.0.2.1"}`))
 	collect := func(network string, valid ...plugin.AttachmentID) {
 		t.Helper()
-		inv := r.invocation(&container{network: network, ifName: "eth0"}, config(""))
+		inv := r.Invocation(kittest.Lost(network, ""), config(""))
 		inv.ValidAttachments = valid
-		must(t, portmap.New().GC(t.Context(), inv))
+		kittest.Must(t, portmap.New().GC(t.Context(), inv))
 	}
-	collect("a", plugin.AttachmentID{ContainerID: keep.id, IfName: "eth0"}, plugin.AttachmentID{ContainerID: gone.id, IfName: "eth1"})
-	r.same("rules", before, r.listing())
+	collect("a", plugin.AttachmentID{ContainerID: keep.ID, IfName: "eth0"}, plugin.AttachmentID{ContainerID: gone.ID, IfName: "eth1"})
+	kittest.Same(r.T, "rules", before, r.listing())
 	collect("a")
 	collect("b")
-	r.same("left", []string(nil), r.elements())
+	kittest.Same(r.T, "left", []string(nil), r.elements())
 	if listing := r.listing(); strings.Contains(listing, "net: ") || strings.Contains(listing, "localnet-") {
 		t.Errorf("left:\n%s", listing)
 	}
@@ -448,8 +446,8 @@ func TestGCKeepsValidAttachmentsAndOtherNetworks(t *testing.T) {
 
 func TestStatus(t *testing.T) {
 	r := newRig(t)
-	inv := r.invocation(&container{network: "a", ifName: "eth0"}, config(""))
-	must(t, portmap.New().Status(t.Context(), inv))
+	inv := r.Invocation(kittest.Lost("a", ""), config(""))
+	kittest.Must(t, portmap.New().Status(t.Context(), inv))
 	inv.Config = config("", `"backend":"ipfw"`)
 	var f *fault.Error
 	if err := portmap.New().Status(t.Context(), inv); !errors.As(err, &f) || f.Details != "backend" {
@@ -461,39 +459,39 @@ func TestStatus(t *testing.T) {
 func TestNamesMayBeAnything(t *testing.T) {
 	r := newRig(t)
 	c := r.container("a", 2)
-	c.network, c.id = `a "network" `+strings.Repeat("é", 150), strings.Repeat(`i'"\`, 75)
+	c.Network, c.ID = `a "network" `+strings.Repeat("é", 150), strings.Repeat(`i'"\`, 75)
 	mapping, err := json.Marshal([]map[string]any{{"hostPort": 80, "containerPort": 80}})
-	must(t, err)
+	kittest.Must(t, err)
 	conf := config(strings.Trim(string(mapping), "[]"), `"conditionsV4":["iifname \"out0\""]`)
 	r.mustAdd(c, conf)
-	r.same("drift", []string(nil), r.drift(c, conf))
+	kittest.Same(r.T, "drift", []string(nil), r.drift(c, conf))
 	r.listing() // nft can read it
-	must(t, r.del(c, config("")))
-	r.same("left", []string(nil), r.elements())
+	kittest.Must(t, r.del(c, config("")))
+	kittest.Same(r.T, "left", []string(nil), r.elements())
 }
 
 func TestSocketOnThePortIsAWarning(t *testing.T) {
 	r := newRig(t)
 	c := r.container("a", 2)
 	tcp, err := net.Listen("tcp", "192.0.2.1:8080")
-	must(t, err)
+	kittest.Must(t, err)
 	defer tcp.Close()
 	udp, err := net.ListenPacket("udp", ":8105")
-	must(t, err)
+	kittest.Must(t, err)
 	defer udp.Close()
 	client, err := net.Dial("udp", "192.0.2.9:9999") // a port that is only used to ask from
-	must(t, err)
+	kittest.Must(t, err)
 	defer client.Close()
 	r.mustAdd(c, config(both+`,{"hostPort":8100,"containerPort":1,"protocol":"udp","range":10},{"hostPort":8080,"containerPort":1,"protocol":"sctp"}`))
-	r.same("warnings", []string{
+	kittest.Same(r.T, "warnings", []string{
 		"host port tcp 8080: a process of the host waits on 192.0.2.1:8080; what is sent there goes to the container now",
 		"host port udp 8100-8109: a process of the host waits on [::]:8105; what is sent there goes to the container now",
-	}, r.warnings)
-	r.warnings = nil
+	}, r.Warnings)
+	r.Warnings = nil
 	other := r.container("a", 3)
 	port := client.LocalAddr().(*net.UDPAddr).Port
 	r.mustAdd(other, config(fmt.Sprintf(`{"hostPort":%d,"containerPort":1,"protocol":"udp"}`, port)))
-	r.same("warnings", []string(nil), r.warnings)
+	kittest.Same(r.T, "warnings", []string(nil), r.Warnings)
 }
 
 // TestReusedAddressAnswersAtOnce has a client keep talking over UDP while the container behind the port changes.
@@ -501,11 +499,11 @@ func TestReusedAddressAnswersAtOnce(t *testing.T) {
 	r := newRig(t)
 	mapping := config(`{"hostPort":8080,"containerPort":80,"protocol":"udp"}`)
 	first, second := r.container("a", 2), r.container("a", 3)
-	r.serve(&first.node, ":80", "first")
-	r.serve(&second.node, ":80", "second")
-	r.serve(nil, ":8080", "host")
+	r.Serve(&first.Node, ":80", "first")
+	r.Serve(&second.Node, ":80", "second")
+	r.Serve(nil, ":8080", "host")
 	var client net.Conn
-	must(t, r.outside.do(t, func() (err error) {
+	kittest.Must(t, r.outside.Do(t, func() (err error) {
 		client, err = net.Dial("udp", "192.0.2.1:8080")
 		return err
 	}))
@@ -520,8 +518,8 @@ func TestReusedAddressAnswersAtOnce(t *testing.T) {
 		{func() error { return r.add(second, mapping) }, "second 192.0.2.9"},
 		{func() error { return r.del(second, config("")) }, "host 192.0.2.9"},
 	} {
-		must(t, turn.change())
-		if got := exchange(client, patience); got != turn.want {
+		kittest.Must(t, turn.change())
+		if got := kittest.Exchange(client, kittest.Patience); got != turn.want {
 			t.Errorf("got %q, want %q", got, turn.want)
 		}
 	}
@@ -532,12 +530,12 @@ func TestOnlyChangedFlowsAreForgotten(t *testing.T) {
 	r := newRig(t)
 	c, server := r.container("a", 2), r.container("b", 3)
 	r.mustAdd(server, config(`{"hostPort":8081,"containerPort":80,"protocol":"udp"}`))
-	r.serve(&server.node, ":8080", "transit")
-	r.serve(&server.node, ":80", "other port")
-	r.serve(nil, ":8080", "host")
+	r.Serve(&server.Node, ":8080", "transit")
+	r.Serve(&server.Node, ":80", "other port")
+	r.Serve(nil, ":8080", "host")
 	var kept []flow
 	for _, address := range []string{"10.2.0.3:8080", "[fd00:2::3]:8080", "192.0.2.1:8081", "[fd00:9::1]:8081"} {
-		if got := r.ask(r.outside, "udp", address, patience); got == "" {
+		if got := r.Ask(r.outside, "udp", address, kittest.Patience); got == "" {
 			t.Fatalf("%s does not answer", address)
 		}
 	}
@@ -546,23 +544,23 @@ func TestOnlyChangedFlowsAreForgotten(t *testing.T) {
 		t.Fatalf("flows %v", kept)
 	}
 	for _, address := range []string{"192.0.2.1:8080", "[fd00:9::1]:8080"} {
-		if got := r.ask(r.outside, "udp", address, patience); !strings.HasPrefix(got, "host") {
+		if got := r.Ask(r.outside, "udp", address, kittest.Patience); !strings.HasPrefix(got, "host") {
 			t.Fatalf("%s: %q", address, got)
 		}
 	}
 	r.mustAdd(c, config(both))
-	r.same("after ADD", kept, r.flows())
-	r.serve(&c.node, ":80", "c")
+	kittest.Same(r.T, "after ADD", kept, r.flows())
+	r.Serve(&c.Node, ":80", "c")
 	for _, address := range []string{"192.0.2.1:8080", "[fd00:9::1]:8080"} {
-		if got := r.ask(r.outside, "udp", address, patience); !strings.HasPrefix(got, "c") {
+		if got := r.Ask(r.outside, "udp", address, kittest.Patience); !strings.HasPrefix(got, "c") {
 			t.Fatalf("%s: %q", address, got)
 		}
 	}
 	if len(r.flows()) != 6 {
 		t.Errorf("flows %v", r.flows())
 	}
-	must(t, r.del(c, config("")))
-	r.same("after DEL", kept, r.flows())
+	kittest.Must(t, r.del(c, config("")))
+	kittest.Same(r.T, "after DEL", kept, r.flows())
 }
 
 // flow is a UDP connection: its first packet's destination, and who answers.
@@ -570,7 +568,7 @@ type flow struct{ To, Answers string }
 
 // flows are the UDP connections that the host knows, from the outside.
 func (r *rig) flows() []flow {
-	r.t.Helper()
+	r.T.Helper()
 	var all []flow
 	var destinations []conntrack.Destination
 	for _, unspecified := range []netip.Addr{netip.IPv4Unspecified(), netip.IPv6Unspecified()} {
@@ -578,11 +576,11 @@ func (r *rig) flows() []flow {
 			destinations = append(destinations, conntrack.Destination{Addr: unspecified, Port: port, Proto: 17})
 		}
 	}
-	_, err := conntrack.Forget(r.t.Context(), destinations, func(f conntrack.Flow) bool {
+	_, err := conntrack.Forget(r.T.Context(), destinations, func(f conntrack.Flow) bool {
 		all = append(all, flow{f.To.String(), f.Answers.String()})
 		return false
 	})
-	must(r.t, err)
+	kittest.Must(r.T, err)
 	slices.SortFunc(all, func(a, b flow) int { return strings.Compare(a.To, b.To) })
 	return all
 }

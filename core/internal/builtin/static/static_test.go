@@ -1,27 +1,23 @@
 package static
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/kit/kittest"
 	"github.com/libcni/libcni/core/plugin"
 )
 
 func invocation(command, config, version string, args plugin.Args) *plugin.Invocation {
-	return &plugin.Invocation{
-		Command: command, Network: "web", ContainerID: "c1", IfName: "eth0", CNIVersion: version, Args: args,
-		Config: fmt.Appendf(nil, `{"name":"web","cniVersion":%q,"type":"bridge",%s}`, version, config),
-	}
+	inv := kittest.Invocation("web", "c1", fmt.Appendf(nil, `{"name":"web","cniVersion":%q,"type":"bridge",%s}`, version, config))
+	inv.Command, inv.CNIVersion, inv.Args = command, version, args
+	return inv
 }
 
 // cases are configurations both implementations accept, and what they answer, one address or gateway after the other.
@@ -69,9 +65,7 @@ func TestAddresses(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			inv := invocation(plugin.Add, test.config, test.version, test.args)
 			conf, err := parseConfig(inv.Config, inv.Args, inv.CNIVersion)
-			if err != nil {
-				t.Fatal(err)
-			}
+			kittest.Must(t, err)
 			if got := conf.describe(); got != test.want {
 				t.Errorf("got  %s\nwant %s", got, test.want)
 			}
@@ -81,9 +75,7 @@ func TestAddresses(t *testing.T) {
 
 func TestReplacedAddressKeepsItsGateway(t *testing.T) {
 	conf, err := parseConfig([]byte(`{"ipam":{"addresses":[{"address":"10.1.0.5/24","gateway":"10.1.0.1"}]},"runtimeConfig":{"ips":["10.1.0.5/24"]}}`), nil, "1.1.0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	kittest.Must(t, err)
 	if got, want := conf.describe(), "10.1.0.5/24 10.1.0.1"; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
@@ -152,9 +144,7 @@ func TestCheckComparesAddresses(t *testing.T) {
 			inv := invocation(plugin.Check, config, "1.1.0", nil)
 			var err error
 			inv.PrevResult, err = plugin.ParseResult(fmt.Appendf(nil, `{"cniVersion":"1.1.0","ips":%s}`, test.ips), "1.1.0")
-			if err != nil {
-				t.Fatal(err)
-			}
+			kittest.Must(t, err)
 			err = New().Check(context.Background(), inv)
 			var e *fault.Error
 			if errors.As(err, &e); e == nil {
@@ -178,30 +168,15 @@ func TestNothingToUndo(t *testing.T) {
 }
 
 func TestInteropSameResults(t *testing.T) {
-	dir := os.Getenv("CNI_PEERS")
-	if dir == "" {
-		t.Fatal("CNI_PEERS is not set: build the reference executables with " +
-			"\"cd test/peers && go build -o DIR tool\" and set it to DIR")
-	}
 	for _, test := range cases {
 		t.Run(test.name, func(t *testing.T) {
 			inv := invocation(plugin.Add, test.config, test.version, test.args)
-			cmd := exec.Command(filepath.Join(dir, "static"))
-			cmd.Stdin = bytes.NewReader(inv.Config)
-			cmd.Env = []string{"CNI_COMMAND=ADD", "CNI_CONTAINERID=c1", "CNI_IFNAME=eth0", "CNI_NETNS=/no/such", "CNI_PATH=/none",
-				"CNI_ARGS=" + test.args.String(), "CNI_NETNS_OVERRIDE=1"}
-			theirs, err := cmd.Output()
-			if err != nil {
-				t.Fatalf("%v: %s", err, theirs)
-			}
+			theirs, err := kittest.Executable(t, "static", plugin.Add, inv)
+			kittest.Must(t, err)
 			r, err := New().Add(context.Background(), inv)
-			if err != nil {
-				t.Fatal(err)
-			}
+			kittest.Must(t, err)
 			ours, err := r.JSON(test.version)
-			if err != nil {
-				t.Fatal(err)
-			}
+			kittest.Must(t, err)
 			if diff := cmp.Diff(decode(t, theirs), decode(t, ours)); diff != "" {
 				t.Errorf("result (-executable +built-in):\n%s", diff)
 			}
@@ -213,9 +188,7 @@ func TestInteropSameResults(t *testing.T) {
 func decode(t *testing.T, raw []byte) map[string]any {
 	t.Helper()
 	var value map[string]any
-	if err := json.Unmarshal(raw, &value); err != nil {
-		t.Fatal(err)
-	}
+	kittest.Must(t, json.Unmarshal(raw, &value))
 	if dns, _ := value["dns"].(map[string]any); len(dns) == 0 {
 		delete(value, "dns")
 	}
