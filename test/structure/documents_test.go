@@ -76,12 +76,3 @@ func TestHeaderIsASCII(t *testing.T) {
 		}
 	}
 }
-
-// "make mutate" takes long and is not part of "make test": that its changes still fit is.
-func TestMutationsFit(t *testing.T) {
-	command := exec.Command("test/mutate/run", "--fit")
-	command.Dir = "../.."
-	if out, err := command.CombinedOutput(); err != nil {
-		t.Errorf("%v\n%s", err, out)
-	}
-}
