@@ -3,11 +3,10 @@ package core
 import (
 	"context"
 
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/libcni/libcni/core/internal/attachments"
 	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/host/boot"
+	"github.com/libcni/libcni/core/internal/lifecycle"
 )
 
 // AttachmentsRequest is the request of cni_attachments: all, or those of containerId, of network (a name), of ifName.
@@ -26,18 +25,17 @@ type AttachmentsAnswer struct {
 type Attachment fault.Attachment
 
 const (
-	stateAttached   = "attached"
 	stateIncomplete = "incomplete"
 	stateStale      = "stale"
 )
 
 // Attachments lists what is attached.
 func (e *Engine) Attachments(ctx context.Context, caller Caller, r *AttachmentsRequest) (*AttachmentsAnswer, error) {
-	return within(ctx, e, caller, "", &r.Common, (*scope).attachments)
+	return serve(ctx, e.incoming(caller, "", &r.Common), (*scope).attachments)
 }
 
 func (s *scope) attachments(ctx context.Context) (*AttachmentsAnswer, error) {
-	network, err := s.attachmentFilter()
+	network, err := s.networkFilter()
 	if err != nil {
 		return nil, err
 	}
@@ -46,15 +44,12 @@ func (s *scope) attachments(ctx context.Context) (*AttachmentsAnswer, error) {
 		return nil, err
 	}
 	answer := &AttachmentsAnswer{AsOf: attachments.AsOf{BootID: s.bootID, Now: now}.String(), Attachments: []Attachment{}}
-	entries, unreadable := s.store.List()
-	for _, err := range unreadable {
-		s.events.Warn("", err.Error())
-	}
-	for _, entry := range entries {
-		if !matches(network, entry.Network) || !matches(s.ContainerID, entry.ContainerID) || !matches(s.IfName, entry.IfName) {
+	for _, entry := range s.allEntries() {
+		r := &s.request
+		if !matches(network, entry.Network) || !matches(r.ContainerID, entry.ContainerID) || !matches(r.IfName, entry.IfName) {
 			continue
 		}
-		attachment := describeEntry(entry)
+		attachment := lifecycle.Describe(entry)
 		if attachment.State, err = s.state(ctx, entry); err != nil {
 			return nil, err
 		}
@@ -63,56 +58,29 @@ func (s *scope) attachments(ctx context.Context) (*AttachmentsAnswer, error) {
 	return answer, nil
 }
 
-// attachmentFilter returns the name of the network the request asks for, or "".
-func (s *scope) attachmentFilter() (string, error) {
-	if !s.hasNetwork() {
+// networkFilter returns the name of the network the request asks for, or "" for all.
+func (s *scope) networkFilter() (string, error) {
+	if !s.request.namesNetwork() {
 		return "", nil
 	}
-	name, _, err := s.namedOrGiven()
+	name, _, err := s.networkReference()
 	return name, err
 }
 
-func matches(wanted, is string) bool { return wanted == "" || wanted == is }
+// matches compares a name with a filter; the empty filter matches all.
+func matches(filter, name string) bool { return filter == "" || name == filter }
 
 func (s *scope) state(ctx context.Context, entry *attachments.Entry) (string, error) {
 	if entry.Incomplete {
 		return stateIncomplete, nil
 	}
-	ns, presence, err := s.locate(ctx, entry, entry.Netns)
+	ns, presence, err := s.manager.Locate(ctx, entry, lifecycle.Candidate{Path: entry.Netns})
 	if err != nil {
 		return "", err
 	}
 	ns.Close()
-	if presence == there {
-		return stateAttached, nil
+	if presence == lifecycle.Present {
+		return lifecycle.StateAttached, nil
 	}
 	return stateStale, nil
-}
-
-// describeEntry is an entry as the public API shows it, without its state.
-func describeEntry(entry *attachments.Entry) *fault.Attachment {
-	return &fault.Attachment{
-		Network: entry.Network, ContainerID: entry.ContainerID, IfName: entry.IfName, Netns: entry.Netns,
-		Owner: entry.Owner, Args: entry.Args, CapabilityArgs: presentableArgs(entry.CapabilityArgs),
-		Result: presentable(entry.Result), Config: presentable(entry.Config), State: stateAttached,
-	}
-}
-
-// presentable returns what may be part of an answer. Files hold what others wrote too: JSON with a name twice in an
-// object, or that is not UTF-8, is none for whoever reads the answer.
-func presentable(text jsontext.Value) jsontext.Value {
-	if text.IsValid() {
-		return text
-	}
-	return nil
-}
-
-func presentableArgs(args map[string]jsontext.Value) map[string]jsontext.Value {
-	presented := make(map[string]jsontext.Value, len(args))
-	for name, value := range args {
-		if value.IsValid() {
-			presented[name] = value
-		}
-	}
-	return presented
 }

@@ -25,7 +25,7 @@ func (r *ConvertRequest) fields() jsonobject.Fields {
 
 // Convert returns a CNI result in another version of the specification.
 func (e *Engine) Convert(ctx context.Context, caller Caller, r *ConvertRequest) (jsontext.Value, error) {
-	return within(ctx, e, caller, "", &r.Common, func(*scope, context.Context) (jsontext.Value, error) {
+	return serve(ctx, e.incoming(caller, "", &r.Common), func(*scope, context.Context) (jsontext.Value, error) {
 		if len(r.Result) == 0 {
 			return nil, fault.InvalidRequest("result", "result is missing: give a CNI result, with its cniVersion")
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/host/boot"
 	"github.com/libcni/libcni/core/internal/jsonobject"
+	"github.com/libcni/libcni/core/internal/lifecycle"
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -42,9 +43,9 @@ type GCAnswer struct {
 	Removed []AttachmentName `json:"removed"`
 }
 
-// GC removes the owner's attachments of a network that are not valid, and asks each plugin to do the same.
+// GC removes the owner's attachments of a network that are not valid, and tells each plugin to do the same.
 func (e *Engine) GC(ctx context.Context, caller Caller, r *GCRequest) (*GCAnswer, error) {
-	return within(ctx, e, caller, plugin.GC, &r.Common, func(s *scope, ctx context.Context) (*GCAnswer, error) {
+	return serve(ctx, e.incoming(caller, plugin.GC, &r.Common), func(s *scope, ctx context.Context) (*GCAnswer, error) {
 		list, err := s.network()
 		if err != nil {
 			return nil, err
@@ -60,9 +61,12 @@ func (e *Engine) GC(ctx context.Context, caller Caller, r *GCRequest) (*GCAnswer
 	})
 }
 
+// freshness is the age below which GC leaves an attachment alone.
+const freshness = 60 * time.Second
+
 // collection is one GC of one network.
 type collection struct {
-	*scope
+	scope  *scope
 	list   *conf.List
 	valid  map[AttachmentRef]bool
 	asOf   attachments.AsOf
@@ -74,17 +78,17 @@ type collection struct {
 
 func (s *scope) newCollection(list *conf.List, r *GCRequest) (*collection, error) {
 	if r.ValidAttachments == nil {
-		return nil, fault.InvalidRequest("validAttachments", "validAttachments is missing: give the attachments to keep, as [{containerId, ifName}]; an empty list removes all")
+		return nil, fault.InvalidRequest("validAttachments", "validAttachments is required: give the attachments to keep, as [{containerId, ifName}]; an empty list removes all")
 	}
 	if r.AsOf == "" {
-		return nil, fault.InvalidRequest("asOf", "asOf is missing: give the asOf of a cni_attachments call made before validAttachments was put together")
+		return nil, fault.InvalidRequest("asOf", "asOf is required: give the asOf of a cni_attachments call made before the list of valid attachments was made")
 	}
 	asOf, err := attachments.ParseAsOf(r.AsOf)
 	if err != nil {
 		return nil, fault.InvalidRequest("asOf", "asOf: %v", err)
 	}
 	if asOf.BootID != s.bootID {
-		return nil, fault.InvalidRequest("asOf", "asOf %s is of an earlier boot; make the list of valid attachments anew, after a new cni_attachments call", r.AsOf)
+		return nil, fault.InvalidRequest("asOf", "asOf %s is of an earlier boot; call cni_attachments again and make a new list of valid attachments", r.AsOf)
 	}
 	now, err := boot.Now()
 	if err != nil {
@@ -101,17 +105,13 @@ func (s *scope) newCollection(list *conf.List, r *GCRequest) (*collection, error
 }
 
 func (c *collection) run(ctx context.Context) (*GCAnswer, error) {
-	held, err := c.store.LockNetwork(ctx, c.list.Name)
+	held, err := c.scope.store.LockNetwork(ctx, c.list.Name)
 	if err != nil {
 		return nil, err
 	}
 	defer held.Unlock()
-	entries, unreadable := c.store.List()
-	for _, err := range unreadable {
-		c.events.Warn("", err.Error())
-	}
 	var errs []error
-	for _, entry := range entries {
+	for _, entry := range c.scope.allEntries() {
 		if entry.Network != c.list.Name {
 			continue
 		}
@@ -120,19 +120,19 @@ func (c *collection) run(ctx context.Context) (*GCAnswer, error) {
 		}
 	}
 	if !c.dryRun {
-		errs = append(errs, c.collectInPlugins(ctx)...)
+		errs = append(errs, c.scope.manager.GC(ctx, c.list, c.keep)...)
 	}
-	return &c.answer, joinFaults(errs)
+	return &c.answer, fault.Join(errs)
 }
 
-// collect detaches one attachment, or notes that the plugins must keep it.
+// collect detaches one attachment, or records that the plugins must keep it.
 func (c *collection) collect(ctx context.Context, held *attachments.Held, entry *attachments.Entry) error {
-	spared, err := c.spares(ctx, entry)
+	keep, err := c.keeps(ctx, entry)
 	if err != nil {
 		return err
 	}
-	if spared {
-		if !c.valid[AttachmentRef{ContainerID: entry.ContainerID, IfName: entry.IfName}] { // else it is in there
+	if keep {
+		if !c.isListed(entry) { // else c.keep already has it
 			c.keep = append(c.keep, plugin.AttachmentID{ContainerID: entry.ContainerID, IfName: entry.IfName})
 		}
 		return nil
@@ -143,7 +143,7 @@ func (c *collection) collect(ctx context.Context, held *attachments.Held, entry 
 			return err
 		}
 		defer lock.Unlock()
-		if err := c.detach(ctx, lock, entry, nil, false); err != nil {
+		if err := c.scope.manager.Detach(ctx, lock, entry, c.scope.overrides(nil), false); err != nil {
 			return err
 		}
 	}
@@ -151,43 +151,34 @@ func (c *collection) collect(ctx context.Context, held *attachments.Held, entry 
 	return nil
 }
 
-// spares decides whether an attachment stays: it is somebody else's, or it works and is valid, newer than the list
-// of valid ones, or too young to be in it.
-func (c *collection) spares(ctx context.Context, entry *attachments.Entry) (bool, error) {
-	if !c.owns(entry) {
+// keeps reports whether an attachment stays: it has another owner, or its namespace may exist and it is valid, newer
+// than the list of valid ones, or too young to be in it.
+func (c *collection) keeps(ctx context.Context, entry *attachments.Entry) (bool, error) {
+	if !c.scope.owns(entry) {
 		return true, nil
 	}
 	if entry.Incomplete {
-		return false, nil // the network's lock is ours, so no ADD is at work on it
+		return false, nil // this call holds the network's lock, so no ADD is in progress
 	}
-	ns, presence, err := c.locate(ctx, entry, entry.Netns)
+	ns, presence, err := c.scope.manager.Locate(ctx, entry, lifecycle.Candidate{Path: entry.Netns})
 	if err != nil {
 		return false, err
 	}
 	ns.Close()
-	if presence == gone {
+	if presence == lifecycle.Gone {
 		return false, nil
 	}
-	listed := c.valid[AttachmentRef{ContainerID: entry.ContainerID, IfName: entry.IfName}]
-	young := entry.BootID == c.bootID && c.now-entry.Created < freshness
-	return listed || young || entry.NewerThan(c.asOf), nil
+	young := entry.BootID == c.scope.bootID && c.now-entry.Created < freshness
+	return c.isListed(entry) || young || entry.NewerThan(c.asOf), nil
 }
 
-// owns reports whether the request's owner is that of an attachment. Those of Go's libcni have none.
+// isListed reports whether an attachment is one of validAttachments.
+func (c *collection) isListed(entry *attachments.Entry) bool {
+	return c.valid[AttachmentRef{ContainerID: entry.ContainerID, IfName: entry.IfName}]
+}
+
+// owns reports whether an attachment has the request's owner. Those of Go's libcni have no owner.
 func (s *scope) owns(entry *attachments.Entry) bool {
-	return s.Options.Owner == anyOwner || !entry.Foreign && entry.Owner == s.Options.Owner
-}
-
-// collectInPlugins sends GC to each plugin. Plugin processes know GC since version 1.1.0 of the specification.
-func (c *collection) collectInPlugins(ctx context.Context) []error {
-	entry := &attachments.Entry{Key: attachments.Key{Network: c.list.Name}, CNIVersion: c.list.CNIVersion}
-	o := c.newOperation(c.list, entry, nil)
-	defer o.close()
-	var errs []error
-	for i := range c.list.Plugins {
-		if err := o.runWithout(ctx, plugin.GC, i, c.keep); err != nil {
-			errs = append(errs, err)
-		}
-	}
-	return errs
+	owner := s.request.Options.Owner
+	return owner == anyOwner || !entry.Foreign && entry.Owner == owner
 }

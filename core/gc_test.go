@@ -11,14 +11,14 @@ import (
 // old makes an attachment look older than the time for which GC leaves attachments alone.
 func (b *bench) old(containerID string) {
 	b.t.Helper()
-	s := newScope(b.engine, Caller{}, "", &Common{Options: RequestOptions{CacheDir: b.dir + "/cache", StateDir: b.dir + "/run"}})
-	entries, err := s.store.ByContainer(containerID, "")
+	store := attachments.Open(b.dir+"/cache", b.dir+"/run")
+	entries, err := store.ByContainer(containerID, "")
 	if err != nil || len(entries) == 0 {
 		b.t.Fatalf("%s: %d entries, %v", containerID, len(entries), err)
 	}
 	for _, entry := range entries {
 		entry.Created -= 2 * freshness
-		if err := s.store.Commit(entry); err != nil {
+		if err := store.Commit(entry); err != nil {
 			b.t.Fatal(err)
 		}
 	}

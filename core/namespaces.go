@@ -10,6 +10,7 @@ import (
 	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/host/netns"
 	"github.com/libcni/libcni/core/internal/jsonobject"
+	"github.com/libcni/libcni/core/internal/lifecycle"
 )
 
 // NetnsCreateRequest is the request of cni_netns_create.
@@ -33,7 +34,7 @@ const netnsDir = "/run/netns"
 
 // NetnsCreate makes a network namespace, its loopback interface up, and binds it to a file.
 func (e *Engine) NetnsCreate(ctx context.Context, caller Caller, r *NetnsCreateRequest) (*NetnsAnswer, error) {
-	return within(ctx, e, caller, "", &r.Common, func(s *scope, ctx context.Context) (*NetnsAnswer, error) {
+	return serve(ctx, e.incoming(caller, "", &r.Common), func(s *scope, ctx context.Context) (*NetnsAnswer, error) {
 		path, err := netnsPath(r.Name, r.Path)
 		if err != nil {
 			return nil, err
@@ -88,13 +89,13 @@ func (r *NetnsDeleteRequest) fields() jsonobject.Fields {
 // NetnsDelete unbinds a network namespace from its file and removes the file. The kernel ends the namespace when
 // nothing uses it any more.
 func (e *Engine) NetnsDelete(ctx context.Context, caller Caller, r *NetnsDeleteRequest) (*NetnsAnswer, error) {
-	return within(ctx, e, caller, "", &r.Common, func(s *scope, ctx context.Context) (*NetnsAnswer, error) {
+	return serve(ctx, e.incoming(caller, "", &r.Common), func(s *scope, ctx context.Context) (*NetnsAnswer, error) {
 		path, err := netnsPath(r.Name, r.Path)
 		if err != nil {
 			return nil, err
 		}
 		if err := netns.Delete(ctx, path); err != nil {
-			return nil, namespaceError(path, err)
+			return nil, lifecycle.NamespaceError(path, err)
 		}
 		return &NetnsAnswer{Path: path}, nil
 	})

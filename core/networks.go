@@ -27,12 +27,12 @@ type Network struct {
 
 // Networks lists the networks of options.confDir.
 func (e *Engine) Networks(ctx context.Context, caller Caller, r *NetworksRequest) (*NetworksAnswer, error) {
-	return within(ctx, e, caller, "", &r.Common, (*scope).networks)
+	return serve(ctx, e.incoming(caller, "", &r.Common), (*scope).networks)
 }
 
 func (s *scope) networks(context.Context) (*NetworksAnswer, error) {
 	answer := &NetworksAnswer{Networks: []Network{}, Errors: []FileError{}}
-	lists, bad := conf.Scan(s.Options.ConfDir)
+	lists, bad := conf.Scan(s.request.Options.ConfDir)
 	for _, list := range lists {
 		network := Network{Name: list.Name, CNIVersion: list.CNIVersion, File: list.File, Plugins: []string{}}
 		for _, p := range list.Plugins {

@@ -35,7 +35,7 @@ type FileError struct {
 
 // Plugins lists the types that can be used, built in or found in options.pluginDirs.
 func (e *Engine) Plugins(ctx context.Context, caller Caller, r *PluginsRequest) (*PluginsAnswer, error) {
-	return within(ctx, e, caller, plugin.Version, &r.Common, (*scope).plugins)
+	return serve(ctx, e.incoming(caller, plugin.Version, &r.Common), (*scope).plugins)
 }
 
 func (s *scope) plugins(ctx context.Context) (*PluginsAnswer, error) {
@@ -66,7 +66,7 @@ func (r *PluginInfoRequest) fields() jsonobject.Fields {
 
 // PluginInfo describes the plugin that a type leads to.
 func (e *Engine) PluginInfo(ctx context.Context, caller Caller, r *PluginInfoRequest) (*PluginInfo, error) {
-	return within(ctx, e, caller, plugin.Version, &r.Common, func(s *scope, ctx context.Context) (*PluginInfo, error) {
+	return serve(ctx, e.incoming(caller, plugin.Version, &r.Common), func(s *scope, ctx context.Context) (*PluginInfo, error) {
 		if r.Type == "" {
 			return nil, fault.InvalidRequest("type", "type is missing: give a plugin's type, such as bridge")
 		}

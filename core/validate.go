@@ -28,7 +28,7 @@ type ValidateAnswer struct {
 // Validate checks a configuration without touching the network: its form, that every plugin and IPAM plugin is there
 // and knows the configuration's version, and that built-ins know its keys.
 func (e *Engine) Validate(ctx context.Context, caller Caller, r *ValidateRequest) (*ValidateAnswer, error) {
-	return within(ctx, e, caller, plugin.Version, &r.Common, (*scope).validate)
+	return serve(ctx, e.incoming(caller, plugin.Version, &r.Common), (*scope).validate)
 }
 
 func (s *scope) validate(ctx context.Context) (*ValidateAnswer, error) {

@@ -30,6 +30,7 @@ var rings = map[string][]string{
 	"core/internal/invoke":      inner,
 	"core/internal/kit":         append([]string{"core/internal/kit"}, inner...),
 	"core/internal/builtin":     append([]string{"core/internal/builtin", "core/internal/kit"}, inner...),
+	"core/internal/lifecycle":   append([]string{"core/internal/attachments", "core/internal/conf", "core/internal/invoke", "core/internal/kit"}, inner...),
 	"core/internal/host":        {"core/internal/host"},
 	"core/internal/kit/kittest": append([]string{"core/internal/kit"}, inner...),
 

@@ -100,7 +100,7 @@ func TestPluginsThatCannotBeUsed(t *testing.T) {
 		{"unix://" + dir + "/down.spec", -111, "volume-plugin-unreachable", "connection refused"},
 		{"unix:///" + strings.Repeat("x", 120), -111, "volume-plugin-unreachable", "107 bytes"},
 		{"../down", -22, "invalid-request", "no /"},
-		{"", -22, "invalid-request", "which plugin"},
+		{"", -22, "invalid-request", "plugin is required"},
 		{"unix://x.sock", -22, "invalid-request", "absolute"},
 		{"ftp://x:1", -22, "invalid-request", "give unix:///PATH"},
 		{"tcp://x", -22, "invalid-request", "HOST:PORT"},

@@ -135,7 +135,7 @@ func dropIn(path string) (Plugin, error) {
 	if err != nil {
 		return Plugin{}, err
 	}
-	return parsePlugin(raw, "")
+	return parsePlugin(raw)
 }
 
 // inline writes the list anew with all its plugins.

@@ -129,11 +129,10 @@ func (l *List) readPlugins() error {
 	}
 	l.Plugins = make([]Plugin, len(elements))
 	for i, element := range elements {
-		at := "plugins" + index(i)
-		if l.single {
-			at = "" // where its keys were
+		if l.Plugins[i], err = parsePlugin(element); err != nil && !l.single {
+			err = within("plugins"+index(i), err)
 		}
-		if l.Plugins[i], err = parsePlugin(element, at); err != nil {
+		if err != nil {
 			return err
 		}
 	}

@@ -21,29 +21,32 @@ const (
 	keyValidLegacy   = "cni.dev/attachments" // the misspelling of the first release with GC
 )
 
-// parsePlugin reads one plugin's configuration. at is the path of its place in the list, "" for a file of its own.
-func parsePlugin(raw jsontext.Value, at string) (Plugin, error) {
+// parsePlugin reads one plugin's configuration. The keys of its errors are those of the plugin.
+func parsePlugin(raw jsontext.Value) (Plugin, error) {
 	members, err := jsonobject.Parse(raw)
 	if err != nil {
-		return Plugin{}, &jsonobject.Error{Key: at, Msg: err.Error()}
+		return Plugin{}, &jsonobject.Error{Msg: err.Error()}
 	}
 	p := Plugin{Raw: raw}
 	for _, read := range []func(*Plugin, jsonobject.Object) error{readType, readIPAM, readCapabilities, checkDNS, checkPrevResult} {
 		if err := read(&p, members); err != nil {
-			return Plugin{}, within(at, err)
+			return Plugin{}, err
 		}
 	}
 	p.split(members)
 	return p, nil
 }
 
-// within puts the path of a plugin before the key of an error.
-func within(at string, err error) error {
+// within prefixes the key of an error with the path of a plugin in its list.
+func within(path string, err error) error {
 	var wrong *jsonobject.Error
-	if at == "" || !errors.As(err, &wrong) {
+	if !errors.As(err, &wrong) {
 		return err
 	}
-	return &jsonobject.Error{Key: at + "." + wrong.Key, Msg: wrong.Msg}
+	if wrong.Key != "" {
+		path += "." + wrong.Key
+	}
+	return &jsonobject.Error{Key: path, Msg: wrong.Msg}
 }
 
 func index(i int) string { return "[" + strconv.Itoa(i) + "]" }

@@ -153,6 +153,18 @@ func From(err error, otherwise Kind) *Error {
 	}
 }
 
+// Join makes one error of several: the first, with the messages of the others appended. It returns nil if there are none.
+func Join(errs []error) error {
+	if len(errs) == 0 {
+		return nil
+	}
+	joined := *From(errs[0], KindState)
+	for _, err := range errs[1:] {
+		joined.Msg += "; " + err.Error()
+	}
+	return &joined
+}
+
 // ErrNotUndone is joined to the error of an ADD that could not take back all it had done.
 var ErrNotUndone = errors.New("not undone")
 

@@ -30,7 +30,7 @@ const (
 type Runner struct {
 	Mode       Builtins
 	Catalog    func(pluginType string) plugin.Plugin // nil for a type that is not built in
-	Types      []string                              // that Catalog knows; only List needs them
+	Types      func() []string                       // that Catalog knows, for List
 	PluginDirs []string
 	Env        []string // base environment of plugin processes; CNI's own variables in it are replaced
 	Start      spawn.Starter

@@ -19,10 +19,11 @@ func (r *Runner) Resolve(pluginType string, config []byte) (Target, error) {
 	if err := validateType(pluginType); err != nil {
 		return Target{}, err
 	}
-	builtin, unsupported := r.builtin(pluginType, config)
-	usable := builtin != nil && unsupported == ""
+	exists, unsupported := r.builtin(pluginType, config)
+	usable := exists && unsupported == ""
+	builtin := Target{Type: pluginType, Builtin: true}
 	if usable && r.Mode != Fallback {
-		return *builtin, nil // without a look at the directories
+		return builtin, nil // without reading the directories
 	}
 	executable, err := r.executable(pluginType)
 	if err != nil {
@@ -32,8 +33,8 @@ func (r *Runner) Resolve(pluginType string, config []byte) (Target, error) {
 	case executable != nil:
 		return *executable, nil
 	case usable:
-		return *builtin, nil
-	case builtin != nil:
+		return builtin, nil
+	case exists:
 		return Target{}, r.refuseKey(pluginType, unsupported)
 	default:
 		return Target{}, r.notFound(pluginType)
@@ -55,7 +56,10 @@ func (r *Runner) Usable(t Target) bool {
 
 // List returns what Resolve would choose for each type there is, sorted by type.
 func (r *Runner) List() []Target {
-	types := slices.Clone(r.Types)
+	var types []string
+	if r.Types != nil {
+		types = r.Types()
+	}
 	for _, dir := range r.PluginDirs {
 		entries, err := os.ReadDir(dir)
 		if err != nil {
@@ -87,19 +91,20 @@ func validateType(pluginType string) error {
 	}
 }
 
-// builtin returns the built-in, if the mode allows one, and the first key of the configuration it does not know.
-func (r *Runner) builtin(pluginType string, config []byte) (target *Target, unsupported string) {
+// builtin reports whether there is a built-in that the mode allows, and returns the first key of the configuration that
+// it does not support.
+func (r *Runner) builtin(pluginType string, config []byte) (exists bool, unsupported string) {
 	if r.Mode == Never || r.Catalog == nil {
-		return nil, ""
+		return false, ""
 	}
 	p := r.Catalog(pluginType)
 	if p == nil {
-		return nil, ""
+		return false, ""
 	}
 	if len(config) > 0 {
 		unsupported = p.Unsupported(config)
 	}
-	return &Target{Type: pluginType, Builtin: true}, unsupported
+	return true, unsupported
 }
 
 // executable returns the first executable regular file of that name, if the mode allows one; nil if there is none.

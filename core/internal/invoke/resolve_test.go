@@ -117,7 +117,7 @@ func TestListIsWhatResolveWouldChoose(t *testing.T) {
 	}
 	r := runner(nil)
 	r.PluginDirs = []string{"/nonexistent", dir}
-	r.Types = []string{"memory", "both"}
+	r.Types = func() []string { return []string{"memory", "both"} }
 	r.Catalog = catalog(map[string]plugin.Plugin{"both": fake{}, "memory": fake{}})
 	want := []Target{{Type: "both", Builtin: true}, {Type: "memory", Builtin: true}, process}
 	if diff := cmp.Diff(want, r.List()); diff != "" {

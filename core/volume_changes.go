@@ -2,10 +2,10 @@ package core
 
 import (
 	"context"
-	"strings"
 
 	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/jsonobject"
+	"github.com/libcni/libcni/core/internal/lifecycle"
 	"github.com/libcni/libcni/core/volume"
 )
 
@@ -37,7 +37,7 @@ type VolumeMountRequest struct {
 	Common
 	Plugin string `json:"plugin"`
 	Name   string `json:"name"`
-	ID     string `json:"id"` // of the mount: whoever it is for
+	ID     string `json:"id"` // of the mount; identifies its user
 }
 
 func (r *VolumeMountRequest) fields() jsonobject.Fields {
@@ -49,50 +49,24 @@ type MountpointAnswer struct {
 	Mountpoint string `json:"mountpoint"`
 }
 
-// onVolume runs the body of a verb that is about one volume of one plugin.
-func onVolume[Answer any](ctx context.Context, e *Engine, caller Caller, common *Common, plugin, name string,
-	body func(*scope, context.Context, *volume.Plugin) (Answer, error)) (Answer, error) {
-	return withinVolumes(ctx, e, caller, common, func(s *scope, ctx context.Context, settings volume.Settings) (answer Answer, err error) {
-		p, err := e.volumePlugin(plugin, settings)
-		if err != nil {
-			return answer, err
-		}
-		if err := validVolume("name", name); err != nil {
-			return answer, err
-		}
-		return body(s, ctx, p)
-	})
-}
-
-// validVolume refuses what no plugin can mean. What else a name may be is the plugin's affair.
-func validVolume(key, value string) error {
-	if value == "" {
-		return fault.InvalidRequest(key, "%s is missing", key)
-	}
-	if strings.ContainsRune(value, 0) {
-		return fault.InvalidRequest(key, "%s holds a NUL character", key)
-	}
-	return nil
-}
-
 // VolumeCreate makes a volume.
 func (e *Engine) VolumeCreate(ctx context.Context, caller Caller, r *VolumeCreateRequest) (none, error) {
-	return onVolume(ctx, e, caller, &r.Common, r.Plugin, r.Name, func(_ *scope, ctx context.Context, p *volume.Plugin) (none, error) {
+	return serveVolume(ctx, e.incoming(caller, "", &r.Common), volumeID{r.Plugin, r.Name}, func(_ *scope, ctx context.Context, p *volume.Plugin) (none, error) {
 		return none{}, p.Create(ctx, r.Name, r.Opts)
 	})
 }
 
 // VolumeRemove removes a volume.
 func (e *Engine) VolumeRemove(ctx context.Context, caller Caller, r *VolumeRequest) (none, error) {
-	return onVolume(ctx, e, caller, &r.Common, r.Plugin, r.Name, func(_ *scope, ctx context.Context, p *volume.Plugin) (none, error) {
+	return serveVolume(ctx, e.incoming(caller, "", &r.Common), volumeID{r.Plugin, r.Name}, func(_ *scope, ctx context.Context, p *volume.Plugin) (none, error) {
 		return none{}, p.Remove(ctx, r.Name)
 	})
 }
 
 // VolumeMount mounts a volume. If it is not known whether a failed mount was carried out, it is undone.
 func (e *Engine) VolumeMount(ctx context.Context, caller Caller, r *VolumeMountRequest) (*MountpointAnswer, error) {
-	return onVolume(ctx, e, caller, &r.Common, r.Plugin, r.Name, func(s *scope, ctx context.Context, p *volume.Plugin) (*MountpointAnswer, error) {
-		if err := validVolume("id", r.ID); err != nil {
+	return serveVolume(ctx, e.incoming(caller, "", &r.Common), volumeID{r.Plugin, r.Name}, func(s *scope, ctx context.Context, p *volume.Plugin) (*MountpointAnswer, error) {
+		if err := validVolumeKey("id", r.ID); err != nil {
 			return nil, err
 		}
 		mountpoint, uncertain, err := p.Mount(ctx, r.Name, r.ID)
@@ -103,12 +77,12 @@ func (e *Engine) VolumeMount(ctx context.Context, caller Caller, r *VolumeMountR
 	})
 }
 
-// undoMount unmounts what a failed mount may have mounted, unless options.rollback is false, and says in the error
-// whether nothing is left. Unmounting what was not mounted is a plugin's everyday.
+// undoMount unmounts what a failed mount may have mounted, unless options.rollback is false, and records in the error
+// whether nothing is left. Plugins expect to be asked to unmount what is not mounted.
 func (s *scope) undoMount(ctx context.Context, p *volume.Plugin, r *VolumeMountRequest, err *Error, uncertain bool) error {
 	clean := !uncertain
-	if uncertain && (s.Options.Rollback == nil || *s.Options.Rollback) {
-		ctx, cancel := s.cleanupContext(ctx)
+	if options := &s.request.Options; uncertain && options.rollsBack() {
+		ctx, cancel := lifecycle.UndoContext(ctx, options.undoTimeout())
 		defer cancel()
 		clean = p.Unmount(ctx, r.Name, r.ID) == nil
 	}
@@ -118,18 +92,10 @@ func (s *scope) undoMount(ctx context.Context, p *volume.Plugin, r *VolumeMountR
 
 // VolumeUnmount ends a mount.
 func (e *Engine) VolumeUnmount(ctx context.Context, caller Caller, r *VolumeMountRequest) (none, error) {
-	return onVolume(ctx, e, caller, &r.Common, r.Plugin, r.Name, func(_ *scope, ctx context.Context, p *volume.Plugin) (none, error) {
-		if err := validVolume("id", r.ID); err != nil {
+	return serveVolume(ctx, e.incoming(caller, "", &r.Common), volumeID{r.Plugin, r.Name}, func(_ *scope, ctx context.Context, p *volume.Plugin) (none, error) {
+		if err := validVolumeKey("id", r.ID); err != nil {
 			return none{}, err
 		}
 		return none{}, p.Unmount(ctx, r.Name, r.ID)
-	})
-}
-
-// VolumePath tells where a volume is mounted; "" if it is not.
-func (e *Engine) VolumePath(ctx context.Context, caller Caller, r *VolumeRequest) (*MountpointAnswer, error) {
-	return onVolume(ctx, e, caller, &r.Common, r.Plugin, r.Name, func(_ *scope, ctx context.Context, p *volume.Plugin) (*MountpointAnswer, error) {
-		mountpoint, err := p.Path(ctx, r.Name)
-		return &MountpointAnswer{mountpoint}, err
 	})
 }

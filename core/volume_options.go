@@ -1,7 +1,6 @@
 package core
 
 import (
-	"context"
 	"errors"
 	"time"
 
@@ -10,7 +9,7 @@ import (
 	"github.com/libcni/libcni/core/volume"
 )
 
-// defaultVolumeTimeout is longer than that of networks: plugins make file systems and wait for storage.
+// defaultVolumeTimeout is longer than defaultTimeout: plugins make file systems and wait for storage.
 const defaultVolumeTimeout = 120 * time.Second
 
 const (
@@ -18,7 +17,7 @@ const (
 	defaultVolumeActivateTimeout = 10 * time.Second
 )
 
-// VolumeTimeouts bounds the steps of a call to a volume plugin, beside options.timeoutMs.
+// VolumeTimeouts bounds the steps of a call to a volume plugin, in addition to options.timeoutMs.
 type VolumeTimeouts struct {
 	ConnectMs  *int64 `json:"connectMs"`
 	ActivateMs *int64 `json:"activateMs"`
@@ -29,12 +28,12 @@ func (t *VolumeTimeouts) fields() jsonobject.Fields {
 	return jsonobject.Fields{{"connectMs", &t.ConnectMs}, {"activateMs", &t.ActivateMs}, {"headerMs", &t.HeaderMs}}
 }
 
-// volumeDirs are Docker's.
+// volumeDirs returns Docker's directories, which are the default.
 func volumeDirs() []string {
 	return []string{"/run/docker/plugins", "/etc/docker/plugins", "/usr/lib/docker/plugins"}
 }
 
-// validateVolumes refuses what the options of volumes must not be.
+// validateVolumes refuses invalid options of volumes.
 func (o *RequestOptions) validateVolumes() error {
 	errs := []error{
 		validMilliseconds("options.volumeRetryMs", o.VolumeRetryMs),
@@ -65,27 +64,4 @@ func (o *RequestOptions) volumeSettings() volume.Settings {
 		settings.Dirs = volumeDirs()
 	}
 	return settings
-}
-
-// withinVolumes is within for the verbs of volumes.
-func withinVolumes[Answer any](ctx context.Context, e *Engine, caller Caller, request *Common,
-	body func(*scope, context.Context, volume.Settings) (Answer, error)) (Answer, error) {
-	if request.Options.TimeoutMs == nil {
-		timeout := defaultVolumeTimeout.Milliseconds()
-		request.Options.TimeoutMs = &timeout
-	}
-	return within(ctx, e, caller, "", request, func(s *scope, ctx context.Context) (answer Answer, err error) {
-		if err := request.Options.validateVolumes(); err != nil {
-			return answer, fault.From(err, fault.KindInvalidRequest)
-		}
-		return body(s, ctx, request.Options.volumeSettings())
-	})
-}
-
-// volumePlugin is the plugin a request names.
-func (e *Engine) volumePlugin(name string, settings volume.Settings) (*volume.Plugin, error) {
-	if name == "" {
-		return nil, fault.InvalidRequest("plugin", "which plugin? give its name, or its address such as unix:///run/docker/plugins/x.sock")
-	}
-	return e.volumes.Plugin(name, settings), nil
 }

@@ -31,12 +31,20 @@ type VolumeGetAnswer struct {
 
 // VolumeGet asks a plugin about one volume.
 func (e *Engine) VolumeGet(ctx context.Context, caller Caller, r *VolumeRequest) (*VolumeGetAnswer, error) {
-	return onVolume(ctx, e, caller, &r.Common, r.Plugin, r.Name, func(_ *scope, ctx context.Context, p *volume.Plugin) (*VolumeGetAnswer, error) {
+	return serveVolume(ctx, e.incoming(caller, "", &r.Common), volumeID{r.Plugin, r.Name}, func(_ *scope, ctx context.Context, p *volume.Plugin) (*VolumeGetAnswer, error) {
 		v, err := p.Get(ctx, r.Name)
 		if err != nil {
 			return nil, err
 		}
 		return &VolumeGetAnswer{newVolume(r.Plugin, *v)}, nil
+	})
+}
+
+// VolumePath returns where a volume is mounted; "" if it is not.
+func (e *Engine) VolumePath(ctx context.Context, caller Caller, r *VolumeRequest) (*MountpointAnswer, error) {
+	return serveVolume(ctx, e.incoming(caller, "", &r.Common), volumeID{r.Plugin, r.Name}, func(_ *scope, ctx context.Context, p *volume.Plugin) (*MountpointAnswer, error) {
+		mountpoint, err := p.Path(ctx, r.Name)
+		return &MountpointAnswer{mountpoint}, err
 	})
 }
 
@@ -67,7 +75,7 @@ type VolumePluginError struct {
 
 // VolumeList lists the volumes of a plugin, or without one of all plugins that can be found.
 func (e *Engine) VolumeList(ctx context.Context, caller Caller, r *VolumePluginRequest) (*VolumeListAnswer, error) {
-	return withinVolumes(ctx, e, caller, &r.Common, func(_ *scope, ctx context.Context, settings volume.Settings) (*VolumeListAnswer, error) {
+	return serveVolumes(ctx, e.incoming(caller, "", &r.Common), func(_ *scope, ctx context.Context, settings volume.Settings) (*VolumeListAnswer, error) {
 		answer := &VolumeListAnswer{Volumes: []Volume{}, Errors: []VolumePluginError{}}
 		if r.Plugin == "" {
 			return answer, e.listAllVolumes(ctx, settings, answer)
@@ -121,7 +129,7 @@ type VolumeCapabilitiesAnswer struct {
 
 // VolumeCapabilities asks a plugin for the scope of its volumes.
 func (e *Engine) VolumeCapabilities(ctx context.Context, caller Caller, r *VolumePluginRequest) (*VolumeCapabilitiesAnswer, error) {
-	return withinVolumes(ctx, e, caller, &r.Common, func(_ *scope, ctx context.Context, settings volume.Settings) (*VolumeCapabilitiesAnswer, error) {
+	return serveVolumes(ctx, e.incoming(caller, "", &r.Common), func(_ *scope, ctx context.Context, settings volume.Settings) (*VolumeCapabilitiesAnswer, error) {
 		p, err := e.volumePlugin(r.Plugin, settings)
 		if err != nil {
 			return nil, err
@@ -152,7 +160,7 @@ type VolumePlugin struct {
 
 // VolumePlugins lists the volume plugins that can be found by name.
 func (e *Engine) VolumePlugins(ctx context.Context, caller Caller, r *VolumePluginsRequest) (*VolumePluginsAnswer, error) {
-	return withinVolumes(ctx, e, caller, &r.Common, func(_ *scope, ctx context.Context, settings volume.Settings) (*VolumePluginsAnswer, error) {
+	return serveVolumes(ctx, e.incoming(caller, "", &r.Common), func(_ *scope, ctx context.Context, settings volume.Settings) (*VolumePluginsAnswer, error) {
 		answer := &VolumePluginsAnswer{Plugins: []VolumePlugin{}}
 		if !settings.Reload {
 			found, bad := volume.Discover(settings)

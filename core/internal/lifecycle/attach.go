@@ -1,0 +1,182 @@
+package lifecycle
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"io/fs"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/libcni/libcni/core/internal/attachments"
+	"github.com/libcni/libcni/core/internal/conf"
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/host/boot"
+	"github.com/libcni/libcni/core/internal/host/netns"
+	"github.com/libcni/libcni/core/internal/invoke"
+	"github.com/libcni/libcni/core/plugin"
+)
+
+// AttachRequest is an attachment that an ADD is to make.
+type AttachRequest struct {
+	Key            attachments.Key
+	Config         *conf.List
+	Netns          *netns.Namespace
+	Owner          string
+	Args           plugin.Args
+	CapabilityArgs map[string]jsontext.Value
+
+	Replace     bool          // an existing attachment of the same name
+	NoRollback  bool          // a failed ADD leaves what it made to DEL or GC
+	UndoTimeout time.Duration // bounds the undo of a failed ADD, which outlives the request's deadline; 0 for no bound
+}
+
+// Attach makes an attachment, whose lock is held, and returns its result. An existing attachment that works is left as
+// it is, unless it is to be replaced; the remains of one that does not work are removed.
+func (m *Manager) Attach(ctx context.Context, held *attachments.Held, request *AttachRequest) (jsontext.Value, error) {
+	entry, err := m.newEntry(request)
+	if err != nil {
+		return nil, err
+	}
+	c := m.newChain(request.Config, entry, request.Netns)
+	defer c.close()
+	if err := c.resolve(); err != nil {
+		return nil, err
+	}
+	existing, err := held.Get()
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	// Before Linux 6.18 a thread fetches the cookie, while the lines above run.
+	if entry.Cookie, err = request.Netns.Cookie(ctx); err != nil {
+		return nil, err
+	}
+	if existing != nil {
+		if err := m.resolveExisting(ctx, held, existing, request); err != nil {
+			return nil, err
+		}
+	}
+	if err := m.refuseTakenLink(ctx, c); err != nil {
+		return nil, err
+	}
+	a := addition{chain: c, held: held, store: m.Store, noRollback: request.NoRollback, undoTimeout: request.UndoTimeout}
+	return a.run(ctx)
+}
+
+// newEntry returns what will be on disk about the attachment, which is known before anything is made, except for the
+// cookie of the namespace.
+func (m *Manager) newEntry(request *AttachRequest) (*attachments.Entry, error) {
+	created, err := boot.Now()
+	if err != nil {
+		return nil, err
+	}
+	return &attachments.Entry{
+		Key: request.Key, Netns: request.Netns.Path(), Owner: request.Owner, Created: created, BootID: m.BootID,
+		CNIVersion: request.Config.CNIVersion, Config: request.Config.Raw, Args: request.Args,
+		CapabilityArgs: request.CapabilityArgs, HostIfName: newHostIfName(), Incomplete: true,
+	}, nil
+}
+
+// newHostIfName names the host's end of an interface pair: "veth" and 32 random bits, as the reference plugins do.
+func newHostIfName() string {
+	var random [4]byte
+	rand.Read(random[:]) // never fails, as crypto/rand documents
+	return "veth" + hex.EncodeToString(random[:])
+}
+
+// addition is one ADD: of an attachment of whose name nothing is left.
+type addition struct {
+	chain       *chain
+	held        *attachments.Held
+	store       *attachments.Store
+	noRollback  bool
+	undoTimeout time.Duration
+
+	results []*plugin.Result // of the plugins that have succeeded, in order
+}
+
+// run runs the plugins and stores the result. The intent is written first, so that a DEL or GC can undo the ADD even if
+// this process is killed.
+func (a *addition) run(ctx context.Context) (jsontext.Value, error) {
+	if err := a.held.WriteIntent(a.chain.entry); err != nil {
+		return nil, err
+	}
+	err := a.addAll(ctx)
+	if err == nil {
+		err = a.commit(ctx)
+	}
+	if err != nil {
+		return nil, a.rollBack(ctx, err)
+	}
+	return a.chain.entry.Result, nil
+}
+
+// addAll runs ADD of each plugin in order. If a plugin does not know the configuration's version, the others are undone
+// and all are tried again, once, with the highest version that every plugin of the list knows.
+func (a *addition) addAll(ctx context.Context) error {
+	err := a.addEach(ctx)
+	if !isIncompatibleVersion(err) {
+		return err
+	}
+	entry := a.chain.entry
+	version, negotiateErr := a.chain.sharedVersion(ctx)
+	if negotiateErr != nil || version == "" || version == entry.CNIVersion {
+		return err
+	}
+	if undoErr := a.undo(ctx, len(a.results)-1); undoErr != nil {
+		return errors.Join(err, undoErr)
+	}
+	a.results, entry.CNIVersion = nil, version
+	if err := a.held.WriteIntent(entry); err != nil {
+		return err
+	}
+	return a.addEach(ctx)
+}
+
+func (a *addition) addEach(ctx context.Context) error {
+	var previous *plugin.Result
+	for i := range a.chain.list.Plugins {
+		result, err := a.chain.run(ctx, plugin.Add, i, previous)
+		if err != nil {
+			return err
+		}
+		a.results = append(a.results, result)
+		previous = result
+	}
+	return nil
+}
+
+// commit turns the intent into a cache entry.
+func (a *addition) commit(ctx context.Context) error {
+	list, entry := a.chain.list, a.chain.entry
+	last := len(a.results) - 1
+	result, err := a.results[last].JSON(list.CNIVersion)
+	if err != nil {
+		err = fault.New(fault.KindPluginProtocol, err, "the result of the last plugin")
+		return a.chain.attribute(err, last, invoke.Target{Type: list.Plugins[last].Type})
+	}
+	entry.Result, entry.Incomplete = result, false
+	if entry.Created, err = boot.Now(); err != nil { // for GC, the attachment begins to exist now
+		return err
+	}
+	if err := a.recordInterface(ctx, a.results[last]); err != nil {
+		return err
+	}
+	return a.store.Commit(entry)
+}
+
+// recordInterface records which interface the attachment has. The plugin that made it may have said so.
+func (a *addition) recordInterface(ctx context.Context, result *plugin.Result) error {
+	entry := a.chain.entry
+	if made := result.Interface(); made != nil {
+		entry.IfIndex, entry.MAC = made.Index, made.MAC.String()
+		return nil
+	}
+	link, err := containerLink(ctx, a.chain.links, entry.IfName)
+	if err == nil && link != nil {
+		entry.IfIndex, entry.MAC = link.Index, link.MAC.String()
+	}
+	return err
+}

@@ -1,0 +1,142 @@
+package lifecycle
+
+import (
+	"cmp"
+	"context"
+
+	"github.com/libcni/libcni/core/internal/attachments"
+	"github.com/libcni/libcni/core/internal/conf"
+	"github.com/libcni/libcni/core/internal/event"
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/host/netns"
+	"github.com/libcni/libcni/core/internal/host/rtnl"
+	"github.com/libcni/libcni/core/internal/invoke"
+	"github.com/libcni/libcni/core/internal/kit"
+	"github.com/libcni/libcni/core/internal/spec"
+	"github.com/libcni/libcni/core/plugin"
+)
+
+// chain is the plugins of a network, run for one attachment.
+type chain struct {
+	runner   *invoke.Runner
+	list     *conf.List
+	entry    *attachments.Entry
+	netns    *netns.Namespace // nil if it is gone or none was given; closed by whoever opened it
+	links    *rtnl.Session
+	events   event.Sink
+	stateDir string
+	bootID   string
+}
+
+func (m *Manager) newChain(list *conf.List, entry *attachments.Entry, ns *netns.Namespace) *chain {
+	return &chain{
+		runner: m.Runner, list: list, entry: entry, netns: ns, links: rtnl.NewSession(ns, m.Deleter),
+		events: m.Events, stateDir: m.StateDir, bootID: m.BootID,
+	}
+}
+
+// close closes the connections to the kernel.
+func (c *chain) close() { c.links.Close() }
+
+// resolve finds all plugins before the first one runs, and records which implementation of each is used.
+func (c *chain) resolve() error {
+	for i, p := range c.list.Plugins {
+		target, err := c.runner.Resolve(p.Type, p.Raw)
+		if err != nil {
+			return c.attribute(err, i, target)
+		}
+		c.entry.Plugins = append(c.entry.Plugins, attachments.Ran{Type: target.Type, Builtin: target.Builtin, Path: target.Path})
+	}
+	return nil
+}
+
+// run sends a command to plugin i of the list.
+func (c *chain) run(ctx context.Context, command string, i int, previous *plugin.Result) (*plugin.Result, error) {
+	target, err := c.target(i)
+	if err != nil {
+		return nil, c.attribute(err, i, target)
+	}
+	inv, err := c.invocation(command, i, target, previous)
+	if err != nil {
+		return nil, c.attribute(err, i, target)
+	}
+	result, err := c.runner.Run(ctx, target, inv)
+	if err != nil {
+		return nil, c.attribute(err, i, target)
+	}
+	return result, nil
+}
+
+// target returns the implementation of plugin i: the one that added it, as long as it exists.
+func (c *chain) target(i int) (invoke.Target, error) {
+	wanted := c.list.Plugins[i]
+	if i < len(c.entry.Plugins) && c.entry.Plugins[i].Type == wanted.Type {
+		added := c.entry.Plugins[i]
+		target := invoke.Target{Type: added.Type, Builtin: added.Builtin, Path: added.Path}
+		if c.runner.Usable(target) {
+			return target, nil
+		}
+	}
+	target, err := c.runner.Resolve(wanted.Type, wanted.Raw)
+	if err != nil {
+		return invoke.Target{Type: wanted.Type}, err
+	}
+	return target, nil
+}
+
+// invocation returns the request to plugin i. previous is the result it is given, or nil.
+func (c *chain) invocation(command string, i int, target invoke.Target, previous *plugin.Result) (*plugin.Invocation, error) {
+	input := conf.Input{CNIVersion: c.entry.CNIVersion, CapabilityArgs: c.entry.CapabilityArgs}
+	if previous != nil && !target.Builtin && (command == plugin.Add || spec.PassesResult(c.entry.CNIVersion)) {
+		var err error
+		if input.PrevResult, err = previous.JSON(c.entry.CNIVersion); err != nil {
+			return nil, err
+		}
+	}
+	config, err := c.list.Derive(i, input)
+	if err != nil {
+		return nil, err
+	}
+	inv := &plugin.Invocation{
+		Command: command, Network: c.list.Name, ContainerID: c.entry.ContainerID, IfName: c.entry.IfName,
+		Args: c.entry.Args, CNIVersion: c.entry.CNIVersion, Config: config, PrevResult: previous,
+		HostIfName: c.entry.HostIfName, ByExecutable: c.mayBeByExecutable(i), StateDir: c.stateDir, BootID: c.bootID,
+		Lent: &kit.Lent{Links: c.links, Start: c.runner.Start},
+	}
+	if c.netns != nil {
+		inv.Netns, inv.NetnsPath = c.netns, c.netns.Path()
+	}
+	return inv, nil
+}
+
+// mayBeByExecutable reports whether an executable may have done the ADD of plugin i.
+func (c *chain) mayBeByExecutable(i int) bool {
+	return c.entry.Foreign || i < len(c.entry.Plugins) && !c.entry.Plugins[i].Builtin
+}
+
+// knownResult returns the result of the attachment's ADD, or nil if there is none that can be read.
+func (c *chain) knownResult() *plugin.Result {
+	if len(c.entry.Result) == 0 {
+		return nil
+	}
+	result, err := plugin.ParseResult(c.entry.Result, c.list.CNIVersion)
+	if err != nil {
+		c.events.Warn("", "network "+c.entry.Network+": the cached result is ignored because it cannot be read: "+err.Error())
+		return nil
+	}
+	return result
+}
+
+// attribute completes an error with the plugin and the attachment it is about.
+func (c *chain) attribute(err error, i int, target invoke.Target) error {
+	e := fault.From(err, fault.KindPluginFailed)
+	if e.Plugin == nil {
+		e.Plugin = &fault.Plugin{Type: target.Type, Builtin: target.Builtin}
+	}
+	e.Plugin.Index = i
+	e.Network = cmp.Or(e.Network, c.list.Name)
+	e.ContainerID = cmp.Or(e.ContainerID, c.entry.ContainerID)
+	e.IfName = cmp.Or(e.IfName, c.entry.IfName)
+	e.CNIVersion = cmp.Or(e.CNIVersion, c.list.CNIVersion)
+	return e
+}

@@ -1,0 +1,157 @@
+package lifecycle
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/libcni/libcni/core/internal/attachments"
+	"github.com/libcni/libcni/core/internal/conf"
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/invoke"
+	"github.com/libcni/libcni/core/plugin"
+)
+
+// Detach runs DEL of an attachment's plugins in reverse order and removes its entry. At a failing plugin it stops and
+// keeps the entry for a retry: an address must not be released while rules for it remain. With force it continues, and
+// removes the entry in any case.
+func (m *Manager) Detach(ctx context.Context, held *attachments.Held, entry *attachments.Entry, overrides *Overrides, force bool) error {
+	list, err := m.configurationToDetach(entry, overrides.Config)
+	if err != nil {
+		if force {
+			return errors.Join(err, held.Remove())
+		}
+		return err
+	}
+	ns, _, err := m.Locate(ctx, entry, overrides.Netns, Candidate{Path: entry.Netns})
+	if err != nil {
+		return err
+	}
+	defer ns.Close()
+	c := m.newChain(list, overrides.apply(entry, list), ns)
+	defer c.close()
+	err = c.delEach(ctx, force)
+	if err == nil || force {
+		err = errors.Join(err, held.Remove())
+	}
+	return err
+}
+
+// DetachUnknown runs DEL for an attachment without an entry, so that the plugins can remove what they find. The
+// configuration is the given one, or the one of the network's name in ConfDir; without either there is nothing to do.
+func (m *Manager) DetachUnknown(ctx context.Context, held *attachments.Held, key attachments.Key, overrides *Overrides, force bool) error {
+	list := overrides.Config
+	if list == nil {
+		var err error
+		list, err = conf.Find(m.ConfDir, key.Network)
+		var e *fault.Error
+		if errors.As(err, &e) && e.Kind == fault.KindNetworkNotFound {
+			return held.Remove()
+		}
+		if err != nil {
+			return err
+		}
+	}
+	candidate, err := m.netnsOfUnknown(ctx, key, list, overrides.Netns)
+	if err != nil {
+		return err
+	}
+	entry := &attachments.Entry{Key: key, Netns: candidate.Path, CNIVersion: list.CNIVersion, Config: list.Raw, Foreign: true}
+	found := *overrides
+	found.Config, found.Netns = list, candidate
+	return m.Detach(ctx, held, entry, &found, force)
+}
+
+// configuration returns the configuration to work on an attachment with: the given one, else the recorded one, else the
+// one in ConfDir.
+func (m *Manager) configuration(entry *attachments.Entry, given *conf.List) (*conf.List, error) {
+	if given != nil {
+		return given, nil
+	}
+	recorded, err := conf.Parse(entry.Config)
+	if err == nil {
+		return recorded, nil
+	}
+	found, findErr := conf.Find(m.ConfDir, entry.Network)
+	if findErr != nil {
+		return nil, errors.Join(err, findErr)
+	}
+	return found, nil
+}
+
+// configurationToDetach adds to a given configuration the plugins that the attachment was made with and that the
+// configuration no longer has, so that what they made is removed, too.
+func (m *Manager) configurationToDetach(entry *attachments.Entry, given *conf.List) (*conf.List, error) {
+	if given == nil || bytes.Equal(given.Raw, entry.Config) {
+		return m.configuration(entry, given)
+	}
+	recorded, err := conf.Parse(entry.Config)
+	if err != nil {
+		return given, nil
+	}
+	complete := *given
+	for _, p := range recorded.Plugins {
+		if !slices.ContainsFunc(given.Plugins, func(g conf.Plugin) bool { return g.Type == p.Type }) {
+			complete.Plugins = append(slices.Clip(complete.Plugins), p)
+		}
+	}
+	return &complete, nil
+}
+
+func (c *chain) delEach(ctx context.Context, force bool) error {
+	result := c.knownResult()
+	started := c.startDel(ctx, result)
+	var errs []error
+	for i := len(c.list.Plugins) - 1; i >= 0; i-- {
+		var err error
+		if i == 0 && started != nil {
+			err = c.finishDel(ctx, started)
+		} else {
+			_, err = c.run(ctx, plugin.Del, i, result)
+		}
+		if err == nil {
+			continue
+		}
+		errs = append(errs, err)
+		if !force {
+			if i > 0 && started != nil {
+				started.Abandon(ctx)
+			}
+			break
+		}
+	}
+	return fault.Join(errs)
+}
+
+// startDel starts the DEL of the first plugin of the list, which comes last, if no other plugin's DEL concerns the
+// interface. It returns nil if nothing was started.
+func (c *chain) startDel(ctx context.Context, result *plugin.Result) *invoke.StartedDel {
+	if len(c.list.Plugins) == 1 {
+		return nil
+	}
+	for i := 1; i < len(c.list.Plugins); i++ {
+		target, err := c.target(i)
+		if err != nil || !target.Builtin || !c.runner.Traits(target.Type).IgnoresInterface {
+			return nil
+		}
+	}
+	target, err := c.target(0)
+	if err != nil || !target.Builtin {
+		return nil
+	}
+	inv, err := c.invocation(plugin.Del, 0, target, result)
+	if err != nil {
+		return nil
+	}
+	return c.runner.StartDel(ctx, target, inv)
+}
+
+func (c *chain) finishDel(ctx context.Context, started *invoke.StartedDel) error {
+	err := started.Finish(ctx)
+	if err == nil {
+		return nil
+	}
+	target, _ := c.target(0) // startDel found it
+	return c.attribute(err, 0, target)
+}

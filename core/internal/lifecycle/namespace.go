@@ -1,0 +1,186 @@
+package lifecycle
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io/fs"
+	"syscall"
+
+	"github.com/libcni/libcni/core/internal/attachments"
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/host/netns"
+	"github.com/libcni/libcni/core/internal/host/rtnl"
+)
+
+// Presence says what is known about the namespace of an attachment.
+type Presence int
+
+const (
+	Gone    Presence = iota // it no longer exists
+	Unknown                 // no path leads to it; it may still exist
+	Present
+)
+
+// Candidate is a path that may lead to the namespace of an attachment. The empty path leads nowhere.
+type Candidate struct {
+	Path   string
+	opened *netns.Namespace // what Path led to when Prefetch opened it; nil if it is to be opened when it is used
+}
+
+// Prefetch opens the namespace at a path, if possible, and starts fetching what the caller will need of it. The caller
+// closes the candidate.
+func (m *Manager) Prefetch(path string, fetch func(*netns.Namespace)) Candidate {
+	candidate := Candidate{Path: path}
+	if path == "" {
+		return candidate
+	}
+	if ns, err := netns.Open(path, m.Threads); err == nil {
+		fetch(ns)
+		candidate.opened = ns
+	}
+	return candidate
+}
+
+// Close closes what Prefetch opened.
+func (c Candidate) Close() { _ = c.opened.Close() } // it was only read from
+
+// open returns the namespace that a candidate leads to. Closing it twice is harmless.
+func (m *Manager) open(c Candidate) (*netns.Namespace, error) {
+	if c.opened != nil {
+		return c.opened, nil
+	}
+	return netns.Open(c.Path, m.Threads)
+}
+
+// Open opens the namespace that an ADD cannot do without. The caller closes it.
+func (m *Manager) Open(path string) (*netns.Namespace, error) {
+	if path == "" {
+		return nil, fault.InvalidRequest("netns", "netns is required: give the path of the container's network namespace, "+
+			"such as /proc/PID/ns/net or /run/netns/NAME")
+	}
+	ns, err := netns.Open(path, m.Threads)
+	if err != nil {
+		return nil, NamespaceError(path, err)
+	}
+	ns.PrefetchSocket()
+	return ns, nil
+}
+
+// NamespaceError classifies the error of opening or deleting the namespace at a path.
+func NamespaceError(path string, err error) error {
+	switch {
+	case errors.Is(err, netns.ErrOwn):
+		return fault.New(fault.KindNotANamespace, nil, "netns %s is the caller's own network namespace; give the container's", path)
+	case errors.Is(err, netns.ErrNotNamespace):
+		return fault.New(fault.KindNotANamespace, nil, "netns %s is not a network namespace", path)
+	case errors.Is(err, netns.ErrRelative):
+		return fault.InvalidRequest("netns", "netns %q is not an absolute path", path)
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
+		return fault.New(fault.KindNamespaceNotFound, nil, "netns %s does not exist; the container may have exited", path)
+	default: // it may exist
+		return fault.From(err, fault.KindState)
+	}
+}
+
+// Locate opens the namespace in which an entry was made. A path alone proves nothing, because paths and inodes are
+// reused: the first candidate whose cookie is the entry's counts. The caller closes the namespace, which is nil unless
+// it is present.
+func (m *Manager) Locate(ctx context.Context, entry *attachments.Entry, candidates ...Candidate) (*netns.Namespace, Presence, error) {
+	if m.isOfEarlierBoot(entry) {
+		return nil, Gone, nil
+	}
+	known := Unknown
+	for _, candidate := range candidates {
+		ns, presence, err := m.examine(ctx, entry, candidate)
+		if err != nil || presence == Present {
+			return ns, presence, err
+		}
+		known = min(known, presence)
+	}
+	return nil, known, nil
+}
+
+func (m *Manager) isOfEarlierBoot(entry *attachments.Entry) bool {
+	return entry.BootID != "" && m.BootID != "" && entry.BootID != m.BootID
+}
+
+// examine opens a candidate and returns what it proves about the namespace of an entry.
+func (m *Manager) examine(ctx context.Context, entry *attachments.Entry, c Candidate) (*netns.Namespace, Presence, error) {
+	if c.Path == "" {
+		return nil, Unknown, nil
+	}
+	ns, err := m.open(c)
+	switch {
+	case leadsNowhere(err):
+		return nil, Unknown, nil
+	case errors.Is(err, netns.ErrNotNamespace), errors.Is(err, netns.ErrOwn):
+		return nil, Gone, nil
+	case err != nil:
+		return nil, Unknown, NamespaceError(c.Path, err)
+	}
+	same, err := m.isNamespaceOf(ctx, entry, ns)
+	if same {
+		return ns, Present, nil
+	}
+	ns.Close()
+	if err != nil {
+		return nil, Unknown, err
+	}
+	return nil, Gone, nil
+}
+
+// leadsNowhere reports whether an error of opening a path proves that it leads to no namespace.
+func leadsNowhere(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, netns.ErrRelative) ||
+		errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ELOOP)
+}
+
+// isNamespaceOf reports whether ns is the namespace of an entry. Entries that Go's libcni wrote have no cookie: there
+// the interface must have the hardware address of the result. A result without one matches any namespace.
+func (m *Manager) isNamespaceOf(ctx context.Context, entry *attachments.Entry, ns *netns.Namespace) (bool, error) {
+	if !entry.Foreign {
+		cookie, err := ns.Cookie(ctx)
+		return err == nil && cookie == entry.Cookie, err
+	}
+	recorded := recordedMAC(entry)
+	if recorded == nil {
+		return true, nil
+	}
+	link, err := m.linkIn(ctx, ns, entry.IfName)
+	if err != nil || link == nil {
+		return false, err
+	}
+	return bytes.Equal(link.MAC, recorded), nil
+}
+
+// isKnownIn reports whether it is certain that an entry was made in ns.
+func (m *Manager) isKnownIn(ctx context.Context, entry *attachments.Entry, ns *netns.Namespace) (bool, error) {
+	if entry.BootID != "" && entry.BootID != m.BootID || entry.Foreign && recordedMAC(entry) == nil {
+		return false, nil
+	}
+	return m.isNamespaceOf(ctx, entry, ns)
+}
+
+// linkIn looks up an interface in a namespace. It returns nil if there is none.
+func (m *Manager) linkIn(ctx context.Context, ns *netns.Namespace, name string) (*rtnl.Link, error) {
+	links := rtnl.NewSession(ns, m.Deleter)
+	defer links.Close()
+	return containerLink(ctx, links, name)
+}
+
+// containerLink looks up an interface in the container's namespace. It returns nil if there is none.
+func containerLink(ctx context.Context, links *rtnl.Session, name string) (*rtnl.Link, error) {
+	conn, err := links.Container(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if conn.NameIsFree(name) {
+		return nil, nil
+	}
+	link, err := conn.LinkByName(ctx, name)
+	if errors.Is(err, rtnl.ErrNotFound) {
+		return nil, nil
+	}
+	return link, err
+}

@@ -1,0 +1,66 @@
+package lifecycle
+
+import (
+	"context"
+
+	"github.com/libcni/libcni/core/internal/attachments"
+	"github.com/libcni/libcni/core/internal/conf"
+	"github.com/libcni/libcni/core/internal/spec"
+	"github.com/libcni/libcni/core/plugin"
+)
+
+// Status asks each plugin of a network whether an ADD could succeed now. It stops at the first that says no.
+func (m *Manager) Status(ctx context.Context, list *conf.List) error {
+	c := m.networkChain(list)
+	defer c.close()
+	for i := range list.Plugins {
+		if err := c.runForNetwork(ctx, plugin.Status, i, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// GC tells each plugin of a network to remove what belongs to none of the attachments to keep.
+func (m *Manager) GC(ctx context.Context, list *conf.List, keep []plugin.AttachmentID) (errs []error) {
+	c := m.networkChain(list)
+	defer c.close()
+	for i := range list.Plugins {
+		if err := c.runForNetwork(ctx, plugin.GC, i, keep); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errs
+}
+
+// networkChain returns the plugins of a network for commands that concern no single attachment.
+func (m *Manager) networkChain(list *conf.List) *chain {
+	entry := &attachments.Entry{Key: attachments.Key{Network: list.Name}, CNIVersion: list.CNIVersion}
+	return m.newChain(list, entry, nil)
+}
+
+// runForNetwork sends STATUS or GC to plugin i. Plugin processes know them since version 1.1.0 of the specification.
+func (c *chain) runForNetwork(ctx context.Context, command string, i int, keep []plugin.AttachmentID) error {
+	target, err := c.target(i)
+	if err != nil {
+		return c.attribute(err, i, target)
+	}
+	if !target.Builtin && !spec.HasGC(c.list.CNIVersion) {
+		return nil
+	}
+	inv, err := c.invocation(command, i, target, nil)
+	if err != nil {
+		return c.attribute(err, i, target)
+	}
+	if command == plugin.GC {
+		inv.ValidAttachments = keep
+		input := conf.Input{CNIVersion: c.entry.CNIVersion, ValidAttachments: &keep}
+		if inv.Config, err = c.list.Derive(i, input); err != nil {
+			return c.attribute(err, i, target)
+		}
+	}
+	if _, err := c.runner.Run(ctx, target, inv); err != nil {
+		return c.attribute(err, i, target)
+	}
+	return nil
+}

@@ -1,0 +1,87 @@
+package lifecycle
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"time"
+
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/plugin"
+)
+
+// rollBack undoes a failed ADD and completes its error. If the undo fails, or is not wanted, the intent stays for DEL
+// and GC.
+func (a *addition) rollBack(ctx context.Context, cause error) error {
+	e := fault.From(cause, fault.KindState)
+	rolledBack := false
+	e.RolledBack = &rolledBack
+	e.Network = cmp.Or(e.Network, a.chain.list.Name)
+	if a.noRollback {
+		return e
+	}
+	ctx, cancel := UndoContext(ctx, a.undoTimeout)
+	defer cancel()
+	err := a.undo(ctx, a.lastStarted(e))
+	if err == nil {
+		err = a.held.Remove()
+	}
+	if err != nil {
+		a.chain.events.Warn("", "failed to undo an ADD: "+err.Error())
+		e.Details = cmp.Or(e.Details, "undo failed, DEL or GC will finish it: "+err.Error())
+		return e
+	}
+	rolledBack = true
+	return e
+}
+
+// UndoContext returns a context in which a failed call can be undone: it outlives the deadline and the cancellation of
+// the call. A timeout of 0 means none.
+func UndoContext(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
+	ctx = context.WithoutCancel(ctx)
+	if timeout == 0 {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, timeout)
+}
+
+// lastStarted returns the index of the last plugin that may have left something behind. The plugin that failed counts
+// if it is a process that was run. A built-in has undone its own steps, unless it panicked or reports that it could not.
+func (a *addition) lastStarted(e *fault.Error) int {
+	failed := len(a.results)
+	if failed == len(a.chain.list.Plugins) {
+		return failed - 1
+	}
+	if e.Kind == fault.KindBug || !e.Undone() {
+		return failed
+	}
+	if a.chain.entry.Plugins[failed].Builtin || refusedToStart(e) {
+		return failed - 1
+	}
+	return failed
+}
+
+// refusedToStart reports whether an error means that a plugin did nothing.
+func refusedToStart(e *fault.Error) bool {
+	switch e.Kind {
+	case fault.KindPluginNotFound, fault.KindUnsupported, fault.KindInvalidConfig:
+		return true
+	default:
+		return isIncompatibleVersion(e)
+	}
+}
+
+// undo runs DEL in reverse order, starting with plugin last, each with the result that its ADD was given.
+func (a *addition) undo(ctx context.Context, last int) error {
+	var errs []error
+	for i := last; i >= 0; i-- {
+		var given *plugin.Result
+		if i > 0 {
+			given = a.results[i-1]
+		}
+		if _, err := a.chain.run(ctx, plugin.Del, i, given); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}

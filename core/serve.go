@@ -1,0 +1,73 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/plugin"
+)
+
+// incoming is a request as the caller made it.
+type incoming struct {
+	engine         *Engine
+	caller         Caller
+	command        string // of the CNI specification; "" if the verb is none of its commands
+	request        *Common
+	defaultTimeout time.Duration
+}
+
+func (e *Engine) incoming(caller Caller, command string, request *Common) incoming {
+	return incoming{engine: e, caller: caller, command: command, request: request, defaultTimeout: defaultTimeout}
+}
+
+// serve runs the body of a verb for a request, under the request's deadline and ID. An error says which request it
+// belongs to.
+func serve[Answer any](ctx context.Context, in incoming, body func(*scope, context.Context) (Answer, error)) (answer Answer, err error) {
+	request, err := in.normalize()
+	if err != nil {
+		return answer, err
+	}
+	ctx, done, err := in.begin(ctx, &request)
+	if err != nil {
+		return answer, err
+	}
+	defer done()
+	s := newScope(in, request)
+	if answer, err = body(s, ctx); err != nil {
+		return answer, s.explain(err)
+	}
+	return answer, nil
+}
+
+// normalize returns a copy of the request in which absent keys have their defaults. It refuses values that no verb
+// allows.
+func (in incoming) normalize() (Common, error) {
+	request := *in.request
+	err := errors.Join(request.Options.setDefaults(), validPath("netns", request.Netns), validPath("networkFile", request.NetworkFile))
+	if err != nil {
+		return Common{}, fault.From(err, fault.KindInvalidRequest)
+	}
+	if request.Network.Kind() == 'n' { // null counts as absent
+		request.Network = nil
+	}
+	if in.command == plugin.Add || request.namesNetwork() && slices.Contains([]string{plugin.Del, plugin.Check, plugin.Repair}, in.command) {
+		setDefault(&request.IfName, defaultIfName)
+	}
+	return request, nil
+}
+
+// begin registers the request under its ID and starts its deadline. The returned function ends both and must be called.
+func (in incoming) begin(ctx context.Context, request *Common) (context.Context, func(), error) {
+	ctx, unregister, err := in.engine.running.add(ctx, request.RequestID)
+	if err != nil {
+		return nil, nil, err
+	}
+	cancel := func() {}
+	if timeout := milliseconds(request.Options.TimeoutMs, in.defaultTimeout); timeout > 0 {
+		ctx, cancel = context.WithTimeout(ctx, timeout)
+	}
+	return in.engine.rules.With(ctx), func() { cancel(); unregister() }, nil
+}
