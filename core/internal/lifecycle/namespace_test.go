@@ -1,0 +1,100 @@
+package lifecycle
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/libcni/libcni/core/internal/attachments"
+	"github.com/libcni/libcni/core/internal/host/netns"
+	"github.com/libcni/libcni/core/internal/host/netns/netnstest"
+	"github.com/libcni/libcni/core/internal/kit/kittest"
+)
+
+func TestLocate(t *testing.T) {
+	r := newRig(t)
+	own, other := netnstest.New(t), netnstest.New(t)
+	file := filepath.Join(t.TempDir(), "file")
+	kittest.Must(t, os.WriteFile(file, nil, 0o600))
+	entry := r.entry(own)
+	earlier := *entry
+	earlier.BootID = "00000000-0000-4000-8000-000000000000"
+
+	for _, test := range []struct {
+		name  string
+		entry *attachments.Entry
+		paths []string
+		want  Presence
+	}{
+		{"no path", entry, nil, Unknown},
+		{"an empty path", entry, []string{""}, Unknown},
+		{"a path that does not exist", entry, []string{"/nowhere"}, Unknown},
+		{"a path below a file", entry, []string{file + "/ns"}, Unknown},
+		{"a relative path", entry, []string{"netns"}, Unknown},
+		{"a file", entry, []string{file}, Gone},
+		{"the caller's namespace", entry, []string{"/proc/thread-self/ns/net"}, Gone},
+		{"the namespace of another container", entry, []string{other}, Gone},
+		{"another one, and nowhere", entry, []string{other, "/nowhere"}, Gone},
+		{"its namespace", entry, []string{own}, Present},
+		{"its namespace, by the second path", entry, []string{other, own}, Present},
+		{"an entry of an earlier boot", &earlier, []string{own}, Gone},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			netnstest.Host(t)
+			var candidates []Candidate
+			for _, path := range test.paths {
+				candidates = append(candidates, Candidate{Path: path})
+			}
+			ns, got, err := r.Locate(t.Context(), test.entry, candidates...)
+			if err != nil || got != test.want || (ns != nil) != (test.want == Present) {
+				t.Errorf("presence %v, namespace %v, %v; want presence %v", got, ns, err, test.want)
+			}
+			ns.Close()
+		})
+	}
+}
+
+// An entry of Go's libcni has no cookie: the hardware address of its result must be found.
+func TestLocateWithoutCookie(t *testing.T) {
+	r := newRig(t)
+	path := netnstest.New(t)
+	addLink(t, path, "eth0")
+	mac := macOfLink(t, path)
+	for _, test := range []struct {
+		name, result string
+		want         Presence
+	}{
+		{"the same address", mac, Present},
+		{"another address", "02:00:00:00:00:07", Gone},
+		{"no address recorded", "", Present},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			netnstest.Host(t)
+			entry := r.entry(path)
+			entry.Foreign, entry.Cookie = true, 0
+			entry.Result = []byte(`{"cniVersion":"1.1.0","interfaces":[{"name":"eth0","mac":"` + test.result + `","sandbox":"/x"}]}`)
+			ns, got, err := r.Locate(t.Context(), entry, Candidate{Path: path})
+			if err != nil || got != test.want {
+				t.Errorf("presence %v, %v; want %v", got, err, test.want)
+			}
+			ns.Close()
+		})
+	}
+}
+
+func TestNamespaceOpenedAheadIsTheOneThatIsUsed(t *testing.T) {
+	r := newRig(t)
+	path := netnstest.New(t)
+	entry := r.entry(path)
+	candidate := r.Prefetch(path, (*netns.Namespace).PrefetchCookie)
+	kittest.Must(t, netns.Delete(t.Context(), path)) // the path leads nowhere from now on
+	ns, got, err := r.Locate(t.Context(), entry, candidate)
+	if err != nil || got != Present || ns != candidate.opened {
+		t.Fatalf("presence %v, %v", got, err)
+	}
+	candidate.Close()
+	if !closed(ns) {
+		t.Error("the namespace stays open")
+	}
+	Candidate{Path: path}.Close()
+}
