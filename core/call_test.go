@@ -13,11 +13,11 @@ import (
 
 // Each of these is refused before anything is changed, with a message that names the key and says what to do.
 func TestBadRequestsAreRefused(t *testing.T) {
-	b := newBench(t)
+	h := newTestHost(t)
 	ns := netnstest.New(t)
-	file := filepath.Join(b.dir, "file")
-	b.overwrite("file", "not a namespace")
-	network := b.bridgeNet("web")
+	file := filepath.Join(h.dir, "file")
+	h.overwrite("file", "not a namespace")
+	network := h.bridgeNet("web")
 	with := func(key string, value any) object {
 		request := object{"network": network, "containerId": "c1", "netns": ns}
 		if value == nil {
@@ -54,7 +54,7 @@ func TestBadRequestsAreRefused(t *testing.T) {
 		{"a path as network", with("network", "/etc/cni/net.d/a.conflist"), "invalid-request", "networkFile"},
 		{"JSON text as network", with("network", "{}"), "invalid-request", "object"},
 		{"a number as network", with("network", 7), "invalid-request", "network"},
-		{"unknown network", with("network", "nowhere"), "network-not-found", b.conf},
+		{"unknown network", with("network", "nowhere"), "network-not-found", h.conf},
 		{"a missing file as network", object{"networkFile": "/nowhere.conflist", "containerId": "c1", "netns": ns}, "network-not-found", "/nowhere.conflist"},
 		{"network and networkFile", with("networkFile", "/nowhere"), "invalid-request", "exclude"},
 		{"a mistyped key", with("containerid", "c1"), "invalid-request", "containerId"},
@@ -67,19 +67,19 @@ func TestBadRequestsAreRefused(t *testing.T) {
 		{"args with = in a key", with("args", []any{[]any{"a=b", "c"}}), "invalid-request", "args"},
 		{"args with a number", with("args", object{"K": 1}), "invalid-request", "args"},
 		{"plugin type with a slash", with("network", object{"cniVersion": "1.1.0", "name": "n", "plugins": []any{object{"type": "../x"}}}), "invalid-config", "type"},
-		{"plugin that is nowhere", with("network", object{"cniVersion": "1.1.0", "name": "n", "plugins": []any{object{"type": "nowhere"}}}), "plugin-not-found", b.plugins},
+		{"plugin that is nowhere", with("network", object{"cniVersion": "1.1.0", "name": "n", "plugins": []any{object{"type": "nowhere"}}}), "plugin-not-found", h.plugins},
 		{"network name with a slash", with("network", object{"cniVersion": "1.1.0", "name": "a/b", "plugins": []any{object{"type": "bridge"}}}), "invalid-config", "name"},
 		{"unknown version", with("network", object{"cniVersion": "9.0.0", "name": "n", "plugins": []any{object{"type": "bridge"}}}), "invalid-config", "9.0.0"},
 		{"no plugins", with("network", object{"cniVersion": "1.1.0", "name": "n", "plugins": []any{}}), "invalid-config", "plugins"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			b.t = t
-			e := b.fails(tt.kind, "add", tt.request)
+			h.t = t
+			e := h.fails(tt.kind, "add", tt.request)
 			if !strings.Contains(e["msg"].(string), tt.msg) {
 				t.Errorf("msg %q does not mention %q", e["msg"], tt.msg)
 			}
-			if got := links(t) + linksIn(t, ns) + b.leases("web") + b.stateFiles(); got != "" {
+			if got := links(t) + linksIn(t, ns) + h.leases("web") + h.stateFiles(); got != "" {
 				t.Errorf("changed: %s", got)
 			}
 		})
@@ -94,54 +94,54 @@ func TestUnknownMethodNamesTheKnownOnes(t *testing.T) {
 }
 
 func TestUnknownKeysPassWhenAskedTo(t *testing.T) {
-	b := newBench(t)
-	b.must("networks", object{"x-mine": 1})
-	b.must("networks", object{"wanted": 1, "options": object{"ignoreUnknown": true}})
-	b.fails("invalid-request", "networks", object{"wanted": 1})
+	h := newTestHost(t)
+	h.must("networks", object{"x-mine": 1})
+	h.must("networks", object{"wanted": 1, "options": object{"ignoreUnknown": true}})
+	h.fails("invalid-request", "networks", object{"wanted": 1})
 }
 
 func TestFullRangeAndReadOnlyState(t *testing.T) {
-	b := newBench(t)
-	network := b.bridgeNet("web")
+	h := newTestHost(t)
+	network := h.bridgeNet("web")
 	ipam := network["plugins"].([]any)[0].(object)["ipam"].(object)
 	ipam["ranges"] = []any{[]any{object{"subnet": "10.88.0.0/30"}}}
-	b.attach(network, "c1", "libcni")
+	h.attach(network, "c1", "libcni")
 	ns := netnstest.New(t)
-	e := b.fails("plugin-failed", "add", object{"network": network, "containerId": "c2", "netns": ns})
+	e := h.fails("plugin-failed", "add", object{"network": network, "containerId": "c2", "netns": ns})
 	if e["rolledBack"] != true || e["plugin"].(object)["type"] != "host-local" {
 		t.Errorf("full range: %v", e)
 	}
-	if rc, e := b.call("status", object{"network": network}); rc != 50 {
+	if rc, e := h.call("status", object{"network": network}); rc != 50 {
 		t.Errorf("status of a full range: rc %d, %v", rc, e)
 	}
 	if got := linksIn(t, ns); got != "" {
 		t.Errorf("left behind: %s", got)
 	}
-	b.overwrite("flat", "")
-	b.fails("state", "add", object{"network": network, "containerId": "c2", "netns": ns, "options": object{"cacheDir": b.dir + "/flat"}})
+	h.overwrite("flat", "")
+	h.fails("state", "add", object{"network": network, "containerId": "c2", "netns": ns, "options": object{"cacheDir": h.dir + "/flat"}})
 }
 
 func TestNetworksPluginsValidateConvert(t *testing.T) {
-	b := newBench(t)
-	b.recorder("meta")
-	network := b.bridgeNet("web", object{"type": "meta", "capabilities": object{"portMappings": true, "mac": false}})
+	h := newTestHost(t)
+	h.recorder("meta")
+	network := h.bridgeNet("web", object{"type": "meta", "capabilities": object{"portMappings": true, "mac": false}})
 	data, err := json.Marshal(network)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, content := range map[string]string{"10-web.conflist": string(data), "20-bad.conflist": "{", "30-twin.conflist": string(data)} {
-		if err := os.WriteFile(filepath.Join(b.conf, name), []byte(content), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(h.conf, name), []byte(content), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	networks := b.must("networks", object{})
+	networks := h.must("networks", object{})
 	if list := networks["networks"].([]any); len(list) != 1 || list[0].(object)["name"] != "web" {
 		t.Errorf("networks: %v", networks)
 	}
 	if list := networks["errors"].([]any); len(list) != 2 {
 		t.Errorf("errors: %v", networks["errors"])
 	}
-	valid := b.must("validate", object{"network": "web"})
+	valid := h.must("validate", object{"network": "web"})
 	if list := valid["capabilities"].([]any); len(list) != 1 || list[0] != "portMappings" {
 		t.Errorf("capabilities: %v", valid)
 	}
@@ -152,13 +152,13 @@ func TestNetworksPluginsValidateConvert(t *testing.T) {
 	if got := strings.Join(types, " "); got != "bridge host-local meta" {
 		t.Errorf("plugins: %s", got)
 	}
-	if info := b.must("plugin.info", object{"type": "meta"}); info["builtin"] != false || len(info["supportedVersions"].([]any)) != 3 {
+	if info := h.must("plugin.info", object{"type": "meta"}); info["builtin"] != false || len(info["supportedVersions"].([]any)) != 3 {
 		t.Errorf("plugin.info: %v", info)
 	}
-	if list := b.must("plugins", object{})["plugins"].([]any); len(list) != len(builtin.Types())+1 {
+	if list := h.must("plugins", object{})["plugins"].([]any); len(list) != len(builtin.Types())+1 {
 		t.Errorf("plugins: %v", list)
 	}
-	old := b.must("convert", object{"cniVersion": "0.2.0", "result": object{"cniVersion": "1.1.0", "ips": []any{object{"address": "10.1.0.2/24"}}}})
+	old := h.must("convert", object{"cniVersion": "0.2.0", "result": object{"cniVersion": "1.1.0", "ips": []any{object{"address": "10.1.0.2/24"}}}})
 	if old["ip4"].(object)["ip"] != "10.1.0.2/24" {
 		t.Errorf("convert: %v", old)
 	}

@@ -8,16 +8,16 @@ import (
 )
 
 func TestCheckReportsAllDriftOfAllPlugins(t *testing.T) {
-	b := newBench(t)
-	b.recorder("first")
-	b.recorder("second")
+	h := newTestHost(t)
+	h.recorder("first")
+	h.recorder("second")
 	ns := netnstest.New(t)
-	network := b.bridgeNet("web", object{"type": "first"}, object{"type": "second"})
-	b.must("add", object{"network": network, "containerId": "c1", "netns": ns})
-	b.remove("leases")
+	network := h.bridgeNet("web", object{"type": "first"}, object{"type": "second"})
+	h.must("add", object{"network": network, "containerId": "c1", "netns": ns})
+	h.remove("leases")
 	network["plugins"].([]any)[1].(object)["fail"] = "CHECK"
 	network["plugins"].([]any)[2].(object)["fail"] = "CHECK"
-	e := b.fails("drift", "check", object{"network": network, "containerId": "c1", "netns": ns})
+	e := h.fails("drift", "check", object{"network": network, "containerId": "c1", "netns": ns})
 	plugins := map[string]bool{}
 	for _, d := range e["drift"].([]any) {
 		plugins[d.(object)["plugin"].(string)] = true
@@ -30,40 +30,40 @@ func TestCheckReportsAllDriftOfAllPlugins(t *testing.T) {
 }
 
 func TestCheckKeepsThePluginsOwnCode(t *testing.T) {
-	b := newBench(t)
-	b.recorder("only")
+	h := newTestHost(t)
+	h.recorder("only")
 	network := object{"cniVersion": "1.1.0", "name": "n", "plugins": []any{object{"type": "only", "fail": "CHECK"}}}
 	ns := netnstest.New(t)
-	b.must("add", object{"network": network, "containerId": "c1", "netns": ns})
-	rc, e := b.call("check", object{"network": network, "containerId": "c1", "netns": ns})
+	h.must("add", object{"network": network, "containerId": "c1", "netns": ns})
+	rc, e := h.call("check", object{"network": network, "containerId": "c1", "netns": ns})
 	if rc != 123 || e["code"] != 123.0 || e["kind"] != "drift" || e["msg"] != "told to fail" {
 		t.Errorf("rc %d: %v", rc, e)
 	}
 }
 
 func TestCheckOfTheUnknownTheGoneAndTheIncomplete(t *testing.T) {
-	b := newBench(t)
-	network := b.bridgeNet("web")
-	if e := b.fails("drift", "check", object{"network": network, "containerId": "c1"}); e["code"] != 3.0 {
+	h := newTestHost(t)
+	network := h.bridgeNet("web")
+	if e := h.fails("drift", "check", object{"network": network, "containerId": "c1"}); e["code"] != 3.0 {
 		t.Errorf("unknown attachment: %v", e)
 	}
-	b.fails("drift", "check", object{"containerId": "c1"})
-	ns := b.attach(network, "c1", "libcni")
-	b.must("netns.delete", object{"path": ns})
-	if e := b.fails("drift", "check", object{"containerId": "c1"}); !strings.Contains(e["msg"].(string), ns) {
+	h.fails("drift", "check", object{"containerId": "c1"})
+	ns := h.attach(network, "c1", "libcni")
+	h.must("netns.delete", object{"path": ns})
+	if e := h.fails("drift", "check", object{"containerId": "c1"}); !strings.Contains(e["msg"].(string), ns) {
 		t.Errorf("gone namespace: %v", e)
 	}
 }
 
 func TestCheckIsSkippedOrRefusedAsTheConfigurationSays(t *testing.T) {
-	b := newBench(t)
-	network := b.bridgeNet("web")
-	b.attach(network, "c1", "libcni")
-	b.remove("leases")
+	h := newTestHost(t)
+	network := h.bridgeNet("web")
+	h.attach(network, "c1", "libcni")
+	h.remove("leases")
 	network["disableCheck"] = true
-	b.must("check", object{"network": network, "containerId": "c1"})
+	h.must("check", object{"network": network, "containerId": "c1"})
 	network["disableCheck"] = "false"
-	b.fails("drift", "check", object{"network": network, "containerId": "c1"})
+	h.fails("drift", "check", object{"network": network, "containerId": "c1"})
 	network["cniVersion"] = "0.3.1"
-	b.fails("unsupported", "check", object{"network": network, "containerId": "c1"})
+	h.fails("unsupported", "check", object{"network": network, "containerId": "c1"})
 }

@@ -11,7 +11,7 @@ import (
 
 func TestDelWorksWhateverIsGone(t *testing.T) {
 	type fixture struct {
-		*bench
+		*testHost
 		ns      string
 		request object
 	}
@@ -43,86 +43,86 @@ func TestDelWorksWhateverIsGone(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			b := newBench(t)
+			h := newTestHost(t)
 			ns := netnstest.New(t)
-			f := &fixture{b, ns, object{"network": b.bridgeNet("web"), "containerId": "c1", "netns": ns}}
-			b.must("add", f.request)
+			f := &fixture{h, ns, object{"network": h.bridgeNet("web"), "containerId": "c1", "netns": ns}}
+			h.must("add", f.request)
 			tt.damage(f)
-			b.must("del", f.request)
-			b.must("del", f.request)
-			if got := links(t) + "|" + b.leases("web") + "|" + b.stateFiles(); got != "br-web||" {
+			h.must("del", f.request)
+			h.must("del", f.request)
+			if got := links(t) + "|" + h.leases("web") + "|" + h.stateFiles(); got != "br-web||" {
 				t.Errorf("left behind: %s", got)
 			}
 		})
 	}
 }
 
-func (b *bench) remove(name string) {
-	b.t.Helper()
-	if err := os.RemoveAll(filepath.Join(b.dir, name)); err != nil {
-		b.t.Fatal(err)
+func (h *testHost) remove(name string) {
+	h.t.Helper()
+	if err := os.RemoveAll(filepath.Join(h.dir, name)); err != nil {
+		h.t.Fatal(err)
 	}
 }
 
-func (b *bench) overwrite(name, content string) {
-	b.t.Helper()
-	if err := os.WriteFile(filepath.Join(b.dir, name), []byte(content), 0o600); err != nil {
-		b.t.Fatal(err)
+func (h *testHost) overwrite(name, content string) {
+	h.t.Helper()
+	if err := os.WriteFile(filepath.Join(h.dir, name), []byte(content), 0o600); err != nil {
+		h.t.Fatal(err)
 	}
 }
 
 // rewrite changes what is in a file.
-func (b *bench) rewrite(name string, change func(string) string) {
-	b.t.Helper()
-	data, err := os.ReadFile(filepath.Join(b.dir, name))
+func (h *testHost) rewrite(name string, change func(string) string) {
+	h.t.Helper()
+	data, err := os.ReadFile(filepath.Join(h.dir, name))
 	if err != nil {
-		b.t.Fatal(err)
+		h.t.Fatal(err)
 	}
 	changed := change(string(data))
 	if changed == string(data) {
-		b.t.Fatalf("%s has nothing to change: %s", name, data)
+		h.t.Fatalf("%s has nothing to change: %s", name, data)
 	}
-	b.overwrite(name, changed)
+	h.overwrite(name, changed)
 }
 
 func TestDelStopsAtAFailingPluginAndKeepsTheEntry(t *testing.T) {
-	b := newBench(t)
-	b.recorder("stubborn")
+	h := newTestHost(t)
+	h.recorder("stubborn")
 	ns := netnstest.New(t)
-	add := object{"network": b.bridgeNet("web", object{"type": "stubborn", "fail": "DEL"}), "containerId": "c1", "netns": ns}
-	b.must("add", add)
-	e := b.fails("plugin-failed", "del", add)
+	add := object{"network": h.bridgeNet("web", object{"type": "stubborn", "fail": "DEL"}), "containerId": "c1", "netns": ns}
+	h.must("add", add)
+	e := h.fails("plugin-failed", "del", add)
 	if e["plugin"].(object)["type"] != "stubborn" || e["code"] != 123.0 {
 		t.Errorf("error: %v", e)
 	}
-	b.must("check", add)
-	if b.leases("web") == "" {
+	h.must("check", add)
+	if h.leases("web") == "" {
 		t.Error("the address was freed although a plugin after it failed")
 	}
 	add["force"] = true
-	e = b.fails("plugin-failed", "del", add)
+	e = h.fails("plugin-failed", "del", add)
 	if !strings.Contains(e["msg"].(string), "told to fail") {
 		t.Errorf("error: %v", e)
 	}
-	if got := linksIn(t, ns) + b.leases("web") + b.stateFiles(); got != "" {
+	if got := linksIn(t, ns) + h.leases("web") + h.stateFiles(); got != "" {
 		t.Errorf("left behind after force: %s", got)
 	}
 }
 
 func TestDelGoesInReverseWithTheCachedResultAndCapabilityArgs(t *testing.T) {
-	b := newBench(t)
-	b.recorder("first")
-	b.recorder("second")
-	network := b.bridgeNet("web", object{"type": "first"}, object{"type": "second", "capabilities": object{"portMappings": true}})
-	b.must("add", object{
+	h := newTestHost(t)
+	h.recorder("first")
+	h.recorder("second")
+	network := h.bridgeNet("web", object{"type": "first"}, object{"type": "second", "capabilities": object{"portMappings": true}})
+	h.must("add", object{
 		"network": network, "containerId": "c1", "netns": netnstest.New(t),
 		"capabilityArgs": object{"portMappings": []any{object{"hostPort": 8080, "containerPort": 80}}},
 	})
-	b.must("del", object{"containerId": "c1"})
-	if got := strings.Join(b.recorded(), " "); got != "first.ADD second.ADD second.DEL first.DEL" {
+	h.must("del", object{"containerId": "c1"})
+	if got := strings.Join(h.recorded(), " "); got != "first.ADD second.ADD second.DEL first.DEL" {
 		t.Errorf("requests: %s", got)
 	}
-	request, err := os.ReadFile(filepath.Join(b.dir, "record/2.second.DEL"))
+	request, err := os.ReadFile(filepath.Join(h.dir, "record/2.second.DEL"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,32 +137,32 @@ func TestDelGoesInReverseWithTheCachedResultAndCapabilityArgs(t *testing.T) {
 }
 
 func TestDelRemovesWhatALostPluginMade(t *testing.T) {
-	b := newBench(t)
-	b.recorder("first")
-	b.recorder("second")
+	h := newTestHost(t)
+	h.recorder("first")
+	h.recorder("second")
 	ns := netnstest.New(t)
-	b.must("add", object{"network": b.bridgeNet("web", object{"type": "first"}, object{"type": "second"}), "containerId": "c1", "netns": ns})
-	b.must("del", object{"network": b.bridgeNet("web", object{"type": "first"}), "containerId": "c1", "netns": ns})
-	if got := strings.Join(b.recorded(), " "); got != "first.ADD second.ADD second.DEL first.DEL" {
+	h.must("add", object{"network": h.bridgeNet("web", object{"type": "first"}, object{"type": "second"}), "containerId": "c1", "netns": ns})
+	h.must("del", object{"network": h.bridgeNet("web", object{"type": "first"}), "containerId": "c1", "netns": ns})
+	if got := strings.Join(h.recorded(), " "); got != "first.ADD second.ADD second.DEL first.DEL" {
 		t.Errorf("requests: %s", got)
 	}
 }
 
 func TestDelUsesTheImplementationThatAdded(t *testing.T) {
-	b := newBench(t)
-	b.recorder("loopback") // an executable that would be preferred with builtins "fallback"
+	h := newTestHost(t)
+	h.recorder("loopback") // an executable that would be preferred with builtins "fallback"
 	ns := netnstest.New(t)
 	network := object{"cniVersion": "1.1.0", "name": "lo", "plugins": []any{object{"type": "loopback"}}}
-	b.must("add", object{"network": network, "containerId": "c1", "netns": ns, "ifName": "lo", "options": object{"builtins": "fallback"}})
-	b.must("del", object{"containerId": "c1"})
-	if got := strings.Join(b.recorded(), " "); got != "loopback.ADD loopback.DEL" {
+	h.must("add", object{"network": network, "containerId": "c1", "netns": ns, "ifName": "lo", "options": object{"builtins": "fallback"}})
+	h.must("del", object{"containerId": "c1"})
+	if got := strings.Join(h.recorded(), " "); got != "loopback.ADD loopback.DEL" {
 		t.Errorf("requests to the executable: %s", got)
 	}
 }
 
 func TestDelNeverEntersTheCallersOwnNamespace(t *testing.T) {
-	b := newBench(t)
-	b.fails("not-a-namespace", "del", object{"network": b.bridgeNet("web"), "containerId": "c1", "netns": "/proc/thread-self/ns/net"})
+	h := newTestHost(t)
+	h.fails("not-a-namespace", "del", object{"network": h.bridgeNet("web"), "containerId": "c1", "netns": "/proc/thread-self/ns/net"})
 }
 
 // The path of a DEL that is repeated, with the attachment forgotten, may lead to another container by then.
@@ -172,50 +172,50 @@ func TestRepeatedDelLeavesWhoeverHasThePathNow(t *testing.T) {
 		{"another network of the same container", "other", "old"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			b := newBench(t)
+			h := newTestHost(t)
 			ns := netnstest.New(t)
-			old := object{"network": b.bridgeNet("web"), "containerId": "old", "netns": ns}
-			b.must("add", old)
-			b.must("del", old)
-			second := object{"network": b.bridgeNet(test.network), "containerId": test.containerID, "netns": ns}
-			b.must("add", second)
-			b.must("del", old)
-			b.must("check", second)
+			old := object{"network": h.bridgeNet("web"), "containerId": "old", "netns": ns}
+			h.must("add", old)
+			h.must("del", old)
+			second := object{"network": h.bridgeNet(test.network), "containerId": test.containerID, "netns": ns}
+			h.must("add", second)
+			h.must("del", old)
+			h.must("check", second)
 		})
 	}
 }
 
 // The link may go while the rules of portmap and firewall do. It may not while a plugin is at work that is a process.
 func TestDelTakesTheLinkAwayWhenNobodyNeedsIt(t *testing.T) {
-	attached := func(t *testing.T, last object) (b *bench, request object) {
-		b = newBench(t)
-		b.recorder("stubborn")
+	attached := func(t *testing.T, last object) (h *testHost, request object) {
+		h = newTestHost(t)
+		h.recorder("stubborn")
 		ns := netnstest.New(t)
-		request = object{"network": b.bridgeNet("web", object{"type": "firewall"}, last), "containerId": "c1", "netns": ns}
-		b.must("add", request)
-		return b, request
+		request = object{"network": h.bridgeNet("web", object{"type": "firewall"}, last), "containerId": "c1", "netns": ns}
+		h.must("add", request)
+		return h, request
 	}
 	t.Run("a process fails", func(t *testing.T) {
-		b, request := attached(t, object{"type": "stubborn", "fail": "DEL"})
+		h, request := attached(t, object{"type": "stubborn", "fail": "DEL"})
 		before := links(t)
-		b.fails("plugin-failed", "del", request)
+		h.fails("plugin-failed", "del", request)
 		if got := links(t); got != before {
 			t.Errorf("links: %s, before %s", got, before)
 		}
 	})
 	t.Run("a built-in fails", func(t *testing.T) {
-		b, request := attached(t, object{"type": "portmap", "capabilities": object{"portMappings": true}})
-		b.remove("run/locks/nft")
-		if err := os.MkdirAll(filepath.Join(b.dir, "run/locks/nft"), 0o700); err != nil {
+		h, request := attached(t, object{"type": "portmap", "capabilities": object{"portMappings": true}})
+		h.remove("run/locks/nft")
+		if err := os.MkdirAll(filepath.Join(h.dir, "run/locks/nft"), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		b.fails("state", "del", request)
-		if got := links(t) + "|" + b.leases("web"); got != "br-web|10.88.0.2" {
+		h.fails("state", "del", request)
+		if got := links(t) + "|" + h.leases("web"); got != "br-web|10.88.0.2" {
 			t.Errorf("%s, want no link of the container, and the lease kept", got)
 		}
-		b.remove("run/locks/nft")
-		b.must("del", request)
-		if got := links(t) + "|" + b.leases("web") + "|" + b.stateFiles(); got != "br-web||" {
+		h.remove("run/locks/nft")
+		h.must("del", request)
+		if got := links(t) + "|" + h.leases("web") + "|" + h.stateFiles(); got != "br-web||" {
 			t.Errorf("left behind: %s", got)
 		}
 	})

@@ -2,37 +2,28 @@ package core
 
 import (
 	"fmt"
-	"os/exec"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/libcni/libcni/core/internal/host/netns/netnstest"
 	"github.com/libcni/libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/internal/kit/kittest"
 )
 
-func nftables(t *testing.T, arguments ...string) string {
-	t.Helper()
-	out, err := exec.Command("nft", arguments...).CombinedOutput()
-	if err != nil {
-		t.Fatalf("nft %v: %v: %s", arguments, err, out)
-	}
-	return string(out)
-}
-
-func (b *bench) masqueraded(name string) object {
-	network := b.bridgeNet(name)
+func (h *testHost) masqueraded(name string) object {
+	network := h.bridgeNet(name)
 	network["plugins"].([]any)[0].(object)["ipMasq"] = true
 	return network
 }
 
 func TestRepairAfterTheRuleSetWasFlushed(t *testing.T) {
-	b := newBench(t)
-	network := b.masqueraded("web")
+	h := newTestHost(t)
+	network := h.masqueraded("web")
 	for _, id := range []string{"c1", "c2"} {
-		b.must("add", object{"network": network, "containerId": id, "netns": netnstest.New(t)})
+		h.must("add", object{"network": network, "containerId": id, "netns": netnstest.New(t)})
 	}
-	before := nftables(t, "-s", "list", "ruleset")
+	before := kittest.Ruleset(t)
 	for _, test := range []struct {
 		name    string
 		request object
@@ -43,10 +34,10 @@ func TestRepairAfterTheRuleSetWasFlushed(t *testing.T) {
 		{"all, with nothing missing", object{"all": true}, nil},
 	} {
 		if test.want != nil {
-			nftables(t, "flush", "ruleset")
-			b.fails("drift", "check", object{"network": "web", "containerId": "c1"})
+			kittest.Run(t, "nft", "flush", "ruleset")
+			h.fails("drift", "check", object{"network": "web", "containerId": "c1"})
 		}
-		answer := b.must("repair", test.request)
+		answer := h.must("repair", test.request)
 		var got []string
 		for _, r := range answer["repaired"].([]any) {
 			got = append(got, r.(object)["containerId"].(string))
@@ -55,33 +46,33 @@ func TestRepairAfterTheRuleSetWasFlushed(t *testing.T) {
 			t.Errorf("%s: repaired %q, want %q: %v", test.name, got, test.want, answer)
 		}
 	}
-	b.must("check", object{"network": "web", "containerId": "c1"})
-	b.must("check", object{"network": "web", "containerId": "c2"})
-	if after := nftables(t, "-s", "list", "ruleset"); after != before {
+	h.must("check", object{"network": "web", "containerId": "c1"})
+	h.must("check", object{"network": "web", "containerId": "c2"})
+	if after := kittest.Ruleset(t); after != before {
 		t.Errorf("the rule set was\n%s\nand is\n%s", before, after)
 	}
 }
 
 func TestDelOfTheUnknownLooksForWhatExecutablesLeft(t *testing.T) {
-	b := newBench(t)
-	network := b.masqueraded("web")
+	h := newTestHost(t)
+	network := h.masqueraded("web")
 	plant := func(id string) {
 		comment := nft.Owner{Network: "web", ContainerID: id, IfName: "eth0"}.Comment()
-		nftables(t, fmt.Sprintf(`add table inet cni_plugins_masquerade; add chain inet cni_plugins_masquerade masq_checks;
+		kittest.Run(t, "nft", fmt.Sprintf(`add table inet cni_plugins_masquerade; add chain inet cni_plugins_masquerade masq_checks;
 			add rule inet cni_plugins_masquerade masq_checks ip saddr 10.88.0.9 ip daddr != 10.88.0.0/24 masquerade comment "%s"`, comment))
 	}
 	plant("unknown")
 	plant("other")
-	b.must("del", object{"network": network, "containerId": "unknown"})
-	left := nftables(t, "list", "ruleset")
+	h.must("del", object{"network": network, "containerId": "unknown"})
+	left := kittest.Run(t, "nft", "list", "ruleset")
 	if strings.Contains(left, "id: unknown") || !strings.Contains(left, "id: other") {
 		t.Errorf("left:\n%s", left)
 	}
 	// What a built-in attached has nothing of theirs: the rules of the same name are somebody's.
-	b.must("add", object{"network": network, "containerId": "ours", "netns": netnstest.New(t)})
+	h.must("add", object{"network": network, "containerId": "ours", "netns": netnstest.New(t)})
 	plant("ours")
-	b.must("del", object{"network": network, "containerId": "ours"})
-	if left := nftables(t, "list", "table", "inet", "cni_plugins_masquerade"); !strings.Contains(left, "id: ours") {
+	h.must("del", object{"network": network, "containerId": "ours"})
+	if left := kittest.Run(t, "nft", "list", "table", "inet", "cni_plugins_masquerade"); !strings.Contains(left, "id: ours") {
 		t.Errorf("DEL of a built-in's attachment looks for the executables' rules:\n%s", left)
 	}
 }

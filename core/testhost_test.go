@@ -13,8 +13,8 @@ import (
 	"github.com/libcni/libcni/core/internal/host/netns/netnstest"
 )
 
-// bench is a private host with its own directories, and an engine.
-type bench struct {
+// testHost is an engine on a host of its own: a network namespace and directories that belong to the test.
+type testHost struct {
 	t       *testing.T
 	engine  *Engine
 	dir     string
@@ -23,26 +23,26 @@ type bench struct {
 	events  []string
 }
 
-func newBench(t *testing.T) *bench {
+func newTestHost(t *testing.T) *testHost {
 	t.Helper()
 	netnstest.Host(t)
 	dir := t.TempDir()
-	b := &bench{t: t, engine: New(Options{}), dir: dir, conf: filepath.Join(dir, "conf"), plugins: filepath.Join(dir, "bin")}
-	for _, d := range []string{b.conf, b.plugins, filepath.Join(dir, "record")} {
+	h := &testHost{t: t, engine: New(Options{}), dir: dir, conf: filepath.Join(dir, "conf"), plugins: filepath.Join(dir, "bin")}
+	for _, d := range []string{h.conf, h.plugins, filepath.Join(dir, "record")} {
 		if err := os.MkdirAll(d, 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
-	return b
+	return h
 }
 
 type object = map[string]any
 
-// options are those of every request of the bench.
-func (b *bench) options(more object) object {
+// options returns the options that every request of the test needs, and more.
+func (h *testHost) options(more object) object {
 	o := object{
-		"confDir": b.conf, "pluginDirs": []string{b.plugins}, "cacheDir": filepath.Join(b.dir, "cache"),
-		"stateDir": filepath.Join(b.dir, "run"), "env": object{"RECORD": filepath.Join(b.dir, "record")},
+		"confDir": h.conf, "pluginDirs": []string{h.plugins}, "cacheDir": filepath.Join(h.dir, "cache"),
+		"stateDir": filepath.Join(h.dir, "run"), "env": object{"RECORD": filepath.Join(h.dir, "record")},
 	}
 	for k, v := range more {
 		o[k] = v
@@ -50,72 +50,72 @@ func (b *bench) options(more object) object {
 	return o
 }
 
-// call makes a request with the bench's options and returns the answer, decoded.
-func (b *bench) call(method string, request object) (int, object) {
-	b.t.Helper()
+// call makes a request with these options and returns the answer, decoded.
+func (h *testHost) call(method string, request object) (int, object) {
+	h.t.Helper()
 	options, _ := request["options"].(object)
 	full := object{}
 	for k, v := range request {
 		full[k] = v
 	}
-	full["options"] = b.options(options)
+	full["options"] = h.options(options)
 	data, err := json.Marshal(full)
 	if err != nil {
-		b.t.Fatal(err)
+		h.t.Fatal(err)
 	}
-	caller := Caller{Environ: []string{"PATH=" + os.Getenv("PATH")}, Log: func(e []byte) { b.events = append(b.events, string(e)) }}
-	rc, response := b.engine.Call(context.Background(), caller, method, data)
+	caller := Caller{Environ: []string{"PATH=" + os.Getenv("PATH")}, Log: func(e []byte) { h.events = append(h.events, string(e)) }}
+	rc, response := h.engine.Call(context.Background(), caller, method, data)
 	var answer object
 	if err := json.Unmarshal(response, &answer); err != nil {
-		b.t.Fatalf("%s: the answer is not an object: %v\n%s", method, err, response)
+		h.t.Fatalf("%s: the answer is not an object: %v\n%s", method, err, response)
 	}
 	return rc, answer
 }
 
-// isLocked checks that another call has an attachment.
-func (b *bench) isLocked(key attachments.Key) {
-	ctx, cancel := context.WithTimeout(b.t.Context(), 100*time.Millisecond)
+// isLocked checks that a call in progress has locked an attachment.
+func (h *testHost) isLocked(key attachments.Key) {
+	ctx, cancel := context.WithTimeout(h.t.Context(), 100*time.Millisecond)
 	defer cancel()
-	held, err := attachments.Open(filepath.Join(b.dir, "cache"), filepath.Join(b.dir, "run")).Lock(ctx, key)
+	held, err := attachments.Open(filepath.Join(h.dir, "cache"), filepath.Join(h.dir, "run")).Lock(ctx, key)
 	if err == nil {
 		held.Unlock()
-		b.t.Errorf("%s is not locked", key)
+		h.t.Errorf("%s is not locked", key)
 	}
 }
 
 // must makes a request that has to succeed.
-func (b *bench) must(method string, request object) object {
-	b.t.Helper()
-	rc, answer := b.call(method, request)
+func (h *testHost) must(method string, request object) object {
+	h.t.Helper()
+	rc, answer := h.call(method, request)
 	if rc != 0 {
-		b.t.Fatalf("%s %v: rc %d: %v", method, request, rc, answer)
+		h.t.Fatalf("%s %v: rc %d: %v", method, request, rc, answer)
 	}
 	return answer
 }
 
 // fails makes a request that has to fail with the given kind.
-func (b *bench) fails(kind, method string, request object) object {
-	b.t.Helper()
-	rc, answer := b.call(method, request)
+func (h *testHost) fails(kind, method string, request object) object {
+	h.t.Helper()
+	rc, answer := h.call(method, request)
 	if rc == 0 || answer["kind"] != kind {
-		b.t.Fatalf("%s %v: rc %d, kind %v; want kind %s\n%v", method, request, rc, answer["kind"], kind, answer)
+		h.t.Fatalf("%s %v: rc %d, kind %v; want kind %s\n%v", method, request, rc, answer["kind"], kind, answer)
 	}
 	return answer
 }
 
-// bridgeNet is a network of the built-in bridge and host-local, with its leases in the bench's directory.
-func (b *bench) bridgeNet(name string, more ...any) object {
+// bridgeNet is a network of the built-in bridge and host-local, with its leases in the test's directory.
+func (h *testHost) bridgeNet(name string, more ...any) object {
 	plugins := []any{object{
 		"type": "bridge", "bridge": "br-" + name, "isGateway": true,
-		"ipam": object{"type": "host-local", "dataDir": filepath.Join(b.dir, "leases"), "ranges": []any{[]any{object{"subnet": "10.88.0.0/24"}}}},
+		"ipam": object{"type": "host-local", "dataDir": filepath.Join(h.dir, "leases"), "ranges": []any{[]any{object{"subnet": "10.88.0.0/24"}}}},
 	}}
 	return object{"cniVersion": "1.1.0", "name": name, "plugins": append(plugins, more...)}
 }
 
 // recorder installs an executable plugin that keeps each request it gets, as NUMBER.TYPE.COMMAND. What it does is
 // steered by the configuration: fail (a command), versions, hang (a command).
-func (b *bench) recorder(pluginType string) {
-	b.t.Helper()
+func (h *testHost) recorder(pluginType string) {
+	h.t.Helper()
 	const script = `#!/bin/sh
 n=$(ls "$RECORD" | wc -l)
 type=$(basename "$0")
@@ -146,17 +146,17 @@ if [ "$CNI_COMMAND" = ADD ]; then
 fi
 exit 0
 `
-	if err := os.WriteFile(filepath.Join(b.plugins, pluginType), []byte(script), 0o755); err != nil {
-		b.t.Fatal(err)
+	if err := os.WriteFile(filepath.Join(h.plugins, pluginType), []byte(script), 0o755); err != nil {
+		h.t.Fatal(err)
 	}
 }
 
 // recorded lists the requests that recorders got, as "TYPE.COMMAND", in order.
-func (b *bench) recorded() []string {
-	b.t.Helper()
-	entries, err := os.ReadDir(filepath.Join(b.dir, "record"))
+func (h *testHost) recorded() []string {
+	h.t.Helper()
+	entries, err := os.ReadDir(filepath.Join(h.dir, "record"))
 	if err != nil {
-		b.t.Fatal(err)
+		h.t.Fatal(err)
 	}
 	list := make([]string, len(entries))
 	for _, e := range entries {
@@ -198,8 +198,8 @@ func linksIn(t *testing.T, path string) (names string) {
 }
 
 // leases lists the addresses that host-local holds for a network.
-func (b *bench) leases(network string) string {
-	entries, _ := os.ReadDir(filepath.Join(b.dir, "leases", network))
+func (h *testHost) leases(network string) string {
+	entries, _ := os.ReadDir(filepath.Join(h.dir, "leases", network))
 	var addresses []string
 	for _, e := range entries {
 		if e.Name() != "lock" && !strings.HasPrefix(e.Name(), "last_reserved_ip") {
@@ -210,26 +210,26 @@ func (b *bench) leases(network string) string {
 }
 
 // stateFiles lists the files of attachments, in the cache and in the intents.
-func (b *bench) stateFiles() string {
+func (h *testHost) stateFiles() string {
 	var files []string
 	for _, pattern := range []string{"cache/results/*", "run/intents/*"} {
-		found, _ := filepath.Glob(filepath.Join(b.dir, pattern))
+		found, _ := filepath.Glob(filepath.Join(h.dir, pattern))
 		for _, f := range found {
-			files = append(files, strings.TrimPrefix(f, b.dir+"/"))
+			files = append(files, strings.TrimPrefix(f, h.dir+"/"))
 		}
 	}
 	return strings.Join(files, " ")
 }
 
 // request returns a recorded request, decoded.
-func (b *bench) request(name string) (request object) {
-	b.t.Helper()
-	data, err := os.ReadFile(filepath.Join(b.dir, "record", name))
+func (h *testHost) request(name string) (request object) {
+	h.t.Helper()
+	data, err := os.ReadFile(filepath.Join(h.dir, "record", name))
 	if err != nil {
-		b.t.Fatal(err)
+		h.t.Fatal(err)
 	}
 	if err := json.Unmarshal(data, &request); err != nil {
-		b.t.Fatalf("%s: %v\n%s", name, err, data)
+		h.t.Fatalf("%s: %v\n%s", name, err, data)
 	}
 	return request
 }
