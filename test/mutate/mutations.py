@@ -121,7 +121,7 @@ MUTATIONS = [
         ("GC is let starve", "\tif err = h.passGate(ctx, network); err == nil {\n\t\terr = h.locks.Lock(ctx, networks(network), lockfile.Shared)\n\t}\n", "\terr = h.locks.Lock(ctx, networks(network), lockfile.Shared)\n"),
         ("GC shares the network", "err = h.locks.Lock(ctx, networks(sum), lockfile.Exclusive)", "err = h.locks.Lock(ctx, networks(sum), lockfile.Shared)")),
     *of("core/internal/invoke/process.go", "./core/internal/invoke",
-        ("a busy file is not tried again", "!errors.Is(err, syscall.ETXTBSY) || time.Now().After(give)", "give.After(time.Time{})"),
+        ("a busy file is not tried again", "!errors.Is(err, syscall.ETXTBSY) || time.Now().After(deadline)", "deadline.After(time.Time{})"),
         ("no mercy before SIGKILL", "ended = end(process, syscall.SIGTERM, terminateGrace, stderr)", "ended = false")),
     *of("core/internal/invoke/resolve.go", "./core/internal/invoke",
         ("a type leads out of the directories", "case strings.ContainsAny(pluginType, \"/\\x00\"), pluginType[0] == '.':", "case pluginType[0] == 0:"),

@@ -65,7 +65,7 @@ func ask(ctx context.Context, t Target, p plugin.Plugin, inv *plugin.Invocation)
 	}
 }
 
-// expired says that there was no time left to begin.
+// expired returns the error of a plugin that was not started because the context is done.
 func expired(t Target, err error) error {
 	e := fault.From(err, fault.KindTimeout)
 	e.Msg = t.String() + " was not started: " + e.Msg

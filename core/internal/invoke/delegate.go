@@ -30,7 +30,7 @@ func (r *Runner) delegate(inv *plugin.Invocation) func(context.Context, string, 
 	}
 }
 
-// withPrevResult puts the previous result into the configuration: processes have it there, built-ins beside it.
+// withPrevResult adds the previous result to the configuration, where processes expect it.
 func withPrevResult(inv *plugin.Invocation) ([]byte, error) {
 	if inv.PrevResult == nil || !takesPrevResult(inv) {
 		return inv.Config, nil
@@ -48,7 +48,7 @@ func withPrevResult(inv *plugin.Invocation) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Appended, so that the rest stays as it was written.
+	// It is appended, so that the rest stays as it was written.
 	config := bytes.TrimSuffix(bytes.TrimSpace(inv.Config), []byte("}"))
 	separator := `,"prevResult":`
 	if len(keys) == 0 {
@@ -57,7 +57,7 @@ func withPrevResult(inv *plugin.Invocation) ([]byte, error) {
 	return bytes.Join([][]byte{config, []byte(separator), previous, []byte("}")}, nil), nil
 }
 
-// takesPrevResult reports whether requests of this command carry the previous result: of DEL and CHECK since 0.4.0.
+// takesPrevResult reports whether requests of this command carry the previous result.
 func takesPrevResult(inv *plugin.Invocation) bool {
 	switch inv.Command {
 	case plugin.Add:

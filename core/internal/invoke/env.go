@@ -6,9 +6,9 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// environment is what a plugin process gets: the base without CNI's variables, then those that the specification's
-// section 2 "Parameters" gives the command. The order is that of the base, and of several values of a name the last
-// counts. CNI_NETNS_OVERRIDE is no parameter but a switch of many plugins, and passes.
+// environment returns the environment of a plugin process: the base without CNI's variables, then those that the
+// specification's section 2 "Parameters" defines for the command. It keeps the order of the base; if a name is repeated,
+// the last value counts. CNI_NETNS_OVERRIDE is not a parameter but an option of many plugins, and is passed on.
 func environment(base []string, inv *plugin.Invocation, pluginDirs []string) []string {
 	values := make(map[string]string, len(base))
 	for _, pair := range base {
@@ -34,8 +34,8 @@ func parameters(inv *plugin.Invocation, pluginDirs []string) []string {
 	case plugin.GC, plugin.Status:
 		return []string{"CNI_COMMAND=" + inv.Command, path}
 	case plugin.Version:
-		// Plugins built against old versions of the CNI library look for these before they answer. No namespace is
-		// named, in case one mistakes the command for another.
+		// Plugins built against old versions of the CNI library require these before they answer. The namespace is not
+		// a real one, in case a plugin mistakes the command for another.
 		containerID, netns, ifName = "version", "none", "version"
 	}
 	return []string{

@@ -17,40 +17,40 @@ const (
 	stdoutLimit = 8 << 20
 	stderrLimit = 64 << 10
 
-	// terminateGrace is how long a plugin may clean up after SIGTERM, killGrace how long the kernel may take to end it
-	// after SIGKILL. Both come on top of the deadline.
+	// A plugin may clean up for terminateGrace after SIGTERM, and the kernel may take killGrace to end it after SIGKILL.
+	// Both are in addition to the deadline.
 	terminateGrace = 2 * time.Second
 	killGrace      = 2 * time.Second
 
-	// An executable that is being written to cannot be started (ETXTBSY). It is retried with pauses that double.
+	// An executable that is open for writing cannot be started (ETXTBSY). It is retried with pauses that double.
 	firstPause = 5 * time.Millisecond
 	longPause  = 200 * time.Millisecond
 	busyLimit  = 6 * time.Second
 )
 
-// answer is what a plugin process left behind.
+// answer is what a plugin process wrote, and how it exited.
 type answer struct {
 	stdout []byte
 	stderr string
 	status spawn.Status
 }
 
-// runProcess runs an executable. stderr is returned also with an error.
+// runProcess runs an executable. stderr is returned with an error, too.
 func (r *Runner) runProcess(ctx context.Context, t Target, inv *plugin.Invocation) (result *plugin.Result, stderr string, err error) {
 	got, err := r.exec(ctx, t, inv)
 	if err != nil {
 		return nil, got.stderr, err
 	}
-	result, err = judge(t, inv, got)
+	result, err = interpret(t, inv, got)
 	if err == nil && inv.Command != plugin.Add && isErrorObject(got.stdout) {
-		r.Events.Warn(t.Type, fmt.Sprintf("%s answered %s with exit status 0, which counts, and an error: %s",
+		r.Events.Warn(t.Type, fmt.Sprintf("%s exited with status 0 from %s, which counts, but printed an error: %s",
 			t, inv.Command, quote(got.stdout)))
 	}
 	return result, got.stderr, err
 }
 
-// exec starts the executable and follows it to its end. An error is about the process; what the plugin says, also with
-// its exit status, is in the answer.
+// exec starts the executable and waits until it exits. An error is about the process; what the plugin reports, its exit
+// status included, is in the answer.
 func (r *Runner) exec(ctx context.Context, t Target, inv *plugin.Invocation) (answer, error) {
 	if err := ctx.Err(); err != nil {
 		return answer{}, expired(t, err)
@@ -89,15 +89,15 @@ func (r *Runner) exec(ctx context.Context, t Target, inv *plugin.Invocation) (an
 	return answer{stdout.Bytes(), text(stderr.Bytes()), status}, err
 }
 
-// start starts the process, again for a while if its executable is busy.
+// start starts the process. While its executable is open for writing, it retries for a limited time.
 func (r *Runner) start(ctx context.Context, t Target, spec spawn.Spec) (*spawn.Process, error) {
-	give := time.Now().Add(busyLimit)
+	deadline := time.Now().Add(busyLimit)
 	for pause := firstPause; ; pause = min(2*pause, longPause) {
 		started, err := r.Start(spec)
 		if err == nil {
 			return spawn.New(started), nil
 		}
-		if !errors.Is(err, syscall.ETXTBSY) || time.Now().After(give) {
+		if !errors.Is(err, syscall.ETXTBSY) || time.Now().After(deadline) {
 			return nil, cannotStart(t, err)
 		}
 		timer := time.NewTimer(pause)
@@ -106,35 +106,35 @@ func (r *Runner) start(ctx context.Context, t Target, spec spawn.Spec) (*spawn.P
 		case <-ctx.Done():
 			timer.Stop()
 			e := fault.From(ctx.Err(), fault.KindTimeout)
-			e.Msg = fmt.Sprintf("%s could not be started, the file is being written to: %s", t, e.Msg)
+			e.Msg = fmt.Sprintf("%s was not started because its file is open for writing: %s", t, e.Msg)
 			return nil, e
 		}
 	}
 }
 
-// cannotStart words the kernel's refusal to execute a file.
+// cannotStart explains the kernel's refusal to execute a file.
 func cannotStart(t Target, err error) error {
-	hint := "cannot be started"
+	reason := "cannot be started"
 	switch {
 	case errors.Is(err, syscall.ENOEXEC):
-		hint = "is not a program this machine can run: a script needs a first line such as #!/bin/sh, a binary the right architecture"
+		reason = "is not a program that this machine can run: a script needs a first line such as #!/bin/sh, a binary must have the right architecture"
 	case errors.Is(err, syscall.ENOENT):
-		hint = "cannot be started: it has gone, or the interpreter it names is missing"
+		reason = "cannot be started: the file, or the interpreter it names, does not exist"
 	case errors.Is(err, syscall.EACCES):
-		hint = "must not be executed by this user, or lies on a file system mounted noexec"
+		reason = "cannot be executed by this user, or is on a file system mounted with noexec"
 	case errors.Is(err, syscall.ETXTBSY):
-		hint = "is being written to"
+		reason = "is open for writing"
 	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
-		return fault.New(fault.KindState, err, "%s cannot be started: no descriptors left", t)
+		return fault.New(fault.KindState, err, "%s cannot be started: no file descriptors left", t)
 	}
-	e := fault.New(fault.KindPluginFailed, err, "%s %s", t, hint)
+	e := fault.New(fault.KindPluginFailed, err, "%s %s", t, reason)
 	e.Retryable = errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.ENOMEM) || errors.Is(err, syscall.ETXTBSY)
 	return e
 }
 
-// stop ends a process that is out of time, or wrote too much, and says why.
-func stop(ctx context.Context, t Target, process *spawn.Process, stderr *spawn.Output, why error) error {
-	tooMuch := errors.Is(why, spawn.ErrTooMuch)
+// stop ends a process that ran out of time or wrote too much, and returns the error that explains it.
+func stop(ctx context.Context, t Target, process *spawn.Process, stderr *spawn.Output, cause error) error {
+	tooMuch := errors.Is(cause, spawn.ErrTooMuch)
 	ended := false
 	if !tooMuch && ctx.Err() != nil {
 		ended = end(process, syscall.SIGTERM, terminateGrace, stderr)
@@ -142,24 +142,24 @@ func stop(ctx context.Context, t Target, process *spawn.Process, stderr *spawn.O
 	if !ended {
 		ended = end(process, syscall.SIGKILL, killGrace, stderr)
 	}
-	then := "it was stopped"
+	outcome := "it was stopped"
 	if !ended {
-		then = fmt.Sprintf("it cannot be killed (process %d)", process.PID())
+		outcome = fmt.Sprintf("it cannot be killed (process %d)", process.PID())
 	}
 	switch {
 	case tooMuch:
-		return fault.New(fault.KindPluginProtocol, why, "%s wrote more than %d MiB to its stdout; %s", t, stdoutLimit>>20, then)
-	case errors.Is(why, context.DeadlineExceeded):
-		return fault.New(fault.KindTimeout, why, "%s did not finish before the deadline; %s", t, then)
-	case errors.Is(why, context.Canceled):
-		return fault.New(fault.KindCancelled, why, "%s was running when the call was cancelled; %s", t, then)
+		return fault.New(fault.KindPluginProtocol, cause, "%s wrote more than %d MiB to its stdout; %s", t, stdoutLimit>>20, outcome)
+	case errors.Is(cause, context.DeadlineExceeded):
+		return fault.New(fault.KindTimeout, cause, "%s did not finish before the deadline; %s", t, outcome)
+	case errors.Is(cause, context.Canceled):
+		return fault.New(fault.KindCancelled, cause, "%s was running when the call was cancelled; %s", t, outcome)
 	default:
-		return fault.New(fault.KindState, why, "%s could not be followed; %s", t, then)
+		return fault.New(fault.KindState, cause, "%s could not be monitored; %s", t, outcome)
 	}
 }
 
-// end signals the process' group and reports whether the process ended in time. What it says meanwhile on stderr is
-// kept; its stdout no longer counts.
+// end signals the process group and reports whether the process exited in time. What it writes to stderr in the meantime
+// is kept; its stdout no longer counts.
 func end(process *spawn.Process, signal syscall.Signal, grace time.Duration, stderr *spawn.Output) bool {
 	if err := process.Signal(signal); err != nil {
 		return false
@@ -168,5 +168,5 @@ func end(process *spawn.Process, signal syscall.Signal, grace time.Duration, std
 	return inTime
 }
 
-// text makes stderr fit for JSON.
+// text makes stderr valid for JSON.
 func text(raw []byte) string { return strings.ToValidUTF8(string(raw), "\uFFFD") }

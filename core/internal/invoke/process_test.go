@@ -116,7 +116,7 @@ func TestProcessNeedNotReadItsRequest(t *testing.T) {
 func TestProcessMayLeaveAChildThatHoldsItsOutput(t *testing.T) {
 	t.Parallel()
 	began := time.Now()
-	// The child ends by itself, long after the test has judged.
+	// The child ends by itself, long after the test has ended.
 	result, err := runner(nil).Run(t.Context(), script(t, `sleep 15 & echo '{"cniVersion":"1.0.0"}'`), invocation(plugin.Add))
 	if err != nil || result == nil {
 		t.Fatal(err)
@@ -211,7 +211,7 @@ func TestExecutableBeingWrittenIsRetried(t *testing.T) {
 	ctx, cancel := soon(t.Context())
 	defer cancel()
 	_, err = runner(nil).Run(ctx, target, invocation(plugin.Del))
-	if e := faultOf(t, err); e.Kind != fault.KindTimeout || !strings.Contains(e.Msg, "being written to") {
+	if e := faultOf(t, err); e.Kind != fault.KindTimeout || !strings.Contains(e.Msg, "open for writing") {
 		t.Errorf("as long as it is written: %s: %s", e.Kind, e.Msg)
 	}
 
@@ -242,9 +242,9 @@ func TestProcessThatCannotBeStarted(t *testing.T) {
 	}{
 		{"no interpreter line", install(t, dir, "text", "echo hello\n"), "first line such as #!/bin/sh"},
 		{"missing interpreter", install(t, dir, "lost", "#!/nonexistent\n"), "interpreter"},
-		{"not executable", dull, "must not be executed"},
-		{"directory", Target{Type: "dir", Path: dir}, "must not be executed"},
-		{"gone", Target{Type: "gone", Path: dir + "/gone"}, "gone"},
+		{"not executable", dull, "cannot be executed"},
+		{"directory", Target{Type: "dir", Path: dir}, "cannot be executed"},
+		{"gone", Target{Type: "gone", Path: dir + "/gone"}, "does not exist"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -263,7 +263,7 @@ func TestErrorAfterSuccessIsAWarning(t *testing.T) {
 	if _, err := runner(&events).Run(t.Context(), script(t, `echo '{"code":7,"msg":"no"}'`), invocation(plugin.Del)); err != nil {
 		t.Fatal(err)
 	}
-	if len(events) != 2 || events[0].Event != "warning" || !strings.Contains(events[0].Msg, "exit status 0, which counts") {
+	if len(events) != 2 || events[0].Event != "warning" || !strings.Contains(events[0].Msg, "exited with status 0 from DEL, which counts") {
 		t.Errorf("events %+v", events)
 	}
 }

@@ -12,9 +12,9 @@ import (
 	"github.com/libcni/libcni/core/internal/fault"
 )
 
-// Resolve chooses the implementation of a plugin type. With a configuration, a built-in is chosen only if it does all
-// that the configuration asks for; in the modes that allow it the executable steps in, otherwise the error, of kind
-// unsupported, names the key. Nothing is cached: what is installed or removed counts at the next call.
+// Resolve selects the implementation of a plugin type. With a configuration, a built-in is selected only if it supports
+// every key of the configuration; otherwise the executable is used in the modes that allow it, and without one the
+// error, of kind unsupported, names the key. Nothing is cached: each call sees what is installed at that moment.
 func (r *Runner) Resolve(pluginType string, config []byte) (Target, error) {
 	if err := validateType(pluginType); err != nil {
 		return Target{}, err
@@ -30,8 +30,8 @@ func (r *Runner) Resolve(pluginType string, config []byte) (Target, error) {
 		return Target{}, err
 	}
 	switch {
-	case executable != nil:
-		return *executable, nil
+	case executable.Path != "":
+		return executable, nil
 	case usable:
 		return builtin, nil
 	case exists:
@@ -41,8 +41,8 @@ func (r *Runner) Resolve(pluginType string, config []byte) (Target, error) {
 	}
 }
 
-// Usable reports whether a target chosen earlier, perhaps by another process, is still there. The mode does not count:
-// a plugin is undone by what did it.
+// Usable reports whether a target that was selected earlier, perhaps by another process, still exists, in any mode: a
+// plugin's work is undone by the implementation that did it.
 func (r *Runner) Usable(t Target) bool {
 	if validateType(t.Type) != nil {
 		return false
@@ -51,10 +51,10 @@ func (r *Runner) Usable(t Target) bool {
 		return r.Catalog != nil && r.Catalog(t.Type) != nil
 	}
 	found, err := isExecutable(t.Path)
-	return filepath.IsAbs(t.Path) && (found || err != nil) // for want of descriptors, say, nothing else is run
+	return filepath.IsAbs(t.Path) && (found || err != nil) // if it cannot be checked, for lack of descriptors for example, nothing else is run in its place
 }
 
-// List returns what Resolve would choose for each type there is, sorted by type.
+// List returns what Resolve would select for each existing type, sorted by type.
 func (r *Runner) List() []Target {
 	var types []string
 	if r.Types != nil {
@@ -63,7 +63,7 @@ func (r *Runner) List() []Target {
 	for _, dir := range r.PluginDirs {
 		entries, err := os.ReadDir(dir)
 		if err != nil {
-			continue // a directory that is not there is an empty one
+			continue // a directory that does not exist counts as empty
 		}
 		for _, entry := range entries {
 			types = append(types, entry.Name())
@@ -83,9 +83,9 @@ func (r *Runner) List() []Target {
 func validateType(pluginType string) error {
 	switch {
 	case pluginType == "":
-		return fault.InvalidConfig("type", "plugin type is empty")
+		return fault.InvalidConfig("type", "plugin type is empty: give the name of a plugin")
 	case strings.ContainsAny(pluginType, "/\x00"), pluginType[0] == '.':
-		return fault.InvalidConfig("type", "plugin type %q: it is a file name, without '/' or NUL and not beginning with '.'", pluginType)
+		return fault.InvalidConfig("type", "plugin type %q is not allowed: it must be a file name without '/' and NUL that does not begin with '.'", pluginType)
 	default:
 		return nil
 	}
@@ -107,10 +107,11 @@ func (r *Runner) builtin(pluginType string, config []byte) (exists bool, unsuppo
 	return true, unsupported
 }
 
-// executable returns the first executable regular file of that name, if the mode allows one; nil if there is none.
-func (r *Runner) executable(pluginType string) (*Target, error) {
+// executable returns the first executable regular file of that name, if the mode allows one. Without one the target is
+// empty.
+func (r *Runner) executable(pluginType string) (Target, error) {
 	if r.Mode == Only {
-		return nil, nil
+		return Target{}, nil
 	}
 	for _, dir := range r.PluginDirs {
 		if dir == "" {
@@ -119,16 +120,16 @@ func (r *Runner) executable(pluginType string) (*Target, error) {
 		path := filepath.Join(dir, pluginType)
 		found, err := isExecutable(path)
 		if err != nil {
-			return nil, fault.New(fault.KindState, err, "plugin %s: looking for its executable", pluginType)
+			return Target{}, fault.New(fault.KindState, err, "plugin %s: find the executable", pluginType)
 		}
 		if found {
-			return &Target{Type: pluginType, Path: path}, nil
+			return Target{Type: pluginType, Path: path}, nil
 		}
 	}
-	return nil, nil
+	return Target{}, nil
 }
 
-// isExecutable returns an error when it cannot tell.
+// isExecutable returns an error if the file cannot be checked.
 func isExecutable(path string) (bool, error) {
 	info, err := os.Stat(path)
 	if err == nil {
@@ -143,11 +144,11 @@ func isExecutable(path string) (bool, error) {
 }
 
 func (r *Runner) refuseKey(pluginType, key string) error {
-	hint := "install the executable into one of " + r.directories()
+	advice := "install the executable in one of " + r.directories()
 	if r.Mode == Only {
-		hint = `options.builtins is "only", which keeps its executable from being used`
+		advice = `options.builtins is "only", which excludes the executable`
 	}
-	e := fault.New(fault.KindUnsupported, nil, "plugin %s: the built-in does not support the key %s; %s", pluginType, key, hint)
+	e := fault.New(fault.KindUnsupported, nil, "plugin %s: the built-in does not support the key %s; %s", pluginType, key, advice)
 	e.Details = key
 	e.Plugin = &fault.Plugin{Type: pluginType, Builtin: true}
 	return e
@@ -163,7 +164,7 @@ func (r *Runner) notFound(pluginType string) error {
 	default:
 		e = fault.New(fault.KindPluginNotFound, nil, "plugin %s: not built in, and no executable of that name in %s", pluginType, r.directories())
 	}
-	e.Details = r.passedOver(pluginType)
+	e.Details = r.ignoredCandidates(pluginType)
 	e.Plugin = &fault.Plugin{Type: pluginType}
 	return e
 }
@@ -175,8 +176,8 @@ func (r *Runner) directories() string {
 	return strings.Join(r.PluginDirs, ", ")
 }
 
-// passedOver names what has the plugin's name but is no executable file.
-func (r *Runner) passedOver(pluginType string) string {
+// ignoredCandidates lists what has the plugin's name but is not an executable file.
+func (r *Runner) ignoredCandidates(pluginType string) string {
 	var found []string
 	for _, dir := range r.PluginDirs {
 		path := filepath.Join(dir, pluginType)

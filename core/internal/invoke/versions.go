@@ -4,42 +4,37 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"slices"
 	"strconv"
 	"strings"
 
-	"github.com/containernetworking/cni/pkg/version"
-
 	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/spec"
 	"github.com/libcni/libcni/core/plugin"
 )
 
-const currentVersion = "1.1.0"
-
-// Versions asks which versions of the specification a plugin supports. A plugin of before the VERSION command supports
-// 0.1.0.
+// Versions asks which versions of the specification a plugin supports. A plugin that is older than the VERSION command
+// supports 0.1.0.
 func (r *Runner) Versions(ctx context.Context, t Target) ([]string, error) {
 	if t.Builtin {
 		if !r.Usable(t) {
 			return nil, fault.New(fault.KindPluginNotFound, nil, "plugin %s: not built in", t.Type)
 		}
-		return slices.Clone(version.All.SupportedVersions()), nil
+		return spec.Versions(), nil
 	}
-	inv := &plugin.Invocation{
-		Command: plugin.Version, CNIVersion: currentVersion, Config: []byte(`{"cniVersion":"` + currentVersion + `"}`),
-	}
+	current := spec.Highest(spec.Versions())
+	inv := &plugin.Invocation{Command: plugin.Version, CNIVersion: current, Config: []byte(`{"cniVersion":"` + current + `"}`)}
 	got, err := r.exec(ctx, t, inv)
 	if err != nil {
 		return nil, describe(err, t, got.stderr)
 	}
-	versions, err := judgeVersions(t, got)
+	versions, err := interpretVersions(t, got)
 	if err != nil {
 		return nil, describe(err, t, got.stderr)
 	}
 	return versions, nil
 }
 
-func judgeVersions(t Target, got answer) ([]string, error) {
+func interpretVersions(t Target, got answer) ([]string, error) {
 	if !got.status.Success() && (got.status.Known || isErrorObject(got.stdout)) {
 		err := failure(t, got)
 		if predatesVersion(err, got) {
@@ -52,7 +47,7 @@ func judgeVersions(t Target, got answer) ([]string, error) {
 		SupportedVersions []string `json:"supportedVersions"`
 	}
 	if err := json.Unmarshal(got.stdout, &info); err != nil {
-		return nil, fault.New(fault.KindPluginProtocol, err, "%s: answer to VERSION (%s)", t, quote(got.stdout))
+		return nil, fault.New(fault.KindPluginProtocol, err, "%s: malformed answer to VERSION (%s)", t, quote(got.stdout))
 	}
 	if len(info.SupportedVersions) == 0 && info.CNIVersion == "0.2.0" {
 		return []string{info.CNIVersion}, nil // the first version with this command did not ask for the list
@@ -62,13 +57,13 @@ func judgeVersions(t Target, got answer) ([]string, error) {
 	}
 	for _, supported := range info.SupportedVersions {
 		if !isVersion(supported) {
-			return nil, fault.New(fault.KindPluginProtocol, nil, "%s: answer to VERSION: %q is no version", t, supported)
+			return nil, fault.New(fault.KindPluginProtocol, nil, "%s: answer to VERSION: %q is not a version", t, supported)
 		}
 	}
 	return info.SupportedVersions, nil
 }
 
-// isVersion reports whether a text is three numbers with dots between.
+// isVersion reports whether a text is three numbers separated by dots.
 func isVersion(text string) bool {
 	parts := strings.Split(text, ".")
 	for _, part := range parts {
@@ -79,7 +74,7 @@ func isVersion(text string) bool {
 	return len(parts) == 3
 }
 
-// predatesVersion recognises the words with which plugins of specification 0.1.0 refuse the command.
+// predatesVersion recognizes the message with which plugins of specification 0.1.0 refuse the command.
 func predatesVersion(err error, got answer) bool {
 	const refusal = "unknown CNI_COMMAND: VERSION"
 	var e *fault.Error

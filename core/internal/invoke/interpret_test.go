@@ -16,7 +16,7 @@ func exited(status int) spawn.Status {
 	return spawn.Status{Known: true, Wait: syscall.WaitStatus(status << 8)}
 }
 
-func TestJudgeOfAResult(t *testing.T) {
+func TestInterpretResult(t *testing.T) {
 	unknown := spawn.Status{}
 	tests := []struct {
 		name, command, stdout string
@@ -41,7 +41,7 @@ func TestJudgeOfAResult(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			result, err := judge(Target{Type: "fake", Path: "/x/fake"}, invocation(test.command), answer{[]byte(test.stdout), "", test.status})
+			result, err := interpret(Target{Type: "fake", Path: "/x/fake"}, invocation(test.command), answer{[]byte(test.stdout), "", test.status})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -60,7 +60,7 @@ func TestJudgeOfAResult(t *testing.T) {
 	}
 }
 
-func TestJudgeOfAFailure(t *testing.T) {
+func TestInterpretFailure(t *testing.T) {
 	type want struct {
 		Kind      fault.Kind
 		Code      int64
@@ -94,22 +94,22 @@ func TestJudgeOfAFailure(t *testing.T) {
 		{"killed after a result", plugin.Add, `{"cniVersion":"1.0.0"}`, "", killed,
 			want{fault.KindPluginFailed, 999, name + " failed without an error message (killed by SIGSEGV)", "", false}},
 		{"garbage, failed", plugin.Del, "oh\x01no", "", exited(1),
-			want{fault.KindPluginProtocol, 6, name + ` failed (exit status 1) and printed what is no CNI error: "oh\x01no"`, "", false}},
+			want{fault.KindPluginProtocol, 6, name + ` failed (exit status 1) and did not print a CNI error: "oh\x01no"`, "", false}},
 		{"long garbage", plugin.Del, strings.Repeat("x", 300), "", exited(1),
-			want{fault.KindPluginProtocol, 6, name + ` failed (exit status 1) and printed what is no CNI error: "` + strings.Repeat("x", 200) + `" …`, "", false}},
-		{"nothing, succeeded", plugin.Add, " ", "", exited(0), want{fault.KindPluginProtocol, 6, name + " succeeded, but printed no result", "", false}},
+			want{fault.KindPluginProtocol, 6, name + ` failed (exit status 1) and did not print a CNI error: "` + strings.Repeat("x", 200) + `" …`, "", false}},
+		{"nothing, succeeded", plugin.Add, " ", "", exited(0), want{fault.KindPluginProtocol, 6, name + " succeeded but printed no result", "", false}},
 		{"error object, exit status 0", plugin.Add, `{"code":7,"msg":"no"}`, "", exited(0), want{fault.KindPluginFailed, 7, "no", "", false}},
 		{"status unknown, error object", plugin.Del, `{"code":7,"msg":"no"}`, "", spawn.Status{}, want{fault.KindPluginFailed, 7, "no", "", false}},
 		{"status unknown, nothing", plugin.Del, "", "", spawn.Status{}, want{fault.KindPluginStatusUnknown, 999,
-			name + " ended, but this process' host took its exit status, and its output does not tell whether DEL succeeded", "", true}},
+			name + " exited, but another part of this process took its exit status, and its output does not tell whether DEL succeeded", "", true}},
 		{"status unknown, half a result", plugin.Add, `{"cniVersion":`, "", spawn.Status{}, want{fault.KindPluginStatusUnknown, 999,
-			name + " ended, but this process' host took its exit status, and its output does not tell whether ADD succeeded", "", true}},
+			name + " exited, but another part of this process took its exit status, and its output does not tell whether ADD succeeded", "", true}},
 		{"status unknown, null", plugin.Add, `null`, "", spawn.Status{}, want{fault.KindPluginStatusUnknown, 999,
-			name + " ended, but this process' host took its exit status, and its output does not tell whether ADD succeeded", "", true}},
+			name + " exited, but another part of this process took its exit status, and its output does not tell whether ADD succeeded", "", true}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			result, err := judge(Target{Type: "fake", Path: "/x/fake"}, invocation(test.command), answer{[]byte(test.stdout), test.stderr, test.status})
+			result, err := interpret(Target{Type: "fake", Path: "/x/fake"}, invocation(test.command), answer{[]byte(test.stdout), test.stderr, test.status})
 			if result != nil {
 				t.Errorf("a result with the error")
 			}
@@ -121,19 +121,19 @@ func TestJudgeOfAFailure(t *testing.T) {
 	}
 }
 
-func TestJudgeOfWhatIsNoResult(t *testing.T) {
+func TestInterpretMalformedResult(t *testing.T) {
 	for _, stdout := range []string{"oh no", "[]", "7", `{"cniVersion":"1.0.0"} x`, `{"cniVersion":"9.0.0"}`, `{"cniVersion":"1.0.0","ips":"no"}`, `{"cniVersion":"1.0.0"`} {
 		t.Run(stdout, func(t *testing.T) {
-			_, err := judge(Target{Type: "fake", Path: "/x/fake"}, invocation(plugin.Add), answer{[]byte(stdout), "", exited(0)})
+			_, err := interpret(Target{Type: "fake", Path: "/x/fake"}, invocation(plugin.Add), answer{[]byte(stdout), "", exited(0)})
 			e := faultOf(t, err)
-			if e.Kind != fault.KindPluginProtocol || !strings.Contains(e.Msg, "did not print a result") || !strings.Contains(e.Msg, quote([]byte(stdout))) {
+			if e.Kind != fault.KindPluginProtocol || !strings.Contains(e.Msg, "did not print a CNI result") || !strings.Contains(e.Msg, quote([]byte(stdout))) {
 				t.Errorf("%s: %s", e.Kind, e.Msg)
 			}
 		})
 	}
 }
 
-func TestJudgeVersions(t *testing.T) {
+func TestInterpretVersions(t *testing.T) {
 	tests := []struct {
 		name, stdout, stderr string
 		status               spawn.Status
@@ -154,7 +154,7 @@ func TestJudgeVersions(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			got, err := judgeVersions(Target{Type: "fake", Path: "/x/fake"}, answer{[]byte(test.stdout), test.stderr, test.status})
+			got, err := interpretVersions(Target{Type: "fake", Path: "/x/fake"}, answer{[]byte(test.stdout), test.stderr, test.status})
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}

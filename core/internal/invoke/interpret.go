@@ -12,13 +12,13 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// judge decides what the answer of a process means. The exit status counts, with two exceptions: an ADD that exits with
-// 0 has to have printed a result, and an error object is none; and of a process whose status nobody knows, an ADD is
-// judged by what it printed, while other commands print nothing that would tell.
-func judge(t Target, inv *plugin.Invocation, got answer) (*plugin.Result, error) {
+// interpret decides what the answer of a process means. The exit status counts, with two exceptions: an ADD that exits
+// with 0 must have printed a result, which an error object is not; and if the exit status is unknown, an ADD is
+// interpreted by its output, while the output of other commands does not tell success from failure.
+func interpret(t Target, inv *plugin.Invocation, got answer) (*plugin.Result, error) {
 	switch {
 	case !got.status.Known:
-		return judgeUnknown(t, inv, got)
+		return interpretUnknown(t, inv, got)
 	case !got.status.Success():
 		return nil, failure(t, got)
 	case inv.Command != plugin.Add:
@@ -30,7 +30,7 @@ func judge(t Target, inv *plugin.Invocation, got answer) (*plugin.Result, error)
 	}
 }
 
-func judgeUnknown(t Target, inv *plugin.Invocation, got answer) (*plugin.Result, error) {
+func interpretUnknown(t Target, inv *plugin.Invocation, got answer) (*plugin.Result, error) {
 	if isErrorObject(got.stdout) {
 		return nil, failure(t, got)
 	}
@@ -41,19 +41,19 @@ func judgeUnknown(t Target, inv *plugin.Invocation, got answer) (*plugin.Result,
 		}
 	}
 	return nil, fault.New(fault.KindPluginStatusUnknown, nil,
-		"%s ended, but this process' host took its exit status, and its output does not tell whether %s succeeded", t, inv.Command)
+		"%s exited, but another part of this process took its exit status, and its output does not tell whether %s succeeded", t, inv.Command)
 }
 
 var null = []byte("null")
 
-// parseResult reads the result of an ADD. One without a version is of the configuration's; "null" is an empty result.
+// parseResult reads the result of an ADD. A result without a version has the configuration's; "null" is an empty result.
 func parseResult(t Target, inv *plugin.Invocation, stdout []byte) (*plugin.Result, error) {
 	stdout = bytes.TrimSpace(stdout)
 	if bytes.Equal(stdout, null) {
 		stdout = []byte("{}")
 	}
 	if len(stdout) == 0 {
-		return nil, fault.New(fault.KindPluginProtocol, nil, "%s succeeded, but printed no result", t)
+		return nil, fault.New(fault.KindPluginProtocol, nil, "%s succeeded but printed no result", t)
 	}
 	stdout, err := withVersion(stdout, inv.CNIVersion)
 	if err == nil {
@@ -62,7 +62,7 @@ func parseResult(t Target, inv *plugin.Invocation, stdout []byte) (*plugin.Resul
 			return result, nil
 		}
 	}
-	return nil, fault.New(fault.KindPluginProtocol, err, "%s succeeded, but did not print a result (%s)", t, quote(stdout))
+	return nil, fault.New(fault.KindPluginProtocol, err, "%s succeeded but did not print a CNI result (%s)", t, quote(stdout))
 }
 
 // withVersion adds the version to a result that has none.
@@ -83,7 +83,7 @@ func withVersion(result []byte, version string) ([]byte, error) {
 	return json.Marshal(keys)
 }
 
-// errorObject is the specification's section 5 "Error". Code is kept as it was written: any number may come.
+// errorObject is the specification's section 5 "Error". Code is kept as it was written, because any number is possible.
 type errorObject struct {
 	CNIVersion string          `json:"cniVersion"`
 	Code       json.RawMessage `json:"code"`
@@ -108,25 +108,27 @@ func isErrorObject(stdout []byte) bool {
 	return isError
 }
 
-// failure is the error of a plugin that failed: its own, unchanged, if it printed one.
+// failure returns the error of a plugin that failed: its own, unchanged, if it printed one.
 func failure(t Target, got answer) error {
 	object, isJSON, isError := parseError(got.stdout)
 	switch {
 	case isError:
-		return passOn(t, got, object)
+		return pluginError(t, got, object)
 	case isJSON || len(bytes.TrimSpace(got.stdout)) == 0:
-		return fault.New(fault.KindPluginFailed, nil, "%s failed without an error message (%s)%s", t, got.status, lastWords(got.stderr))
+		return fault.New(fault.KindPluginFailed, nil, "%s failed without an error message (%s)%s", t, got.status, stderrTail(got.stderr))
 	default:
-		return fault.New(fault.KindPluginProtocol, nil, "%s failed (%s) and printed what is no CNI error: %s%s",
-			t, got.status, quote(got.stdout), lastWords(got.stderr))
+		return fault.New(fault.KindPluginProtocol, nil, "%s failed (%s) and did not print a CNI error: %s%s",
+			t, got.status, quote(got.stdout), stderrTail(got.stderr))
 	}
 }
 
-func passOn(t Target, got answer, object errorObject) error {
+// pluginError returns the error object that a plugin printed as an error. A code outside the allowed range is moved to
+// the details.
+func pluginError(t Target, got answer, object errorObject) error {
 	e := fault.New(fault.KindPluginFailed, nil, "")
 	e.CNIVersion, e.Msg, e.Details = object.CNIVersion, object.Msg, object.Details
 	if e.Msg == "" {
-		e.Msg = fmt.Sprintf("%s failed with code %s and no message%s", t, object.Code, lastWords(got.stderr))
+		e.Msg = fmt.Sprintf("%s failed with code %s and no message%s", t, object.Code, stderrTail(got.stderr))
 	}
 	code, err := strconv.ParseInt(string(object.Code), 10, 64)
 	switch {
@@ -139,24 +141,24 @@ func passOn(t Target, got answer, object errorObject) error {
 	return e
 }
 
-// lastWords are the end of stderr, for a message that has nothing better to say.
-func lastWords(stderr string) string {
-	const enough = 500
+// stderrTail returns the end of stderr, for errors that have no message of their own.
+func stderrTail(stderr string) string {
+	const limit = 500
 	stderr = strings.TrimSpace(stderr)
 	if stderr == "" {
 		return ""
 	}
-	if len(stderr) > enough {
-		stderr = "…" + strings.ToValidUTF8(stderr[len(stderr)-enough:], "")
+	if len(stderr) > limit {
+		stderr = "…" + strings.ToValidUTF8(stderr[len(stderr)-limit:], "")
 	}
 	return "; stderr: " + stderr
 }
 
-// quote shows the beginning of what a plugin printed.
+// quote returns the beginning of what a plugin printed.
 func quote(stdout []byte) string {
-	const enough = 200
-	if len(stdout) > enough {
-		return strconv.Quote(string(stdout[:enough])) + " …"
+	const limit = 200
+	if len(stdout) > limit {
+		return strconv.Quote(string(stdout[:limit])) + " …"
 	}
 	return strconv.Quote(string(stdout))
 }
