@@ -166,7 +166,7 @@ func TestFailedAddLeavesNothing(t *testing.T) {
 			prepare: func(r *rig, _ *kittest.Container) {
 				kittest.Must(r.T, r.Conn.AddBridge(r.T.Context(), rtnl.NewBridge{Name: "br0"}))
 				kittest.Must(r.T, r.Conn.AddAddress(r.T.Context(), r.Link(r.Conn, "br0").Index, rtnl.Address{Prefix: netip.MustParsePrefix("fd09::1/64"), NoDAD: true}))
-			}, wantErr: "in use by somebody else", host: "  address fd09::1/64\n"},
+			}, wantErr: "in use by another host", host: "  address fd09::1/64\n"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := newRig(t)

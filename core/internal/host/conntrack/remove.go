@@ -2,57 +2,52 @@ package conntrack
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
-	"fmt"
 	"net/netip"
-	"syscall"
 
-	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
-
-	"github.com/libcni/libcni/core/internal/host/netlinksock"
 )
 
-// Selector selects connections to a destination, and of those only what is answered by Answers, if that is valid.
+// Selector selects connections to a destination. If Answers is valid, it selects only those that Answers replies to.
 type Selector struct {
 	Destination
 	Answers netip.AddrPort
 }
 
-// Remove makes the kernel forget the selected connections. Those of IPv4 it compares in the kernel, which goes through all
-// connections once for each selector, but many times faster than a listing. Kernels before 6.11 cannot, and none can for
-// IPv6: there it does what Forget does. It works in the network namespace of the calling thread.
+// Remove deletes the selected connections. The kernel compares those of IPv4 itself: it goes through all connections
+// once for each selector, which is many times faster than a list. Kernels before 6.11 cannot do so, and none can for
+// IPv6: for those, Remove does what Forget does. It works in the network namespace of the calling thread.
 func Remove(ctx context.Context, selectors []Selector) error {
-	var four, listed []Selector
+	var compared, listed []Selector
 	for _, s := range selectors {
 		if s.Addr.Is4() {
-			four = append(four, s)
+			compared = append(compared, s)
 		} else {
 			listed = append(listed, s)
 		}
 	}
-	err := removeIn(ctx, four)
-	if errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.EOPNOTSUPP) {
+
+	err := removeCompared(ctx, compared)
+	if isUnsupported(err) {
 		err, listed = nil, selectors
 	}
 	return errors.Join(err, removeListed(ctx, listed))
 }
 
-// removeIn has the kernel compare.
-func removeIn(ctx context.Context, selectors []Selector) error {
+// removeCompared lets the kernel compare.
+func removeCompared(ctx context.Context, selectors []Selector) error {
 	if len(selectors) == 0 {
 		return nil
 	}
-	s, err := netlinksock.Open(unix.NETLINK_NETFILTER)
+	c, err := open()
 	if err != nil {
-		return fmt.Errorf("conntrack: %w", err)
+		return err
 	}
-	defer s.Close()
-	for _, selector := range selectors {
-		err := s.Ask(ctx, messageType(deleteMessage), unix.NLM_F_ACK, selector.request(), nil)
-		if err != nil && !errors.Is(err, syscall.ENOENT) {
-			return fmt.Errorf("conntrack: forget: %w", err)
+	defer c.Close()
+
+	for _, s := range selectors {
+		if err := c.delete(ctx, s.request()); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -75,20 +70,32 @@ func removeListed(ctx context.Context, selectors []Selector) error {
 }
 
 func (s Selector) selects(f Flow) bool {
-	return s.Proto == f.Proto && s.Port == f.To.Port() && (s.Addr == f.To.Addr() || s.Addr.IsUnspecified() && s.Addr.Is4() == f.To.Addr().Is4()) &&
-		(!s.Answers.IsValid() || s.Answers == f.Answers)
+	to := f.To.Addr()
+	toAddress := s.Addr == to || s.Addr.IsUnspecified() && s.Addr.Is4() == to.Is4()
+	return s.Proto == f.Proto && s.Port == f.To.Port() && toAddress && (!s.Answers.IsValid() || s.Answers == f.Answers)
 }
 
-// request always has an incomplete tuple of the original direction, which a kernel that does not know the filter refuses:
-// without one, it would take the request for one to forget everything.
+// request always has an incomplete tuple of the original direction, which a kernel that does not know the filter
+// refuses. Without a tuple such a kernel would delete everything.
 func (s Selector) request() []byte {
-	flags := []*nl.RtAttr{nl.NewRtAttr(filterOriginal, binary.NativeEndian.AppendUint32(nil, s.flags()))}
-	data := append(header(unix.AF_INET), s.tuple().Serialize()...)
+	e := message(unix.AF_INET)
+	s.tuple(e)
 	if s.Answers.IsValid() {
-		reply := nest(attrReply, nest(tupleIP, nl.NewRtAttr(source4, s.Answers.Addr().AsSlice())),
-			nest(tupleProto, nl.NewRtAttr(protoNumber, []byte{s.Proto}), nl.NewRtAttr(fromPort, binary.BigEndian.AppendUint16(nil, s.Answers.Port()))))
-		data = append(data, reply.Serialize()...)
-		flags = append(flags, nl.NewRtAttr(filterReply, binary.NativeEndian.AppendUint32(nil, bySource|byProto|bySourcePort)))
+		e.Open(attrReply)
+		e.Open(tupleIP)
+		e.Bytes(source4, s.Answers.Addr().AsSlice())
+		e.Close()
+		e.Open(tupleProto)
+		e.Uint8(protoNumber, s.Proto)
+		e.BigUint16(sourcePort, s.Answers.Port())
+		e.Close()
+		e.Close()
 	}
-	return append(data, nest(attrFilter, flags...).Serialize()...)
+	e.Open(attrFilter)
+	e.Uint32(filterOriginal, s.flags())
+	if s.Answers.IsValid() {
+		e.Uint32(filterReply, bySource|byProto|bySourcePort)
+	}
+	e.Close()
+	return e.Encoded()
 }

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/libcni/libcni/core/internal/host/netlink"
 	"github.com/libcni/libcni/core/internal/host/thread"
 )
 
@@ -33,13 +34,13 @@ type Namespace struct {
 	path string
 	pool *thread.Pool // may be nil
 
-	mu     sync.Mutex // guards what follows
-	fd     int        // -1 once closed and not held any more
-	holds  int        // of visits under way
-	closed bool
-	asked  *visit // that opens route, and learns the cookie; nil if nobody asked
-	cookie uint64 // 0 until known; the kernel gives out no 0
-	route  int    // an rtnetlink socket inside, until it is taken; -1 if there is none
+	mu       sync.Mutex // guards what follows
+	fd       int        // -1 once closed and not held any more
+	holds    int        // of visits under way
+	closed   bool
+	prefetch *visit          // opens the socket and asks for the cookie; nil if not begun
+	cookie   uint64          // 0 until known; the kernel assigns no 0
+	socket   *netlink.Socket // an rtnetlink socket inside, until it is taken; nil if there is none
 }
 
 // Open opens the network namespace at path, as the calling thread sees that path. The caller closes it. The namespace
@@ -60,7 +61,7 @@ func Open(path string, pool *thread.Pool) (*Namespace, error) {
 		unix.Close(fd)
 		return nil, fmt.Errorf("namespace %s: %w", path, err)
 	}
-	return &Namespace{path: path, pool: pool, fd: fd, cookie: identifier(fd), route: -1}, nil
+	return &Namespace{path: path, pool: pool, fd: fd, cookie: identifier(fd)}, nil
 }
 
 // open returns a descriptor of the network namespace at path.
@@ -145,47 +146,49 @@ func identifier(fd int) uint64 {
 	return id
 }
 
-// PrefetchCookie has Cookie answer soon, if a thread has to go there to learn it, while the caller does something else.
+// PrefetchCookie begins to determine the cookie in the background, if a thread must enter the namespace for it.
 func (n *Namespace) PrefetchCookie() {
-	if n.known() == 0 {
+	if n.knownCookie() == 0 {
 		n.PrefetchSocket()
 	}
 }
 
-// known returns the cookie, 0 if it has not been told yet.
-func (n *Namespace) known() uint64 {
+// knownCookie returns the cookie, 0 if it is not known yet.
+func (n *Namespace) knownCookie() uint64 {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.cookie
 }
 
-// PrefetchSocket has Cookie and TakeSocket answer soon, while the caller does something else.
-func (n *Namespace) PrefetchSocket() { _, _ = n.ask() } // who wants it will be told what is wrong
+// PrefetchSocket begins to open the socket that TakeSocket returns, and to determine the cookie, in the background.
+func (n *Namespace) PrefetchSocket() { _, _ = n.beginPrefetch() } // Cookie and TakeSocket report the error
 
-func (n *Namespace) ask() (*visit, error) {
+func (n *Namespace) beginPrefetch() (*visit, error) {
 	n.mu.Lock()
-	asked := n.asked
+	begun := n.prefetch
 	n.mu.Unlock()
-	if asked != nil {
-		return asked, nil
+	if begun != nil {
+		return begun, nil
 	}
-	v, err := n.visit(n.learn)
+
+	v, err := n.visit(n.openSocket)
 	if err != nil {
 		return nil, err
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.asked = v
+	n.prefetch = v
 	return v, nil
 }
 
-// Cookie returns the number that no other namespace of this boot has or will have (NS_GET_ID; SO_NETNS_COOKIE, Linux
-// 5.14).
+// Cookie returns the number that no other namespace of this boot has or will have (NS_GET_ID, Linux 6.18;
+// SO_NETNS_COOKIE, Linux 5.14).
 func (n *Namespace) Cookie(ctx context.Context) (uint64, error) {
-	if cookie := n.known(); cookie != 0 {
+	if cookie := n.knownCookie(); cookie != 0 {
 		return cookie, nil
 	}
-	v, err := n.ask()
+
+	v, err := n.beginPrefetch()
 	if err == nil {
 		err = v.done.Wait(ctx)
 	}
@@ -195,56 +198,47 @@ func (n *Namespace) Cookie(ctx context.Context) (uint64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("namespace %s: cookie: %w", n.path, err)
 	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.cookie, nil
+	return n.knownCookie(), nil
 }
 
-// learn runs inside.
-func (n *Namespace) learn() error {
-	socket, cookie, err := socketAndCookie()
+// openSocket runs inside. Any socket tells the cookie; this one is what a call needs next.
+func (n *Namespace) openSocket() error {
+	socket, err := netlink.Open(unix.NETLINK_ROUTE, 0)
 	if err != nil {
 		return err
 	}
+	cookie, err := socket.NamespaceCookie()
+	if err != nil {
+		socket.Close()
+		return err
+	}
+
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.cookie = cookie
-	if n.closed || n.route >= 0 {
-		unix.Close(socket)
+	if n.closed || n.socket != nil {
+		socket.Close()
 	} else {
-		n.route = socket
+		n.socket = socket
 	}
 	return nil
 }
 
-// socketAndCookie returns a new rtnetlink socket of the calling thread's namespace and the namespace's cookie. Any
-// socket tells that; this one is what a call needs next.
-func socketAndCookie() (int, uint64, error) {
-	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.NETLINK_ROUTE)
-	if err != nil {
-		return 0, 0, err
-	}
-	cookie, err := unix.GetsockoptUint64(fd, unix.SOL_SOCKET, unix.SO_NETNS_COOKIE)
-	if err != nil {
-		unix.Close(fd)
-		return 0, 0, err
-	}
-	return fd, cookie, nil
-}
-
-// TakeSocket gives away an rtnetlink socket that is inside, non-blocking and not bound, if one was asked for or told the
-// cookie. It saves the caller a visit to the namespace.
-func (n *Namespace) TakeSocket(ctx context.Context) (fd int, ok bool) {
+// TakeSocket gives away the rtnetlink socket inside that PrefetchSocket or Cookie has opened, nil if there is none.
+// It saves the caller a visit to the namespace.
+func (n *Namespace) TakeSocket(ctx context.Context) *netlink.Socket {
 	n.mu.Lock()
-	asked := n.asked
+	begun := n.prefetch
 	n.mu.Unlock()
-	if asked == nil || asked.done.Wait(ctx) != nil {
-		return -1, false
+	if begun == nil || begun.done.Wait(ctx) != nil {
+		return nil
 	}
+
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	fd, n.route = n.route, -1
-	return fd, fd >= 0
+	socket := n.socket
+	n.socket = nil
+	return socket
 }
 
 // Close lets go of the namespace. The descriptor is closed when no function runs inside any more. Closing twice, or nil,
@@ -259,9 +253,9 @@ func (n *Namespace) Close() error {
 		return nil
 	}
 	n.closed = true
-	if n.route >= 0 {
-		unix.Close(n.route)
-		n.route = -1
+	if n.socket != nil {
+		n.socket.Close()
+		n.socket = nil
 	}
 	return n.closeUnused()
 }

@@ -222,17 +222,17 @@ func TestCookieIsThatOfASocketInside(t *testing.T) {
 	cookie, err := n.Cookie(t.Context())
 	must(t, err)
 	n.PrefetchSocket()
-	fd, ok := n.TakeSocket(t.Context())
-	if !ok {
+	socket := n.TakeSocket(t.Context())
+	if socket == nil {
 		t.Fatal("no socket")
 	}
-	defer unix.Close(fd)
-	inside, err := unix.GetsockoptUint64(fd, unix.SOL_SOCKET, unix.SO_NETNS_COOKIE)
+	defer socket.Close()
+	inside, err := socket.NamespaceCookie()
 	must(t, err)
 	if inside != cookie {
 		t.Errorf("the cookie is %d, a socket inside says %d", cookie, inside)
 	}
-	if _, ok := n.TakeSocket(t.Context()); ok {
+	if n.TakeSocket(t.Context()) != nil {
 		t.Error("the socket is given away twice")
 	}
 }

@@ -5,39 +5,136 @@ import (
 	"fmt"
 	"net"
 
-	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
+
+	"github.com/libcni/libcni/core/internal/host/netlink"
 )
+
+// Namespace is an open network namespace.
+type Namespace interface{ Fd() int }
+
+// NewLink describes a link of any kind to create.
+type NewLink struct {
+	Name      string
+	Kind      string           // as the kernel names it: "macvlan", "vxlan", "dummy", …
+	Data      Data             // settings of the kind; nil for the kernel's defaults
+	MAC       net.HardwareAddr // nil for the kernel's choice
+	MTU       int              // 0 for the kernel's default
+	Master    int              // index of the bridge or VRF, 0 for none
+	Parent    int              // index of the link below, in the connection's namespace; 0 for none
+	Up        bool
+	Namespace Namespace // nil for the connection's own
+}
+
+// AddLink creates a link. It returns the link as it was when created, or nil if the kernel does not describe
+// it, which is so before Linux 6.2 and for a link in another namespace. The error wraps ErrExists if a link
+// has the name, and ErrUnsupported if the kernel does not know the kind.
+func (c *Conn) AddLink(ctx context.Context, l NewLink) (*Link, error) {
+	e := newLinkMessage(l.Up)
+	identify(e, l.Name, l.MAC, l.MTU)
+	if l.Master != 0 {
+		e.Uint32(unix.IFLA_MASTER, uint32(l.Master))
+	}
+	if l.Parent != 0 {
+		e.Uint32(unix.IFLA_LINK, uint32(l.Parent))
+	}
+	if l.Namespace != nil {
+		e.Uint32(unix.IFLA_NET_NS_FD, uint32(l.Namespace.Fd()))
+	}
+	e.Open(unix.IFLA_LINKINFO)
+	e.String(unix.IFLA_INFO_KIND, l.Kind)
+	if l.Data != nil {
+		e.Bytes(unix.IFLA_INFO_DATA|unix.NLA_F_NESTED, l.Data)
+	}
+	e.Close()
+
+	created, err := c.create(ctx, e)
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: create: %w", l.Kind, l.Name, err)
+	}
+	return created, nil
+}
+
+// create sends RTM_NEWLINK and returns the link if the kernel describes it.
+func (c *Conn) create(ctx context.Context, e *netlink.Encoder) (created *Link, err error) {
+	r := netlink.Request{
+		Kind:  unix.RTM_NEWLINK,
+		Flags: unix.NLM_F_CREATE | unix.NLM_F_EXCL | unix.NLM_F_ACK | unix.NLM_F_ECHO,
+		Body:  e.Encoded(),
+		Answer: func(m netlink.Message) {
+			if isLink(m, unix.RTM_NEWLINK) {
+				created = parseLink(m.Data)
+			}
+		},
+	}
+	if err := c.netlink.Exchange(ctx, &r); err != nil {
+		return nil, err
+	}
+	return created, refusal(r.Err)
+}
+
+func newLinkMessage(up bool) *netlink.Encoder {
+	if up {
+		return linkMessage(unix.AF_UNSPEC, 0, unix.IFF_UP, unix.IFF_UP)
+	}
+	return linkMessage(unix.AF_UNSPEC, 0, 0, 0)
+}
+
+// identify appends what every new link is given.
+func identify(e *netlink.Encoder, name string, mac net.HardwareAddr, mtu int) {
+	e.String(unix.IFLA_IFNAME, name)
+	if mac != nil {
+		e.Bytes(unix.IFLA_ADDRESS, mac)
+	}
+	if mtu != 0 {
+		e.Uint32(unix.IFLA_MTU, uint32(mtu))
+	}
+}
 
 // NewBridge describes a bridge to create. It comes up at once.
 type NewBridge struct {
 	Name          string
-	MAC           net.HardwareAddr // with one given, ports that come and go do not change it
+	MAC           net.HardwareAddr // if given, ports that come and go do not change it
 	MTU           int              // 0 for the kernel's default
 	Promiscuous   bool
-	VLANFiltering bool // wraps ErrUnsupported where the kernel cannot
+	VLANFiltering bool // the error wraps ErrUnsupported if the kernel cannot filter
 }
 
-// AddBridge creates a bridge. It wraps ErrExists if there is a link of that name, of whatever kind.
+// AddBridge creates a bridge. The error wraps ErrExists if a link of any kind has the name.
 func (c *Conn) AddBridge(ctx context.Context, b NewBridge) error {
 	flags := uint32(unix.IFF_UP)
 	if b.Promiscuous {
 		flags |= unix.IFF_PROMISC
 	}
-	info := nest(unix.IFLA_LINKINFO, str(nl.IFLA_INFO_KIND, "bridge"))
-	if b.VLANFiltering {
-		info.AddChild(nest(nl.IFLA_INFO_DATA, u8(nl.IFLA_BR_VLAN_FILTERING, true)))
-	}
-	parts := append(identity(b.Name, b.MAC, b.MTU), info)
-	parts = append([]nl.NetlinkRequestData{ifInfo(unix.AF_UNSPEC, 0, flags, flags)}, parts...)
-	if err := c.change(ctx, unix.RTM_NEWLINK, unix.NLM_F_CREATE|unix.NLM_F_EXCL, parts...); err != nil {
+	e := linkMessage(unix.AF_UNSPEC, 0, flags, flags)
+	identify(e, b.Name, b.MAC, b.MTU)
+	bridgeInfo(e, b.VLANFiltering)
+	if err := c.change(ctx, unix.RTM_NEWLINK, unix.NLM_F_CREATE|unix.NLM_F_EXCL, e); err != nil {
 		return fmt.Errorf("bridge %s: create: %w", b.Name, err)
 	}
 	return nil
 }
 
-// Namespace is an open network namespace.
-type Namespace interface{ Fd() int }
+// EnableVLANFiltering turns a bridge's VLAN filtering on. The error wraps ErrUnsupported.
+func (c *Conn) EnableVLANFiltering(ctx context.Context, index int) error {
+	e := linkMessage(unix.AF_UNSPEC, index, 0, 0)
+	bridgeInfo(e, true)
+	if err := c.change(ctx, unix.RTM_NEWLINK, 0, e); err != nil {
+		return fmt.Errorf("bridge with index %d: vlan filtering: %w", index, err)
+	}
+	return nil
+}
+
+func bridgeInfo(e *netlink.Encoder, filtering bool) {
+	e.Open(unix.IFLA_LINKINFO)
+	e.String(unix.IFLA_INFO_KIND, "bridge")
+	if filtering {
+		e.Open(unix.IFLA_INFO_DATA)
+		e.Bool(unix.IFLA_BR_VLAN_FILTERING, true)
+		e.Close()
+	}
+	e.Close()
+}
 
 // NewVeth describes a pair of interfaces to create.
 type NewVeth struct {
@@ -52,15 +149,16 @@ type NewVeth struct {
 	PeerNamespace Namespace // nil for the connection's own
 }
 
-// AddVeth creates a pair in one request. The peer stays down: the kernel refuses to create it up. It wraps ErrExists if
-// either name is taken, and ErrBridgeFull.
+// AddVeth creates a pair in one request. The peer stays down, because the kernel refuses to create it up. The
+// error wraps ErrExists if either name is taken, and ErrBridgeFull.
 func (c *Conn) AddVeth(ctx context.Context, v NewVeth) error {
 	_, err := c.addVeth(ctx, v)
 	return err
 }
 
-// CreateVeth is AddVeth, and returns the near end as it was before it became a port: Master and Port are not told. To
-// look it up instead takes ten times as long, since the kernel first settles what a link without carrier is to do.
+// CreateVeth is AddVeth that returns the near end as it was before it became a port: without Master and Port.
+// To look the link up takes ten times as long, because the kernel first settles the operational state of a
+// link without carrier.
 func (c *Conn) CreateVeth(ctx context.Context, v NewVeth) (*Link, error) {
 	link, err := c.addVeth(ctx, v)
 	if err == nil && link == nil { // before Linux 6.2
@@ -70,134 +168,43 @@ func (c *Conn) CreateVeth(ctx context.Context, v NewVeth) (*Link, error) {
 }
 
 // addVeth returns the near end if the kernel describes it.
-func (c *Conn) addVeth(ctx context.Context, v NewVeth) (created *Link, err error) {
-	flags := uint32(0)
-	if v.Up {
-		flags = unix.IFF_UP
-	}
-	peer := nl.NewRtAttr(nl.VETH_INFO_PEER|unix.NLA_F_NESTED, nil)
-	peer.AddChild(ifInfo(unix.AF_UNSPEC, 0, 0, 0))
-	for _, a := range append(identity(v.PeerName, v.PeerMAC, v.MTU), oneQueue()...) {
-		peer.AddChild(a)
-	}
-	if v.PeerNamespace != nil {
-		peer.AddChild(u32(unix.IFLA_NET_NS_FD, uint32(v.PeerNamespace.Fd())))
-	}
-	parts := append([]nl.NetlinkRequestData{ifInfo(unix.AF_UNSPEC, 0, flags, flags)}, identity(v.Name, v.MAC, v.MTU)...)
-	parts = append(parts, oneQueue()...)
+func (c *Conn) addVeth(ctx context.Context, v NewVeth) (*Link, error) {
+	e := newLinkMessage(v.Up)
+	identify(e, v.Name, v.MAC, v.MTU)
+	oneQueue(e)
 	if v.Master != 0 {
-		parts = append(parts, u32(unix.IFLA_MASTER, uint32(v.Master)))
+		e.Uint32(unix.IFLA_MASTER, uint32(v.Master))
 	}
-	parts = append(parts, nest(unix.IFLA_LINKINFO, str(nl.IFLA_INFO_KIND, "veth"), nest(nl.IFLA_INFO_DATA, peer)))
-	created, err = c.create(ctx, parts)
+	e.Open(unix.IFLA_LINKINFO)
+	e.String(unix.IFLA_INFO_KIND, "veth")
+	e.Open(unix.IFLA_INFO_DATA)
+	v.peer(e)
+	e.Close()
+	e.Close()
+
+	created, err := c.create(ctx, e)
 	if err != nil {
 		return nil, fmt.Errorf("veth %s with peer %s: create: %w", v.Name, v.PeerName, err)
 	}
 	return created, nil
 }
 
-// oneQueue gives an end one queue each way, which is what it works with. By default it gets one for each processor, and
-// the kernel waits twice until nobody uses those that it turns off at once.
-func oneQueue() []nl.NetlinkRequestData {
-	return []nl.NetlinkRequestData{u32(unix.IFLA_NUM_TX_QUEUES, 1), u32(unix.IFLA_NUM_RX_QUEUES, 1)}
+// peer appends the other end: a link message in an attribute.
+func (v NewVeth) peer(e *netlink.Encoder) {
+	const vethInfoPeer = 1 // VETH_INFO_PEER
+	e.Open(vethInfoPeer)
+	e.Fixed(newLinkMessage(false).Encoded()...)
+	identify(e, v.PeerName, v.PeerMAC, v.MTU)
+	oneQueue(e)
+	if v.PeerNamespace != nil {
+		e.Uint32(unix.IFLA_NET_NS_FD, uint32(v.PeerNamespace.Fd()))
+	}
+	e.Close()
 }
 
-// identity is what every new link is given.
-func identity(name string, mac net.HardwareAddr, mtu int) []nl.NetlinkRequestData {
-	parts := []nl.NetlinkRequestData{str(unix.IFLA_IFNAME, name)}
-	if mac != nil {
-		parts = append(parts, nl.NewRtAttr(unix.IFLA_ADDRESS, mac))
-	}
-	if mtu != 0 {
-		parts = append(parts, u32(unix.IFLA_MTU, uint32(mtu)))
-	}
-	return parts
-}
-
-// Change is what to set on a link; zero fields are left as they are.
-type Change struct {
-	Up          bool
-	Down        bool
-	Promiscuous bool
-	MAC         net.HardwareAddr // setting the present one makes the kernel announce the link's addresses, see ArpNotify
-	MTU         int
-	Alias       string
-	Name        string    // a new name; before Linux 6.2 the link must be down
-	Master      int       // index of the bridge or VRF; see SetMaster for taking it out
-	Namespace   Namespace // moves the link, which then has no addresses and perhaps another index
-	ArpNotify   bool      // net.ipv4.conf.NAME.arp_notify = 1: gratuitous ARP when the MAC is set or the link comes up
-}
-
-// SetLink changes a link in one request. A link that moves to another namespace and gets a new name
-// does both at once, so that neither namespace needs to have room for both names.
-func (c *Conn) SetLink(ctx context.Context, index int, set Change) error {
-	return c.changeAll(ctx, []request{set.request(index)})
-}
-
-// Configure changes a link, then gives it addresses, then adds routes, all of it at once. It is SetLink, AddAddress and
-// AddRoute, but that what comes after a failure is done as well.
-func (c *Conn) Configure(ctx context.Context, index int, set Change, addresses []Address, routes []Route) error {
-	requests := []request{set.request(index)}
-	for _, a := range addresses {
-		requests = append(requests, a.request(index))
-	}
-	for _, r := range routes {
-		requests = append(requests, r.request())
-	}
-	return c.changeAll(ctx, requests)
-}
-
-func (set Change) request(index int) request {
-	flags, mask := uint32(0), uint32(0)
-	if set.Up || set.Down {
-		mask |= unix.IFF_UP
-	}
-	if set.Up {
-		flags |= unix.IFF_UP
-	}
-	if set.Promiscuous {
-		flags, mask = flags|unix.IFF_PROMISC, mask|unix.IFF_PROMISC
-	}
-	parts := []nl.NetlinkRequestData{ifInfo(unix.AF_UNSPEC, index, flags, mask)}
-	if set.MAC != nil {
-		parts = append(parts, nl.NewRtAttr(unix.IFLA_ADDRESS, set.MAC))
-	}
-	if set.MTU != 0 {
-		parts = append(parts, u32(unix.IFLA_MTU, uint32(set.MTU)))
-	}
-	if set.Alias != "" {
-		parts = append(parts, str(unix.IFLA_IFALIAS, set.Alias))
-	}
-	if set.Name != "" {
-		parts = append(parts, str(unix.IFLA_IFNAME, set.Name))
-	}
-	if set.Master != 0 {
-		parts = append(parts, u32(unix.IFLA_MASTER, uint32(set.Master)))
-	}
-	if set.Namespace != nil {
-		parts = append(parts, u32(unix.IFLA_NET_NS_FD, uint32(set.Namespace.Fd())))
-	}
-	if set.ArpNotify {
-		parts = append(parts, nest(unix.IFLA_AF_SPEC, nest(unix.AF_INET, nest(inetConf, u32(devconfArpNotify, 1)))))
-	}
-	return request{kind: unix.RTM_SETLINK, parts: parts, doing: fmt.Sprintf("link with index %d: set", index)}
-}
-
-// EnableVLANFiltering turns a bridge's VLAN filtering on. It wraps ErrUnsupported.
-func (c *Conn) EnableVLANFiltering(ctx context.Context, index int) error {
-	err := c.change(ctx, unix.RTM_NEWLINK, 0, ifInfo(unix.AF_UNSPEC, index, 0, 0), nest(unix.IFLA_LINKINFO,
-		str(nl.IFLA_INFO_KIND, "bridge"), nest(nl.IFLA_INFO_DATA, u8(nl.IFLA_BR_VLAN_FILTERING, true))))
-	if err != nil {
-		return fmt.Errorf("bridge with index %d: vlan filtering: %w", index, err)
-	}
-	return nil
-}
-
-// SetMaster makes a link a port of the bridge with index master; with 0 it stops being a port. It wraps ErrBridgeFull.
-func (c *Conn) SetMaster(ctx context.Context, index, master int) error {
-	err := c.change(ctx, unix.RTM_SETLINK, 0, ifInfo(unix.AF_UNSPEC, index, 0, 0), u32(unix.IFLA_MASTER, uint32(master)))
-	if err != nil {
-		return fmt.Errorf("link with index %d: set master: %w", index, err)
-	}
-	return nil
+// oneQueue gives an end one queue in each direction, which is all it needs. By default the kernel makes one for
+// each processor, turns all but one off, and waits twice until nothing uses them any more.
+func oneQueue(e *netlink.Encoder) {
+	e.Uint32(unix.IFLA_NUM_TX_QUEUES, 1)
+	e.Uint32(unix.IFLA_NUM_RX_QUEUES, 1)
 }

@@ -3,6 +3,8 @@ package rtnl
 import (
 	"errors"
 	"syscall"
+
+	"github.com/libcni/libcni/core/internal/host/netlink"
 )
 
 // Errors to test for with errors.Is.
@@ -13,19 +15,10 @@ var (
 	ErrUnsupported = errors.New("not supported by the kernel")
 )
 
-// Error is the kernel's refusal of a request. It matches the errors above and its syscall.Errno.
-type Error struct {
-	Errno   syscall.Errno
-	Message string // the kernel's own explanation, if it gave one
-}
+// Error is the kernel's refusal of a request. It matches the errors above and its error number.
+type Error netlink.Error
 
-func (e *Error) Error() string {
-	if e.Message == "" {
-		return e.Errno.Error()
-	}
-	return e.Errno.Error() + " (" + e.Message + ")"
-}
-
+func (e *Error) Error() string { return (*netlink.Error)(e).Error() }
 func (e *Error) Unwrap() error { return e.Errno }
 
 // Is matches the errors of this package.

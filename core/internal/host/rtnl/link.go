@@ -7,8 +7,9 @@ import (
 	"fmt"
 	"net"
 
-	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
+
+	"github.com/libcni/libcni/core/internal/host/netlink"
 )
 
 // Link is a network interface as the kernel reported it.
@@ -19,69 +20,70 @@ type Link struct {
 	MAC         net.HardwareAddr
 	MTU         int
 	Up          bool // set up by the administrator
-	Promiscuous bool // so set by the administrator
+	Promiscuous bool // set by the administrator
 	Loopback    bool
 	Operational bool // up and with carrier (RFC 2863 state "up")
-	Master      int  // index of the bridge, 0 for none
+	Master      int  // index of the bridge or VRF, 0 for none
 	Peer        int  // index of a veth's other end or of the link below, in that link's namespace
 	Alias       string
 	AcceptRA    int     // the sysctl net.ipv6.conf.NAME.accept_ra; -1 if the link has no IPv6
 	Data        Data    // settings of the kind; nil for a bridge
 	Bridge      *Bridge // of a bridge
-	Port        *Port
+	Port        *Port   // of a bridge port
 }
 
-// Bridge is what a link of kind bridge has besides.
+// Bridge holds the settings of a bridge.
 type Bridge struct {
 	STP           bool
 	VLANFiltering bool
 	DefaultPVID   int
 }
 
-// Port is what a link has as port of a bridge.
+// Port holds the settings of a bridge port.
 type Port struct {
 	Forwarding bool
 	Hairpin    bool
 	Isolated   bool
 }
 
-// The kernel's numbers that neither x/sys/unix nor nl has.
+// Numbers of the kernel that x/sys/unix lacks.
 const (
 	filterSkipStats  = 1 << 3 // RTEXT_FILTER_SKIP_STATS
 	operUp           = 6      // IF_OPER_UP
-	inet6Conf        = 2      // IFLA_INET6_CONF
-	inetConf         = 1      // IFLA_INET_CONF
 	devconfAcceptRA  = 3      // DEVCONF_ACCEPT_RA
 	devconfArpNotify = 22     // IPV4_DEVCONF_ARP_NOTIFY
 	portForwarding   = 3      // BR_STATE_FORWARDING
 )
 
-// LinkByName looks a link up. It wraps ErrNotFound.
+// LinkByName looks a link up. The error wraps ErrNotFound.
 func (c *Conn) LinkByName(ctx context.Context, name string) (*Link, error) {
-	data, err := c.get(ctx, unix.RTM_GETLINK, ifInfo(unix.AF_UNSPEC, 0, 0, 0),
-		str(unix.IFLA_IFNAME, name), u32(unix.IFLA_EXT_MASK, filterSkipStats))
+	e := linkMessage(unix.AF_UNSPEC, 0, 0, 0)
+	e.String(unix.IFLA_IFNAME, name)
+	e.Uint32(unix.IFLA_EXT_MASK, filterSkipStats)
+	data, err := c.get(ctx, unix.RTM_GETLINK, e)
 	if err != nil {
 		return nil, fmt.Errorf("link %s: %w", name, err)
 	}
 	return parseLink(data), nil
 }
 
-// LinkByIndex looks a link up. It wraps ErrNotFound.
+// LinkByIndex looks a link up. The error wraps ErrNotFound.
 func (c *Conn) LinkByIndex(ctx context.Context, index int) (*Link, error) {
-	data, err := c.get(ctx, unix.RTM_GETLINK, ifInfo(unix.AF_UNSPEC, index, 0, 0),
-		u32(unix.IFLA_EXT_MASK, filterSkipStats))
+	e := linkMessage(unix.AF_UNSPEC, index, 0, 0)
+	e.Uint32(unix.IFLA_EXT_MASK, filterSkipStats)
+	data, err := c.get(ctx, unix.RTM_GETLINK, e)
 	if err != nil {
 		return nil, fmt.Errorf("link with index %d: %w", index, err)
 	}
 	return parseLink(data), nil
 }
 
-// Links lists all links. Its cost grows with their number: not for the way of ADD and DEL.
+// Links lists all links. Its cost grows with their number, so ADD and DEL do not use it.
 func (c *Conn) Links(ctx context.Context) ([]*Link, error) {
 	var links []*Link
-	err := c.dump(ctx, unix.RTM_GETLINK, ifInfo(unix.AF_UNSPEC, 0, 0, 0),
-		[]nl.NetlinkRequestData{u32(unix.IFLA_EXT_MASK, filterSkipStats)},
-		func(data []byte) { links = append(links, parseLink(data)) })
+	e := linkMessage(unix.AF_UNSPEC, 0, 0, 0)
+	e.Uint32(unix.IFLA_EXT_MASK, filterSkipStats)
+	err := c.dump(ctx, unix.RTM_GETLINK, e, func(data []byte) { links = append(links, parseLink(data)) })
 	if err != nil {
 		return nil, fmt.Errorf("links: %w", err)
 	}
@@ -89,103 +91,104 @@ func (c *Conn) Links(ctx context.Context) ([]*Link, error) {
 }
 
 func parseLink(data []byte) *Link {
-	l := &Link{Index: ifIndex(data), AcceptRA: -1}
+	l := &Link{Index: linkIndex(data), AcceptRA: -1}
 	if len(data) >= unix.SizeofIfInfomsg {
 		flags := binary.NativeEndian.Uint32(data[8:])
 		l.Up = flags&unix.IFF_UP != 0
 		l.Promiscuous = flags&unix.IFF_PROMISC != 0
 		l.Loopback = flags&unix.IFF_LOOPBACK != 0
 	}
-	each(body(data, unix.SizeofIfInfomsg), func(kind int, value []byte) {
-		switch kind {
+	for d := netlink.DecodeAfter(data, unix.SizeofIfInfomsg); d.Next(); {
+		switch d.Kind() {
 		case unix.IFLA_IFNAME:
-			l.Name = text(value)
+			l.Name = d.String()
 		case unix.IFLA_ADDRESS:
-			l.MAC = append(net.HardwareAddr(nil), value...)
+			l.MAC = append(net.HardwareAddr(nil), d.Bytes()...)
 		case unix.IFLA_MTU:
-			l.MTU = int(number(value))
+			l.MTU = d.Int()
 		case unix.IFLA_OPERSTATE:
-			l.Operational = number(value) == operUp
+			l.Operational = d.Int() == operUp
 		case unix.IFLA_MASTER:
-			l.Master = int(number(value))
+			l.Master = d.Int()
 		case unix.IFLA_LINK:
-			l.Peer = int(number(value))
+			l.Peer = d.Int()
 		case unix.IFLA_IFALIAS:
-			l.Alias = text(value)
+			l.Alias = d.String()
 		case unix.IFLA_LINKINFO:
-			l.parseInfo(value)
+			l.parseInfo(d.Bytes())
 		case unix.IFLA_AF_SPEC:
-			l.parseFamilies(value)
+			l.parseFamilies(d.Bytes())
 		}
-	})
+	}
 	return l
 }
 
 func (l *Link) parseInfo(info []byte) {
-	var own, slave []byte
-	slaveKind := ""
-	each(info, func(kind int, value []byte) {
-		switch kind {
-		case nl.IFLA_INFO_KIND:
-			l.Kind = text(value)
-		case nl.IFLA_INFO_DATA:
-			own = value
-		case nl.IFLA_INFO_SLAVE_KIND:
-			slaveKind = text(value)
-		case nl.IFLA_INFO_SLAVE_DATA:
-			slave = value
+	var own, port []byte
+	master := "" // the kind of the master
+	for d := netlink.Decode(info); d.Next(); {
+		switch d.Kind() {
+		case unix.IFLA_INFO_KIND:
+			l.Kind = d.String()
+		case unix.IFLA_INFO_DATA:
+			own = d.Bytes()
+		case unix.IFLA_INFO_SLAVE_KIND:
+			master = d.String()
+		case unix.IFLA_INFO_SLAVE_DATA:
+			port = d.Bytes()
 		}
-	})
+	}
+
 	switch {
 	case l.Kind == "bridge":
 		l.Bridge = parseBridge(own)
 	case own != nil:
 		l.Data = bytes.Clone(own)
 	}
-	if slaveKind == "bridge" {
-		l.Port = parsePort(slave)
+	if master == "bridge" {
+		l.Port = parsePort(port)
 	}
 }
 
 func parseBridge(data []byte) *Bridge {
 	b := &Bridge{}
-	each(data, func(kind int, value []byte) {
-		switch kind {
-		case nl.IFLA_BR_STP_STATE:
-			b.STP = number(value) != 0
-		case nl.IFLA_BR_VLAN_FILTERING:
-			b.VLANFiltering = number(value) != 0
-		case nl.IFLA_BR_VLAN_DEFAULT_PVID:
-			b.DefaultPVID = int(number(value))
+	for d := netlink.Decode(data); d.Next(); {
+		switch d.Kind() {
+		case unix.IFLA_BR_STP_STATE:
+			b.STP = d.Bool()
+		case unix.IFLA_BR_VLAN_FILTERING:
+			b.VLANFiltering = d.Bool()
+		case unix.IFLA_BR_VLAN_DEFAULT_PVID:
+			b.DefaultPVID = d.Int()
 		}
-	})
+	}
 	return b
 }
 
 func parsePort(data []byte) *Port {
 	p := &Port{}
-	each(data, func(kind int, value []byte) {
-		switch kind {
-		case nl.IFLA_BRPORT_STATE:
-			p.Forwarding = number(value) == portForwarding
-		case nl.IFLA_BRPORT_MODE:
-			p.Hairpin = number(value) != 0
-		case nl.IFLA_BRPORT_ISOLATED:
-			p.Isolated = number(value) != 0
+	for d := netlink.Decode(data); d.Next(); {
+		switch d.Kind() {
+		case unix.IFLA_BRPORT_STATE:
+			p.Forwarding = d.Int() == portForwarding
+		case unix.IFLA_BRPORT_MODE:
+			p.Hairpin = d.Bool()
+		case unix.IFLA_BRPORT_ISOLATED:
+			p.Isolated = d.Bool()
 		}
-	})
+	}
 	return p
 }
 
 func (l *Link) parseFamilies(spec []byte) {
-	each(spec, func(family int, attributes []byte) {
-		if family != unix.AF_INET6 {
-			return
+	for families := netlink.Decode(spec); families.Next(); {
+		if families.Kind() != unix.AF_INET6 {
+			continue
 		}
-		each(attributes, func(kind int, value []byte) {
-			if kind == inet6Conf && len(value) >= 4*(devconfAcceptRA+1) {
+		for d := netlink.Decode(families.Bytes()); d.Next(); {
+			if value := d.Bytes(); d.Kind() == unix.IFLA_INET6_CONF && len(value) >= 4*(devconfAcceptRA+1) {
 				l.AcceptRA = int(int32(binary.NativeEndian.Uint32(value[4*devconfAcceptRA:])))
 			}
-		})
-	})
+		}
+	}
 }

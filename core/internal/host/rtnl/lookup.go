@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/netip"
 
-	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
 
@@ -18,9 +17,10 @@ func (c *Conn) NameIsFree(name string) bool {
 		return false // the kernel would look up the truncated name
 	}
 
-	err := unix.SetsockoptString(c.sock.fd, unix.SOL_SOCKET, unix.SO_BINDTODEVICE, name)
+	fd := c.netlink.Fd()
+	err := unix.SetsockoptString(fd, unix.SOL_SOCKET, unix.SO_BINDTODEVICE, name)
 	if err == nil {
-		_ = unix.SetsockoptString(c.sock.fd, unix.SOL_SOCKET, unix.SO_BINDTODEVICE, "")
+		_ = unix.SetsockoptString(fd, unix.SOL_SOCKET, unix.SO_BINDTODEVICE, "")
 	}
 	return err == unix.ENODEV
 }
@@ -29,29 +29,38 @@ func (c *Conn) NameIsFree(name string) bool {
 // says that the address is the host's own; Link is then the index of lo. If there is no route, the
 // error is the kernel's.
 func (c *Conn) RouteGet(ctx context.Context, addr netip.Addr) (Route, error) {
-	m := &nl.RtMsg{RtMsg: unix.RtMsg{Family: uint8(family(addr)), Dst_len: uint8(addr.BitLen())}}
-	data, err := c.get(ctx, unix.RTM_GETROUTE, m, nl.NewRtAttr(unix.RTA_DST, addr.AsSlice()))
+	data, err := c.routeGet(ctx, addr, 0)
 	if err != nil {
 		return Route{}, fmt.Errorf("route to %s: %w", addr, err)
 	}
-
 	if len(data) < unix.SizeofRtMsg {
 		return Route{}, fmt.Errorf("route to %s: %w", addr, ErrNotFound)
 	}
 	return parseRoute(data), nil
 }
 
-// OwnAddresses lists the host's addresses of the family of example, without those of link scope. Its cost grows with the
-// number of links.
-func (c *Conn) OwnAddresses(ctx context.Context, example netip.Addr) ([]netip.Addr, error) {
-	var own []netip.Addr
-	err := c.dump(ctx, unix.RTM_GETADDR, nl.NewIfAddrmsg(family(example)), nil, func(data []byte) {
-		if a, _ := parseAddress(data); a.Prefix.IsValid() && !a.LinkLocal {
-			own = append(own, a.Prefix.Addr())
+// DefaultRoute returns the host's default route: of IPv4 if there is one, else of IPv6. It asks for one
+// destination, so that its cost does not depend on the size of the routing table. The error wraps ErrNotFound.
+func (c *Conn) DefaultRoute(ctx context.Context) (Route, error) {
+	for _, example := range []string{"198.51.100.1", "2001:db8::1"} { // reserved for documentation, RFC 5737 and 3849
+		data, err := c.routeGet(ctx, netip.MustParseAddr(example), unix.RTM_F_FIB_MATCH)
+		if err != nil {
+			if ctx.Err() != nil {
+				return Route{}, err
+			}
+			continue // unreachable, for which the kernel has several error numbers
 		}
-	})
-	if err != nil {
-		return nil, fmt.Errorf("addresses: %w", err)
+		for _, r := range parseRoutes(data) {
+			if r.Dst.Bits() == 0 && r.Link != 0 {
+				return r, nil
+			}
+		}
 	}
-	return own, nil
+	return Route{}, fmt.Errorf("default route: %w", ErrNotFound)
+}
+
+func (c *Conn) routeGet(ctx context.Context, addr netip.Addr, flags uint32) ([]byte, error) {
+	e := routeMessage(routeFields{family: family(addr), bits: uint8(addr.BitLen()), flags: flags})
+	e.Bytes(unix.RTA_DST, addr.AsSlice())
+	return c.get(ctx, unix.RTM_GETROUTE, e)
 }

@@ -2,17 +2,19 @@ package rtnl
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 
-	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
+
+	"github.com/libcni/libcni/core/internal/host/netlink"
 )
 
 // VLAN is a bridge port's membership of a VLAN.
 type VLAN struct {
 	ID       int
-	PVID     bool // what arrives untagged belongs to it
-	Untagged bool // what leaves in it leaves without tag
+	PVID     bool // untagged frames that arrive belong to it
+	Untagged bool // frames leave without tag
 }
 
 // PortVLANs is a bridge port, or the bridge itself, with the VLANs it is in.
@@ -22,58 +24,70 @@ type PortVLANs struct {
 	VLANs  []VLAN
 }
 
-// SetPort sets flags of a bridge port that are true in port, and makes it a member of vlans, in one request.
+// Numbers of linux/if_bridge.h and linux/rtnetlink.h that x/sys/unix lacks.
+const (
+	bridgeVLANInfo     = 2 // IFLA_BRIDGE_VLAN_INFO
+	bridgeVLANInfoSize = 4 // struct bridge_vlan_info
+	vlanPVID           = 1 << 1
+	vlanUntagged       = 1 << 2
+	filterBridgeVLANs  = 1 << 1 // RTEXT_FILTER_BRVLAN
+)
+
+// SetPort sets those flags of a bridge port that are true in port, and makes it a member of vlans, in one
+// request.
 func (c *Conn) SetPort(ctx context.Context, index int, port Port, vlans []VLAN) error {
-	parts := []nl.NetlinkRequestData{ifInfo(unix.AF_BRIDGE, index, 0, 0)}
-	flags := nest(unix.IFLA_PROTINFO)
-	if port.Hairpin {
-		flags.AddChild(u8(nl.IFLA_BRPORT_MODE, true))
-	}
-	if port.Isolated {
-		flags.AddChild(u8(nl.IFLA_BRPORT_ISOLATED, true))
-	}
+	e := linkMessage(unix.AF_BRIDGE, index, 0, 0)
 	if port.Hairpin || port.Isolated {
-		parts = append(parts, flags)
+		e.Open(unix.IFLA_PROTINFO)
+		if port.Hairpin {
+			e.Bool(unix.IFLA_BRPORT_MODE, true)
+		}
+		if port.Isolated {
+			e.Bool(unix.IFLA_BRPORT_ISOLATED, true)
+		}
+		e.Close()
 	}
 	if len(vlans) > 0 {
-		parts = append(parts, vlanSpec(vlans))
+		appendVLANs(e, vlans)
 	}
-	if err := c.change(ctx, unix.RTM_SETLINK, 0, parts...); err != nil {
+	if err := c.change(ctx, unix.RTM_SETLINK, 0, e); err != nil {
 		return fmt.Errorf("bridge port with index %d: set: %w", index, err)
 	}
 	return nil
 }
 
-// RemovePortVLAN ends a bridge port's membership of a VLAN. That it is no member is no error.
+// RemovePortVLAN ends a bridge port's membership of a VLAN. It succeeds if the port is not a member.
 func (c *Conn) RemovePortVLAN(ctx context.Context, index, vlan int) error {
-	err := c.change(ctx, unix.RTM_DELLINK, 0, ifInfo(unix.AF_BRIDGE, index, 0, 0), vlanSpec([]VLAN{{ID: vlan}}))
-	if err != nil {
+	e := linkMessage(unix.AF_BRIDGE, index, 0, 0)
+	appendVLANs(e, []VLAN{{ID: vlan}})
+	if err := c.change(ctx, unix.RTM_DELLINK, 0, e); err != nil {
 		return fmt.Errorf("bridge port with index %d: remove vlan %d: %w", index, vlan, err)
 	}
 	return nil
 }
 
-func vlanSpec(vlans []VLAN) *nl.RtAttr {
-	spec := nest(unix.IFLA_AF_SPEC)
+func appendVLANs(e *netlink.Encoder, vlans []VLAN) {
+	e.Open(unix.IFLA_AF_SPEC)
 	for _, v := range vlans {
-		info := &nl.BridgeVlanInfo{Vid: uint16(v.ID)}
+		flags := uint16(0)
 		if v.PVID {
-			info.Flags |= nl.BRIDGE_VLAN_INFO_PVID
+			flags |= vlanPVID
 		}
 		if v.Untagged {
-			info.Flags |= nl.BRIDGE_VLAN_INFO_UNTAGGED
+			flags |= vlanUntagged
 		}
-		spec.AddRtAttr(nl.IFLA_BRIDGE_VLAN_INFO, info.Serialize())
+		info := binary.NativeEndian.AppendUint16(nil, flags)
+		e.Bytes(bridgeVLANInfo, binary.NativeEndian.AppendUint16(info, uint16(v.ID)))
 	}
-	return spec
+	e.Close()
 }
 
 // PortVLANs lists the ports of all bridges with their VLANs. The kernel does not filter this list.
 func (c *Conn) PortVLANs(ctx context.Context) ([]PortVLANs, error) {
 	var ports []PortVLANs
-	err := c.dump(ctx, unix.RTM_GETLINK, ifInfo(unix.AF_BRIDGE, 0, 0, 0),
-		[]nl.NetlinkRequestData{u32(unix.IFLA_EXT_MASK, nl.RTEXT_FILTER_BRVLAN)},
-		func(data []byte) { ports = append(ports, parsePortVLANs(data)) })
+	e := linkMessage(unix.AF_BRIDGE, 0, 0, 0)
+	e.Uint32(unix.IFLA_EXT_MASK, filterBridgeVLANs)
+	err := c.dump(ctx, unix.RTM_GETLINK, e, func(data []byte) { ports = append(ports, parsePortVLANs(data)) })
 	if err != nil {
 		return nil, fmt.Errorf("bridge ports: %w", err)
 	}
@@ -81,23 +95,34 @@ func (c *Conn) PortVLANs(ctx context.Context) ([]PortVLANs, error) {
 }
 
 func parsePortVLANs(data []byte) PortVLANs {
-	p := PortVLANs{Index: ifIndex(data)}
-	each(body(data, unix.SizeofIfInfomsg), func(kind int, value []byte) {
-		switch kind {
+	p := PortVLANs{Index: linkIndex(data)}
+	for d := netlink.DecodeAfter(data, unix.SizeofIfInfomsg); d.Next(); {
+		switch d.Kind() {
 		case unix.IFLA_MASTER:
-			p.Master = int(number(value))
+			p.Master = d.Int()
 		case unix.IFLA_AF_SPEC:
-			each(value, func(kind int, value []byte) {
-				if kind != nl.IFLA_BRIDGE_VLAN_INFO || len(value) < nl.SizeofBridgeVlanInfo {
-					return
-				}
-				info := nl.DeserializeBridgeVlanInfo(value)
-				p.VLANs = append(p.VLANs, VLAN{ID: int(info.Vid), PVID: info.PortVID(), Untagged: info.EngressUntag()})
-			})
+			p.VLANs = append(p.VLANs, parseVLANs(d.Bytes())...)
 		}
-	})
+	}
 	if p.Master == p.Index {
 		p.Master = 0
 	}
 	return p
+}
+
+func parseVLANs(spec []byte) []VLAN {
+	var vlans []VLAN
+	for d := netlink.Decode(spec); d.Next(); {
+		info := d.Bytes()
+		if d.Kind() != bridgeVLANInfo || len(info) < bridgeVLANInfoSize {
+			continue
+		}
+		flags := binary.NativeEndian.Uint16(info)
+		vlans = append(vlans, VLAN{
+			ID:       int(binary.NativeEndian.Uint16(info[2:])),
+			PVID:     flags&vlanPVID != 0,
+			Untagged: flags&vlanUntagged != 0,
+		})
+	}
+	return vlans
 }

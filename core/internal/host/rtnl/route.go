@@ -7,8 +7,9 @@ import (
 	"net/netip"
 	"strconv"
 
-	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
+
+	"github.com/libcni/libcni/core/internal/host/netlink"
 )
 
 // Route is a unicast route through one link. Zero fields are the kernel's defaults.
@@ -37,80 +38,103 @@ const (
 
 // ScopeName returns the name that ip(8) gives a scope, or its number.
 func ScopeName(scope int) string {
-	names := map[int]string{ScopeUniverse: "global", ScopeSite: "site", ScopeLink: "link", ScopeHost: "host",
-		ScopeNowhere: "nowhere"}
-	if name, known := names[scope]; known {
-		return name
+	switch scope {
+	case ScopeUniverse:
+		return "global"
+	case ScopeSite:
+		return "site"
+	case ScopeLink:
+		return "link"
+	case ScopeHost:
+		return "host"
+	case ScopeNowhere:
+		return "nowhere"
+	default:
+		return strconv.Itoa(scope)
 	}
-	return strconv.Itoa(scope)
 }
 
-// AddRoute adds a route beside those to the same destination (IPv6 makes one of several paths of them; IPv4 prefers
-// the newest). It wraps ErrExists if there is the same route already.
+// AddRoute adds a route beside those to the same destination (IPv6 makes one of several paths of them; IPv4
+// prefers the newest). The error wraps ErrExists if the same route is there.
 func (c *Conn) AddRoute(ctx context.Context, r Route) error {
 	return c.changeAll(ctx, []request{r.request()})
 }
 
 func (r Route) request() request {
-	m := nl.NewRtMsg()
-	m.Family, m.Dst_len, m.Scope = uint8(family(r.Dst.Addr())), uint8(r.Dst.Bits()), uint8(r.Scope)
+	fields := routeFields{family: family(r.Dst.Addr()), bits: uint8(r.Dst.Bits()), scope: uint8(r.Scope),
+		table: unix.RT_TABLE_MAIN, protocol: unix.RTPROT_BOOT, kind: unix.RTN_UNICAST}
 	if r.Protocol != 0 {
-		m.Protocol = uint8(r.Protocol)
-	}
-	parts := []nl.NetlinkRequestData{m, nl.NewRtAttr(unix.RTA_DST, r.Dst.Addr().AsSlice())}
-	if r.Gateway.IsValid() {
-		parts = append(parts, nl.NewRtAttr(unix.RTA_GATEWAY, r.Gateway.AsSlice()))
-	}
-	if r.Source.IsValid() {
-		parts = append(parts, nl.NewRtAttr(unix.RTA_PREFSRC, r.Source.AsSlice()))
-	}
-	for _, a := range []struct{ kind, value int }{
-		{unix.RTA_OIF, r.Link}, {unix.RTA_PRIORITY, r.Priority}, {unix.RTA_TABLE, r.Table},
-	} {
-		if a.value != 0 {
-			parts = append(parts, u32(a.kind, uint32(a.value)))
-		}
+		fields.protocol = uint8(r.Protocol)
 	}
 	if r.Table != 0 {
-		m.Table = unix.RT_TABLE_UNSPEC // the attribute holds it, which has room for more than 255
+		fields.table = unix.RT_TABLE_UNSPEC // the attribute holds it, which has room for more than 255
 	}
-	if metrics := routeMetrics(r); metrics != nil {
-		parts = append(parts, metrics)
+
+	e := routeMessage(fields)
+	e.Bytes(unix.RTA_DST, r.Dst.Addr().AsSlice())
+	if r.Gateway.IsValid() {
+		e.Bytes(unix.RTA_GATEWAY, r.Gateway.AsSlice())
 	}
-	return request{kind: unix.RTM_NEWROUTE, flags: unix.NLM_F_CREATE, parts: parts, doing: fmt.Sprintf("route %s: add", r)}
+	if r.Source.IsValid() {
+		e.Bytes(unix.RTA_PREFSRC, r.Source.AsSlice())
+	}
+	appendNumbers(e, number{unix.RTA_OIF, r.Link}, number{unix.RTA_PRIORITY, r.Priority}, number{unix.RTA_TABLE, r.Table})
+	if r.MTU != 0 || r.AdvMSS != 0 {
+		e.Open(unix.RTA_METRICS)
+		appendNumbers(e, number{unix.RTAX_MTU, r.MTU}, number{unix.RTAX_ADVMSS, r.AdvMSS})
+		e.Close()
+	}
+	return request{kind: unix.RTM_NEWROUTE, flags: unix.NLM_F_CREATE, body: e, doing: fmt.Sprintf("route %s: add", r)}
 }
 
-func routeMetrics(r Route) *nl.RtAttr {
-	if r.MTU == 0 && r.AdvMSS == 0 {
-		return nil
-	}
-	metrics := nest(unix.RTA_METRICS)
-	if r.MTU != 0 {
-		metrics.AddChild(u32(unix.RTAX_MTU, uint32(r.MTU)))
-	}
-	if r.AdvMSS != 0 {
-		metrics.AddChild(u32(unix.RTAX_ADVMSS, uint32(r.AdvMSS)))
-	}
-	return metrics
+type number struct {
+	kind  uint16
+	value int
 }
 
-// Routes lists the unicast routes of one link, of all tables, IPv4 first. A route of several paths appears once for
-// each that leads through the link.
+// appendNumbers appends those numbers that are not 0.
+func appendNumbers(e *netlink.Encoder, numbers ...number) {
+	for _, n := range numbers {
+		if n.value != 0 {
+			e.Uint32(n.kind, uint32(n.value))
+		}
+	}
+}
+
+// RemoveRoute removes the first route of the main table, or of r.Table, that has r's destination, and r's
+// gateway if that is valid. The error wraps ErrNotFound.
+func (c *Conn) RemoveRoute(ctx context.Context, r Route) error {
+	e := routeMessage(routeFields{family: family(r.Dst.Addr()), bits: uint8(r.Dst.Bits()),
+		table: unix.RT_TABLE_MAIN, scope: unix.RT_SCOPE_NOWHERE})
+	e.Bytes(unix.RTA_DST, r.Dst.Addr().AsSlice())
+	if r.Gateway.IsValid() {
+		e.Bytes(unix.RTA_GATEWAY, r.Gateway.AsSlice())
+	}
+	appendNumbers(e, number{unix.RTA_TABLE, r.Table})
+	if err := c.change(ctx, unix.RTM_DELROUTE, 0, e); err != nil {
+		return fmt.Errorf("route %s: remove: %w", r, err)
+	}
+	return nil
+}
+
+// Routes lists the unicast routes of one link, of all tables, IPv4 first. A route of several paths appears once
+// for each path through the link.
 func (c *Conn) Routes(ctx context.Context, index int) ([]Route, error) {
-	return c.routes(ctx, []nl.NetlinkRequestData{u32(unix.RTA_OIF, uint32(index))},
-		[]int{unix.AF_INET, unix.AF_INET6}, func(r Route) bool { return r.Link == index })
+	return c.routes(ctx, index, func(r Route) bool { return r.Link == index }, unix.AF_INET, unix.AF_INET6)
 }
 
-// AdvertisedRoutes lists the IPv6 routes that came with router advertisements, of all links.
+// AdvertisedRoutes lists the IPv6 routes of all links that came with router advertisements.
 func (c *Conn) AdvertisedRoutes(ctx context.Context) ([]Route, error) {
-	return c.routes(ctx, nil, []int{unix.AF_INET6}, func(r Route) bool { return r.Protocol == unix.RTPROT_RA })
+	return c.routes(ctx, 0, func(r Route) bool { return r.Protocol == unix.RTPROT_RA }, unix.AF_INET6)
 }
 
-func (c *Conn) routes(ctx context.Context, filter []nl.NetlinkRequestData, families []int, want func(Route) bool) ([]Route, error) {
+// routes lists the routes that want selects, of one link unless index is 0.
+func (c *Conn) routes(ctx context.Context, index int, want func(Route) bool, families ...uint8) ([]Route, error) {
 	var found []Route
 	for _, family := range families {
-		m := &nl.RtMsg{RtMsg: unix.RtMsg{Family: uint8(family)}}
-		err := c.dump(ctx, unix.RTM_GETROUTE, m, filter, func(data []byte) {
+		e := routeMessage(routeFields{family: family})
+		appendNumbers(e, number{unix.RTA_OIF, index})
+		err := c.dump(ctx, unix.RTM_GETROUTE, e, func(data []byte) {
 			for _, r := range parseRoutes(data) {
 				if want(r) {
 					found = append(found, r)
@@ -124,28 +148,6 @@ func (c *Conn) routes(ctx context.Context, filter []nl.NetlinkRequestData, famil
 	return found, nil
 }
 
-// DefaultRoute returns the route that the kernel takes to the whole Internet: the IPv4 default route, else the IPv6
-// one. It asks for one destination, so that a large routing table costs nothing. It wraps ErrNotFound.
-func (c *Conn) DefaultRoute(ctx context.Context) (Route, error) {
-	for _, example := range []string{"198.51.100.1", "2001:db8::1"} { // reserved for documentation, RFC 5737 and 3849
-		dst := netip.MustParseAddr(example)
-		m := &nl.RtMsg{RtMsg: unix.RtMsg{Family: uint8(family(dst)), Dst_len: uint8(dst.BitLen()), Flags: unix.RTM_F_FIB_MATCH}}
-		data, err := c.get(ctx, unix.RTM_GETROUTE, m, nl.NewRtAttr(unix.RTA_DST, dst.AsSlice()))
-		if err != nil {
-			if ctx.Err() != nil {
-				return Route{}, err
-			}
-			continue // unreachable: the kernel says so with one of several error numbers
-		}
-		for _, r := range parseRoutes(data) {
-			if r.Dst.Bits() == 0 && r.Link != 0 {
-				return r, nil
-			}
-		}
-	}
-	return Route{}, fmt.Errorf("default route: %w", ErrNotFound)
-}
-
 // parseRoutes returns one route per path of a unicast route, and none for other types.
 func parseRoutes(data []byte) []Route {
 	if len(data) < unix.SizeofRtMsg || data[7] != unix.RTN_UNICAST {
@@ -153,19 +155,12 @@ func parseRoutes(data []byte) []Route {
 	}
 
 	r := parseRoute(data)
-	if paths := multipath(data); paths != nil {
-		return r.perPath(paths)
+	for d := netlink.DecodeAfter(data, unix.SizeofRtMsg); d.Next(); {
+		if d.Kind() == unix.RTA_MULTIPATH {
+			return r.perPath(d.Bytes())
+		}
 	}
 	return []Route{r}
-}
-
-func multipath(data []byte) (paths []byte) {
-	each(data[unix.SizeofRtMsg:], func(kind int, value []byte) {
-		if kind == unix.RTA_MULTIPATH {
-			paths = value
-		}
-	})
-	return paths
 }
 
 // parseRoute reads a message of at least struct rtmsg, without the paths of a multipath route.
@@ -175,37 +170,37 @@ func parseRoute(data []byte) Route {
 	if data[0] == unix.AF_INET6 {
 		dst = netip.IPv6Unspecified()
 	}
-	each(data[unix.SizeofRtMsg:], func(kind int, value []byte) {
-		switch kind {
+	for d := netlink.DecodeAfter(data, unix.SizeofRtMsg); d.Next(); {
+		switch d.Kind() {
 		case unix.RTA_DST:
-			dst, _ = netip.AddrFromSlice(value)
+			dst, _ = netip.AddrFromSlice(d.Bytes())
 		case unix.RTA_GATEWAY:
-			r.Gateway, _ = netip.AddrFromSlice(value)
+			r.Gateway, _ = netip.AddrFromSlice(d.Bytes())
 		case unix.RTA_PREFSRC:
-			r.Source, _ = netip.AddrFromSlice(value)
+			r.Source, _ = netip.AddrFromSlice(d.Bytes())
 		case unix.RTA_OIF:
-			r.Link = int(number(value))
+			r.Link = d.Int()
 		case unix.RTA_PRIORITY:
-			r.Priority = int(number(value))
+			r.Priority = int(d.Uint32())
 		case unix.RTA_TABLE:
-			r.Table = int(number(value))
+			r.Table = int(d.Uint32())
 		case unix.RTA_METRICS:
-			r.parseMetrics(value)
+			r.parseMetrics(d.Bytes())
 		}
-	})
+	}
 	r.Dst = netip.PrefixFrom(dst, int(data[1]))
 	return r
 }
 
 func (r *Route) parseMetrics(metrics []byte) {
-	each(metrics, func(kind int, value []byte) {
-		switch kind {
+	for d := netlink.Decode(metrics); d.Next(); {
+		switch d.Kind() {
 		case unix.RTAX_MTU:
-			r.MTU = int(number(value))
+			r.MTU = d.Int()
 		case unix.RTAX_ADVMSS:
-			r.AdvMSS = int(number(value))
+			r.AdvMSS = d.Int()
 		}
-	})
+	}
 }
 
 // perPath copies the route for each of its next hops (struct rtnexthop and its attributes).
@@ -218,11 +213,11 @@ func (r Route) perPath(hops []byte) []Route {
 		}
 		path := r
 		path.Link = int(binary.NativeEndian.Uint32(hops[4:]))
-		each(hops[unix.SizeofRtNexthop:length], func(kind int, value []byte) {
-			if kind == unix.RTA_GATEWAY {
-				path.Gateway, _ = netip.AddrFromSlice(value)
+		for d := netlink.DecodeAfter(hops[:length], unix.SizeofRtNexthop); d.Next(); {
+			if d.Kind() == unix.RTA_GATEWAY {
+				path.Gateway, _ = netip.AddrFromSlice(d.Bytes())
 			}
-		})
+		}
 		routes = append(routes, path)
 		hops = hops[min(len(hops), (length+3)&^3):]
 	}
@@ -250,21 +245,4 @@ func (r Route) String() string {
 		s += " scope " + ScopeName(r.Scope)
 	}
 	return s
-}
-
-// RemoveRoute removes the first route of the main table, or of r.Table, that matches what r says. It wraps ErrNotFound.
-func (c *Conn) RemoveRoute(ctx context.Context, r Route) error {
-	m := &nl.RtMsg{RtMsg: unix.RtMsg{Family: uint8(family(r.Dst.Addr())), Dst_len: uint8(r.Dst.Bits()),
-		Table: unix.RT_TABLE_MAIN, Scope: unix.RT_SCOPE_NOWHERE}}
-	parts := []nl.NetlinkRequestData{m, nl.NewRtAttr(unix.RTA_DST, r.Dst.Addr().AsSlice())}
-	if r.Gateway.IsValid() {
-		parts = append(parts, nl.NewRtAttr(unix.RTA_GATEWAY, r.Gateway.AsSlice()))
-	}
-	if r.Table != 0 {
-		parts = append(parts, u32(unix.RTA_TABLE, uint32(r.Table)))
-	}
-	if err := c.change(ctx, unix.RTM_DELROUTE, 0, parts...); err != nil {
-		return fmt.Errorf("route %s: remove: %w", r, err)
-	}
-	return nil
 }

@@ -1,5 +1,5 @@
-// Package rtnl speaks rtnetlink over explicit connections: links, addresses, routes, bridge ports. It looks things up
-// by name or index and lists only where a caller asks for a listing.
+// Package rtnl speaks rtnetlink over explicit connections: links, addresses, routes, bridge ports. It looks objects
+// up by name or index, and lists them only where a caller asks for a list.
 package rtnl
 
 import (
@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/libcni/libcni/core/internal/host/netlink"
 	"github.com/libcni/libcni/core/internal/host/netns"
 )
 
@@ -53,25 +54,30 @@ func (s *Session) Container(ctx context.Context) (*Conn, error) {
 	if s.ns == nil {
 		return nil, fmt.Errorf("rtnetlink: %w", ErrNoNamespace)
 	}
-	conn, err := newConn(ctx, s.deleter, func(ctx context.Context, groups uint32) (sock *socket, err error) {
-		if groups == 0 {
-			if fd, ok := s.ns.TakeSocket(ctx); ok {
-				return newSocket(fd), nil
-			}
-		}
-		if e := s.ns.Do(ctx, func() error {
-			sock, err = openHere(ctx, groups)
-			return err
-		}); e != nil {
-			return nil, e
-		}
-		return sock, nil
-	})
+	conn, err := newConn(ctx, s.deleter, s.openInContainer)
 	if err != nil {
 		return nil, fmt.Errorf("rtnetlink in %s: %w", s.ns.Path(), err)
 	}
 	s.container = conn
 	return conn, nil
+}
+
+func (s *Session) openInContainer(ctx context.Context, groups uint32) (*netlink.Socket, error) {
+	if groups == 0 {
+		if socket := s.ns.TakeSocket(ctx); socket != nil {
+			return socket, nil
+		}
+	}
+
+	var socket *netlink.Socket
+	err := s.ns.Do(ctx, func() (err error) {
+		socket, err = openHere(ctx, groups)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return socket, nil
 }
 
 // Close closes both connections. A deletion in flight finishes on its own.

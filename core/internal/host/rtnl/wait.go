@@ -6,30 +6,31 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/libcni/libcni/core/internal/host/netlink"
 )
 
-// WaitLink returns when the link satisfies until, which is asked at once and after every change of the link. It wraps
-// ErrNotFound if the link goes away.
+// WaitLink returns when the link satisfies until, which is called at once and after every change of the link. The
+// error wraps ErrNotFound if the link is deleted.
 func (c *Conn) WaitLink(ctx context.Context, index int, until func(*Link) bool) error {
 	return c.waitFor(ctx, unix.RTMGRP_LINK,
-		func(m syscall.NetlinkMessage) bool { return ifIndex(m.Data) == index },
+		func(m netlink.Message) bool { return linkIndex(m.Data) == index },
 		func() (bool, error) {
 			link, err := c.LinkByIndex(ctx, index)
 			return err == nil && until(link), err
 		})
 }
 
-// ErrDuplicate says that somebody else on the network has the address.
-var ErrDuplicate = errors.New("in use by somebody else on the network")
+// ErrDuplicate says that another host on the network uses the address.
+var ErrDuplicate = errors.New("in use by another host on the network")
 
-// WaitUsable returns when none of the given addresses, which the link has, is tentative any more. It wraps ErrDuplicate
-// if one of them turns out to be somebody else's.
+// WaitUsable returns when none of the given addresses, which the link has, is tentative any more. The error wraps
+// ErrDuplicate if duplicate address detection finds one of them on another host.
 func (c *Conn) WaitUsable(ctx context.Context, index int, given ...netip.Prefix) error {
 	return c.waitFor(ctx, unix.RTMGRP_IPV6_IFADDR,
-		func(m syscall.NetlinkMessage) bool {
+		func(m netlink.Message) bool {
 			_, of := parseAddress(m.Data)
 			return of == index
 		},
@@ -56,40 +57,41 @@ func usable(addresses []Address, given []netip.Prefix) (bool, error) {
 	return !tentative, nil
 }
 
-// AddressWatch sees which addresses become ready in a namespace.
+// AddressWatch reports addresses of a namespace that become ready.
 type AddressWatch struct {
-	conn *Conn
-	sock *socket
+	conn   *Conn
+	socket *netlink.Socket
 }
 
-// WatchAddresses begins to watch. Close ends it.
+// WatchAddresses begins to watch. The caller closes the watch.
 func (c *Conn) WatchAddresses(ctx context.Context) (*AddressWatch, error) {
-	sock, err := c.open(ctx, unix.RTMGRP_IPV6_IFADDR)
+	socket, err := c.open(ctx, unix.RTMGRP_IPV6_IFADDR)
 	if err != nil {
 		return nil, err
 	}
-	return &AddressWatch{conn: c, sock: sock}, nil
+	return &AddressWatch{conn: c, socket: socket}, nil
 }
 
 // Close ends the watch.
-func (w *AddressWatch) Close() { w.sock.release() }
+func (w *AddressWatch) Close() { w.socket.Close() }
 
-// Ready returns when the kernel has told of each of the IPv6 addresses, given to the link since the watch began. Of one
-// without duplicate detection it tells when it has joined the multicast group in which neighbours ask for it, which it
-// does some time after the request: before that nobody gets an answer, and asks again only after a second.
+// Ready returns when the kernel has announced each of the IPv6 addresses that were given to the link since the watch
+// began. It announces an address without duplicate detection once it has joined the multicast group in which
+// neighbours ask for the address, some time after the request. A neighbour that asks earlier gets no answer, and
+// repeats its question only after a second.
 func (w *AddressWatch) Ready(ctx context.Context, index int, given ...netip.Prefix) error {
 	waiting := slices.DeleteFunc(slices.Clone(given), func(p netip.Prefix) bool { return p.Addr().Is4() })
 	for len(waiting) > 0 {
-		messages, err := w.sock.receive(ctx, w.conn.buf)
-		if errors.Is(err, errOverrun) {
-			return nil // so many came that ours were among them
+		messages, err := w.socket.Receive(ctx, w.conn.netlink.Buffer)
+		if errors.Is(err, netlink.ErrLost) {
+			return nil // ours were among those that were lost
 		}
 		if err != nil {
 			return err
 		}
 		for _, m := range messages {
 			a, of := parseAddress(m.Data)
-			if m.Header.Type == unix.RTM_NEWADDR && of == index && !a.Tentative {
+			if m.Kind == unix.RTM_NEWADDR && of == index && !a.Tentative {
 				waiting = slices.DeleteFunc(waiting, func(p netip.Prefix) bool { return p == a.Prefix })
 			}
 		}
@@ -97,31 +99,33 @@ func (w *AddressWatch) Ready(ctx context.Context, index int, given ...netip.Pref
 	return nil
 }
 
-// waitFor asks done, and asks again after every notification of the groups that concerns it. It subscribes only if
-// the first answer is no.
-func (c *Conn) waitFor(ctx context.Context, groups uint32, concerns func(syscall.NetlinkMessage) bool, done func() (bool, error)) error {
+// waitFor calls done, and again after every notification of the groups that concerns it. It subscribes only if the
+// first call returns false.
+func (c *Conn) waitFor(
+	ctx context.Context, groups uint32, concerns func(netlink.Message) bool, done func() (bool, error),
+) error {
 	if ok, err := done(); ok || err != nil {
 		return err
 	}
-	sock, err := c.open(ctx, groups)
+	socket, err := c.open(ctx, groups)
 	if err != nil {
 		return err
 	}
-	defer sock.release()
+	defer socket.Close()
 	for {
 		if ok, err := done(); ok || err != nil {
 			return err
 		}
-		if err := c.awaitNotification(ctx, sock, concerns); err != nil {
+		if err := c.awaitNotification(ctx, socket, concerns); err != nil {
 			return err
 		}
 	}
 }
 
-func (c *Conn) awaitNotification(ctx context.Context, sock *socket, concerns func(syscall.NetlinkMessage) bool) error {
+func (c *Conn) awaitNotification(ctx context.Context, socket *netlink.Socket, concerns func(netlink.Message) bool) error {
 	for {
-		messages, err := sock.receive(ctx, c.buf)
-		if errors.Is(err, errOverrun) {
+		messages, err := socket.Receive(ctx, c.netlink.Buffer)
+		if errors.Is(err, netlink.ErrLost) {
 			return nil // what was lost may have concerned us
 		}
 		if err != nil {

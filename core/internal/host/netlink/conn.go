@@ -1,0 +1,164 @@
+package netlink
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+
+	"golang.org/x/sys/unix"
+)
+
+// Conn asks the kernel over one socket. Not safe for concurrent use.
+type Conn struct {
+	*Socket
+	Buffer     *Buffer
+	Unfinished bool // an exchange ended before all its answers were received
+
+	seq uint32 // of the last request
+}
+
+// NewConn returns a connection over the socket, which stays the caller's, as the buffer does.
+func NewConn(s *Socket, b *Buffer) *Conn { return &Conn{Socket: s, Buffer: b} }
+
+// Requests returns how many requests were sent over the connection.
+func (c *Conn) Requests() int { return int(c.seq) }
+
+// Number takes n sequence numbers that follow each other, and returns the first.
+func (c *Conn) Number(n int) uint32 {
+	first := c.seq + 1
+	c.seq += uint32(n)
+	return first
+}
+
+// Request is a message to the kernel.
+type Request struct {
+	Kind   uint16
+	Flags  uint16        // NLM_F_DUMP, NLM_F_ACK and so on; NLM_F_REQUEST is added
+	Body   []byte        // made with an Encoder
+	Answer func(Message) // is called with each answer, which is valid during the call; nil to drop them
+
+	Err         error // after Exchange: the kernel's refusal, an *Error
+	Interrupted bool  // after Exchange: the list changed while the kernel wrote it
+}
+
+// Exchange sends the requests as one datagram and receives their answers. The kernel carries them out in
+// order, those after a refused one too. Only the last request may be a dump, and it ends the exchange: so it
+// is a dump, asks for an acknowledgement, or has one answer.
+//
+// The error is not about a single request: those have their own. It wraps ErrLost if answers were lost.
+func (c *Conn) Exchange(ctx context.Context, requests ...*Request) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	first := c.Number(len(requests))
+	if err := c.Send(encode(requests, first)); err != nil {
+		return err
+	}
+
+	c.Unfinished = true
+	for {
+		messages, err := c.Receive(ctx, c.Buffer)
+		if errors.Is(err, ErrLost) {
+			c.drain()
+		}
+		if err != nil {
+			return err
+		}
+		for _, m := range messages {
+			i := m.Seq - first
+			if i >= uint32(len(requests)) {
+				continue // of an earlier exchange that was not finished
+			}
+			if ended := requests[i].take(m); ended && int(i) == len(requests)-1 {
+				c.Unfinished = false
+				return nil
+			}
+		}
+	}
+}
+
+func encode(requests []*Request, first uint32) []byte {
+	size := 0
+	for _, r := range requests {
+		size += align(unix.SizeofNlMsghdr + len(r.Body))
+	}
+	datagram := make([]byte, 0, size)
+	for i, r := range requests {
+		datagram = AppendMessage(datagram, r.Kind, unix.NLM_F_REQUEST|r.Flags, first+uint32(i), r.Body)
+	}
+	return datagram
+}
+
+// take reads an answer and reports whether it is the last one.
+func (r *Request) take(m Message) (ended bool) {
+	if m.Flags&unix.NLM_F_DUMP_INTR != 0 {
+		r.Interrupted = true
+	}
+	if m.Kind == unix.NLMSG_ERROR || m.Kind == unix.NLMSG_DONE {
+		r.Err = m.Outcome()
+		return true
+	}
+
+	if r.Answer != nil {
+		r.Answer(m)
+	}
+	return r.Flags&(unix.NLM_F_DUMP|unix.NLM_F_ACK) == 0
+}
+
+// drain drops what is left of an exchange. All of it is there: the kernel has carried out the requests.
+func (c *Conn) drain() {
+	for {
+		if _, err := c.ReceiveNow(c.Buffer); err != nil && !errors.Is(err, ErrLost) {
+			c.Unfinished = !errors.Is(err, ErrEmpty)
+			return
+		}
+	}
+}
+
+// maxAttempts bounds how often a question is asked whose answers were lost or changed meanwhile.
+const maxAttempts = 10
+
+// Change sends a request that changes something and waits for the kernel's verdict.
+func (c *Conn) Change(ctx context.Context, kind, flags uint16, body []byte) error {
+	r := Request{Kind: kind, Flags: flags | unix.NLM_F_ACK, Body: body}
+	if err := c.Exchange(ctx, &r); err != nil {
+		return err
+	}
+	return r.Err
+}
+
+// Get asks for one object. The answer is valid until the connection is used again.
+func (c *Conn) Get(ctx context.Context, kind uint16, body []byte) ([]byte, error) {
+	for attempt := 1; ; attempt++ {
+		var answer []byte
+		r := Request{Kind: kind, Body: body, Answer: func(m Message) { answer = m.Data }}
+		err := c.Exchange(ctx, &r)
+		if errors.Is(err, ErrLost) && attempt < maxAttempts {
+			continue
+		}
+		return answer, cmp.Or(err, r.Err)
+	}
+}
+
+// Dump asks for all objects of a kind that match the body, as far as the kernel filters, and calls each with
+// their messages.
+func (c *Conn) Dump(ctx context.Context, kind uint16, body []byte, each func(data []byte)) error {
+	for attempt := 1; ; attempt++ {
+		var found [][]byte
+		r := Request{Kind: kind, Flags: unix.NLM_F_DUMP, Body: body, Answer: func(m Message) {
+			found = append(found, bytes.Clone(m.Data))
+		}}
+		err := c.Exchange(ctx, &r)
+		if (errors.Is(err, ErrLost) || err == nil && r.Interrupted) && attempt < maxAttempts {
+			continue
+		}
+		if err := cmp.Or(err, r.Err); err != nil {
+			return err
+		}
+		for _, data := range found {
+			each(data)
+		}
+		return nil
+	}
+}
