@@ -14,40 +14,47 @@ GO ?= go
 PYTHON ?= python3
 PKG_CONFIG ?= pkg-config
 OBJCOPY ?= objcopy
+READELF ?= readelf
 AR ?= ar
 INSTALL ?= install
 
 BUILD := build
 # Names resolve in Go: the C library's resolver would read files and load modules inside the host.
 TAGS := netgo,osusergo
-# What runs seldom, most of it TLS for volume plugins, and what decides rather than computes, is kept small, not fast.
-SMALL := crypto/... vendor/... net/... math/big encoding/asn1 fmt time github.com/godbus/... \
-	github.com/containernetworking/... github.com/libcni/libcni/core/volume github.com/libcni/libcni/core/internal/builtin/...
-SIZE := $(foreach p,$(SMALL),-gcflags=$(p)=-l)
-GOBUILD := $(GO) build -trimpath -buildvcs=false -tags $(TAGS) $(SIZE)
 export CGO_ENABLED := 1
 
-# The linker packs the library's relocations, and the library applies them (capi/relocate.c): a tenth of its size, and of the
-# time to load it. A linker that cannot makes ordinary ones; "make PACK=" does without.
-PACK := -Wl,-z,pack-relative-relocs -Wl,-init,libcni_relocate
+# A packager's flags: CFLAGS and CPPFLAGS reach the C files, LDFLAGS the link of the library. Link-time
+# optimisation is left out, since the C files are linked to one object first.
+CFLAGS ?= -g -O2
+LDFLAGS ?= $(CGO_LDFLAGS)
+export CGO_CFLAGS = $(filter-out -flto%,$(CFLAGS))
+export CGO_CPPFLAGS = $(CPPFLAGS)
 
-LINK := $(PACK) -Wl,--version-script=capi/libcni.map -Wl,-soname,$(SONAME) -Wl,-Bsymbolic -Wl,-z,nodelete -Wl,-z,now \
-	-Wl,-z,relro -Wl,-z,noexecstack -Wl,--no-undefined -Wl,--build-id=sha1
+# "make DEBUG=1" keeps the symbols, which objcopy --only-keep-debug can take out.
+STRIP := $(if $(DEBUG),,-s)
+GO_LDFLAGS := $(if $(DEBUG),,-s -w )-buildid=
 
-# Go's runtime as a guest: it leaves the host's SIGCHLD and SIGPROF alone (see capi/overlay; "make OVERLAY=" does without),
-# and never interrupts its threads with SIGURG, whatever the host's GODEBUG says.
-OVERLAY := $(CURDIR)/$(BUILD)/_overlay/overlay.json
-AS_GUEST := $(if $(OVERLAY),-overlay $(OVERLAY))
+LINK := -nostartfiles -Wl,--version-script=capi/libcni.map -Wl,-soname,$(SONAME) -Wl,-Bsymbolic -Wl,-z,nodelete \
+	-Wl,-z,now -Wl,-z,relro -Wl,-z,noexecstack -Wl,--no-undefined -Wl,--build-id=sha1
+
+# Go's runtime as a guest: it leaves the host's SIGCHLD and SIGPROF alone (see capi/goruntime/prepare;
+# "make OVERLAY=" does without), and never interrupts its threads with SIGURG, whatever the host's
+# GODEBUG says. REPLACE="FILE=REPLACEMENT ..." replaces files of the sources, for tests.
+OVERLAY := yes
+GORUNTIME := $(abspath $(BUILD))/_goruntime
+PREPARED := $(GORUNTIME)/overlay.json
+GOBUILD := GOROOT=$(GORUNTIME)/goroot GOTOOLCHAIN=local $(GORUNTIME)/goroot/bin/go build \
+	-trimpath -buildvcs=false -tags $(TAGS)
 GODEBUG_DEFAULT := -X=runtime.godebugDefault=asyncpreemptoff=1,containermaxprocs=0,updatemaxprocs=0
 
 SOURCES := go.mod go.sum include/cni.h api/cni.api.json $(shell find api capi core -name '*.go' ! -name '*_test.go') \
-	$(wildcard capi/*.[ch] capi/libcni.map) capi/overlay
+	$(wildcard capi/*.[ch] capi/libcni.map capi/goruntime/*)
 COMMAND_SOURCES := $(SOURCES) $(shell find cmd -name '*.go' ! -name '*_test.go' 2>/dev/null)
 
 # What the tests are told: where the things under test are.
-export CNI_LIBRARY := $(CURDIR)/$(BUILD)/libcni.so
-export CNI_COMMAND_PATH := $(CURDIR)/$(BUILD)/cni
-export CNI_PEERS := $(CURDIR)/$(BUILD)/peers
+export CNI_LIBRARY := $(abspath $(BUILD))/libcni.so
+export CNI_COMMAND_PATH := $(abspath $(BUILD))/cni
+export CNI_PEERS := $(abspath $(BUILD))/peers
 ISOLATE := $(CURDIR)/test/isolate
 VENV := $(BUILD)/venv
 LINTER := $(BUILD)/lint/golangci-lint
@@ -58,32 +65,32 @@ LINTER := $(BUILD)/lint/golangci-lint
 
 all: $(BUILD)/libcni.so $(BUILD)/libcni.a $(BUILD)/cni $(BUILD)/libcni.pc ## build library, command and pkg-config file in build/
 
-# Looked at each time, since Go may be another one; written only if it changed. The underscore hides it from "./...".
-ifneq ($(OVERLAY),)
-$(OVERLAY): FORCE
-	capi/overlay $(GO) $(@D)
+# Go is looked at each time, since it may be another one; "make install" of what is built needs none.
+# The underscore hides the directory from "./...".
+$(PREPARED): $(if $(filter-out install uninstall,$(or $(MAKECMDGOALS),all)),FORCE)
+	@OVERLAY=$(OVERLAY) capi/goruntime/prepare $(GO) $(@D) $(REPLACE)
 FORCE:
-endif
 
 # Answered in capi/memory.c.
 WRAP := -Wl,--wrap=mmap -Wl,--wrap=pthread_getattr_np
 
-# One relocatable object. The build takes Go's constructors out of the list that the loader runs: start.c runs them.
+# One relocatable object, in which start.c runs Go's constructor, and not the loader.
 # The second is the benchmark's: its runtime lists its goroutines, which no function of the library tells.
 OBJECT := $(BUILD)/static/whole.o
 LISTING := $(BUILD)/bench/listing/$(SONAME)
 $(LISTING:.so.0=.o): GODEBUG_DEFAULT := $(GODEBUG_DEFAULT),schedtrace=100,scheddetail=1
-$(OBJECT) $(LISTING:.so.0=.o): $(SOURCES) $(OVERLAY)
+$(OBJECT) $(LISTING:.so.0=.o): $(SOURCES) $(PREPARED)
+	@echo "building the library; the first time takes a minute or two"
 	mkdir -p $(@D)
-	$(GOBUILD) $(AS_GUEST) -buildmode=c-archive -ldflags '-s -w -buildid= $(GODEBUG_DEFAULT)' -o $(@D)/go.a ./capi
-	cd $(@D) && $(AR) x go.a go.o && $(OBJCOPY) --rename-section .init_array=libcni_start go.o && $(AR) rD go.a go.o
-	$(CC) -nostdlib -r -Wl,-d -o $@ -Wl,--build-id=none $(WRAP) -Wl,--whole-archive $(@D)/go.a
+	$(GOBUILD) -overlay $(PREPARED) -buildmode=c-archive -ldflags '$(GO_LDFLAGS) $(GODEBUG_DEFAULT)' -o $(@D)/go.a ./capi
+	AR=$(AR) OBJCOPY=$(OBJCOPY) READELF=$(READELF) capi/goruntime/entry $(@D)/go.a
+	$(CC) -nostdlib -r -o $@ -Wl,--build-id=none $(WRAP) -Wl,--whole-archive $(@D)/go.a
 
 $(BUILD)/$(REAL): $(OBJECT)
 $(LISTING): $(LISTING:.so.0=.o)
 $(BUILD)/$(REAL) $(LISTING): capi/libcni.map
-	$(CC) -shared -o $@ $(filter %.o,$^) -pthread $(LINK) -s $(CGO_LDFLAGS)
-	$(if $(PACK),GOOS= GOARCH= CGO_ENABLED=0 $(GO) run ./capi/pack $@)
+	$(CC) -shared -o $@ $(filter %.o,$^) -pthread $(LINK) $(STRIP) $(LDFLAGS)
+	READELF=$(READELF) capi/goruntime/check $@
 
 $(BUILD)/libcni.so: $(BUILD)/$(REAL)
 	ln -sf $(REAL) $(BUILD)/$(SONAME)
@@ -92,12 +99,13 @@ $(BUILD)/libcni.so: $(BUILD)/$(REAL)
 # The object again, so that nothing but the header's functions can clash with names of the host.
 $(BUILD)/libcni.a: $(OBJECT)
 	sed -n 's/^\t\t\(cni_[a-z_]*\);$$/\1/p' capi/libcni.map >$(BUILD)/static/symbols
-	$(OBJCOPY) --strip-debug --keep-global-symbols=$(BUILD)/static/symbols $(OBJECT) $(BUILD)/static/libcni.o
+	$(OBJCOPY) $(if $(DEBUG),,--strip-debug) --keep-global-symbols=$(BUILD)/static/symbols $(OBJECT) $(BUILD)/static/libcni.o
 	rm -f $@
 	$(AR) rcsD $@ $(BUILD)/static/libcni.o
 
-$(BUILD)/cni: $(COMMAND_SOURCES)
-	CGO_ENABLED=0 $(GOBUILD) -ldflags '-s -w -buildid=' -o $@ ./cmd/cni
+$(BUILD)/cni: $(COMMAND_SOURCES) $(PREPARED)
+	@echo "building the command"
+	CGO_ENABLED=0 $(GOBUILD) -ldflags '$(GO_LDFLAGS)' -o $@ ./cmd/cni
 
 # Made anew each time: PREFIX may have changed.
 PKGCONFIG = sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' -e 's|@LIBDIR@|$(LIBDIR)|' \
@@ -178,7 +186,7 @@ fuzz: ## look for input that breaks a parser, FUZZTIME (default 30s) for each
 	done
 
 demo: $(BUILD)/libcni.so ## attach, check and detach a container with a C program, in a network namespace of its own
-	$(CC) -O2 -Wall -Iinclude -o $(BUILD)/demo examples/quickstart.c -L$(BUILD) -lcni -pthread -Wl,-rpath,$(CURDIR)/$(BUILD)
+	$(CC) -O2 -Wall -Iinclude -o $(BUILD)/demo examples/quickstart.c -L$(BUILD) -lcni -pthread -Wl,-rpath,$(abspath $(BUILD))
 	$(ISOLATE) $(BUILD)/demo
 
 # BASELINE=old/libcni.so compares that build with this one instead, turn by turn.

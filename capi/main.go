@@ -6,9 +6,10 @@
 // process (see guest.c, start.c) and decides nothing about networks. cni.h in ../include is the manual of what it exports.
 package main
 
-// #cgo CFLAGS: -std=gnu11 -Wall -O2 -fvisibility=hidden -fstack-protector-strong
+// #cgo CFLAGS: -std=gnu11 -Wall -fvisibility=hidden -fstack-protector-strong
 // #cgo LDFLAGS: -Wl,--wrap=mmap -Wl,--wrap=pthread_getattr_np
 // #include "shim.h"
+// #include "start.h"
 import "C"
 
 import (
@@ -36,7 +37,7 @@ func init() {
 	debug.SetGCPercent(gcPercent)
 	debug.SetMemoryLimit(math.MaxInt64)
 	restoreOpenFileLimit()
-	C.shim_started()
+	C.sem_post(&C.start_complete)
 }
 
 // restoreOpenFileLimit undoes what package syscall does when it starts: it raises the soft limit on open files, which

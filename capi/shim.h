@@ -31,7 +31,4 @@ void shim_log(const char *event);
 /* The limit on open files as the host had it; returns 0 if it could not be read. */
 int shim_host_nofile(struct rlimit *limit);
 
-/* Tells the thread that loads the library that Go's start is complete. */
-void shim_started(void);
-
 #endif

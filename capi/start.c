@@ -19,11 +19,13 @@
 
 extern char **environ;
 
-/* Go's own constructors, which the build takes out of the list that the loader runs (Makefile). There are none in a
- * program in Go, such as a test, whose Go runs already. */
-typedef void go_start(int argc, char **argv, char **envp);
-extern go_start *const __start_libcni_start[] __attribute__((weak));
-extern go_start *const __stop_libcni_start[] __attribute__((weak));
+/* Go's own constructor, which the build takes out of the list that the loader runs (goruntime/entry).
+ * It is NULL in a program in Go, such as a test, whose Go runs already. */
+extern void libcni_go_entry(int argc, char **argv, char **envp) __attribute__((weak));
+
+/* runtime/cgo declares it as a common symbol, which objcopy could not make local in libcni.a. */
+extern void (*x_cgo_inittls)(void **, void **);
+void (*x_cgo_inittls)(void **, void **);
 
 /* What Go would read from the host's environment when it starts, and heed. GODEBUG alone could make it print. */
 static const char *const for_other_runtimes[] = {"GODEBUG=", "GOGC=", "GOMEMLIMIT=", "GOTRACEBACK=", "GOMAXPROCS="};
@@ -37,9 +39,9 @@ static char name[] = "libcni";
 /* Go's start takes about two milliseconds. A host that waited this long goes on without it. */
 #define START_SECONDS 5
 
+sem_t start_complete;
 static struct rlimit host_nofile;
 static bool host_nofile_known;
-static sem_t complete;
 
 /* On a page that the kernel empties in a forked child: handlers of pthread_atfork miss clone, and getpid may be the same
  * in a new pid namespace. Empty is as it was before Go was started, the lock (PTHREAD_MUTEX_INITIALIZER is zero) free. */
@@ -115,17 +117,16 @@ static char **make_list(void)
     return list;
 }
 
-/* The last constructor starts a thread of Go's, which raises the limit on open files and main.go puts it back; waiting
- * for it here means that the host sees the raised one no longer than this takes. */
-static void run_constructors(char **list)
+/* Go's constructor starts a thread, which raises the limit on open files, and main.go puts it back.
+ * Waiting for that here means that the host sees the raised one no longer than this takes. */
+static void enter_go(char **list)
 {
     struct timespec deadline;
 
-    for (go_start *const *run = __start_libcni_start; run < __stop_libcni_start; run++)
-        (*run)(1, list, list + 2);
+    libcni_go_entry(1, list, list + 2);
     clock_gettime(CLOCK_REALTIME, &deadline);
     deadline.tv_sec += START_SECONDS;
-    while (sem_timedwait(&complete, &deadline) != 0 && errno == EINTR)
+    while (sem_timedwait(&start_complete, &deadline) != 0 && errno == EINTR)
         ;
 }
 
@@ -144,11 +145,11 @@ static bool start(void)
     begun_by = getpid();
     __atomic_store_n(&begun, true, __ATOMIC_RELEASE);
     host_nofile_known = getrlimit(RLIMIT_NOFILE, &host_nofile) == 0;
-    sem_init(&complete, 0, 0);
+    sem_init(&start_complete, 0, 0);
     sigaction(SIGURG, NULL, &urgent);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &mask);
-    run_constructors(list);
+    enter_go(list);
     sigaction(SIGURG, &urgent, NULL);
     pthread_sigmask(SIG_SETMASK, &mask, NULL);
     return true;
@@ -158,7 +159,7 @@ bool start_go(void)
 {
     int saved = errno;
 
-    if (__start_libcni_start == NULL || __atomic_load_n(&here->started, __ATOMIC_ACQUIRE))
+    if (libcni_go_entry == NULL || __atomic_load_n(&here->started, __ATOMIC_ACQUIRE))
         return true;
     pthread_mutex_lock(&here->lock);
     if (!here->started)
@@ -184,8 +185,6 @@ __attribute__((constructor(101))) static void loaded(void)
     if (!late)
         start_go();
 }
-
-void shim_started(void) { sem_post(&complete); }
 
 int shim_host_nofile(struct rlimit *limit)
 {

@@ -3,11 +3,15 @@
 #ifndef LIBCNI_START_H
 #define LIBCNI_START_H
 
+#include <semaphore.h>
 #include <stdbool.h>
 
 /* The environment's only entry while cni_dl.h loads a library that is to start Go at its first call. It has no "=": no
  * environment of a program is that, and no getenv finds it. */
 #define START_LATER "libcni: start later"
+
+/* Posted by Go when its start is complete. */
+extern sem_t start_complete;
 
 /* Starts Go unless it runs. False if there is no memory for it. */
 bool start_go(void);
