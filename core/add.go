@@ -10,11 +10,6 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// AddRequest is the request of cni_add.
-type AddRequest struct {
-	Common
-}
-
 // Add attaches a container to a network and returns the CNI result, in the configuration's version.
 func (e *Engine) Add(ctx context.Context, caller Caller, r *AddRequest) (jsontext.Value, error) {
 	return serve(ctx, e.incoming(caller, plugin.Add, &r.Common), (*scope).add)
@@ -49,7 +44,7 @@ func (s *scope) add(ctx context.Context) (jsontext.Value, error) {
 }
 
 // rollsBack reports whether what a failed call did is undone.
-func (o *RequestOptions) rollsBack() bool { return o.Rollback == nil || *o.Rollback }
+func (o *RequestOptions) rollsBack() bool { return given(o.Rollback, defaultRollback) }
 
 // undoTimeout bounds the undo of a failed call; 0 means no bound.
 func (o *RequestOptions) undoTimeout() time.Duration {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/jsonobject"
 )
 
@@ -25,6 +26,11 @@ func encode(answer any) ([]byte, error) {
 		return jsontext.AppendFormat(nil, answer.appendJSON(nil))
 	}
 	return nil, fmt.Errorf("a %T does not write itself", answer)
+}
+
+// encodeError writes the error object. Plugins may have written anything into its texts.
+func encodeError(e *fault.Error) ([]byte, error) {
+	return jsontext.AppendFormat(nil, appendError(nil, e), jsontext.AllowInvalidUTF8(true))
 }
 
 // none is the answer of verbs that have nothing to say.
@@ -74,13 +80,6 @@ func appendStrings(dst []byte, key string, list []string) []byte {
 	return appendList(dst, key, list, func(dst []byte, s *string) []byte { return appendText(dst, *s) })
 }
 
-// appendObjects writes a list of objects, of which members writes what is within the braces.
-func appendObjects[T any](dst []byte, key string, list []T, members func(*T, []byte) []byte) []byte {
-	return appendList(dst, key, list, func(dst []byte, item *T) []byte {
-		return append(members(item, append(dst, '{')), '}')
-	})
-}
-
 func appendList[T any](dst []byte, key string, list []T, add func([]byte, *T) []byte) []byte {
 	dst = append(jsonobject.AppendKey(dst, key), '[')
 	for i := range list {
@@ -102,4 +101,9 @@ func appendMembers(dst []byte, key string, values map[string]jsontext.Value) []b
 		members = append(members, jsonobject.Member{Name: name, Value: values[name]})
 	}
 	return append(members.Append(append(jsonobject.AppendKey(dst, key), '{')), '}')
+}
+
+func appendPair(dst []byte, pair *[2]string) []byte {
+	dst = appendText(append(dst, '['), pair[0])
+	return append(appendText(append(dst, ','), pair[1]), ']')
 }

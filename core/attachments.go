@@ -4,25 +4,9 @@ import (
 	"context"
 
 	"github.com/libcni/libcni/core/internal/attachments"
-	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/host/boot"
 	"github.com/libcni/libcni/core/internal/lifecycle"
 )
-
-// AttachmentsRequest is the request of cni_attachments: all, or those of containerId, of network (a name), of ifName.
-type AttachmentsRequest struct {
-	Common
-}
-
-// AttachmentsAnswer lists what is attached.
-type AttachmentsAnswer struct {
-	AsOf        string       `json:"asOf"` // for GC: the moment before the list was made
-	Attachments []Attachment `json:"attachments"`
-}
-
-// Attachment is what is known of one attachment. State is attached, incomplete (an ADD did not complete) or stale (its
-// namespace is gone).
-type Attachment fault.Attachment
 
 const (
 	stateIncomplete = "incomplete"
@@ -53,7 +37,7 @@ func (s *scope) attachments(ctx context.Context) (*AttachmentsAnswer, error) {
 		if attachment.State, err = s.state(ctx, entry); err != nil {
 			return nil, err
 		}
-		answer.Attachments = append(answer.Attachments, Attachment(*attachment))
+		answer.Attachments = append(answer.Attachments, *attachment)
 	}
 	return answer, nil
 }

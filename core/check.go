@@ -13,11 +13,6 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// CheckRequest is the request of cni_check.
-type CheckRequest struct {
-	Common
-}
-
 // Check compares attachments with what the kernel holds. It returns nil, or all differences as kind drift.
 func (e *Engine) Check(ctx context.Context, caller Caller, r *CheckRequest) (none, error) {
 	return serve(ctx, e.incoming(caller, plugin.Check, &r.Common), (*scope).check)

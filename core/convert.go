@@ -8,20 +8,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/libcni/libcni/core/internal/fault"
-	"github.com/libcni/libcni/core/internal/jsonobject"
 	"github.com/libcni/libcni/core/plugin"
 )
-
-// ConvertRequest is the request of cni_convert.
-type ConvertRequest struct {
-	Common
-	Result     jsontext.Value `json:"result"`
-	CNIVersion string         `json:"cniVersion"`
-}
-
-func (r *ConvertRequest) fields() jsonobject.Fields {
-	return r.with(jsonobject.Fields{{"result", &r.Result}, {"cniVersion", &r.CNIVersion}}...)
-}
 
 // Convert returns a CNI result in another version of the specification.
 func (e *Engine) Convert(ctx context.Context, caller Caller, r *ConvertRequest) (jsontext.Value, error) {

@@ -9,32 +9,8 @@ import (
 	"github.com/libcni/libcni/core/internal/conf"
 	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/host/netns"
-	"github.com/libcni/libcni/core/internal/jsonobject"
 	"github.com/libcni/libcni/core/plugin"
 )
-
-// DelRequest is the request of cni_del.
-type DelRequest struct {
-	Common
-	Force bool `json:"force"` // go on past a failing plugin, and forget the attachment
-}
-
-func (r *DelRequest) fields() jsonobject.Fields {
-	return r.with(jsonobject.Fields{{"force", &r.Force}}...)
-}
-
-// DelAnswer says what was removed.
-type DelAnswer struct {
-	Found   bool             `json:"found"`
-	Removed []AttachmentName `json:"removed"`
-}
-
-// AttachmentName names an attachment of the container that a request is about.
-type AttachmentName struct {
-	Network     string `json:"network"`
-	ContainerID string `json:"containerId"`
-	IfName      string `json:"ifName"`
-}
 
 // Del detaches a container: from the network given, or from all. Nothing to detach is success.
 func (e *Engine) Del(ctx context.Context, caller Caller, r *DelRequest) (*DelAnswer, error) {

@@ -23,7 +23,7 @@ func FuzzRequestOfEveryVerb(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		for _, request := range []request{new(AddRequest), new(DelRequest), new(GCRequest), new(ConvertRequest), new(RepairRequest), new(NetnsCreateRequest)} {
+		for _, request := range []request{new(AddRequest), new(DelRequest), new(GCRequest), new(ConvertRequest), new(RepairRequest), new(NetnsRequest)} {
 			err := new(strictjson.Decoder).Decode(data, request.fields(), request.ignoreUnknown())
 			var e *fault.Error
 			if err != nil && (!errors.As(err, &e) || e.Kind != fault.KindInvalidRequest || e.Msg == "") {

@@ -8,40 +8,9 @@ import (
 	"github.com/libcni/libcni/core/internal/conf"
 	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/host/boot"
-	"github.com/libcni/libcni/core/internal/jsonobject"
 	"github.com/libcni/libcni/core/internal/lifecycle"
 	"github.com/libcni/libcni/core/plugin"
 )
-
-// GCRequest is the request of cni_gc.
-type GCRequest struct {
-	Common
-	ValidAttachments *[]AttachmentRef `json:"validAttachments"`
-	AsOf             string           `json:"asOf"`
-	DryRun           bool             `json:"dryRun"`
-}
-
-func (r *GCRequest) fields() jsonobject.Fields {
-	refs := func(list *[]AttachmentRef) any { return jsonobject.List(list, (*AttachmentRef).fields) }
-	return r.with(jsonobject.Fields{
-		{"validAttachments", jsonobject.Optional(&r.ValidAttachments, refs)}, {"asOf", &r.AsOf}, {"dryRun", &r.DryRun},
-	}...)
-}
-
-// AttachmentRef names an attachment within a network.
-type AttachmentRef struct {
-	ContainerID string `json:"containerId"`
-	IfName      string `json:"ifName"`
-}
-
-func (r *AttachmentRef) fields() any {
-	return jsonobject.Fields{{"containerId", &r.ContainerID}, {"ifName", &r.IfName}}
-}
-
-// GCAnswer says what was removed, or would be.
-type GCAnswer struct {
-	Removed []AttachmentName `json:"removed"`
-}
 
 // GC removes the owner's attachments of a network that are not valid, and tells each plugin to do the same.
 func (e *Engine) GC(ctx context.Context, caller Caller, r *GCRequest) (*GCAnswer, error) {
@@ -68,7 +37,7 @@ const freshness = 60 * time.Second
 type collection struct {
 	scope  *scope
 	list   *conf.List
-	valid  map[AttachmentRef]bool
+	valid  map[ValidAttachment]bool
 	asOf   attachments.AsOf
 	now    time.Duration
 	dryRun bool
@@ -94,7 +63,7 @@ func (s *scope) newCollection(list *conf.List, r *GCRequest) (*collection, error
 	if err != nil {
 		return nil, err
 	}
-	c := &collection{scope: s, list: list, valid: map[AttachmentRef]bool{}, asOf: asOf, now: now, dryRun: r.DryRun}
+	c := &collection{scope: s, list: list, valid: map[ValidAttachment]bool{}, asOf: asOf, now: now, dryRun: r.DryRun}
 	c.answer.Removed = []AttachmentName{}
 	for _, ref := range *r.ValidAttachments {
 		setDefault(&ref.IfName, defaultIfName)
@@ -174,7 +143,7 @@ func (c *collection) keeps(ctx context.Context, entry *attachments.Entry) (bool,
 
 // isListed reports whether an attachment is one of validAttachments.
 func (c *collection) isListed(entry *attachments.Entry) bool {
-	return c.valid[AttachmentRef{ContainerID: entry.ContainerID, IfName: entry.IfName}]
+	return c.valid[ValidAttachment{ContainerID: entry.ContainerID, IfName: entry.IfName}]
 }
 
 // owns reports whether an attachment has the request's owner. Those of Go's libcni have no owner.

@@ -9,31 +9,14 @@ import (
 
 	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/host/netns"
-	"github.com/libcni/libcni/core/internal/jsonobject"
 	"github.com/libcni/libcni/core/internal/lifecycle"
 )
-
-// NetnsCreateRequest is the request of cni_netns_create.
-type NetnsCreateRequest struct {
-	Common
-	Name string `json:"name"` // a file below /run/netns, where `ip netns` looks
-	Path string `json:"path"` // or any path
-}
-
-func (r *NetnsCreateRequest) fields() jsonobject.Fields {
-	return r.with(jsonobject.Fields{{"name", &r.Name}, {"path", &r.Path}}...)
-}
-
-// NetnsAnswer says where the namespace is, or was.
-type NetnsAnswer struct {
-	Path string `json:"path"`
-}
 
 // netnsDir is where iproute2 keeps named network namespaces.
 const netnsDir = "/run/netns"
 
 // NetnsCreate makes a network namespace, its loopback interface up, and binds it to a file.
-func (e *Engine) NetnsCreate(ctx context.Context, caller Caller, r *NetnsCreateRequest) (*NetnsAnswer, error) {
+func (e *Engine) NetnsCreate(ctx context.Context, caller Caller, r *NetnsRequest) (*NetnsAnswer, error) {
 	return serve(ctx, e.incoming(caller, "", &r.Common), func(s *scope, ctx context.Context) (*NetnsAnswer, error) {
 		path, err := netnsPath(r.Name, r.Path)
 		if err != nil {
@@ -75,20 +58,9 @@ func createError(path string, err error) error {
 	return fault.From(err, fault.KindState)
 }
 
-// NetnsDeleteRequest is the request of cni_netns_delete.
-type NetnsDeleteRequest struct {
-	Common
-	Name string `json:"name"`
-	Path string `json:"path"`
-}
-
-func (r *NetnsDeleteRequest) fields() jsonobject.Fields {
-	return r.with(jsonobject.Fields{{"name", &r.Name}, {"path", &r.Path}}...)
-}
-
 // NetnsDelete unbinds a network namespace from its file and removes the file. The kernel ends the namespace when
 // nothing uses it any more.
-func (e *Engine) NetnsDelete(ctx context.Context, caller Caller, r *NetnsDeleteRequest) (*NetnsAnswer, error) {
+func (e *Engine) NetnsDelete(ctx context.Context, caller Caller, r *NetnsRequest) (*NetnsAnswer, error) {
 	return serve(ctx, e.incoming(caller, "", &r.Common), func(s *scope, ctx context.Context) (*NetnsAnswer, error) {
 		path, err := netnsPath(r.Name, r.Path)
 		if err != nil {

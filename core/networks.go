@@ -6,25 +6,6 @@ import (
 	"github.com/libcni/libcni/core/internal/conf"
 )
 
-// NetworksRequest is the request of cni_networks.
-type NetworksRequest struct {
-	Common
-}
-
-// NetworksAnswer lists the networks of options.confDir; a bad file hides no other.
-type NetworksAnswer struct {
-	Networks []Network   `json:"networks"`
-	Errors   []FileError `json:"errors"`
-}
-
-// Network is a network configuration found on disk.
-type Network struct {
-	Name       string   `json:"name"`
-	CNIVersion string   `json:"cniVersion"`
-	File       string   `json:"file"`
-	Plugins    []string `json:"plugins"` // the types, in order
-}
-
 // Networks lists the networks of options.confDir.
 func (e *Engine) Networks(ctx context.Context, caller Caller, r *NetworksRequest) (*NetworksAnswer, error) {
 	return serve(ctx, e.incoming(caller, "", &r.Common), (*scope).networks)

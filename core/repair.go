@@ -8,33 +8,8 @@ import (
 	"github.com/libcni/libcni/core/internal/attachments"
 	"github.com/libcni/libcni/core/internal/conf"
 	"github.com/libcni/libcni/core/internal/fault"
-	"github.com/libcni/libcni/core/internal/jsonobject"
 	"github.com/libcni/libcni/core/plugin"
 )
-
-// RepairRequest is the request of cni_repair: that of cni_check, or all.
-type RepairRequest struct {
-	Common
-	All bool `json:"all"` // every attachment of options.owner
-}
-
-func (r *RepairRequest) fields() jsonobject.Fields {
-	return r.with(jsonobject.Fields{{"all", &r.All}}...)
-}
-
-// RepairAnswer says what was put back.
-type RepairAnswer struct {
-	Repaired []Repaired `json:"repaired"`
-}
-
-// Repaired is one object that was missing on the host's side of an attachment.
-type Repaired struct {
-	Network     string `json:"network"`
-	ContainerID string `json:"containerId"`
-	IfName      string `json:"ifName"`
-	Plugin      string `json:"plugin"`
-	Object      string `json:"object"`
-}
 
 // Repair restores what CHECK finds missing on the host's side, such as rules that a firewall's reload has flushed. It
 // does not touch the containers' interfaces.

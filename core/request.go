@@ -6,25 +6,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/invoke"
 	"github.com/libcni/libcni/core/internal/jsonobject"
 )
-
-// Common holds the keys that every verb accepts. cni.h is their manual.
-type Common struct {
-	Network        jsontext.Value            `json:"network"` // an object, or the name of a network
-	NetworkFile    string                    `json:"networkFile"`
-	ContainerID    string                    `json:"containerId"`
-	IfName         string                    `json:"ifName"`
-	Netns          string                    `json:"netns"`
-	Args           Args                      `json:"args"`
-	CapabilityArgs map[string]jsontext.Value `json:"capabilityArgs"`
-	RequestID      string                    `json:"requestId"`
-	Options        RequestOptions            `json:"options"`
-}
 
 // request is what Call decodes a request into. Each type says by which keys: those of Common and its own.
 type request interface {
@@ -32,50 +17,7 @@ type request interface {
 	ignoreUnknown() *bool
 }
 
-func (c *Common) fields() jsonobject.Fields {
-	return jsonobject.Fields{
-		{"network", &c.Network}, {"networkFile", &c.NetworkFile}, {"containerId", &c.ContainerID}, {"ifName", &c.IfName},
-		{"netns", &c.Netns}, {"args", c.Args.read}, {"capabilityArgs", &c.CapabilityArgs}, {"requestId", &c.RequestID},
-		{"options", c.Options.fields()},
-	}
-}
-
-// with returns the keys of Common and these.
-func (c *Common) with(own ...jsonobject.Field) jsonobject.Fields { return append(c.fields(), own...) }
-
 func (c *Common) ignoreUnknown() *bool { return &c.Options.IgnoreUnknown }
-
-// RequestOptions is the options object of a request.
-type RequestOptions struct {
-	ConfDir           string            `json:"confDir"`
-	PluginDirs        []string          `json:"pluginDirs"`
-	CacheDir          string            `json:"cacheDir"`
-	StateDir          string            `json:"stateDir"`
-	Owner             string            `json:"owner"`
-	Builtins          invoke.Builtins   `json:"builtins"`
-	OnExisting        string            `json:"onExisting"`
-	TimeoutMs         *int64            `json:"timeoutMs"`
-	RollbackTimeoutMs *int64            `json:"rollbackTimeoutMs"`
-	Env               map[string]string `json:"env"`
-	InheritEnv        *bool             `json:"inheritEnv"`
-	Rollback          *bool             `json:"rollback"`
-	IgnoreUnknown     bool              `json:"ignoreUnknown"`
-	VolumePluginDirs  []string          `json:"volumePluginDirs"`
-	VolumePlugins     map[string]string `json:"volumePlugins"` // name to address, or to the path of a socket
-	VolumeRetryMs     *int64            `json:"volumeRetryMs"`
-	VolumeReload      bool              `json:"volumeReload"`
-	VolumeTimeouts    VolumeTimeouts    `json:"volumeTimeouts"`
-}
-
-func (o *RequestOptions) fields() jsonobject.Fields {
-	return jsonobject.Fields{
-		{"confDir", &o.ConfDir}, {"pluginDirs", &o.PluginDirs}, {"cacheDir", &o.CacheDir}, {"stateDir", &o.StateDir},
-		{"owner", &o.Owner}, {"builtins", (*string)(&o.Builtins)}, {"onExisting", &o.OnExisting}, {"timeoutMs", &o.TimeoutMs},
-		{"rollbackTimeoutMs", &o.RollbackTimeoutMs}, {"env", &o.Env}, {"inheritEnv", &o.InheritEnv}, {"rollback", &o.Rollback},
-		{"ignoreUnknown", &o.IgnoreUnknown}, {"volumePluginDirs", &o.VolumePluginDirs}, {"volumePlugins", &o.VolumePlugins},
-		{"volumeRetryMs", &o.VolumeRetryMs}, {"volumeReload", &o.VolumeReload}, {"volumeTimeouts", o.VolumeTimeouts.fields()},
-	}
-}
 
 // Values of options.onExisting.
 const (
@@ -83,25 +25,12 @@ const (
 	onExistingReplace = "replace"
 )
 
-const (
-	defaultTimeout         = 60 * time.Second
-	defaultRollbackTimeout = 10 * time.Second
-	defaultIfName          = "eth0"
-	defaultOwner           = "libcni"
-	anyOwner               = "*"
-)
+// anyOwner is the value of options.owner that stands for every owner.
+const anyOwner = "*"
 
 // setDefaults fills what the request left out, and refuses values that are not allowed.
 func (o *RequestOptions) setDefaults() error {
-	setDefault(&o.ConfDir, "/etc/cni/net.d")
-	setDefault(&o.CacheDir, "/var/lib/cni")
-	setDefault(&o.StateDir, "/run/cni")
-	setDefault(&o.Owner, defaultOwner)
-	setDefault(&o.Builtins, invoke.Prefer)
-	setDefault(&o.OnExisting, onExistingFail)
-	if o.PluginDirs == nil {
-		o.PluginDirs = []string{"/opt/cni/bin", "/usr/libexec/cni", "/usr/lib/cni"}
-	}
+	o.fillDefaults()
 	return errors.Join(
 		oneOf("options.builtins", string(o.Builtins), string(invoke.Prefer), string(invoke.Fallback), string(invoke.Only), string(invoke.Never)),
 		oneOf("options.onExisting", o.OnExisting, onExistingFail, onExistingReplace),
@@ -159,7 +88,7 @@ func validEnv(env map[string]string) error {
 
 // environ is the environment of plugin processes: the host's, or none, and over it the request's own.
 func (o *RequestOptions) environ(host []string) []string {
-	if o.InheritEnv != nil && !*o.InheritEnv {
+	if !given(o.InheritEnv, defaultInheritEnv) {
 		host = nil
 	}
 	env := append([]string(nil), host...)
@@ -175,4 +104,12 @@ func milliseconds(value *int64, otherwise time.Duration) time.Duration {
 		return otherwise
 	}
 	return time.Duration(*value) * time.Millisecond
+}
+
+// given returns the value of a key, or its default if the request leaves it out.
+func given(value *bool, otherwise bool) bool {
+	if value == nil {
+		return otherwise
+	}
+	return *value
 }

@@ -1,87 +1,70 @@
 package core
 
 import (
-	"fmt"
-	"reflect"
 	"testing"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/libcni/libcni/core/internal/invoke"
 	"github.com/libcni/libcni/core/internal/strictjson"
 )
 
-// allRequests has one of each type.
-func allRequests() []request {
-	return []request{
-		&AddRequest{}, &DelRequest{}, &CheckRequest{}, &GCRequest{}, &StatusRequest{}, &AttachmentsRequest{}, &NetworksRequest{},
-		&ValidateRequest{}, &PluginsRequest{}, &PluginInfoRequest{}, &ConvertRequest{}, &RepairRequest{}, &NetnsCreateRequest{},
-		&NetnsDeleteRequest{}, &VolumeRequest{}, &VolumeCreateRequest{}, &VolumeMountRequest{}, &VolumePluginRequest{}, &VolumePluginsRequest{},
+func TestRequestsAreRead(t *testing.T) {
+	no, zero, large := false, int64(0), int64(1<<53+1)
+	tests := []struct {
+		name string
+		text string
+		want request
+	}{
+		{"common keys", `{"network":{"name":"web"},"networkFile":"f","containerId":"c1","netns":"/n","ifName":"eth1",
+			"args":[["K","a"],["K","b"]],"capabilityArgs":{"mac":"x","n":1.50},"requestId":"r"}`,
+			&AddRequest{Common{
+				Network: jsontext.Value(`{"name":"web"}`), NetworkFile: "f", ContainerID: "c1", Netns: "/n", IfName: "eth1",
+				Args: Args{{"K", "a"}, {"K", "b"}}, RequestID: "r",
+				CapabilityArgs: map[string]jsontext.Value{"mac": jsontext.Value(`"x"`), "n": jsontext.Value("1.50")},
+			}}},
+		{"options", `{"options":{"pluginDirs":["a","b"],"builtins":"only","timeoutMs":0,"rollbackTimeoutMs":9007199254740993,
+			"env":{"A":"1"},"inheritEnv":false,"ignoreUnknown":true,"volumeTimeouts":{"connectMs":0}}}`,
+			&NetworksRequest{Common{Options: RequestOptions{
+				PluginDirs: []string{"a", "b"}, Builtins: invoke.Only, TimeoutMs: &zero, RollbackTimeoutMs: &large,
+				Env: map[string]string{"A": "1"}, InheritEnv: &no, IgnoreUnknown: true,
+				VolumeTimeouts: VolumeTimeouts{ConnectMs: &zero},
+			}}}},
+		{"keys of a verb", `{"containerId":"c1","force":true}`, &DelRequest{Common: Common{ContainerID: "c1"}, Force: true}},
+		{"a list of objects", `{"validAttachments":[{"containerId":"c1","ifName":"eth0"},{"containerId":"c2"}],"asOf":"now","dryRun":true}`,
+			&GCRequest{ValidAttachments: &[]ValidAttachment{{"c1", "eth0"}, {ContainerID: "c2"}}, AsOf: "now", DryRun: true}},
+		{"an empty list is not an absent one", `{"validAttachments":[]}`, &GCRequest{ValidAttachments: &[]ValidAttachment{}}},
+		{"raw values", `{"result":{"cniVersion":"1.0.0", "x":[]},"cniVersion":"1.1.0"}`,
+			&ConvertRequest{Result: jsontext.Value(`{"cniVersion":"1.0.0", "x":[]}`), CNIVersion: "1.1.0"}},
+		{"null counts as absent", `{"plugin":null,"name":null,"opts":null}`, &VolumeCreateRequest{}},
 	}
-}
-
-// The tags of a request are its documentation, which is held against the public one; the fields are what is read.
-func TestRequestsAreReadByTheKeysOfTheirTags(t *testing.T) {
-	for _, want := range allRequests() {
-		t.Run(fmt.Sprintf("%T", want), func(t *testing.T) {
-			fill(t, reflect.ValueOf(want).Elem())
-			text, err := json.Marshal(want, json.Deterministic(true))
-			if err != nil {
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			got := newRequest(test.want)
+			if err := new(strictjson.Decoder).Decode([]byte(test.text), got.fields(), got.ignoreUnknown()); err != nil {
 				t.Fatal(err)
 			}
-			got := reflect.New(reflect.TypeOf(want).Elem()).Interface().(request)
-			if err := new(strictjson.Decoder).Decode(text, got.fields(), got.ignoreUnknown()); err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(want, got); diff != "" {
-				t.Errorf("%s (-written +read)\n%s", text, diff)
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
 			}
 		})
 	}
 }
 
-// fill sets everything within v to something that is not its zero value, and differs from what is beside it.
-func fill(t *testing.T, v reflect.Value) {
-	t.Helper()
-	switch v.Interface().(type) {
-	case jsontext.Value:
-		v.SetBytes([]byte(`{"raw":1}`))
-		return
-	case Args, [][2]string:
-		v.Set(reflect.ValueOf([][2]string{{"K", "a"}, {"K", "b"}}).Convert(v.Type()))
-		return
+// newRequest returns an empty request of the type of another.
+func newRequest(like request) request {
+	switch like.(type) {
+	case *AddRequest:
+		return &AddRequest{}
+	case *DelRequest:
+		return &DelRequest{}
+	case *GCRequest:
+		return &GCRequest{}
+	case *ConvertRequest:
+		return &ConvertRequest{}
+	case *VolumeCreateRequest:
+		return &VolumeCreateRequest{}
 	}
-	switch v.Kind() {
-	case reflect.Struct:
-		for i := range v.NumField() {
-			if !v.Field(i).CanSet() {
-				continue
-			}
-			fill(t, v.Field(i))
-			if v.Field(i).Kind() == reflect.String {
-				v.Field(i).SetString(v.Type().Field(i).Name)
-			}
-		}
-	case reflect.Pointer:
-		v.Set(reflect.New(v.Type().Elem()))
-		fill(t, v.Elem())
-	case reflect.Slice:
-		v.Set(reflect.MakeSlice(v.Type(), 2, 2))
-		fill(t, v.Index(0))
-		fill(t, v.Index(1))
-	case reflect.Map:
-		v.Set(reflect.MakeMap(v.Type()))
-		value := reflect.New(v.Type().Elem()).Elem()
-		fill(t, value)
-		v.SetMapIndex(reflect.ValueOf("key"), value)
-	case reflect.String:
-		v.SetString("text")
-	case reflect.Bool:
-		v.SetBool(true)
-	case reflect.Int64, reflect.Int:
-		v.SetInt(1<<53 + 1)
-	default:
-		t.Fatalf("%s is not filled", v.Type())
-	}
+	return &NetworksRequest{}
 }

@@ -6,11 +6,6 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// StatusRequest is the request of cni_status.
-type StatusRequest struct {
-	Common
-}
-
 // Status asks each plugin of a network whether an ADD could succeed now. Code 50 means no, 51 with limits.
 func (e *Engine) Status(ctx context.Context, caller Caller, r *StatusRequest) (none, error) {
 	return serve(ctx, e.incoming(caller, plugin.Status, &r.Common), (*scope).status)

@@ -12,19 +12,6 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// ValidateRequest is the request of cni_validate.
-type ValidateRequest struct {
-	Common
-}
-
-// ValidateAnswer says what a network can do and what it is made of.
-type ValidateAnswer struct {
-	Name         string       `json:"name"`
-	CNIVersion   string       `json:"cniVersion"`
-	Capabilities []string     `json:"capabilities"`
-	Plugins      []PluginInfo `json:"plugins"`
-}
-
 // Validate checks a configuration without touching the network: its form, that every plugin and IPAM plugin is there
 // and knows the configuration's version, and that built-ins know its keys.
 func (e *Engine) Validate(ctx context.Context, caller Caller, r *ValidateRequest) (*ValidateAnswer, error) {

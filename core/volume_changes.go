@@ -4,50 +4,9 @@ import (
 	"context"
 
 	"github.com/libcni/libcni/core/internal/fault"
-	"github.com/libcni/libcni/core/internal/jsonobject"
 	"github.com/libcni/libcni/core/internal/lifecycle"
 	"github.com/libcni/libcni/core/volume"
 )
-
-// VolumeRequest is the request of cni_volume_remove, _path and _get.
-type VolumeRequest struct {
-	Common
-	Plugin string `json:"plugin"` // its name or address
-	Name   string `json:"name"`   // the volume's
-}
-
-func (r *VolumeRequest) fields() jsonobject.Fields {
-	return r.with(jsonobject.Fields{{"plugin", &r.Plugin}, {"name", &r.Name}}...)
-}
-
-// VolumeCreateRequest is the request of cni_volume_create.
-type VolumeCreateRequest struct {
-	Common
-	Plugin string            `json:"plugin"`
-	Name   string            `json:"name"`
-	Opts   map[string]string `json:"opts"` // for the plugin
-}
-
-func (r *VolumeCreateRequest) fields() jsonobject.Fields {
-	return r.with(jsonobject.Fields{{"plugin", &r.Plugin}, {"name", &r.Name}, {"opts", &r.Opts}}...)
-}
-
-// VolumeMountRequest is the request of cni_volume_mount and _unmount.
-type VolumeMountRequest struct {
-	Common
-	Plugin string `json:"plugin"`
-	Name   string `json:"name"`
-	ID     string `json:"id"` // of the mount; identifies its user
-}
-
-func (r *VolumeMountRequest) fields() jsonobject.Fields {
-	return r.with(jsonobject.Fields{{"plugin", &r.Plugin}, {"name", &r.Name}, {"id", &r.ID}}...)
-}
-
-// MountpointAnswer says where a volume is mounted.
-type MountpointAnswer struct {
-	Mountpoint string `json:"mountpoint"`
-}
 
 // VolumeCreate makes a volume.
 func (e *Engine) VolumeCreate(ctx context.Context, caller Caller, r *VolumeCreateRequest) (none, error) {

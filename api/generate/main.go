@@ -42,7 +42,10 @@ func targets() []target {
 		{"capi/verbs_generated.c", entryPoints},
 		{"capi/texts_generated.h", texts},
 		{"core/methods_generated.go", methods},
+		{"core/requests_generated.go", requests},
+		{"core/answers_generated.go", answers},
 		{"core/internal/fault/kind_generated.go", kinds},
+		{"core/internal/fault/error_generated.go", faultTypes},
 	}
 }
 

@@ -10,80 +10,21 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/libcni/libcni/core/internal/host/errno"
 )
 
-// Error is the one error type that reaches a caller. Code, Msg and Details are the CNI specification's ("Error");
-// Kind is what callers branch on.
-type Error struct {
-	CNIVersion  string      `json:"cniVersion,omitempty"`
-	Code        int64       `json:"code"` // always positive, so that the object can be passed up a CNI chain
-	Msg         string      `json:"msg"`
-	Details     string      `json:"details,omitempty"`
-	Kind        Kind        `json:"kind"`
-	Errno       string      `json:"errno,omitempty"` // symbolic name, such as "ETIMEDOUT"
-	Command     string      `json:"command,omitempty"`
-	Network     string      `json:"network,omitempty"`
-	ContainerID string      `json:"containerId,omitempty"`
-	IfName      string      `json:"ifName,omitempty"`
-	Plugin      *Plugin     `json:"plugin,omitempty"`
-	Volume      string      `json:"volume,omitempty"`
-	Stderr      string      `json:"stderr,omitempty"` // the last 64 KiB that the plugin process wrote
-	Retryable   bool        `json:"retryable"`
-	RolledBack  *bool       `json:"rolledBack,omitempty"` // set by ADD: nothing of this call is left
-	Existing    *Attachment `json:"existing,omitempty"`   // kind exists: the attachment that is there
-	Drift       []Drift     `json:"drift,omitempty"`      // kind drift: all differences found
-
-	VolumePlugin *VolumePlugin `json:"volumePlugin,omitempty"`
-
+// origin is what an Error keeps for Go: the errno that a C function returns, 0 for the code, and the
+// cause.
+type origin struct {
 	number syscall.Errno
 	cause  error
-}
-
-// Plugin says which plugin of the list an error comes from.
-type Plugin struct {
-	Type    string `json:"type"`
-	Index   int    `json:"index"`
-	Builtin bool   `json:"builtin"`
-}
-
-// Attachment is what is known of an attachment.
-type Attachment struct {
-	Network        string                    `json:"network"`
-	ContainerID    string                    `json:"containerId"`
-	IfName         string                    `json:"ifName"`
-	Netns          string                    `json:"netns"`
-	Owner          string                    `json:"owner,omitempty"` // empty if Go's libcni attached
-	Args           [][2]string               `json:"args,omitempty"`
-	CapabilityArgs map[string]jsontext.Value `json:"capabilityArgs,omitempty"`
-	Result         jsontext.Value            `json:"result,omitempty"`
-	Config         jsontext.Value            `json:"config,omitempty"`
-	State          string                    `json:"state"`
-}
-
-// VolumePlugin says which volume plugin an error comes from, and what it was asked.
-type VolumePlugin struct {
-	Name     string `json:"name,omitempty"`
-	Address  string `json:"address,omitempty"`
-	Endpoint string `json:"endpoint,omitempty"` // such as "VolumeDriver.Mount"
-	Status   int    `json:"status,omitzero"`    // HTTP, of the answer that holds the plugin's own error
-}
-
-// Drift is one difference between what an attachment should be and what the kernel holds.
-type Drift struct {
-	Plugin   string `json:"plugin"`
-	Object   string `json:"object"` // what was looked at, such as "link eth0" or "address 10.1.0.2/24 on eth0"
-	Expected string `json:"expected"`
-	Actual   string `json:"actual"` // "missing" when there is nothing
 }
 
 // New makes an error of a kind. The message is the formatted text, followed by the cause if there is one; say in it
 // what the user can do.
 func New(kind Kind, cause error, format string, args ...any) *Error {
 	traits := kinds[kind]
-	e := &Error{Kind: kind, Code: traits.code, Retryable: traits.retryable, number: traits.number, cause: cause}
+	e := &Error{Kind: kind, Code: traits.code, Retryable: traits.retryable, origin: origin{traits.number, cause}}
 	e.Msg = fmt.Sprintf(format, args...)
 	if cause != nil {
 		e.Msg += ": " + cause.Error()

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"text/template"
+
+	"github.com/libcni/libcni/api/model"
+)
+
+// requests writes the request types of core, and the tables by which they are read.
+func requests(api *source) ([]byte, error) {
+	from := []*model.Type{api.Common}
+	for _, f := range api.Functions {
+		if f.IsVerb() {
+			from = append(from, f.Request)
+		}
+	}
+	return renderGo("requests", `package core
+
+import (
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/libcni/libcni/core/internal/invoke"
+	"github.com/libcni/libcni/core/internal/jsonobject"
+)
+{{range .Types}}
+{{comment (printf "%s: %s." (goType .) .Description)}}
+type {{goType .}} struct {
+{{- if isRequest .}}
+	Common
+{{- end}}
+{{- range fields .}}
+	{{comment .Description}}
+	{{.Field}} {{.Type}} `+"`json:\"{{.Tag}}\"`"+`
+{{- end}}
+}
+
+func (r *{{goType .}}) fields() jsonobject.Fields {
+{{- if isRequest .}}
+	return {{if .Own}}append(r.Common.fields(), jsonobject.Fields{ {{- range fields .}}
+		{"{{.Name}}", {{target .}}},{{end}}
+	}...){{else}}r.Common.fields(){{end}}
+{{- else}}
+	return jsonobject.Fields{ {{- range fields .}}
+		{"{{.Name}}", {{target .}}},{{end}}
+	}
+{{- end}}
+}
+{{end}}
+// fillDefaults sets the options that are absent and whose default is a string or a list.
+func (o *RequestOptions) fillDefaults() {
+{{- range fields .Options}}{{with fill .}}
+	{{.}}
+{{- end}}{{end}}
+}
+
+// Defaults of keys that are not filled in.
+const (
+{{- range fields .Common}}{{if .Default}}
+	default{{.Field}} = {{printf "%s" .Default}}
+{{- end}}{{end}}
+{{- range fields .Options}}{{if and .Default (eq (slice .Type 0 1) "*")}}
+	{{constant "default" .}}
+{{- end}}{{end}}
+{{- range timeouts .Options}}{{range fields .}}
+	{{constant "defaultVolume" .}}
+{{- end}}{{end}}
+)
+`, template.FuncMap{
+		"comment":   goComment,
+		"goType":    goType,
+		"isRequest": func(t *model.Type) bool { return t.Base != nil },
+		"fields": func(t *model.Type) []goField {
+			var all []goField
+			for _, key := range t.Own {
+				all = append(all, field(key, true))
+			}
+			return all
+		},
+		"target":   readTarget,
+		"constant": defaultConstant,
+		"fill":     fillDefault,
+		"timeouts": func(t *model.Type) []*model.Type { return structs(t)[1:] },
+	}, struct {
+		Types           []*model.Type
+		Common, Options *model.Type
+	}{structs(from...), api.Common, api.Options})
+}
+
+// goComment writes a comment of Go.
+func goComment(text string) string {
+	lines := strings.Split(wrap(" * ", text), "\n")
+	for i, line := range lines {
+		lines[i] = "// " + strings.TrimPrefix(line, " * ")
+	}
+	return strings.Join(lines, "\n")
+}
+
+// readTarget is where jsonobject puts the value of a key.
+func readTarget(f goField) string {
+	place := "r." + f.Field
+	switch v := f.Value; {
+	case f.Type == "Args":
+		return place + ".read"
+	case v.Form == model.Enum && f.Type != "string":
+		return "(*string)(&" + place + ")"
+	case v.Form == model.Object && isStruct(v.Type):
+		return place + ".fields()"
+	case v.Form == model.List && isStruct(v.Element.Type):
+		element := goType(v.Element.Type)
+		list := fmt.Sprintf("jsonobject.List(%%s, func(v *%s) any { return v.fields() })", element)
+		if strings.HasPrefix(f.Type, "*") {
+			return fmt.Sprintf("jsonobject.Optional(&%s, func(list *[]%s) any { return "+list+" })", place, element, "list")
+		}
+		return fmt.Sprintf(list, "&"+place)
+	}
+	return "&" + place
+}
+
+// fillDefault sets a string or a list that is absent to its default.
+func fillDefault(f goField) string {
+	switch f.Value.Form {
+	case model.String, model.Enum:
+		if f.Default != nil {
+			return fmt.Sprintf("setDefault(&o.%s, %s)", f.Field, f.Default)
+		}
+	case model.List:
+		if f.Default != nil {
+			return fmt.Sprintf("if o.%s == nil {\no.%s = %s{%s}\n}", f.Field, f.Field, f.Type, strings.Trim(string(f.Default), "[]"))
+		}
+	}
+	return ""
+}
+
+// defaultConstant is the constant for the default of an option that tells its zero value from
+// absence. Milliseconds become a duration.
+func defaultConstant(prefix string, f goField) string {
+	if f.Unit == "ms" {
+		return fmt.Sprintf("%s%s = %s * time.Millisecond", prefix, strings.TrimSuffix(f.Field, "Ms"), f.Default)
+	}
+	return fmt.Sprintf("%s%s = %s", prefix, f.Field, f.Default)
+}
