@@ -170,9 +170,9 @@ test-vm: ## run the tests for kernel features that this machine may lack, in a v
 test-faults: all ## kill and fail calls at every one of their system calls, and let crowds loose for a minute
 	CNI_FAULTS=all CNI_CROWD_SECONDS=60 $(GO) test -count=1 -timeout 3h -tags $(TAGS) -exec $(ISOLATE) ./test/faults
 
-# WORDS="gc.go map" makes only the changes whose file or name holds one of them.
+# WORDS="lifecycle map" makes only the changes whose place or name holds one of them.
 mutate: all peers ## take one thing out of the sources at a time, and list what no test notices
-	$(PYTHON) test/mutate/run $(WORDS)
+	$(GO) run ./test/mutate $(WORDS)
 
 $(VENV)/bin/python:
 	test/deps $(VENV)

@@ -1,0 +1,179 @@
+package main
+
+import "strings"
+
+// The packages in which changes are made.
+const (
+	builtins    = "core/internal/builtin/"
+	bridge      = builtins + "bridge"
+	firewall    = builtins + "firewall"
+	hostLocal   = builtins + "hostlocal"
+	loopback    = builtins + "loopback"
+	portmap     = builtins + "portmap"
+	static      = builtins + "static"
+	engine      = "core"
+	lifecycle   = "core/internal/lifecycle"
+	attachments = "core/internal/attachments"
+	invoke      = "core/internal/invoke"
+)
+
+// change is one of a package's: what it is, the function, and what is taken out of it.
+type change struct {
+	name, function string
+	operator       operator
+}
+
+// in returns the changes of a package. Tests are those of the package and more, if given.
+func in(directory, more string, changes ...change) (all []mutation) {
+	tests := append([]string{"./" + directory}, strings.Fields(more)...)
+	for _, c := range changes {
+		all = append(all, mutation{c.name, inGo{directory, c.function, c.operator}, tests})
+	}
+	return all
+}
+
+// sources returns the changes of the sources: each takes out one thing that somebody relies on.
+func sources() (all []mutation) {
+	for _, some := range [][]mutation{
+		interfaces(), addresses(), ports(), verbs(), lives(), state(), processes(), boundary(),
+	} {
+		all = append(all, some...)
+	}
+	return all
+}
+
+func interfaces() []mutation {
+	return append(in(bridge, "",
+		change{"the port is not set up", "attachment.steps", dropElement("setPort")},
+		change{"the gateway has no address", "attachment.steps", dropElement("ensureGateway")},
+		change{"forwarding stays off", "attachment.steps", dropElement("enableForwarding")},
+		change{"rules are not made", "attachment.steps", dropElement("addRules")},
+		change{"the container's end is not configured", "attachment.steps", dropElement("configureContainer")},
+		change{"ADD does not wait until the port forwards", "attachment.steps", dropElement("awaitForwarding")},
+		change{"the address is not announced", "attachment.steps", dropElement("announce")},
+		change{"a pair stays after a failure", "attachment.steps", dropField("removePair")},
+		change{"an address stays after a failure", "attachment.steps", dropField("release")},
+		change{"rules stay after a failure", "attachment.steps", dropField("removeRules")},
+		change{"steps are undone in the order of their making", "undo", forwards()},
+		change{"undo ends with the call's deadline", "undo", swap("context.WithoutCancel(ctx)", "ctx")},
+		change{"DEL leaves the link", "removeLink", always("conn == nil")},
+		change{"DEL leaves the rules", "removal.removeRules", answer("r.wait(ctx)")},
+		change{"DEL leaves the address", "removal.Finish", drop("delegate")},
+		change{"DEL takes another attachment's link in the container", "findLink", never("ours")},
+		change{"CHECK ignores the gateway", "comparison.compare", drop("gateway")},
+		change{"CHECK ignores the rules", "comparison.compare", drop("rules")},
+		change{"CHECK ignores the container", "comparison.compare", drop("contents")},
+		change{"CHECK does not ask the IPAM plugin", "bridge.Check",
+			swap("delegate(ctx, k.config, inv, plugin.Check)", "nil")},
+		change{"CHECK accepts a bridge that is down", "comparison.bridge", drop("upOrDown")},
+	), in(loopback, "",
+		change{"lo stays down", "loopback.Add", drop("SetLink")},
+		change{"lo may have other addresses", "loopback.Add", drop("judge")},
+	)...)
+}
+
+func addresses() []mutation {
+	return append(in(hostLocal, "",
+		change{"an existing lease is taken over", "store.reserve", swap("syscall.O_EXCL", "0")},
+		change{"leases are not marked with the boot", "store.reserve", drop("mark")},
+		change{"the last address is not recorded", "store.reserve", drop("overwrite")},
+		change{"a directory that was replaced counts as locked", "store.lock",
+			always("s.id.Inode == before.Inode")},
+		change{"a lease follows symbolic links", "readSmall", swap("syscall.O_NOFOLLOW", "0")},
+		change{"an interface gets a second address", "store.giveOne", drop("refuseSecond")},
+		change{"the first of two addresses stays if the second fails", "store.give", drop("release")},
+		change{"GC releases valid addresses", "hostLocal.GC", never("valid")},
+		change{"DEL believes the index", "store.confirmed", drop("found")},
+	), in(static, "",
+		change{"CHECK accepts another prefix length", "compare", never("a.prefix.Bits")},
+		change{"CHECK accepts another gateway", "compare", never("gateway.Unmap")},
+	)...)
+}
+
+func ports() []mutation {
+	return append(in(portmap, "",
+		change{"rules stay if the settings fail", "undo", answer("nil")},
+		change{"a host address may be any address", "publish", drop("checkHostIPs")},
+		change{"a socket on the port causes no warning", "publish", drop("warnOfSockets")},
+		change{"127.0.0.1 does not lead to the container", "settle", drop("setRouteLocalnet")},
+		change{"the container does not reach itself", "settle", drop("makeReflect")},
+		change{"old flows stay", "settle", drop("forgetFlows")},
+		change{"a port is published twice", "plan.apply", drop("claimable")},
+	), in(firewall, "",
+		change{"a failed ADD is not undone", "attachment.attach", swap("a.detach(ctx, inv, zones)", "nil")},
+		change{"the older tables of iptables stay closed", "attachment.apply", drop("openLegacy")},
+	)...)
+}
+
+func verbs() []mutation {
+	return in(engine, "",
+		change{"the attachment is not locked", "scope.add", now("held.Unlock")},
+		change{"GC takes what others own", "collection.keeps", never("owns")},
+		change{"GC takes young attachments", "collection.keeps", never("young")},
+		change{"GC takes attachments newer than the list", "collection.keeps", never("NewerThan")},
+		change{"GC leaves incomplete attachments", "collection.keeps", never("Incomplete")},
+		change{"plugins do not get what to keep", "collection.collect", drop("plugin.AttachmentID")},
+		change{"a dry run removes attachments", "collection.collect", always("c.dryRun")},
+	)
+}
+
+func lives() []mutation {
+	return append(in(lifecycle, "./core",
+		change{"plugins are not found before the first runs", "Manager.Attach", drop("resolve")},
+		change{"an interface of the same name is not noticed", "Manager.Attach", drop("refuseTakenLink")},
+		change{"the namespace's cookie is not recorded", "Manager.Attach", drop("Cookie")},
+		change{"a working attachment is replaced unasked", "Manager.resolveExisting", never("alive")},
+		change{"the intent is not written", "addition.run", drop("WriteIntent")},
+		change{"a failed ADD is not undone", "addition.undo", answer("nil")},
+		change{"the intent stays after an undo", "addition.rollBack", drop("Remove")},
+		change{"plugins are undone in the order of ADD", "addition.undo", forwards()},
+		change{"undo ends with the call's deadline", "UndoContext", drop("WithoutCancel")},
+		change{"the plugin that failed gets no DEL", "addition.lastStarted", always("refusedToStart")},
+		change{"DEL uses the implementation that is preferred now", "chain.target", never("Usable")},
+		change{"DEL continues after a failure", "chain.delEach", never("force")},
+		change{"DEL runs the plugins in the order of ADD", "chain.delEach", forwards()},
+		change{"DEL keeps the entry", "Manager.Detach", never("err == nil || force")},
+		change{"a path proves the namespace", "Manager.isNamespaceOf", always("entry.Cookie")},
+		change{"an earlier boot counts as this one", "Manager.Locate", never("isOfEarlierBoot")},
+	), in(lifecycle, "./core ./test/faults:Failing.*/command/check",
+		change{"a plugin that could not be run has found drift", "isPluginsOwn", always("Unwrap")},
+		change{"a built-in that could not look has found drift", "isPluginsOwn", always("Builtin")},
+	)...)
+}
+
+func state() []mutation {
+	return in(attachments, "",
+		change{"a file of another attachment is replaced", "Store.refuseCollision", answer("nil")},
+		change{"the intent stays after a commit", "Store.Commit", drop("intentPath")},
+		change{"a file of another attachment is removed", "Store.Remove", always("another == nil")},
+		change{"files are written in place", "replace",
+			swap("write(temporary, data, syscall.O_TRUNC)", "write(path, data, syscall.O_TRUNC)")},
+		change{"a temporary file stays", "replace", drop("Unlink")},
+		change{"ADDs overtake a GC that waits", "Held.passGate", answer("nil")},
+		change{"GC does not lock the network", "Store.LockNetwork", drop("networks")},
+	)
+}
+
+func processes() []mutation {
+	return in(invoke, "",
+		change{"a file that is being written is not tried again", "Runner.start", always("syscall.ETXTBSY")},
+		change{"a plugin is killed without SIGTERM", "stop", drop("syscall.SIGTERM")},
+		change{"a type may hold a slash", "validateType", never("ContainsAny")},
+		change{"a type may begin with a dot", "validateType", never("pluginType[0] == '.'")},
+		change{"an unsupported key is ignored", "Runner.Resolve", always(`unsupported == ""`)},
+	)
+}
+
+// boundary are the changes of the functions in C through which every call passes.
+func boundary() (all []mutation) {
+	for _, c := range []struct{ name, function, statement string }{
+		{"a forked child enters Go", "shim_serve", "start_forked"},
+		{"a callback enters Go", "shim_serve", "log_in_callback"},
+		{"Go is entered without free descriptors", "shim_serve", "guest_has_descriptors"},
+		{"a thread's state is not restored", "enter", "guest_leave"},
+	} {
+		tests := []string{"./test/abi", "./test/host"}
+		all = append(all, mutation{c.name, inC{"capi/shim.c", c.function, c.statement}, tests})
+	}
+	return all
+}
