@@ -13,8 +13,8 @@ import (
 
 // Common: keys that every function accepts.
 type Common struct {
-	// a network configuration list or the configuration of a single plugin; or the name of a network in
-	// options.confDir
+	// a network configuration list or the configuration of a single plugin; or the name of a network
+	// in options.confDir
 	Network jsontext.Value `json:"network"`
 	// path of a .conflist or .conf file
 	NetworkFile string `json:"networkFile"`
@@ -25,8 +25,8 @@ type Common struct {
 	Netns string `json:"netns"`
 	// name of the interface in the container: 1 to 15 bytes without '/', ':' and white space
 	IfName string `json:"ifName"`
-	// strings for plugins (CNI_ARGS), as an object or as pairs; ';' and NUL are not allowed, nor '=' in
-	// a key
+	// strings for plugins (CNI_ARGS), as an object or as pairs; ';' and NUL are not allowed, nor '='
+	// in a key
 	Args Args `json:"args"`
 	// arguments by capability, for plugins that declare the capability
 	CapabilityArgs map[string]jsontext.Value `json:"capabilityArgs"`

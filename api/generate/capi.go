@@ -9,7 +9,7 @@ import (
 	"github.com/libcni/libcni/api/model"
 )
 
-// symbolMap writes capi/libcni.map, the version script: a node for each minor version, each with the
+// symbolMap writes capi/libcni.map, the version script: a node for each minor version, with the
 // functions that appeared in it.
 func symbolMap(api *source) ([]byte, error) {
 	const text = `/* {{generated}} */

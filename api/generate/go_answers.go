@@ -176,7 +176,8 @@ func writeObject(f goField, value, key string) string {
 		return fmt.Sprintf("dst = appendMembers(dst, %s, %s)", key, value)
 	}
 	write := func(value string) string {
-		return fmt.Sprintf("dst = %s(jsonobject.AppendKey(dst, %s), %s)", appenderName(f.Value.Type), key, value)
+		function := appenderName(f.Value.Type)
+		return fmt.Sprintf("dst = %s(jsonobject.AppendKey(dst, %s), %s)", function, key, value)
 	}
 	if f.Required {
 		return write("&" + value)

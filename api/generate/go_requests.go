@@ -92,11 +92,8 @@ const (
 
 // goComment writes a comment of Go.
 func goComment(text string) string {
-	lines := strings.Split(wrap(" * ", text), "\n")
-	for i, line := range lines {
-		lines[i] = "// " + strings.TrimPrefix(line, " * ")
-	}
-	return strings.Join(lines, "\n")
+	const indent = "\t" // of a field; the comment of a type is as narrow
+	return strings.ReplaceAll(wrap(indent+"// ", text), indent, "")
 }
 
 // readTarget is where jsonobject puts the value of a key.
@@ -113,7 +110,8 @@ func readTarget(f goField) string {
 		element := goType(v.Element.Type)
 		list := fmt.Sprintf("jsonobject.List(%%s, func(v *%s) any { return v.fields() })", element)
 		if strings.HasPrefix(f.Type, "*") {
-			return fmt.Sprintf("jsonobject.Optional(&%s, func(list *[]%s) any { return "+list+" })", place, element, "list")
+			read := fmt.Sprintf("func(list *[]%s) any { return %s }", element, fmt.Sprintf(list, "list"))
+			return fmt.Sprintf("jsonobject.Optional(&%s, %s)", place, read)
 		}
 		return fmt.Sprintf(list, "&"+place)
 	}
@@ -129,7 +127,8 @@ func fillDefault(f goField) string {
 		}
 	case model.List:
 		if f.Default != nil {
-			return fmt.Sprintf("if o.%s == nil {\no.%s = %s{%s}\n}", f.Field, f.Field, f.Type, strings.Trim(string(f.Default), "[]"))
+			items := strings.Trim(string(f.Default), "[]")
+			return fmt.Sprintf("if o.%[1]s == nil {\no.%[1]s = %[2]s{%[3]s}\n}", f.Field, f.Type, items)
 		}
 	}
 	return ""
@@ -139,7 +138,8 @@ func fillDefault(f goField) string {
 // absence. Milliseconds become a duration.
 func defaultConstant(prefix string, f goField) string {
 	if f.Unit == "ms" {
-		return fmt.Sprintf("%s%s = %s * time.Millisecond", prefix, strings.TrimSuffix(f.Field, "Ms"), f.Default)
+		name := prefix + strings.TrimSuffix(f.Field, "Ms")
+		return fmt.Sprintf("%s = %s * time.Millisecond", name, f.Default)
 	}
 	return fmt.Sprintf("%s%s = %s", prefix, f.Field, f.Default)
 }

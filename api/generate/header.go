@@ -244,7 +244,7 @@ func (m *manual) request(f *model.Function) string {
 		switch {
 		case key.Required:
 			required = append(required, key.Name)
-		case !slices.ContainsFunc(f.Request.Choices, func(c []*model.Key) bool { return slices.Contains(c, key) }):
+		case !slices.Contains(slices.Concat(f.Request.Choices...), key):
 			optional = append(optional, key.Name)
 		}
 	}

@@ -29,15 +29,15 @@ func loader(api *source) ([]byte, error) {
 
 // replaceRegion puts code between the comments that begin and end a region.
 func replaceRegion(text, name, code string) (string, error) {
-	before, rest, begins := strings.Cut(text, "/* "+generatedFrom("api/cni.api.json")+" "+name+": */\n")
+	head := "/* " + generatedFrom("api/cni.api.json") + " " + name + ": */\n"
+	before, rest, begins := strings.Cut(text, head)
 	_, after, ends := strings.Cut(rest, "/* End of "+name+". */\n")
 	if !begins || !ends {
 		return "", fmt.Errorf("there is no region %s", name)
 	}
-	begin := text[len(before) : len(text)-len(rest)]
 	indent := before[strings.LastIndexByte(before, '\n')+1:]
 	code = indent + "/* clang-format off */\n" + code + indent + "/* clang-format on */\n"
-	return before + begin + code + indent + "/* End of " + name + ". */\n" + after, nil
+	return before + head + code + indent + "/* End of " + name + ". */\n" + after, nil
 }
 
 // loaderVerbs lists the verbs for macros: member of the table, method.
@@ -76,12 +76,16 @@ func loaderCommands(api *model.API) string {
 
 // loaderKinds writes the kinds that the loader itself returns.
 func loaderKinds(api *model.API) string {
-	const state = "state"
 	var lines []string
 	for _, own := range []struct{ name, kind, errno string }{
-		{"bug", "bug", ""}, {"timeout", "timeout", ""}, {"cancelled", "cancelled", ""}, {"busy", "busy", ""},
-		{"unsupported", "unsupported", ""}, {"invalid", "invalid-request", ""}, {"state", state, ""},
-		{"no_descriptors", state, "EMFILE"},
+		{"bug", "bug", ""},
+		{"timeout", "timeout", ""},
+		{"cancelled", "cancelled", ""},
+		{"busy", "busy", ""},
+		{"unsupported", "unsupported", ""},
+		{"invalid", "invalid-request", ""},
+		{"state", "state", ""},
+		{"no_descriptors", "state", "EMFILE"},
 	} {
 		for _, k := range api.Kinds {
 			if k.Name != own.kind {
@@ -95,7 +99,8 @@ func loaderKinds(api *model.API) string {
 			if k.Retryable {
 				retryable = 1
 			}
-			lines = append(lines, fmt.Sprintf("    cni_dl_%s = {%q, %q, %s, %d, %d}", own.name, k.Name, errno, errno, k.Code, retryable))
+			lines = append(lines, fmt.Sprintf("    cni_dl_%s = {%q, %q, %s, %d, %d}",
+				own.name, k.Name, errno, errno, k.Code, retryable))
 		}
 	}
 	return strings.Join(lines, ",\n") + ";\n"

@@ -11,7 +11,10 @@ func Load(data []byte) (*API, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := loader{document: d, types: map[string]*Type{}, schemas: map[string]*schema{}, functions: map[string]bool{}}
+	l := loader{
+		document: d, types: map[string]*Type{}, schemas: map[string]*schema{},
+		functions: map[string]bool{}, used: map[string]bool{"error": true, "common": true},
+	}
 	api := l.load()
 	if len(l.problems) > 0 {
 		return nil, fmt.Errorf("cni.api.json: %w", l.problems)
@@ -52,13 +55,14 @@ func (l *loader) need(where, what, text string) {
 
 func (l *loader) load() *API {
 	api := &API{
-		Title: l.Title, ABI: l.ABI, Version: l.Version, Soname: l.Soname, MaxRequestBytes: l.MaxRequestBytes,
-		Sections: l.Sections, Kinds: l.Kinds, Codes: l.Codes, Errnos: l.Errnos,
+		Title: l.Title, ABI: l.ABI, Version: l.Version, Soname: l.Soname,
+		MaxRequestBytes: l.MaxRequestBytes,
+		Sections:        l.Sections, Kinds: l.Kinds, Codes: l.Codes, Errnos: l.Errnos,
 	}
-	l.used = map[string]bool{"error": true, "common": true}
 	api.Types = l.loadTypes()
 	api.Common, api.Options = l.named("common", "common"), l.named("options", "options")
-	api.Error, api.CapabilityArgs = l.named("error", "error"), l.named("capabilityArgs", "capabilityArgs")
+	api.Error = l.named("error", "error")
+	api.CapabilityArgs = l.named("capabilityArgs", "capabilityArgs")
 	if len(l.problems) > 0 {
 		return nil
 	}
@@ -192,8 +196,9 @@ func (l *loader) keys(where string, of *Type, names []string) []*Key {
 
 func (l *loader) callback(api *API, from callback) *Callback {
 	c := &Callback{
-		Name: from.Name, Section: l.section(api, from.Name, from.Section), Prototype: from.Prototype,
-		Since: from.Since, Summary: from.Summary, Text: from.Text, Event: l.named(from.Name, from.Event.name()),
+		Name: from.Name, Section: l.section(api, from.Name, from.Section),
+		Prototype: from.Prototype, Since: from.Since, Summary: from.Summary, Text: from.Text,
+		Event: l.named(from.Name, from.Event.name()),
 	}
 	c.Section.Callbacks = append(c.Section.Callbacks, c)
 	l.need(c.Name, "since", c.Since)
@@ -209,7 +214,8 @@ func (l *loader) builtin(api *API, from builtin) *Builtin {
 		l.problem("%s: %q is not a role", where, from.Role)
 	}
 	return &Builtin{
-		Type: from.Type, Role: from.Role, Summary: from.Summary, Config: l.named(where, from.Config.name()),
-		Capabilities: l.keys(where, api.CapabilityArgs, from.Capabilities), Args: from.Args, Since: from.Since,
+		Type: from.Type, Role: from.Role, Summary: from.Summary, Args: from.Args, Since: from.Since,
+		Config:       l.named(where, from.Config.name()),
+		Capabilities: l.keys(where, api.CapabilityArgs, from.Capabilities),
 	}
 }

@@ -95,7 +95,7 @@ type Callback struct {
 // Kind is a kind of error.
 type Kind struct {
 	Name        string   `json:"kind"`
-	Errnos      []string `json:"errno"`   // symbolic; the first is what is returned unless another fits better
+	Errnos      []string `json:"errno"`   // the first is returned unless another fits better
 	Returns     string   `json:"returns"` // the return value in words
 	Code        int64    `json:"code"`    // code of the error object, unless a plugin's is passed on
 	Retryable   bool     `json:"retryable"`

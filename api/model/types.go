@@ -6,8 +6,9 @@ import "slices"
 func (l *loader) loadTypes() []*Type {
 	all := make([]*Type, len(l.Defs))
 	for i, def := range l.Defs {
-		all[i] = &Type{Name: def.Name, Description: def.Value.Description, Form: l.form(def.Name, &l.Defs[i].Value)}
-		l.types[def.Name], l.schemas[def.Name] = all[i], &l.Defs[i].Value
+		s := &l.Defs[i].Value
+		all[i] = &Type{Name: def.Name, Description: s.Description, Form: l.form(def.Name, s)}
+		l.types[def.Name], l.schemas[def.Name] = all[i], s
 	}
 	for i := range l.Defs {
 		l.loadType(all[i], &l.Defs[i].Value)

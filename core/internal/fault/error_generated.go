@@ -12,7 +12,8 @@ type Error struct {
 	Code int64 `json:"code"`
 	// what happened and what can be done
 	Msg string `json:"msg"`
-	// for the kinds invalid-request and invalid-config the key at fault; otherwise more about the error
+	// for the kinds invalid-request and invalid-config the key at fault; otherwise more about the
+	// error
 	Details string `json:"details,omitempty"`
 	// kind of the error, for programs to branch on
 	Kind Kind `json:"kind"`
