@@ -1,11 +1,15 @@
 package main
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // The packages in which changes are made.
 const (
 	builtins    = "core/internal/builtin/"
 	bridge      = builtins + "bridge"
+	kit         = "core/internal/kit/"
 	firewall    = builtins + "firewall"
 	hostLocal   = builtins + "hostlocal"
 	loopback    = builtins + "loopback"
@@ -35,7 +39,7 @@ func in(directory, more string, changes ...change) (all []mutation) {
 // sources returns the changes of the sources: each takes out one thing that somebody relies on.
 func sources() (all []mutation) {
 	for _, some := range [][]mutation{
-		interfaces(), addresses(), ports(), verbs(), lives(), state(), processes(), boundary(),
+		interfaces(), shared(), addresses(), ports(), verbs(), lives(), state(), processes(), boundary(),
 	} {
 		all = append(all, some...)
 	}
@@ -52,24 +56,32 @@ func interfaces() []mutation {
 		change{"ADD does not wait until the port forwards", "attachment.steps", dropElement("awaitForwarding")},
 		change{"the address is not announced", "attachment.steps", dropElement("announce")},
 		change{"a pair stays after a failure", "attachment.steps", dropField("removePair")},
-		change{"an address stays after a failure", "attachment.steps", dropField("release")},
+		change{"an address stays after a failure", "attachment.steps", dropField("Release")},
 		change{"rules stay after a failure", "attachment.steps", dropField("removeRules")},
-		change{"steps are undone in the order of their making", "undo", forwards()},
-		change{"undo ends with the call's deadline", "undo", swap("context.WithoutCancel(ctx)", "ctx")},
-		change{"DEL leaves the link", "removeLink", always("conn == nil")},
-		change{"DEL leaves the rules", "removal.removeRules", answer("r.wait(ctx)")},
-		change{"DEL leaves the address", "removal.Finish", drop("delegate")},
-		change{"DEL takes another attachment's link in the container", "findLink", never("ours")},
 		change{"CHECK ignores the gateway", "comparison.compare", drop("gateway")},
 		change{"CHECK ignores the rules", "comparison.compare", drop("rules")},
 		change{"CHECK ignores the container", "comparison.compare", drop("contents")},
 		change{"CHECK does not ask the IPAM plugin", "bridge.Check",
-			swap("delegate(ctx, k.config, inv, plugin.Check)", "nil")},
-		change{"CHECK accepts a bridge that is down", "comparison.bridge", drop("upOrDown")},
+			swap("ipam.New(inv, k.IPAM.Type).Run(ctx, plugin.Check)", "nil")},
+		change{"CHECK accepts a bridge that is down", "comparison.bridge", drop("Up")},
 	), in(loopback, "",
 		change{"lo stays down", "loopback.Add", drop("SetLink")},
 		change{"lo may have other addresses", "loopback.Add", drop("judge")},
 	)...)
+}
+
+// shared are the changes of what plugins share. Tests of plugins notice them.
+func shared() []mutation {
+	return slices.Concat(in(kit+"steps", "",
+		change{"steps are undone in the order of their making", "Undo", forwards()},
+		change{"undo ends with the call's deadline", "Undo", swap("context.WithoutCancel(ctx)", "ctx")},
+	), in(kit+"removal", "./"+bridge,
+		change{"DEL leaves the rules", "Removal.linkAndRules", swap("r.Rules(ctx)", "nil")},
+		change{"DEL leaves the address", "Removal.Finish", swap("r.IPAM.Run(ctx, plugin.Del)", "nil")},
+	), in(kit+"iface", "./"+bridge,
+		change{"DEL leaves the link", "StartDeletion", always("conn == nil")},
+		change{"DEL takes another attachment's link in the container", "findPair", never("own")},
+	))
 }
 
 func addresses() []mutation {

@@ -1,63 +1,50 @@
 package bridge
 
 import (
-	"bytes"
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/netip"
-	"time"
 
 	types100 "github.com/containernetworking/cni/pkg/types/100"
 
-	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/host/rtnl"
 	"github.com/libcni/libcni/core/internal/kit"
+	"github.com/libcni/libcni/core/internal/kit/iface"
+	"github.com/libcni/libcni/core/internal/kit/ipam"
+	"github.com/libcni/libcni/core/internal/kit/router"
+	"github.com/libcni/libcni/core/internal/kit/ruleset"
+	"github.com/libcni/libcni/core/internal/kit/steps"
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// Budgets of what must not take for ever.
-const (
-	undoTimeout    = 10 * time.Second
-	forwardTimeout = 10 * time.Second
-	joinTimeout    = time.Second
-)
-
-// attachment is an ADD under way.
+// attachment is an ADD in progress.
 type attachment struct {
 	*config
 	*plan
 	inv       *plugin.Invocation
+	ipam      ipam.Plugin
 	host      *rtnl.Conn
 	link      *rtnl.Link // the bridge
 	port      *rtnl.Link // the host's end
-	gateway   *rtnl.Link // what holds the gateway addresses
+	gateway   *rtnl.Link // the link with the gateway addresses
 	detecting []netip.Prefix
-	address   *addressing
-	ipam      *types100.Result
+	assigned  *types100.Result // by the IPAM plugin; nil without one
+	address   *addressing      // nil without an IPAM plugin
 }
 
-// step is one change of an ADD, with what takes it back. What is shared with other containers stays.
-type step struct {
-	do   func(context.Context) error
-	undo func(context.Context) error
-	// half says that the step may leave something behind when it fails.
-	half bool
-}
-
-func (a *attachment) steps() []step {
-	return []step{
-		{do: a.ensureBridge},
-		{do: a.makePair, undo: a.removePair},
-		{do: a.setPort},
-		{do: a.allocate, undo: a.release, half: true},
-		{do: a.ensureGateway},
-		{do: a.enableForwarding},
-		{do: a.addRules, undo: a.removeRules, half: true},
-		{do: a.configureContainer},
-		{do: a.awaitForwarding},
-		{do: a.announce},
+func (a *attachment) steps() []steps.Step {
+	return []steps.Step{
+		{Do: a.ensureBridge},
+		{Do: a.makePair, Undo: a.removePair},
+		{Do: a.setPort},
+		{Do: a.allocate, Undo: a.ipam.Release, Partial: true},
+		{Do: a.ensureGateway},
+		{Do: a.enableForwarding},
+		{Do: a.addRules, Undo: a.removeRules, Partial: true},
+		{Do: a.configureContainer},
+		{Do: a.awaitForwarding},
+		{Do: a.announce},
 	}
 }
 
@@ -67,7 +54,7 @@ func (bridge) Add(ctx context.Context, inv *plugin.Invocation) (*plugin.Result, 
 	if err != nil {
 		return nil, err
 	}
-	if err := run(ctx, a.steps()); err != nil {
+	if err := steps.Run(ctx, a.steps()); err != nil {
 		return nil, err
 	}
 	return plugin.NewResult(a.result()).WithInterface(a.port.Peer, a.pair.PeerMAC), nil
@@ -79,11 +66,10 @@ func newAttachment(ctx context.Context, inv *plugin.Invocation) (*attachment, er
 		return nil, err
 	}
 	if inv.Netns == nil {
-		return nil, fault.InvalidRequest("netns", "netns: bridge needs the container's network namespace")
+		return nil, iface.NoNamespace(pluginType)
 	}
-	random := make([]byte, 18)
-	_, _ = rand.Read(random) // never fails, see its documentation
-	p, err := newPlan(c, inv, randomMAC(random), randomMAC(random[6:]), randomMAC(random[12:]))
+	macs := iface.RandomMACs(3)
+	p, err := newPlan(c, inv, macs[0], macs[1], macs[2])
 	if err != nil {
 		return nil, err
 	}
@@ -91,138 +77,77 @@ func newAttachment(ctx context.Context, inv *plugin.Invocation) (*attachment, er
 	if err != nil {
 		return nil, err
 	}
-	return &attachment{config: c, plan: p, inv: inv, host: host}, nil
+	return &attachment{config: c, plan: p, inv: inv, ipam: ipam.New(inv, c.IPAM.Type), host: host}, nil
 }
 
-// run does the steps; when one fails, it undoes those before it in reverse, with time of their own.
-func run(ctx context.Context, steps []step) error {
-	for i, s := range steps {
-		err := s.do(ctx)
-		if err == nil {
-			continue
-		}
-		done := steps[:i]
-		if s.half {
-			done = steps[:i+1]
-		}
-		return errors.Join(err, undo(ctx, done))
-	}
-	return nil
-}
-
-func undo(ctx context.Context, done []step) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
-	defer cancel()
-	var failed error
-	for i := len(done) - 1; i >= 0; i-- {
-		if done[i].undo == nil {
-			continue
-		}
-		if err := done[i].undo(ctx); err != nil {
-			failed = errors.Join(failed, fmt.Errorf("%w: %w", fault.ErrNotUndone, err))
-		}
-	}
-	return failed
-}
-
-// makePair creates both ends at their places.
+// makePair makes both ends at their final places.
 func (a *attachment) makePair(ctx context.Context) (err error) {
 	a.pair.Master = a.link.Index
-	a.port, err = a.host.CreateVeth(ctx, a.pair)
+	a.port, err = iface.MakePair(ctx, a.inv, a.host, a.pair)
 	switch {
 	case errors.Is(err, rtnl.ErrBridgeFull):
 		return fmt.Errorf("bridge %s is full: %w; use another bridge", a.Bridge, err)
-	case errors.Is(err, rtnl.ErrExists):
-		return a.nameTaken(ctx, err)
 	case err != nil:
-		err = fmt.Errorf("bridge %s: attach: %w", a.Bridge, err)
-		return errors.Join(err, undo(ctx, []step{{undo: a.withdrawPair}}))
+		return fmt.Errorf("bridge %s: attach: %w", a.Bridge, err)
 	}
 	return nil
 }
 
-// withdrawPair removes a pair that was made although no answer said so, and nobody else's.
-func (a *attachment) withdrawPair(ctx context.Context) error {
-	link, err := a.host.LinkByName(ctx, a.inv.HostIfName)
-	if errors.Is(err, rtnl.ErrNotFound) || err == nil && !bytes.Equal(link.MAC, a.pair.MAC) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return a.removePair(ctx)
-}
-
-// nameTaken says which of the two names is in use.
-func (a *attachment) nameTaken(ctx context.Context, taken error) error {
-	container, err := kit.Container(ctx, a.inv)
-	if err != nil {
-		return errors.Join(taken, err)
-	}
-	if _, err := container.LinkByName(ctx, a.inv.IfName); err == nil {
-		return fault.New(fault.KindExists, nil, "the container has an interface %s already", a.inv.IfName)
-	}
-	return fault.New(fault.KindExists, nil, "the host has a link %s already", a.inv.HostIfName)
-}
-
 func (a *attachment) removePair(ctx context.Context) error {
-	link, err := a.host.LinkByName(ctx, a.inv.HostIfName)
-	if err == nil {
-		err = a.host.DeleteLink(ctx, link.Index)
-	}
-	if err != nil && !errors.Is(err, rtnl.ErrNotFound) {
+	if err := iface.DeleteByName(ctx, a.host, a.inv.HostIfName); err != nil {
 		return err
 	}
 	return removeUnusedGateway(ctx, a.config, a.inv)
 }
 
-// setPort sets what the bridge's end has beyond being a port.
-func (a *attachment) setPort(ctx context.Context) error {
-	if err := setAcceptRA(a.port.Name, "0"); err != nil {
+// allocate asks the IPAM plugin.
+func (a *attachment) allocate(ctx context.Context) (err error) {
+	if a.assigned, err = a.ipam.Add(ctx); err != nil || a.assigned == nil {
 		return err
 	}
-	if err := configurePort(ctx, a.host, a.link, a.port.Index, a.dropDefault, a.plan.port, a.vlans); err != nil {
-		return fmt.Errorf("bridge %s: port %s: %w", a.Bridge, a.port.Name, err)
-	}
-	return nil
+	a.address, err = newAddressing(a.config, a.assigned)
+	return err
 }
 
-func configurePort(ctx context.Context, host *rtnl.Conn, bridge *rtnl.Link, index int, dropDefault bool, port rtnl.Port, vlans []rtnl.VLAN) error {
-	if dropDefault && bridge.Bridge.DefaultPVID != 0 {
-		if err := host.RemovePortVLAN(ctx, index, bridge.Bridge.DefaultPVID); err != nil {
-			return err
+func (a *attachment) enableForwarding(ctx context.Context) error {
+	if a.address == nil || len(a.address.gateways) == 0 {
+		return nil
+	}
+	return router.EnableForwarding(ctx, a.host, a.address.addresses)
+}
+
+func (a *attachment) rules() *ruleset.Rules {
+	e := endpoint{port: a.inv.HostIfName, mac: a.pair.PeerMAC}
+	if a.address != nil {
+		e.addresses = a.address.addresses
+	}
+	return a.config.rules(a.inv, e)
+}
+
+func (a *attachment) addRules(ctx context.Context) error    { return a.rules().Add(ctx) }
+func (a *attachment) removeRules(ctx context.Context) error { return a.rules().Undo(ctx) }
+
+// container is the container's end.
+func (a *attachment) container() *iface.Interface {
+	i := &iface.Interface{Inv: a.inv, Index: a.port.Peer, MAC: a.pair.PeerMAC, DAD: a.dad}
+	if a.address != nil {
+		i.Routes = a.address.via
+		for _, prefix := range a.address.addresses {
+			i.Addresses = append(i.Addresses, rtnl.Address{Prefix: prefix})
 		}
 	}
-	if port == (rtnl.Port{}) && len(vlans) == 0 {
-		return nil
-	}
-	return host.SetPort(ctx, index, port, vlans)
+	return i
 }
 
-// allocate asks the address plugin.
-func (a *attachment) allocate(ctx context.Context) error {
-	if a.IPAM.Type == "" {
+// configureContainer brings the container's end up with its addresses and routes.
+func (a *attachment) configureContainer(ctx context.Context) error {
+	if !a.up {
 		return nil
 	}
-	answer, err := a.inv.Delegate(ctx, plugin.Add, a.IPAM.Type, a.inv.Config)
-	if err != nil {
-		return fmt.Errorf("ipam %s: %w", a.IPAM.Type, err)
-	}
-	if a.ipam, err = answer.Value(); err != nil {
-		return fmt.Errorf("ipam %s: %w", a.IPAM.Type, err)
-	}
-	a.address, err = newAddressing(a.config, a.ipam)
-	return err
+	return a.container().Configure(ctx)
 }
 
-func (a *attachment) release(ctx context.Context) error {
-	err := delegate(ctx, a.config, a.inv, plugin.Del)
-	var f *fault.Error
-	if errors.As(err, &f) && f.Kind == fault.KindPluginNotFound {
-		return nil // it did not run
-	}
-	return err
-}
+func (a *attachment) announce(ctx context.Context) error { return a.container().Announce(ctx) }
 
 // result is the answer, with the interfaces in the reference plugin's order.
 func (a *attachment) result() *types100.Result {
@@ -235,10 +160,8 @@ func (a *attachment) result() *types100.Result {
 		r.Interfaces = append(r.Interfaces, &types100.Interface{Name: a.gateway.Name, Mac: a.gateway.MAC.String(), Mtu: a.gateway.MTU})
 	}
 	if a.address != nil {
-		r.IPs, r.Routes, r.DNS = a.address.ips, a.address.routes, *a.ipam.DNS.Copy()
+		r.IPs, r.Routes = a.address.ips, a.address.routes
 	}
-	if c := a.config.DNS; c.Nameservers != nil || c.Search != nil || c.Options != nil || c.Domain != "" {
-		r.DNS = c
-	}
+	r.DNS = ipam.DNS(a.config.DNS, a.assigned)
 	return r
 }

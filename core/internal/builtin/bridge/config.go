@@ -2,7 +2,6 @@ package bridge
 
 import (
 	"fmt"
-	"net"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,14 +9,13 @@ import (
 	"github.com/containernetworking/cni/pkg/types"
 
 	"github.com/libcni/libcni/core/internal/builtin/ipamconfig"
-	"github.com/libcni/libcni/core/internal/builtin/masquerade"
 	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/jsonobject"
+	"github.com/libcni/libcni/core/internal/kit/masquerade"
 	"github.com/libcni/libcni/core/internal/resultjson"
-	"github.com/libcni/libcni/core/plugin"
 )
 
-// config is the plugin's configuration; fields says with which keys.
+// config is the plugin's configuration; see fields for its keys.
 type config struct {
 	Bridge                    string
 	IsGateway                 bool
@@ -84,7 +82,7 @@ const (
 	emptyMTU      = 1500 // of a bridge without ports
 )
 
-// read decodes a configuration and judges nothing, so that DEL works with one that ADD would refuse.
+// read decodes a configuration without validating it, so that DEL works with one that ADD would refuse.
 func read(data []byte) (*config, error) {
 	c := &config{Bridge: defaultBridge}
 	if err := ipamconfig.Decode(data, c.fields()); err != nil {
@@ -94,7 +92,7 @@ func read(data []byte) (*config, error) {
 		c.Bridge = defaultBridge
 	}
 	c.IsGateway = c.IsGateway || c.IsDefaultGateway
-	c.backend, _ = masquerade.ParseBackend(c.IPMasqBackend) // parse refuses what is none
+	c.backend, _ = masquerade.ParseBackend(c.IPMasqBackend) // parse reports the error
 	return c, nil
 }
 
@@ -136,7 +134,7 @@ func (c *config) validate() error {
 	return nil
 }
 
-// gatewayLink names the link that holds the gateway addresses.
+// gatewayLink is the name of the link with the gateway addresses.
 func (c *config) gatewayLink() string {
 	if c.VLAN == 0 {
 		return c.Bridge
@@ -173,52 +171,4 @@ func trunkVLANs(items []trunkItem) ([]int, error) {
 	}
 	slices.Sort(ids)
 	return slices.Compact(ids), nil
-}
-
-// requestedMAC returns the MAC address asked for, or nil. The capability overrides args.cni, which overrides CNI_ARGS.
-func requestedMAC(c *config, args plugin.Args) (net.HardwareAddr, error) {
-	text, key, err := macArg(args)
-	if err != nil {
-		return nil, err
-	}
-	if c.Args.CNI.MAC != "" {
-		text, key = c.Args.CNI.MAC, "args.cni.mac"
-	}
-	if c.RuntimeConfig.MAC != "" {
-		text, key = c.RuntimeConfig.MAC, "runtimeConfig.mac"
-	}
-	if text == "" {
-		return nil, nil
-	}
-	mac, err := net.ParseMAC(text)
-	if err != nil || len(mac) != 6 || mac[0]&1 != 0 || slices.Equal(mac, make([]byte, 6)) {
-		return nil, fault.InvalidConfig(key, "%s: %q is not the MAC address of an interface", key, text)
-	}
-	return mac, nil
-}
-
-// macArg reads CNI_ARGS, of which an unknown key is refused unless IgnoreUnknown says otherwise.
-func macArg(args plugin.Args) (mac, key string, err error) {
-	unknown, ignore := "", false
-	for _, pair := range args {
-		switch pair[0] {
-		case "MAC":
-			mac = pair[1]
-		case "IgnoreUnknown":
-			switch strings.ToLower(pair[1]) {
-			case "1", "true":
-				ignore = true
-			case "0", "false":
-				ignore = false
-			default:
-				return "", "", fault.InvalidRequest("args", "args: IgnoreUnknown=%s is neither true nor false", pair[1])
-			}
-		default:
-			unknown = pair[0]
-		}
-	}
-	if unknown != "" && !ignore {
-		return "", "", fault.InvalidRequest("args", "args: bridge does not know %s; IgnoreUnknown=1 allows it", unknown)
-	}
-	return mac, "args", nil
 }

@@ -7,7 +7,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/libcni/libcni/core/internal/fault"
-	"github.com/libcni/libcni/core/plugin"
 )
 
 func TestInvalidConfigurationsNameTheKey(t *testing.T) {
@@ -62,49 +61,6 @@ func TestKeysMatchInAnyCaseAndHaveDefaults(t *testing.T) {
 			}
 			if diff := cmp.Diff(c.want, c.check(conf)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
-			}
-		})
-	}
-}
-
-func TestMACPrecedence(t *testing.T) {
-	const args, cni, runtime = "02:00:00:00:00:01", "02:00:00:00:00:02", "02:00:00:00:00:03"
-	both := `{"args":{"cni":{"mac":"` + cni + `"}},"runtimeConfig":{"mac":"` + runtime + `"}}`
-	for _, c := range []struct {
-		name, config string
-		args         plugin.Args
-		want, key    string
-		kind         fault.Kind
-	}{
-		{name: "none", config: `{}`},
-		{name: "CNI_ARGS", config: `{}`, args: plugin.Args{{"MAC", args}}, want: args},
-		{name: "args.cni over CNI_ARGS", config: `{"args":{"cni":{"mac":"` + cni + `"}}}`, args: plugin.Args{{"MAC", args}}, want: cni},
-		{name: "capability over all", config: both, args: plugin.Args{{"MAC", args}}, want: runtime},
-		{name: "unknown argument", config: `{}`, args: plugin.Args{{"K8S", "x"}}, kind: fault.KindInvalidRequest, key: "args"},
-		{name: "argument in another case is unknown", config: `{}`, args: plugin.Args{{"mac", args}}, kind: fault.KindInvalidRequest, key: "args"},
-		{name: "unknown argument allowed", config: `{}`, args: plugin.Args{{"K8S", "x"}, {"IgnoreUnknown", "True"}, {"MAC", args}}, want: args},
-		{name: "unknown argument disallowed", config: `{}`, args: plugin.Args{{"K8S", "x"}, {"IgnoreUnknown", "0"}}, kind: fault.KindInvalidRequest, key: "args"},
-		{name: "IgnoreUnknown is no boolean", config: `{}`, args: plugin.Args{{"IgnoreUnknown", "maybe"}}, kind: fault.KindInvalidRequest, key: "args"},
-		{name: "no address", config: `{"runtimeConfig":{"mac":"x"}}`, kind: fault.KindInvalidConfig, key: "runtimeConfig.mac"},
-		{name: "multicast", config: `{"args":{"cni":{"mac":"01:00:00:00:00:00"}}}`, kind: fault.KindInvalidConfig, key: "args.cni.mac"},
-		{name: "all zero", config: `{}`, args: plugin.Args{{"MAC", "00:00:00:00:00:00"}}, kind: fault.KindInvalidConfig, key: "args"},
-		{name: "eight bytes", config: `{}`, args: plugin.Args{{"MAC", "02:00:00:00:00:00:00:01"}}, kind: fault.KindInvalidConfig, key: "args"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			conf, err := parse([]byte(c.config))
-			if err != nil {
-				t.Fatal(err)
-			}
-			mac, err := requestedMAC(conf, c.args)
-			var f *fault.Error
-			if c.kind != "" {
-				if !errors.As(err, &f) || f.Kind != c.kind || f.Details != c.key {
-					t.Errorf("got %#v, want %s of %q", err, c.kind, c.key)
-				}
-				return
-			}
-			if err != nil || mac.String() != c.want {
-				t.Errorf("got %s, %v; want %s", mac, err, c.want)
 			}
 		})
 	}

@@ -2,20 +2,19 @@ package bridge
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
-	"strconv"
 
 	"github.com/libcni/libcni/core/internal/host/rtnl"
-	"github.com/libcni/libcni/core/internal/host/sysctl"
 	"github.com/libcni/libcni/core/internal/kit"
+	"github.com/libcni/libcni/core/internal/kit/iface"
+	"github.com/libcni/libcni/core/internal/kit/router"
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// ensureGateway gives the host its addresses in the container's networks: on the bridge, or on the link of the VLAN.
+// ensureGateway adds the host's addresses in the container's networks, to the bridge or to the VLAN's gateway link.
 func (a *attachment) ensureGateway(ctx context.Context) error {
 	if a.address == nil || len(a.address.gateways) == 0 {
 		return nil
@@ -45,7 +44,7 @@ func (a *attachment) gatewayChanges(ctx context.Context) (remove, add []netip.Pr
 	return addressChanges(a.gateway.Name, have, a.address.gateways, a.ForceAddress)
 }
 
-// setGatewayAddresses runs under the lock. It looks again when somebody who does not know the lock adds one of the
+// setGatewayAddresses runs under the lock. It looks again if a process that does not take the lock adds one of the
 // addresses in between.
 func (a *attachment) setGatewayAddresses(ctx context.Context) error {
 	for range 3 {
@@ -58,7 +57,7 @@ func (a *attachment) setGatewayAddresses(ctx context.Context) error {
 			return err
 		}
 	}
-	return fmt.Errorf("%s: somebody changes its addresses all the time", a.gateway.Name)
+	return fmt.Errorf("%s: gave up after 3 attempts: another process keeps modifying its addresses", a.gateway.Name)
 }
 
 func (a *attachment) changeGateway(ctx context.Context, remove, add []netip.Prefix) error {
@@ -68,7 +67,11 @@ func (a *attachment) changeGateway(ctx context.Context, remove, add []netip.Pref
 		}
 	}
 	ours := a.gateway.Alias == mark
-	err := withAddresses(ctx, a.host, a.gateway.Index, add, ours, func(addresses []rtnl.Address) error {
+	var adding []rtnl.Address
+	for _, prefix := range add {
+		adding = append(adding, rtnl.Address{Prefix: prefix})
+	}
+	err := iface.Assign(ctx, a.host, a.gateway.Index, adding, ours, func(addresses []rtnl.Address) error {
 		for _, address := range addresses {
 			if err := a.host.AddAddress(ctx, a.gateway.Index, address); err != nil {
 				return err
@@ -83,15 +86,15 @@ func (a *attachment) changeGateway(ctx context.Context, remove, add []netip.Pref
 		return nil
 	}
 	a.detecting = slices.DeleteFunc(slices.Clone(add), func(p netip.Prefix) bool { return p.Addr().Is4() })
-	// Or a bridge takes the lowest address of its ports, and changes it as they come and go.
+	// Without a MAC address of its own a bridge takes the lowest of its ports', which changes as they come and go.
 	return a.host.SetLink(ctx, a.gateway.Index, rtnl.Change{MAC: a.gateway.MAC})
 }
 
-// ensureVLANGateway makes the link that holds the gateway addresses of a VLAN: one end of a pair whose other end is a
-// port of the bridge in that VLAN. It runs under the lock.
+// ensureVLANGateway makes the link with the gateway addresses of a VLAN: one end of a pair whose other end is a port of
+// the bridge in that VLAN. It runs under the lock.
 func (a *attachment) ensureVLANGateway(ctx context.Context) error {
 	name := a.gatewayLink()
-	link, err := lookUp(ctx, a.host, name)
+	link, err := iface.LookUp(ctx, a.host, name)
 	if err != nil {
 		return err
 	}
@@ -113,41 +116,28 @@ func (a *attachment) ensureVLANGateway(ctx context.Context) error {
 }
 
 func (a *attachment) createVLANGateway(ctx context.Context, name string) (err error) {
-	random := make([]byte, 16)
-	_, _ = rand.Read(random) // never fails
-	port := fmt.Sprintf("veth%x", random[12:])
-	pair := rtnl.NewVeth{Name: port, MAC: randomMAC(random), MTU: a.link.MTU, Master: a.link.Index, Up: true,
-		PeerName: name, PeerMAC: randomMAC(random[6:])}
+	macs := iface.RandomMACs(3)
+	port := fmt.Sprintf("veth%x", []byte(macs[2][2:]))
+	pair := rtnl.NewVeth{Name: port, MAC: macs[0], MTU: a.link.MTU, Master: a.link.Index, Up: true, PeerName: name, PeerMAC: macs[1]}
 	if err := a.host.AddVeth(ctx, pair); err != nil {
 		return err
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, deleteByName(context.WithoutCancel(ctx), a.host, name))
+			err = errors.Join(err, iface.DeleteByName(context.WithoutCancel(ctx), a.host, name))
 		}
 	}()
 	made, err := a.host.LinkByName(ctx, port)
 	if err != nil {
 		return err
 	}
-	if err := setAcceptRA(port, "0"); err != nil {
+	if err := router.IgnoreAdvertisements(port); err != nil {
 		return err
 	}
-	if err := configurePort(ctx, a.host, a.link, made.Index, a.dropDefault, rtnl.Port{}, portVLANs(a.VLAN, nil)); err != nil {
+	if err := a.configurePort(ctx, made.Index, rtnl.Port{}, portVLANs(a.VLAN, nil)); err != nil {
 		return err
 	}
 	return a.host.SetLink(ctx, made.Peer, rtnl.Change{Up: true, Alias: mark})
-}
-
-func deleteByName(ctx context.Context, host *rtnl.Conn, name string) error {
-	link, err := lookUp(ctx, host, name)
-	if link == nil || err != nil {
-		return err
-	}
-	if err := host.DeleteLink(ctx, link.Index); !errors.Is(err, rtnl.ErrNotFound) {
-		return err
-	}
-	return nil
 }
 
 // removeUnusedGateway removes the gateway link of the network's VLAN if no other port of the bridge is in the VLAN.
@@ -159,11 +149,11 @@ func removeUnusedGateway(ctx context.Context, c *config, inv *plugin.Invocation)
 	if err != nil {
 		return err
 	}
-	if link, err := lookUp(ctx, host, c.gatewayLink()); link == nil || err != nil {
+	if link, err := iface.LookUp(ctx, host, c.gatewayLink()); link == nil || err != nil {
 		return err
 	}
 	return locked(ctx, inv, c.Bridge, func() error {
-		link, err := lookUp(ctx, host, c.gatewayLink())
+		link, err := iface.LookUp(ctx, host, c.gatewayLink())
 		if link == nil || err != nil {
 			return err
 		}
@@ -171,15 +161,12 @@ func removeUnusedGateway(ctx context.Context, c *config, inv *plugin.Invocation)
 		if err != nil || !unused(ports, link, c.VLAN) {
 			return err
 		}
-		if err := host.DeleteLink(ctx, link.Index); !errors.Is(err, rtnl.ErrNotFound) {
-			return err
-		}
-		return nil
+		return iface.Delete(ctx, host, link)
 	})
 }
 
-// unused says that of the ports of the gateway's bridge only the gateway's own is in the VLAN. A link that is no such
-// gateway is never unused.
+// unused reports whether the gateway's own port is the bridge's only port in the VLAN. It is false for a link that is not
+// such a gateway.
 func unused(ports []rtnl.PortVLANs, gateway *rtnl.Link, vlan int) bool {
 	bridge := 0
 	for _, p := range ports {
@@ -205,61 +192,4 @@ func member(p rtnl.PortVLANs, vlan int) bool {
 		}
 	}
 	return false
-}
-
-// enableForwarding makes the host a router for the families that have a gateway.
-func (a *attachment) enableForwarding(ctx context.Context) error {
-	if a.address == nil || len(a.address.gateways) == 0 {
-		return nil
-	}
-	if a.address.has(netip.Addr.Is4) {
-		if _, err := sysctl.Set(forwarding4, "1"); err != nil {
-			return err
-		}
-	}
-	if !a.address.has(netip.Addr.Is6) {
-		return nil
-	}
-	value, err := sysctl.Get(forwarding6)
-	if err != nil || value == "1" {
-		return err
-	}
-	if err := keepAdvertisedRoutes(ctx, a.host); err != nil {
-		return err
-	}
-	_, err = sysctl.Set(forwarding6, "1")
-	return err
-}
-
-const (
-	forwarding4 = "ipv4/ip_forward"
-	forwarding6 = "ipv6/conf/all/forwarding"
-)
-
-// keepAdvertisedRoutes makes the interfaces with a router-advertised route keep it: a router does not listen to
-// advertisements unless accept_ra is 2, and the host would lose its own default route when that runs out.
-func keepAdvertisedRoutes(ctx context.Context, host *rtnl.Conn) error {
-	routes, err := host.AdvertisedRoutes(ctx)
-	if err != nil {
-		return err
-	}
-	done := map[int]bool{}
-	for _, r := range routes {
-		if done[r.Link] {
-			continue
-		}
-		done[r.Link] = true
-		link, err := host.LinkByIndex(ctx, r.Link)
-		if errors.Is(err, rtnl.ErrNotFound) {
-			continue
-		} else if err != nil {
-			return err
-		}
-		if link.AcceptRA == 1 {
-			if err := setAcceptRA(link.Name, strconv.Itoa(2)); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }

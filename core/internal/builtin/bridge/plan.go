@@ -1,7 +1,6 @@
 package bridge
 
 import (
-	"bytes"
 	"cmp"
 	"fmt"
 	"net"
@@ -13,6 +12,8 @@ import (
 
 	"github.com/libcni/libcni/core/internal/builtin/ipamconfig"
 	"github.com/libcni/libcni/core/internal/host/rtnl"
+	"github.com/libcni/libcni/core/internal/kit/iface"
+	"github.com/libcni/libcni/core/internal/kit/ipam"
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -22,7 +23,7 @@ const mark = "libcni"
 // containerIndex is the place of the container's interface in the result.
 const containerIndex = 2
 
-// plan is what an ADD does before addresses are known.
+// plan is what an ADD does before the addresses are known.
 type plan struct {
 	bridge      rtnl.NewBridge // as it is created if there is none; MTU when it is known
 	mtu         int            // 0: inherit
@@ -34,20 +35,19 @@ type plan struct {
 	dad         bool
 }
 
-// newPlan decides. hostMAC, containerMAC and bridgeMAC are used where the configuration names none.
+// newPlan decides. The MAC addresses are used where the configuration names none.
 func newPlan(c *config, inv *plugin.Invocation, bridgeMAC, hostMAC, containerMAC net.HardwareAddr) (*plan, error) {
-	asked, err := requestedMAC(c, inv.Args)
+	requested, err := iface.RequestedMAC(inv.Args, c.Args.CNI.MAC, c.RuntimeConfig.MAC)
 	if err != nil {
 		return nil, err
 	}
-	if asked != nil {
-		containerMAC = asked
+	if requested != nil {
+		containerMAC = requested
 	}
 	return &plan{
-		bridge: rtnl.NewBridge{Name: c.Bridge, MAC: bridgeMAC, Promiscuous: c.PromiscMode, VLANFiltering: c.filtersVLANs()},
-		mtu:    c.MTU,
-		pair: rtnl.NewVeth{Name: inv.HostIfName, MAC: hostMAC, Up: true,
-			PeerName: inv.IfName, PeerMAC: containerMAC, PeerNamespace: inv.Netns},
+		bridge:      rtnl.NewBridge{Name: c.Bridge, MAC: bridgeMAC, Promiscuous: c.PromiscMode, VLANFiltering: c.filtersVLANs()},
+		mtu:         c.MTU,
+		pair:        iface.NewPair(inv, hostMAC, containerMAC),
 		port:        rtnl.Port{Hairpin: c.HairpinMode, Isolated: c.PortIsolation},
 		vlans:       portVLANs(c.VLAN, c.trunk),
 		dropDefault: (c.VLAN != 0 || len(c.trunk) > 0) && !c.PreserveDefaultVLAN,
@@ -56,8 +56,8 @@ func newPlan(c *config, inv *plugin.Invocation, bridgeMAC, hostMAC, containerMAC
 	}, nil
 }
 
-// portVLANs returns the memberships of a port: vlan untagged, those of the trunk tagged. A trunk alone leaves what is
-// untagged in VLAN 1, as the reference plugin does.
+// portVLANs returns the memberships of a port: vlan untagged, those of the trunk tagged. With a trunk alone, untagged
+// frames are in VLAN 1, as with the reference plugin.
 func portVLANs(vlan int, trunk []int) []rtnl.VLAN {
 	if vlan == 0 && len(trunk) == 0 {
 		return nil
@@ -72,8 +72,8 @@ func portVLANs(vlan int, trunk []int) []rtnl.VLAN {
 	return vlans
 }
 
-// chooseMTU takes the configured MTU, else that of the way to the Internet, but not more than a bridge that is there
-// carries. Zeros are unknown.
+// chooseMTU returns the configured MTU, else that of the default route, limited by what an existing bridge carries. Zero
+// is unknown.
 func chooseMTU(configured, defaultRoute, bridge int) int {
 	if configured != 0 {
 		return configured
@@ -93,14 +93,14 @@ type bridgeChange struct {
 
 func (c bridgeChange) nothing() bool { return !c.create && !c.vlanFiltering && !c.set && !c.acceptRA }
 
-// bridgeChanges compares the link that has the bridge's name, nil for none, with what is wanted.
+// bridgeChanges compares the link of the bridge's name, nil for none, with the wanted bridge.
 func bridgeChanges(want rtnl.NewBridge, link *rtnl.Link) (bridgeChange, error) {
 	if link == nil {
 		return bridgeChange{create: true}, nil
 	}
 	if link.Bridge == nil {
 		return bridgeChange{}, fmt.Errorf("bridge %s: a link of that name exists and is %s, not a bridge; name another with the key \"bridge\"",
-			want.Name, describeKind(link))
+			want.Name, iface.Kind(link))
 	}
 	c := bridgeChange{
 		vlanFiltering: want.VLANFiltering && !link.Bridge.VLANFiltering,
@@ -111,14 +111,7 @@ func bridgeChanges(want rtnl.NewBridge, link *rtnl.Link) (bridgeChange, error) {
 	return c, nil
 }
 
-func describeKind(link *rtnl.Link) string {
-	if link.Kind == "" {
-		return "a device"
-	}
-	return "of kind " + link.Kind
-}
-
-// addressing is what an ADD does with the answer of the address plugin.
+// addressing is what an ADD does with the result of the IPAM plugin.
 type addressing struct {
 	ips       []*types100.IPConfig // for the result
 	routes    []*types.Route       // for the result
@@ -127,41 +120,30 @@ type addressing struct {
 	gateways  []netip.Prefix       // for the bridge or its VLAN gateway
 }
 
-func (a *addressing) has(family func(netip.Addr) bool) bool {
-	return slices.ContainsFunc(a.addresses, func(p netip.Prefix) bool { return family(p.Addr()) })
-}
-
-func newAddressing(c *config, ipam *types100.Result) (*addressing, error) {
-	if len(ipam.IPs) == 0 {
-		return nil, fmt.Errorf("ipam %s: answered without an address", c.IPAM.Type)
-	}
-	a := &addressing{}
-	for _, route := range ipam.Routes {
-		a.routes = append(a.routes, route.Copy())
-	}
-	for _, given := range ipam.IPs {
-		ip := given.Copy()
-		ip.Interface = types100.Int(containerIndex)
-		address, ok := prefixOf(ip.Address)
-		if !ok {
-			return nil, fmt.Errorf("ipam %s: answered %s, which is no address", c.IPAM.Type, ip.Address.String())
+func newAddressing(c *config, assigned *types100.Result) (*addressing, error) {
+	a := &addressing{routes: ipam.Copy(assigned.Routes)}
+	var err error
+	a.ips, err = ipam.Addresses(assigned, containerIndex, func(ip *types100.IPConfig, address netip.Prefix) error {
+		a.addresses = append(a.addresses, address)
+		if !c.IsGateway {
+			return nil
 		}
-		if c.IsGateway {
-			gateway, err := gatewayOf(address, ip.Gateway)
-			if err != nil {
-				return nil, err
-			}
-			ip.Gateway = gateway.Addr().AsSlice()
-			a.gateways = append(a.gateways, gateway)
+		gateway, err := gatewayOf(address, ip.Gateway)
+		if err != nil {
+			return err
 		}
-		a.ips, a.addresses = append(a.ips, ip), append(a.addresses, address)
+		ip.Gateway = gateway.Addr().AsSlice()
+		a.gateways = append(a.gateways, gateway)
 		if c.IsDefaultGateway && !hasDefault(a.routes, address.Addr()) {
 			a.routes = append(a.routes, defaultRoute(ip.Gateway, address.Addr()))
 		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	a.gateways = distinct(a.gateways)
-	var err error
-	a.via, err = routesVia(a.routes, a.ips)
+	a.via, err = ipam.Routes(a.routes, a.ips)
 	return a, err
 }
 
@@ -178,7 +160,7 @@ func distinct(prefixes []netip.Prefix) (kept []netip.Prefix) {
 func gatewayOf(address netip.Prefix, given net.IP) (netip.Prefix, error) {
 	gateway := address.Masked().Addr().Next()
 	if given != nil {
-		gateway = addrOf(given)
+		gateway = ipam.Addr(given)
 	}
 	switch {
 	case !gateway.IsValid() || given == nil && !address.Contains(gateway):
@@ -191,7 +173,7 @@ func gatewayOf(address netip.Prefix, given net.IP) (netip.Prefix, error) {
 
 func hasDefault(routes []*types.Route, of netip.Addr) bool {
 	return slices.ContainsFunc(routes, func(r *types.Route) bool {
-		dst, ok := prefixOf(r.Dst)
+		dst, ok := ipam.Prefix(r.Dst)
 		return ok && dst.Bits() == 0 && dst.Addr().Is4() == of.Is4()
 	})
 }
@@ -204,41 +186,8 @@ func defaultRoute(gateway net.IP, of netip.Addr) *types.Route {
 	return &types.Route{Dst: ipamconfig.IPNet(everywhere), GW: slices.Clone(gateway)}
 }
 
-// routesVia translates routes of a result. A route without gateway leads through the first one of its family.
-func routesVia(routes []*types.Route, ips []*types100.IPConfig) ([]rtnl.Route, error) {
-	var via []rtnl.Route
-	for _, r := range routes {
-		dst, ok := prefixOf(r.Dst)
-		if !ok {
-			return nil, fmt.Errorf("route %s: no destination", r.Dst.String())
-		}
-		gateway := addrOf(r.GW)
-		if !gateway.IsValid() {
-			gateway = firstGateway(ips, dst.Addr())
-		}
-		route := rtnl.Route{Dst: dst.Masked(), Gateway: gateway, MTU: r.MTU, AdvMSS: r.AdvMSS, Priority: r.Priority}
-		if r.Table != nil {
-			route.Table = *r.Table
-		}
-		if r.Scope != nil {
-			route.Scope = *r.Scope
-		}
-		via = append(via, route)
-	}
-	return via, nil
-}
-
-func firstGateway(ips []*types100.IPConfig, of netip.Addr) netip.Addr {
-	for _, ip := range ips {
-		if g := addrOf(ip.Gateway); g.IsValid() && g.Is4() == of.Is4() {
-			return g
-		}
-	}
-	return netip.Addr{}
-}
-
-// addressChanges compares the addresses a gateway link has with those it should have. There may be several IPv6
-// networks on it, but one IPv4 network only.
+// addressChanges compares the addresses of a gateway link with the wanted ones. The link can have several IPv6 networks,
+// but one IPv4 network only.
 func addressChanges(name string, have []rtnl.Address, want []netip.Prefix, force bool) (remove, add []netip.Prefix, err error) {
 	for _, w := range want {
 		present := false
@@ -267,37 +216,4 @@ func conflict(a, b netip.Prefix) bool {
 		return false
 	}
 	return a.Addr().Is4() || a.Overlaps(b)
-}
-
-func prefixOf(n net.IPNet) (netip.Prefix, bool) {
-	ones, size := n.Mask.Size()
-	addr := addrOf(n.IP)
-	if !addr.IsValid() || size == 0 {
-		return netip.Prefix{}, false
-	}
-	if addr.Is4() && size == 128 {
-		ones -= 96
-	}
-	prefix := netip.PrefixFrom(addr, ones)
-	return prefix, prefix.IsValid()
-}
-
-func addrOf(ip net.IP) netip.Addr {
-	addr, _ := netip.AddrFromSlice(ip)
-	return addr.Unmap()
-}
-
-// settled says that a port passes what arrives. Where the spanning tree protocol runs that takes half a minute, and
-// being up must do.
-func settled(bridge *rtnl.Link) func(*rtnl.Link) bool {
-	return func(port *rtnl.Link) bool {
-		return port.Port != nil && (port.Port.Forwarding || bridge.Bridge.STP && port.Operational)
-	}
-}
-
-// randomMAC makes a locally administered address of random bytes.
-func randomMAC(random []byte) net.HardwareAddr {
-	mac := net.HardwareAddr(bytes.Clone(random[:6]))
-	mac[0] = mac[0]&^1 | 2
-	return mac
 }

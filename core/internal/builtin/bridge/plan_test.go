@@ -135,7 +135,7 @@ gateway 10.1.0.1/16`},
 			want: `ip 10.1.0.5/16 gw 10.1.0.1 if 2
 result {"dst":"10.2.3.4/16","mtu":1300,"advmss":1200,"priority":5,"table":99,"scope":253}
 route 10.2.0.0/16 via 10.1.0.1 mtu 1300 advmss 1200 priority 5 table 99 scope link`},
-		{name: "no address", config: `{"ipam":{"type":"x"}}`, ipam: `{}`, wantErr: "ipam x: answered without an address"},
+		{name: "no address", config: `{"ipam":{"type":"x"}}`, ipam: `{}`, wantErr: "ipam: the result has no address"},
 		{name: "no room for a gateway", config: `{"isGateway":true}`, ipam: `{"ips":[{"address":"10.1.0.5/32"}]}`,
 			wantErr: "network 10.1.0.5/32 has no room for a gateway; let ipam name one"},
 		{name: "the gateway's address", config: `{"isGateway":true}`, ipam: `{"ips":[{"address":"10.1.0.1/16"}]}`,

@@ -3,21 +3,20 @@ package bridge
 import (
 	"context"
 	"net"
-	"net/netip"
-	"slices"
 
-	types100 "github.com/containernetworking/cni/pkg/types/100"
-
-	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/host/rtnl"
+	"github.com/libcni/libcni/core/internal/kit/drift"
+	"github.com/libcni/libcni/core/internal/kit/iface"
+	"github.com/libcni/libcni/core/internal/kit/router"
+	"github.com/libcni/libcni/core/internal/kit/steps"
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// Repair does again the shared and the host's part of an ADD where CHECK finds something missing: the bridge, the port's
-// place on it, gateway addresses, forwarding, rules. What is reported is what was missing before and is there after.
+// Repair does the shared and the host's part of an ADD again if CHECK finds something missing: the bridge, the port's
+// place on it, gateway addresses, forwarding, rules.
 func (bridge) Repair(ctx context.Context, inv *plugin.Invocation) error {
 	before, err := differences(ctx, inv)
-	if err != nil || len(before.found) == 0 {
+	if err != nil || len(before.Found) == 0 {
 		return err
 	}
 	a, err := newAttachment(ctx, inv)
@@ -25,32 +24,18 @@ func (bridge) Repair(ctx context.Context, inv *plugin.Invocation) error {
 		return err
 	}
 	a.remember(before)
-	if err := run(ctx, a.repairs(before)); err != nil {
+	if err := steps.Run(ctx, a.repairs(before)); err != nil {
 		return err
 	}
 	after, err := differences(ctx, inv)
 	if err != nil {
 		return err
 	}
-	for _, object := range objects(before.found) {
-		if !slices.Contains(objects(after.found), object) {
-			inv.Repaired(object)
-		}
-	}
+	drift.Report(inv, &before.List, &after.List)
 	return nil
 }
 
-// objects names each object once.
-func objects(drift []fault.Drift) (names []string) {
-	for _, d := range drift {
-		if !slices.Contains(names, d.Object) {
-			names = append(names, d.Object)
-		}
-	}
-	return names
-}
-
-// differences is what CHECK compares, without the address plugin, which has nothing to repair.
+// differences is what CHECK compares, without the IPAM plugin, which has nothing to repair.
 func differences(ctx context.Context, inv *plugin.Invocation) (*comparison, error) {
 	k, err := newComparison(ctx, inv)
 	if err != nil {
@@ -59,43 +44,39 @@ func differences(ctx context.Context, inv *plugin.Invocation) (*comparison, erro
 	return k, k.compare(ctx)
 }
 
-// remember gives the attachment what an ADD would have decided: that of the result.
+// remember sets what the ADD decided, according to its result.
 func (a *attachment) remember(k *comparison) {
-	if i := slices.IndexFunc(k.was.Interfaces, func(i *types100.Interface) bool { return i.Sandbox == "" && i.Name == a.Bridge }); i >= 0 {
-		if mac, err := net.ParseMAC(k.was.Interfaces[i].Mac); err == nil {
+	if was := k.Was.Host(a.Bridge); was != nil {
+		if mac, err := net.ParseMAC(was.Mac); err == nil {
 			a.bridge.MAC = mac
 		}
 		if a.mtu == 0 {
-			a.mtu = k.was.Interfaces[i].Mtu
+			a.mtu = was.Mtu
 		}
 	}
 	if a.IPAM.Type == "" {
 		return
 	}
-	a.address = &addressing{addresses: k.was.addresses(a.inv)}
-	for _, ip := range k.ips() {
-		address, ok := prefixOf(ip.Address)
-		if gateway := addrOf(ip.Gateway); ok && gateway.IsValid() && a.IsGateway {
-			a.address.gateways = append(a.address.gateways, netip.PrefixFrom(gateway, address.Bits()))
-		}
-	}
-	a.address.gateways = distinct(a.address.gateways)
-}
-
-func (a *attachment) repairs(k *comparison) []step {
-	return []step{
-		{do: a.ensureBridge},
-		{do: func(ctx context.Context) error { return a.repairPort(ctx, k.was.hostName(a.inv, a.config)) }},
-		{do: a.ensureGateway},
-		{do: a.enableForwarding},
-		{do: k.ruleset().restore},
+	a.address = &addressing{addresses: k.Was.Addresses()}
+	if a.IsGateway {
+		a.address.gateways = k.gateways()
 	}
 }
 
-// repairPort puts the host's end back to its place. One that is gone took the container's interface with it, which is
-// not for repair.
+func (a *attachment) repairs(k *comparison) []steps.Step {
+	return []steps.Step{
+		{Do: a.ensureBridge},
+		{Do: func(ctx context.Context) error { return a.repairPort(ctx, k.Was.HostName()) }},
+		{Do: a.ensureGateway},
+		{Do: a.enableForwarding},
+		{Do: k.rules(k.Inv, recorded(k.Was)).Restore},
+	}
+}
+
+// repairPort puts the host's end back to its place. If it is gone the container's interface is gone too, which is not
+// for repair.
 func (a *attachment) repairPort(ctx context.Context, name string) error {
-	port, err := lookUp(ctx, a.host, name)
+	port, err := iface.LookUp(ctx, a.host, name)
 	if err != nil || port == nil || port.Kind != "veth" {
 		return err
 	}
@@ -109,17 +90,8 @@ func (a *attachment) repairPort(ctx context.Context, name string) error {
 			return err
 		}
 	}
-	if err := setAcceptRA(name, "0"); err != nil {
+	if err := router.IgnoreAdvertisements(name); err != nil {
 		return err
 	}
-	return configurePort(ctx, a.host, a.link, port.Index, a.dropDefault, a.plan.port, a.vlans)
-}
-
-func (s ruleset) restore(ctx context.Context) error {
-	if s.programmed != nil {
-		if err := programs(s.inv).Add(ctx, *s.programmed); err != nil {
-			return err
-		}
-	}
-	return unsupported(s.update(ctx, s.repair))
+	return a.configurePort(ctx, port.Index, a.plan.port, a.vlans)
 }

@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"net"
 
-	"github.com/libcni/libcni/core/internal/builtin/masquerade"
 	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/internal/kit/filter"
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -54,7 +54,8 @@ type placed struct {
 	name    string
 }
 
-func (s *spoofCheck) add(tx *nft.Tx) error {
+// Add queues the attachment's elements, and the rule if it is missing.
+func (s *spoofCheck) Add(tx *nft.Tx) error {
 	found, err := tx.HasSet(spoofPorts())
 	if err != nil {
 		return err
@@ -77,8 +78,8 @@ func ensureSpoofRule(tx *nft.Tx) error {
 	return tx.EnsureRule(spoofRule())
 }
 
-// remove removes the attachment's elements, and with the last one the rule, so that frames no longer pass by here.
-func (s *spoofCheck) remove(tx *nft.Tx) error {
+// Remove queues the removal of the attachment's elements, and with the last one that of the rule.
+func (s *spoofCheck) Remove(tx *nft.Tx) error {
 	removed := map[string]int{} // by set
 	for _, p := range s.elements() {
 		n, err := tx.Release(p.set, s.owner, p.element.Key)
@@ -126,7 +127,7 @@ func removeSpoofRule(tx *nft.Tx, removed int) error {
 }
 
 func collectSpoofChecks(tx *nft.Tx, network string, valid []plugin.AttachmentID) error {
-	keep := masquerade.Keeper(network, valid)
+	keep := filter.Keeper(network, valid)
 	removed := 0
 	for i, set := range []nft.Set{spoofPorts(), spoofMACs()} {
 		swept, err := tx.DeleteWhere(set, func(e nft.Element) bool { return !keep(e.Comment) })
@@ -140,7 +141,8 @@ func collectSpoofChecks(tx *nft.Tx, network string, valid []plugin.AttachmentID)
 	return removeSpoofRule(tx, removed)
 }
 
-func (s *spoofCheck) check(r *nft.Reader) ([]fault.Drift, error) {
+// Check returns what is missing.
+func (s *spoofCheck) Check(r *nft.Reader) ([]fault.Drift, error) {
 	var drift []fault.Drift
 	found, err := r.HasRule(spoofRule())
 	if err != nil {
@@ -166,8 +168,8 @@ func (s *spoofCheck) check(r *nft.Reader) ([]fault.Drift, error) {
 	return drift, nil
 }
 
-// repair makes what is missing.
-func (s *spoofCheck) repair(tx *nft.Tx) error {
+// Repair queues what is missing.
+func (s *spoofCheck) Repair(tx *nft.Tx) error {
 	if err := ensureSpoofRule(tx); err != nil {
 		return err
 	}

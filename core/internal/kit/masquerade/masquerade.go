@@ -32,6 +32,18 @@ func ParseBackend(name *string) (Backend, error) {
 	}
 }
 
+// Config is what a configuration says about masquerading.
+type Config struct {
+	Wanted  bool
+	Backend Backend
+}
+
+// InNFTables reports whether the rules are in nftables.
+func (c Config) InNFTables() bool { return c.Wanted && c.Backend != IPTables }
+
+// ByPrograms reports whether the executables of iptables make the rules.
+func (c Config) ByPrograms() bool { return c.Wanted && c.Backend == IPTables }
+
 // Attachment is a container's interface with its addresses and the networks they are in. Addresses may be empty where
 // they are not known.
 type Attachment struct {

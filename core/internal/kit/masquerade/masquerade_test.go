@@ -8,9 +8,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/libcni/libcni/core/internal/builtin/masquerade"
 	"github.com/libcni/libcni/core/internal/host/nft"
 	"github.com/libcni/libcni/core/internal/kit/kittest"
+	"github.com/libcni/libcni/core/internal/kit/masquerade"
 )
 
 func attachment(network, id string, addresses ...string) masquerade.Attachment {

@@ -3,6 +3,7 @@ package masquerade
 import (
 	"github.com/libcni/libcni/core/internal/host/iptables"
 	"github.com/libcni/libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/internal/kit/filter"
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -11,19 +12,19 @@ func referenceChain() nft.Chain {
 	return nft.Chain{Table: nft.Table{Family: nft.Inet, Name: "cni_plugins_masquerade"}, Name: "masq_checks"}
 }
 
-// RemoveForeign queues the removal of what the reference plugins made for the attachment: with nftables, and with an
-// iptables whose tables are of nftables.
-func (a Attachment) RemoveForeign(tx *nft.Tx) error {
-	return removeForeign(tx, a.Owner.Owns, a.chains())
+// RemoveReference queues the removal of what the reference executables made for the attachment, with nftables and with
+// iptables over nftables.
+func (a Attachment) RemoveReference(tx *nft.Tx) error {
+	return removeReference(tx, a.Owner.Owns, a.chains())
 }
 
-// GCForeign is GC for what the reference plugins made.
-func GCForeign(tx *nft.Tx, network string, valid []plugin.AttachmentID) error {
-	keep := Keeper(network, valid)
-	return removeForeign(tx, func(comment string) bool { return !keep(comment) }, invalidChains(network, valid))
+// GCReference is GC for what the reference plugins made.
+func GCReference(tx *nft.Tx, network string, valid []plugin.AttachmentID) error {
+	keep := filter.Keeper(network, valid)
+	return removeReference(tx, func(comment string) bool { return !keep(comment) }, invalidChains(network, valid))
 }
 
-func removeForeign(tx *nft.Tx, owned func(comment string) bool, selected selection) error {
+func removeReference(tx *nft.Tx, owned func(comment string) bool, selected selection) error {
 	rules, err := tx.Rules(referenceChain())
 	if err != nil {
 		return err
@@ -63,9 +64,9 @@ func removeChains(tx *nft.Tx, table nft.Table, selected selection) error {
 	return nil
 }
 
-// MadeByOthers says whether the reference plugins have made what translates the attachment's addresses. It takes
-// that for given where they may be in the kernel's older tables.
-func (a Attachment) MadeByOthers(r *nft.Reader) (bool, error) {
+// MadeByReference reports whether the reference executables have made rules that masquerade the attachment's addresses.
+// If the legacy tables of iptables are in use, it assumes so.
+func (a Attachment) MadeByReference(r *nft.Reader) (bool, error) {
 	rules, err := r.Rules(referenceChain())
 	if err != nil {
 		return false, err

@@ -1,4 +1,4 @@
-package bridge
+package steps
 
 import (
 	"context"
@@ -14,12 +14,12 @@ func TestAFailedStepUndoesThoseBeforeInReverse(t *testing.T) {
 	broken := errors.New("broken")
 	for _, test := range []struct {
 		name       string
-		half       bool
+		partial    bool
 		undoFails  bool
 		wantUndone []string
 	}{
 		{name: "the failed step left nothing", wantUndone: []string{"b", "a"}},
-		{name: "the failed step may have left something", half: true, wantUndone: []string{"c", "b", "a"}},
+		{name: "the failed step may have left something", partial: true, wantUndone: []string{"c", "b", "a"}},
 		{name: "an undo fails too", undoFails: true, wantUndone: []string{"b", "a"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -35,12 +35,12 @@ func TestAFailedStepUndoesThoseBeforeInReverse(t *testing.T) {
 				}
 			}
 			good := func(context.Context) error { return nil }
-			err := run(ctx, []step{
-				{do: good, undo: undo("a")},
-				{do: good}, // what is shared stays
-				{do: good, undo: undo("b")},
-				{do: func(context.Context) error { cancel(); return broken }, undo: undo("c"), half: test.half},
-				{do: func(context.Context) error { t.Error("it goes on after a failure"); return nil }, undo: undo("d")},
+			err := Run(ctx, []Step{
+				{Do: good, Undo: undo("a")},
+				{Do: good}, // shared objects stay
+				{Do: good, Undo: undo("b")},
+				{Do: func(context.Context) error { cancel(); return broken }, Undo: undo("c"), Partial: test.partial},
+				{Do: func(context.Context) error { t.Error("it goes on after a failure"); return nil }, Undo: undo("d")},
 			})
 			if diff := cmp.Diff(test.wantUndone, undone); diff != "" {
 				t.Errorf("undone (-want +got):\n%s", diff)

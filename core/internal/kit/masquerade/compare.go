@@ -26,12 +26,9 @@ func (a Attachment) Check(r *nft.Reader) ([]fault.Drift, error) {
 }
 
 func (a Attachment) check(r *nft.Reader, f family) ([]fault.Drift, error) {
-	addresses := f.of(a.Addresses)
+	addresses := a.prefetch(r, f)
 	if len(addresses) == 0 {
 		return nil, nil
-	}
-	for _, address := range addresses {
-		r.Prefetch(f.sources, nft.Addr(address.Addr()))
 	}
 	drift, err := f.checkShared(r)
 	if err != nil {
@@ -71,14 +68,4 @@ func (f family) checkShared(r *nft.Reader) ([]fault.Drift, error) {
 	}
 	object := fmt.Sprintf("nftables rule with set %s in chain %s", f.sources.Name, chain().Name)
 	return []fault.Drift{{Object: object, Expected: present, Actual: missing}}, nil
-}
-
-// Repair queues what puts back the objects that are missing. An element that is another attachment's stays so.
-func (a Attachment) Repair(tx *nft.Tx) error {
-	for _, f := range families(a.Owner.Network) {
-		if err := a.add(tx, f, repairing); err != nil {
-			return err
-		}
-	}
-	return nil
 }

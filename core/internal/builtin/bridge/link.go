@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"path/filepath"
 
 	"github.com/libcni/libcni/core/internal/host/lockfile"
 	"github.com/libcni/libcni/core/internal/host/rtnl"
-	"github.com/libcni/libcni/core/internal/host/sysctl"
+	"github.com/libcni/libcni/core/internal/kit/iface"
+	"github.com/libcni/libcni/core/internal/kit/router"
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -22,18 +22,9 @@ func locked(ctx context.Context, inv *plugin.Invocation, bridge string, fn func(
 	return errors.Join(fn(), lock.Unlock())
 }
 
-// lookUp returns nil when there is no such link.
-func lookUp(ctx context.Context, conn *rtnl.Conn, name string) (*rtnl.Link, error) {
-	link, err := conn.LinkByName(ctx, name)
-	if errors.Is(err, rtnl.ErrNotFound) {
-		return nil, nil
-	}
-	return link, err
-}
-
-// ensureBridge makes the bridge what it should be. Its lock is taken only if something has to be done.
+// ensureBridge brings the bridge to the desired state. Its lock is taken only if something has to change.
 func (a *attachment) ensureBridge(ctx context.Context) error {
-	link, err := lookUp(ctx, a.host, a.Bridge)
+	link, err := iface.LookUp(ctx, a.host, a.Bridge)
 	if err != nil {
 		return err
 	}
@@ -54,7 +45,7 @@ func (a *attachment) ensureBridge(ctx context.Context) error {
 func (a *attachment) setMTU(ctx context.Context, bridge *rtnl.Link) error {
 	mtu := a.mtu
 	if mtu == 0 {
-		inherited, err := defaultMTU(ctx, a.host)
+		inherited, err := router.MTU(ctx, a.host)
 		if err != nil {
 			return err
 		}
@@ -64,8 +55,8 @@ func (a *attachment) setMTU(ctx context.Context, bridge *rtnl.Link) error {
 	return nil
 }
 
-// carriedMTU returns what a bridge that is there carries, 0 for no limit. The kernel gives a bridge whose last port goes
-// an MTU of 1500, whatever it was made with: of a bridge of ours that is none.
+// carriedMTU returns the MTU that an existing bridge carries, 0 for no limit. When a bridge loses its last port the kernel
+// resets its MTU to 1500; on a bridge we created, 1500 therefore means "no limit".
 func carriedMTU(bridge *rtnl.Link) int {
 	if bridge == nil || bridge.Alias == mark && bridge.MTU == emptyMTU {
 		return 0
@@ -73,31 +64,11 @@ func carriedMTU(bridge *rtnl.Link) int {
 	return bridge.MTU
 }
 
-// defaultMTU returns the MTU of the way to the Internet, 0 if there is none.
-func defaultMTU(ctx context.Context, host *rtnl.Conn) (int, error) {
-	route, err := host.DefaultRoute(ctx)
-	if errors.Is(err, rtnl.ErrNotFound) {
-		return 0, nil
-	} else if err != nil {
-		return 0, err
-	}
-	if route.MTU != 0 {
-		return route.MTU, nil
-	}
-	link, err := host.LinkByIndex(ctx, route.Link)
-	if errors.Is(err, rtnl.ErrNotFound) { // it went meanwhile
-		return 0, nil
-	} else if err != nil {
-		return 0, err
-	}
-	return link.MTU, nil
-}
-
-// changeBridge runs under the lock, and so looks again: another call may have done the work. It goes round once more
-// when somebody who does not know the lock made the bridge in between.
+// changeBridge runs under the lock, and looks again: another call may have done the work. It tries again if a process that
+// does not take the lock has made the bridge in between.
 func (a *attachment) changeBridge(ctx context.Context) error {
 	for range 3 {
-		link, err := lookUp(ctx, a.host, a.Bridge)
+		link, err := iface.LookUp(ctx, a.host, a.Bridge)
 		if err != nil {
 			return err
 		}
@@ -117,7 +88,7 @@ func (a *attachment) changeBridge(ctx context.Context) error {
 			return err
 		}
 	}
-	return fmt.Errorf("bridge %s: somebody changes it all the time", a.Bridge)
+	return fmt.Errorf("bridge %s: gave up after 3 attempts: another process keeps modifying it", a.Bridge)
 }
 
 func (a *attachment) createBridge(ctx context.Context) error {
@@ -137,7 +108,7 @@ func (a *attachment) createBridge(ctx context.Context) error {
 	if err := a.host.SetLink(ctx, link.Index, rtnl.Change{Alias: mark}); err != nil {
 		return fmt.Errorf("bridge %s: %w", a.Bridge, err)
 	}
-	return setAcceptRA(a.Bridge, "0")
+	return router.IgnoreAdvertisements(a.Bridge)
 }
 
 func (a *attachment) adjustBridge(ctx context.Context, needed bridgeChange) error {
@@ -152,16 +123,7 @@ func (a *attachment) adjustBridge(ctx context.Context, needed bridgeChange) erro
 		}
 	}
 	if needed.acceptRA {
-		return setAcceptRA(a.Bridge, "0")
+		return router.IgnoreAdvertisements(a.Bridge)
 	}
 	return nil
-}
-
-// setAcceptRA sets whether a link of the host takes routes from router advertisements. Without IPv6 it takes none.
-func setAcceptRA(link, value string) error {
-	_, err := sysctl.Set(sysctl.Link("ipv6", link, "accept_ra"), value)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return err
 }

@@ -1,0 +1,79 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/libcni/libcni/core/internal/host/rtnl"
+	"github.com/libcni/libcni/core/internal/kit/router"
+)
+
+// forwardTimeout bounds the wait until a port forwards.
+const forwardTimeout = 10 * time.Second
+
+// setPort sets what the bridge's end has beyond being a port.
+func (a *attachment) setPort(ctx context.Context) error {
+	if err := router.IgnoreAdvertisements(a.port.Name); err != nil {
+		return err
+	}
+	if err := a.configurePort(ctx, a.port.Index, a.plan.port, a.vlans); err != nil {
+		return fmt.Errorf("bridge %s: port %s: %w", a.Bridge, a.port.Name, err)
+	}
+	return nil
+}
+
+func (a *attachment) configurePort(ctx context.Context, index int, port rtnl.Port, vlans []rtnl.VLAN) error {
+	if a.dropDefault && a.link.Bridge.DefaultPVID != 0 {
+		if err := a.host.RemovePortVLAN(ctx, index, a.link.Bridge.DefaultPVID); err != nil {
+			return err
+		}
+	}
+	if port == (rtnl.Port{}) && len(vlans) == 0 {
+		return nil
+	}
+	return a.host.SetPort(ctx, index, port, vlans)
+}
+
+// awaitForwarding waits until the bridge forwards what the container sends, and with DAD until the addresses are known
+// to be its own.
+func (a *attachment) awaitForwarding(ctx context.Context) error {
+	if a.up {
+		limited, cancel := context.WithTimeout(ctx, forwardTimeout)
+		defer cancel()
+		err := a.host.WaitLink(limited, a.port.Index, settled(a.link))
+		if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+			return fmt.Errorf("bridge %s: port %s does not start to forward", a.Bridge, a.port.Name)
+		}
+		if err != nil {
+			return fmt.Errorf("bridge %s: port %s: %w", a.Bridge, a.port.Name, err)
+		}
+	}
+	if err := a.awaitDetection(ctx); err != nil {
+		return err
+	}
+	if a.link.Alias == mark && a.link.MTU == a.port.MTU {
+		return nil
+	}
+	var err error // attaching a port may have changed the bridge's MTU, and the MAC of a bridge that is not ours
+	a.link, err = a.host.LinkByIndex(ctx, a.link.Index)
+	return err
+}
+
+func (a *attachment) awaitDetection(ctx context.Context) error {
+	if len(a.detecting) > 0 {
+		if err := a.host.WaitUsable(ctx, a.gateway.Index, a.detecting...); err != nil {
+			return fmt.Errorf("%s: %w", a.gateway.Name, err)
+		}
+	}
+	return a.container().AwaitDetection(ctx)
+}
+
+// settled reports whether a port forwards. With the spanning tree protocol that takes half a minute, so that being up
+// has to do.
+func settled(bridge *rtnl.Link) func(*rtnl.Link) bool {
+	return func(port *rtnl.Link) bool {
+		return port.Port != nil && (port.Port.Forwarding || bridge.Bridge.STP && port.Operational)
+	}
+}

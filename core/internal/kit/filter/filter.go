@@ -1,0 +1,51 @@
+// Package filter is what plugins with objects in nftables share: the owner of an object, and kernels without nftables.
+package filter
+
+import (
+	"errors"
+
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/plugin"
+)
+
+// Owner is the owner of the objects that are made for an attachment.
+func Owner(inv *plugin.Invocation) nft.Owner {
+	return nft.Owner{Network: inv.Network, ContainerID: inv.ContainerID, IfName: inv.IfName}
+}
+
+// Keeper returns a function that reports for an object's comment whether GC keeps the object: it belongs to a valid
+// attachment, or to no attachment of the network.
+func Keeper(network string, valid []plugin.AttachmentID) func(comment string) bool {
+	owners := make([]nft.Owner, len(valid))
+	for i, id := range valid {
+		owners[i] = nft.Owner{Network: network, ContainerID: id.ContainerID, IfName: id.IfName}
+	}
+	return nft.Keep(network, owners)
+}
+
+// IgnoreUnsupported drops the error of a kernel without nftables, which has nothing to remove.
+func IgnoreUnsupported(err error) error {
+	if errors.Is(err, nft.ErrUnsupported) {
+		return nil
+	}
+	return err
+}
+
+// Unsupported gives the error of a kernel without nftables its kind. need says what needs nftables, and which kernel
+// options that takes.
+func Unsupported(err error, need string) error {
+	if errors.Is(err, nft.ErrUnsupported) {
+		return fault.New(fault.KindUnsupported, err, "%s", need)
+	}
+	return err
+}
+
+// Unavailable gives an error of STATUS the code of a plugin that cannot be used.
+func Unavailable(err error) error {
+	var f *fault.Error
+	if errors.As(err, &f) {
+		f.Code = fault.CodePluginNotAvailable
+	}
+	return err
+}

@@ -1,0 +1,181 @@
+package iface
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+
+	types100 "github.com/containernetworking/cni/pkg/types/100"
+
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/host/rtnl"
+	"github.com/libcni/libcni/core/internal/kit"
+	"github.com/libcni/libcni/core/internal/kit/drift"
+	"github.com/libcni/libcni/core/internal/kit/record"
+	"github.com/libcni/libcni/core/plugin"
+)
+
+// Comparison is what a CHECK compares, with the connections it needs.
+type Comparison struct {
+	drift.List
+	Inv       *plugin.Invocation
+	Was       record.Record
+	Host      *rtnl.Conn
+	Container *rtnl.Conn
+	MTU       int // the configured one, for results before 1.1.0, which have none; 0 for none
+}
+
+// NewComparison prepares a CHECK of a plugin.
+func NewComparison(ctx context.Context, inv *plugin.Invocation, pluginType string, mtu int) (*Comparison, error) {
+	was, err := record.Required(inv)
+	if err != nil {
+		return nil, err
+	}
+	if inv.Netns == nil {
+		return nil, NoNamespace(pluginType)
+	}
+	c := &Comparison{List: drift.List{Plugin: pluginType}, Inv: inv, Was: was, MTU: mtu}
+	if c.Host, err = kit.Host(ctx, inv); err != nil {
+		return nil, err
+	}
+	c.Container, err = kit.Container(ctx, inv)
+	return c, err
+}
+
+// NoNamespace is the error of a request that needs the container's namespace and has none.
+func NoNamespace(pluginType string) error {
+	return fault.InvalidRequest("netns", "netns: %s needs the container's network namespace", pluginType)
+}
+
+// Pair compares both ends of the attachment's pair, and returns them; an end that is missing or of another kind is nil.
+// A container's end that is down is a difference unless mayBeDown.
+func (c *Comparison) Pair(ctx context.Context, mayBeDown bool) (port, end *rtnl.Link, err error) {
+	if end, err = c.link(ctx, c.Container, c.Inv.IfName); err != nil {
+		return nil, nil, err
+	}
+	if end != nil {
+		c.end(end, mayBeDown)
+	}
+	name := c.Was.HostName()
+	if port, err = c.link(ctx, c.Host, name); err != nil || port == nil {
+		return nil, end, err
+	}
+	object := "link " + name
+	c.Is(end == nil || end.Peer == port.Index && port.Peer == end.Index, object,
+		"the other end of "+c.Inv.IfName, "the other end of something else")
+	c.Up(object, port)
+	if was := c.Was.Host(name); was != nil {
+		c.identity(object, was, port)
+	}
+	return port, end, nil
+}
+
+// link looks up one end of a pair.
+func (c *Comparison) link(ctx context.Context, conn *rtnl.Conn, name string) (*rtnl.Link, error) {
+	link, err := LookUp(ctx, conn, name)
+	switch {
+	case err != nil:
+		return nil, err
+	case link == nil:
+		c.Missing("link " + name)
+		return nil, nil
+	case link.Kind != "veth":
+		c.Differs("link "+name, "of kind veth", Kind(link))
+		return nil, nil
+	}
+	return link, nil
+}
+
+func (c *Comparison) end(end *rtnl.Link, mayBeDown bool) {
+	object := "link " + c.Inv.IfName
+	c.Is(end.Up || mayBeDown, object, "up", "down")
+	was, _ := c.Was.Container()
+	if was == nil {
+		c.Differs("prevResult", "an interface "+c.Inv.IfName+" in the container", "missing")
+		return
+	}
+	c.identity(object, was, end)
+}
+
+// identity compares what a result says about a link.
+func (c *Comparison) identity(object string, was *types100.Interface, link *rtnl.Link) {
+	if was.Mac != "" {
+		c.Differs(object+" mac", was.Mac, link.MAC.String())
+	}
+	mtu := was.Mtu
+	if mtu == 0 {
+		mtu = c.MTU
+	}
+	if mtu != 0 {
+		c.Differs(object+" mtu", strconv.Itoa(mtu), strconv.Itoa(link.MTU))
+	}
+}
+
+// Contents is what a link should have. What it has beyond that is no difference.
+type Contents struct {
+	Addresses []netip.Prefix
+	Connected bool         // each address comes with the kernel's route to its prefix
+	Routes    []rtnl.Route // without Link; zero fields are not compared
+}
+
+// Contents compares the addresses and routes of a link.
+func (c *Comparison) Contents(ctx context.Context, conn *rtnl.Conn, link *rtnl.Link, want Contents) error {
+	have, err := conn.Addresses(ctx, link.Index)
+	if err != nil {
+		return err
+	}
+	var routes []rtnl.Route
+	if want.Connected || want.Routes != nil {
+		if routes, err = conn.Routes(ctx, link.Index); err != nil {
+			return err
+		}
+	}
+	for _, prefix := range want.Addresses {
+		if !slices.ContainsFunc(have, func(a rtnl.Address) bool { return a.Prefix == prefix }) {
+			c.Missing(fmt.Sprintf("address %s on %s", prefix, link.Name))
+		} else if want.Connected && !prefix.IsSingleIP() && !leadsTo(routes, prefix.Masked()) {
+			c.Missing(fmt.Sprintf("route %s on %s", prefix.Masked(), link.Name))
+		}
+	}
+	for _, route := range want.Routes {
+		c.route(link.Name, route, routes)
+	}
+	return nil
+}
+
+func leadsTo(routes []rtnl.Route, dst netip.Prefix) bool {
+	return slices.ContainsFunc(routes, func(r rtnl.Route) bool { return r.Dst == dst })
+}
+
+func (c *Comparison) route(link string, want rtnl.Route, have []rtnl.Route) {
+	object := fmt.Sprintf("route %s on %s", want.Dst, link)
+	var nearest *rtnl.Route
+	for i, r := range have {
+		if r.Dst != want.Dst {
+			continue
+		}
+		if sameRoute(want, r) {
+			return
+		}
+		if nearest == nil || r.Gateway == want.Gateway {
+			nearest = &have[i]
+		}
+	}
+	if nearest == nil {
+		c.Missing(object)
+		return
+	}
+	c.Differs(object, want.String(), nearest.String())
+}
+
+// sameRoute compares the fields that the wanted route has. The others are the kernel's defaults, or changed by another
+// plugin of the chain.
+func sameRoute(want, have rtnl.Route) bool {
+	same := func(w, h int) bool { return w == 0 || w == h }
+	return (!want.Gateway.IsValid() || want.Gateway == have.Gateway) && same(want.MTU, have.MTU) &&
+		(!want.Source.IsValid() || want.Source == have.Source) &&
+		same(want.AdvMSS, have.AdvMSS) && same(want.Priority, have.Priority) && same(want.Table, have.Table) &&
+		same(want.Scope, have.Scope)
+}

@@ -1,0 +1,91 @@
+package iface
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/libcni/libcni/core/internal/host/rtnl"
+	"github.com/libcni/libcni/core/internal/kit"
+	"github.com/libcni/libcni/core/internal/kit/record"
+	"github.com/libcni/libcni/core/plugin"
+)
+
+// Ours reports whether the host's end of a pair is one that the plugin makes, for attachments whose MAC address is
+// unknown.
+type Ours func(ctx context.Context, host *rtnl.Conn, port *rtnl.Link) (bool, error)
+
+// StartDeletion starts to remove an attachment's pair, and returns a function that waits until it is gone.
+func StartDeletion(ctx context.Context, inv *plugin.Invocation, ours Ours) (wait func(context.Context) error, err error) {
+	conn, index, err := findPair(ctx, inv, ours)
+	if err != nil {
+		return nil, err
+	}
+	if conn == nil {
+		return func(context.Context) error { return nil }, nil
+	}
+	deletion, err := conn.BeginDeletion(ctx, index)
+	if err != nil {
+		return nil, fmt.Errorf("interface %s: remove: %w", inv.IfName, err)
+	}
+	return func(ctx context.Context) error {
+		if err := deletion.Wait(ctx); err != nil && !errors.Is(err, rtnl.ErrNotFound) {
+			return fmt.Errorf("interface %s: remove: %w", inv.IfName, err)
+		}
+		return nil
+	}, nil
+}
+
+// findPair finds either end of the attachment's pair: the host's by its recorded name, else the container's by the
+// interface name. The connection is nil if there is none, or only another attachment's of the same name.
+func findPair(ctx context.Context, inv *plugin.Invocation, ours Ours) (*rtnl.Conn, int, error) {
+	host, err := kit.Host(ctx, inv)
+	if err != nil {
+		return nil, 0, err
+	}
+	was := record.Known(inv)
+	if name := was.HostName(); name != "" {
+		link, err := LookUp(ctx, host, name)
+		if err != nil {
+			return nil, 0, err
+		}
+		if link != nil && link.Kind == "veth" {
+			return host, link.Index, nil
+		}
+	}
+	if inv.Netns == nil {
+		return nil, 0, nil
+	}
+	container, err := kit.Container(ctx, inv)
+	if err != nil {
+		return nil, 0, err
+	}
+	end, err := LookUp(ctx, container, inv.IfName)
+	if err != nil || end == nil || end.Kind != "veth" {
+		return nil, 0, err
+	}
+	if mac := was.ContainerMAC(); mac != nil {
+		if !bytes.Equal(mac, end.MAC) {
+			return nil, 0, nil
+		}
+		return container, end.Index, nil
+	}
+	own, err := isOurs(ctx, host, end, ours)
+	if err != nil || !own {
+		return nil, 0, err
+	}
+	return container, end.Index, nil
+}
+
+// isOurs tells the attachment's end in the container from another's by the other end.
+func isOurs(ctx context.Context, host *rtnl.Conn, end *rtnl.Link, ours Ours) (bool, error) {
+	port, err := host.LinkByIndex(ctx, end.Peer)
+	if errors.Is(err, rtnl.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil || port.Kind != "veth" || port.Peer != end.Index {
+		return false, err
+	}
+	return ours(ctx, host, port)
+}

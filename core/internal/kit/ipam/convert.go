@@ -1,0 +1,115 @@
+package ipam
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+
+	"github.com/containernetworking/cni/pkg/types"
+	types100 "github.com/containernetworking/cni/pkg/types/100"
+
+	"github.com/libcni/libcni/core/internal/host/rtnl"
+)
+
+// Prefix converts an address with its prefix length; host bits are kept. It reports whether n is valid.
+func Prefix(n net.IPNet) (netip.Prefix, bool) {
+	ones, size := n.Mask.Size()
+	addr := Addr(n.IP)
+	if !addr.IsValid() || size == 0 {
+		return netip.Prefix{}, false
+	}
+	if addr.Is4() && size == 128 {
+		ones -= 96
+	}
+	prefix := netip.PrefixFrom(addr, ones)
+	return prefix, prefix.IsValid()
+}
+
+// Addr converts an address, nil to the invalid one.
+func Addr(ip net.IP) netip.Addr {
+	addr, _ := netip.AddrFromSlice(ip)
+	return addr.Unmap()
+}
+
+// Single is the prefix that contains an address alone.
+func Single(addr netip.Addr) netip.Prefix { return netip.PrefixFrom(addr, addr.BitLen()) }
+
+// Prefixes converts the addresses of a result, and leaves out invalid ones.
+func Prefixes(ips []*types100.IPConfig) (prefixes []netip.Prefix) {
+	for _, ip := range ips {
+		if prefix, ok := Prefix(ip.Address); ok {
+			prefixes = append(prefixes, prefix)
+		}
+	}
+	return prefixes
+}
+
+// Has reports whether one of the prefixes is of a family, such as netip.Addr.Is6.
+func Has(prefixes []netip.Prefix, family func(netip.Addr) bool) bool {
+	return slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return family(p.Addr()) })
+}
+
+// Addresses copies the addresses of an IPAM result for the interface with the given index in the plugin's result, and
+// calls visit with each copy. visit may set its gateway.
+func Addresses(result *types100.Result, index int, visit func(ip *types100.IPConfig, address netip.Prefix) error) ([]*types100.IPConfig, error) {
+	if len(result.IPs) == 0 {
+		return nil, errors.New("ipam: the result has no address")
+	}
+	var ips []*types100.IPConfig
+	for _, given := range result.IPs {
+		ip := given.Copy()
+		ip.Interface = types100.Int(index)
+		address, ok := Prefix(ip.Address)
+		if !ok {
+			return nil, fmt.Errorf("ipam: %s in the result is not an address", ip.Address.String())
+		}
+		if err := visit(ip, address); err != nil {
+			return nil, err
+		}
+		ips = append(ips, ip)
+	}
+	return ips, nil
+}
+
+// Copy copies the routes of a result.
+func Copy(routes []*types.Route) (copies []*types.Route) {
+	for _, route := range routes {
+		copies = append(copies, route.Copy())
+	}
+	return copies
+}
+
+// Routes converts the routes of a result. A route without gateway leads through the first gateway of its family.
+func Routes(routes []*types.Route, ips []*types100.IPConfig) ([]rtnl.Route, error) {
+	var converted []rtnl.Route
+	for _, r := range routes {
+		dst, ok := Prefix(r.Dst)
+		if !ok {
+			return nil, fmt.Errorf("route %s: no destination", r.Dst.String())
+		}
+		gateway := Addr(r.GW)
+		if !gateway.IsValid() {
+			gateway = firstGateway(ips, dst.Addr())
+		}
+		route := rtnl.Route{Dst: dst.Masked(), Gateway: gateway, MTU: r.MTU, AdvMSS: r.AdvMSS, Priority: r.Priority}
+		if r.Table != nil {
+			route.Table = *r.Table
+		}
+		if r.Scope != nil {
+			route.Scope = *r.Scope
+		}
+		converted = append(converted, route)
+	}
+	return converted, nil
+}
+
+func firstGateway(ips []*types100.IPConfig, like netip.Addr) netip.Addr {
+	for _, ip := range ips {
+		if g := Addr(ip.Gateway); g.IsValid() && g.Is4() == like.Is4() {
+			return g
+		}
+	}
+	return netip.Addr{}
+}

@@ -1,0 +1,82 @@
+// Package removal owns the order of a DEL: what is removed before, while and after the kernel removes the interface.
+package removal
+
+import (
+	"context"
+	"errors"
+
+	"github.com/libcni/libcni/core/internal/kit/ipam"
+	"github.com/libcni/libcni/core/plugin"
+)
+
+// Removal is a DEL. The addresses are released after the interface is gone, so that none is assigned again while it
+// still answers, unless the IPAM plugin needs the interface.
+type Removal struct {
+	IPAM ipam.Plugin
+	// Link starts to remove the interface, and returns a function that waits until it is gone.
+	Link func(context.Context) (wait func(context.Context) error, err error)
+	// Rules removes the attachment's rules.
+	Rules func(context.Context) error
+	// RulesLast: the rules restrict what the container may send, and stay until the interface is gone.
+	RulesLast bool
+	// Rest removes what no attachment uses any more; nil for nothing.
+	Rest func(context.Context) error
+
+	wait func(context.Context) error
+}
+
+// Run does the whole DEL.
+func (r *Removal) Run(ctx context.Context) (err error) {
+	if r.IPAM.NeedsLink() {
+		if err := r.IPAM.Run(ctx, plugin.Del); err != nil {
+			return err
+		}
+	}
+	if r.wait, err = r.Link(ctx); err != nil {
+		return err
+	}
+	return r.Finish(ctx)
+}
+
+// Start starts to remove the interface, see plugin.DelStarter. It returns nil if that is not the first step, or fails.
+func (r *Removal) Start(ctx context.Context) plugin.StartedDel {
+	if r.IPAM.NeedsLink() {
+		return nil
+	}
+	wait, err := r.Link(ctx)
+	if err != nil {
+		return nil
+	}
+	r.wait = wait
+	return r
+}
+
+// Abandon waits until the interface is gone.
+func (r *Removal) Abandon(ctx context.Context) { _ = r.wait(ctx) }
+
+// Finish does the rest of the DEL.
+func (r *Removal) Finish(ctx context.Context) error {
+	if err := r.linkAndRules(ctx); err != nil {
+		return err
+	}
+	if r.Rest != nil {
+		if err := r.Rest(ctx); err != nil {
+			return err
+		}
+	}
+	if r.IPAM.NeedsLink() {
+		return nil
+	}
+	return r.IPAM.Run(ctx, plugin.Del)
+}
+
+// linkAndRules removes the rules while the kernel removes the interface, unless they must stay until it is gone.
+func (r *Removal) linkAndRules(ctx context.Context) error {
+	if !r.RulesLast {
+		return errors.Join(r.Rules(ctx), r.wait(ctx))
+	}
+	if err := r.wait(ctx); err != nil {
+		return err
+	}
+	return r.Rules(ctx)
+}

@@ -1,0 +1,56 @@
+// Package steps runs the steps of an ADD, and takes back those done before one that fails.
+package steps
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/libcni/libcni/core/internal/fault"
+)
+
+// undoTimeout bounds an undo, which does not end with the caller's context.
+const undoTimeout = 10 * time.Second
+
+// Step is one change, with what takes it back. A step that makes objects shared with other containers has no undo: these
+// objects stay.
+type Step struct {
+	Do   func(context.Context) error
+	Undo func(context.Context) error // nil: there is nothing to take back
+	// Partial: Do may leave something behind when it fails, so that Undo runs then too.
+	Partial bool
+}
+
+// Run does the steps in order. If one fails, it undoes those before it in reverse order and returns the step's error,
+// joined with fault.ErrNotUndone if an undo failed.
+func Run(ctx context.Context, list []Step) error {
+	for i, s := range list {
+		err := s.Do(ctx)
+		if err == nil {
+			continue
+		}
+		done := list[:i]
+		if s.Partial {
+			done = list[:i+1]
+		}
+		return errors.Join(err, Undo(ctx, done...))
+	}
+	return nil
+}
+
+// Undo takes back steps that were done, the last one first. It has a time limit of its own and ignores the end of ctx.
+func Undo(ctx context.Context, done ...Step) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
+	defer cancel()
+	var failed error
+	for i := len(done) - 1; i >= 0; i-- {
+		if done[i].Undo == nil {
+			continue
+		}
+		if err := done[i].Undo(ctx); err != nil {
+			failed = errors.Join(failed, fmt.Errorf("%w: %w", fault.ErrNotUndone, err))
+		}
+	}
+	return failed
+}
