@@ -39,7 +39,8 @@ func (s *scope) add(ctx context.Context) (jsontext.Value, error) {
 	return s.manager.Attach(ctx, held, &lifecycle.AttachRequest{
 		Key: key, Config: list, Netns: ns, Owner: options.Owner,
 		Args: plugin.Args(s.request.Args), CapabilityArgs: s.request.CapabilityArgs,
-		Replace: options.OnExisting == onExistingReplace, NoRollback: !options.rollsBack(), UndoTimeout: options.undoTimeout(),
+		Replace: options.OnExisting == onExistingReplace, NoRollback: !options.rollsBack(),
+		UndoTimeout: options.undoTimeout(),
 	})
 }
 

@@ -11,7 +11,8 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// Args is the args key: an object, or an array of pairs where order or repetition matters. It becomes CNI_ARGS.
+// Args is the args key: an object, or an array of pairs where order or repetition matters. It
+// becomes CNI_ARGS.
 type Args plugin.Args
 
 // read accepts {"K":"V"} and [["K","V"]].
@@ -86,8 +87,11 @@ func (a *Args) decodePair(dec *jsontext.Decoder) error {
 // validate refuses what CNI_ARGS cannot carry: it is "K=V;K=V" and has no escapes.
 func (a *Args) validate() error {
 	for _, pair := range *a {
-		if pair[0] == "" || strings.ContainsAny(pair[0], "=;\x00") || strings.ContainsAny(pair[1], ";\x00") {
-			return fault.InvalidRequest("args", "args: %q=%q cannot be put into CNI_ARGS, which has no escapes: no ; and no NUL in either, no = in a key", pair[0], pair[1])
+		if pair[0] == "" || strings.ContainsAny(pair[0], "=;\x00") ||
+			strings.ContainsAny(pair[1], ";\x00") {
+			return fault.InvalidRequest("args",
+				"args: %q=%q cannot be put into CNI_ARGS, which has no escapes: no ; and no NUL in either, "+
+					"no = in a key", pair[0], pair[1])
 		}
 	}
 	return nil

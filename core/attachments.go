@@ -14,7 +14,8 @@ const (
 )
 
 // Attachments lists what is attached.
-func (e *Engine) Attachments(ctx context.Context, caller Caller, r *AttachmentsRequest) (*AttachmentsAnswer, error) {
+func (e *Engine) Attachments(ctx context.Context, caller Caller,
+	r *AttachmentsRequest) (*AttachmentsAnswer, error) {
 	return serve(ctx, e.incoming(caller, "", &r.Common), (*scope).attachments)
 }
 
@@ -27,10 +28,12 @@ func (s *scope) attachments(ctx context.Context) (*AttachmentsAnswer, error) {
 	if err != nil {
 		return nil, err
 	}
-	answer := &AttachmentsAnswer{AsOf: attachments.AsOf{BootID: s.bootID, Now: now}.String(), Attachments: []Attachment{}}
+	answer := &AttachmentsAnswer{AsOf: attachments.AsOf{BootID: s.bootID, Now: now}.String(),
+		Attachments: []Attachment{}}
 	for _, entry := range s.allEntries() {
 		r := &s.request
-		if !matches(network, entry.Network) || !matches(r.ContainerID, entry.ContainerID) || !matches(r.IfName, entry.IfName) {
+		if !matches(network, entry.Network) || !matches(r.ContainerID, entry.ContainerID) ||
+			!matches(r.IfName, entry.IfName) {
 			continue
 		}
 		attachment := lifecycle.Describe(entry)

@@ -13,7 +13,8 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// Check compares attachments with what the kernel holds. It returns nil, or all differences as kind drift.
+// Check compares attachments with what the kernel holds. It returns nil, or all differences as kind
+// drift.
 func (e *Engine) Check(ctx context.Context, caller Caller, r *CheckRequest) (none, error) {
 	return serve(ctx, e.incoming(caller, plugin.Check, &r.Common), (*scope).check)
 }
@@ -32,7 +33,8 @@ func (s *scope) check(ctx context.Context) (none, error) {
 	return none{}, findings.Verdict()
 }
 
-// requested returns the attachments that the request is about, and the configuration it holds, if any.
+// requested returns the attachments that the request is about, and the configuration it holds, if
+// any.
 func (s *scope) requested() ([]*attachments.Entry, *conf.List, error) {
 	if !s.request.namesNetwork() {
 		return s.requestedByContainer()
@@ -47,7 +49,8 @@ func (s *scope) requested() ([]*attachments.Entry, *conf.List, error) {
 	}
 	entry, err := s.store.Get(key)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, notAttached("container %s is not attached to network %s as %s", key.ContainerID, key.Network, key.IfName)
+		return nil, nil, notAttached("container %s is not attached to network %s as %s", key.ContainerID,
+			key.Network, key.IfName)
 	}
 	return []*attachments.Entry{entry}, given, err
 }
@@ -63,8 +66,8 @@ func (s *scope) requestedByContainer() ([]*attachments.Entry, *conf.List, error)
 	return entries, nil, err
 }
 
-// notAttached is the error of a CHECK without an attachment to check. The code is the specification's "container
-// unknown or does not exist".
+// notAttached is the error of a CHECK without an attachment to check. The code is the
+// specification's "container unknown or does not exist".
 func notAttached(format string, args ...any) error {
 	e := fault.New(fault.KindDrift, nil, format, args...)
 	e.Code = 3
@@ -72,9 +75,10 @@ func notAttached(format string, args ...any) error {
 	return e
 }
 
-// checkEntry checks one attachment. The namespace is opened ahead, so that a thread opens a socket in it while the state
-// is read.
-func (s *scope) checkEntry(ctx context.Context, key attachments.Key, given *conf.List, findings *lifecycle.Findings) error {
+// checkEntry checks one attachment. The namespace is opened ahead, so that a thread opens a socket
+// in it while the state is read.
+func (s *scope) checkEntry(ctx context.Context, key attachments.Key, given *conf.List,
+	findings *lifecycle.Findings) error {
 	overrides := s.overrides(given)
 	overrides.Netns = s.manager.Prefetch(s.request.Netns, (*netns.Namespace).PrefetchSocket)
 	defer overrides.Netns.Close()
@@ -85,7 +89,8 @@ func (s *scope) checkEntry(ctx context.Context, key attachments.Key, given *conf
 	defer held.Unlock()
 	entry, err := held.Get()
 	if errors.Is(err, fs.ErrNotExist) {
-		return notAttached("container %s was detached from network %s during the CHECK", key.ContainerID, key.Network)
+		return notAttached("container %s was detached from network %s during the CHECK", key.ContainerID,
+			key.Network)
 	}
 	if err != nil {
 		return err

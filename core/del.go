@@ -14,16 +14,17 @@ import (
 
 // Del detaches a container: from the network given, or from all. Nothing to detach is success.
 func (e *Engine) Del(ctx context.Context, caller Caller, r *DelRequest) (*DelAnswer, error) {
-	return serve(ctx, e.incoming(caller, plugin.Del, &r.Common), func(s *scope, ctx context.Context) (*DelAnswer, error) {
-		if s.request.namesNetwork() {
-			return s.delOne(ctx, r.Force)
-		}
-		return s.delAll(ctx, r.Force)
-	})
+	return serve(ctx, e.incoming(caller, plugin.Del, &r.Common),
+		func(s *scope, ctx context.Context) (*DelAnswer, error) {
+			if s.request.namesNetwork() {
+				return s.delOne(ctx, r.Force)
+			}
+			return s.delAll(ctx, r.Force)
+		})
 }
 
-// delOne detaches from the network given: with the configuration given, or the one it was attached with, or the one of
-// that name in options.confDir.
+// delOne detaches from the network given: with the configuration given, or the one it was attached
+// with, or the one of that name in options.confDir.
 func (s *scope) delOne(ctx context.Context, force bool) (*DelAnswer, error) {
 	name, given, err := s.networkReference()
 	if err != nil {
@@ -56,9 +57,10 @@ func (s *scope) delAll(ctx context.Context, force bool) (*DelAnswer, error) {
 	return answer, fault.Join(errs)
 }
 
-// delKey removes one attachment and adds it to the answer. The namespace is opened ahead, so that the kernel is asked
-// for its cookie while the state is read.
-func (s *scope) delKey(ctx context.Context, key attachments.Key, given *conf.List, force bool, answer *DelAnswer) error {
+// delKey removes one attachment and adds it to the answer. The namespace is opened ahead, so that
+// the kernel is asked for its cookie while the state is read.
+func (s *scope) delKey(ctx context.Context, key attachments.Key, given *conf.List, force bool,
+	answer *DelAnswer) error {
 	overrides := s.overrides(given)
 	overrides.Netns = s.manager.Prefetch(s.request.Netns, (*netns.Namespace).PrefetchCookie)
 	defer overrides.Netns.Close()

@@ -1,6 +1,6 @@
-// Package core is the CNI engine: it takes a request, decides what has to happen to which attachment, runs the plugins
-// and keeps the state. One file per verb. It makes no kernel calls itself and reads nothing of its process but what it
-// is given.
+// Package core is the CNI engine: it takes a request, decides what has to happen to which
+// attachment, runs the plugins and keeps the state. One file per verb. It makes no kernel calls
+// itself and reads nothing of its process but what it is given.
 package core
 
 import (
@@ -36,11 +36,13 @@ type Options struct {
 	Start Starter // how plugin processes are made; nil means ForkExec
 }
 
-// maxDeletions is how many links the kernel may still be taking down after their DELs were answered.
+// maxDeletions is how many links the kernel may still be taking down after their DELs were
+// answered.
 const maxDeletions = 8
 
-// Engine serves requests. It is safe for concurrent use and holds no state of attachments: that is on disk, shared by
-// all engines and processes that name the same directories. What it keeps spares work and changes no answer.
+// Engine serves requests. It is safe for concurrent use and holds no state of attachments: that is
+// on disk, shared by all engines and processes that name the same directories. What it keeps spares
+// work and changes no answer.
 type Engine struct {
 	start    Starter
 	running  *running
@@ -58,18 +60,20 @@ func New(o Options) *Engine {
 		o.Start = ForkExec
 	}
 	threads := &thread.Pool{}
-	return &Engine{start: o.Start, running: newRunning(), threads: threads, deleter: rtnl.NewDeleter(maxDeletions, threads),
-		bootID: sync.OnceValues(boot.ID), volumes: volume.New()}
+	return &Engine{start: o.Start, running: newRunning(), threads: threads,
+		deleter: rtnl.NewDeleter(maxDeletions, threads),
+		bootID:  sync.OnceValues(boot.ID), volumes: volume.New()}
 }
 
 // Caller is what one call brings along from its host.
 type Caller struct {
 	// Environ is the host's environment at the time of the call, "KEY=value" each.
 	Environ []string
-	// Log, if not nil, receives one JSON object per event, on the goroutine that makes the call and during the call.
+	// Log, if not nil, receives one JSON object per event, on the goroutine that makes the call and
+	// during the call.
 	Log func(event []byte)
 }
 
-// Cancel ends the running request that was made with the given requestId, and reports whether there is one. The
-// request itself returns an error of kind cancelled, after undoing what it did.
+// Cancel ends the running request that was made with the given requestId, and reports whether there
+// is one. The request itself returns an error of kind cancelled, after undoing what it did.
 func (e *Engine) Cancel(requestID string) bool { return e.running.cancel(requestID) }

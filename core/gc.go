@@ -12,22 +12,24 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// GC removes the owner's attachments of a network that are not valid, and tells each plugin to do the same.
+// GC removes the owner's attachments of a network that are not valid, and tells each plugin to do
+// the same.
 func (e *Engine) GC(ctx context.Context, caller Caller, r *GCRequest) (*GCAnswer, error) {
-	return serve(ctx, e.incoming(caller, plugin.GC, &r.Common), func(s *scope, ctx context.Context) (*GCAnswer, error) {
-		list, err := s.network()
-		if err != nil {
-			return nil, err
-		}
-		c, err := s.newCollection(list, r)
-		if err != nil {
-			return nil, err
-		}
-		if list.DisableGC {
-			return &GCAnswer{Removed: []AttachmentName{}}, nil
-		}
-		return c.run(ctx)
-	})
+	return serve(ctx, e.incoming(caller, plugin.GC, &r.Common),
+		func(s *scope, ctx context.Context) (*GCAnswer, error) {
+			list, err := s.network()
+			if err != nil {
+				return nil, err
+			}
+			c, err := s.newCollection(list, r)
+			if err != nil {
+				return nil, err
+			}
+			if list.DisableGC {
+				return &GCAnswer{Removed: []AttachmentName{}}, nil
+			}
+			return c.run(ctx)
+		})
 }
 
 // freshness is the age below which GC leaves an attachment alone.
@@ -47,23 +49,30 @@ type collection struct {
 
 func (s *scope) newCollection(list *conf.List, r *GCRequest) (*collection, error) {
 	if r.ValidAttachments == nil {
-		return nil, fault.InvalidRequest("validAttachments", "validAttachments is required: give the attachments to keep, as [{containerId, ifName}]; an empty list removes all")
+		return nil, fault.InvalidRequest("validAttachments",
+			"validAttachments is required: give the attachments to keep, as [{containerId, ifName}]; an "+
+				"empty list removes all")
 	}
 	if r.AsOf == "" {
-		return nil, fault.InvalidRequest("asOf", "asOf is required: give the asOf of a cni_attachments call made before the list of valid attachments was made")
+		return nil, fault.InvalidRequest("asOf",
+			"asOf is required: give the asOf of a cni_attachments call made before the list of valid "+
+				"attachments was made")
 	}
 	asOf, err := attachments.ParseAsOf(r.AsOf)
 	if err != nil {
 		return nil, fault.InvalidRequest("asOf", "asOf: %v", err)
 	}
 	if asOf.BootID != s.bootID {
-		return nil, fault.InvalidRequest("asOf", "asOf %s is of an earlier boot; call cni_attachments again and make a new list of valid attachments", r.AsOf)
+		return nil, fault.InvalidRequest("asOf",
+			"asOf %s is of an earlier boot; call cni_attachments again and make a new list of valid "+
+				"attachments", r.AsOf)
 	}
 	now, err := boot.Now()
 	if err != nil {
 		return nil, err
 	}
-	c := &collection{scope: s, list: list, valid: map[ValidAttachment]bool{}, asOf: asOf, now: now, dryRun: r.DryRun}
+	c := &collection{scope: s, list: list, valid: map[ValidAttachment]bool{}, asOf: asOf, now: now,
+		dryRun: r.DryRun}
 	c.answer.Removed = []AttachmentName{}
 	for _, ref := range *r.ValidAttachments {
 		setDefault(&ref.IfName, defaultIfName)
@@ -95,14 +104,16 @@ func (c *collection) run(ctx context.Context) (*GCAnswer, error) {
 }
 
 // collect detaches one attachment, or records that the plugins must keep it.
-func (c *collection) collect(ctx context.Context, held *attachments.Held, entry *attachments.Entry) error {
+func (c *collection) collect(ctx context.Context, held *attachments.Held,
+	entry *attachments.Entry) error {
 	keep, err := c.keeps(ctx, entry)
 	if err != nil {
 		return err
 	}
 	if keep {
 		if !c.isListed(entry) { // else c.keep already has it
-			c.keep = append(c.keep, plugin.AttachmentID{ContainerID: entry.ContainerID, IfName: entry.IfName})
+			id := plugin.AttachmentID{ContainerID: entry.ContainerID, IfName: entry.IfName}
+			c.keep = append(c.keep, id)
 		}
 		return nil
 	}
@@ -120,8 +131,8 @@ func (c *collection) collect(ctx context.Context, held *attachments.Held, entry 
 	return nil
 }
 
-// keeps reports whether an attachment stays: it has another owner, or its namespace may exist and it is valid, newer
-// than the list of valid ones, or too young to be in it.
+// keeps reports whether an attachment stays: it has another owner, or its namespace may exist and
+// it is valid, newer than the list of valid ones, or too young to be in it.
 func (c *collection) keeps(ctx context.Context, entry *attachments.Entry) (bool, error) {
 	if !c.scope.owns(entry) {
 		return true, nil

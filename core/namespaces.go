@@ -16,17 +16,19 @@ import (
 const netnsDir = "/run/netns"
 
 // NetnsCreate makes a network namespace, its loopback interface up, and binds it to a file.
-func (e *Engine) NetnsCreate(ctx context.Context, caller Caller, r *NetnsRequest) (*NetnsAnswer, error) {
-	return serve(ctx, e.incoming(caller, "", &r.Common), func(s *scope, ctx context.Context) (*NetnsAnswer, error) {
-		path, err := netnsPath(r.Name, r.Path)
-		if err != nil {
-			return nil, err
-		}
-		if err := netns.Create(ctx, path); err != nil {
-			return nil, createError(path, err)
-		}
-		return &NetnsAnswer{Path: path}, nil
-	})
+func (e *Engine) NetnsCreate(ctx context.Context, caller Caller,
+	r *NetnsRequest) (*NetnsAnswer, error) {
+	return serve(ctx, e.incoming(caller, "", &r.Common),
+		func(s *scope, ctx context.Context) (*NetnsAnswer, error) {
+			path, err := netnsPath(r.Name, r.Path)
+			if err != nil {
+				return nil, err
+			}
+			if err := netns.Create(ctx, path); err != nil {
+				return nil, createError(path, err)
+			}
+			return &NetnsAnswer{Path: path}, nil
+		})
 }
 
 func netnsPath(name, path string) (string, error) {
@@ -38,7 +40,8 @@ func netnsPath(name, path string) (string, error) {
 	case path != "":
 		return path, absolute(path)
 	case name == "." || name == ".." || strings.ContainsAny(name, "/\x00") || len(name) > 255:
-		return "", fault.InvalidRequest("name", "name %q cannot be a file name: no /, no NUL, 255 bytes at most", name)
+		return "", fault.InvalidRequest("name",
+			"name %q cannot be a file name: no /, no NUL, 255 bytes at most", name)
 	default:
 		return filepath.Join(netnsDir, name), nil
 	}
@@ -58,17 +61,19 @@ func createError(path string, err error) error {
 	return fault.From(err, fault.KindState)
 }
 
-// NetnsDelete unbinds a network namespace from its file and removes the file. The kernel ends the namespace when
-// nothing uses it any more.
-func (e *Engine) NetnsDelete(ctx context.Context, caller Caller, r *NetnsRequest) (*NetnsAnswer, error) {
-	return serve(ctx, e.incoming(caller, "", &r.Common), func(s *scope, ctx context.Context) (*NetnsAnswer, error) {
-		path, err := netnsPath(r.Name, r.Path)
-		if err != nil {
-			return nil, err
-		}
-		if err := netns.Delete(ctx, path); err != nil {
-			return nil, lifecycle.NamespaceError(path, err)
-		}
-		return &NetnsAnswer{Path: path}, nil
-	})
+// NetnsDelete unbinds a network namespace from its file and removes the file. The kernel ends the
+// namespace when nothing uses it any more.
+func (e *Engine) NetnsDelete(ctx context.Context, caller Caller,
+	r *NetnsRequest) (*NetnsAnswer, error) {
+	return serve(ctx, e.incoming(caller, "", &r.Common),
+		func(s *scope, ctx context.Context) (*NetnsAnswer, error) {
+			path, err := netnsPath(r.Name, r.Path)
+			if err != nil {
+				return nil, err
+			}
+			if err := netns.Delete(ctx, path); err != nil {
+				return nil, lifecycle.NamespaceError(path, err)
+			}
+			return &NetnsAnswer{Path: path}, nil
+		})
 }

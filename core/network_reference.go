@@ -15,8 +15,8 @@ func (c *Common) namesNetwork() bool {
 	return c.NetworkFile != "" || len(c.Network) != 0 && c.Network.Kind() != 'n'
 }
 
-// network returns the configuration the request refers to: the object it holds, the file, or the network of that name
-// in options.confDir.
+// network returns the configuration the request refers to: the object it holds, the file, or the
+// network of that name in options.confDir.
 func (s *scope) network() (*conf.List, error) {
 	name, given, err := s.networkReference()
 	if err != nil || given != nil {
@@ -25,8 +25,8 @@ func (s *scope) network() (*conf.List, error) {
 	return conf.Find(s.request.Options.ConfDir, name)
 }
 
-// networkReference returns the name of the network the request refers to, and its configuration if the request holds
-// one: DEL and CHECK need none for a name.
+// networkReference returns the name of the network the request refers to, and its configuration if
+// the request holds one: DEL and CHECK need none for a name.
 func (s *scope) networkReference() (name string, given *conf.List, err error) {
 	network, file := s.request.Network, s.request.NetworkFile
 	switch {
@@ -35,14 +35,16 @@ func (s *scope) networkReference() (name string, given *conf.List, err error) {
 	case file != "":
 		given, err = conf.ParseFile(file)
 	case len(network) == 0:
-		return "", nil, fault.InvalidRequest("network", "network is required: give network (a name or a configuration) or networkFile (a path)")
+		return "", nil, fault.InvalidRequest("network",
+			"network is required: give network (a name or a configuration) or networkFile (a path)")
 	case network.Kind() == '"':
 		name, err = parseNetworkName(network)
 		return name, nil, err
 	case network.Kind() == '{':
 		given, err = conf.Parse(network)
 	default:
-		return "", nil, fault.InvalidRequest("network", "network: expected an object (a configuration) or a string (a name)")
+		return "", nil, fault.InvalidRequest("network",
+			"network: expected an object (a configuration) or a string (a name)")
 	}
 	if err != nil {
 		return "", nil, err
@@ -50,17 +52,22 @@ func (s *scope) networkReference() (name string, given *conf.List, err error) {
 	return given.Name, given, nil
 }
 
-// parseNetworkName reads network as a string. The message for a path or a configuration names the right key.
+// parseNetworkName reads network as a string. The message for a path or a configuration names the
+// right key.
 func parseNetworkName(value jsontext.Value) (string, error) {
 	name, ok := jsonobject.String(value)
 	if !ok {
-		return "", fault.InvalidRequest("network", "network: expected a string, got %s", jsonobject.Describe(value.Kind()))
+		return "", fault.InvalidRequest("network", "network: expected a string, got %s",
+			jsonobject.Describe(value.Kind()))
 	}
 	switch {
 	case strings.Contains(name, "{"):
-		return "", fault.InvalidRequest("network", "network: a string is the name of a network; give a configuration as an object, not as a string that holds JSON")
+		return "", fault.InvalidRequest("network",
+			"network: a string is the name of a network; give a configuration as an object, not as a "+
+				"string that holds JSON")
 	case strings.Contains(name, "/"):
-		return "", fault.InvalidRequest("network", "network: a string is the name of a network; give the path of a file as networkFile")
+		return "", fault.InvalidRequest("network",
+			"network: a string is the name of a network; give the path of a file as networkFile")
 	}
 	if err := conf.ValidateNetworkName(name); err != nil {
 		return "", err

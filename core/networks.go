@@ -7,7 +7,8 @@ import (
 )
 
 // Networks lists the networks of options.confDir.
-func (e *Engine) Networks(ctx context.Context, caller Caller, r *NetworksRequest) (*NetworksAnswer, error) {
+func (e *Engine) Networks(ctx context.Context, caller Caller,
+	r *NetworksRequest) (*NetworksAnswer, error) {
 	return serve(ctx, e.incoming(caller, "", &r.Common), (*scope).networks)
 }
 
@@ -15,7 +16,8 @@ func (s *scope) networks(context.Context) (*NetworksAnswer, error) {
 	answer := &NetworksAnswer{Networks: []Network{}, Errors: []FileError{}}
 	lists, bad := conf.Scan(s.request.Options.ConfDir)
 	for _, list := range lists {
-		network := Network{Name: list.Name, CNIVersion: list.CNIVersion, File: list.File, Plugins: []string{}}
+		network := Network{Name: list.Name, CNIVersion: list.CNIVersion, File: list.File,
+			Plugins: []string{}}
 		for _, p := range list.Plugins {
 			network.Plugins = append(network.Plugins, p.Type)
 		}

@@ -8,7 +8,8 @@ import (
 )
 
 // Plugins lists the types that can be used, built in or found in options.pluginDirs.
-func (e *Engine) Plugins(ctx context.Context, caller Caller, r *PluginsRequest) (*PluginsAnswer, error) {
+func (e *Engine) Plugins(ctx context.Context, caller Caller,
+	r *PluginsRequest) (*PluginsAnswer, error) {
 	return serve(ctx, e.incoming(caller, plugin.Version, &r.Common), (*scope).plugins)
 }
 
@@ -29,15 +30,17 @@ func (s *scope) plugins(ctx context.Context) (*PluginsAnswer, error) {
 }
 
 // PluginInfo describes the plugin that a type leads to.
-func (e *Engine) PluginInfo(ctx context.Context, caller Caller, r *PluginInfoRequest) (*PluginInfo, error) {
-	return serve(ctx, e.incoming(caller, plugin.Version, &r.Common), func(s *scope, ctx context.Context) (*PluginInfo, error) {
-		if r.Type == "" {
-			return nil, fault.InvalidRequest("type", "type is missing: give a plugin's type, such as bridge")
-		}
-		target, err := s.runner.Resolve(r.Type, nil)
-		if err != nil {
-			return nil, err
-		}
-		return s.pluginInfo(ctx, target)
-	})
+func (e *Engine) PluginInfo(ctx context.Context, caller Caller,
+	r *PluginInfoRequest) (*PluginInfo, error) {
+	return serve(ctx, e.incoming(caller, plugin.Version, &r.Common),
+		func(s *scope, ctx context.Context) (*PluginInfo, error) {
+			if r.Type == "" {
+				return nil, fault.InvalidRequest("type", "type is required: give the type of a plugin")
+			}
+			target, err := s.runner.Resolve(r.Type, nil)
+			if err != nil {
+				return nil, err
+			}
+			return s.pluginInfo(ctx, target)
+		})
 }

@@ -11,26 +11,29 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// Repair restores what CHECK finds missing on the host's side, such as rules that a firewall's reload has flushed. It
-// does not touch the containers' interfaces.
-func (e *Engine) Repair(ctx context.Context, caller Caller, r *RepairRequest) (*RepairAnswer, error) {
-	return serve(ctx, e.incoming(caller, plugin.Repair, &r.Common), func(s *scope, ctx context.Context) (*RepairAnswer, error) {
-		entries, given, err := s.toRepair(r.All)
-		if err != nil {
-			return nil, err
-		}
-		answer := &RepairAnswer{Repaired: []Repaired{}}
-		var errs []error
-		for _, entry := range entries {
-			if err := s.repairEntry(ctx, entry.Key, given, answer); err != nil {
-				errs = append(errs, err)
+// Repair restores what CHECK finds missing on the host's side, such as rules that a firewall's
+// reload has flushed. It does not touch the containers' interfaces.
+func (e *Engine) Repair(ctx context.Context, caller Caller,
+	r *RepairRequest) (*RepairAnswer, error) {
+	return serve(ctx, e.incoming(caller, plugin.Repair, &r.Common),
+		func(s *scope, ctx context.Context) (*RepairAnswer, error) {
+			entries, given, err := s.toRepair(r.All)
+			if err != nil {
+				return nil, err
 			}
-		}
-		return answer, fault.Join(errs)
-	})
+			answer := &RepairAnswer{Repaired: []Repaired{}}
+			var errs []error
+			for _, entry := range entries {
+				if err := s.repairEntry(ctx, entry.Key, given, answer); err != nil {
+					errs = append(errs, err)
+				}
+			}
+			return answer, fault.Join(errs)
+		})
 }
 
-// toRepair returns the attachments that the request is about, and the configuration it holds, if any.
+// toRepair returns the attachments that the request is about, and the configuration it holds, if
+// any.
 func (s *scope) toRepair(all bool) ([]*attachments.Entry, *conf.List, error) {
 	if !all {
 		return s.requested()
@@ -47,7 +50,8 @@ func (s *scope) toRepair(all bool) ([]*attachments.Entry, *conf.List, error) {
 	return own, nil, nil
 }
 
-func (s *scope) repairEntry(ctx context.Context, key attachments.Key, given *conf.List, answer *RepairAnswer) error {
+func (s *scope) repairEntry(ctx context.Context, key attachments.Key, given *conf.List,
+	answer *RepairAnswer) error {
 	held, err := s.store.Lock(ctx, key)
 	if err != nil {
 		return err

@@ -29,8 +29,8 @@ func newScope(in incoming, request Common) *scope {
 	s := &scope{request: request, command: in.command, events: newSink(in.caller)}
 	s.store = attachments.Open(options.CacheDir, options.StateDir)
 	s.runner = &invoke.Runner{
-		Mode: options.Builtins, Catalog: builtin.Lookup, Types: builtin.Types, PluginDirs: options.PluginDirs,
-		Env: options.environ(in.caller.Environ), Start: e.start, Events: s.events,
+		Mode: options.Builtins, Catalog: builtin.Lookup, Types: builtin.Types,
+		PluginDirs: options.PluginDirs, Env: options.environ(in.caller.Environ), Start: e.start, Events: s.events,
 	}
 	s.bootID, _ = e.bootID() // see lifecycle.Manager for what an unknown one means
 	s.manager = &lifecycle.Manager{
@@ -61,13 +61,16 @@ func (s *scope) explain(err error) error {
 	return e
 }
 
-// key returns the attachment that the request names on a network, or an error that says which name is not allowed.
+// key returns the attachment that the request names on a network, or an error that says which name
+// is not allowed.
 func (s *scope) key(network string) (attachments.Key, error) {
-	key := attachments.Key{Network: network, ContainerID: s.request.ContainerID, IfName: s.request.IfName}
+	key := attachments.Key{Network: network, ContainerID: s.request.ContainerID,
+		IfName: s.request.IfName}
 	return key, conf.ValidateIDs(key.Network, key.ContainerID, key.IfName)
 }
 
-// overrides returns what the request says about attachments beside their names. given is its configuration, or nil.
+// overrides returns what the request says about attachments beside their names. given is its
+// configuration, or nil.
 func (s *scope) overrides(given *conf.List) *lifecycle.Overrides {
 	return &lifecycle.Overrides{
 		Config: given, Netns: lifecycle.Candidate{Path: s.request.Netns},

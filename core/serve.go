@@ -20,12 +20,14 @@ type incoming struct {
 }
 
 func (e *Engine) incoming(caller Caller, command string, request *Common) incoming {
-	return incoming{engine: e, caller: caller, command: command, request: request, defaultTimeout: defaultTimeout}
+	return incoming{engine: e, caller: caller, command: command, request: request,
+		defaultTimeout: defaultTimeout}
 }
 
-// serve runs the body of a verb for a request, under the request's deadline and ID. An error says which request it
-// belongs to.
-func serve[Answer any](ctx context.Context, in incoming, body func(*scope, context.Context) (Answer, error)) (answer Answer, err error) {
+// serve runs the body of a verb for a request, under the request's deadline and ID. An error says
+// which request it belongs to.
+func serve[Answer any](ctx context.Context, in incoming,
+	body func(*scope, context.Context) (Answer, error)) (answer Answer, err error) {
 	request, err := in.normalize()
 	if err != nil {
 		return answer, err
@@ -42,24 +44,27 @@ func serve[Answer any](ctx context.Context, in incoming, body func(*scope, conte
 	return answer, nil
 }
 
-// normalize returns a copy of the request in which absent keys have their defaults. It refuses values that no verb
-// allows.
+// normalize returns a copy of the request in which absent keys have their defaults. It refuses
+// values that no verb allows.
 func (in incoming) normalize() (Common, error) {
 	request := *in.request
-	err := errors.Join(request.Options.setDefaults(), validPath("netns", request.Netns), validPath("networkFile", request.NetworkFile))
+	err := errors.Join(request.Options.setDefaults(), validPath("netns", request.Netns),
+		validPath("networkFile", request.NetworkFile))
 	if err != nil {
 		return Common{}, fault.From(err, fault.KindInvalidRequest)
 	}
 	if request.Network.Kind() == 'n' { // null counts as absent
 		request.Network = nil
 	}
-	if in.command == plugin.Add || request.namesNetwork() && slices.Contains([]string{plugin.Del, plugin.Check, plugin.Repair}, in.command) {
+	if in.command == plugin.Add || request.namesNetwork() &&
+		slices.Contains([]string{plugin.Del, plugin.Check, plugin.Repair}, in.command) {
 		setDefault(&request.IfName, defaultIfName)
 	}
 	return request, nil
 }
 
-// begin registers the request under its ID and starts its deadline. The returned function ends both and must be called.
+// begin registers the request under its ID and starts its deadline. The returned function ends both
+// and must be called.
 func (in incoming) begin(ctx context.Context, request *Common) (context.Context, func(), error) {
 	ctx, unregister, err := in.engine.running.add(ctx, request.RequestID)
 	if err != nil {

@@ -6,7 +6,8 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// Status asks each plugin of a network whether an ADD could succeed now. Code 50 means no, 51 with limits.
+// Status asks each plugin of a network whether an ADD could succeed now. Code 50 means no, 51 with
+// limits.
 func (e *Engine) Status(ctx context.Context, caller Caller, r *StatusRequest) (none, error) {
 	return serve(ctx, e.incoming(caller, plugin.Status, &r.Common), (*scope).status)
 }

@@ -12,9 +12,10 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// Validate checks a configuration without touching the network: its form, that every plugin and IPAM plugin is there
-// and knows the configuration's version, and that built-ins know its keys.
-func (e *Engine) Validate(ctx context.Context, caller Caller, r *ValidateRequest) (*ValidateAnswer, error) {
+// Validate checks a configuration without touching the network: its form, that every plugin and
+// IPAM plugin is there and knows the configuration's version, and that built-ins know its keys.
+func (e *Engine) Validate(ctx context.Context, caller Caller,
+	r *ValidateRequest) (*ValidateAnswer, error) {
 	return serve(ctx, e.incoming(caller, plugin.Version, &r.Common), (*scope).validate)
 }
 
@@ -26,7 +27,8 @@ func (s *scope) validate(ctx context.Context) (*ValidateAnswer, error) {
 	if err := conf.ValidateNetworkName(list.Name); err != nil {
 		return nil, err
 	}
-	answer := &ValidateAnswer{Name: list.Name, CNIVersion: list.CNIVersion, Capabilities: capabilities(list)}
+	answer := &ValidateAnswer{Name: list.Name, CNIVersion: list.CNIVersion,
+		Capabilities: capabilities(list)}
 	for _, p := range list.Plugins {
 		for _, pluginType := range []string{p.Type, p.IPAM} {
 			if pluginType == "" {
@@ -42,7 +44,8 @@ func (s *scope) validate(ctx context.Context) (*ValidateAnswer, error) {
 	return answer, nil
 }
 
-func (s *scope) validatePlugin(ctx context.Context, list *conf.List, pluginType string, config []byte) (*PluginInfo, error) {
+func (s *scope) validatePlugin(ctx context.Context, list *conf.List, pluginType string,
+	config []byte) (*PluginInfo, error) {
 	target, err := s.runner.Resolve(pluginType, config)
 	if err != nil {
 		return nil, err
@@ -52,7 +55,8 @@ func (s *scope) validatePlugin(ctx context.Context, list *conf.List, pluginType 
 		return nil, err
 	}
 	if !slices.Contains(info.SupportedVersions, list.CNIVersion) {
-		return nil, fault.New(fault.KindUnsupported, nil, "plugin %s does not know version %s of network %s; it knows %s",
+		return nil, fault.New(fault.KindUnsupported, nil,
+			"plugin %s does not know version %s of network %s; it knows %s",
 			pluginType, list.CNIVersion, list.Name, strings.Join(info.SupportedVersions, ", "))
 	}
 	return info, nil
@@ -77,5 +81,6 @@ func (s *scope) pluginInfo(ctx context.Context, target invoke.Target) (*PluginIn
 	if err != nil {
 		return nil, err
 	}
-	return &PluginInfo{Type: target.Type, Builtin: target.Builtin, Path: target.Path, SupportedVersions: versions}, nil
+	return &PluginInfo{Type: target.Type, Builtin: target.Builtin, Path: target.Path,
+		SupportedVersions: versions}, nil
 }

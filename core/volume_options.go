@@ -8,7 +8,8 @@ import (
 	"github.com/libcni/libcni/core/volume"
 )
 
-// defaultVolumeTimeout is longer than defaultTimeout: plugins make file systems and wait for storage.
+// defaultVolumeTimeout is longer than defaultTimeout: plugins make file systems and wait for
+// storage.
 const defaultVolumeTimeout = 120 * time.Second
 
 // validateVolumes refuses invalid options of volumes.
@@ -24,7 +25,8 @@ func (o *RequestOptions) validateVolumes() error {
 	}
 	for name := range o.VolumePlugins {
 		if err := volume.ValidateName(name); err != nil {
-			errs = append(errs, fault.InvalidRequest("options.volumePlugins", "options.volumePlugins: %v", err))
+			errs = append(errs, fault.InvalidRequest("options.volumePlugins", "options.volumePlugins: %v",
+				err))
 		}
 	}
 	return errors.Join(errs...)

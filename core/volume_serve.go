@@ -30,27 +30,30 @@ type volumeID struct {
 // serveVolume is serve for the verbs that are about one volume of one plugin.
 func serveVolume[Answer any](ctx context.Context, in incoming, id volumeID,
 	body func(*scope, context.Context, *volume.Plugin) (Answer, error)) (Answer, error) {
-	return serveVolumes(ctx, in, func(s *scope, ctx context.Context, settings volume.Settings) (answer Answer, err error) {
-		p, err := in.engine.volumePlugin(id.plugin, settings)
-		if err != nil {
-			return answer, err
-		}
-		if err := validVolumeKey("name", id.name); err != nil {
-			return answer, err
-		}
-		return body(s, ctx, p)
-	})
+	return serveVolumes(ctx, in,
+		func(s *scope, ctx context.Context, settings volume.Settings) (answer Answer, err error) {
+			p, err := in.engine.volumePlugin(id.plugin, settings)
+			if err != nil {
+				return answer, err
+			}
+			if err := validVolumeKey("name", id.name); err != nil {
+				return answer, err
+			}
+			return body(s, ctx, p)
+		})
 }
 
 // volumePlugin returns the plugin of a name or address.
 func (e *Engine) volumePlugin(name string, settings volume.Settings) (*volume.Plugin, error) {
 	if name == "" {
-		return nil, fault.InvalidRequest("plugin", "plugin is required: give its name, or its address such as unix:///run/docker/plugins/x.sock")
+		return nil, fault.InvalidRequest("plugin",
+			"plugin is required: give its name, or its address such as unix:///run/docker/plugins/x.sock")
 	}
 	return e.volumes.Plugin(name, settings), nil
 }
 
-// validVolumeKey refuses what no plugin can accept. Which other names are allowed is up to the plugin.
+// validVolumeKey refuses what no plugin can accept. Which other names are allowed is up to the
+// plugin.
 func validVolumeKey(key, value string) error {
 	if value == "" {
 		return fault.InvalidRequest(key, "%s is missing", key)

@@ -9,14 +9,14 @@ import (
 	"github.com/libcni/libcni/core/internal/spec"
 )
 
-// Derive makes the request of plugin i as the CNI specification says in "Deriving request configuration from network
-// configuration": cniVersion and name, then what the configuration has, in its order and as it was written, without
-// capabilities; then runtimeConfig with those of the capability arguments that the plugin declares, if there are any;
-// then prevResult, and for GC the valid attachments. What the configuration has itself under one of the last keys
-// stands where the input has nothing.
+// Derive returns the request to plugin i, as the CNI specification defines in "Deriving request
+// configuration from network configuration": cniVersion and name; the keys of the configuration
+// except capabilities, in their order and as they were written; runtimeConfig with the capability
+// arguments that the plugin declares, if any; prevResult; and for GC the valid attachments. If the
+// input has no value for one of the last keys, the configuration's own value is used.
 func (l *List) Derive(i int, in Input) ([]byte, error) {
 	if i < 0 || i >= len(l.Plugins) {
-		return nil, fmt.Errorf("network %s: it has no plugin %d", l.Name, i)
+		return nil, fmt.Errorf("network %s: there is no plugin %d", l.Name, i)
 	}
 	if in.PrevResult != nil && jsontext.Value(in.PrevResult).Kind() != '{' {
 		return nil, fmt.Errorf("network %s: plugin %d: the previous result is not an object", l.Name, i)
@@ -40,7 +40,7 @@ func (l *List) Derive(i int, in Input) ([]byte, error) {
 	return append(out, '}'), nil
 }
 
-// size is about how many bytes Derive writes.
+// size estimates how many bytes Derive writes.
 func (p *Plugin) size(in Input) int {
 	size := len(p.body) + len(in.PrevResult) + 64
 	for _, name := range p.enabled {
@@ -78,7 +78,7 @@ func (p *Plugin) appendRuntimeConfig(out []byte, args map[string]jsontext.Value)
 	return p.appendGiven(out, keyRuntimeConfig, nil)
 }
 
-// appendGiven writes a member with the runtime's value, or the configuration's if there is none.
+// appendGiven writes a member with the runtime's value, or without one with the configuration's.
 func (p *Plugin) appendGiven(out []byte, key string, value []byte) []byte {
 	if value == nil {
 		value, _ = p.given.Get(key)

@@ -15,9 +15,9 @@ import (
 	"github.com/libcni/libcni/core/internal/jsonobject"
 )
 
-// ParseFile reads a file: a list with its drop-ins, which are the files *.conf in the directory beside it that has the
-// network's name, or a single plugin. The error is a *fault.Error of kind invalid-config, network-not-found if there
-// is no such file, or state if it cannot be read.
+// ParseFile reads a file: a single plugin, or a list with its drop-ins, which are the files *.conf
+// in the directory of the network's name beside the file. The error is a *fault.Error of kind
+// invalid-config, network-not-found if the file does not exist, or state if it cannot be read.
 func ParseFile(path string) (*List, error) {
 	list, err := parseFile(path)
 	if err != nil {
@@ -26,7 +26,7 @@ func ParseFile(path string) (*List, error) {
 	return list, nil
 }
 
-// parseFile is ParseFile that returns what it could read with an error too; see parse.
+// parseFile is ParseFile, but also returns with an error what it could read; see parse.
 func parseFile(path string) (*List, error) {
 	data, err := readFile(path)
 	if err != nil {
@@ -49,18 +49,19 @@ func parseFile(path string) (*List, error) {
 	if len(list.Plugins) > 0 {
 		return list, nil
 	}
-	hint := "give at least one"
+	advice := "give at least one"
 	if _, typed := list.members.Get("type"); typed {
-		hint = "the configuration of a single plugin has to be in a file that ends in .conf"
+		advice = "the configuration of a single plugin must be in a file named *.conf"
 	}
-	return list, jsonobject.Errorf("plugins", "missing; %s", hint)
+	return list, jsonobject.Errorf("plugins", "missing; %s", advice)
 }
 
-// readFile reads a regular file and nothing that could make the caller wait.
+// readFile reads a regular file. Other files, which could block the caller, are refused.
 func readFile(path string) ([]byte, error) {
 	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fault.New(fault.KindNetworkNotFound, nil, "%s: there is no such file of a network", path)
+		return nil, fault.New(fault.KindNetworkNotFound, nil, "%s: no such network configuration file",
+			path)
 	}
 	if err != nil {
 		return nil, unreadable(path, err)
@@ -71,9 +72,9 @@ func readFile(path string) ([]byte, error) {
 	case err != nil:
 		return nil, unreadable(path, err)
 	case !info.Mode().IsRegular():
-		return nil, jsonobject.Errorf("", "it is not a regular file")
+		return nil, jsonobject.Errorf("", "not a regular file")
 	}
-	// One byte more than is allowed, so that what is too large is seen to be.
+	// One byte more than is allowed, so that a file that is too large is detected.
 	data, err := io.ReadAll(io.LimitReader(file, jsonobject.MaxSize+1))
 	if err != nil {
 		return nil, unreadable(path, err)
@@ -86,7 +87,7 @@ func unreadable(path string, err error) error {
 	if errors.As(err, &inner) {
 		err = inner.Err
 	}
-	return fault.New(fault.KindState, err, "%s: cannot be read", path)
+	return fault.New(fault.KindState, err, "%s: cannot read the file", path)
 }
 
 // files lists the files of a directory that have one of the extensions, sorted by name.
@@ -104,7 +105,7 @@ func files(dir string, extensions ...string) ([]string, error) {
 	return paths, nil
 }
 
-// addDropIns appends the plugins of a drop-in directory, if there is one.
+// addDropIns appends the plugins of a drop-in directory, if it exists.
 func (l *List) addDropIns(dir string) error {
 	paths, err := files(dir, ".conf")
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
@@ -138,7 +139,7 @@ func dropIn(path string) (Plugin, error) {
 	return parsePlugin(raw)
 }
 
-// inline writes the list anew with all its plugins.
+// inline rewrites the list with all its plugins.
 func (l *List) inline() {
 	array := []byte{'['}
 	for i, p := range l.Plugins {

@@ -114,15 +114,15 @@ func TestParseFileRefuses(t *testing.T) {
 	}{
 		{"empty.conflist", fault.KindInvalidConfig, "", "empty.conflist: it is empty"},
 		{"broken.conf", fault.KindInvalidConfig, "", "broken.conf: not valid JSON: it ends too early"},
-		{"key.conflist", fault.KindInvalidConfig, "plugins[0].type", `key.conflist: plugins[0].type: "a/b" is not the name of a plugin`},
-		{"single.conflist", fault.KindInvalidConfig, "plugins", "has to be in a file that ends in .conf"},
+		{"key.conflist", fault.KindInvalidConfig, "plugins[0].type", `key.conflist: plugins[0].type: "a/b" is not a plugin name`},
+		{"single.conflist", fault.KindInvalidConfig, "plugins", "must be in a file named *.conf"},
 		{"none.conflist", fault.KindInvalidConfig, "plugins", "plugins: missing"},
 		{"dropin.conflist", fault.KindInvalidConfig, "type", "dropin/20.conf: type: missing"},
 		{"dropsyntax.conflist", fault.KindInvalidConfig, "", "dropsyntax/10.conf: not valid JSON"},
 		{"pipe.conf", fault.KindInvalidConfig, "", "not a regular file"},
 		{"directory.conf", fault.KindInvalidConfig, "", "not a regular file"},
-		{"absent.conflist", fault.KindNetworkNotFound, "", "absent.conflist: there is no such file"},
-		{"single.conflist/x", fault.KindState, "", "single.conflist/x: cannot be read: not a directory"},
+		{"absent.conflist", fault.KindNetworkNotFound, "", "absent.conflist: no such network configuration file"},
+		{"single.conflist/x", fault.KindState, "", "single.conflist/x: cannot read the file: not a directory"},
 	}
 	for _, test := range tests {
 		t.Run(test.file, func(t *testing.T) {
@@ -191,7 +191,7 @@ func TestFind(t *testing.T) {
 	})
 	t.Run("absent", func(t *testing.T) {
 		_, err := Find(dir, "text")
-		got := wantFault(t, err, fault.KindNetworkNotFound, "network text: not in "+dir+"; there are: bad2, json, old, web",
+		got := wantFault(t, err, fault.KindNetworkNotFound, "network text: not found in "+dir+"; there are: bad2, json, old, web",
 			"05-bad.conflist: plugins[0].type: missing", "00-junk.conf: not valid JSON", `60-mend.conf: cniVersion: 9.0.0 is not supported`)
 		if got.Network != "text" || got.Return() != -int(syscall.ENOENT) {
 			t.Errorf("got %+v", got)
@@ -211,7 +211,7 @@ func TestFindNamesTenNetworksAtMost(t *testing.T) {
 func TestFindWithoutNetworks(t *testing.T) {
 	dir := t.TempDir()
 	_, err := Find(dir, "web")
-	wantFault(t, err, fault.KindNetworkNotFound, "network web: not in "+dir+"; no networks are there")
+	wantFault(t, err, fault.KindNetworkNotFound, "network web: not found in "+dir+"; there are no networks")
 	_, err = Find(dir+"/absent", "web")
 	wantFault(t, err, fault.KindNetworkNotFound, "network web: the configuration directory "+dir+"/absent does not exist")
 	if err := os.WriteFile(dir+"/file", nil, 0o600); err != nil {
@@ -244,9 +244,9 @@ func TestScan(t *testing.T) {
 	at := func(name string) string { return filepath.Join(dir, name) }
 	want := []FileError{
 		{at("15-bad.conflist"), "plugins: missing; give at least one"},
-		{at("05-web.conf"), "not used: network web is that of " + at("20-web.conflist")},
+		{at("05-web.conf"), "ignored: network web is defined in " + at("20-web.conflist")},
 		{at("30.conf"), "not valid JSON: it ends too early"},
-		{at("40.conf"), "there is no such file of a network"},
+		{at("40.conf"), "no such network configuration file"},
 	}
 	if diff := cmp.Diff(want, bad); diff != "" {
 		t.Errorf("errors (-want +got)\n%s", diff)

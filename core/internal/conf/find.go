@@ -10,12 +10,12 @@ import (
 	"github.com/libcni/libcni/core/internal/fault"
 )
 
-// shownNames is how many names an error lists.
+// shownNames is the number of names that an error lists at most.
 const shownNames = 10
 
-// Find loads the network of the name from a directory: the first in the order of Scan. A bad file does not hide a good
-// one. The error is a *fault.Error: what is wrong with the network's own file if that is known, otherwise
-// network-not-found, which tells what is there.
+// Find loads the network of a name from a directory: the first in the order of Scan. An invalid
+// file does not hide a valid one. The error is a *fault.Error: that of the network's own file if it
+// is known, otherwise network-not-found with a list of the networks found.
 func Find(dir, name string) (*List, error) {
 	paths, err := configFiles(dir)
 	if err != nil {
@@ -45,8 +45,9 @@ func Find(dir, name string) (*List, error) {
 	return nil, notFound(dir, name, names, bad)
 }
 
-// Scan loads all networks of a directory: the files *.conflist in the order of their names, then *.conf and *.json. Of
-// several with one name the first counts, the others are errors, as is a directory that cannot be read.
+// Scan loads all networks of a directory: the files *.conflist in the order of their names, then
+// *.conf and *.json. If several have the same name, the first counts and the others are errors. A
+// directory that cannot be read is an error, too.
 func Scan(dir string) ([]*List, []FileError) {
 	paths, err := configFiles(dir)
 	if err != nil {
@@ -62,7 +63,8 @@ func Scan(dir string) ([]*List, []FileError) {
 			continue
 		}
 		if first, taken := where[list.Name]; taken {
-			bad = append(bad, FileError{File: path, Msg: fmt.Sprintf("not used: network %s is that of %s", list.Name, first)})
+			msg := fmt.Sprintf("ignored: network %s is defined in %s", list.Name, first)
+			bad = append(bad, FileError{File: path, Msg: msg})
 			continue
 		}
 		where[list.Name] = path
@@ -71,7 +73,8 @@ func Scan(dir string) ([]*List, []FileError) {
 	return lists, bad
 }
 
-// fileError splits the message, which names the file: another one, if it is a drop-in that is bad.
+// fileError removes the path from the message. The message keeps it if it is that of an invalid
+// drop-in.
 func fileError(path string, err error) FileError {
 	return FileError{File: path, Msg: strings.TrimPrefix(err.Error(), path+": ")}
 }
@@ -105,23 +108,24 @@ func noDirectory(dir, name string, err error) error {
 
 func notFound(dir, name string, names []string, bad []FileError) error {
 	var msg strings.Builder
-	fmt.Fprintf(&msg, "network %s: not in %s; ", name, dir)
+	fmt.Fprintf(&msg, "network %s: not found in %s; ", name, dir)
 	slices.Sort(names)
 	names = slices.Compact(names)
 	switch {
 	case len(names) == 0:
-		msg.WriteString("no networks are there")
+		msg.WriteString("there are no networks")
 	case len(names) > shownNames:
-		fmt.Fprintf(&msg, "there are %s and %d more", strings.Join(names[:shownNames], ", "), len(names)-shownNames)
+		fmt.Fprintf(&msg, "there are %s and %d more", strings.Join(names[:shownNames], ", "),
+			len(names)-shownNames)
 	default:
 		fmt.Fprintf(&msg, "there are: %s", strings.Join(names, ", "))
 	}
 	for i, file := range bad {
 		if i == shownNames {
-			fmt.Fprintf(&msg, "; and %d more bad files", len(bad)-i)
+			fmt.Fprintf(&msg, "; and %d more invalid files", len(bad)-i)
 			break
 		}
-		fmt.Fprintf(&msg, "; bad file: %v", file)
+		fmt.Fprintf(&msg, "; invalid file: %v", file)
 	}
 	e := fault.New(fault.KindNetworkNotFound, nil, "%s", msg.String())
 	e.Network = name

@@ -1,7 +1,8 @@
-// Package conf owns network configurations: it finds, loads and checks them, and derives from them what one plugin is
-// asked.
+// Package conf owns network configurations: it finds, loads and checks them, and derives the
+// request to each plugin.
 //
-// It reads the forms that Go's libcni reads, in the same order, and passes on what it does not know as it was written.
+// It reads the forms that Go's libcni reads, in the same order. Keys it does not know are passed on
+// unchanged.
 package conf
 
 import (
@@ -11,18 +12,18 @@ import (
 	"github.com/libcni/libcni/core/internal/spec"
 )
 
-// List is a network configuration list. A single plugin's configuration is a list of one. It is not changed once
-// loaded, and may be used by several goroutines.
+// List is a network configuration list. The configuration of a single plugin is a list of one. A
+// list is not changed after it was loaded, and is safe for concurrent use.
 type List struct {
 	Name         string
 	CNIVersion   string // one of spec.Versions: the highest that cniVersion and cniVersions allow
 	DisableCheck bool
 	DisableGC    bool
 	Plugins      []Plugin
-	File         string // where it was read; "" if it was given
+	File         string // the file it was read from, or ""
 
-	// Raw is the list as it was written. Drop-in plugins are put into it, and a single plugin is put into a list, so
-	// that Parse returns the same from it.
+	// Raw is the list as it was written, with the drop-in plugins added. A single plugin is wrapped in
+	// a list. Parse of Raw returns the same list.
 	Raw jsontext.Value
 
 	single      bool // was a single plugin
@@ -37,22 +38,23 @@ type Plugin struct {
 	Capabilities map[string]bool // as written; true for those that the runtime may fill
 	Raw          jsontext.Value  // as written
 
-	body    []byte            // the members of a request that do not change between calls, without braces
-	enabled []string          // the capabilities that are true, in their order
-	given   jsonobject.Object // members of Raw that stand if the runtime has no value of its own
+	body    []byte            // the members of every request to the plugin, without braces
+	enabled []string          // the capabilities that are true, in order
+	given   jsonobject.Object // members of Raw that count if the runtime has no value
 }
 
-// Input is what a request has beyond the configuration.
+// Input is what a request contains beyond the configuration.
 type Input struct {
 	CNIVersion     string // "" for that of the list
 	PrevResult     []byte // JSON of a result; nil for none
 	CapabilityArgs map[string]jsontext.Value
 
-	// ValidAttachments is what GC keeps; nil for other commands. It is written under both spellings of its key.
+	// ValidAttachments is what GC keeps; nil for other commands. It is written under both spellings of
+	// its key.
 	ValidAttachments *[]spec.AttachmentID
 }
 
-// FileError is a file in a configuration directory that is of no use.
+// FileError is a file in a configuration directory that cannot be used.
 type FileError struct {
 	File string `json:"file"`
 	Msg  string `json:"msg"`

@@ -8,13 +8,14 @@ import (
 	"github.com/libcni/libcni/core/internal/jsonobject"
 )
 
-// maxJoined is the most bytes that "<network>-<containerID>-<ifName>" may have. It is the name of a file, of which a
-// file system takes 255 bytes; the rest is for what is added to the names of temporary files.
+// maxJoined is the maximum length of "<network>-<containerID>-<ifName>" in bytes. It is a file
+// name, which file systems limit to 255 bytes; the rest is for the suffixes of temporary files.
 const maxJoined = 240
 
-const nameRule = "letters, digits, _ . and - are allowed, the first a letter or digit"
+const nameRule = "it must consist of letters, digits, _ . and -, and begin with a letter or digit"
 
-// ValidateIDs checks what names an attachment, each by itself and all together. The error is a *fault.Error.
+// ValidateIDs checks the names of an attachment, each one and all together. The error is a
+// *fault.Error.
 func ValidateIDs(network, containerID, ifName string) error {
 	if err := ValidateNetworkName(network); err != nil {
 		return err
@@ -26,15 +27,17 @@ func ValidateIDs(network, containerID, ifName string) error {
 		return err
 	}
 	if n := len(network) + len(containerID) + len(ifName) + 2; n > maxJoined {
-		return fault.InvalidRequest("containerId", "containerId: together with the network %q and ifName it makes a file name of %d bytes; %d are allowed", network, n, maxJoined)
+		return fault.InvalidRequest("containerId", "containerId: the file name made of network %q, "+
+			"containerId and ifName has %d bytes; at most %d are allowed", network, n, maxJoined)
 	}
 	return nil
 }
 
-// ValidateContainerID allows what the CNI specification allows. The error is a *fault.Error of kind invalid-request.
+// ValidateContainerID accepts what the CNI specification allows. The error is a *fault.Error of
+// kind invalid-request.
 func ValidateContainerID(id string) error {
 	if id == "" {
-		return fault.InvalidRequest("containerId", "containerId: missing")
+		return fault.InvalidRequest("containerId", "containerId is required")
 	}
 	if !isName(id) {
 		return fault.InvalidRequest("containerId", "containerId: %q is not allowed: %s", id, nameRule)
@@ -42,7 +45,8 @@ func ValidateContainerID(id string) error {
 	return nil
 }
 
-// ValidateNetworkName allows what the CNI specification allows. The error is a *fault.Error of kind invalid-config.
+// ValidateNetworkName accepts what the CNI specification allows. The error is a *fault.Error of
+// kind invalid-config.
 func ValidateNetworkName(name string) error {
 	if err := checkName(name); err != nil {
 		return invalid("network", nil, err)
@@ -50,10 +54,10 @@ func ValidateNetworkName(name string) error {
 	return nil
 }
 
-// checkName is ValidateNetworkName for those who say where the name was read.
+// checkName is ValidateNetworkName for callers that add where the name was read.
 func checkName(name string) error {
 	if name == "" {
-		return jsonobject.Errorf(keyName, "missing; it names the network")
+		return jsonobject.Errorf(keyName, "missing; give the name of the network")
 	}
 	if !isName(name) {
 		return jsonobject.Errorf(keyName, "%q is not allowed: %s", name, nameRule)
@@ -72,22 +76,26 @@ func isName(s string) bool {
 	return s != ""
 }
 
-// ValidateIfName allows what the kernel takes as it is. The error is a *fault.Error of kind invalid-request.
+// ValidateIfName accepts what the kernel uses unchanged. The error is a *fault.Error of kind
+// invalid-request.
 func ValidateIfName(name string) error {
 	switch {
 	case name == "":
-		return fault.InvalidRequest("ifName", "ifName: missing")
+		return fault.InvalidRequest("ifName", "ifName is required")
 	case len(name) > 15:
-		return fault.InvalidRequest("ifName", "ifName: %q has %d bytes; at most 15 are allowed", name, len(name))
+		return fault.InvalidRequest("ifName", "ifName: %q has %d bytes; at most 15 are allowed", name,
+			len(name))
 	case name == "all" || name == "default":
-		return fault.InvalidRequest("ifName", "ifName: %q is not allowed: the kernel keeps it for settings of all interfaces", name)
+		return fault.InvalidRequest("ifName",
+			"ifName: %q is not allowed: the kernel reserves it for settings of all interfaces", name)
 	case name == "." || name == "..", strings.ContainsFunc(name, refusedInIfName):
-		return fault.InvalidRequest("ifName", "ifName: %q is not allowed: it is not . or .., and has no / : %% and no white space or control character", name)
+		return fault.InvalidRequest("ifName", "ifName: %q is not allowed: it must not be . or .., "+
+			"or contain / : %% or white space or control characters", name)
 	}
 	return nil
 }
 
-// refusedInIfName: "%" is among them because the kernel takes eth%d as a pattern and makes another name of it.
+// refusedInIfName includes "%" because the kernel treats eth%d as a pattern.
 func refusedInIfName(r rune) bool {
 	return strings.ContainsRune("/:%", r) || unicode.IsSpace(r) || unicode.IsControl(r)
 }

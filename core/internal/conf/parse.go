@@ -10,7 +10,7 @@ import (
 	"github.com/libcni/libcni/core/internal/jsonobject"
 )
 
-// form is what a text may be.
+// form is what a text may contain.
 type form int
 
 const (
@@ -18,12 +18,14 @@ const (
 	listOnly          // a .conflist file
 )
 
-// Parse reads a configuration list, or the configuration of a single plugin. The error is a *fault.Error of kind
-// invalid-config with the key in Details. The list aliases data, which the caller must not change.
+// Parse reads a configuration list, or the configuration of a single plugin. The error is a
+// *fault.Error of kind invalid-config with the key in Details. The list aliases data, which the
+// caller must not change.
 func Parse(data []byte) (*List, error) {
 	list, err := parse(data, listOrPlugin)
 	if err == nil && len(list.Plugins) == 0 {
-		err = jsonobject.Errorf("plugins", "missing; a network has a list of plugins, or is one plugin and has a type")
+		err = jsonobject.Errorf("plugins",
+			"missing; give a list of plugins, or a type if the configuration is that of a single plugin")
 	}
 	if err != nil {
 		return nil, invalid("network configuration", list, err)
@@ -31,7 +33,7 @@ func Parse(data []byte) (*List, error) {
 	return list, nil
 }
 
-// invalid makes the error for the caller. where is the file or another word for the text.
+// invalid returns the error for the caller. where is the file, or a description of the text.
 func invalid(where string, list *List, err error) *fault.Error {
 	var known *fault.Error
 	if errors.As(err, &known) {
@@ -48,8 +50,9 @@ func invalid(where string, list *List, err error) *fault.Error {
 	return e
 }
 
-// parse reads a text. A list without plugins is good, since a directory may add some. With an error it still returns
-// what it could read of a list, so that the file of a network is known by its name even when it is broken.
+// parse reads a text. A list without plugins is valid, because a directory may add some. With an
+// error it returns what it could read, so that the file of a network is found by its name even if
+// it is invalid.
 func parse(data []byte, form form) (*List, error) {
 	raw, err := jsonobject.Normalize(data, jsonobject.Duplicates)
 	if err != nil {
@@ -71,8 +74,9 @@ func parse(data []byte, form form) (*List, error) {
 	return list, list.read()
 }
 
-// enlist puts a single plugin's configuration into a list of its name and version.
-func enlist(raw jsontext.Value, plugin jsonobject.Object) (jsontext.Value, jsonobject.Object, error) {
+// enlist wraps the configuration of a single plugin in a list with its name and version.
+func enlist(raw jsontext.Value,
+	plugin jsonobject.Object) (jsontext.Value, jsonobject.Object, error) {
 	var list jsonobject.Object
 	for _, key := range []string{"cniVersion", "name"} {
 		if value, found := plugin.Get(key); found {
@@ -87,7 +91,7 @@ func enlist(raw jsontext.Value, plugin jsonobject.Object) (jsontext.Value, jsono
 	return raw, list, err
 }
 
-// read takes what is known from the members. The name comes first: see parse.
+// read reads the members that this package knows. The name comes first: see parse.
 func (l *List) read() error {
 	name, err := l.text("name")
 	if err != nil {
@@ -116,7 +120,8 @@ func (l *List) readPlugins() error {
 	value, found := l.members.Get("plugins")
 	if !found {
 		if l.inlinedOnly {
-			return jsonobject.Errorf("plugins", "missing, and loadOnlyInlinedPlugins is true, so that no other place can hold any")
+			return jsonobject.Errorf("plugins",
+				"missing; loadOnlyInlinedPlugins is true, so the list itself must contain the plugins")
 		}
 		return nil
 	}
@@ -125,7 +130,7 @@ func (l *List) readPlugins() error {
 		return jsonobject.Errorf("plugins", "%v", err)
 	}
 	if len(elements) == 0 {
-		return jsonobject.Errorf("plugins", "no plugins in it; give at least one")
+		return jsonobject.Errorf("plugins", "empty; give at least one plugin")
 	}
 	l.Plugins = make([]Plugin, len(elements))
 	for i, element := range elements {
@@ -139,7 +144,7 @@ func (l *List) readPlugins() error {
 	return nil
 }
 
-// text returns a string of the list, "" if there is none.
+// text returns a string of the list, or "".
 func (l *List) text(key string) (string, error) {
 	value, found := l.members.Get(key)
 	if !found {
@@ -152,7 +157,7 @@ func (l *List) text(key string) (string, error) {
 	return text, nil
 }
 
-// flag returns a boolean of the list, which may be written as a string.
+// flag returns a boolean of the list. It may be written as a string.
 func (l *List) flag(key string) (bool, error) {
 	value, found := l.members.Get(key)
 	switch kind := value.Kind(); {

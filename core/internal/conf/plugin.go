@@ -11,7 +11,7 @@ import (
 	"github.com/libcni/libcni/core/internal/jsonobject"
 )
 
-// The members of a request that the runtime writes.
+// The keys of a request that the runtime writes.
 const (
 	keyVersion       = "cniVersion"
 	keyName          = "name"
@@ -28,7 +28,8 @@ func parsePlugin(raw jsontext.Value) (Plugin, error) {
 		return Plugin{}, &jsonobject.Error{Msg: err.Error()}
 	}
 	p := Plugin{Raw: raw}
-	for _, read := range []func(*Plugin, jsonobject.Object) error{readType, readIPAM, readCapabilities, checkDNS, checkPrevResult} {
+	for _, read := range []func(*Plugin, jsonobject.Object) error{readType, readIPAM, readCapabilities,
+		checkDNS, checkPrevResult} {
 		if err := read(&p, members); err != nil {
 			return Plugin{}, err
 		}
@@ -54,23 +55,25 @@ func index(i int) string { return "[" + strconv.Itoa(i) + "]" }
 func readType(p *Plugin, members jsonobject.Object) (err error) {
 	value, found := members.Get("type")
 	if !found || value.Kind() == 'n' {
-		return jsonobject.Errorf("type", "missing; it names the plugin")
+		return jsonobject.Errorf("type", "missing; give the name of the plugin")
 	}
 	p.Type, err = pluginType("type", value)
 	if err == nil && p.Type == "" {
-		return jsonobject.Errorf("type", "it is empty; it names the plugin")
+		return jsonobject.Errorf("type", "empty; give the name of the plugin")
 	}
 	return err
 }
 
-// pluginType refuses what would lead out of the directories that plugins are searched in.
+// pluginType refuses names that lead out of the plugin directories.
 func pluginType(key string, value jsontext.Value) (string, error) {
 	text, ok := jsonobject.String(value)
 	switch {
 	case !ok:
 		return "", jsonobject.Errorf(key, "expected a string, got %s", jsonobject.Describe(value.Kind()))
 	case strings.ContainsAny(text, "/\x00"), strings.HasPrefix(text, "."):
-		return "", jsonobject.Errorf(key, "%q is not the name of a plugin: no /, no NUL, no leading dot", text)
+		return "", jsonobject.Errorf(key,
+			"%q is not a plugin name: it must not contain / or NUL, or begin with a dot",
+			text)
 	}
 	return text, nil
 }
@@ -110,13 +113,14 @@ func readCapabilities(p *Plugin, members jsonobject.Object) error {
 		case 'f', 'n':
 			p.Capabilities[capability.Name] = false
 		default:
-			return jsonobject.Errorf("capabilities."+capability.Name, "expected true or false, got %s", jsonobject.Describe(kind))
+			return jsonobject.Errorf("capabilities."+capability.Name, "expected true or false, got %s",
+				jsonobject.Describe(kind))
 		}
 	}
 	return nil
 }
 
-// checkDNS refuses what Go's libcni refuses: plugins read this key without looking.
+// checkDNS refuses what Go's libcni refuses, because plugins rely on it.
 func checkDNS(_ *Plugin, members jsonobject.Object) error {
 	value, found := members.Get("dns")
 	if !found || value.Kind() == 'n' {
@@ -132,7 +136,8 @@ func checkDNS(_ *Plugin, members jsonobject.Object) error {
 		}
 	}
 	if domain, found := dns.Get("domain"); found && domain.Kind() != '"' && domain.Kind() != 'n' {
-		return jsonobject.Errorf("dns.domain", "expected a string, got %s", jsonobject.Describe(domain.Kind()))
+		return jsonobject.Errorf("dns.domain", "expected a string, got %s",
+			jsonobject.Describe(domain.Kind()))
 	}
 	return nil
 }
@@ -148,7 +153,8 @@ func checkStrings(dns jsonobject.Object, key string) error {
 	}
 	for i, element := range elements {
 		if kind := element.Kind(); kind != '"' && kind != 'n' {
-			return jsonobject.Errorf("dns."+key+index(i), "expected a string, got %s", jsonobject.Describe(kind))
+			return jsonobject.Errorf("dns."+key+index(i), "expected a string, got %s",
+				jsonobject.Describe(kind))
 		}
 	}
 	return nil
@@ -162,8 +168,8 @@ func checkPrevResult(_ *Plugin, members jsonobject.Object) error {
 	return nil
 }
 
-// split prepares Derive. Of the keys that are read here, or written by the runtime, only the member that counts is
-// kept: a plugin that looks at keys without regard to case must not see another.
+// split prepares Derive. Of the keys that are read here or written by the runtime, only the member
+// that counts is kept, so that a plugin that ignores case does not read another one.
 func (p *Plugin) split(members jsonobject.Object) {
 	read := []string{"type", "ipam", "dns"}
 	written := []string{keyRuntimeConfig, keyPrevResult, keyValid, keyValidLegacy}
@@ -172,7 +178,8 @@ func (p *Plugin) split(members jsonobject.Object) {
 		matches := func(key string) bool { return strings.EqualFold(key, member.Name) }
 		shadowed := func(key string) bool { return matches(key) && members.Index(key) != i }
 		switch {
-		case matches(keyVersion), matches(keyName), matches("capabilities"), slices.ContainsFunc(written, matches):
+		case matches(keyVersion), matches(keyName), matches("capabilities"),
+			slices.ContainsFunc(written, matches):
 		case slices.ContainsFunc(read, shadowed):
 		default:
 			rest = append(rest, member)

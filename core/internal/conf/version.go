@@ -9,7 +9,7 @@ import (
 	"github.com/libcni/libcni/core/internal/spec"
 )
 
-// version chooses the version to speak: the highest that we know among cniVersion and cniVersions.
+// version selects the version to use: the highest supported one of cniVersion and cniVersions.
 func (l *List) version() (string, error) {
 	single, err := l.text(keyVersion)
 	if err != nil {
@@ -31,10 +31,11 @@ func (l *List) version() (string, error) {
 	if highest := spec.Highest(offered); spec.Supports(highest) {
 		return highest, nil
 	}
-	return "", jsonobject.Errorf(keyVersion, "%s is not supported; these are: %s", strings.Join(offered, ", "), supported())
+	return "", jsonobject.Errorf(keyVersion, "%s is not supported; supported versions are %s",
+		strings.Join(offered, ", "), supported())
 }
 
-// versions returns what cniVersions offers.
+// versions returns the elements of cniVersions.
 func (l *List) versions() ([]string, error) {
 	const key = "cniVersions"
 	value, found := l.members.Get(key)
@@ -49,7 +50,8 @@ func (l *List) versions() ([]string, error) {
 	for i, element := range elements {
 		text, ok := jsonobject.String(element)
 		if !ok {
-			return nil, jsonobject.Errorf(key+index(i), "expected a string, got %s", jsonobject.Describe(element.Kind()))
+			return nil, jsonobject.Errorf(key+index(i), "expected a string, got %s",
+				jsonobject.Describe(element.Kind()))
 		}
 		if err := parseVersion(key+index(i), text); err != nil {
 			return nil, err
@@ -66,7 +68,7 @@ func parseVersion(key, text string) error {
 		return nil
 	}
 	if _, _, _, err := version.ParseVersion(text); err != nil {
-		return jsonobject.Errorf(key, "%q is not a version; supported are: %s", text, supported())
+		return jsonobject.Errorf(key, "%q is not a version; supported versions are %s", text, supported())
 	}
 	return nil
 }

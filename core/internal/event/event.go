@@ -18,7 +18,8 @@ type Event struct {
 	Stderr      string  `json:"stderr,omitempty"`
 }
 
-// Sink receives events, on the goroutine that serves the request and on no other. A nil Sink discards them.
+// Sink receives events, on the goroutine that serves the request and on no other. A nil Sink
+// discards them.
 type Sink func(Event)
 
 // Ran reports that a plugin ran.

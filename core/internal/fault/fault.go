@@ -1,5 +1,5 @@
-// Package fault owns the error that travels from any ring to the caller: its kind, its return code and the
-// fields of the JSON error object.
+// Package fault owns the error that travels from any ring to the caller: its kind, its return code
+// and the fields of the JSON error object.
 package fault
 
 import (
@@ -13,18 +13,19 @@ import (
 	"github.com/libcni/libcni/core/internal/host/errno"
 )
 
-// origin is what an Error keeps for Go: the errno that a C function returns, 0 for the code, and the
-// cause.
+// origin is what an Error keeps for Go: the errno that a C function returns, 0 for the code, and
+// the cause.
 type origin struct {
 	number syscall.Errno
 	cause  error
 }
 
-// New makes an error of a kind. The message is the formatted text, followed by the cause if there is one; say in it
-// what the user can do.
+// New makes an error of a kind. The message is the formatted text, followed by the cause if there
+// is one; say in it what the user can do.
 func New(kind Kind, cause error, format string, args ...any) *Error {
 	traits := kinds[kind]
-	e := &Error{Kind: kind, Code: traits.code, Retryable: traits.retryable, origin: origin{traits.number, cause}}
+	e := &Error{Kind: kind, Code: traits.code, Retryable: traits.retryable,
+		origin: origin{traits.number, cause}}
 	e.Msg = fmt.Sprintf(format, args...)
 	if cause != nil {
 		e.Msg += ": " + cause.Error()
@@ -40,7 +41,8 @@ func New(kind Kind, cause error, format string, args ...any) *Error {
 	return e
 }
 
-// InvalidConfig refuses a network configuration. key is the offending key, as a path such as "ipam.ranges".
+// InvalidConfig refuses a network configuration. key is the offending key, as a path such as
+// "ipam.ranges".
 func InvalidConfig(key, format string, args ...any) *Error {
 	e := New(KindInvalidConfig, nil, format, args...)
 	e.Details = key
@@ -72,8 +74,9 @@ func NewDrift(found []Drift) error {
 	return e
 }
 
-// From turns any error into an *Error: one that is an *Error already is returned as it is; a context's end becomes
-// timeout or cancelled, EPERM and EACCES permission, and anything else the given kind.
+// From turns any error into an *Error: one that is an *Error already is returned as it is; a
+// context's end becomes timeout or cancelled, EPERM and EACCES permission, and anything else the
+// given kind.
 func From(err error, otherwise Kind) *Error {
 	var e *Error
 	switch {
@@ -94,7 +97,8 @@ func From(err error, otherwise Kind) *Error {
 	}
 }
 
-// Join makes one error of several: the first, with the messages of the others appended. It returns nil if there are none.
+// Join makes one error of several: the first, with the messages of the others appended. It returns
+// nil if there are none.
 func Join(errs []error) error {
 	if len(errs) == 0 {
 		return nil

@@ -9,7 +9,8 @@ import (
 )
 
 // runBuiltin calls a built-in. A panic in it is an error of kind bug, not the end of the host.
-func (r *Runner) runBuiltin(ctx context.Context, t Target, inv *plugin.Invocation) (result *plugin.Result, err error) {
+func (r *Runner) runBuiltin(ctx context.Context, t Target,
+	inv *plugin.Invocation) (result *plugin.Result, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, expired(t, err)
 	}
@@ -39,7 +40,8 @@ func (r *Runner) implementation(t Target) plugin.Plugin {
 	return r.Catalog(t.Type)
 }
 
-func ask(ctx context.Context, t Target, p plugin.Plugin, inv *plugin.Invocation) (*plugin.Result, error) {
+func ask(ctx context.Context, t Target, p plugin.Plugin,
+	inv *plugin.Invocation) (*plugin.Result, error) {
 	switch inv.Command {
 	case plugin.Add:
 		result, err := p.Add(ctx, inv)

@@ -12,9 +12,12 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// delegate returns the function with which the plugin that inv is for runs another, such as its IPAM plugin.
-func (r *Runner) delegate(inv *plugin.Invocation) func(context.Context, string, string, []byte) (*plugin.Result, error) {
-	return func(ctx context.Context, command, pluginType string, config []byte) (*plugin.Result, error) {
+// delegate returns the function with which the plugin that inv is for runs another, such as its
+// IPAM plugin.
+func (r *Runner) delegate(inv *plugin.Invocation) func(context.Context, string, string,
+	[]byte) (*plugin.Result, error) {
+	return func(ctx context.Context, command, pluginType string,
+		config []byte) (*plugin.Result, error) {
 		target, err := r.Resolve(pluginType, config)
 		if err != nil {
 			return nil, err

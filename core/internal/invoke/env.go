@@ -6,9 +6,10 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// environment returns the environment of a plugin process: the base without CNI's variables, then those that the
-// specification's section 2 "Parameters" defines for the command. It keeps the order of the base; if a name is repeated,
-// the last value counts. CNI_NETNS_OVERRIDE is not a parameter but an option of many plugins, and is passed on.
+// environment returns the environment of a plugin process: the base without CNI's variables, then
+// those that the specification's section 2 "Parameters" defines for the command. It keeps the order
+// of the base; if a name is repeated, the last value counts. CNI_NETNS_OVERRIDE is not a parameter
+// but an option of many plugins, and is passed on.
 func environment(base []string, inv *plugin.Invocation, pluginDirs []string) []string {
 	values := make(map[string]string, len(base))
 	for _, pair := range base {
@@ -19,7 +20,8 @@ func environment(base []string, inv *plugin.Invocation, pluginDirs []string) []s
 	env := make([]string, 0, len(values)+6)
 	for _, pair := range base {
 		name, _, _ := strings.Cut(pair, "=")
-		if latest, ok := values[name]; ok && (!strings.HasPrefix(name, "CNI_") || name == "CNI_NETNS_OVERRIDE") {
+		passes := !strings.HasPrefix(name, "CNI_") || name == "CNI_NETNS_OVERRIDE"
+		if latest, ok := values[name]; ok && passes {
 			env = append(env, latest)
 			delete(values, name)
 		}
@@ -34,12 +36,12 @@ func parameters(inv *plugin.Invocation, pluginDirs []string) []string {
 	case plugin.GC, plugin.Status:
 		return []string{"CNI_COMMAND=" + inv.Command, path}
 	case plugin.Version:
-		// Plugins built against old versions of the CNI library require these before they answer. The namespace is not
-		// a real one, in case a plugin mistakes the command for another.
+		// Plugins built against old versions of the CNI library require these before they answer. The
+		// namespace is not a real one, in case a plugin mistakes the command for another.
 		containerID, netns, ifName = "version", "none", "version"
 	}
 	return []string{
-		"CNI_COMMAND=" + inv.Command, "CNI_CONTAINERID=" + containerID, "CNI_NETNS=" + netns, "CNI_IFNAME=" + ifName,
-		"CNI_ARGS=" + inv.Args.String(), path,
+		"CNI_COMMAND=" + inv.Command, "CNI_CONTAINERID=" + containerID,
+		"CNI_NETNS=" + netns, "CNI_IFNAME=" + ifName, "CNI_ARGS=" + inv.Args.String(), path,
 	}
 }

@@ -12,9 +12,10 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// interpret decides what the answer of a process means. The exit status counts, with two exceptions: an ADD that exits
-// with 0 must have printed a result, which an error object is not; and if the exit status is unknown, an ADD is
-// interpreted by its output, while the output of other commands does not tell success from failure.
+// interpret decides what the answer of a process means. The exit status counts, with two
+// exceptions: an ADD that exits with 0 must have printed a result, which an error object is not;
+// and if the exit status is unknown, an ADD is interpreted by its output, while the output of other
+// commands does not tell success from failure.
 func interpret(t Target, inv *plugin.Invocation, got answer) (*plugin.Result, error) {
 	switch {
 	case !got.status.Known:
@@ -41,12 +42,14 @@ func interpretUnknown(t Target, inv *plugin.Invocation, got answer) (*plugin.Res
 		}
 	}
 	return nil, fault.New(fault.KindPluginStatusUnknown, nil,
-		"%s exited, but another part of this process took its exit status, and its output does not tell whether %s succeeded", t, inv.Command)
+		"%s exited, but another part of this process took its exit status, and its output does not "+
+			"tell whether %s succeeded", t, inv.Command)
 }
 
 var null = []byte("null")
 
-// parseResult reads the result of an ADD. A result without a version has the configuration's; "null" is an empty result.
+// parseResult reads the result of an ADD. A result without a version has the configuration's;
+// "null" is an empty result.
 func parseResult(t Target, inv *plugin.Invocation, stdout []byte) (*plugin.Result, error) {
 	stdout = bytes.TrimSpace(stdout)
 	if bytes.Equal(stdout, null) {
@@ -62,7 +65,8 @@ func parseResult(t Target, inv *plugin.Invocation, stdout []byte) (*plugin.Resul
 			return result, nil
 		}
 	}
-	return nil, fault.New(fault.KindPluginProtocol, err, "%s succeeded but did not print a CNI result (%s)", t, quote(stdout))
+	return nil, fault.New(fault.KindPluginProtocol, err,
+		"%s succeeded but did not print a CNI result (%s)", t, quote(stdout))
 }
 
 // withVersion adds the version to a result that has none.
@@ -83,7 +87,8 @@ func withVersion(result []byte, version string) ([]byte, error) {
 	return json.Marshal(keys)
 }
 
-// errorObject is the specification's section 5 "Error". Code is kept as it was written, because any number is possible.
+// errorObject is the specification's section 5 "Error". Code is kept as it was written, because any
+// number is possible.
 type errorObject struct {
 	CNIVersion string          `json:"cniVersion"`
 	Code       json.RawMessage `json:"code"`
@@ -115,27 +120,31 @@ func failure(t Target, got answer) error {
 	case isError:
 		return pluginError(t, got, object)
 	case isJSON || len(bytes.TrimSpace(got.stdout)) == 0:
-		return fault.New(fault.KindPluginFailed, nil, "%s failed without an error message (%s)%s", t, got.status, stderrTail(got.stderr))
+		return fault.New(fault.KindPluginFailed, nil, "%s failed without an error message (%s)%s", t,
+			got.status, stderrTail(got.stderr))
 	default:
-		return fault.New(fault.KindPluginProtocol, nil, "%s failed (%s) and did not print a CNI error: %s%s",
+		return fault.New(fault.KindPluginProtocol, nil,
+			"%s failed (%s) and did not print a CNI error: %s%s",
 			t, got.status, quote(got.stdout), stderrTail(got.stderr))
 	}
 }
 
-// pluginError returns the error object that a plugin printed as an error. A code outside the allowed range is moved to
-// the details.
+// pluginError returns the error object that a plugin printed as an error. A code outside the
+// allowed range is moved to the details.
 func pluginError(t Target, got answer, object errorObject) error {
 	e := fault.New(fault.KindPluginFailed, nil, "")
 	e.CNIVersion, e.Msg, e.Details = object.CNIVersion, object.Msg, object.Details
 	if e.Msg == "" {
-		e.Msg = fmt.Sprintf("%s failed with code %s and no message%s", t, object.Code, stderrTail(got.stderr))
+		e.Msg = fmt.Sprintf("%s failed with code %s and no message%s", t, object.Code,
+			stderrTail(got.stderr))
 	}
 	code, err := strconv.ParseInt(string(object.Code), 10, 64)
 	switch {
 	case err == nil && code >= 1 && code <= math.MaxInt32:
 		e.Code = code
 	case len(object.Code) > 0:
-		e.Details = strings.TrimSuffix(fmt.Sprintf("code %s of the plugin; %s", object.Code, object.Details), "; ")
+		e.Details = strings.TrimSuffix(fmt.Sprintf("code %s of the plugin; %s", object.Code,
+			object.Details), "; ")
 	}
 	e.Retryable = e.Code == fault.CodeTryAgainLater
 	return e

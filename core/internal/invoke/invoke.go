@@ -1,5 +1,5 @@
-// Package invoke runs plugins: it chooses between the built-in and the executable, asks either the same way, and
-// turns whatever comes back into a result or an error that says what happened.
+// Package invoke runs plugins: it chooses between the built-in and the executable, asks either the
+// same way, and turns whatever comes back into a result or an error that says what happened.
 package invoke
 
 import (
@@ -15,7 +15,8 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// Builtins says which implementation is taken when a plugin is both built in and installed as an executable.
+// Builtins says which implementation is taken when a plugin is both built in and installed as an
+// executable.
 type Builtins string
 
 // The modes. See "options.builtins" in cni.h.
@@ -52,9 +53,11 @@ func (t Target) String() string {
 	return fmt.Sprintf("plugin %s (%s)", t.Type, t.Path)
 }
 
-// Run sends the request inv to a plugin. It sets the functions in inv that the plugin may call. The result is nil for
-// all commands but ADD. An error is a *fault.Error that names the plugin and holds what the plugin wrote to its stderr.
-func (r *Runner) Run(ctx context.Context, t Target, inv *plugin.Invocation) (*plugin.Result, error) {
+// Run sends the request inv to a plugin. It sets the functions in inv that the plugin may call. The
+// result is nil for all commands but ADD. An error is a *fault.Error that names the plugin and
+// holds what the plugin wrote to its stderr.
+func (r *Runner) Run(ctx context.Context, t Target,
+	inv *plugin.Invocation) (*plugin.Result, error) {
 	r.equip(t, inv)
 	return r.observe(t, inv, func() (*plugin.Result, string, error) {
 		if t.Builtin {
@@ -113,7 +116,8 @@ func fromContract(err error, t Target) error {
 	case errors.As(err, &differences):
 		var found []fault.Drift
 		for _, d := range differences {
-			found = append(found, fault.Drift{Plugin: t.Type, Object: d.Object, Expected: d.Expected, Actual: d.Actual})
+			found = append(found, fault.Drift{Plugin: t.Type, Object: d.Object, Expected: d.Expected,
+				Actual: d.Actual})
 		}
 		return fault.NewDrift(found)
 	default:
@@ -128,10 +132,12 @@ func inState(err error) error {
 	if errors.As(err, &known) || !errors.As(err, &file) || errors.Is(err, fault.ErrNotUndone) {
 		return err
 	}
-	return fault.New(fault.KindState, err, "options.stateDir must be a directory that can be read and written")
+	return fault.New(fault.KindState, err,
+		"options.stateDir must be a directory that can be read and written")
 }
 
-func (r *Runner) report(t Target, inv *plugin.Invocation, e *fault.Error, stderr string, took time.Duration) {
+func (r *Runner) report(t Target, inv *plugin.Invocation, e *fault.Error, stderr string,
+	took time.Duration) {
 	ran := event.Event{
 		Command: inv.Command, Network: inv.Network, ContainerID: inv.ContainerID, IfName: inv.IfName,
 		Plugin: t.Type, Builtin: &t.Builtin, Stderr: stderr,

@@ -17,12 +17,13 @@ const (
 	stdoutLimit = 8 << 20
 	stderrLimit = 64 << 10
 
-	// A plugin may clean up for terminateGrace after SIGTERM, and the kernel may take killGrace to end it after SIGKILL.
-	// Both are in addition to the deadline.
+	// A plugin may clean up for terminateGrace after SIGTERM, and the kernel may take killGrace to end
+	// it after SIGKILL. Both are in addition to the deadline.
 	terminateGrace = 2 * time.Second
 	killGrace      = 2 * time.Second
 
-	// An executable that is open for writing cannot be started (ETXTBSY). It is retried with pauses that double.
+	// An executable that is open for writing cannot be started (ETXTBSY). It is retried with pauses
+	// that double.
 	firstPause = 5 * time.Millisecond
 	longPause  = 200 * time.Millisecond
 	busyLimit  = 6 * time.Second
@@ -36,21 +37,23 @@ type answer struct {
 }
 
 // runProcess runs an executable. stderr is returned with an error, too.
-func (r *Runner) runProcess(ctx context.Context, t Target, inv *plugin.Invocation) (result *plugin.Result, stderr string, err error) {
+func (r *Runner) runProcess(ctx context.Context, t Target,
+	inv *plugin.Invocation) (result *plugin.Result, stderr string, err error) {
 	got, err := r.exec(ctx, t, inv)
 	if err != nil {
 		return nil, got.stderr, err
 	}
 	result, err = interpret(t, inv, got)
 	if err == nil && inv.Command != plugin.Add && isErrorObject(got.stdout) {
-		r.Events.Warn(t.Type, fmt.Sprintf("%s exited with status 0 from %s, which counts, but printed an error: %s",
+		r.Events.Warn(t.Type, fmt.Sprintf(
+			"%s exited with status 0 from %s, which counts, but printed an error: %s",
 			t, inv.Command, quote(got.stdout)))
 	}
 	return result, got.stderr, err
 }
 
-// exec starts the executable and waits until it exits. An error is about the process; what the plugin reports, its exit
-// status included, is in the answer.
+// exec starts the executable and waits until it exits. An error is about the process; what the
+// plugin reports, its exit status included, is in the answer.
 func (r *Runner) exec(ctx context.Context, t Target, inv *plugin.Invocation) (answer, error) {
 	if err := ctx.Err(); err != nil {
 		return answer{}, expired(t, err)
@@ -89,7 +92,8 @@ func (r *Runner) exec(ctx context.Context, t Target, inv *plugin.Invocation) (an
 	return answer{stdout.Bytes(), text(stderr.Bytes()), status}, err
 }
 
-// start starts the process. While its executable is open for writing, it retries for a limited time.
+// start starts the process. While its executable is open for writing, it retries for a limited
+// time.
 func (r *Runner) start(ctx context.Context, t Target, spec spawn.Spec) (*spawn.Process, error) {
 	deadline := time.Now().Add(busyLimit)
 	for pause := firstPause; ; pause = min(2*pause, longPause) {
@@ -117,7 +121,8 @@ func cannotStart(t Target, err error) error {
 	reason := "cannot be started"
 	switch {
 	case errors.Is(err, syscall.ENOEXEC):
-		reason = "is not a program that this machine can run: a script needs a first line such as #!/bin/sh, a binary must have the right architecture"
+		reason = "is not a program that this machine can run: a script needs a first line such as " +
+			"#!/bin/sh, a binary must have the right architecture"
 	case errors.Is(err, syscall.ENOENT):
 		reason = "cannot be started: the file, or the interpreter it names, does not exist"
 	case errors.Is(err, syscall.EACCES):
@@ -128,12 +133,15 @@ func cannotStart(t Target, err error) error {
 		return fault.New(fault.KindState, err, "%s cannot be started: no file descriptors left", t)
 	}
 	e := fault.New(fault.KindPluginFailed, err, "%s %s", t, reason)
-	e.Retryable = errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.ENOMEM) || errors.Is(err, syscall.ETXTBSY)
+	e.Retryable = errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.ENOMEM) ||
+		errors.Is(err, syscall.ETXTBSY)
 	return e
 }
 
-// stop ends a process that ran out of time or wrote too much, and returns the error that explains it.
-func stop(ctx context.Context, t Target, process *spawn.Process, stderr *spawn.Output, cause error) error {
+// stop ends a process that ran out of time or wrote too much, and returns the error that explains
+// it.
+func stop(ctx context.Context, t Target, process *spawn.Process, stderr *spawn.Output,
+	cause error) error {
 	tooMuch := errors.Is(cause, spawn.ErrTooMuch)
 	ended := false
 	if !tooMuch && ctx.Err() != nil {
@@ -148,19 +156,23 @@ func stop(ctx context.Context, t Target, process *spawn.Process, stderr *spawn.O
 	}
 	switch {
 	case tooMuch:
-		return fault.New(fault.KindPluginProtocol, cause, "%s wrote more than %d MiB to its stdout; %s", t, stdoutLimit>>20, outcome)
+		return fault.New(fault.KindPluginProtocol, cause, "%s wrote more than %d MiB to its stdout; %s",
+			t, stdoutLimit>>20, outcome)
 	case errors.Is(cause, context.DeadlineExceeded):
-		return fault.New(fault.KindTimeout, cause, "%s did not finish before the deadline; %s", t, outcome)
+		return fault.New(fault.KindTimeout, cause, "%s did not finish before the deadline; %s", t,
+			outcome)
 	case errors.Is(cause, context.Canceled):
-		return fault.New(fault.KindCancelled, cause, "%s was running when the call was cancelled; %s", t, outcome)
+		return fault.New(fault.KindCancelled, cause, "%s was running when the call was cancelled; %s", t,
+			outcome)
 	default:
 		return fault.New(fault.KindState, cause, "%s could not be monitored; %s", t, outcome)
 	}
 }
 
-// end signals the process group and reports whether the process exited in time. What it writes to stderr in the meantime
-// is kept; its stdout no longer counts.
-func end(process *spawn.Process, signal syscall.Signal, grace time.Duration, stderr *spawn.Output) bool {
+// end signals the process group and reports whether the process exited in time. What it writes to
+// stderr in the meantime is kept; its stdout no longer counts.
+func end(process *spawn.Process, signal syscall.Signal, grace time.Duration,
+	stderr *spawn.Output) bool {
 	if err := process.Signal(signal); err != nil {
 		return false
 	}

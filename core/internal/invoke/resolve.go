@@ -12,9 +12,10 @@ import (
 	"github.com/libcni/libcni/core/internal/fault"
 )
 
-// Resolve selects the implementation of a plugin type. With a configuration, a built-in is selected only if it supports
-// every key of the configuration; otherwise the executable is used in the modes that allow it, and without one the
-// error, of kind unsupported, names the key. Nothing is cached: each call sees what is installed at that moment.
+// Resolve selects the implementation of a plugin type. With a configuration, a built-in is selected
+// only if it supports every key of the configuration; otherwise the executable is used in the modes
+// that allow it, and without one the error, of kind unsupported, names the key. Nothing is cached:
+// each call sees what is installed at that moment.
 func (r *Runner) Resolve(pluginType string, config []byte) (Target, error) {
 	if err := validateType(pluginType); err != nil {
 		return Target{}, err
@@ -41,8 +42,8 @@ func (r *Runner) Resolve(pluginType string, config []byte) (Target, error) {
 	}
 }
 
-// Usable reports whether a target that was selected earlier, perhaps by another process, still exists, in any mode: a
-// plugin's work is undone by the implementation that did it.
+// Usable reports whether a target that was selected earlier, perhaps by another process, still
+// exists, in any mode: a plugin's work is undone by the implementation that did it.
 func (r *Runner) Usable(t Target) bool {
 	if validateType(t.Type) != nil {
 		return false
@@ -51,7 +52,8 @@ func (r *Runner) Usable(t Target) bool {
 		return r.Catalog != nil && r.Catalog(t.Type) != nil
 	}
 	found, err := isExecutable(t.Path)
-	return filepath.IsAbs(t.Path) && (found || err != nil) // if it cannot be checked, for lack of descriptors for example, nothing else is run in its place
+	// If it cannot be checked, for lack of descriptors for example, nothing else is run in its place.
+	return filepath.IsAbs(t.Path) && (found || err != nil)
 }
 
 // List returns what Resolve would select for each existing type, sorted by type.
@@ -85,14 +87,16 @@ func validateType(pluginType string) error {
 	case pluginType == "":
 		return fault.InvalidConfig("type", "plugin type is empty: give the name of a plugin")
 	case strings.ContainsAny(pluginType, "/\x00"), pluginType[0] == '.':
-		return fault.InvalidConfig("type", "plugin type %q is not allowed: it must be a file name without '/' and NUL that does not begin with '.'", pluginType)
+		return fault.InvalidConfig("type",
+			"plugin type %q is not allowed: it must be a file name without '/' and NUL that does not "+
+				"begin with '.'", pluginType)
 	default:
 		return nil
 	}
 }
 
-// builtin reports whether there is a built-in that the mode allows, and returns the first key of the configuration that
-// it does not support.
+// builtin reports whether there is a built-in that the mode allows, and returns the first key of
+// the configuration that it does not support.
 func (r *Runner) builtin(pluginType string, config []byte) (exists bool, unsupported string) {
 	if r.Mode == Never || r.Catalog == nil {
 		return false, ""
@@ -107,8 +111,8 @@ func (r *Runner) builtin(pluginType string, config []byte) (exists bool, unsuppo
 	return true, unsupported
 }
 
-// executable returns the first executable regular file of that name, if the mode allows one. Without one the target is
-// empty.
+// executable returns the first executable regular file of that name, if the mode allows one.
+// Without one the target is empty.
 func (r *Runner) executable(pluginType string) (Target, error) {
 	if r.Mode == Only {
 		return Target{}, nil
@@ -135,7 +139,8 @@ func isExecutable(path string) (bool, error) {
 	if err == nil {
 		return info.Mode().IsRegular() && info.Mode()&0o111 != 0, nil
 	}
-	for _, absent := range []error{fs.ErrNotExist, fs.ErrPermission, syscall.ENOTDIR, syscall.ELOOP, syscall.ENAMETOOLONG} {
+	for _, absent := range []error{fs.ErrNotExist, fs.ErrPermission, syscall.ENOTDIR, syscall.ELOOP,
+		syscall.ENAMETOOLONG} {
 		if errors.Is(err, absent) {
 			return false, nil
 		}
@@ -148,7 +153,8 @@ func (r *Runner) refuseKey(pluginType, key string) error {
 	if r.Mode == Only {
 		advice = `options.builtins is "only", which excludes the executable`
 	}
-	e := fault.New(fault.KindUnsupported, nil, "plugin %s: the built-in does not support the key %s; %s", pluginType, key, advice)
+	e := fault.New(fault.KindUnsupported, nil,
+		"plugin %s: the built-in does not support the key %s; %s", pluginType, key, advice)
 	e.Details = key
 	e.Plugin = &fault.Plugin{Type: pluginType, Builtin: true}
 	return e
@@ -158,11 +164,15 @@ func (r *Runner) notFound(pluginType string) error {
 	var e *fault.Error
 	switch r.Mode {
 	case Only:
-		e = fault.New(fault.KindPluginNotFound, nil, `plugin %s: not built in, and options.builtins is "only"`, pluginType)
+		e = fault.New(fault.KindPluginNotFound, nil,
+			`plugin %s: not built in, and options.builtins is "only"`, pluginType)
 	case Never:
-		e = fault.New(fault.KindPluginNotFound, nil, `plugin %s: no executable of that name in %s, and options.builtins is "never"`, pluginType, r.directories())
+		e = fault.New(fault.KindPluginNotFound, nil,
+			`plugin %s: no executable of that name in %s, and options.builtins is "never"`,
+			pluginType, r.directories())
 	default:
-		e = fault.New(fault.KindPluginNotFound, nil, "plugin %s: not built in, and no executable of that name in %s", pluginType, r.directories())
+		e = fault.New(fault.KindPluginNotFound, nil,
+			"plugin %s: not built in, and no executable of that name in %s", pluginType, r.directories())
 	}
 	e.Details = r.ignoredCandidates(pluginType)
 	e.Plugin = &fault.Plugin{Type: pluginType}

@@ -6,7 +6,8 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// StartedDel is a DEL in progress, see plugin.DelStarter. The caller calls exactly one of its methods.
+// StartedDel is a DEL in progress, see plugin.DelStarter. The caller calls exactly one of its
+// methods.
 type StartedDel struct {
 	runner  *Runner
 	target  Target
@@ -14,8 +15,8 @@ type StartedDel struct {
 	started plugin.StartedDel
 }
 
-// StartDel starts the DEL of a built-in that is a plugin.DelStarter. It returns nil if nothing was started; Run then
-// does the DEL, and reports any error.
+// StartDel starts the DEL of a built-in that is a plugin.DelStarter. It returns nil if nothing was
+// started; Run then does the DEL, and reports any error.
 func (r *Runner) StartDel(ctx context.Context, t Target, inv *plugin.Invocation) (d *StartedDel) {
 	p, able := r.implementation(t).(plugin.DelStarter)
 	if !able {

@@ -2,8 +2,9 @@ package invoke
 
 import "github.com/libcni/libcni/core/plugin"
 
-// Traits returns the traits of a plugin type: those that the built-in states, or for other types those of the known
-// executable of that name. An executable has the traits of the built-in of the same name.
+// Traits returns the traits of a plugin type: those that the built-in states, or for other types
+// those of the known executable of that name. An executable has the traits of the built-in of the
+// same name.
 func (r *Runner) Traits(pluginType string) plugin.Traits {
 	if r.Catalog != nil {
 		if p := r.Catalog(pluginType); p != nil {
@@ -13,8 +14,8 @@ func (r *Runner) Traits(pluginType string) plugin.Traits {
 	return executableTraits(pluginType)
 }
 
-// executableTraits knows the reference plugins that are not built in. An unknown plugin is assumed to make an
-// interface.
+// executableTraits knows the reference plugins that are not built in. An unknown plugin is assumed
+// to make an interface.
 func executableTraits(pluginType string) plugin.Traits {
 	switch pluginType {
 	case "bandwidth", "sbr", "tuning", "vrf":

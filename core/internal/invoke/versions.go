@@ -12,8 +12,8 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// Versions asks which versions of the specification a plugin supports. A plugin that is older than the VERSION command
-// supports 0.1.0.
+// Versions asks which versions of the specification a plugin supports. A plugin that is older than
+// the VERSION command supports 0.1.0.
 func (r *Runner) Versions(ctx context.Context, t Target) ([]string, error) {
 	if t.Builtin {
 		if !r.Usable(t) {
@@ -22,7 +22,9 @@ func (r *Runner) Versions(ctx context.Context, t Target) ([]string, error) {
 		return spec.Versions(), nil
 	}
 	current := spec.Highest(spec.Versions())
-	inv := &plugin.Invocation{Command: plugin.Version, CNIVersion: current, Config: []byte(`{"cniVersion":"` + current + `"}`)}
+	inv := &plugin.Invocation{
+		Command: plugin.Version, CNIVersion: current, Config: []byte(`{"cniVersion":"` + current + `"}`),
+	}
 	got, err := r.exec(ctx, t, inv)
 	if err != nil {
 		return nil, describe(err, t, got.stderr)
@@ -47,17 +49,21 @@ func interpretVersions(t Target, got answer) ([]string, error) {
 		SupportedVersions []string `json:"supportedVersions"`
 	}
 	if err := json.Unmarshal(got.stdout, &info); err != nil {
-		return nil, fault.New(fault.KindPluginProtocol, err, "%s: malformed answer to VERSION (%s)", t, quote(got.stdout))
+		return nil, fault.New(fault.KindPluginProtocol, err, "%s: malformed answer to VERSION (%s)", t,
+			quote(got.stdout))
 	}
 	if len(info.SupportedVersions) == 0 && info.CNIVersion == "0.2.0" {
-		return []string{info.CNIVersion}, nil // the first version with this command did not ask for the list
+		// The first version with this command did not require the list.
+		return []string{info.CNIVersion}, nil
 	}
 	if len(info.SupportedVersions) == 0 {
-		return nil, fault.New(fault.KindPluginProtocol, nil, "%s: answer to VERSION without supportedVersions (%s)", t, quote(got.stdout))
+		return nil, fault.New(fault.KindPluginProtocol, nil,
+			"%s: answer to VERSION without supportedVersions (%s)", t, quote(got.stdout))
 	}
 	for _, supported := range info.SupportedVersions {
 		if !isVersion(supported) {
-			return nil, fault.New(fault.KindPluginProtocol, nil, "%s: answer to VERSION: %q is not a version", t, supported)
+			return nil, fault.New(fault.KindPluginProtocol, nil,
+				"%s: answer to VERSION: %q is not a version", t, supported)
 		}
 	}
 	return info.SupportedVersions, nil
@@ -74,9 +80,11 @@ func isVersion(text string) bool {
 	return len(parts) == 3
 }
 
-// predatesVersion recognizes the message with which plugins of specification 0.1.0 refuse the command.
+// predatesVersion recognizes the message with which plugins of specification 0.1.0 refuse the
+// command.
 func predatesVersion(err error, got answer) bool {
 	const refusal = "unknown CNI_COMMAND: VERSION"
 	var e *fault.Error
-	return errors.As(err, &e) && (strings.Contains(e.Msg, refusal) || strings.Contains(got.stderr, refusal))
+	return errors.As(err, &e) && (strings.Contains(e.Msg, refusal) ||
+		strings.Contains(got.stderr, refusal))
 }

@@ -28,14 +28,19 @@ type AttachRequest struct {
 	Args           plugin.Args
 	CapabilityArgs map[string]jsontext.Value
 
-	Replace     bool          // an existing attachment of the same name
-	NoRollback  bool          // a failed ADD leaves what it made to DEL or GC
-	UndoTimeout time.Duration // bounds the undo of a failed ADD, which outlives the request's deadline; 0 for no bound
+	Replace    bool // an existing attachment of the same name
+	NoRollback bool // a failed ADD leaves what it made to DEL or GC
+
+	// UndoTimeout bounds the undo of a failed ADD, which outlives the request's deadline; 0 for no
+	// bound.
+	UndoTimeout time.Duration
 }
 
-// Attach makes an attachment, whose lock is held, and returns its result. An existing attachment that works is left as
-// it is, unless it is to be replaced; the remains of one that does not work are removed.
-func (m *Manager) Attach(ctx context.Context, held *attachments.Held, request *AttachRequest) (jsontext.Value, error) {
+// Attach makes an attachment, whose lock is held, and returns its result. An existing attachment
+// that works is left as it is, unless it is to be replaced; the remains of one that does not work
+// are removed.
+func (m *Manager) Attach(ctx context.Context, held *attachments.Held,
+	request *AttachRequest) (jsontext.Value, error) {
 	entry, err := m.newEntry(request)
 	if err != nil {
 		return nil, err
@@ -61,25 +66,27 @@ func (m *Manager) Attach(ctx context.Context, held *attachments.Held, request *A
 	if err := m.refuseTakenLink(ctx, c); err != nil {
 		return nil, err
 	}
-	a := addition{chain: c, held: held, store: m.Store, noRollback: request.NoRollback, undoTimeout: request.UndoTimeout}
+	a := addition{chain: c, held: held, store: m.Store, noRollback: request.NoRollback,
+		undoTimeout: request.UndoTimeout}
 	return a.run(ctx)
 }
 
-// newEntry returns what will be on disk about the attachment, which is known before anything is made, except for the
-// cookie of the namespace.
+// newEntry returns what will be on disk about the attachment, which is known before anything is
+// made, except for the cookie of the namespace.
 func (m *Manager) newEntry(request *AttachRequest) (*attachments.Entry, error) {
 	created, err := boot.Now()
 	if err != nil {
 		return nil, err
 	}
 	return &attachments.Entry{
-		Key: request.Key, Netns: request.Netns.Path(), Owner: request.Owner, Created: created, BootID: m.BootID,
-		CNIVersion: request.Config.CNIVersion, Config: request.Config.Raw, Args: request.Args,
+		Key: request.Key, Netns: request.Netns.Path(), Owner: request.Owner,
+		Created: created, BootID: m.BootID, CNIVersion: request.Config.CNIVersion, Config: request.Config.Raw, Args: request.Args,
 		CapabilityArgs: request.CapabilityArgs, HostIfName: newHostIfName(), Incomplete: true,
 	}, nil
 }
 
-// newHostIfName names the host's end of an interface pair: "veth" and 32 random bits, as the reference plugins do.
+// newHostIfName names the host's end of an interface pair: "veth" and 32 random bits, as the
+// reference plugins do.
 func newHostIfName() string {
 	var random [4]byte
 	rand.Read(random[:]) // never fails, as crypto/rand documents
@@ -97,8 +104,8 @@ type addition struct {
 	results []*plugin.Result // of the plugins that have succeeded, in order
 }
 
-// run runs the plugins and stores the result. The intent is written first, so that a DEL or GC can undo the ADD even if
-// this process is killed.
+// run runs the plugins and stores the result. The intent is written first, so that a DEL or GC can
+// undo the ADD even if this process is killed.
 func (a *addition) run(ctx context.Context) (jsontext.Value, error) {
 	if err := a.held.WriteIntent(a.chain.entry); err != nil {
 		return nil, err
@@ -113,8 +120,9 @@ func (a *addition) run(ctx context.Context) (jsontext.Value, error) {
 	return a.chain.entry.Result, nil
 }
 
-// addAll runs ADD of each plugin in order. If a plugin does not know the configuration's version, the others are undone
-// and all are tried again, once, with the highest version that every plugin of the list knows.
+// addAll runs ADD of each plugin in order. If a plugin does not know the configuration's version,
+// the others are undone and all are tried again, once, with the highest version that every plugin
+// of the list knows.
 func (a *addition) addAll(ctx context.Context) error {
 	err := a.addEach(ctx)
 	if !isIncompatibleVersion(err) {
@@ -167,7 +175,8 @@ func (a *addition) commit(ctx context.Context) error {
 	return a.store.Commit(entry)
 }
 
-// recordInterface records which interface the attachment has. The plugin that made it may have said so.
+// recordInterface records which interface the attachment has. The plugin that made it may have said
+// so.
 func (a *addition) recordInterface(ctx context.Context, result *plugin.Result) error {
 	entry := a.chain.entry
 	if made := result.Interface(); made != nil {

@@ -3,6 +3,7 @@ package lifecycle
 import (
 	"cmp"
 	"context"
+	"fmt"
 
 	"github.com/libcni/libcni/core/internal/attachments"
 	"github.com/libcni/libcni/core/internal/conf"
@@ -38,20 +39,23 @@ func (m *Manager) newChain(list *conf.List, entry *attachments.Entry, ns *netns.
 // close closes the connections to the kernel.
 func (c *chain) close() { c.links.Close() }
 
-// resolve finds all plugins before the first one runs, and records which implementation of each is used.
+// resolve finds all plugins before the first one runs, and records which implementation of each is
+// used.
 func (c *chain) resolve() error {
 	for i, p := range c.list.Plugins {
 		target, err := c.runner.Resolve(p.Type, p.Raw)
 		if err != nil {
 			return c.attribute(err, i, target)
 		}
-		c.entry.Plugins = append(c.entry.Plugins, attachments.Ran{Type: target.Type, Builtin: target.Builtin, Path: target.Path})
+		ran := attachments.Ran{Type: target.Type, Builtin: target.Builtin, Path: target.Path}
+		c.entry.Plugins = append(c.entry.Plugins, ran)
 	}
 	return nil
 }
 
 // run sends a command to plugin i of the list.
-func (c *chain) run(ctx context.Context, command string, i int, previous *plugin.Result) (*plugin.Result, error) {
+func (c *chain) run(ctx context.Context, command string, i int,
+	previous *plugin.Result) (*plugin.Result, error) {
 	target, err := c.target(i)
 	if err != nil {
 		return nil, c.attribute(err, i, target)
@@ -85,9 +89,11 @@ func (c *chain) target(i int) (invoke.Target, error) {
 }
 
 // invocation returns the request to plugin i. previous is the result it is given, or nil.
-func (c *chain) invocation(command string, i int, target invoke.Target, previous *plugin.Result) (*plugin.Invocation, error) {
+func (c *chain) invocation(command string, i int, target invoke.Target,
+	previous *plugin.Result) (*plugin.Invocation, error) {
 	input := conf.Input{CNIVersion: c.entry.CNIVersion, CapabilityArgs: c.entry.CapabilityArgs}
-	if previous != nil && !target.Builtin && (command == plugin.Add || spec.PassesResult(c.entry.CNIVersion)) {
+	passes := command == plugin.Add || spec.PassesResult(c.entry.CNIVersion)
+	if previous != nil && !target.Builtin && passes {
 		var err error
 		if input.PrevResult, err = previous.JSON(c.entry.CNIVersion); err != nil {
 			return nil, err
@@ -100,7 +106,8 @@ func (c *chain) invocation(command string, i int, target invoke.Target, previous
 	inv := &plugin.Invocation{
 		Command: command, Network: c.list.Name, ContainerID: c.entry.ContainerID, IfName: c.entry.IfName,
 		Args: c.entry.Args, CNIVersion: c.entry.CNIVersion, Config: config, PrevResult: previous,
-		HostIfName: c.entry.HostIfName, ByExecutable: c.mayBeByExecutable(i), StateDir: c.stateDir, BootID: c.bootID,
+		HostIfName: c.entry.HostIfName, ByExecutable: c.mayBeByExecutable(i),
+		StateDir: c.stateDir, BootID: c.bootID,
 		Lent: &kit.Lent{Links: c.links, Start: c.runner.Start},
 	}
 	if c.netns != nil {
@@ -121,7 +128,7 @@ func (c *chain) knownResult() *plugin.Result {
 	}
 	result, err := plugin.ParseResult(c.entry.Result, c.list.CNIVersion)
 	if err != nil {
-		c.events.Warn("", "network "+c.entry.Network+": the cached result is ignored because it cannot be read: "+err.Error())
+		c.events.Warn("", fmt.Sprintf("network %s: ignored the cached result: %v", c.entry.Network, err))
 		return nil
 	}
 	return result

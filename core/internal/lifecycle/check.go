@@ -21,18 +21,21 @@ type Findings struct {
 }
 
 // Check adds to the findings how an attachment differs from what the kernel holds.
-func (m *Manager) Check(ctx context.Context, entry *attachments.Entry, overrides *Overrides, findings *Findings) error {
+func (m *Manager) Check(ctx context.Context, entry *attachments.Entry, overrides *Overrides,
+	findings *Findings) error {
 	list, err := m.configuration(entry, overrides.Config)
 	if err != nil || list.DisableCheck {
 		return err
 	}
 	if !spec.PassesResult(list.CNIVersion) {
-		return fault.New(fault.KindUnsupported, nil, "network %s has version %s of the configuration format; CHECK needs 0.4.0 or newer",
+		return fault.New(fault.KindUnsupported, nil,
+			"network %s has version %s of the configuration format; CHECK needs 0.4.0 or newer",
 			list.Name, list.CNIVersion)
 	}
 	if entry.Incomplete {
 		findings.add(fault.Drift{
-			Object: "attachment", Expected: "complete", Actual: "incomplete: an ADD did not complete; DEL or GC removes it",
+			Object: "attachment", Expected: "complete",
+			Actual: "incomplete: an ADD did not complete; DEL or GC removes it",
 		})
 		return nil
 	}
@@ -42,7 +45,9 @@ func (m *Manager) Check(ctx context.Context, entry *attachments.Entry, overrides
 	}
 	defer ns.Close()
 	if ns == nil {
-		findings.add(fault.Drift{Object: "network namespace " + entry.Netns, Expected: "the container's", Actual: Missing})
+		findings.add(fault.Drift{
+			Object: "network namespace " + entry.Netns, Expected: "the container's", Actual: Missing,
+		})
 		return nil
 	}
 	c := m.newChain(list, overrides.apply(entry, list), ns)
@@ -62,7 +67,9 @@ func (c *chain) checkEach(ctx context.Context, findings *Findings) error {
 			findings.add(e.Drift...)
 			findings.blame(e)
 		case errors.As(err, &e) && isPluginsOwn(e):
-			findings.add(fault.Drift{Plugin: e.Plugin.Type, Object: "attachment", Expected: "CHECK succeeds", Actual: e.Msg})
+			findings.add(fault.Drift{
+				Plugin: e.Plugin.Type, Object: "attachment", Expected: "CHECK succeeds", Actual: e.Msg,
+			})
 			findings.blame(e)
 		default:
 			return err
@@ -71,8 +78,9 @@ func (c *chain) checkEach(ctx context.Context, findings *Findings) error {
 	return nil
 }
 
-// isPluginsOwn reports whether an error is the answer of an executable, which has no other way to report drift. An
-// executable that could not be run, and a built-in that could not look, have found nothing.
+// isPluginsOwn reports whether an error is the answer of an executable, which has no other way to
+// report drift. An executable that could not be run, and a built-in that could not look, have found
+// nothing.
 func isPluginsOwn(e *fault.Error) bool {
 	return e.Kind == fault.KindPluginFailed && !e.Plugin.Builtin && errors.Unwrap(e) == nil
 }
@@ -85,7 +93,8 @@ func (f *Findings) blame(e *fault.Error) {
 	}
 }
 
-// Verdict returns nil, or one error with all the drift. The answer of a single plugin process keeps its code and text.
+// Verdict returns nil, or one error with all the drift. The answer of a single plugin process keeps
+// its code and text.
 func (f *Findings) Verdict() error {
 	switch {
 	case len(f.drift) == 0:

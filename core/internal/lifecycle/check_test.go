@@ -17,9 +17,12 @@ func TestVerdict(t *testing.T) {
 		msg      string
 	}{
 		{"no drift", Findings{}, 0, ""},
-		{"drift of no plugin", Findings{drift: []fault.Drift{drift}}, fault.CodeInternal, "a: link eth0: expected up, found down"},
-		{"one executable", Findings{drift: []fault.Drift{drift}, first: executable}, 123, "not as it was"},
-		{"more than the executable", Findings{drift: []fault.Drift{drift, drift, drift}, first: executable}, 123, "not as it was (and 2 more)"},
+		{"drift of no plugin", Findings{drift: []fault.Drift{drift}}, fault.CodeInternal,
+			"a: link eth0: expected up, found down"},
+		{"one executable", Findings{drift: []fault.Drift{drift}, first: executable}, 123,
+			"not as it was"},
+		{"more than the executable", Findings{drift: []fault.Drift{drift, drift, drift},
+			first: executable}, 123, "not as it was (and 2 more)"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			err := test.findings.Verdict()
@@ -30,7 +33,8 @@ func TestVerdict(t *testing.T) {
 				return
 			}
 			e := fault.From(err, fault.KindState)
-			if e == nil || e.Kind != fault.KindDrift || e.Code != test.code || e.Msg != test.msg || len(e.Drift) != len(test.findings.drift) {
+			if e == nil || e.Kind != fault.KindDrift || e.Code != test.code || e.Msg != test.msg ||
+				len(e.Drift) != len(test.findings.drift) {
 				t.Errorf("error %+v", e)
 			}
 		})

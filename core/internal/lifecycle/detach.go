@@ -13,10 +13,11 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// Detach runs DEL of an attachment's plugins in reverse order and removes its entry. At a failing plugin it stops and
-// keeps the entry for a retry: an address must not be released while rules for it remain. With force it continues, and
-// removes the entry in any case.
-func (m *Manager) Detach(ctx context.Context, held *attachments.Held, entry *attachments.Entry, overrides *Overrides, force bool) error {
+// Detach runs DEL of an attachment's plugins in reverse order and removes its entry. At a failing
+// plugin it stops and keeps the entry for a retry: an address must not be released while rules for
+// it remain. With force it continues, and removes the entry in any case.
+func (m *Manager) Detach(ctx context.Context, held *attachments.Held, entry *attachments.Entry,
+	overrides *Overrides, force bool) error {
 	list, err := m.configurationToDetach(entry, overrides.Config)
 	if err != nil {
 		if force {
@@ -38,9 +39,11 @@ func (m *Manager) Detach(ctx context.Context, held *attachments.Held, entry *att
 	return err
 }
 
-// DetachUnknown runs DEL for an attachment without an entry, so that the plugins can remove what they find. The
-// configuration is the given one, or the one of the network's name in ConfDir; without either there is nothing to do.
-func (m *Manager) DetachUnknown(ctx context.Context, held *attachments.Held, key attachments.Key, overrides *Overrides, force bool) error {
+// DetachUnknown runs DEL for an attachment without an entry, so that the plugins can remove what
+// they find. The configuration is the given one, or the one of the network's name in ConfDir;
+// without either there is nothing to do.
+func (m *Manager) DetachUnknown(ctx context.Context, held *attachments.Held, key attachments.Key,
+	overrides *Overrides, force bool) error {
 	list := overrides.Config
 	if list == nil {
 		var err error
@@ -57,14 +60,15 @@ func (m *Manager) DetachUnknown(ctx context.Context, held *attachments.Held, key
 	if err != nil {
 		return err
 	}
-	entry := &attachments.Entry{Key: key, Netns: candidate.Path, CNIVersion: list.CNIVersion, Config: list.Raw, Foreign: true}
+	entry := &attachments.Entry{Key: key, Netns: candidate.Path, CNIVersion: list.CNIVersion,
+		Config: list.Raw, Foreign: true}
 	found := *overrides
 	found.Config, found.Netns = list, candidate
 	return m.Detach(ctx, held, entry, &found, force)
 }
 
-// configuration returns the configuration to work on an attachment with: the given one, else the recorded one, else the
-// one in ConfDir.
+// configuration returns the configuration to work on an attachment with: the given one, else the
+// recorded one, else the one in ConfDir.
 func (m *Manager) configuration(entry *attachments.Entry, given *conf.List) (*conf.List, error) {
 	if given != nil {
 		return given, nil
@@ -80,9 +84,10 @@ func (m *Manager) configuration(entry *attachments.Entry, given *conf.List) (*co
 	return found, nil
 }
 
-// configurationToDetach adds to a given configuration the plugins that the attachment was made with and that the
-// configuration no longer has, so that what they made is removed, too.
-func (m *Manager) configurationToDetach(entry *attachments.Entry, given *conf.List) (*conf.List, error) {
+// configurationToDetach adds to a given configuration the plugins that the attachment was made with
+// and that the configuration no longer has, so that what they made is removed, too.
+func (m *Manager) configurationToDetach(entry *attachments.Entry,
+	given *conf.List) (*conf.List, error) {
 	if given == nil || bytes.Equal(given.Raw, entry.Config) {
 		return m.configuration(entry, given)
 	}
@@ -124,8 +129,8 @@ func (c *chain) delEach(ctx context.Context, force bool) error {
 	return fault.Join(errs)
 }
 
-// startDel starts the DEL of the first plugin of the list, which comes last, if no other plugin's DEL concerns the
-// interface. It returns nil if nothing was started.
+// startDel starts the DEL of the first plugin of the list, which comes last, if no other plugin's
+// DEL concerns the interface. It returns nil if nothing was started.
 func (c *chain) startDel(ctx context.Context, result *plugin.Result) *invoke.StartedDel {
 	if len(c.list.Plugins) == 1 {
 		return nil

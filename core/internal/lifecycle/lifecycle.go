@@ -1,8 +1,9 @@
-// Package lifecycle owns the life of an attachment: how it is made, checked, repaired and removed, what a failed ADD
-// undoes, and to which attachment a network namespace or an interface in it belongs.
+// Package lifecycle owns the life of an attachment: how it is made, checked, repaired and removed,
+// what a failed ADD undoes, and to which attachment a network namespace or an interface in it
+// belongs.
 //
-// The caller holds the attachment's lock during each call. Nothing is kept between calls: what is known of an attachment
-// is its entry on disk.
+// The caller holds the attachment's lock during each call. Nothing is kept between calls: what is
+// known of an attachment is its entry on disk.
 package lifecycle
 
 import (
@@ -18,7 +19,8 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// Manager works on the attachments that one request is about. It is used by the goroutine of the request.
+// Manager works on the attachments that one request is about. It is used by the goroutine of the
+// request.
 type Manager struct {
 	Store    *attachments.Store
 	Runner   *invoke.Runner
@@ -28,13 +30,13 @@ type Manager struct {
 	ConfDir  string
 	StateDir string
 
-	// BootID identifies this boot. Without it no entry counts as one of an earlier boot; the namespaces' cookies still
-	// tell them apart.
+	// BootID identifies this boot. Without it no entry counts as one of an earlier boot; the
+	// namespaces' cookies still tell them apart.
 	BootID string
 }
 
-// Overrides is what the request of a CHECK, DEL, GC or REPAIR says about attachments. It takes precedence over the
-// entry.
+// Overrides is what the request of a CHECK, DEL, GC or REPAIR says about attachments. It takes
+// precedence over the entry.
 type Overrides struct {
 	Config         *conf.List // nil for the recorded configuration
 	Netns          Candidate
@@ -69,8 +71,9 @@ func Describe(entry *attachments.Entry) *fault.Attachment {
 	}
 }
 
-// validOrNil returns text if it can be part of an answer. Other programs write cache files too: JSON with a duplicate
-// name in an object, or that is not UTF-8, would make the whole answer unreadable.
+// validOrNil returns text if it can be part of an answer. Other programs write cache files too:
+// JSON with a duplicate name in an object, or that is not UTF-8, would make the whole answer
+// unreadable.
 func validOrNil(text jsontext.Value) jsontext.Value {
 	if text.IsValid() {
 		return text

@@ -14,7 +14,9 @@ func TestDescribeLeavesOutInvalidJSON(t *testing.T) {
 	for _, invalid := range []string{`{"a":1,"a":2}`, "{\"x\":\"\xff\"}", `{"x":"\ud800"}`, `{`} {
 		described := Describe(&attachments.Entry{
 			Result: jsontext.Value(invalid), Config: jsontext.Value(`{}`),
-			CapabilityArgs: map[string]jsontext.Value{"bad": jsontext.Value(invalid), "good": jsontext.Value(`1`)},
+			CapabilityArgs: map[string]jsontext.Value{
+				"bad": jsontext.Value(invalid), "good": jsontext.Value(`1`),
+			},
 		})
 		if described.Result != nil || string(described.Config) != `{}` {
 			t.Errorf("result %s, config %s", described.Result, described.Config)

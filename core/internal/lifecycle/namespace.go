@@ -22,14 +22,15 @@ const (
 	Present
 )
 
-// Candidate is a path that may lead to the namespace of an attachment. The empty path leads nowhere.
+// Candidate is a path that may lead to the namespace of an attachment. The empty path leads
+// nowhere.
 type Candidate struct {
 	Path   string
-	opened *netns.Namespace // what Path led to when Prefetch opened it; nil if it is to be opened when it is used
+	opened *netns.Namespace // by Prefetch; nil if it is to be opened when it is used
 }
 
-// Prefetch opens the namespace at a path, if possible, and starts fetching what the caller will need of it. The caller
-// closes the candidate.
+// Prefetch opens the namespace at a path, if possible, and starts fetching what the caller will
+// need of it. The caller closes the candidate.
 func (m *Manager) Prefetch(path string, fetch func(*netns.Namespace)) Candidate {
 	candidate := Candidate{Path: path}
 	if path == "" {
@@ -56,8 +57,9 @@ func (m *Manager) open(c Candidate) (*netns.Namespace, error) {
 // Open opens the namespace that an ADD cannot do without. The caller closes it.
 func (m *Manager) Open(path string) (*netns.Namespace, error) {
 	if path == "" {
-		return nil, fault.InvalidRequest("netns", "netns is required: give the path of the container's network namespace, "+
-			"such as /proc/PID/ns/net or /run/netns/NAME")
+		return nil, fault.InvalidRequest("netns",
+			"netns is required: give the path of the container's network namespace, "+
+				"such as /proc/PID/ns/net or /run/netns/NAME")
 	}
 	ns, err := netns.Open(path, m.Threads)
 	if err != nil {
@@ -71,22 +73,25 @@ func (m *Manager) Open(path string) (*netns.Namespace, error) {
 func NamespaceError(path string, err error) error {
 	switch {
 	case errors.Is(err, netns.ErrOwn):
-		return fault.New(fault.KindNotANamespace, nil, "netns %s is the caller's own network namespace; give the container's", path)
+		return fault.New(fault.KindNotANamespace, nil,
+			"netns %s is the caller's own network namespace; give the container's", path)
 	case errors.Is(err, netns.ErrNotNamespace):
 		return fault.New(fault.KindNotANamespace, nil, "netns %s is not a network namespace", path)
 	case errors.Is(err, netns.ErrRelative):
 		return fault.InvalidRequest("netns", "netns %q is not an absolute path", path)
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
-		return fault.New(fault.KindNamespaceNotFound, nil, "netns %s does not exist; the container may have exited", path)
+		return fault.New(fault.KindNamespaceNotFound, nil,
+			"netns %s does not exist; the container may have exited", path)
 	default: // it may exist
 		return fault.From(err, fault.KindState)
 	}
 }
 
-// Locate opens the namespace in which an entry was made. A path alone proves nothing, because paths and inodes are
-// reused: the first candidate whose cookie is the entry's counts. The caller closes the namespace, which is nil unless
-// it is present.
-func (m *Manager) Locate(ctx context.Context, entry *attachments.Entry, candidates ...Candidate) (*netns.Namespace, Presence, error) {
+// Locate opens the namespace in which an entry was made. A path alone proves nothing, because paths
+// and inodes are reused: the first candidate whose cookie is the entry's counts. The caller closes
+// the namespace, which is nil unless it is present.
+func (m *Manager) Locate(ctx context.Context, entry *attachments.Entry,
+	candidates ...Candidate) (*netns.Namespace, Presence, error) {
 	if m.isOfEarlierBoot(entry) {
 		return nil, Gone, nil
 	}
@@ -106,7 +111,8 @@ func (m *Manager) isOfEarlierBoot(entry *attachments.Entry) bool {
 }
 
 // examine opens a candidate and returns what it proves about the namespace of an entry.
-func (m *Manager) examine(ctx context.Context, entry *attachments.Entry, c Candidate) (*netns.Namespace, Presence, error) {
+func (m *Manager) examine(ctx context.Context, entry *attachments.Entry,
+	c Candidate) (*netns.Namespace, Presence, error) {
 	if c.Path == "" {
 		return nil, Unknown, nil
 	}
@@ -136,9 +142,11 @@ func leadsNowhere(err error) bool {
 		errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ELOOP)
 }
 
-// isNamespaceOf reports whether ns is the namespace of an entry. Entries that Go's libcni wrote have no cookie: there
-// the interface must have the hardware address of the result. A result without one matches any namespace.
-func (m *Manager) isNamespaceOf(ctx context.Context, entry *attachments.Entry, ns *netns.Namespace) (bool, error) {
+// isNamespaceOf reports whether ns is the namespace of an entry. Entries that Go's libcni wrote
+// have no cookie: there the interface must have the hardware address of the result. A result
+// without one matches any namespace.
+func (m *Manager) isNamespaceOf(ctx context.Context, entry *attachments.Entry,
+	ns *netns.Namespace) (bool, error) {
 	if !entry.Foreign {
 		cookie, err := ns.Cookie(ctx)
 		return err == nil && cookie == entry.Cookie, err
@@ -155,7 +163,8 @@ func (m *Manager) isNamespaceOf(ctx context.Context, entry *attachments.Entry, n
 }
 
 // isKnownIn reports whether it is certain that an entry was made in ns.
-func (m *Manager) isKnownIn(ctx context.Context, entry *attachments.Entry, ns *netns.Namespace) (bool, error) {
+func (m *Manager) isKnownIn(ctx context.Context, entry *attachments.Entry,
+	ns *netns.Namespace) (bool, error) {
 	if entry.BootID != "" && entry.BootID != m.BootID || entry.Foreign && recordedMAC(entry) == nil {
 		return false, nil
 	}
@@ -163,13 +172,15 @@ func (m *Manager) isKnownIn(ctx context.Context, entry *attachments.Entry, ns *n
 }
 
 // linkIn looks up an interface in a namespace. It returns nil if there is none.
-func (m *Manager) linkIn(ctx context.Context, ns *netns.Namespace, name string) (*rtnl.Link, error) {
+func (m *Manager) linkIn(ctx context.Context, ns *netns.Namespace,
+	name string) (*rtnl.Link, error) {
 	links := rtnl.NewSession(ns, m.Deleter)
 	defer links.Close()
 	return containerLink(ctx, links, name)
 }
 
-// containerLink looks up an interface in the container's namespace. It returns nil if there is none.
+// containerLink looks up an interface in the container's namespace. It returns nil if there is
+// none.
 func containerLink(ctx context.Context, links *rtnl.Session, name string) (*rtnl.Link, error) {
 	conn, err := links.Container(ctx)
 	if err != nil {

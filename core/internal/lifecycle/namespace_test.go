@@ -72,7 +72,8 @@ func TestLocateWithoutCookie(t *testing.T) {
 			netnstest.Host(t)
 			entry := r.entry(path)
 			entry.Foreign, entry.Cookie = true, 0
-			entry.Result = []byte(`{"cniVersion":"1.1.0","interfaces":[{"name":"eth0","mac":"` + test.result + `","sandbox":"/x"}]}`)
+			entry.Result = []byte(`{"cniVersion":"1.1.0","interfaces":[` +
+				`{"name":"eth0","mac":"` + test.result + `","sandbox":"/x"}]}`)
 			ns, got, err := r.Locate(t.Context(), entry, Candidate{Path: path})
 			if err != nil || got != test.want {
 				t.Errorf("presence %v, %v; want %v", got, err, test.want)

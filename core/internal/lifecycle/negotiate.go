@@ -12,10 +12,12 @@ import (
 
 func isIncompatibleVersion(err error) bool {
 	var e *fault.Error
-	return errors.As(err, &e) && e.Kind == fault.KindPluginFailed && e.Code == fault.CodeIncompatibleVersion
+	return errors.As(err, &e) && e.Kind == fault.KindPluginFailed &&
+		e.Code == fault.CodeIncompatibleVersion
 }
 
-// sharedVersion returns the highest version that all plugins of the list and their IPAM plugins know, or "".
+// sharedVersion returns the highest version that all plugins of the list and their IPAM plugins
+// know, or "".
 func (c *chain) sharedVersion(ctx context.Context) (string, error) {
 	shared := spec.Versions()
 	for i, p := range c.list.Plugins {
@@ -40,7 +42,8 @@ func (c *chain) sharedVersion(ctx context.Context) (string, error) {
 }
 
 // keepKnown returns those of the versions that a plugin knows.
-func (c *chain) keepKnown(ctx context.Context, versions []string, target invoke.Target) ([]string, error) {
+func (c *chain) keepKnown(ctx context.Context, versions []string,
+	target invoke.Target) ([]string, error) {
 	known, err := c.runner.Versions(ctx, target)
 	if err != nil {
 		return nil, err

@@ -9,7 +9,8 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// Status asks each plugin of a network whether an ADD could succeed now. It stops at the first that says no.
+// Status asks each plugin of a network whether an ADD could succeed now. It stops at the first that
+// says no.
 func (m *Manager) Status(ctx context.Context, list *conf.List) error {
 	c := m.networkChain(list)
 	defer c.close()
@@ -22,7 +23,8 @@ func (m *Manager) Status(ctx context.Context, list *conf.List) error {
 }
 
 // GC tells each plugin of a network to remove what belongs to none of the attachments to keep.
-func (m *Manager) GC(ctx context.Context, list *conf.List, keep []plugin.AttachmentID) (errs []error) {
+func (m *Manager) GC(ctx context.Context, list *conf.List,
+	keep []plugin.AttachmentID) (errs []error) {
 	c := m.networkChain(list)
 	defer c.close()
 	for i := range list.Plugins {
@@ -39,8 +41,10 @@ func (m *Manager) networkChain(list *conf.List) *chain {
 	return m.newChain(list, entry, nil)
 }
 
-// runForNetwork sends STATUS or GC to plugin i. Plugin processes know them since version 1.1.0 of the specification.
-func (c *chain) runForNetwork(ctx context.Context, command string, i int, keep []plugin.AttachmentID) error {
+// runForNetwork sends STATUS or GC to plugin i. Plugin processes know them since version 1.1.0 of
+// the specification.
+func (c *chain) runForNetwork(ctx context.Context, command string, i int,
+	keep []plugin.AttachmentID) error {
 	target, err := c.target(i)
 	if err != nil {
 		return c.attribute(err, i, target)

@@ -16,17 +16,21 @@ import (
 
 // makesInterface reports whether a plugin of the list makes an interface of the requested name.
 func (m *Manager) makesInterface(list *conf.List) bool {
-	return slices.ContainsFunc(list.Plugins, func(p conf.Plugin) bool { return m.Runner.Traits(p.Type).MakesInterface })
+	return slices.ContainsFunc(list.Plugins,
+		func(p conf.Plugin) bool { return m.Runner.Traits(p.Type).MakesInterface })
 }
 
-// interfaceOwner returns the attachment that is known to have made the interface of a name in ns, or nil.
-func (m *Manager) interfaceOwner(ctx context.Context, ns *netns.Namespace, ifName string) (*attachments.Entry, error) {
+// interfaceOwner returns the attachment that is known to have made the interface of a name in ns,
+// or nil.
+func (m *Manager) interfaceOwner(ctx context.Context, ns *netns.Namespace,
+	ifName string) (*attachments.Entry, error) {
 	entries, err := m.Store.ByContainer("", ifName)
 	if err != nil {
 		return nil, err
 	}
 	for _, entry := range entries {
-		if list, err := conf.Parse(entry.Config); err == nil && !m.makesInterface(list) && ifName != "lo" {
+		list, err := conf.Parse(entry.Config)
+		if err == nil && !m.makesInterface(list) && ifName != "lo" {
 			continue
 		}
 		if known, err := m.isKnownIn(ctx, entry, ns); err != nil || known {
@@ -36,7 +40,8 @@ func (m *Manager) interfaceOwner(ctx context.Context, ns *netns.Namespace, ifNam
 	return nil, nil
 }
 
-// recordedMAC returns the hardware address of the container's interface according to the result, or nil.
+// recordedMAC returns the hardware address of the container's interface according to the result, or
+// nil.
 func recordedMAC(entry *attachments.Entry) net.HardwareAddr {
 	result, err := plugin.ParseResult(entry.Result, entry.CNIVersion)
 	if err != nil {
@@ -55,8 +60,8 @@ func recordedMAC(entry *attachments.Entry) net.HardwareAddr {
 	return nil
 }
 
-// refuseTakenLink stops an ADD whose interface name is taken by something the state does not know: a running container
-// whose cache was lost must stay as it is.
+// refuseTakenLink stops an ADD whose interface name is taken by something the state does not know:
+// a running container whose cache was lost must stay as it is.
 func (m *Manager) refuseTakenLink(ctx context.Context, c *chain) error {
 	if !m.makesInterface(c.list) {
 		return nil
@@ -71,18 +76,23 @@ func (m *Manager) refuseTakenLink(ctx context.Context, c *chain) error {
 		return err
 	}
 	if owner == nil {
-		return fault.New(fault.KindExists, nil, "netns %s already has an interface %s, which no known attachment made; "+
-			"remove it or choose another ifName", c.netns.Path(), ifName)
+		return fault.New(fault.KindExists, nil,
+			"netns %s already has an interface %s, which no known attachment made; "+
+				"remove it or choose another ifName", c.netns.Path(), ifName)
 	}
-	e := fault.New(fault.KindExists, nil, "netns %s already has an interface %s, which belongs to container %s on network %s; "+
-		"choose another ifName or detach that container first", c.netns.Path(), ifName, owner.ContainerID, owner.Network)
+	e := fault.New(fault.KindExists, nil,
+		"netns %s already has an interface %s, which belongs to container %s on network %s; "+
+			"choose another ifName or detach that container first",
+		c.netns.Path(), ifName, owner.ContainerID, owner.Network)
 	e.Existing = Describe(owner)
 	return e
 }
 
-// netnsOfUnknown returns the candidate that a DEL without an entry may use: none if the interface there is known to
-// belong to another attachment. When a DEL is repeated, the process ID in its path may already be another container's.
-func (m *Manager) netnsOfUnknown(ctx context.Context, key attachments.Key, list *conf.List, c Candidate) (Candidate, error) {
+// netnsOfUnknown returns the candidate that a DEL without an entry may use: none if the interface
+// there is known to belong to another attachment. When a DEL is repeated, the process ID in its
+// path may already be another container's.
+func (m *Manager) netnsOfUnknown(ctx context.Context, key attachments.Key, list *conf.List,
+	c Candidate) (Candidate, error) {
 	if c.Path == "" {
 		return c, nil
 	}
@@ -100,12 +110,15 @@ func (m *Manager) netnsOfUnknown(ctx context.Context, key attachments.Key, list 
 	if err != nil || owner == nil {
 		return c, err
 	}
-	m.Events.Warn("", fmt.Sprintf("netns %s now belongs to container %s and is left alone", c.Path, owner.ContainerID))
+	m.Events.Warn("", fmt.Sprintf("netns %s now belongs to container %s and is left alone", c.Path,
+		owner.ContainerID))
 	return Candidate{}, nil
 }
 
-// otherOwner returns the attachment other than key that is known to have made the interface in ns, or nil.
-func (m *Manager) otherOwner(ctx context.Context, key attachments.Key, list *conf.List, ns *netns.Namespace) (*attachments.Entry, error) {
+// otherOwner returns the attachment other than key that is known to have made the interface in ns,
+// or nil.
+func (m *Manager) otherOwner(ctx context.Context, key attachments.Key, list *conf.List,
+	ns *netns.Namespace) (*attachments.Entry, error) {
 	link, err := m.linkIn(ctx, ns, key.IfName)
 	if err != nil || link == nil {
 		return nil, err

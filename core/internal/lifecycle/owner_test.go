@@ -56,7 +56,8 @@ func TestTakenLinkIsRefused(t *testing.T) {
 				return
 			}
 			e := fault.From(err, fault.KindState)
-			if e == nil || e.Kind != test.kind || (e.Existing != nil) != (test.existing != "") || r.commands() != "" {
+			if e == nil || e.Kind != test.kind || (e.Existing != nil) != (test.existing != "") ||
+				r.commands() != "" {
 				t.Fatalf("error %+v", e)
 			}
 			if e.Existing != nil && e.Existing.ContainerID != test.existing {
@@ -66,7 +67,8 @@ func TestTakenLinkIsRefused(t *testing.T) {
 	}
 }
 
-// A repeated DEL leaves the interface of another container alone, and what its request says stays as it was.
+// A repeated DEL leaves the interface of another container alone, and what its request says stays
+// as it was.
 func TestDetachUnknownInTheNamespaceOfAnother(t *testing.T) {
 	r := newRig(t)
 	path := netnstest.New(t)
@@ -89,9 +91,11 @@ func TestDetachUnknownInTheNamespaceOfAnother(t *testing.T) {
 func TestDetachUnknownRefusesTheCallersNamespace(t *testing.T) {
 	r := newRig(t)
 	key := attachments.Key{Network: "web", ContainerID: "c1", IfName: "eth0"}
-	overrides := &Overrides{Config: network(t, "a"), Netns: Candidate{Path: "/proc/thread-self/ns/net"}}
+	overrides := &Overrides{Config: network(t, "a"),
+		Netns: Candidate{Path: "/proc/thread-self/ns/net"}}
 	err := r.DetachUnknown(t.Context(), r.lock(key), key, overrides, false)
-	if e := fault.From(err, fault.KindState); e == nil || e.Kind != fault.KindNotANamespace || r.commands() != "" {
+	if e := fault.From(err, fault.KindState); e == nil || e.Kind != fault.KindNotANamespace ||
+		r.commands() != "" {
 		t.Errorf("error %+v", e)
 	}
 }

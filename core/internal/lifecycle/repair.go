@@ -7,8 +7,9 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// Repair restores what CHECK would report missing on the host's side of an attachment, and calls repaired for each
-// object. An attachment that is incomplete, or whose namespace is gone, is left to DEL and GC.
+// Repair restores what CHECK would report missing on the host's side of an attachment, and calls
+// repaired for each object. An attachment that is incomplete, or whose namespace is gone, is left
+// to DEL and GC.
 func (m *Manager) Repair(ctx context.Context, entry *attachments.Entry, overrides *Overrides,
 	repaired func(network, pluginType, object string)) error {
 	list, err := m.configuration(entry, overrides.Config)
@@ -32,7 +33,8 @@ func (m *Manager) Repair(ctx context.Context, entry *attachments.Entry, override
 }
 
 // repair runs REPAIR of plugin i, which only built-ins know.
-func (c *chain) repair(ctx context.Context, i int, result *plugin.Result, repaired func(network, pluginType, object string)) error {
+func (c *chain) repair(ctx context.Context, i int, result *plugin.Result,
+	repaired func(network, pluginType, object string)) error {
 	target, err := c.target(i)
 	if err != nil {
 		return c.attribute(err, i, target)

@@ -42,7 +42,8 @@ func newRig(t *testing.T) *rig {
 	r.Manager = &Manager{
 		Store: attachments.Open(filepath.Join(dir, "cache"), filepath.Join(dir, "run")), BootID: bootID,
 		ConfDir: dir, StateDir: filepath.Join(dir, "run"),
-		Runner: &invoke.Runner{Mode: invoke.Only, Catalog: func(pluginType string) plugin.Plugin { return builtin{r, pluginType} }},
+		Runner: &invoke.Runner{Mode: invoke.Only,
+			Catalog: func(pluginType string) plugin.Plugin { return builtin{r, pluginType} }},
 		Events: func(e event.Event) {
 			if e.Event == "warning" {
 				r.warned = append(r.warned, e.Msg)
@@ -72,8 +73,9 @@ func (r *rig) lock(key attachments.Key) *attachments.Held {
 func (r *rig) request(path string, types ...string) *AttachRequest {
 	r.t.Helper()
 	return &AttachRequest{
-		Key: attachments.Key{Network: "web", ContainerID: "c1", IfName: "eth0"}, Config: network(r.t, types...),
-		Netns: netnstest.Open(r.t, path), Owner: "me",
+		Key:    attachments.Key{Network: "web", ContainerID: "c1", IfName: "eth0"},
+		Config: network(r.t, types...),
+		Netns:  netnstest.Open(r.t, path), Owner: "me",
 	}
 }
 
@@ -116,10 +118,21 @@ func (builtin) Unsupported([]byte) string { return "" }
 func (b builtin) Add(ctx context.Context, inv *plugin.Invocation) (*plugin.Result, error) {
 	return plugin.NewResult(&types100.Result{}), b.run(ctx, inv)
 }
-func (b builtin) Del(ctx context.Context, inv *plugin.Invocation) error    { return b.run(ctx, inv) }
-func (b builtin) Check(ctx context.Context, inv *plugin.Invocation) error  { return b.run(ctx, inv) }
-func (b builtin) GC(ctx context.Context, inv *plugin.Invocation) error     { return b.run(ctx, inv) }
-func (b builtin) Status(ctx context.Context, inv *plugin.Invocation) error { return b.run(ctx, inv) }
+func (b builtin) Del(ctx context.Context, inv *plugin.Invocation) error {
+	return b.run(ctx, inv)
+}
+
+func (b builtin) Check(ctx context.Context, inv *plugin.Invocation) error {
+	return b.run(ctx, inv)
+}
+
+func (b builtin) GC(ctx context.Context, inv *plugin.Invocation) error {
+	return b.run(ctx, inv)
+}
+
+func (b builtin) Status(ctx context.Context, inv *plugin.Invocation) error {
+	return b.run(ctx, inv)
+}
 
 func (b builtin) run(ctx context.Context, inv *plugin.Invocation) error {
 	command := b.name + "." + inv.Command

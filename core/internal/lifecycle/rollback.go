@@ -10,8 +10,8 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// rollBack undoes a failed ADD and completes its error. If the undo fails, or is not wanted, the intent stays for DEL
-// and GC.
+// rollBack undoes a failed ADD and completes its error. If the undo fails, or is not wanted, the
+// intent stays for DEL and GC.
 func (a *addition) rollBack(ctx context.Context, cause error) error {
 	e := fault.From(cause, fault.KindState)
 	rolledBack := false
@@ -35,8 +35,8 @@ func (a *addition) rollBack(ctx context.Context, cause error) error {
 	return e
 }
 
-// UndoContext returns a context in which a failed call can be undone: it outlives the deadline and the cancellation of
-// the call. A timeout of 0 means none.
+// UndoContext returns a context in which a failed call can be undone: it outlives the deadline and
+// the cancellation of the call. A timeout of 0 means none.
 func UndoContext(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
 	ctx = context.WithoutCancel(ctx)
 	if timeout == 0 {
@@ -45,8 +45,9 @@ func UndoContext(ctx context.Context, timeout time.Duration) (context.Context, c
 	return context.WithTimeout(ctx, timeout)
 }
 
-// lastStarted returns the index of the last plugin that may have left something behind. The plugin that failed counts
-// if it is a process that was run. A built-in has undone its own steps, unless it panicked or reports that it could not.
+// lastStarted returns the index of the last plugin that may have left something behind. The plugin
+// that failed counts if it is a process that was run. A built-in has undone its own steps, unless
+// it panicked or reports that it could not.
 func (a *addition) lastStarted(e *fault.Error) int {
 	failed := len(a.results)
 	if failed == len(a.chain.list.Plugins) {
@@ -71,7 +72,8 @@ func refusedToStart(e *fault.Error) bool {
 	}
 }
 
-// undo runs DEL in reverse order, starting with plugin last, each with the result that its ADD was given.
+// undo runs DEL in reverse order, starting with plugin last, each with the result that its ADD was
+// given.
 func (a *addition) undo(ctx context.Context, last int) error {
 	var errs []error
 	for i := last; i >= 0; i-- {

@@ -21,7 +21,8 @@ func TestRollBackIncludesThePluginThatMayHaveLeftSomething(t *testing.T) {
 	}{
 		{"a built-in has undone its own steps", func(context.Context) error { return errors.New("no") },
 			"a.ADD b.ADD c.ADD b.DEL a.DEL"},
-		{"a built-in reports that it could not undo", func(context.Context) error { return fmt.Errorf("no: %w", fault.ErrNotUndone) },
+		{"a built-in reports that it could not undo",
+			func(context.Context) error { return fmt.Errorf("no: %w", fault.ErrNotUndone) },
 			"a.ADD b.ADD c.ADD c.DEL b.DEL a.DEL"},
 		{"a built-in panics", func(context.Context) error { panic("no") },
 			"a.ADD b.ADD c.ADD c.DEL b.DEL a.DEL"},
@@ -53,7 +54,8 @@ func TestIntentStaysIfTheUndoFailsOrIsNotWanted(t *testing.T) {
 		details    string
 		want       string
 	}{
-		{"an undo that fails goes on with the others", false, "undo failed", "a.ADD b.ADD c.ADD b.DEL a.DEL"},
+		{"an undo that fails goes on with the others", false, "undo failed",
+			"a.ADD b.ADD c.ADD b.DEL a.DEL"},
 		{"no undo", true, "", "a.ADD b.ADD c.ADD"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -65,7 +67,8 @@ func TestIntentStaysIfTheUndoFailsOrIsNotWanted(t *testing.T) {
 			held := r.lock(request.Key)
 			_, err := r.Attach(t.Context(), held, request)
 			e := fault.From(err, fault.KindState)
-			if e == nil || e.RolledBack == nil || *e.RolledBack || !strings.HasPrefix(e.Details, test.details) {
+			if e == nil || e.RolledBack == nil || *e.RolledBack ||
+				!strings.HasPrefix(e.Details, test.details) {
 				t.Errorf("error %+v, want one that is not rolled back, with details %q", e, test.details)
 			}
 			if got := r.commands(); got != test.want {
@@ -87,7 +90,8 @@ func TestUndoOutlivesTheRequest(t *testing.T) {
 	request := r.request(netnstest.New(t), "a", "b")
 	request.UndoTimeout = time.Hour
 	_, err := r.Attach(ctx, r.lock(request.Key), request)
-	if e := fault.From(err, fault.KindState); e == nil || e.Kind != fault.KindCancelled || !*e.RolledBack {
+	if e := fault.From(err, fault.KindState); e == nil || e.Kind != fault.KindCancelled ||
+		!*e.RolledBack {
 		t.Errorf("error %+v, want a cancelled call that is rolled back", e)
 	}
 	if _, bounded := undone.Deadline(); !bounded {

@@ -1,5 +1,5 @@
-// Package spec owns what every ring knows of the CNI specification: its versions, and the identity of an attachment
-// within a network.
+// Package spec owns what every ring knows of the CNI specification: its versions, and the identity
+// of an attachment within a network.
 package spec
 
 import (
@@ -20,7 +20,8 @@ func known() []string { return version.All.SupportedVersions() }
 // Supports reports whether a version is supported.
 func Supports(version string) bool { return slices.Contains(known(), version) }
 
-// AtLeast reports whether a version is the minimum or newer. An unsupported version is older than any other.
+// AtLeast reports whether a version is the minimum or newer. An unsupported version is older than
+// any other.
 func AtLeast(version, minimum string) bool {
 	return slices.Index(known(), version) >= slices.Index(known(), minimum)
 }
@@ -35,13 +36,15 @@ func Highest(versions []string) (highest string) {
 	return highest
 }
 
-// PassesResult reports whether CHECK and DEL requests of a version carry the result of ADD (since 0.4.0).
+// PassesResult reports whether CHECK and DEL requests of a version carry the result of ADD (since
+// 0.4.0).
 func PassesResult(version string) bool { return AtLeast(version, "0.4.0") }
 
 // HasGC reports whether plugins of a version know GC and STATUS (since 1.1.0).
 func HasGC(version string) bool { return AtLeast(version, "1.1.0") }
 
-// AttachmentID identifies an attachment within a network. The keys are those of cni.dev/valid-attachments.
+// AttachmentID identifies an attachment within a network. The keys are those of
+// cni.dev/valid-attachments.
 type AttachmentID struct {
 	ContainerID string `json:"containerID"`
 	IfName      string `json:"ifname"`
