@@ -66,7 +66,8 @@ func (s *scope) repairEntry(ctx context.Context, key attachments.Key, given *con
 	}
 	return s.manager.Repair(ctx, entry, s.overrides(given), func(network, pluginType, object string) {
 		answer.Repaired = append(answer.Repaired, Repaired{
-			Network: network, ContainerID: entry.ContainerID, IfName: entry.IfName, Plugin: pluginType, Object: object,
+			Network: network, ContainerID: entry.ContainerID, IfName: entry.IfName,
+			Plugin: pluginType, Object: object,
 		})
 	})
 }
