@@ -112,8 +112,7 @@ func (c *collection) collect(ctx context.Context, held *attachments.Held,
 	}
 	if keep {
 		if !c.isListed(entry) { // else c.keep already has it
-			id := plugin.AttachmentID{ContainerID: entry.ContainerID, IfName: entry.IfName}
-			c.keep = append(c.keep, id)
+			c.keep = append(c.keep, idOf(entry))
 		}
 		return nil
 	}
@@ -150,6 +149,11 @@ func (c *collection) keeps(ctx context.Context, entry *attachments.Entry) (bool,
 	}
 	young := entry.BootID == c.scope.bootID && c.now-entry.Created < freshness
 	return c.isListed(entry) || young || entry.NewerThan(c.asOf), nil
+}
+
+// idOf returns how the plugins know an attachment of the network.
+func idOf(entry *attachments.Entry) plugin.AttachmentID {
+	return plugin.AttachmentID{ContainerID: entry.ContainerID, IfName: entry.IfName}
 }
 
 // isListed reports whether an attachment is one of validAttachments.

@@ -124,7 +124,7 @@ func verbs() []mutation {
 		change{"GC takes young attachments", "collection.keeps", never("young")},
 		change{"GC takes attachments newer than the list", "collection.keeps", never("NewerThan")},
 		change{"GC leaves incomplete attachments", "collection.keeps", never("Incomplete")},
-		change{"plugins do not get what to keep", "collection.collect", drop("plugin.AttachmentID")},
+		change{"plugins do not get what to keep", "collection.collect", drop("idOf")},
 		change{"a dry run removes attachments", "collection.collect", always("c.dryRun")},
 	)
 }
