@@ -164,5 +164,5 @@ func (c *collection) isListed(entry *attachments.Entry) bool {
 // owns reports whether an attachment has the request's owner. Those of Go's libcni have no owner.
 func (s *scope) owns(entry *attachments.Entry) bool {
 	owner := s.request.Options.Owner
-	return owner == anyOwner || !entry.Foreign && entry.Owner == owner
+	return owner == anyOwner || !entry.ByGoLibcni && entry.Owner == owner
 }

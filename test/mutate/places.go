@@ -157,10 +157,10 @@ func state() []mutation {
 	return in(attachments, "",
 		change{"a file of another attachment is replaced", "Store.refuseCollision", answer("nil")},
 		change{"the intent stays after a commit", "Store.Commit", drop("intentPath")},
-		change{"a file of another attachment is removed", "Store.Remove", always("another == nil")},
+		change{"a file of another attachment is removed", "Store.Remove", always("holder == nil")},
 		change{"files are written in place", "replace",
-			swap("write(temporary, data, syscall.O_TRUNC)", "write(path, data, syscall.O_TRUNC)")},
-		change{"a temporary file stays", "replace", drop("Unlink")},
+			swap("file.Renew(temporary, data, fileMode)", "file.Renew(path, data, fileMode)")},
+		change{"a temporary file stays", "replace", drop("Remove")},
 		change{"ADDs overtake a GC that waits", "Held.passGate", answer("nil")},
 		change{"GC does not lock the network", "Store.LockNetwork", drop("networks")},
 	)

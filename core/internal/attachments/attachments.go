@@ -89,7 +89,7 @@ type Entry struct {
 	IfIndex        int                       // of the container's interface, in its namespace
 	Plugins        []Ran                     // in the order of the list
 	Incomplete     bool                      // from an intent: an ADD or DEL did not end
-	Foreign        bool                      // written by Go's libcni, so Owner, Created, BootID, Cookie and what follows Result are unknown
+	ByGoLibcni     bool                      // written by Go's libcni, so Owner, Created, BootID, Cookie and what follows Result are unknown
 }
 
 // Ran says which implementation of a plugin ran, so that the same one deletes.
@@ -121,5 +121,5 @@ func ParseAsOf(text string) (AsOf, error) {
 // NewerThan reports whether e may be missing from a list that was begun at a: it is of the same boot and not older.
 // An entry of another boot never is.
 func (e *Entry) NewerThan(a AsOf) bool {
-	return !e.Foreign && e.BootID == a.BootID && e.Created >= a.Now
+	return !e.ByGoLibcni && e.BootID == a.BootID && e.Created >= a.Now
 }

@@ -13,13 +13,13 @@ import (
 	"github.com/libcni/libcni/core/internal/jsonobject"
 )
 
-// encode returns the file of e, byte for byte as encoding/json would write a document. <, > and & stay as they are; Go's
+// encode returns the file of e, byte for byte as encoding/json writes a document, without escaping <, > and &; Go's
 // libcni reads both.
 func encode(e *Entry) ([]byte, error) {
 	if len(e.Result) > 0 && e.Result.Kind() != '{' {
 		return nil, errors.New("the result is no JSON object")
 	}
-	f := file{text: []byte{'{'}}
+	f := encoder{text: []byte{'{'}}
 	f.string("kind", cacheKind)
 	f.string("containerId", e.ContainerID)
 	f.base64("config", e.Config)
@@ -33,33 +33,33 @@ func encode(e *Entry) ([]byte, error) {
 	return append(f.text, '}'), f.err
 }
 
-// file is a file that is being written, member by member.
-type file struct {
+// encoder writes a file member by member.
+type encoder struct {
 	text []byte
 	err  error // the first raw value that is no JSON
 }
 
-func (f *file) key(name string) { f.text = jsonobject.AppendKey(f.text, name) }
+func (f *encoder) key(name string) { f.text = jsonobject.AppendKey(f.text, name) }
 
-func (f *file) value(s string) { f.text = jsonobject.AppendEncoded(f.text, s, jsonobject.Plain) }
+func (f *encoder) value(s string) { f.text = jsonobject.AppendEncoded(f.text, s, jsonobject.Plain) }
 
-func (f *file) string(key, value string) {
+func (f *encoder) string(key, value string) {
 	f.key(key)
 	f.value(value)
 }
 
-func (f *file) nonempty(key, value string) {
+func (f *encoder) nonempty(key, value string) {
 	if value != "" {
 		f.string(key, value)
 	}
 }
 
-func (f *file) int(key string, value int64) {
+func (f *encoder) int(key string, value int64) {
 	f.key(key)
 	f.text = strconv.AppendInt(f.text, value, 10)
 }
 
-func (f *file) base64(key string, value []byte) {
+func (f *encoder) base64(key string, value []byte) {
 	f.key(key)
 	if value == nil {
 		f.text = append(f.text, "null"...)
@@ -68,8 +68,8 @@ func (f *file) base64(key string, value []byte) {
 	f.text = append(base64.StdEncoding.AppendEncode(append(f.text, '"'), value), '"')
 }
 
-// raw leaves out a value that is not there.
-func (f *file) raw(key string, value jsontext.Value) {
+// raw omits an absent value.
+func (f *encoder) raw(key string, value jsontext.Value) {
 	if len(value) > 0 {
 		f.key(key)
 		f.compact(key, value)
@@ -77,7 +77,7 @@ func (f *file) raw(key string, value jsontext.Value) {
 }
 
 // compact writes a value without the white space between its parts.
-func (f *file) compact(key string, value jsontext.Value) {
+func (f *encoder) compact(key string, value jsontext.Value) {
 	text, err := jsontext.AppendFormat(f.text, value,
 		jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true), jsontext.PreserveRawStrings(true))
 	if err != nil && f.err == nil {
@@ -86,7 +86,7 @@ func (f *file) compact(key string, value jsontext.Value) {
 	f.text = text
 }
 
-func (f *file) args(args [][2]string) {
+func (f *encoder) args(args [][2]string) {
 	if len(args) == 0 {
 		return
 	}
@@ -101,7 +101,7 @@ func (f *file) args(args [][2]string) {
 	f.text = append(f.text, ']')
 }
 
-func (f *file) capabilityArgs(args map[string]jsontext.Value) {
+func (f *encoder) capabilityArgs(args map[string]jsontext.Value) {
 	if len(args) == 0 {
 		return
 	}
@@ -119,7 +119,7 @@ func (f *file) capabilityArgs(args map[string]jsontext.Value) {
 	f.text = append(f.text, '}')
 }
 
-func (f *file) ours(e *Entry) {
+func (f *encoder) ours(e *Entry) {
 	f.key("libcni")
 	f.text = append(f.text, '{')
 	f.string("owner", e.Owner)
@@ -137,7 +137,7 @@ func (f *file) ours(e *Entry) {
 	f.text = append(f.text, '}')
 }
 
-func (f *file) plugins(plugins []Ran) {
+func (f *encoder) plugins(plugins []Ran) {
 	if len(plugins) == 0 {
 		return
 	}

@@ -104,7 +104,7 @@ func (d *document) entry() (*Entry, error) {
 	if d.ours.Kind() == '{' && jsonobject.Decode(d.ours, with.oursFields()) == nil {
 		return &with, nil
 	}
-	e.Foreign = true
+	e.ByGoLibcni = true
 	e.CNIVersion = firstVersion(e.Config, e.Result)
 	return e, nil
 }
@@ -125,7 +125,7 @@ func bareResult(data []byte) (*Entry, error) {
 	if version == "" && ip4 == nil && ip6 == nil {
 		return nil, errors.New("neither an entry nor a result")
 	}
-	return &Entry{Foreign: true, CNIVersion: version, Result: bytes.TrimSpace(data)}, nil
+	return &Entry{ByGoLibcni: true, CNIVersion: version, Result: bytes.TrimSpace(data)}, nil
 }
 
 // firstVersion returns the cniVersion of the first document that has one.

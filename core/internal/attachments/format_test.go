@@ -3,12 +3,14 @@ package attachments_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/go-cmp/cmp"
@@ -74,21 +76,21 @@ func TestFilesOfGoLibcniAreRead(t *testing.T) {
 	s := attachments.Open(filepath.Join("testdata", "go-libcni"), t.TempDir())
 	want := []*attachments.Entry{
 		{
-			Key: web("c1"), Foreign: true, Netns: "/run/netns/c1", CNIVersion: "1.0.0",
+			Key: web("c1"), ByGoLibcni: true, Netns: "/run/netns/c1", CNIVersion: "1.0.0",
 			Config:         jsontext.Value(`{"cniVersion":"1.0.0","name":"web","plugins":[{"type":"bridge"}]}`),
 			Args:           plugin.Args{{"IgnoreUnknown", "1"}, {"K8S_POD_NAME", "p"}},
 			CapabilityArgs: map[string]jsontext.Value{"portMappings": jsontext.Value(`[{"containerPort":80,"hostPort":8080,"protocol":"tcp"}]`)},
 			Result:         jsontext.Value(`{"cniVersion":"1.0.0","dns":{},"interfaces":[{"mac":"0a:58:0a:01:00:02","name":"eth0","sandbox":"/run/netns/c1"}],"ips":[{"address":"10.1.0.2/16","interface":0}]}`),
 		},
 		{
-			Key: web("c2"), Foreign: true, CNIVersion: "0.3.1",
+			Key: web("c2"), ByGoLibcni: true, CNIVersion: "0.3.1",
 			Config: jsontext.Value(`{"cniVersion":"0.3.1","name":"web","type":"bridge"}`),
 		},
 		{
-			Key: web("c3"), Foreign: true, CNIVersion: "0.3.1",
+			Key: web("c3"), ByGoLibcni: true, CNIVersion: "0.3.1",
 			Result: jsontext.Value(`{"cniVersion":"0.3.1","interfaces":[{"name":"eth0","sandbox":"/run/netns/c3"}],"ips":[{"version":"4","interface":0,"address":"10.1.0.3/16"}],"dns":{}}`),
 		},
-		{Key: web("c4"), Foreign: true, Result: jsontext.Value(`{"ip4":{"ip":"10.1.0.4/16"},"dns":{}}`)},
+		{Key: web("c4"), ByGoLibcni: true, Result: jsontext.Value(`{"ip4":{"ip":"10.1.0.4/16"},"dns":{}}`)},
 	}
 	got, errs := s.List()
 	if len(errs) > 0 {
@@ -210,7 +212,7 @@ func TestUnknownMemberOfOursIsForeign(t *testing.T) {
 			whole := entry("c1")
 			want := &attachments.Entry{
 				Key: whole.Key, Netns: whole.Netns, CNIVersion: "1.1.0", Config: whole.Config, Args: whole.Args,
-				CapabilityArgs: whole.CapabilityArgs, Result: whole.Result, Foreign: true,
+				CapabilityArgs: whole.CapabilityArgs, Result: whole.Result, ByGoLibcni: true,
 			}
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("(-want +got)\n%s", diff)
@@ -227,4 +229,47 @@ func TestResultThatIsNoObjectIsNotWritten(t *testing.T) {
 		t.Error("want an error")
 	}
 	wantNothing(t, dir)
+}
+
+// A FIFO in the place of a temporary file or of a directory must not make a call wait with its locks held.
+func TestNothingWaitsForTheWriterOfAFIFO(t *testing.T) {
+	s, dir := newStore(t)
+	must(t, s.WriteIntent(entry("c1")))
+	must(t, s.Commit(entry("c1")))
+	must(t, s.WriteIntent(entry("c1")))
+	intents, err := filepath.Glob(filepath.Join(dir, "state", "intents", "*"))
+	must(t, err)
+	name := filepath.Base(intents[0])
+	for _, temporary := range []string{"cache/libcni/" + name + ".tmp", "state/intents/" + name + ".tmp"} {
+		must(t, syscall.Mkfifo(filepath.Join(dir, temporary), 0o600))
+	}
+	wait(t, func() error { return s.WriteIntent(entry("c1")) })
+	wait(t, func() error { return s.Commit(entry("c1")) })
+
+	for _, directory := range []string{"cache/results", "state/intents"} {
+		path := filepath.Join(dir, directory)
+		must(t, os.RemoveAll(path))
+		must(t, syscall.Mkfifo(path, 0o600))
+		wait(t, func() error { _, errs := s.List(); return asError(len(errs) == 0) })
+		wait(t, func() error { return asError(s.WriteIntent(entry("c1")) == nil && s.Commit(entry("c1")) == nil) })
+	}
+}
+
+func asError(unexpected bool) error {
+	if unexpected {
+		return errors.New("no error")
+	}
+	return nil
+}
+
+func wait(t *testing.T, call func() error) {
+	t.Helper()
+	done := make(chan error, 1)
+	go func() { done <- call() }()
+	select {
+	case err := <-done:
+		must(t, err)
+	case <-time.After(10 * time.Second):
+		t.Fatal("blocked for 10 seconds")
+	}
 }

@@ -63,7 +63,7 @@ func checkEntry(t *testing.T, s *attachments.Store, e *attachments.Entry) {
 	if e.Key != web("c1") || e.Incomplete {
 		t.Fatalf("got %+v", e)
 	}
-	if e.Foreign && (e.Owner != "" || e.Cookie != 0 || e.Created != 0 || e.Plugins != nil) {
+	if e.ByGoLibcni && (e.Owner != "" || e.Cookie != 0 || e.Created != 0 || e.Plugins != nil) {
 		t.Fatalf("foreign, with keys of ours: %+v", e)
 	}
 	if e.Config != nil && !json.Valid(e.Config) {
@@ -80,7 +80,7 @@ func checkEntry(t *testing.T, s *attachments.Store, e *attachments.Entry) {
 // normal is e without what writing may change: white space, empty for none, and that we have written it.
 func normal(e *attachments.Entry) *attachments.Entry {
 	n := *e
-	n.Foreign = false
+	n.ByGoLibcni = false
 	if len(n.Args) == 0 {
 		n.Args = nil
 	}

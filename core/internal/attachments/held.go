@@ -4,17 +4,18 @@ import (
 	"errors"
 	"io/fs"
 
+	"github.com/libcni/libcni/core/internal/host/file"
 	"github.com/libcni/libcni/core/internal/host/lockfile"
 )
 
-// Held is what a call has locked. For an attachment, it remembers what Get saw: of all calls only this one may change it
-// until Unlock. Go's libcni takes no locks, so that what it could have changed is looked at again. Not safe for concurrent
-// use.
+// Held is an attachment or a network that a call has locked. For an attachment it remembers what Get saw: until Unlock
+// no other call changes it. Go's libcni takes no locks, so that Held looks again at what Go's libcni could have changed.
+// Not safe for concurrent use.
 type Held struct {
 	store *Store
 	key   Key // of the attachment; empty for a network
 	locks *lockfile.Bytes
-	seen  sight
+	seen  snapshot
 }
 
 // Get is Store.Get of the attachment.
@@ -23,11 +24,11 @@ func (h *Held) Get() (e *Entry, err error) {
 	return e, err
 }
 
-// WriteIntent is Store.WriteIntent. The first intent of an attachment is written in place: who finds half of it knows
-// that nothing was made.
+// WriteIntent is Store.WriteIntent. The first intent of an attachment is written in place: half an intent means that
+// nothing was made.
 func (h *Held) WriteIntent(e *Entry) error {
 	vacant := h.seen.vacant && e.Key == h.key
-	h.seen = sight{}
+	h.seen = snapshot{}
 	if !vacant {
 		return h.store.WriteIntent(e)
 	}
@@ -38,14 +39,14 @@ func (h *Held) WriteIntent(e *Entry) error {
 	return err
 }
 
-// Remove is Store.Remove of the attachment. An entry that Get returned is all there is: there was no intent, so no call
-// was cut short since the entry was written, and the temporary file has become the entry.
+// Remove is Store.Remove of the attachment. If Get returned a cache entry and has seen no intent, that entry is the only
+// file: no call was cut short since it was written, and its temporary file has become the entry.
 func (h *Held) Remove() error {
-	text := h.seen.entry
-	h.seen = sight{}
+	text := h.seen.text
+	h.seen = snapshot{}
 	path := h.store.cachePath(h.key)
-	if text == nil || !holds(path, text) { // not as it was
+	if text == nil || !file.Has(path, text) { // it has changed
 		return h.store.Remove(h.key)
 	}
-	return orStateError(remove(path), h.key, "remove the cache entry", cacheOption)
+	return orStateError(file.Remove(path), h.key, "remove the cache entry", cacheOption)
 }

@@ -9,13 +9,14 @@ import (
 	"time"
 
 	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/host/file"
 	"github.com/libcni/libcni/core/internal/host/lockfile"
 )
 
 // gateWait bounds how long a call lets a GC go first. The package comment says why it is bounded.
 const gateWait = 2 * time.Second
 
-// Lock takes an attachment for one call, and keeps GC out of its network. It waits until ctx ends.
+// Lock locks an attachment for one call, and keeps GC out of its network. It waits until ctx ends.
 func (s *Store) Lock(ctx context.Context, key Key) (*Held, error) {
 	name, err := key.fileName()
 	if err != nil {
@@ -40,8 +41,8 @@ func (s *Store) Lock(ctx context.Context, key Key) (*Held, error) {
 	return h, nil
 }
 
-// LockNetwork takes a whole network, for GC: nobody is at work on an attachment of it. It waits until ctx ends. What
-// calls that were killed left half written is removed.
+// LockNetwork locks a whole network for GC: no call works on an attachment of it. It waits until ctx ends, and removes
+// what killed calls left half written.
 func (s *Store) LockNetwork(ctx context.Context, network string) (*Held, error) {
 	h := &Held{store: s}
 	sum := hash(network)
@@ -59,11 +60,11 @@ func (s *Store) LockNetwork(ctx context.Context, network string) (*Held, error) 
 		h.Unlock()
 		return nil, lockError(err, "network "+network)
 	}
-	s.sweep(network)
+	s.removeTorn(network)
 	return h, nil
 }
 
-// Attachment takes one attachment of the network that h holds. It is unlocked before h.
+// Attachment locks one attachment of the network that h holds. It is unlocked before h.
 func (h *Held) Attachment(ctx context.Context, key Key) (*Held, error) {
 	name, err := key.fileName()
 	if err != nil {
@@ -92,7 +93,7 @@ func (h *Held) open(ctx context.Context) (err error) {
 	return err
 }
 
-// passGate waits while a GC waits for the network, but not for ever.
+// passGate waits while a GC waits for the network, for at most gateWait.
 func (h *Held) passGate(ctx context.Context, network uint64) error {
 	err := h.locks.Pass(ctx, gates(network), lockfile.Shared, gateWait)
 	if errors.Is(err, lockfile.ErrBusy) && ctx.Err() == nil {
@@ -101,8 +102,8 @@ func (h *Held) passGate(ctx context.Context, network uint64) error {
 	return err
 }
 
-// The three kinds of locks are in parts of the file of their own: the upper two bits of a key tell them apart. What is
-// left of the hash is 61 bits: that two of a thousand names at work at a time meet has a chance of 1 in 4 million million.
+// The three kinds of locks have separate parts of the file: the upper two bits of a key are the kind. Of the hash 61 bits
+// are left: among a thousand names in use at a time, two share a lock with a probability of 1 in 4 million million.
 func gates(hash uint64) uint64      { return hash >> 2 }
 func networks(hash uint64) uint64   { return 1<<62 | hash>>2 }
 func attachment(name string) uint64 { return 2<<62 | hash(name)>>2 }
@@ -112,9 +113,9 @@ func hash(name string) uint64 {
 	return binary.BigEndian.Uint64(sum[:])
 }
 
-// sweep removes what is half written of a network that is held exclusively, so that nobody is writing it. What cannot be
-// removed does no harm.
-func (s *Store) sweep(network string) {
+// removeTorn removes the half-written files of a network that is locked exclusively, so that no call is writing them. A
+// file that cannot be removed does no harm.
+func (s *Store) removeTorn(network string) {
 	for _, dir := range []string{s.private, s.intents} {
 		found, _ := names(dir, "")
 		for _, name := range found {
@@ -123,25 +124,26 @@ func (s *Store) sweep(network string) {
 				continue
 			}
 			if strings.HasSuffix(name, temporarySuffix) || dir == s.intents && isTorn(path) {
-				_ = remove(path)
+				_ = file.Remove(path)
 			}
 		}
 	}
 }
 
-// isTorn reports whether an intent was cut short while it was written: no part of an object is JSON. Nothing was made yet.
+// isTorn reports whether an intent was cut short while it was written: part of an object is not JSON. Nothing was made
+// yet.
 func isTorn(path string) bool {
-	data, err := read(path)
+	data, err := file.Read(path, maxFileSize)
 	return err == nil && !isJSON(data)
 }
 
-// lockError tells a lock that others hold from one that cannot be taken.
+// lockError distinguishes a lock that another call holds from one that cannot be taken.
 func lockError(err error, what string) error {
 	switch {
 	case errors.Is(err, context.Canceled):
 		return fault.From(err, fault.KindCancelled)
 	case errors.Is(err, lockfile.ErrBusy):
-		return fault.New(fault.KindBusy, err, "%s: another call is at work on it", what)
+		return fault.New(fault.KindBusy, err, "%s: another call is working on it", what)
 	case errors.Is(err, context.DeadlineExceeded):
 		return fault.From(err, fault.KindTimeout)
 	default:

@@ -107,7 +107,7 @@ func decodeTagged(data []byte) (*Entry, error) {
 	}
 	var o taggedOurs
 	if d.Ours.Kind() != '{' || json.Unmarshal(d.Ours, &o) != nil {
-		e.Foreign = true
+		e.ByGoLibcni = true
 		e.CNIVersion = firstVersion(e.Config, e.Result)
 		return e, nil
 	}

@@ -5,23 +5,23 @@ import (
 	"strings"
 )
 
-// selection says which attachments a scan is for; an empty field selects all.
+// selection says which attachments a scan returns. An empty field selects all.
 type selection struct{ containerID, ifName string }
 
-func (w selection) has(key Key) bool {
+func (w selection) includes(key Key) bool {
 	return (w.containerID == "" || key.ContainerID == w.containerID) && (w.ifName == "" || key.IfName == w.ifName)
 }
 
-// mayBe tells by a cache file's name whether the file has to be read at all.
-func (w selection) mayBe(name string) bool {
+// mayInclude reports whether a cache file with the name has to be read.
+func (w selection) mayInclude(name string) bool {
 	if w.containerID != "" && !strings.Contains(name, "-"+w.containerID+"-") {
 		return false
 	}
 	return w.ifName == "" || strings.HasSuffix(name, "-"+w.ifName)
 }
 
-// split takes the name of a bare result's file apart, which says nothing itself of whose it is. What is selected
-// helps; where the name can still be read in two ways, it is refused.
+// split returns the key in the name of a bare result's file: the file itself does not state it. The selection helps to
+// parse the name. A name that still has several meanings is refused.
 func (w selection) split(name string) (Key, error) {
 	var key Key
 	readings := 0
@@ -33,7 +33,7 @@ func (w selection) split(name string) (Key, error) {
 			if name[j] != '-' {
 				continue
 			}
-			if k := (Key{name[:i], name[i+1 : j], name[j+1:]}); w.has(k) {
+			if k := (Key{name[:i], name[i+1 : j], name[j+1:]}); w.includes(k) {
 				key = k
 				readings++
 			}
@@ -43,8 +43,8 @@ func (w selection) split(name string) (Key, error) {
 	case 1:
 		return key, nil
 	case 0:
-		return Key{}, errors.New("a result under a name that is none of an attachment")
+		return Key{}, errors.New("a result whose file name is not that of an attachment")
 	default:
-		return Key{}, errors.New("a result that does not say whose it is, under a name that can be read in several ways")
+		return Key{}, errors.New("a result that does not state its attachment, in a file whose name has several meanings")
 	}
 }

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/libcni/libcni/core/internal/fault"
-	"github.com/libcni/libcni/core/internal/host/rename"
+	"github.com/libcni/libcni/core/internal/host/file"
 )
 
 // The request's keys for the two directories, for error messages.
@@ -26,15 +26,15 @@ const (
 // temporarySuffix marks files that are being written.
 const temporarySuffix = ".tmp"
 
-// Store is the state on disk. It is safe for concurrent use; what it has in memory only spares it to work something out
-// twice. The attachment's lock is held around WriteIntent, Commit and Remove, and around a Get that one of them follows.
+// Store is the state on disk. It is safe for concurrent use. What it keeps in memory only saves work. The caller
+// holds the attachment's lock around WriteIntent, Commit and Remove, and around a Get that precedes one of them.
 type Store struct {
 	results string // Go's libcni's directory
 	private string // ours beside it: temporary files, locks
 	intents string
 
-	decoded atomic.Pointer[decoded] // the cache entry read last
-	own     atomic.Pointer[ownName] // the name asked for last
+	decoded atomic.Pointer[decoded]    // the last cache entry that was read
+	unique  atomic.Pointer[uniqueName] // the last name that was computed
 }
 
 // Open returns the store of two directories. It touches nothing; directories are made when something is written.
@@ -51,50 +51,51 @@ func (s *Store) AsOf(bootID string, now time.Duration) string {
 	return AsOf{BootID: bootID, Now: now}.String()
 }
 
-// Get returns the attachment named key: its intent if there is one, else its cache entry. fs.ErrNotExist means there
-// is none, or nothing that makes sense.
+// Get returns the attachment with the key: its intent if there is one, else its cache entry. The error wraps
+// fs.ErrNotExist if there is neither, or neither is usable.
 func (s *Store) Get(key Key) (*Entry, error) {
 	e, _, err := s.find(key)
 	return e, err
 }
 
-// sight is what there was of an attachment.
-type sight struct {
-	vacant bool   // neither an intent nor anything in the place of the cache entry
-	entry  []byte // the cache entry of this very attachment, written by us, without an intent beside it
+// snapshot is what find saw of an attachment's files.
+type snapshot struct {
+	vacant bool   // there was no intent, and no file with the name of the cache entry
+	text   []byte // of the attachment's own cache entry, written by us, if there was no intent beside it
 }
 
-// find is Get, and tells what there was.
-func (s *Store) find(key Key) (*Entry, sight, error) {
+// find is Get that also returns what it saw.
+func (s *Store) find(key Key) (*Entry, snapshot, error) {
 	if err := key.Validate(); err != nil {
-		return nil, sight{}, err
+		return nil, snapshot{}, err
 	}
 	e, err := s.intent(key)
-	if !isNone(err) {
-		return e, sight{}, err
+	if !isAbsent(err) {
+		return e, snapshot{}, err
 	}
-	alone := errors.Is(err, fs.ErrNotExist)
+
+	noIntent := errors.Is(err, fs.ErrNotExist)
 	e, text, err := s.cached(key)
 	switch {
-	case err == nil && e.Key == key && alone && !e.Foreign:
-		return e, sight{entry: text}, nil
+	case err == nil && e.Key == key && noIntent && !e.ByGoLibcni:
+		return e, snapshot{text: text}, nil
 	case err == nil && e.Key == key:
-		return e, sight{}, nil
-	case err == nil || isNone(err):
-		return nil, sight{vacant: alone && errors.Is(err, fs.ErrNotExist)}, &noneError{key}
+		return e, snapshot{}, nil
+	case err == nil || isAbsent(err):
+		return nil, snapshot{vacant: noIntent && errors.Is(err, fs.ErrNotExist)}, &absentError{key}
 	default:
-		return nil, sight{}, err
+		return nil, snapshot{}, err
 	}
 }
 
-// noneError says that there is no attachment of a name.
-type noneError struct{ key Key }
+// absentError says that no attachment has the key.
+type absentError struct{ key Key }
 
-func (e *noneError) Error() string { return e.key.String() + ": " + fs.ErrNotExist.Error() }
-func (e *noneError) Unwrap() error { return fs.ErrNotExist }
+func (e *absentError) Error() string { return e.key.String() + ": " + fs.ErrNotExist.Error() }
+func (e *absentError) Unwrap() error { return fs.ErrNotExist }
 
-// isNone reports whether an error of load means that there is no entry.
-func isNone(err error) bool { return errors.Is(err, fs.ErrNotExist) || isUnusable(err) }
+// isAbsent reports whether an error of load means that there is no entry.
+func isAbsent(err error) bool { return errors.Is(err, fs.ErrNotExist) || isUnusable(err) }
 
 func (s *Store) intent(key Key) (*Entry, error) {
 	path := s.intentPath(key)
@@ -103,14 +104,14 @@ func (s *Store) intent(key Key) (*Entry, error) {
 		return nil, err
 	}
 	if e.Key != key {
-		return nil, unusable(path, "it is named like the intent of another attachment")
+		return nil, unusable(path, "it has the name of another attachment's intent")
 	}
 	e.Incomplete = true
 	return e, nil
 }
 
-// cached returns what is in the cache file of key, which may be another attachment's, and its text. A bare result is
-// taken for that of key.
+// cached returns the entry in the cache file of key, which may be another attachment's, and its text. A bare
+// result counts as that of key.
 func (s *Store) cached(key Key) (*Entry, []byte, error) {
 	path := s.cachePath(key)
 	text, err := loadText(path, cacheOption)
@@ -133,19 +134,19 @@ func (s *Store) cached(key Key) (*Entry, []byte, error) {
 	return &e, text, nil
 }
 
-// decoded is a text, and the entry it is.
+// decoded is the text of an entry and the entry.
 type decoded struct {
 	text  []byte
 	entry Entry
 }
 
-// WriteIntent notes an attachment that is about to be made or changed, before anything is.
+// WriteIntent records an attachment before anything of it is made or changed.
 func (s *Store) WriteIntent(e *Entry) error {
 	return s.writeIntent(e, func(data []byte) error {
 		if err := s.refuseCollision(e.Key); err != nil {
 			return err
 		}
-		return replace(s.intentPath(e.Key), s.temporaryIntent(e.Key), data, over)
+		return replace(s.intentPath(e.Key), s.temporaryIntent(e.Key), data, file.Rename)
 	})
 }
 
@@ -160,7 +161,7 @@ func (s *Store) writeIntent(e *Entry, write func(data []byte) error) error {
 	return orStateError(write(data), e.Key, "write the intent", stateOption)
 }
 
-// Commit notes an attachment that is complete: its cache entry is written, then the intent goes.
+// Commit records an attachment as complete: it writes the cache entry, then removes the intent.
 func (s *Store) Commit(e *Entry) error {
 	if err := e.Key.Validate(); err != nil {
 		return err
@@ -170,22 +171,22 @@ func (s *Store) Commit(e *Entry) error {
 		return fault.New(fault.KindState, err, "%s: write the cache entry", e.Key)
 	}
 	err = replace(s.cachePath(e.Key), s.temporaryEntry(e.Key), data, func(from, to string) error {
-		err := rename.New(from, to)
-		if !errors.Is(err, fs.ErrExist) && !errors.Is(err, rename.ErrUnsupported) {
+		err := file.RenameNew(from, to)
+		if !errors.Is(err, fs.ErrExist) && !errors.Is(err, file.ErrUnsupported) {
 			return err
 		}
 		if err := s.refuseCollision(e.Key); err != nil {
 			return err
 		}
-		return over(from, to)
+		return file.Rename(from, to)
 	})
 	if err != nil {
 		return orStateError(err, e.Key, "write the cache entry", cacheOption)
 	}
-	return orStateError(remove(s.intentPath(e.Key)), e.Key, "remove the intent", stateOption)
+	return orStateError(file.Remove(s.intentPath(e.Key)), e.Key, "remove the intent", stateOption)
 }
 
-// orStateError leaves an error alone that says already what it is.
+// orStateError makes an error one of kind state, unless it has a kind.
 func orStateError(err error, key Key, doing, option string) error {
 	var e *fault.Error
 	if err == nil || errors.As(err, &e) {
@@ -194,74 +195,78 @@ func orStateError(err error, key Key, doing, option string) error {
 	return stateError(err, key.String()+": "+doing, option)
 }
 
-// refuseCollision keeps one attachment's file from replacing another's.
+// refuseCollision refuses to replace the cache file of another attachment.
 func (s *Store) refuseCollision(key Key) error {
 	if err := key.Validate(); err != nil {
 		return err
 	}
-	another, err := s.another(key)
-	if err != nil || another == nil {
+	holder, err := s.otherHolder(key)
+	if err != nil || holder == nil {
 		return err
 	}
-	return fault.InvalidRequest("containerId", "%s would have the same cache file as %s; one of the names has to differ", key, *another)
+	return fault.InvalidRequest("containerId", "%s would have the same cache file as %s; one of the names has to differ",
+		key, *holder)
 }
 
-// another returns whose the cache file of key is, nil if it is key's own or nobody's.
-func (s *Store) another(key Key) (*Key, error) {
-	claims, err := loadKey(s.cachePath(key))
-	if isNone(err) || err == nil && claims == key {
+// otherHolder returns the key of the other attachment that has the cache file of key, nil if none has.
+func (s *Store) otherHolder(key Key) (*Key, error) {
+	claimed, err := loadKey(s.cachePath(key))
+	if isAbsent(err) || err == nil && claimed == key {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	there, _, err := s.cached(key) // is it an entry at all?
-	if isNone(err) || err == nil && there.Key == key {
+
+	held, _, err := s.cached(key) // the file states a key, but may not be an entry
+	if isAbsent(err) || err == nil && held.Key == key {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	return &there.Key, nil
+	return &held.Key, nil
 }
 
-// Remove forgets an attachment: its cache entry, be it unusable, its intent, and what a call that was killed left half
-// written. It succeeds when there is nothing. Another attachment's file is left alone.
+// Remove removes an attachment: its cache entry, even if unusable, its intent, and what a killed call left
+// half written. It succeeds if there is nothing. It leaves the file of another attachment alone.
 func (s *Store) Remove(key Key) error {
 	if err := key.Validate(); err != nil {
 		return err
 	}
-	another, err := s.another(key)
+	holder, err := s.otherHolder(key)
 	if err != nil {
 		return err
 	}
-	if another == nil {
-		err = errors.Join(remove(s.cachePath(key)), remove(s.temporaryEntry(key)))
+	if holder == nil {
+		err = errors.Join(file.Remove(s.cachePath(key)), file.Remove(s.temporaryEntry(key)))
 	}
 	if err != nil {
 		return stateError(err, key.String()+": remove the cache entry", cacheOption)
 	}
-	// Last, so that an attachment whose removal was cut short is known to be incomplete.
-	if err := errors.Join(remove(s.temporaryIntent(key)), remove(s.intentPath(key))); err != nil {
+
+	// The intent goes last, so that an attachment whose removal was cut short is known to be incomplete.
+	if err := errors.Join(file.Remove(s.temporaryIntent(key)), file.Remove(s.intentPath(key))); err != nil {
 		return stateError(err, key.String()+": remove the intent", stateOption)
 	}
 	return nil
 }
 
-// List returns all attachments in the order of their keys, and an error for each file that is none or cannot be read.
+// List returns all attachments in the order of their keys, and an error for each file that is not an attachment
+// or cannot be read.
 func (s *Store) List() ([]*Entry, []error) {
 	return s.scan(selection{})
 }
 
-// ByContainer returns the attachments of a container, of one interface name if ifName is not empty. Files that are no
-// attachment are passed over.
+// ByContainer returns the attachments of a container; if ifName is not empty, only those of that interface. It ignores
+// files that are not attachments.
 func (s *Store) ByContainer(containerID, ifName string) ([]*Entry, error) {
 	entries, errs := s.scan(selection{containerID: containerID, ifName: ifName})
 	errs = slices.DeleteFunc(errs, isUnusable)
 	return entries, errors.Join(errs...)
 }
 
-// scan reads the intents first: where there is one, the cache entry of the same key is not the truth.
+// scan reads the intents first: an intent is newer than the cache entry of the same key.
 func (s *Store) scan(want selection) (entries []*Entry, errs []error) {
 	seen := map[Key]bool{}
 	collect := func(e *Entry, err error) {
@@ -269,7 +274,7 @@ func (s *Store) scan(want selection) (entries []*Entry, errs []error) {
 		case errors.Is(err, fs.ErrNotExist): // removed meanwhile
 		case err != nil:
 			errs = append(errs, err)
-		case want.has(e.Key) && !seen[e.Key]:
+		case want.includes(e.Key) && !seen[e.Key]:
 			seen[e.Key] = true
 			entries = append(entries, e)
 		}
@@ -287,7 +292,7 @@ func (s *Store) scan(want selection) (entries []*Entry, errs []error) {
 		errs = append(errs, err)
 	}
 	for _, name := range found {
-		if want.mayBe(name) {
+		if want.mayInclude(name) {
 			collect(s.listedEntry(name, want))
 		}
 	}
@@ -304,13 +309,13 @@ func (s *Store) listedIntent(name string) (*Entry, error) {
 		return nil, err
 	}
 	if path != s.intentPath(e.Key) {
-		return nil, unusable(path, "its name is not that of %s", e.Key)
+		return nil, unusable(path, "its name is not the one of %s", e.Key)
 	}
 	e.Incomplete = true
 	return e, nil
 }
 
-// listedEntry refuses copies and renamed files: an entry that is not where its key leads could not be removed.
+// listedEntry refuses copies and renamed files: an entry that does not have its key's file name could not be removed.
 func (s *Store) listedEntry(name string, want selection) (*Entry, error) {
 	path := filepath.Join(s.results, name)
 	e, err := load(path, cacheOption)
@@ -323,7 +328,7 @@ func (s *Store) listedEntry(name string, want selection) (*Entry, error) {
 		}
 	}
 	if path != s.cachePath(e.Key) {
-		return nil, unusable(path, "its name is not that of %s", e.Key)
+		return nil, unusable(path, "its name is not the one of %s", e.Key)
 	}
 	return e, nil
 }
@@ -332,33 +337,33 @@ func (s *Store) cachePath(key Key) string {
 	return s.results + "/" + key.Network + "-" + key.ContainerID + "-" + key.IfName
 }
 
-func (s *Store) intentPath(key Key) string { return s.intents + "/" + s.ownName(key) }
+func (s *Store) intentPath(key Key) string { return s.intents + "/" + s.uniqueName(key) }
 
 func (s *Store) temporaryIntent(key Key) string { return s.intentPath(key) + temporarySuffix }
 
 func (s *Store) temporaryEntry(key Key) string {
-	return s.private + "/" + s.ownName(key) + temporarySuffix
+	return s.private + "/" + s.uniqueName(key) + temporarySuffix
 }
 
-// ownName is a file name that no other attachment has.
-type ownName struct {
+// uniqueName is a file name that no other attachment has.
+type uniqueName struct {
 	Key
 	name string
 }
 
-// ownName returns the file name of an attachment, which begins with networkPrefix.
-func (s *Store) ownName(key Key) string {
-	own := s.own.Load()
-	if own == nil || own.Key != key {
-		own = &ownName{key, networkPrefix(key.Network) + digest(key.Network, key.ContainerID, key.IfName)}
-		s.own.Store(own)
+// uniqueName returns the file name of an attachment, which begins with networkPrefix.
+func (s *Store) uniqueName(key Key) string {
+	last := s.unique.Load()
+	if last == nil || last.Key != key {
+		last = &uniqueName{key, networkPrefix(key.Network) + digest(key.Network, key.ContainerID, key.IfName)}
+		s.unique.Store(last)
 	}
-	return own.name
+	return last.name
 }
 
 func networkPrefix(network string) string { return digest(network) + "-" }
 
-// digest is 128 bits of a hash of strings that hold no NUL.
+// digest returns 128 bits of a hash of strings, none of which holds NUL.
 func digest(parts ...string) string {
 	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
 	return hex.EncodeToString(sum[:16])

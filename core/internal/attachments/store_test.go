@@ -259,7 +259,7 @@ func TestAsOf(t *testing.T) {
 		{"at the same moment", attachments.Entry{BootID: "a-boot", Created: 100}, true},
 		{"newer", attachments.Entry{BootID: "a-boot", Created: 101}, true},
 		{"of another boot", attachments.Entry{BootID: "another", Created: 101}, false},
-		{"of Go's libcni", attachments.Entry{Foreign: true}, false},
+		{"of Go's libcni", attachments.Entry{ByGoLibcni: true}, false},
 	} {
 		if got := test.entry.NewerThan(asOf); got != test.want {
 			t.Errorf("%s: got %v, want %v", test.name, got, test.want)

@@ -118,7 +118,7 @@ func (c *chain) invocation(command string, i int, target invoke.Target,
 
 // mayBeByExecutable reports whether an executable may have done the ADD of plugin i.
 func (c *chain) mayBeByExecutable(i int) bool {
-	return c.entry.Foreign || i < len(c.entry.Plugins) && !c.entry.Plugins[i].Builtin
+	return c.entry.ByGoLibcni || i < len(c.entry.Plugins) && !c.entry.Plugins[i].Builtin
 }
 
 // knownResult returns the result of the attachment's ADD, or nil if there is none that can be read.

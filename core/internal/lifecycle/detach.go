@@ -61,7 +61,7 @@ func (m *Manager) DetachUnknown(ctx context.Context, held *attachments.Held, key
 		return err
 	}
 	entry := &attachments.Entry{Key: key, Netns: candidate.Path, CNIVersion: list.CNIVersion,
-		Config: list.Raw, Foreign: true}
+		Config: list.Raw, ByGoLibcni: true}
 	found := *overrides
 	found.Config, found.Netns = list, candidate
 	return m.Detach(ctx, held, entry, &found, force)

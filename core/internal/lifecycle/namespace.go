@@ -147,7 +147,7 @@ func leadsNowhere(err error) bool {
 // without one matches any namespace.
 func (m *Manager) isNamespaceOf(ctx context.Context, entry *attachments.Entry,
 	ns *netns.Namespace) (bool, error) {
-	if !entry.Foreign {
+	if !entry.ByGoLibcni {
 		cookie, err := ns.Cookie(ctx)
 		return err == nil && cookie == entry.Cookie, err
 	}
@@ -165,7 +165,7 @@ func (m *Manager) isNamespaceOf(ctx context.Context, entry *attachments.Entry,
 // isKnownIn reports whether it is certain that an entry was made in ns.
 func (m *Manager) isKnownIn(ctx context.Context, entry *attachments.Entry,
 	ns *netns.Namespace) (bool, error) {
-	if entry.BootID != "" && entry.BootID != m.BootID || entry.Foreign && recordedMAC(entry) == nil {
+	if entry.BootID != "" && entry.BootID != m.BootID || entry.ByGoLibcni && recordedMAC(entry) == nil {
 		return false, nil
 	}
 	return m.isNamespaceOf(ctx, entry, ns)

@@ -71,7 +71,7 @@ func TestLocateWithoutCookie(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			netnstest.Host(t)
 			entry := r.entry(path)
-			entry.Foreign, entry.Cookie = true, 0
+			entry.ByGoLibcni, entry.Cookie = true, 0
 			entry.Result = []byte(`{"cniVersion":"1.1.0","interfaces":[` +
 				`{"name":"eth0","mac":"` + test.result + `","sandbox":"/x"}]}`)
 			ns, got, err := r.Locate(t.Context(), entry, Candidate{Path: path})

@@ -17,8 +17,7 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
+	"github.com/libcni/libcni/core/internal/host/file"
 	"github.com/libcni/libcni/core/internal/host/spawn"
 )
 
@@ -94,29 +93,18 @@ func (t *Tool) isLegacy(ctx context.Context) (bool, error) {
 // HasLegacyTable says whether the network namespace of the calling thread has one of the kernel's older tables: those
 // come with their first use. It starts no process.
 func HasLegacyTable(f Family, table string) bool {
-	file := map[Family]string{IPv4: "ip_tables_names", IPv6: "ip6_tables_names"}[f]
-	names, err := readProc("/proc/thread-self/net/" + file)
+	const maxNames = 1024 // a table's name has up to 32 bytes, and there are five
+	list := map[Family]string{IPv4: "ip_tables_names", IPv6: "ip6_tables_names"}[f]
+	names, err := file.ReadProc("/proc/thread-self/net/"+list, maxNames)
 	if err != nil { // a kernel without them
 		return false
 	}
-	for name := range strings.FieldsSeq(names) {
+	for name := range strings.FieldsSeq(string(names)) {
 		if name == table {
 			return true
 		}
 	}
 	return false
-}
-
-// readProc goes past package os, which would have the runtime watch a file that never blocks.
-func readProc(path string) (string, error) {
-	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return "", err
-	}
-	defer unix.Close(fd)
-	var text [1024]byte // a table's name has up to 32, and there are five
-	n, err := unix.Read(fd, text[:])
-	return string(text[:max(0, n)]), err
 }
 
 // Table is a table as iptables lists it.

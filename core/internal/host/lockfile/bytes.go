@@ -7,37 +7,39 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/libcni/libcni/core/internal/host/file"
 )
 
-// Bytes is a file of which each byte is a lock, so that it holds locks for any number of names. It is opened once for
-// all that one call takes; locks taken through one Bytes never stand in each other's way. A byte is named by a key, whose
-// upper 63 bits count: two keys that differ in them never share one. Not safe for concurrent use.
+// Bytes is a file in which each byte is a lock, so that one file holds the locks of any number of names. A call opens it
+// once for all its locks. Locks taken through the same Bytes do not exclude each other. A byte is named by a key, of
+// whose bits the upper 63 count. Not safe for concurrent use.
 type Bytes struct {
 	path string
-	fd   int // -1 once unlocked
+	file *file.File // nil once unlocked
 }
 
-// OpenBytes opens the file at path, and takes nothing yet. A missing file is made with mode 0600, missing directories
-// with 0700. A file that cannot be made or opened is a *FileError.
+// OpenBytes opens the file at path and takes no lock. A missing file is made with mode 0600, missing directories with
+// 0700. If the file cannot be made or opened, the error is a *FileError.
 func OpenBytes(ctx context.Context, path string) (*Bytes, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("lock %s: %w", path, err)
 	}
-	fd, err := open(path, 0o600)
+	f, err := open(path, 0o600)
 	if err != nil {
 		return nil, &FileError{err}
 	}
-	return &Bytes{path: path, fd: fd}, nil
+	return &Bytes{path: path, file: f}, nil
 }
 
 // Lock takes the lock of a key with an open file description lock (F_OFD_SETLK), and waits for it until ctx ends.
 func (b *Bytes) Lock(ctx context.Context, key uint64, mode Mode) error {
-	err := wait(ctx, b.fd, func(fd int) error { return set(fd, kindOf(mode), position(key), 1) })
+	err := wait(ctx, b.file.Fd(), func(fd int) error { return set(fd, kindOf(mode), position(key), 1) })
 	return b.explain("lock", err)
 }
 
-// Pass waits until the lock of a key could be taken, but does not take it. It waits until ctx ends, and at most for a
-// time: then the error is ErrBusy as well.
+// Pass waits until the lock of a key could be taken, but does not take it. It waits until ctx ends or the time atMost has
+// passed: the error then wraps ErrBusy.
 func (b *Bytes) Pass(ctx context.Context, key uint64, mode Mode, atMost time.Duration) error {
 	try := func(fd int) error {
 		at := unix.Flock_t{Type: kindOf(mode), Whence: unix.SEEK_SET, Start: position(key), Len: 1}
@@ -47,30 +49,30 @@ func (b *Bytes) Pass(ctx context.Context, key uint64, mode Mode, atMost time.Dur
 		}
 		return err
 	}
-	err := ignoringEINTR(func() error { return try(b.fd) })
+	err := file.Retry(func() error { return try(b.file.Fd()) })
 	if errors.Is(err, unix.EAGAIN) {
 		bounded, cancel := context.WithTimeout(ctx, atMost)
 		defer cancel()
-		err = wait(bounded, b.fd, try)
+		err = wait(bounded, b.file.Fd(), try)
 	}
 	return b.explain("pass", err)
 }
 
-// Release lets go of the lock of one key.
+// Release releases the lock of one key.
 func (b *Bytes) Release(key uint64) error {
-	return b.explain("unlock", ignoringEINTR(func() error { return set(b.fd, unix.F_UNLCK, position(key), 1) }))
+	return b.explain("unlock", file.Retry(func() error { return set(b.file.Fd(), unix.F_UNLCK, position(key), 1) }))
 }
 
-// Unlock lets go of all locks, explicitly, as Lock.Unlock does, and closes the file. Unlocking twice, or nil, does
-// nothing.
+// Unlock releases all locks explicitly, as Lock.Unlock does, and closes the file. Unlocking twice, or nil, does nothing.
 func (b *Bytes) Unlock() error {
-	if b == nil || b.fd < 0 {
+	if b == nil || b.file == nil {
 		return nil
 	}
-	fd := b.fd
-	b.fd = -1
-	err := ignoringEINTR(func() error { return set(fd, unix.F_UNLCK, 0, 0) })
-	return b.explain("unlock", errors.Join(err, unix.Close(fd)))
+
+	f := b.file
+	b.file = nil
+	err := file.Retry(func() error { return set(f.Fd(), unix.F_UNLCK, 0, 0) })
+	return b.explain("unlock", errors.Join(err, f.Close()))
 }
 
 func (b *Bytes) explain(doing string, err error) error {
@@ -80,7 +82,7 @@ func (b *Bytes) explain(doing string, err error) error {
 	return err
 }
 
-// set changes the lock of a range; a length of 0 is all that follows.
+// set changes the lock of a range; a length of 0 means "to the end".
 func set(fd int, kind int16, start, length int64) error {
 	at := unix.Flock_t{Type: kind, Whence: unix.SEEK_SET, Start: start, Len: length}
 	return unix.FcntlFlock(uintptr(fd), unix.F_OFD_SETLK, &at)

@@ -92,9 +92,7 @@ func unshareThread() (int, error) {
 	if err := loopbackUp(); err != nil {
 		return -1, fmt.Errorf("link lo: %w", err)
 	}
-	return ignoringEINTR(func() (int, error) {
-		return unix.Open(ownPath, unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	})
+	return openFile(ownPath)
 }
 
 // loopbackUp uses the ioctl, which needs one socket and no netlink.

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/libcni/libcni/core/internal/host/file"
 	"github.com/libcni/libcni/core/internal/host/netlink"
 	"github.com/libcni/libcni/core/internal/host/thread"
 )
@@ -69,10 +70,7 @@ func open(path string) (int, error) {
 	if !filepath.IsAbs(path) {
 		return -1, ErrRelative
 	}
-	// Without O_NONBLOCK a FIFO at path would block the caller until somebody writes to it.
-	fd, err := ignoringEINTR(func() (int, error) {
-		return unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
-	})
+	fd, err := openFile(path)
 	if err != nil {
 		return -1, openError(err)
 	}
@@ -81,6 +79,15 @@ func open(path string) (int, error) {
 		return -1, err
 	}
 	return fd, nil
+}
+
+// openFile opens any file and does not wait for the writer of a FIFO.
+func openFile(path string) (fd int, err error) {
+	err = file.Retry(func() (err error) {
+		fd, err = unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
+		return err
+	})
+	return fd, err
 }
 
 // openError says ErrNotNamespace for what cannot even be opened because of what it is: a socket, a device without
@@ -291,12 +298,3 @@ func (n *Namespace) closeUnused() error {
 }
 
 func (n *Namespace) errClosed() error { return fmt.Errorf("namespace %s: %w", n.path, fs.ErrClosed) }
-
-func ignoringEINTR(call func() (int, error)) (int, error) {
-	for {
-		r, err := call()
-		if !errors.Is(err, unix.EINTR) {
-			return r, err
-		}
-	}
-}

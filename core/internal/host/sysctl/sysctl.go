@@ -6,10 +6,13 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"path"
+	"io/fs"
+	"path/filepath"
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/libcni/libcni/core/internal/host/file"
 )
 
 const root = "/proc/sys/net"
@@ -17,85 +20,74 @@ const root = "/proc/sys/net"
 // ErrPath refuses a key that leads out of /proc/sys/net.
 var ErrPath = errors.New("not a path below " + root)
 
-// Get returns the value of a setting, such as "ipv4/ip_forward", without the newline. A setting that the kernel or the
-// link does not have is fs.ErrNotExist.
+// Get returns the value of a setting, such as "ipv4/ip_forward", without the newline. The error wraps fs.ErrNotExist if
+// the kernel or the link does not have the setting.
 func Get(key string) (string, error) {
-	name, err := file(key)
+	name, err := path(key)
 	if err != nil {
 		return "", err
 	}
-	value, err := read(name)
+	value, err := file.ReadProc(name, maxValue)
 	if err != nil {
-		return "", fmt.Errorf("sysctl net/%s: read: %w", key, err)
+		return "", fmt.Errorf("sysctl net/%s: read: %w", key, reason(err))
 	}
 	return string(bytes.TrimSpace(value)), nil
 }
 
-// Set writes a setting if it has another value, and says whether it did.
+// Set writes a setting if it has another value, and reports whether it did. It opens one file for both: the kernel takes
+// longer to find a setting of a new link than to set it.
 func Set(key, value string) (changed bool, err error) {
-	name, err := file(key)
+	name, err := path(key)
 	if err != nil {
 		return false, err
 	}
-	// One file for both: to find a setting of a link that is new takes the kernel longer than to set it.
-	fd, err := open(name, unix.O_RDWR)
+	f, err := file.OpenAny(name, file.ReadWrite, 0)
 	if errors.Is(err, unix.EACCES) || errors.Is(err, unix.EROFS) || errors.Is(err, unix.EPERM) { // it may have the value
 		if present, e := Get(key); e == nil && present == value {
 			return false, nil
 		}
 	}
 	if err != nil {
-		return false, fmt.Errorf("sysctl net/%s: write %q: %w", key, value, err)
+		return false, fmt.Errorf("sysctl net/%s: write %q: %w", key, value, reason(err))
 	}
-	defer unix.Close(fd)
-	present := make([]byte, 256)
-	n, err := unix.Read(fd, present)
+	defer f.Close()
+
+	present := make([]byte, maxValue)
+	n, err := f.ReadOnce(present)
 	if err != nil {
-		return false, fmt.Errorf("sysctl net/%s: read: %w", key, err)
+		return false, fmt.Errorf("sysctl net/%s: read: %w", key, reason(err))
 	}
 	if string(bytes.TrimSpace(present[:n])) == value {
 		return false, nil
 	}
-	if _, err := unix.Pwrite(fd, []byte(value), 0); err != nil { // what is not at the beginning is not written
-		return false, fmt.Errorf("sysctl net/%s: write %q: %w", key, value, err)
+	if _, err := f.WriteAt([]byte(value), 0); err != nil { // the kernel ignores what is not at the beginning
+		return false, fmt.Errorf("sysctl net/%s: write %q: %w", key, value, reason(err))
 	}
 	return true, nil
 }
 
-// Link returns the key of a setting of one link, such as Link("ipv6", "eth0", "accept_ra").
-func Link(family, link, setting string) string {
-	return path.Join(family, "conf", link, setting)
+// maxValue is more than any of the settings has.
+const maxValue = 256
+
+// reason leaves out the path, which the key repeats.
+func reason(err error) error {
+	var at *fs.PathError
+	if errors.As(err, &at) {
+		return at.Err
+	}
+	return err
 }
 
-// file returns where a setting is. A link's name may hold dots, and no slash.
-func file(key string) (string, error) {
-	name := path.Join(root, key)
-	if !strings.HasPrefix(name, root+"/") || strings.ContainsRune(key, 0) || path.Clean(key) != key {
+// Link returns the key of a setting of one link, such as Link("ipv6", "eth0", "accept_ra").
+func Link(family, link, setting string) string {
+	return filepath.Join(family, "conf", link, setting)
+}
+
+// path returns the file of a setting. A link's name may hold dots, but no slash.
+func path(key string) (string, error) {
+	name := filepath.Join(root, key)
+	if !strings.HasPrefix(name, root+"/") || strings.ContainsRune(key, 0) || filepath.Clean(key) != key {
 		return "", fmt.Errorf("sysctl net/%s: %w", key, ErrPath)
 	}
 	return name, nil
-}
-
-// read goes past package os, which would make the runtime poll a file that never blocks.
-func read(name string) ([]byte, error) {
-	fd, err := open(name, unix.O_RDONLY)
-	if err != nil {
-		return nil, err
-	}
-	defer unix.Close(fd)
-	value := make([]byte, 256)
-	n, err := unix.Read(fd, value)
-	if err != nil {
-		return nil, err
-	}
-	return value[:n], nil
-}
-
-func open(name string, mode int) (int, error) {
-	for {
-		fd, err := unix.Open(name, mode|unix.O_CLOEXEC, 0)
-		if err != unix.EINTR {
-			return fd, err
-		}
-	}
 }

@@ -1,4 +1,4 @@
-package rename_test
+package file_test
 
 import (
 	"errors"
@@ -7,17 +7,17 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/libcni/libcni/core/internal/host/rename"
+	"github.com/libcni/libcni/core/internal/host/file"
 )
 
-func TestNewNeverReplaces(t *testing.T) {
+func TestRenameNewNeverReplaces(t *testing.T) {
 	dir := t.TempDir()
 	from, to := filepath.Join(dir, "from"), filepath.Join(dir, "to")
 	for _, content := range []string{"first", "second"} {
 		if err := os.WriteFile(from, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		err := rename.New(from, to)
+		err := file.RenameNew(from, to)
 		if content == "first" && err != nil || content == "second" && !errors.Is(err, fs.ErrExist) {
 			t.Errorf("%s: %v", content, err)
 		}
@@ -27,18 +27,18 @@ func TestNewNeverReplaces(t *testing.T) {
 			t.Errorf("%s holds %q, %v; want %q", path, got, err, want)
 		}
 	}
-	if err := rename.New(from, filepath.Join(dir, "none", "to")); !errors.Is(err, fs.ErrNotExist) {
+	if err := file.RenameNew(from, filepath.Join(dir, "none", "to")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("no directory: %v, want %v", err, fs.ErrNotExist)
 	}
 }
 
 // sysfs takes no flags of a rename, and renames nothing.
 func TestFileSystemThatCannotSaysSo(t *testing.T) {
-	err := rename.New("/sys/kernel/uevent_seqnum", "/sys/kernel/other")
+	err := file.RenameNew("/sys/kernel/uevent_seqnum", "/sys/kernel/other")
 	if errors.Is(err, fs.ErrPermission) {
 		t.Skip("sysfs is another user's: the test needs root outside of user namespaces")
 	}
-	if !errors.Is(err, rename.ErrUnsupported) {
-		t.Errorf("got %v, want %v", err, rename.ErrUnsupported)
+	if !errors.Is(err, file.ErrUnsupported) {
+		t.Errorf("got %v, want %v", err, file.ErrUnsupported)
 	}
 }

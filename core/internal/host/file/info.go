@@ -1,0 +1,83 @@
+package file
+
+import (
+	"io/fs"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Info is what the kernel tells of a file.
+type Info struct {
+	Device, Inode     uint64
+	Size              int64
+	Modified, Changed time.Time // of the content; of the inode, which nobody can set
+
+	mode uint32
+}
+
+func (i Info) regular() bool { return i.mode&unix.S_IFMT == unix.S_IFREG }
+
+// IsDirectory reports whether it is a directory.
+func (i Info) IsDirectory() bool { return i.mode&unix.S_IFMT == unix.S_IFDIR }
+
+// Stat looks at a file, or at what a symbolic link leads to.
+func Stat(path string) (Info, error) {
+	var s unix.Stat_t
+	if err := Retry(func() error { return unix.Stat(path, &s) }); err != nil {
+		return Info{}, pathError("stat", path, err)
+	}
+	return newInfo(&s), nil
+}
+
+func (f *File) stat() (Info, error) {
+	var s unix.Stat_t
+	if err := Retry(func() error { return unix.Fstat(f.fd, &s) }); err != nil {
+		return Info{}, f.failed("fstat", err)
+	}
+	return newInfo(&s), nil
+}
+
+func newInfo(s *unix.Stat_t) Info {
+	return Info{Device: uint64(s.Dev), Inode: s.Ino, Size: s.Size, mode: s.Mode,
+		Modified: time.Unix(s.Mtim.Unix()), Changed: time.Unix(s.Ctim.Unix())}
+}
+
+// SetModified sets the time of the last modification, and leaves the time of access.
+func SetModified(path string, to time.Time) error {
+	times := []unix.Timespec{{Nsec: unix.UTIME_OMIT}, unix.NsecToTimespec(to.UnixNano())}
+	err := Retry(func() error { return unix.UtimesNanoAt(unix.AT_FDCWD, path, times, 0) })
+	return pathError("utimensat", path, err)
+}
+
+// FileSystem returns the type of the file system that holds a file, as statfs(2) has it.
+func FileSystem(path string) (int64, error) {
+	var s unix.Statfs_t
+	if err := Retry(func() error { return unix.Statfs(path, &s) }); err != nil {
+		return 0, pathError("statfs", path, err)
+	}
+	return int64(s.Type), nil
+}
+
+// SetAttribute sets an extended attribute. Not all file systems have them.
+func SetAttribute(path, name string, value []byte) error {
+	return pathError("setxattr", path, Retry(func() error { return unix.Setxattr(path, name, value, 0) }))
+}
+
+// Attribute returns an extended attribute of at most limit bytes. The error wraps fs.ErrNotExist, or is another
+// one where the file system has no attributes.
+func Attribute(path, name string, limit int) ([]byte, error) {
+	value := make([]byte, limit)
+	var n int
+	err := Retry(func() (err error) {
+		n, err = unix.Getxattr(path, name, value)
+		return err
+	})
+	if err == unix.ENODATA {
+		err = fs.ErrNotExist
+	}
+	if err != nil {
+		return nil, pathError("getxattr", path, err)
+	}
+	return value[:n], nil
+}
