@@ -17,7 +17,8 @@ import (
 
 // engine is what the command line needs of core.
 type engine interface {
-	Call(ctx context.Context, caller core.Caller, method string, request []byte) (rc int, response []byte)
+	Call(ctx context.Context, caller core.Caller, method string,
+		request []byte) (rc int, response []byte)
 }
 
 // app is one run of the command.
@@ -32,7 +33,8 @@ type app struct {
 	started bool // the arguments were understood and a verb runs
 }
 
-// execute runs the command with its arguments, the program's name first, and returns the exit status.
+// execute runs the command with its arguments, the program's name first, and returns the exit
+// status.
 func (a *app) execute(ctx context.Context, args []string) int {
 	err := validText(args)
 	if err == nil {
@@ -42,12 +44,12 @@ func (a *app) execute(ctx context.Context, args []string) int {
 	}
 	code := a.report(err)
 	if code != exitDone && filepath.Base(args[0]) == "cnitool" {
-		return exitFailed // installed under cnitool's name: it knows no other status
+		return exitFailed // cnitool has no other status
 	}
 	return code
 }
 
-// validText refuses arguments that JSON cannot carry, which would silently become other names.
+// validText refuses arguments that JSON cannot represent, which would silently become other names.
 func validText(args []string) error {
 	for _, arg := range args {
 		if !utf8.ValidString(arg) {
@@ -57,14 +59,16 @@ func validText(args []string) error {
 	return nil
 }
 
-// root builds the tree of verbs. Nothing of it outlives the run.
+// root builds the tree of verbs.
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "cni",
 		Short: "Attach containers to networks",
-		Long: `cni attaches network namespaces to networks with CNI plugins, built in or found in the plugin directories.
+		Long: `cni attaches network namespaces to networks with CNI plugins, built in or found in the
+plugin directories.
 
-It also takes cnitool's arguments and environment: cni add|check|del|gc|status NETWORK NETNS.`,
+It also accepts the arguments and the environment of cnitool: cni add|check|del|gc|status NETWORK
+NETNS.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
@@ -80,19 +84,20 @@ It also takes cnitool's arguments and environment: cni add|check|del|gc|status N
 	return root
 }
 
-// verb wraps the body of a verb; what goes wrong before it runs is a wrong command line.
-func (a *app) verb(body func(ctx context.Context, args []string) error) func(*cobra.Command, []string) error {
+// verb wraps the body of a verb. An error before it runs is one of the command line.
+func (a *app) verb(body func(ctx context.Context,
+	args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		a.started = true
 		return body(cmd.Context(), args)
 	}
 }
 
-// call makes one request. An error the engine answers with is returned as *failure.
+// call makes one request. An error that the engine returns is a *failure.
 func (a *app) call(ctx context.Context, method string, r request) ([]byte, error) {
 	data, err := json.Marshal(r)
 	if err != nil {
-		return nil, fmt.Errorf("encoding the request: %w", err)
+		return nil, fmt.Errorf("encode the request: %w", err)
 	}
 	rc, response := a.engine.Call(ctx, core.Caller{Environ: a.environ, Log: a.logEvent}, method, data)
 	if rc != 0 {
@@ -101,19 +106,20 @@ func (a *app) call(ctx context.Context, method string, r request) ([]byte, error
 	return response, nil
 }
 
-// ask is call with the answer decoded, and kept as it came for --json.
+// ask is call that also decodes the answer; it returns the original for --json.
 func (a *app) ask(ctx context.Context, method string, r request, answer any) ([]byte, error) {
 	response, err := a.call(ctx, method, r)
 	if err != nil {
 		return nil, err
 	}
 	if err := json.Unmarshal(response, answer); err != nil {
-		return nil, fmt.Errorf("reading the answer of %s: %w", method, err)
+		return nil, fmt.Errorf("decode the answer of %s: %w", method, err)
 	}
 	return response, nil
 }
 
-// printJSON writes an answer indented, as cnitool does; numbers and the order of keys stay as they are.
+// printJSON writes an answer indented, as cnitool does; numbers and the order of keys stay as they
+// are.
 func (a *app) printJSON(value []byte) error {
 	var b bytes.Buffer
 	if err := json.Indent(&b, value, "", "    "); err != nil {
@@ -130,4 +136,5 @@ func (a *app) printf(format string, values ...any) error {
 	return err
 }
 
-var errAnswered = errors.New("answered already") // the exit status says the rest
+// errAnswered means that everything has been printed; only the exit status is missing.
+var errAnswered = errors.New("answered already")

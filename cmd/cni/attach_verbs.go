@@ -13,8 +13,9 @@ func (a *app) addCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "add NETWORK NETNS",
 		Short: "Attach a container to a network and print the result",
-		Long: `Attaches the network namespace at the path NETNS to a network and prints the CNI result.
-A failed add undoes what it did. SIGINT and SIGTERM end it in the same way; a second one kills.`,
+		Long: `Attaches the network namespace at the path NETNS to a network and prints the CNI result. A
+failed add is undone. So is one that SIGINT or SIGTERM interrupts; a second signal kills the
+command.`,
 		Example: `  cni netns create blue
   cni add web /run/netns/blue
   cni add web /run/netns/blue --id c1 -i eth1 -p 8080:80 --args IgnoreUnknown=1 --args IP=10.1.2.3`,
@@ -29,7 +30,7 @@ A failed add undoes what it did. SIGINT and SIGTERM end it in the same way; a se
 			return err
 		}
 		if r["netns"] == nil || r["network"] == nil && r["networkFile"] == nil {
-			return usage("which attachment? give NETWORK and NETNS")
+			return usage("an attachment is required: give NETWORK and NETNS")
 		}
 		if err := add.fill(r); err != nil {
 			return err
@@ -46,7 +47,7 @@ A failed add undoes what it did. SIGINT and SIGTERM end it in the same way; a se
 	return cmd
 }
 
-// addFlags say what to do when an add meets trouble.
+// addFlags say what to do about a failed add and an existing attachment.
 type addFlags struct {
 	noRollback                  bool
 	rollbackTimeout, onExisting string
@@ -54,9 +55,12 @@ type addFlags struct {
 
 func (f *addFlags) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.BoolVar(&f.noRollback, "no-rollback", false, "leave what a failed add has made, to look at it")
-	flags.StringVar(&f.rollbackTimeout, "rollback-timeout", "", "`duration` that undoing may take (default 10s)")
-	flags.StringVar(&f.onExisting, "on-existing", "", "`what` to do when the attachment exists: fail or replace (default fail)")
+	flags.BoolVar(&f.noRollback, "no-rollback", false,
+		"keep what a failed add has made, for inspection")
+	flags.StringVar(&f.rollbackTimeout, "rollback-timeout", "",
+		"maximum `duration` of the undo (default 10s)")
+	flags.StringVar(&f.onExisting, "on-existing", "",
+		"`action` if the attachment exists: fail or replace (default fail)")
 	complete(cmd, "on-existing", "fail", "replace")
 }
 
@@ -69,7 +73,8 @@ func (f *addFlags) fill(r request) error {
 		options["rollback"] = false
 	}
 	set(options, "onExisting", f.onExisting)
-	if err := setDuration(options, "rollbackTimeoutMs", "--rollback-timeout", f.rollbackTimeout); err != nil {
+	if err := setDuration(options, "rollbackTimeoutMs", "--rollback-timeout",
+		f.rollbackTimeout); err != nil {
 		return err
 	}
 	if len(options) > 0 {
@@ -85,9 +90,9 @@ func (a *app) delCommand() *cobra.Command {
 		Use:     "del NETWORK NETNS | del --id ID [NETWORK [NETNS]]",
 		Aliases: []string{"delete"},
 		Short:   "Detach a container; with --id alone, from all its networks",
-		Long: `Detaches a container from a network, by its namespace as cnitool does, or by its container id.
-It succeeds when nothing is attached, when the namespace is gone and when the network's configuration is gone.
-Like cnitool it prints nothing.`,
+		Long: `Detaches a container from a network, by its namespace as cnitool does, or by its container
+id. It succeeds when nothing is attached, when the namespace is gone and when the network's
+configuration is gone. Like cnitool, it prints nothing.`,
 		Example: `  cni del web /run/netns/blue
   cni del --id c1
   cni del --id c1 -i eth1 web`,
@@ -114,12 +119,12 @@ Like cnitool it prints nothing.`,
 		case a.json:
 			return a.printJSON(response)
 		case !answer.Found:
-			fmt.Fprintf(a.err, "cni: nothing was known to be attached for %v\n", r["containerId"])
+			fmt.Fprintf(a.err, "cni: container %v was not attached\n", r["containerId"])
 		}
 		return nil
 	})
 	f.register(a, cmd)
-	cmd.Flags().BoolVar(&force, "force", false, "go on past a plugin that fails")
+	cmd.Flags().BoolVar(&force, "force", false, "continue after a plugin fails")
 	completeArgs(cmd, a.networkNames)
 	return cmd
 }
@@ -128,9 +133,9 @@ func (a *app) checkCommand() *cobra.Command {
 	var f attachmentFlags
 	cmd := &cobra.Command{
 		Use:   "check NETWORK NETNS | check --id ID [NETWORK [NETNS]]",
-		Short: "Check that an attachment is as it was made",
+		Short: "Check that an attachment has not changed",
 		Long: `Compares an attachment with what the kernel holds and reports all differences.
-Like cnitool it prints nothing when there are none. The exit status is 3 when there are.`,
+Like cnitool, it prints nothing if there are none. Otherwise the exit status is 3.`,
 		Example: `  cni check web /run/netns/blue
   cni check --id c1`,
 		Args: cobra.MaximumNArgs(2),
@@ -150,7 +155,7 @@ Like cnitool it prints nothing when there are none. The exit status is 3 when th
 	return cmd
 }
 
-// quietly ends a verb whose success needs no words.
+// quietly ends a verb that prints nothing on success.
 func (a *app) quietly(response []byte, err error) error {
 	if err != nil || !a.json {
 		return err

@@ -19,15 +19,22 @@ type attachmentFlags struct {
 
 func (f *attachmentFlags) register(a *app, cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringVar(&f.id, "id", "", "container `id` (default: cnitool's, made of the path of the namespace)")
-	flags.StringVarP(&f.networkFile, "network-file", "f", "", "`file` with the network configuration, instead of NETWORK")
-	flags.StringArrayVar(&f.args, "args", nil, "`KEY=VALUE` of CNI_ARGS; may be repeated (default $CNI_ARGS)")
-	flags.StringVar(&f.capArgs, "cap-args", "", "capability arguments, a `JSON` object (default $CAP_ARGS)")
-	flags.StringArrayVarP(&f.publish, "publish", "p", nil, "`[HOSTIP:]HOSTPORT:PORT[/PROTOCOL]` to map, for plugins with the portMappings capability; may be repeated")
+	flags.StringVar(&f.id, "id", "",
+		"container `id` (default: derived from the path of the namespace, as in cnitool)")
+	flags.StringVarP(&f.networkFile, "network-file", "f", "",
+		"`file` with the network configuration, instead of NETWORK")
+	flags.StringArrayVar(&f.args, "args", nil,
+		"`KEY=VALUE` of CNI_ARGS; may be repeated (default $CNI_ARGS)")
+	flags.StringVar(&f.capArgs, "cap-args", "",
+		"capability arguments, a `JSON` object (default $CAP_ARGS)")
+	flags.StringArrayVarP(&f.publish, "publish", "p", nil,
+		"`[HOSTIP:]HOSTPORT:PORT[/PROTOCOL]` to map, for plugins with the portMappings capability; may "+
+			"be repeated")
 	completeWith(cmd, "id", a.containerIDs)
 }
 
-// place takes the positional arguments [NETWORK] [NETNS]; with --network-file there is no NETWORK.
+// place returns the positional arguments [NETWORK] [NETNS]; with --network-file there is no
+// NETWORK.
 func (f *attachmentFlags) place(args []string) (network, netns string, err error) {
 	if f.networkFile == "" && len(args) > 0 {
 		network, args = args[0], args[1:]
@@ -36,12 +43,13 @@ func (f *attachmentFlags) place(args []string) (network, netns string, err error
 		netns, args = args[0], args[1:]
 	}
 	if len(args) > 0 {
-		return "", "", usage("%q is one argument too many: --network-file stands in the place of NETWORK", args[0])
+		return "", "", usage("%q is one argument too many: --network-file replaces NETWORK", args[0])
 	}
 	return network, netns, nil
 }
 
-// fill writes the attachment into a request. Without an id it is the one that cnitool gives the namespace.
+// fill writes the attachment into a request. Without --id, the id is the one that cnitool derives
+// from the namespace.
 func (f *attachmentFlags) fill(a *app, r request, args []string) error {
 	network, netns, err := f.place(args)
 	if err != nil {
@@ -58,12 +66,12 @@ func (f *attachmentFlags) fill(a *app, r request, args []string) error {
 	if id == "" {
 		path, _ := r["netns"].(string)
 		if path == "" || network == "" && f.networkFile == "" {
-			return usage("which attachment? give NETWORK and NETNS; del and check also know it by --id")
+			return usage("an attachment is required: give NETWORK and NETNS; del and check also accept --id")
 		}
 		id = toolID(path)
 	}
 	r["containerId"] = id
-	// With an id alone, every interface of the container is meant.
+	// An id alone stands for every interface of the container.
 	if name := first(a.ifName, a.env("CNI_IFNAME")); name != "" {
 		r["ifName"] = name
 	} else if f.id == "" {
@@ -121,7 +129,8 @@ func (f *attachmentFlags) fillCapabilities(a *app, r request) error {
 	return nil
 }
 
-// toolID is the container id that cnitool gives to a namespace: scripts that attached with it can detach with us.
+// toolID returns the container id that cnitool derives from a namespace, so that scripts that
+// attached with cnitool can detach with cni.
 func toolID(netns string) string {
 	sum := sha512.Sum512([]byte(netns))
 	return fmt.Sprintf("cnitool-%x", sum[:10])

@@ -17,7 +17,8 @@ import (
 // abiVersion is what cni_abi_version returns.
 const abiVersion = 0
 
-// maxRequest is the longest request the API takes; of a longer one, one byte more is read so that it is refused.
+// maxRequest is the size limit of a request. One more byte is read, so that the engine refuses a
+// longer one.
 const maxRequest = 16 << 20
 
 func (a *app) callCommand() *cobra.Command {
@@ -25,29 +26,35 @@ func (a *app) callCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "call METHOD < REQUEST",
 		Short: "Serve one request of the C API in JSON",
-		Long: `Reads the request of a C function from standard input and prints {"rc":RC,"response":RESPONSE} on one line: what
-the function returns and what it puts into *response. METHOD is the function's name without cni_, and with a dot after
-netns, plugin and volume: add, netns.create, plugin.info, volume.mount. describe and version need no request; describe tells all methods.
+		Long: `Reads the request of a C function from standard input and prints
+{"rc":RC,"response":RESPONSE} on one line: what the function returns and the contents of *response.
+METHOD is the function's name without cni_, and with a dot after netns, plugin and volume: add,
+netns.create, plugin.info, volume.mount. describe and version need no request; describe lists all
+methods.
 
-The exit status is 0 when there is an answer, also if that is an error. Events go to standard error with -v, one JSON
-object a line. Flags for options do not apply: the request has its own.
+The exit status is 0 if there is an answer, even an error. Events go to standard error with -v, one
+JSON object a line. Flags for options do not apply: the request contains its own.
 
-With --frames, which cni_dl.h uses, answer and events go to standard output in frames: length and type (L event, R
-answer), 32 bits each in the machine's order, then the JSON text and a NUL; before an answer's text the return value.`,
+With --frames, which cni_dl.h uses, answer and events go to standard output in frames: length and
+type (L event, R answer), 32 bits each in the machine's order, then the JSON text and a NUL; before
+an answer's text the return value.`,
 		Example: `  echo '{"options":{"confDir":"/etc/cni/net.d"}}' | cni call networks`,
 		Args:    cobra.ExactArgs(1),
-		RunE:    a.verb(func(ctx context.Context, args []string) error { return a.serve(ctx, args[0], frames) }),
+		RunE: a.verb(func(ctx context.Context, args []string) error {
+			return a.serve(ctx, args[0], frames)
+		}),
 	}
 	cmd.Flags().BoolVar(&frames, "frames", false, "answer in frames, for cni_dl.h")
 	completeArgs(cmd, func(context.Context) []string { return append(core.Methods(), "version") })
 	return cmd
 }
 
-// serve is the program's side of the API: request in, return value and response out, nothing else.
+// serve reads a request and writes the return value and the response.
 func (a *app) serve(ctx context.Context, method string, frames bool) error {
 	answer, event := a.answer, func(event []byte) { fmt.Fprintf(a.err, "%s\n", event) }
 	if frames {
-		answer, event = a.answerFrame, func(event []byte) { _ = a.frame(frameEvent, nil, event) } // nobody listens: go on
+		answer = a.answerFrame
+		event = func(event []byte) { _ = a.frame(frameEvent, nil, event) } // without a reader, continue
 	}
 	if method == "version" {
 		return answer(0, versionAnswer())
@@ -56,7 +63,7 @@ func (a *app) serve(ctx context.Context, method string, frames bool) error {
 	if method != "describe" {
 		var err error
 		if request, err = io.ReadAll(io.LimitReader(a.in, maxRequest+1)); err != nil {
-			return fmt.Errorf("reading the request: %w", err)
+			return fmt.Errorf("read the request: %w", err)
 		}
 	}
 	caller := core.Caller{Environ: a.environ}
@@ -94,7 +101,8 @@ func (a *app) versionCommand() *cobra.Command {
 			if a.json {
 				return a.printJSON(versionAnswer())
 			}
-			return a.printf("cni %s\nABI %d\nCNI specification %s\n", api.Version, abiVersion, joined(cniversion.All.SupportedVersions()))
+			return a.printf("cni %s\nABI %d\nCNI specification %s\n", api.Version, abiVersion,
+				joined(cniversion.All.SupportedVersions()))
 		}),
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// candidates answers a shell that asks how an argument could go on. It says nothing where nothing can be known.
+// candidates returns the completions of an argument for a shell, or nothing if they are unknown.
 type candidates func(ctx context.Context) []string
 
 func complete(cmd *cobra.Command, flag string, values ...string) {
@@ -15,18 +15,20 @@ func complete(cmd *cobra.Command, flag string, values ...string) {
 }
 
 func completeWith(cmd *cobra.Command, flag string, values candidates) {
-	must(cmd.RegisterFlagCompletionFunc(flag, func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-		return values(cmd.Context()), cobra.ShellCompDirectiveNoFileComp
-	}))
+	must(cmd.RegisterFlagCompletionFunc(flag,
+		func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+			return values(cmd.Context()), cobra.ShellCompDirectiveNoFileComp
+		}))
 }
 
 func completeDirectory(cmd *cobra.Command, flag string) {
-	must(cmd.RegisterFlagCompletionFunc(flag, func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-		return nil, cobra.ShellCompDirectiveFilterDirs
-	}))
+	must(cmd.RegisterFlagCompletionFunc(flag,
+		func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return nil, cobra.ShellCompDirectiveFilterDirs
+		}))
 }
 
-// must is for the names of flags, which are constants of this program.
+// must panics on an unknown flag; their names are constants of this program.
 func must(err error) {
 	if err != nil {
 		panic(err)
@@ -35,7 +37,8 @@ func must(err error) {
 
 // completeArgs completes the first argument; those after it are paths.
 func completeArgs(cmd *cobra.Command, values candidates) {
-	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string,
+		_ string) ([]string, cobra.ShellCompDirective) {
 		if len(args) > 0 {
 			return nil, cobra.ShellCompDirectiveDefault
 		}
@@ -67,7 +70,7 @@ func (a *app) attachmentIDs(ctx context.Context) []string {
 	return a.ofAttachments(ctx, func(at attachment) string { return at.ContainerID + "/" + at.IfName })
 }
 
-// ofAttachments returns what name says of each attachment, once each.
+// ofAttachments returns the names of the attachments without duplicates.
 func (a *app) ofAttachments(ctx context.Context, name func(attachment) string) []string {
 	answer, _, err := a.attachments(ctx, "", "")
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// logEvent tells a person what happened during a request: warnings always, plugin runs with --verbose.
+// logEvent prints an event of a request: warnings always, plugin runs with --verbose.
 func (a *app) logEvent(line []byte) {
 	var e struct {
 		Event      string  `json:"event"`
@@ -28,7 +28,8 @@ func (a *app) logEvent(line []byte) {
 		if e.Builtin {
 			how = "built in"
 		}
-		fmt.Fprintf(a.err, "cni: %s%s (%s) took %.1f ms, code %d\n", prefix(e.Plugin), e.Command, how, e.DurationMs, e.Code)
+		fmt.Fprintf(a.err, "cni: %s%s (%s) took %.1f ms, code %d\n", prefix(e.Plugin), e.Command, how,
+			e.DurationMs, e.Code)
 		if text := strings.TrimSpace(e.Stderr); text != "" {
 			fmt.Fprintf(a.err, "    %s\n", strings.ReplaceAll(printable(text), "\n", "\n    "))
 		}

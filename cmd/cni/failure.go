@@ -11,13 +11,13 @@ import (
 	"github.com/libcni/libcni/core"
 )
 
-// Exit statuses. 128+n is a run that signal n interrupted.
+// Exit statuses. 128+n means that signal n interrupted the run.
 const (
 	exitDone     = 0
 	exitFailed   = 1
 	exitUsage    = 2
-	exitDrift    = 3 // check: the attachment is not what it was
-	exitNotReady = 4 // status: the network takes no containers now
+	exitDrift    = 3 // check: the attachment has changed
+	exitNotReady = 4 // status: the network cannot take containers now
 )
 
 // The specification's codes for STATUS.
@@ -26,7 +26,7 @@ const (
 	codeLimited      = 51
 )
 
-// failure is an error object the engine answered with.
+// failure is an error object that the engine returned.
 type failure struct {
 	rc       int
 	response []byte
@@ -36,7 +36,7 @@ type failure struct {
 func newFailure(rc int, response []byte) *failure {
 	f := &failure{rc: rc, response: response}
 	if err := json.Unmarshal(response, &f.object); err != nil {
-		f.object.Msg = fmt.Sprintf("return value %d with an answer that cannot be read: %v", rc, err)
+		f.object.Msg = fmt.Sprintf("return value %d with a malformed answer: %v", rc, err)
 	}
 	return f
 }
@@ -54,7 +54,7 @@ func (f *failure) exit() int {
 	}
 }
 
-// report tells the user what went wrong and returns the exit status.
+// report prints an error and returns the exit status.
 func (a *app) report(err error) int {
 	var f *failure
 	var u *usageError
@@ -82,23 +82,25 @@ func (a *app) reportFailure(f *failure) {
 	e := &f.object
 	fmt.Fprintf(a.err, "cni: %s%s\n", subject(e), printable(e.Msg))
 	for _, line := range []struct{ label, text string }{
-		{"details", details(e)}, {"the plugin wrote", strings.TrimSpace(e.Stderr)}, {"hint", hint(e)},
+		{"details", details(e)}, {"plugin stderr", strings.TrimSpace(e.Stderr)}, {"hint", hint(e)},
 	} {
 		if line.text != "" {
-			fmt.Fprintf(a.err, "  %s: %s\n", line.label, strings.ReplaceAll(printable(line.text), "\n", "\n    "))
+			fmt.Fprintf(a.err, "  %s: %s\n", line.label,
+				strings.ReplaceAll(printable(line.text), "\n", "\n    "))
 		}
 	}
 	if len(e.Drift) > 0 {
 		w := tabwriter.NewWriter(a.err, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(w, "  PLUGIN\tOBJECT\tEXPECTED\tACTUAL")
 		for _, d := range e.Drift {
-			fmt.Fprintf(w, "  %s\t%s\t%s\t%s\n", cell(d.Plugin), cell(d.Object), cell(d.Expected), cell(d.Actual))
+			fmt.Fprintf(w, "  %s\t%s\t%s\t%s\n", cell(d.Plugin), cell(d.Object), cell(d.Expected),
+				cell(d.Actual))
 		}
 		w.Flush()
 	}
 }
 
-// details is left out where the message has it already.
+// details returns the details, unless the message contains them.
 func details(e *core.Error) string {
 	if strings.Contains(e.Msg, e.Details) {
 		return ""
@@ -106,7 +108,7 @@ func details(e *core.Error) string {
 	return e.Details
 }
 
-// subject says what the error is about, as far as the message does not begin with it itself.
+// subject returns the network and the plugin of an error, unless the message begins with them.
 func subject(e *core.Error) string {
 	var s string
 	if e.Network != "" {
@@ -118,44 +120,38 @@ func subject(e *core.Error) string {
 	return printable(s)
 }
 
-// hint is what to do next, where that can be said.
+// hint returns what to do next, or "".
 func hint(e *core.Error) string {
-	if e.RolledBack != nil && !*e.RolledBack && e.Volume != "" {
-		return "it may be mounted all the same; cni volume unmount with the same --id ends that"
-	}
-	if e.RolledBack != nil && !*e.RolledBack {
-		return fmt.Sprintf("something of this attempt is left; remove it with: cni del --id %s", e.ContainerID)
-	}
-	if e.Kind == "exists" && e.Command == "ADD" {
-		return "detach it first with cni del, or give --on-existing replace"
-	}
-	switch e.Kind {
-	case "network-not-found":
-		return "cni networks lists the networks that are there; --conf-dir names another directory"
-	case "plugin-not-found":
-		return "cni plugins lists the types that can be used; --plugin-dir or CNI_PATH names directories of executables"
-	case "namespace-not-found":
-		return "cni netns create makes a namespace"
-	case "permission":
-		return "run as root, or inside unshare --map-root-user --net --mount"
-	case "busy":
-		return "another process works on it; try again, with a longer --timeout"
-	case "timeout":
-		return "try again, with a longer --timeout"
-	case "volume-plugin-not-found":
-		return "cni volume plugins lists those that can be found; --volume-plugin-dir names another directory, and an address such as unix:///run/x.sock one plugin"
-	case "volume-plugin-unreachable":
-		return "is the plugin running? --retry waits for it"
-	case "volume-not-found":
-		return "cni volume list lists the volumes that are there"
-	case "drift":
-		return "cni del and cni add put the attachment right"
+	switch {
+	case e.RolledBack != nil && !*e.RolledBack && e.Volume != "":
+		return "the volume may be mounted; undo that with cni volume unmount and the same --id"
+	case e.RolledBack != nil && !*e.RolledBack:
+		return "the failed add left something behind; remove it with: cni del --id " + e.ContainerID
+	case e.Kind == "exists" && e.Command == "ADD":
+		return "detach the container first with cni del, or use --on-existing replace"
 	default:
-		return ""
+		return hints[string(e.Kind)]
 	}
 }
 
-// printable keeps what a plugin says from driving the terminal.
+// hints are what to do next, by kind of error. Nothing writes to them.
+var hints = map[string]string{
+	"network-not-found": "list the networks with cni networks; --conf-dir selects another directory",
+	"plugin-not-found": "list the plugins with cni plugins; --plugin-dir or CNI_PATH names " +
+		"directories of executables",
+	"namespace-not-found": "create a namespace with cni netns create",
+	"permission":          "run as root, or in: unshare --map-root-user --net --mount",
+	"busy":                "another process is working on it; try again, with a longer --timeout",
+	"timeout":             "try again, with a longer --timeout",
+	"drift":               "restore the attachment with cni del and cni add",
+	"volume-plugin-not-found": "list the volume plugins with cni volume plugins; " +
+		"--volume-plugin-dir selects another directory, " +
+		"and an address such as unix:///run/x.sock a single plugin",
+	"volume-plugin-unreachable": "check that the plugin is running; --retry waits for it",
+	"volume-not-found":          "list the volumes with cni volume list",
+}
+
+// printable replaces control characters, which could drive the terminal.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r == '\n' || r == '\t' || unicode.IsPrint(r) {
@@ -165,7 +161,7 @@ func printable(s string) string {
 	}, s)
 }
 
-// cell is text in a table: one line, and never empty, so that columns can be counted.
+// cell returns text for a table: one line that is never empty, so that columns can be counted.
 func cell(s string) string {
 	if s == "" {
 		return "-"

@@ -8,8 +8,8 @@ const (
 	frameAnswer = 'R'
 )
 
-// frame writes one frame: the length of what follows and the type, then head, text and a NUL. It is one write, so that
-// frames stay whole.
+// frame writes one frame: the length of the rest and the type, then head, text and a NUL. A single
+// write keeps frames from being interleaved.
 func (a *app) frame(kind uint32, head, text []byte) error {
 	b := make([]byte, 0, 8+len(head)+len(text)+1)
 	b = binary.NativeEndian.AppendUint32(b, uint32(len(head)+len(text)+1))
@@ -19,7 +19,7 @@ func (a *app) frame(kind uint32, head, text []byte) error {
 	return err
 }
 
-// answerFrame is answer as a frame; the response stays as it is to the byte.
+// answerFrame is answer as a frame, with the unchanged response.
 func (a *app) answerFrame(rc int, response []byte) error {
 	return a.frame(frameAnswer, binary.NativeEndian.AppendUint32(nil, uint32(int32(rc))), response)
 }

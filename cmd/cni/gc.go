@@ -28,19 +28,22 @@ func (a *app) gcCommand() *cobra.Command {
 		Use:   "gc NETWORK (--keep ID/INTERFACE ... | --all) | gc NETWORK NETNS",
 		Short: "Remove attachments whose containers are gone",
 		Long: `Removes the attachments of a network that are not named with --keep, and prints them.
-Attachments of another --owner, and those younger than a minute, are left alone.
-When the list of what to keep takes time to make, take "asOf" of cni list --json before and give it as --as-of: newer
-attachments are then left alone too. With NETNS, as with cnitool, nothing is kept.`,
+Attachments of another --owner, and those younger than a minute, are left alone. If it takes time to
+make the list of what to keep, read "asOf" of cni list --json first and give it as --as-of: newer
+attachments are then left alone, too. With NETNS, as in cnitool, nothing is kept.`,
 		Example: `  cni gc web --keep c1/eth0 --keep c2/eth0 --dry-run`,
 		Args:    cobra.MaximumNArgs(2),
 	}
-	cmd.RunE = a.verb(func(ctx context.Context, args []string) error { return a.collect(ctx, &f, args) })
+	cmd.RunE = a.verb(func(ctx context.Context, args []string) error {
+		return a.collect(ctx, &f, args)
+	})
 	f.networkFlag.register(cmd)
 	flags := cmd.Flags()
 	flags.StringArrayVar(&f.keep, "keep", nil, "`ID/INTERFACE` that is valid; may be repeated")
-	flags.BoolVar(&f.all, "all", false, "nothing is valid: remove all")
-	flags.StringVar(&f.asOf, "as-of", "", "`asOf` of cni list --json, taken before the list of what to keep was made")
-	flags.BoolVar(&f.dryRun, "dry-run", false, "say what would be removed, and remove nothing")
+	flags.BoolVar(&f.all, "all", false, "keep nothing: remove all")
+	flags.StringVar(&f.asOf, "as-of", "",
+		"`asOf` of cni list --json, taken before the list of what to keep was made")
+	flags.BoolVar(&f.dryRun, "dry-run", false, "print what would be removed, and remove nothing")
 	cmd.MarkFlagsMutuallyExclusive("keep", "all")
 	completeArgs(cmd, a.networkNames)
 	completeWith(cmd, "keep", a.attachmentIDs)
@@ -61,7 +64,8 @@ func (a *app) collect(ctx context.Context, f *gcFlags, args []string) error {
 	case err != nil:
 		return err
 	case len(valid) == 0 && !f.all && !likeCnitool:
-		return usage("gc removes what is not named: give --keep ID/INTERFACE, or --all if nothing is to be kept")
+		return usage("gc removes what --keep does not name: give --keep ID/INTERFACE, or --all to keep " +
+			"nothing")
 	}
 	r["validAttachments"] = valid
 	if r["asOf"], err = a.asOf(ctx, f.asOf); err != nil {
@@ -73,7 +77,7 @@ func (a *app) collect(ctx context.Context, f *gcFlags, args []string) error {
 	return a.printCollected(ctx, r)
 }
 
-// asOf is the moment given, or now.
+// asOf returns the given moment, or now.
 func (a *app) asOf(ctx context.Context, given string) (string, error) {
 	if given != "" {
 		return given, nil

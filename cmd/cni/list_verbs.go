@@ -27,8 +27,10 @@ type attachment struct {
 	Result         json.RawMessage `json:"result"`
 }
 
-// attachments asks for the attachments of a container, of a network and of --ifname; "" stands for all.
-func (a *app) attachments(ctx context.Context, containerID, network string) (*attachmentsAnswer, []byte, error) {
+// attachments asks for the attachments of a container, of a network and of --ifname; "" stands for
+// all.
+func (a *app) attachments(ctx context.Context, containerID,
+	network string) (*attachmentsAnswer, []byte, error) {
 	r, err := a.request()
 	if err != nil {
 		return nil, nil, err
@@ -47,7 +49,7 @@ func (a *app) listCommand() *cobra.Command {
 		Use:     "list [NETWORK]",
 		Aliases: []string{"ls", "attachments"},
 		Short:   "List what is attached",
-		Long: `Lists what is attached, also by other runtimes that use the same cache directory.
+		Long: `Lists what is attached, by other runtimes with the same cache directory, too.
 The state is attached, incomplete (an add was interrupted) or stale (the namespace is gone).`,
 		Args: cobra.MaximumNArgs(1),
 	}
@@ -62,10 +64,14 @@ The state is attached, incomplete (an add was interrupted) or stale (the namespa
 		rows := [][]string{}
 		for _, at := range answer.Attachments {
 			rows = append(rows, []string{
-				at.Network, at.ContainerID, at.IfName, strings.Join(parseResult(at.Result).addresses(), ","), at.State, at.Owner, at.Netns,
+				at.Network, at.ContainerID, at.IfName,
+				strings.Join(parseResult(at.Result).addresses(), ","), at.State, at.Owner, at.Netns,
 			})
 		}
-		return a.printTable([]string{"NETWORK", "CONTAINER", "INTERFACE", "ADDRESSES", "STATE", "OWNER", "NAMESPACE"}, rows)
+		heading := []string{
+			"NETWORK", "CONTAINER", "INTERFACE", "ADDRESSES", "STATE", "OWNER", "NAMESPACE",
+		}
+		return a.printTable(heading, rows)
 	})
 	cmd.Flags().StringVar(&id, "id", "", "only the attachments of the container `id`")
 	completeWith(cmd, "id", a.containerIDs)
@@ -76,7 +82,7 @@ The state is attached, incomplete (an add was interrupted) or stale (the namespa
 func (a *app) inspectCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "inspect ID [NETWORK]",
-		Short: "Show all that is known about a container's attachments",
+		Short: "Show everything known about a container's attachments",
 		Args:  cobra.RangeArgs(1, 2),
 	}
 	cmd.RunE = a.verb(func(ctx context.Context, args []string) error {
@@ -94,7 +100,7 @@ func (a *app) inspectCommand() *cobra.Command {
 			err = a.printAttachment(at, i > 0)
 		}
 		if err == nil && len(answer.Attachments) == 0 {
-			fmt.Fprintf(a.err, "cni: nothing is attached for %s\n", printable(args[0]))
+			fmt.Fprintf(a.err, "cni: container %s is not attached\n", printable(args[0]))
 			return errAnswered
 		}
 		return err

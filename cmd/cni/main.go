@@ -1,8 +1,9 @@
-// Command cni attaches containers to networks from the command line. It has verbs for people, speaks JSON with "cni
-// call" for programs that do not link libcni, and takes the place of the CNI project's cnitool in scripts.
+// Command cni attaches containers to networks from the command line. It has verbs for people, "cni
+// call" with JSON for programs that do not link libcni, and replaces the CNI project's cnitool in
+// scripts.
 //
-// It is the outermost ring: arguments and environment become the JSON of one request to core, and the answer becomes
-// text. What happens to an attachment is decided in core alone.
+// It is the outermost ring: it turns arguments and environment into one JSON request to core, and
+// the answer into text. Only core decides what happens to an attachment.
 package main
 
 import (
@@ -13,7 +14,7 @@ import (
 )
 
 func main() {
-	syscall.Umask(0o022) // whatever the shell has: plugins and other tools read what is made here
+	syscall.Umask(0o022) // independent of the shell: plugins and other tools read the files made here
 	os.Exit(run())
 }
 

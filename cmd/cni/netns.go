@@ -13,20 +13,22 @@ func (a *app) netnsCommand() *cobra.Command {
 		Short: "Create and delete named network namespaces",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			return usage("netns: say create or delete")
+			return usage("netns: give a verb: create or delete")
 		},
 	}
 	cmd.AddCommand(&cobra.Command{
 		Use:   "create NAME|PATH",
-		Short: "Make a namespace bound to a file, with lo up, and print its path",
-		Long: `Makes a network namespace bound to the file PATH, or to NAME in /run/netns, where ip netns keeps its own.
-A PATH is told from a NAME by a slash in it.`,
+		Short: "Make a namespace bound to a file, set lo up, and print its path",
+		Long: `Makes a network namespace bound to the file PATH, or to NAME in /run/netns, where ip netns
+looks. A PATH contains a slash, a NAME does not.`,
 		Args: cobra.ExactArgs(1),
-		RunE: a.verb(func(ctx context.Context, args []string) error { return a.createNetns(ctx, args[0]) }),
+		RunE: a.verb(func(ctx context.Context, args []string) error {
+			return a.createNetns(ctx, args[0])
+		}),
 	}, &cobra.Command{
 		Use:     "delete NAME|PATH",
 		Aliases: []string{"del"},
-		Short:   "Remove a namespace's file; the namespace ends with its last process",
+		Short:   "Remove the file of a namespace; the namespace ends with its last process",
 		Args:    cobra.ExactArgs(1),
 		RunE: a.verb(func(ctx context.Context, args []string) error {
 			r, err := a.netnsRequest(args[0])

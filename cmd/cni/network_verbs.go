@@ -8,11 +8,12 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// networkFlag lets a verb about a network take it from a file.
+// networkFlag lets a verb read the network from a file.
 type networkFlag struct{ file string }
 
 func (f *networkFlag) register(cmd *cobra.Command) {
-	cmd.Flags().StringVarP(&f.file, "network-file", "f", "", "`file` with the network configuration, instead of NETWORK")
+	cmd.Flags().StringVarP(&f.file, "network-file", "f", "",
+		"`file` with the network configuration, instead of NETWORK")
 }
 
 func (f *networkFlag) fill(r request, args []string) error {
@@ -22,7 +23,7 @@ func (f *networkFlag) fill(r request, args []string) error {
 	case f.file != "":
 		return setPath(r, "networkFile", f.file)
 	case len(args) == 0:
-		return usage("which network? give NETWORK or --network-file")
+		return usage("a network is required: give NETWORK or --network-file")
 	}
 	r["network"] = args[0]
 	return nil
@@ -33,8 +34,9 @@ func (a *app) statusCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status NETWORK [NETNS]",
 		Short: "Ask whether a network can take containers",
-		Long: `Asks the plugins of a network whether an add could succeed now. Like cnitool it prints nothing when it could.
-The exit status is 4 when it could not (CNI codes 50 and 51). NETNS is accepted for cnitool's sake and not used.`,
+		Long: `Asks the plugins of a network whether an add could succeed now. Like cnitool, it prints
+nothing if it could. Otherwise the exit status is 4 (CNI codes 50 and 51). NETNS is accepted for
+compatibility with cnitool and ignored.`,
 		Args: cobra.MaximumNArgs(2),
 	}
 	cmd.RunE = a.verb(func(ctx context.Context, args []string) error {
@@ -55,7 +57,7 @@ The exit status is 4 when it could not (CNI codes 50 and 51). NETNS is accepted 
 func (a *app) networksCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "networks",
-		Short: "List the networks that are configured",
+		Short: "List the configured networks",
 		Args:  cobra.NoArgs,
 		RunE: a.verb(func(ctx context.Context, _ []string) error {
 			r, err := a.request()
@@ -70,7 +72,7 @@ func (a *app) networksCommand() *cobra.Command {
 			if a.json {
 				return a.printJSON(response)
 			}
-			a.tellBadFiles(answer.Errors)
+			a.printBadFiles(answer.Errors)
 			rows := [][]string{}
 			for _, n := range answer.Networks {
 				rows = append(rows, []string{n.Name, n.CNIVersion, strings.Join(n.Plugins, ","), n.File})
@@ -90,13 +92,13 @@ type networksAnswer struct {
 	Errors []fileError `json:"errors"`
 }
 
-// fileError is a file that was passed over, and why.
+// fileError is a file that was ignored, and why.
 type fileError struct {
 	File string `json:"file"`
 	Msg  string `json:"msg"`
 }
 
-func (a *app) tellBadFiles(files []fileError) {
+func (a *app) printBadFiles(files []fileError) {
 	for _, bad := range files {
 		fmt.Fprintf(a.err, "cni: %s: %s\n", printable(bad.File), printable(bad.Msg))
 	}

@@ -6,7 +6,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// One attachment with a result of the current version, one of another runtime with an old one, one without.
+// One attachment with a result of the current version, one of another runtime with an old one, one
+// without.
 const someAttachments = `{"asOf":"x","attachments":[
 {"network":"web","containerId":"c1","ifName":"eth0","netns":"/run/netns/a","owner":"libcni","state":"attached","args":[["IP","10.1.0.2"]],"capabilityArgs":{},
  "result":{"cniVersion":"1.1.0","interfaces":[{"name":"br0","mac":"aa:bb:cc:dd:ee:ff"},{"name":"eth0","sandbox":"/run/netns/a"}],
@@ -42,7 +43,7 @@ web      c1         eth0
 		{name: "gc that only says", line: "gc web --all --dry-run", out: `WOULD REMOVE  CONTAINER  INTERFACE
 web           c1         eth0
 `},
-		{name: "del that finds nothing", line: "del --id c9", errOut: "cni: nothing was known to be attached for c9\n"},
+		{name: "del that finds nothing", line: "del --id c9", errOut: "cni: container c9 was not attached\n"},
 		{name: "check is silent", line: "check --id c1"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -82,7 +83,7 @@ Network:       old
 
 func TestInspectOfNothingFails(t *testing.T) {
 	code, out, errOut := runLine(&recorder{answers: map[string]string{"attachments": `{"asOf":"x","attachments":[]}`}}, nil, "inspect c9")
-	if code != exitFailed || out != "" || errOut != "cni: nothing is attached for c9\n" {
+	if code != exitFailed || out != "" || errOut != "cni: container c9 is not attached\n" {
 		t.Errorf("exit status %d, output %q, standard error %q", code, out, errOut)
 	}
 }

@@ -54,7 +54,7 @@ func (a *app) plugins(ctx context.Context, r request, args []string) ([]pluginIn
 	}
 	response, err := a.ask(ctx, "plugins", r, &answer)
 	if !a.json {
-		a.tellBadFiles(answer.Errors)
+		a.printBadFiles(answer.Errors)
 	}
 	return answer.Plugins, response, err
 }

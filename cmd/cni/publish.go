@@ -36,19 +36,20 @@ func parsePublish(text string) (m portMapping, err error) {
 		m.ContainerPort, err = parsePort(container)
 	}
 	if err != nil {
-		return m, usage("--publish %s: give [HOSTIP:]HOSTPORT:PORT[/PROTOCOL] with ports from 1 to 65535", text)
+		return m, usage(
+			"--publish %s: give [HOSTIP:]HOSTPORT:PORT[/PROTOCOL] with ports from 1 to 65535", text)
 	}
 	if address != "" {
 		ip, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(address, "["), "]"))
 		if err != nil {
-			return m, usage("--publish %s: %q is no IP address", text, address)
+			return m, usage("--publish %s: %q is not an IP address", text, address)
 		}
 		m.HostIP = ip.String()
 	}
 	return m, nil
 }
 
-// cutLast splits at the last colon; without one, all is after it.
+// cutLast splits at the last colon; without one, everything is after it.
 func cutLast(s string) (before, after string) {
 	i := strings.LastIndexByte(s, ':')
 	return s[:max(i, 0)], s[i+1:]

@@ -12,9 +12,9 @@ func (a *app) repairCommand() *cobra.Command {
 	var all bool
 	cmd := &cobra.Command{
 		Use:   "repair NETWORK NETNS | repair --id ID [NETWORK [NETNS]] | repair --all",
-		Short: "Put back what is missing on the host's side of an attachment",
-		Long: `Puts back what check finds missing on the host's side, such as rules that went with a firewall's reload, and
-prints each object. The containers' interfaces are not touched.`,
+		Short: "Restore what is missing on the host's side of an attachment",
+		Long: `Restores what check finds missing on the host's side, such as rules that a firewall's
+reload removed, and prints each object. The containers' interfaces are not touched.`,
 		Example: `  cni repair --all
   cni repair web /run/netns/blue`,
 		Args: cobra.MaximumNArgs(2),
@@ -28,7 +28,7 @@ prints each object. The containers' interfaces are not touched.`,
 		case !all:
 			err = f.fill(a, r, args)
 		case len(args) > 0 || f.id != "" || f.networkFile != "":
-			err = usage("--all means every attachment: give no NETWORK, NETNS, --id or --network-file with it")
+			err = usage("--all excludes NETWORK, NETNS, --id and --network-file")
 		default:
 			r["all"] = true
 		}

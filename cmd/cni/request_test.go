@@ -13,7 +13,8 @@ import (
 	"github.com/libcni/libcni/core"
 )
 
-// recorder is an engine that keeps what it is asked and answers with the text set for the method, or with {}.
+// recorder is an engine that keeps what it is asked and answers with the text set for the method,
+// or with {}.
 type recorder struct {
 	requests []string // "method request"
 	rc       int
@@ -106,7 +107,7 @@ func TestWrongCommandLineAsksNothing(t *testing.T) {
 		{name: "del of nothing", line: "del web", want: "--id"},
 		{name: "three arguments", line: "add a b c", want: "accepts at most 2"},
 		{name: "file and network", line: "add -f /x web /n", want: "one argument too many"},
-		{name: "status of nothing", line: "status", want: "which network"},
+		{name: "status of nothing", line: "status", want: "a network is required"},
 		{name: "gc that names nothing", line: "gc web", want: "--keep"},
 		{name: "gc of everything and something", line: "gc web --all --keep a/b", want: "keep"},
 		{name: "kept without an interface", line: "gc web --keep c1", want: "c1/eth0"},
@@ -115,19 +116,19 @@ func TestWrongCommandLineAsksNothing(t *testing.T) {
 		{name: "port 0", line: "add w /n -p 0:80", want: "--publish 0:80"},
 		{name: "port 65536", line: "add w /n -p 1:65536", want: "--publish 1:65536"},
 		{name: "one port only", line: "add w /n -p 80", want: "--publish 80"},
-		{name: "address that is none", line: "add w /n -p x:80:80", want: `"x" is no IP address`},
+		{name: "address that is none", line: "add w /n -p x:80:80", want: `"x" is not an IP address`},
 		{name: "published twice", line: `add w /n -p 80:80 --cap-args {"portMappings":[]}`, want: "exclude each other"},
 		{name: "argument without value", line: "add w /n --args A", want: `--args: "A"`},
 		{name: "CNI_ARGS without key", line: "add w /n", env: map[string]string{"CNI_ARGS": "A=1;=2"}, want: `CNI_ARGS: "=2"`},
 		{name: "CAP_ARGS that is no object", line: "add w /n", env: map[string]string{"CAP_ARGS": "[1]"}, want: "CAP_ARGS: not a JSON object"},
 		{name: "argument that is not UTF-8", line: "add w /n\xff", want: "not UTF-8"},
 		{name: "netns of no kind", line: "netns", want: "create or delete"},
-		{name: "volume of no kind", line: "volume", want: "say create"},
+		{name: "volume of no kind", line: "volume", want: "give a verb: create"},
 		{name: "mount for nobody", line: "volume mount p v", want: "--id"},
 		{name: "unmount for nobody", line: "volume unmount p v", want: "--id"},
 		{name: "volume of no name", line: "volume create p", want: "accepts 2"},
 		{name: "option without a value", line: "volume create p v -o x", want: `--opt: "x" is not KEY=VALUE`},
-		{name: "option twice", line: "volume create p v -o x=1 -o x=2", want: "x is there twice"},
+		{name: "option twice", line: "volume create p v -o x=1 -o x=2", want: "x is repeated"},
 		{name: "plugin without an address", line: "volume list --volume-plugin p", want: "NAME=ADDRESS"},
 		{name: "netns of a wrong kind", line: "netns make x", want: `unknown command "make"`},
 	} {

@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 )
 
-// result is what is shown of a CNI result, of any version of the specification.
+// result is what the command shows of a CNI result, of any version of the specification.
 type result struct {
 	Interfaces []struct {
 		Name    string `json:"name"`
@@ -37,7 +37,7 @@ type oldIP struct {
 	Routes  []route `json:"routes"`
 }
 
-// parseResult reads a result; of what cannot be read, nothing is shown.
+// parseResult decodes a result. A malformed one is empty.
 func parseResult(data []byte) result {
 	var r result
 	if json.Unmarshal(data, &r) != nil {
@@ -97,10 +97,11 @@ func (r result) interfaces() []string {
 	return list
 }
 
-// compact is JSON on one line, or nothing for what is empty.
+// compact returns JSON on one line, or "" for an empty value.
 func compact(value json.RawMessage) string {
 	var b bytes.Buffer
-	if json.Compact(&b, value) != nil || b.String() == "null" || b.String() == "{}" || b.String() == "[]" {
+	if json.Compact(&b, value) != nil || b.String() == "null" || b.String() == "{}" ||
+		b.String() == "[]" {
 		return ""
 	}
 	return b.String()

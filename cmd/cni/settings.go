@@ -23,26 +23,37 @@ type settings struct {
 
 func (s *settings) register(root *cobra.Command) {
 	flags := root.PersistentFlags()
-	flags.StringVar(&s.confDir, "conf-dir", "", "`directory` of network configurations (default $NETCONFPATH, else /etc/cni/net.d)")
-	flags.StringArrayVar(&s.pluginDirs, "plugin-dir", nil, "`directory` of plugin executables; may be repeated (default $CNI_PATH, else /opt/cni/bin, /usr/libexec/cni, /usr/lib/cni)")
-	flags.StringVar(&s.cacheDir, "cache-dir", "", "`directory` of what is attached, shared with other CNI runtimes (default /var/lib/cni)")
-	flags.StringVar(&s.stateDir, "state-dir", "", "`directory` of what ends with the boot; one per host network namespace (default /run/cni)")
-	flags.StringVar(&s.owner, "owner", "", "`name` of who attaches; gc touches only its own (default libcni)")
-	flags.StringVar(&s.builtins, "builtins", "", "`mode`: prefer, fallback, only or never built-in plugins (default prefer)")
-	flags.StringVar(&s.timeout, "timeout", "", "`duration` after which the request is given up, such as 90s; 0 for never (default 60s)")
-	flags.StringVarP(&s.ifName, "ifname", "i", "", "`name` of the interface in the container (default $CNI_IFNAME, else eth0)")
-	flags.BoolVar(&s.json, "json", false, "print libcni's JSON answer, or its error object, on standard output")
-	flags.BoolVarP(&s.verbose, "verbose", "v", false, "tell on standard error which plugins ran")
+	flags.StringVar(&s.confDir, "conf-dir", "",
+		"`directory` of network configurations (default $NETCONFPATH, else /etc/cni/net.d)")
+	flags.StringArrayVar(&s.pluginDirs, "plugin-dir", nil,
+		"`directory` of plugin executables; may be repeated (default $CNI_PATH, else /opt/cni/bin, "+
+			"/usr/libexec/cni, /usr/lib/cni)")
+	flags.StringVar(&s.cacheDir, "cache-dir", "",
+		"`directory` of the attachments, shared with other CNI runtimes (default /var/lib/cni)")
+	flags.StringVar(&s.stateDir, "state-dir", "",
+		"`directory` of state that ends with the boot; one per host network namespace (default /run/cni)")
+	flags.StringVar(&s.owner, "owner", "",
+		"`name` of the owner of attachments; gc only removes those of its owner (default libcni)")
+	flags.StringVar(&s.builtins, "builtins", "",
+		"`mode` of built-in plugins: prefer, fallback, only or never (default prefer)")
+	flags.StringVar(&s.timeout, "timeout", "",
+		"`duration` after which the request fails, such as 90s; 0 for no limit (default 60s)")
+	flags.StringVarP(&s.ifName, "ifname", "i", "",
+		"`name` of the interface in the container (default $CNI_IFNAME, else eth0)")
+	flags.BoolVar(&s.json, "json", false, "print the JSON answer or error object on standard output")
+	flags.BoolVarP(&s.verbose, "verbose", "v", false, "print to standard error which plugins ran")
 	complete(root, "builtins", "prefer", "fallback", "only", "never")
 	for _, flag := range []string{"conf-dir", "plugin-dir", "cache-dir", "state-dir"} {
 		completeDirectory(root, flag)
 	}
 }
 
-// request begins a request with its options. Only what was given is named: the defaults are the engine's.
+// request begins a request with its options. Only flags that were given are set; the engine has the
+// defaults.
 func (a *app) request() (request, error) {
 	options := map[string]any{}
-	for key, dir := range map[string]string{"confDir": first(a.confDir, a.env("NETCONFPATH")), "cacheDir": a.cacheDir, "stateDir": a.stateDir} {
+	for key, dir := range map[string]string{"confDir": first(a.confDir, a.env("NETCONFPATH")),
+		"cacheDir": a.cacheDir, "stateDir": a.stateDir} {
 		if err := setPath(options, key, dir); err != nil {
 			return nil, err
 		}
@@ -108,9 +119,9 @@ func setDuration(object map[string]any, key, flag, text string) error {
 	}
 	d, err := time.ParseDuration(text)
 	if err != nil || d < 0 {
-		return usage("%s %s: give a duration such as 90s or 2m, or 0 for none", flag, text)
+		return usage("%s %s: give a duration such as 90s or 2m, or 0 for no limit", flag, text)
 	}
-	object[key] = max(d.Milliseconds(), 1) // 0 would mean none
+	object[key] = max(d.Milliseconds(), 1) // 0 would mean no limit
 	if d == 0 {
 		object[key] = 0
 	}
@@ -126,7 +137,7 @@ func first(values ...string) string {
 	return ""
 }
 
-// usageError is a command line that cannot be carried out; nothing was tried.
+// usageError is an invalid command line; nothing was done.
 type usageError struct{ text string }
 
 func (e *usageError) Error() string { return e.text }

@@ -8,8 +8,9 @@ import (
 	"syscall"
 )
 
-// interruptible returns a context that ends with the first SIGINT or SIGTERM, so that an ADD under way is undone. The
-// second signal finds its default disposition again and kills. caught returns the number of the first, 0 for none.
+// interruptible returns a context that the first SIGINT or SIGTERM cancels, so that an ADD in
+// progress is undone. The second signal has its default disposition and kills the process. caught
+// returns the number of the first signal, or 0.
 func interruptible() (ctx context.Context, caught func() int) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var first atomic.Int32
@@ -23,8 +24,8 @@ func interruptible() (ctx context.Context, caught func() int) {
 		}
 		cancel()
 	}()
-	// A reader that went away must not kill us in the middle of an ADD. Handled rather than ignored, because plugin
-	// processes would inherit that it is ignored.
+	// SIGPIPE must not kill the process during an ADD. It is handled and not ignored, because plugin
+	// processes would inherit an ignored signal.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	return ctx, func() int { return int(first.Load()) }
 }

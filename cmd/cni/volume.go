@@ -17,14 +17,18 @@ type volumeFlags struct {
 
 func (f *volumeFlags) register(cmd *cobra.Command) {
 	flags := cmd.PersistentFlags()
-	flags.StringArrayVar(&f.dirs, "volume-plugin-dir", nil, "`directory` of volume plugins; may be repeated (default /run/docker/plugins, /etc/docker/plugins, /usr/lib/docker/plugins)")
-	flags.StringArrayVar(&f.named, "volume-plugin", nil, "`NAME=ADDRESS` of a volume plugin, or NAME=PATH of its socket; may be repeated")
-	flags.StringVar(&f.retry, "retry", "", "`duration` to try again while the plugin cannot be found or connected to (default 0)")
-	flags.BoolVar(&f.reload, "reload", false, "shake hands anew, also with a plugin that is known")
+	flags.StringArrayVar(&f.dirs, "volume-plugin-dir", nil,
+		"`directory` of volume plugins; may be repeated (default /run/docker/plugins, "+
+			"/etc/docker/plugins, /usr/lib/docker/plugins)")
+	flags.StringArrayVar(&f.named, "volume-plugin", nil,
+		"`NAME=ADDRESS` of a volume plugin, or NAME=PATH of its socket; may be repeated")
+	flags.StringVar(&f.retry, "retry", "",
+		"`duration` of retries while the plugin cannot be found or reached (default 0)")
+	flags.BoolVar(&f.reload, "reload", false, "repeat the handshake, even with a known plugin")
 	completeDirectory(cmd, "volume-plugin-dir")
 }
 
-// request begins a request about volumes; keys and values follow each other.
+// request begins a request about volumes. pairs are keys, each followed by its value.
 func (f *volumeFlags) request(a *app, pairs ...string) (request, error) {
 	r, err := a.request()
 	if err != nil {
@@ -81,7 +85,7 @@ func pairs(flag, form string, texts []string) (map[string]string, error) {
 			return nil, usage("%s: %q is not %s", flag, text, form)
 		}
 		if _, twice := all[key]; twice {
-			return nil, usage("%s: %s is there twice", flag, key)
+			return nil, usage("%s: %s is repeated", flag, key)
 		}
 		all[key] = value
 	}
@@ -94,21 +98,23 @@ func (a *app) volumeCommand() *cobra.Command {
 		Use:     "volume",
 		Aliases: []string{"volumes"},
 		Short:   "Use volume plugins of Docker and Podman",
-		Long: `Uses volume plugins of Docker and Podman. PLUGIN is the name of one, or its address: unix:///PATH, tcp://HOST:PORT,
-http://HOST:PORT or https://HOST:PORT.`,
+		Long: `Uses volume plugins of Docker and Podman. PLUGIN is the name of one, or its address:
+unix:///PATH, tcp://HOST:PORT, http://HOST:PORT or https://HOST:PORT.`,
 		Example: `  cni volume plugins
   cni volume create rclone photos -o remote=store:photos
   cni volume mount rclone photos --id c1
   cni volume unmount rclone photos --id c1`,
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			return usage("volume: say create, remove, mount, unmount, path, get, list, capabilities or plugins")
+			return usage("volume: give a verb: create, remove, mount, unmount, path, get, list, " +
+				"capabilities or plugins")
 		},
 	}
 	f.register(cmd)
 	cmd.AddCommand(
-		a.volumeCreate(f), a.volumeTell(f, "remove", "Remove a volume", false, "rm"),
-		a.volumeMount(f), a.volumeTell(f, "unmount", "End the mount made with the same id", true, "umount"),
+		a.volumeCreate(f), a.volumeQuiet(f, "remove", "Remove a volume", false, "rm"),
+		a.volumeMount(f), a.volumeQuiet(f, "unmount", "End the mount made with the same id", true,
+			"umount"),
 		a.volumePath(f), a.volumeGet(f), a.volumeList(f), a.volumeCapabilities(f), a.volumePlugins(f),
 	)
 	for _, sub := range cmd.Commands() {
@@ -119,7 +125,8 @@ http://HOST:PORT or https://HOST:PORT.`,
 
 func (a *app) volumeCreate(f *volumeFlags) *cobra.Command {
 	var opts []string
-	cmd := &cobra.Command{Use: "create PLUGIN VOLUME", Short: "Make a volume", Args: cobra.ExactArgs(2)}
+	cmd := &cobra.Command{Use: "create PLUGIN VOLUME", Short: "Make a volume",
+		Args: cobra.ExactArgs(2)}
 	cmd.RunE = a.verb(func(ctx context.Context, args []string) error {
 		r, err := f.request(a, "plugin", args[0], "name", args[1])
 		if err != nil {
@@ -138,17 +145,19 @@ func (a *app) volumeCreate(f *volumeFlags) *cobra.Command {
 	return cmd
 }
 
-// volumeTell is a verb that prints nothing.
-func (a *app) volumeTell(f *volumeFlags, name, short string, withID bool, aliases ...string) *cobra.Command {
+// volumeQuiet is a verb that prints nothing.
+func (a *app) volumeQuiet(f *volumeFlags, name, short string, withID bool,
+	aliases ...string) *cobra.Command {
 	var id string
-	cmd := &cobra.Command{Use: name + " PLUGIN VOLUME", Short: short, Aliases: aliases, Args: cobra.ExactArgs(2)}
+	cmd := &cobra.Command{Use: name + " PLUGIN VOLUME", Short: short, Aliases: aliases,
+		Args: cobra.ExactArgs(2)}
 	cmd.RunE = a.verb(func(ctx context.Context, args []string) error {
 		r, err := f.request(a, "plugin", args[0], "name", args[1], "id", id)
 		if err != nil {
 			return err
 		}
 		if withID && id == "" {
-			return usage("volume %s: whose mount? give --id", name)
+			return usage("volume %s: --id is required; give the id of the mount", name)
 		}
 		return a.quietly(a.call(ctx, "volume."+name, r))
 	})
@@ -162,14 +171,15 @@ func (a *app) volumeMount(f *volumeFlags) *cobra.Command {
 	var id string
 	cmd := &cobra.Command{
 		Use:   "mount PLUGIN VOLUME --id ID",
-		Short: "Mount a volume and print where",
-		Long: `Mounts a volume and prints where. The id says who the mount is for, such as a container's id; each mount has its own,
-and unmount takes the same. If it cannot be known whether a failed mount was carried out, it is unmounted.`,
+		Short: "Mount a volume and print its path",
+		Long: `Mounts a volume and prints its path. The id identifies the user of the mount, such as a
+container; each mount has its own, and unmount takes the same. If it is unknown whether a failed
+mount took effect, it is unmounted.`,
 		Args: cobra.ExactArgs(2),
 	}
 	cmd.RunE = a.verb(func(ctx context.Context, args []string) error {
 		if id == "" {
-			return usage("volume mount: who is it for? give --id")
+			return usage("volume mount: --id is required; give an id for the mount, such as a container's")
 		}
 		return a.printMountpoint(ctx, f, "volume.mount", "plugin", args[0], "name", args[1], "id", id)
 	})
@@ -178,14 +188,16 @@ and unmount takes the same. If it cannot be known whether a failed mount was car
 }
 
 func (a *app) volumePath(f *volumeFlags) *cobra.Command {
-	cmd := &cobra.Command{Use: "path PLUGIN VOLUME", Short: "Print where a volume is mounted; nothing if it is not", Args: cobra.ExactArgs(2)}
+	cmd := &cobra.Command{Use: "path PLUGIN VOLUME",
+		Short: "Print where a volume is mounted, or nothing", Args: cobra.ExactArgs(2)}
 	cmd.RunE = a.verb(func(ctx context.Context, args []string) error {
 		return a.printMountpoint(ctx, f, "volume.path", "plugin", args[0], "name", args[1])
 	})
 	return cmd
 }
 
-func (a *app) printMountpoint(ctx context.Context, f *volumeFlags, method string, pairs ...string) error {
+func (a *app) printMountpoint(ctx context.Context, f *volumeFlags, method string,
+	pairs ...string) error {
 	r, err := f.request(a, pairs...)
 	if err != nil {
 		return err
@@ -207,7 +219,8 @@ func (a *app) printMountpoint(ctx context.Context, f *volumeFlags, method string
 }
 
 func (a *app) volumeGet(f *volumeFlags) *cobra.Command {
-	cmd := &cobra.Command{Use: "get PLUGIN VOLUME", Aliases: []string{"inspect"}, Short: "Print what the plugin knows about a volume", Args: cobra.ExactArgs(2)}
+	cmd := &cobra.Command{Use: "get PLUGIN VOLUME", Aliases: []string{"inspect"},
+		Short: "Print what the plugin knows about a volume", Args: cobra.ExactArgs(2)}
 	cmd.RunE = a.verb(func(ctx context.Context, args []string) error {
 		r, err := f.request(a, "plugin", args[0], "name", args[1])
 		if err != nil {

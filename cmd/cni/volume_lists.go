@@ -29,18 +29,19 @@ func (a *app) volumeList(f *volumeFlags) *cobra.Command {
 		Use:     "list [PLUGIN]",
 		Aliases: []string{"ls"},
 		Short:   "List the volumes of a plugin, or of all that can be found",
-		Long: `Lists the volumes of a plugin, or of all plugins that can be found. Of these, those that cannot be asked are named on
-standard error, and the exit status is 1: that they list nothing does not mean that their volumes are gone.`,
+		Long: `Lists the volumes of a plugin, or of all plugins that can be found. Plugins that do not
+answer are named on standard error, and the exit status is 1: their volumes may still exist.`,
 		Args: cobra.MaximumNArgs(1),
 	}
 	cmd.RunE = a.verb(func(ctx context.Context, args []string) error {
-		return a.printVolumes(ctx, f, "volume.list", []string{"PLUGIN", "VOLUME", "MOUNTPOINT"}, func(answer *volumesAnswer) [][]string {
-			rows := [][]string{}
-			for _, v := range answer.Volumes {
-				rows = append(rows, []string{v.Plugin, v.Name, v.Mountpoint})
-			}
-			return rows
-		}, append([]string{"plugin"}, args...)...)
+		return a.printVolumes(ctx, f, "volume.list", []string{"PLUGIN", "VOLUME", "MOUNTPOINT"},
+			func(answer *volumesAnswer) [][]string {
+				rows := [][]string{}
+				for _, v := range answer.Volumes {
+					rows = append(rows, []string{v.Plugin, v.Name, v.Mountpoint})
+				}
+				return rows
+			}, append([]string{"plugin"}, args...)...)
 	})
 	return cmd
 }
@@ -52,19 +53,21 @@ func (a *app) volumePlugins(f *volumeFlags) *cobra.Command {
 		Args:  cobra.NoArgs,
 	}
 	cmd.RunE = a.verb(func(ctx context.Context, _ []string) error {
-		return a.printVolumes(ctx, f, "volume.plugins", []string{"PLUGIN", "ADDRESS", "FILE"}, func(answer *volumesAnswer) [][]string {
-			rows := [][]string{}
-			for _, p := range answer.Plugins {
-				rows = append(rows, []string{p.Name, p.Address, p.File})
-			}
-			return rows
-		})
+		return a.printVolumes(ctx, f, "volume.plugins", []string{"PLUGIN", "ADDRESS", "FILE"},
+			func(answer *volumesAnswer) [][]string {
+				rows := [][]string{}
+				for _, p := range answer.Plugins {
+					rows = append(rows, []string{p.Name, p.Address, p.File})
+				}
+				return rows
+			})
 	})
 	return cmd
 }
 
-// printVolumes prints a list, and names on standard error what is not in it for an error.
-func (a *app) printVolumes(ctx context.Context, f *volumeFlags, method string, heading []string, rows func(*volumesAnswer) [][]string, pairs ...string) error {
+// printVolumes prints a list, and on standard error the plugins that could not be included.
+func (a *app) printVolumes(ctx context.Context, f *volumeFlags, method string, heading []string,
+	rows func(*volumesAnswer) [][]string, pairs ...string) error {
 	r, err := f.request(a, pairs...)
 	if err != nil {
 		return err
@@ -89,7 +92,8 @@ func (a *app) printVolumes(ctx context.Context, f *volumeFlags, method string, h
 }
 
 func (a *app) volumeCapabilities(f *volumeFlags) *cobra.Command {
-	cmd := &cobra.Command{Use: "capabilities PLUGIN", Short: "Print the scope of the plugin's volumes, local or global", Args: cobra.ExactArgs(1)}
+	cmd := &cobra.Command{Use: "capabilities PLUGIN",
+		Short: "Print the scope of the plugin's volumes, local or global", Args: cobra.ExactArgs(1)}
 	cmd.RunE = a.verb(func(ctx context.Context, args []string) error {
 		r, err := f.request(a, "plugin", args[0])
 		if err != nil {
@@ -113,7 +117,8 @@ func (a *app) volumeCapabilities(f *volumeFlags) *cobra.Command {
 
 // completeVolume completes [PLUGIN] [VOLUME].
 func completeVolume(a *app, f *volumeFlags, cmd *cobra.Command) {
-	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string,
+		_ string) ([]string, cobra.ShellCompDirective) {
 		var names []string
 		var answer volumesAnswer
 		switch r, err := f.request(a); {
@@ -124,7 +129,8 @@ func completeVolume(a *app, f *volumeFlags, cmd *cobra.Command) {
 					names = append(names, p.Name)
 				}
 			}
-		case len(args) == 1 && cmd.Name() != "create" && cmd.Name() != "list" && cmd.Name() != "capabilities":
+		case len(args) == 1 && cmd.Name() != "create" && cmd.Name() != "list" &&
+			cmd.Name() != "capabilities":
 			r["plugin"] = args[0]
 			if _, err := a.ask(cmd.Context(), "volume.list", r, &answer); err == nil {
 				for _, v := range answer.Volumes {

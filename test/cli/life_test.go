@@ -50,7 +50,7 @@ func TestLifeOfAnAttachment(t *testing.T) {
 	if got := fields(h.ok("list")); len(got) != 1 {
 		t.Errorf("list after del: %q", got)
 	}
-	if o := h.run("del", "web", ns, "--id", "c1"); o.code != 0 || !strings.Contains(o.err, "nothing was known to be attached for c1") {
+	if o := h.run("del", "web", ns, "--id", "c1"); o.code != 0 || !strings.Contains(o.err, "container c1 was not attached") {
 		t.Errorf("second del: %+v", o)
 	}
 	h.ok("netns", "delete", ns)
