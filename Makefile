@@ -151,7 +151,7 @@ generate: ## write the files that are generated from api/cni.api.json
 	$(GO) run ./api/generate
 
 # STEPS="abi python" runs only those.
-test: all peers $(VENV)/bin/python $(LINTER) ## run every test, in network namespaces of their own
+test: all peers $(VENV)/bin/python $(BUILD)/npm/node_modules/.package-lock.json $(LINTER) ## run every test, in network namespaces of their own
 	$(PYTHON) test/run $(STEPS)
 
 lint: $(VENV)/bin/python $(LINTER) ## run the linters, which are part of "make test"
@@ -174,8 +174,9 @@ test-faults: all ## kill and fail calls at every one of their system calls, and 
 mutate: all peers ## take one thing out of the sources at a time, and list what no test notices
 	$(GO) run ./test/mutate $(WORDS)
 
-$(VENV)/bin/python:
+$(VENV)/bin/python $(BUILD)/npm/node_modules/.package-lock.json: test/deps test/generators/package-lock.json
 	test/deps $(VENV)
+	touch $(VENV)/bin/python $(BUILD)/npm/node_modules/.package-lock.json
 
 FUZZTIME ?= 30s
 fuzz: ## look for input that breaks a parser, FUZZTIME (default 30s) for each

@@ -36,6 +36,7 @@ func (s *source) read(path string) (string, error) {
 func targets() []target {
 	return []target{
 		{"api/version_generated.go", version},
+		{"api/types_generated.json", types},
 		{"include/cni.h", header},
 		{"include/cni_dl.h", loader},
 		{"capi/libcni.map", symbolMap},
