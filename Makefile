@@ -72,7 +72,7 @@ $(PREPARED): $(if $(filter-out install uninstall,$(or $(MAKECMDGOALS),all)),FORC
 FORCE:
 
 # Answered in capi/memory.c.
-WRAP := -Wl,--wrap=mmap -Wl,--wrap=pthread_getattr_np
+WRAP := -Wl,--wrap=pthread_getattr_np
 
 # One relocatable object, in which start.c runs Go's constructor, and not the loader.
 # The second is the benchmark's: its runtime lists its goroutines, which no function of the library tells.

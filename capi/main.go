@@ -7,7 +7,7 @@
 package main
 
 // #cgo CFLAGS: -std=gnu11 -Wall -fvisibility=hidden -fstack-protector-strong
-// #cgo LDFLAGS: -Wl,--wrap=mmap -Wl,--wrap=pthread_getattr_np
+// #cgo LDFLAGS: -Wl,--wrap=pthread_getattr_np
 // #include "shim.h"
 // #include "start.h"
 import "C"

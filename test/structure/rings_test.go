@@ -104,7 +104,7 @@ var reserved = map[string][]string{
 	"log":                                           {"cmd", "test", "bench"},
 	"log/slog":                                      {"cmd", "test", "bench"},
 	"flag":                                          {"api/generate", "cmd", "core/internal/kit/kittest", "test", "bench"},
-	"net/http":                                      {"test", "bench"},
+	"net/http":                                      {"core/volume", "test", "bench"},
 	"os/exec":                                       {"cmd", "core/internal/kit/kittest", "test", "bench"},
 	"testing":                                       {"core/internal/host/netns/netnstest", "core/internal/host/rtnl/rtnltest", "core/internal/kit/kittest", "test", "bench"},
 	"github.com/google/go-cmp":                      {"core/internal/kit/kittest", "test", "bench"},

@@ -46,7 +46,7 @@ func TestEveryFaultHasItsKindAndSaysWhatThePluginSaid(t *testing.T) {
 		{"list", "endless", -71, "plugin-protocol", "longer than 8 MiB"},
 		{"list", "chunks", -71, "plugin-protocol", "longer than 8 MiB"},
 		{"list", "headers", -71, "plugin-protocol", "header is longer"},
-		{"list", "line", -71, "plugin-protocol", "line is longer"},
+		{"list", "line", -71, "plugin-protocol", "header is longer"},
 		{"create", "nothttp", -71, "plugin-protocol", "not HTTP"},
 		{"create", "close", -71, "plugin-protocol", "whether it was carried out is not known"},
 		{"create", "done-close", -71, "plugin-protocol", "whether it was carried out is not known"},
@@ -69,7 +69,7 @@ func TestEveryFaultHasItsKindAndSaysWhatThePluginSaid(t *testing.T) {
 		{"activate", "err500", -71, "not-a-plugin", "disk full"},
 		{"activate", "object", -71, "not-a-plugin", "does not say what the plugin implements"},
 		{"activate", "text200", -71, "not-a-plugin", "fine, thanks"},
-		{"activate", "nothttp", -71, "not-a-plugin", "220 mail.example.com"},
+		{"activate", "nothttp", -71, "not-a-plugin", "mail.example.com"},
 		{"activate", "close", -71, "plugin-protocol", "closed the connection before it answered"},
 
 		// Time.
