@@ -26,7 +26,8 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 IN_WHEEL = "cni/_lib/libcni.so.0"
 IN_SDIST = "source"
-SOURCES = ("go.mod", "go.sum", "Makefile", "LICENSE", "capi", "cmd", "core", "include")
+SOURCES = ("go.mod", "go.sum", "Makefile", "LICENSE", "api", "capi", "cmd", "core", "include")
+MODULE = "module github.com/libcni/libcni\n"
 
 
 class LibraryHook(BuildHookInterface):  # type: ignore[misc,type-arg,unused-ignore]
@@ -77,7 +78,8 @@ def find_repository(root: Path) -> Optional[Path]:
 
 def is_repository(folder: Path) -> bool:
     module = folder / "go.mod"
-    return module.is_file() and module.read_text().startswith("module libcni\n") and (folder / "Makefile").is_file()
+    named = module.is_file() and module.read_text().startswith(MODULE)
+    return named and (folder / "Makefile").is_file()
 
 
 def version_of(root: Path) -> str:
@@ -98,7 +100,7 @@ def up_to_date(built: Path, repository: Path) -> bool:
 def inputs(repository: Path) -> Iterator[Path]:
     """The files that the library is made of."""
     yield from (repository / name for name in ("go.mod", "go.sum"))
-    for folder in ("capi", "core", "include"):
+    for folder in ("api", "capi", "core", "include"):
         for file in (repository / folder).rglob("*"):
             if file.suffix in {".go", ".c", ".h", ".map", ".json"} and not file.name.endswith("_test.go"):
                 yield file
