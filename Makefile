@@ -61,7 +61,7 @@ LINTER := $(BUILD)/lint/golangci-lint
 
 .DELETE_ON_ERROR:
 .PHONY: all generate install uninstall deps peers test lint test-vm test-faults mutate fuzz demo
-.PHONY: bench bench-parts figures help clean
+.PHONY: bench bench-parts figures release help clean
 
 all: $(BUILD)/libcni.so $(BUILD)/libcni.a $(BUILD)/cni $(BUILD)/libcni.pc ## build library, command and pkg-config file in build/
 
@@ -202,6 +202,24 @@ PARTS ?= .
 bench-parts: ## time single parts of the library, and count what they allocate, with Go's benchmarks
 	$(GO) test -run '^$$' -bench '$(PARTS)' -benchmem -tags $(TAGS) -exec $(ISOLATE) \
 		$$(grep -rl --include='*_test.go' '^func Benchmark' core | sed 's|[^/]*$$||; s|^|./|' | sort -u)
+
+# Of the last commit, not of what is uncommitted. Built twice, in different folders: the bytes must
+# be the same.
+RELEASE := $(BUILD)/release
+release: $(VENV)/bin/python ## make every artefact of a release in build/release, and check them
+	git diff --quiet HEAD || echo "uncommitted changes are left out" >&2
+	rm -rf $(RELEASE) $(BUILD)/_release
+	for copy in first/libcni-$(VERSION) second/folder/libcni-$(VERSION); do \
+		mkdir -p $(BUILD)/_release/$$copy && \
+		git archive HEAD | tar -x -C $(BUILD)/_release/$$copy && \
+		SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) release/build $(BUILD)/_release/$$copy \
+			$(VENV)/bin/python $(BUILD)/_release/$${copy%%/*}.out || exit 1; \
+	done
+	diff -r $(BUILD)/_release/first.out $(BUILD)/_release/second.out
+	@echo "ok   both builds are identical"
+	mv $(BUILD)/_release/first.out $(RELEASE)
+	rm -rf $(BUILD)/_release
+	release/check $(RELEASE) $(VENV)/bin/python
 
 DIR ?= .
 figures: ## print measures of the sources, or of another checkout: DIR=../old
