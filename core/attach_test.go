@@ -27,16 +27,18 @@ func TestAddCheckDelLeavesNothing(t *testing.T) {
 		t.Errorf("links in the container: %q", got)
 	}
 	list := h.must("attachments", object{"containerId": "c1"})["attachments"].([]any)
-	if len(list) != 1 || list[0].(object)["state"] != "attached" || list[0].(object)["owner"] != "libcni" {
+	if len(list) != 1 || list[0].(object)["state"] != "attached" ||
+		list[0].(object)["owner"] != "libcni" {
 		t.Errorf("attachments: %v", list)
 	}
 	h.must("check", add)
 	h.must("check", object{"containerId": "c1"})
-	want := object{"found": true, "removed": []any{object{"network": "web", "containerId": "c1", "ifName": "eth0"}}}
+	want := object{"found": true, "removed": []any{object{"network": "web", "containerId": "c1",
+		"ifName": "eth0"}}}
 	if diff := cmp.Diff(want, h.must("del", add)); diff != "" {
 		t.Errorf("del (-want +got):\n%s", diff)
 	}
-	if got := links(t) + "|" + linksIn(t, ns) + "|" + h.leases("web") + "|" + h.stateFiles(); got != "br-web|||" {
+	if got := h.remains(ns); got != "br-web|||" {
 		t.Errorf("left behind: %s", got)
 	}
 	if again := h.must("del", add); again["found"] != false {
@@ -52,17 +54,20 @@ func TestFailedPluginUndoesTheWholeChain(t *testing.T) {
 	network := h.bridgeNet("web", object{"type": "first"}, object{"type": "second", "fail": "ADD"})
 	e := h.fails("plugin-failed", "add", object{"network": network, "containerId": "c1", "netns": ns})
 	want := object{
-		"cniVersion": "1.1.0", "code": 123.0, "msg": "told to fail", "details": "by the test", "kind": "plugin-failed",
+		"cniVersion": "1.1.0", "code": 123.0, "msg": "asked to fail",
+		"details": "by the test", "kind": "plugin-failed",
 		"command": "ADD", "network": "web", "containerId": "c1", "ifName": "eth0", "stderr": "trouble ahead\n",
-		"plugin": object{"type": "second", "index": 2.0, "builtin": false}, "retryable": false, "rolledBack": true,
+		"plugin":    object{"type": "second", "index": 2.0, "builtin": false},
+		"retryable": false, "rolledBack": true,
 	}
 	if diff := cmp.Diff(want, e); diff != "" {
 		t.Errorf("error (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{"first.ADD", "second.ADD", "second.DEL", "first.DEL"}, h.recorded()); diff != "" {
+	if diff := cmp.Diff([]string{"first.ADD", "second.ADD", "second.DEL", "first.DEL"},
+		h.recorded()); diff != "" {
 		t.Errorf("requests (-want +got):\n%s", diff)
 	}
-	if got := links(t) + "|" + linksIn(t, ns) + "|" + h.leases("web") + "|" + h.stateFiles(); got != "br-web|||" {
+	if got := h.remains(ns); got != "br-web|||" {
 		t.Errorf("left behind: %s", got)
 	}
 }
@@ -71,8 +76,10 @@ func TestUndoGivesEachPluginTheResultItWasGiven(t *testing.T) {
 	h := newTestHost(t)
 	h.recorder("first")
 	h.recorder("second")
-	network := object{"cniVersion": "1.1.0", "name": "n", "plugins": []any{object{"type": "first"}, object{"type": "second", "fail": "ADD"}}}
-	h.fails("plugin-failed", "add", object{"network": network, "containerId": "c1", "netns": netnstest.New(t)})
+	network := object{"cniVersion": "1.1.0", "name": "n",
+		"plugins": []any{object{"type": "first"}, object{"type": "second", "fail": "ADD"}}}
+	h.fails("plugin-failed", "add", object{"network": network, "containerId": "c1",
+		"netns": netnstest.New(t)})
 	for file, want := range map[string]bool{"2.second.DEL": true, "3.first.DEL": false} {
 		request := h.request(file)
 		if _, got := request["prevResult"]; got != want {
@@ -86,7 +93,8 @@ func TestFailedAddWithoutRollbackIsIncompleteUntilDel(t *testing.T) {
 	h.recorder("second")
 	ns := netnstest.New(t)
 	network := h.bridgeNet("web", object{"type": "second", "fail": "ADD"})
-	e := h.fails("plugin-failed", "add", object{"network": network, "containerId": "c1", "netns": ns, "options": object{"rollback": false}})
+	e := h.fails("plugin-failed", "add", object{"network": network, "containerId": "c1", "netns": ns,
+		"options": object{"rollback": false}})
 	if e["rolledBack"] != false {
 		t.Errorf("rolledBack %v", e["rolledBack"])
 	}
@@ -95,7 +103,7 @@ func TestFailedAddWithoutRollbackIsIncompleteUntilDel(t *testing.T) {
 		t.Fatalf("attachments: %v", list)
 	}
 	h.must("del", object{"containerId": "c1"})
-	if got := links(t) + "|" + linksIn(t, ns) + "|" + h.leases("web") + "|" + h.stateFiles(); got != "br-web|||" {
+	if got := h.remains(ns); got != "br-web|||" {
 		t.Errorf("left behind: %s", got)
 	}
 }
@@ -107,7 +115,8 @@ func TestVersionIsNegotiatedWithAnOldPlugin(t *testing.T) {
 		t.Fatal(err)
 	}
 	ns := netnstest.New(t)
-	add := object{"network": h.bridgeNet("web", object{"type": "old"}), "containerId": "c1", "netns": ns}
+	add := object{"network": h.bridgeNet("web", object{"type": "old"}), "containerId": "c1",
+		"netns": ns}
 	result := h.must("add", add)
 	if result["cniVersion"] != "1.1.0" || len(result["ips"].([]any)) != 1 {
 		t.Errorf("result: %v", result)
@@ -127,7 +136,8 @@ func TestCallIsCancelledByRequestID(t *testing.T) {
 	h.recorder("slow")
 	ns := netnstest.New(t)
 	network := h.bridgeNet("web", object{"type": "slow", "hang": "ADD"})
-	data, err := json.Marshal(object{"network": network, "containerId": "c1", "netns": ns, "requestId": "r1", "options": h.options(nil)})
+	data, err := json.Marshal(object{"network": network, "containerId": "c1", "netns": ns,
+		"requestId": "r1", "options": h.options(nil)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +150,8 @@ func TestCallIsCancelledByRequestID(t *testing.T) {
 		h.isLocked(attachments.Key{Network: "web", ContainerID: "c1", IfName: "eth0"})
 		h.engine.Cancel("r1")
 	}()
-	rc, response := h.engine.Call(t.Context(), Caller{Environ: []string{"PATH=" + os.Getenv("PATH")}}, "add", data)
+	rc, response := h.engine.Call(t.Context(), Caller{Environ: []string{"PATH=" + os.Getenv("PATH")}},
+		"add", data)
 	var e object
 	if err := json.Unmarshal(response, &e); err != nil {
 		t.Fatal(err)
@@ -161,7 +172,8 @@ func TestDeadlineEndsAHangingPluginAndUndoes(t *testing.T) {
 	h.recorder("slow")
 	ns := netnstest.New(t)
 	network := h.bridgeNet("web", object{"type": "slow", "hang": "ADD"})
-	e := h.fails("timeout", "add", object{"network": network, "containerId": "c1", "netns": ns, "options": object{"timeoutMs": 500}})
+	e := h.fails("timeout", "add", object{"network": network, "containerId": "c1", "netns": ns,
+		"options": object{"timeoutMs": 500}})
 	if e["rolledBack"] != true || e["plugin"].(object)["type"] != "slow" || e["retryable"] != true {
 		t.Errorf("error: %v", e)
 	}

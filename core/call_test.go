@@ -38,7 +38,8 @@ func TestBadRequestsAreRefused(t *testing.T) {
 		{"container id with dots only", with("containerId", ".."), "invalid-request", "containerId"},
 		{"container id with NUL", with("containerId", "a\x00b"), "invalid-request", "containerId"},
 		{"container id with a space", with("containerId", "a b"), "invalid-request", "containerId"},
-		{"container id too long for a file name", with("containerId", strings.Repeat("x", 300)), "invalid-request", "240"},
+		{"container id too long for a file name", with("containerId", strings.Repeat("x", 300)),
+			"invalid-request", "240"},
 		{"interface name with a slash", with("ifName", "a/b"), "invalid-request", "ifName"},
 		{"interface name with a space", with("ifName", "a b"), "invalid-request", "ifName"},
 		{"interface name too long", with("ifName", "sixteen-letters-"), "invalid-request", "ifName"},
@@ -46,31 +47,45 @@ func TestBadRequestsAreRefused(t *testing.T) {
 		{"interface name ..", with("ifName", ".."), "invalid-request", "ifName"},
 		{"no namespace", with("netns", nil), "invalid-request", "netns"},
 		{"missing namespace", with("netns", "/nowhere"), "namespace-not-found", "/nowhere"},
-		{"namespace below a file", with("netns", "/etc/passwd/ns"), "namespace-not-found", "/etc/passwd/ns"},
-		{"a file that is no namespace", with("netns", file), "not-a-namespace", file},
-		{"a namespace of another kind", with("netns", "/proc/self/ns/mnt"), "not-a-namespace", "/proc/self/ns/mnt"},
-		{"the caller's own namespace", with("netns", "/proc/thread-self/ns/net"), "not-a-namespace", "own"},
+		{"namespace below a file", with("netns", "/etc/passwd/ns"), "namespace-not-found",
+			"/etc/passwd/ns"},
+		{"a file that is not a namespace", with("netns", file), "not-a-namespace", file},
+		{"a namespace of another kind", with("netns", "/proc/self/ns/mnt"), "not-a-namespace",
+			"/proc/self/ns/mnt"},
+		{"the caller's own namespace", with("netns", "/proc/thread-self/ns/net"), "not-a-namespace",
+			"own"},
 		{"no network", with("network", nil), "invalid-request", "network"},
-		{"a path as network", with("network", "/etc/cni/net.d/a.conflist"), "invalid-request", "networkFile"},
+		{"a path as network", with("network", "/etc/cni/net.d/a.conflist"), "invalid-request",
+			"networkFile"},
 		{"JSON text as network", with("network", "{}"), "invalid-request", "object"},
 		{"a number as network", with("network", 7), "invalid-request", "network"},
 		{"unknown network", with("network", "nowhere"), "network-not-found", h.conf},
-		{"a missing file as network", object{"networkFile": "/nowhere.conflist", "containerId": "c1", "netns": ns}, "network-not-found", "/nowhere.conflist"},
+		{"a missing file as network", object{"networkFile": "/nowhere.conflist", "containerId": "c1",
+			"netns": ns}, "network-not-found", "/nowhere.conflist"},
 		{"network and networkFile", with("networkFile", "/nowhere"), "invalid-request", "exclude"},
 		{"a mistyped key", with("containerid", "c1"), "invalid-request", "containerId"},
 		{"a wrong type", with("containerId", 7), "invalid-request", "containerId"},
 		{"a mistyped option", with("options", object{"timeoutms": 7}), "invalid-request", "timeoutMs"},
 		{"a negative timeout", with("options", object{"timeoutMs": -1}), "invalid-request", "timeoutMs"},
-		{"a timeout beyond all clocks", with("options", object{"timeoutMs": 9223372036855}), "invalid-request", "9223372036854"},
-		{"an unknown builtins mode", with("options", object{"builtins": "maybe"}), "invalid-request", "prefer"},
+		{"a timeout beyond all clocks", with("options", object{"timeoutMs": 9223372036855}),
+			"invalid-request", "9223372036854"},
+		{"an unknown builtins mode", with("options", object{"builtins": "maybe"}), "invalid-request",
+			"prefer"},
 		{"args with a semicolon", with("args", object{"K": "a;b"}), "invalid-request", "args"},
 		{"args with = in a key", with("args", []any{[]any{"a=b", "c"}}), "invalid-request", "args"},
 		{"args with a number", with("args", object{"K": 1}), "invalid-request", "args"},
-		{"plugin type with a slash", with("network", object{"cniVersion": "1.1.0", "name": "n", "plugins": []any{object{"type": "../x"}}}), "invalid-config", "type"},
-		{"plugin that is nowhere", with("network", object{"cniVersion": "1.1.0", "name": "n", "plugins": []any{object{"type": "nowhere"}}}), "plugin-not-found", h.plugins},
-		{"network name with a slash", with("network", object{"cniVersion": "1.1.0", "name": "a/b", "plugins": []any{object{"type": "bridge"}}}), "invalid-config", "name"},
-		{"unknown version", with("network", object{"cniVersion": "9.0.0", "name": "n", "plugins": []any{object{"type": "bridge"}}}), "invalid-config", "9.0.0"},
-		{"no plugins", with("network", object{"cniVersion": "1.1.0", "name": "n", "plugins": []any{}}), "invalid-config", "plugins"},
+		{"plugin type with a slash", with("network",
+			object{"cniVersion": "1.1.0", "name": "n",
+				"plugins": []any{object{"type": "../x"}}}), "invalid-config", "type"},
+		{"plugin that is nowhere", with("network", object{"cniVersion": "1.1.0", "name": "n",
+			"plugins": []any{object{"type": "nowhere"}}}), "plugin-not-found", h.plugins},
+		{"network name with a slash", with("network",
+			object{"cniVersion": "1.1.0", "name": "a/b",
+				"plugins": []any{object{"type": "bridge"}}}), "invalid-config", "name"},
+		{"unknown version", with("network", object{"cniVersion": "9.0.0", "name": "n",
+			"plugins": []any{object{"type": "bridge"}}}), "invalid-config", "9.0.0"},
+		{"no plugins", with("network", object{"cniVersion": "1.1.0", "name": "n", "plugins": []any{}}),
+			"invalid-config", "plugins"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -118,18 +133,21 @@ func TestFullRangeAndReadOnlyState(t *testing.T) {
 		t.Errorf("left behind: %s", got)
 	}
 	h.overwrite("flat", "")
-	h.fails("state", "add", object{"network": network, "containerId": "c2", "netns": ns, "options": object{"cacheDir": h.dir + "/flat"}})
+	h.fails("state", "add", object{"network": network, "containerId": "c2", "netns": ns,
+		"options": object{"cacheDir": h.dir + "/flat"}})
 }
 
 func TestNetworksPluginsValidateConvert(t *testing.T) {
 	h := newTestHost(t)
 	h.recorder("meta")
-	network := h.bridgeNet("web", object{"type": "meta", "capabilities": object{"portMappings": true, "mac": false}})
+	network := h.bridgeNet("web", object{"type": "meta",
+		"capabilities": object{"portMappings": true, "mac": false}})
 	data, err := json.Marshal(network)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, content := range map[string]string{"10-web.conflist": string(data), "20-bad.conflist": "{", "30-twin.conflist": string(data)} {
+	for name, content := range map[string]string{"10-web.conflist": string(data),
+		"20-bad.conflist": "{", "30-twin.conflist": string(data)} {
 		if err := os.WriteFile(filepath.Join(h.conf, name), []byte(content), 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -152,13 +170,15 @@ func TestNetworksPluginsValidateConvert(t *testing.T) {
 	if got := strings.Join(types, " "); got != "bridge host-local meta" {
 		t.Errorf("plugins: %s", got)
 	}
-	if info := h.must("plugin.info", object{"type": "meta"}); info["builtin"] != false || len(info["supportedVersions"].([]any)) != 3 {
+	if info := h.must("plugin.info", object{"type": "meta"}); info["builtin"] != false ||
+		len(info["supportedVersions"].([]any)) != 3 {
 		t.Errorf("plugin.info: %v", info)
 	}
 	if list := h.must("plugins", object{})["plugins"].([]any); len(list) != len(builtin.Types())+1 {
 		t.Errorf("plugins: %v", list)
 	}
-	old := h.must("convert", object{"cniVersion": "0.2.0", "result": object{"cniVersion": "1.1.0", "ips": []any{object{"address": "10.1.0.2/24"}}}})
+	old := h.must("convert", object{"cniVersion": "0.2.0",
+		"result": object{"cniVersion": "1.1.0", "ips": []any{object{"address": "10.1.0.2/24"}}}})
 	if old["ip4"].(object)["ip"] != "10.1.0.2/24" {
 		t.Errorf("convert: %v", old)
 	}

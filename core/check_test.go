@@ -32,11 +32,12 @@ func TestCheckReportsAllDriftOfAllPlugins(t *testing.T) {
 func TestCheckKeepsThePluginsOwnCode(t *testing.T) {
 	h := newTestHost(t)
 	h.recorder("only")
-	network := object{"cniVersion": "1.1.0", "name": "n", "plugins": []any{object{"type": "only", "fail": "CHECK"}}}
+	network := object{"cniVersion": "1.1.0", "name": "n",
+		"plugins": []any{object{"type": "only", "fail": "CHECK"}}}
 	ns := netnstest.New(t)
 	h.must("add", object{"network": network, "containerId": "c1", "netns": ns})
 	rc, e := h.call("check", object{"network": network, "containerId": "c1", "netns": ns})
-	if rc != 123 || e["code"] != 123.0 || e["kind"] != "drift" || e["msg"] != "told to fail" {
+	if rc != 123 || e["code"] != 123.0 || e["kind"] != "drift" || e["msg"] != "asked to fail" {
 		t.Errorf("rc %d: %v", rc, e)
 	}
 }
@@ -44,13 +45,15 @@ func TestCheckKeepsThePluginsOwnCode(t *testing.T) {
 func TestCheckOfTheUnknownTheGoneAndTheIncomplete(t *testing.T) {
 	h := newTestHost(t)
 	network := h.bridgeNet("web")
-	if e := h.fails("drift", "check", object{"network": network, "containerId": "c1"}); e["code"] != 3.0 {
+	if e := h.fails("drift", "check", object{"network": network,
+		"containerId": "c1"}); e["code"] != 3.0 {
 		t.Errorf("unknown attachment: %v", e)
 	}
 	h.fails("drift", "check", object{"containerId": "c1"})
 	ns := h.attach(network, "c1", "libcni")
 	h.must("netns.delete", object{"path": ns})
-	if e := h.fails("drift", "check", object{"containerId": "c1"}); !strings.Contains(e["msg"].(string), ns) {
+	if e := h.fails("drift", "check",
+		object{"containerId": "c1"}); !strings.Contains(e["msg"].(string), ns) {
 		t.Errorf("gone namespace: %v", e)
 	}
 }

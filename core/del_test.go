@@ -22,7 +22,8 @@ func TestDelWorksWhateverIsGone(t *testing.T) {
 		{"nothing", func(*fixture) {}},
 		{"the network is left out", func(f *fixture) { delete(f.request, "network") }},
 		{"only the container is named", func(f *fixture) { f.request = object{"containerId": "c1"} }},
-		{"the network is only a name, and not in confDir", func(f *fixture) { f.request["network"] = "web" }},
+		{"the network is only a name, and not in confDir",
+			func(f *fixture) { f.request["network"] = "web" }},
 		{"the namespace is gone", func(f *fixture) { f.must("netns.delete", object{"path": f.ns}) }},
 		{"the namespace is gone and not named", func(f *fixture) {
 			f.must("netns.delete", object{"path": f.ns})
@@ -38,7 +39,9 @@ func TestDelWorksWhateverIsGone(t *testing.T) {
 		{"the state directory is gone", func(f *fixture) { f.remove("run") }},
 		{"the cache is gone", func(f *fixture) { f.remove("cache") }},
 		{"the cache entry is empty", func(f *fixture) { f.overwrite("cache/results/web-c1-eth0", "") }},
-		{"the cache entry is cut off", func(f *fixture) { f.overwrite("cache/results/web-c1-eth0", `{"kind":"cniCacheV1","conta`) }},
+		{"the cache entry is cut off", func(f *fixture) {
+			f.overwrite("cache/results/web-c1-eth0", `{"kind":"cniCacheV1","conta`)
+		}},
 		{"the leases are gone", func(f *fixture) { f.remove("leases") }},
 	}
 	for _, tt := range tests {
@@ -89,7 +92,8 @@ func TestDelStopsAtAFailingPluginAndKeepsTheEntry(t *testing.T) {
 	h := newTestHost(t)
 	h.recorder("stubborn")
 	ns := netnstest.New(t)
-	add := object{"network": h.bridgeNet("web", object{"type": "stubborn", "fail": "DEL"}), "containerId": "c1", "netns": ns}
+	add := object{"network": h.bridgeNet("web", object{"type": "stubborn", "fail": "DEL"}),
+		"containerId": "c1", "netns": ns}
 	h.must("add", add)
 	e := h.fails("plugin-failed", "del", add)
 	if e["plugin"].(object)["type"] != "stubborn" || e["code"] != 123.0 {
@@ -101,7 +105,7 @@ func TestDelStopsAtAFailingPluginAndKeepsTheEntry(t *testing.T) {
 	}
 	add["force"] = true
 	e = h.fails("plugin-failed", "del", add)
-	if !strings.Contains(e["msg"].(string), "told to fail") {
+	if !strings.Contains(e["msg"].(string), "asked to fail") {
 		t.Errorf("error: %v", e)
 	}
 	if got := linksIn(t, ns) + h.leases("web") + h.stateFiles(); got != "" {
@@ -113,7 +117,8 @@ func TestDelGoesInReverseWithTheCachedResultAndCapabilityArgs(t *testing.T) {
 	h := newTestHost(t)
 	h.recorder("first")
 	h.recorder("second")
-	network := h.bridgeNet("web", object{"type": "first"}, object{"type": "second", "capabilities": object{"portMappings": true}})
+	network := h.bridgeNet("web", object{"type": "first"},
+		object{"type": "second", "capabilities": object{"portMappings": true}})
 	h.must("add", object{
 		"network": network, "containerId": "c1", "netns": netnstest.New(t),
 		"capabilityArgs": object{"portMappings": []any{object{"hostPort": 8080, "containerPort": 80}}},
@@ -141,8 +146,10 @@ func TestDelRemovesWhatALostPluginMade(t *testing.T) {
 	h.recorder("first")
 	h.recorder("second")
 	ns := netnstest.New(t)
-	h.must("add", object{"network": h.bridgeNet("web", object{"type": "first"}, object{"type": "second"}), "containerId": "c1", "netns": ns})
-	h.must("del", object{"network": h.bridgeNet("web", object{"type": "first"}), "containerId": "c1", "netns": ns})
+	h.must("add", object{"network": h.bridgeNet("web", object{"type": "first"},
+		object{"type": "second"}), "containerId": "c1", "netns": ns})
+	h.must("del", object{"network": h.bridgeNet("web", object{"type": "first"}), "containerId": "c1",
+		"netns": ns})
 	if got := strings.Join(h.recorded(), " "); got != "first.ADD second.ADD second.DEL first.DEL" {
 		t.Errorf("requests: %s", got)
 	}
@@ -152,8 +159,10 @@ func TestDelUsesTheImplementationThatAdded(t *testing.T) {
 	h := newTestHost(t)
 	h.recorder("loopback") // an executable that would be preferred with builtins "fallback"
 	ns := netnstest.New(t)
-	network := object{"cniVersion": "1.1.0", "name": "lo", "plugins": []any{object{"type": "loopback"}}}
-	h.must("add", object{"network": network, "containerId": "c1", "netns": ns, "ifName": "lo", "options": object{"builtins": "fallback"}})
+	network := object{"cniVersion": "1.1.0", "name": "lo",
+		"plugins": []any{object{"type": "loopback"}}}
+	h.must("add", object{"network": network, "containerId": "c1", "netns": ns, "ifName": "lo",
+		"options": object{"builtins": "fallback"}})
 	h.must("del", object{"containerId": "c1"})
 	if got := strings.Join(h.recorded(), " "); got != "loopback.ADD loopback.DEL" {
 		t.Errorf("requests to the executable: %s", got)
@@ -162,7 +171,8 @@ func TestDelUsesTheImplementationThatAdded(t *testing.T) {
 
 func TestDelNeverEntersTheCallersOwnNamespace(t *testing.T) {
 	h := newTestHost(t)
-	h.fails("not-a-namespace", "del", object{"network": h.bridgeNet("web"), "containerId": "c1", "netns": "/proc/thread-self/ns/net"})
+	h.fails("not-a-namespace", "del", object{"network": h.bridgeNet("web"), "containerId": "c1",
+		"netns": "/proc/thread-self/ns/net"})
 }
 
 // The path of a DEL that is repeated, with the attachment forgotten, may lead to another container by then.
@@ -177,7 +187,8 @@ func TestRepeatedDelLeavesWhoeverHasThePathNow(t *testing.T) {
 			old := object{"network": h.bridgeNet("web"), "containerId": "old", "netns": ns}
 			h.must("add", old)
 			h.must("del", old)
-			second := object{"network": h.bridgeNet(test.network), "containerId": test.containerID, "netns": ns}
+			second := object{"network": h.bridgeNet(test.network), "containerId": test.containerID,
+				"netns": ns}
 			h.must("add", second)
 			h.must("del", old)
 			h.must("check", second)
@@ -191,7 +202,8 @@ func TestDelTakesTheLinkAwayWhenNobodyNeedsIt(t *testing.T) {
 		h = newTestHost(t)
 		h.recorder("stubborn")
 		ns := netnstest.New(t)
-		request = object{"network": h.bridgeNet("web", object{"type": "firewall"}, last), "containerId": "c1", "netns": ns}
+		request = object{"network": h.bridgeNet("web", object{"type": "firewall"}, last),
+			"containerId": "c1", "netns": ns}
 		h.must("add", request)
 		return h, request
 	}

@@ -17,7 +17,8 @@ func TestSecondAddIsRefusedAndShowsTheFirst(t *testing.T) {
 	first := h.must("add", add)
 	e := h.fails("exists", "add", add)
 	existing := e["existing"].(object)
-	if existing["containerId"] != "c1" || existing["result"].(object)["cniVersion"] != first["cniVersion"] {
+	if existing["containerId"] != "c1" ||
+		existing["result"].(object)["cniVersion"] != first["cniVersion"] {
 		t.Errorf("existing: %v", existing)
 	}
 	h.must("check", add)
@@ -67,7 +68,8 @@ func TestAttachmentIsOneCallsAtATime(t *testing.T) {
 	h := newTestHost(t)
 	add := object{"network": h.bridgeNet("web"), "containerId": "c1", "netns": netnstest.New(t)}
 	store := attachments.Open(filepath.Join(h.dir, "cache"), filepath.Join(h.dir, "run"))
-	held, err := store.Lock(t.Context(), attachments.Key{Network: "web", ContainerID: "c1", IfName: "eth0"})
+	held, err := store.Lock(t.Context(), attachments.Key{Network: "web", ContainerID: "c1",
+		IfName: "eth0"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +105,8 @@ func TestAttachmentOfAnEarlierBootIsGone(t *testing.T) {
 	add := object{"network": h.bridgeNet("web"), "containerId": "c1", "netns": netnstest.New(t)}
 	h.must("add", add)
 	h.rewrite("cache/results/web-c1-eth0", func(entry string) string {
-		return regexp.MustCompile(`"bootId":"[^"]+"`).ReplaceAllString(entry, `"bootId":"00000000-0000-4000-8000-000000000000"`)
+		return regexp.MustCompile(`"bootId":"[^"]+"`).ReplaceAllString(entry,
+			`"bootId":"00000000-0000-4000-8000-000000000000"`)
 	})
 	list := h.must("attachments", object{})["attachments"].([]any)
 	if len(list) != 1 || list[0].(object)["state"] != "stale" {
@@ -113,7 +116,7 @@ func TestAttachmentOfAnEarlierBootIsGone(t *testing.T) {
 	h.must("check", add)
 }
 
-// What is no JSON that can be passed on does not keep the others from being listed.
+// An entry with invalid JSON does not keep the others from being listed.
 func TestAttachmentsWithoutWhatCannotBeShown(t *testing.T) {
 	for name, damage := range map[string][2]string{
 		"a name twice":         {`"cniVersion":"1.1.0"`, `"cniVersion":"1.1.0","cniVersion":"1.1.0"`},
@@ -125,9 +128,12 @@ func TestAttachmentsWithoutWhatCannotBeShown(t *testing.T) {
 			h := newTestHost(t)
 			network := h.bridgeNet("web")
 			network["plugins"].([]any)[0].(object)["capabilities"] = object{"mac": true}
-			add := object{"network": network, "containerId": "c1", "netns": netnstest.New(t), "capabilityArgs": object{"mac": "02:00:00:00:00:07"}}
+			add := object{"network": network, "containerId": "c1", "netns": netnstest.New(t),
+				"capabilityArgs": object{"mac": "02:00:00:00:00:07"}}
 			h.must("add", add)
-			h.rewrite("cache/results/web-c1-eth0", func(entry string) string { return strings.Replace(entry, damage[0], damage[1], 1) })
+			h.rewrite("cache/results/web-c1-eth0", func(entry string) string {
+				return strings.Replace(entry, damage[0], damage[1], 1)
+			})
 			list := h.must("attachments", object{})["attachments"].([]any)
 			if len(list) != 1 || list[0].(object)["containerId"] != "c1" {
 				t.Errorf("attachments: %v", list)
@@ -158,7 +164,8 @@ func TestPathThatNowLeadsToAnotherContainer(t *testing.T) {
 				h.must("del", object{"network": network, "containerId": "old", "netns": path})
 			case "gc":
 				asOf := h.must("attachments", object{})["asOf"]
-				h.must("gc", object{"network": network, "asOf": asOf, "validAttachments": []any{object{"containerId": "new", "ifName": "eth0"}}})
+				h.must("gc", object{"network": network, "asOf": asOf,
+					"validAttachments": []any{object{"containerId": "new", "ifName": "eth0"}}})
 			}
 			h.must("check", second)
 			if got := h.leases("web"); got != "10.88.0.3" {
@@ -176,7 +183,8 @@ func TestTakenInterfaceNamesItsAttachment(t *testing.T) {
 	h := newTestHost(t)
 	ns := netnstest.New(t)
 	h.must("add", object{"network": h.bridgeNet("web"), "containerId": "c1", "netns": ns})
-	for _, other := range []object{{"network": h.bridgeNet("other"), "containerId": "c1"}, {"network": h.bridgeNet("web"), "containerId": "c2"}} {
+	for _, other := range []object{{"network": h.bridgeNet("other"), "containerId": "c1"},
+		{"network": h.bridgeNet("web"), "containerId": "c2"}} {
 		other["netns"] = ns
 		existing, _ := h.fails("exists", "add", other)["existing"].(object)
 		if existing["network"] != "web" || existing["containerId"] != "c1" {

@@ -27,7 +27,8 @@ func (h *testHost) old(containerID string) {
 func (h *testHost) attach(network object, containerID, owner string) string {
 	h.t.Helper()
 	ns := netnstest.New(h.t)
-	h.must("add", object{"network": network, "containerId": containerID, "netns": ns, "options": object{"owner": owner}})
+	h.must("add", object{"network": network, "containerId": containerID, "netns": ns,
+		"options": object{"owner": owner}})
 	return ns
 }
 
@@ -52,7 +53,8 @@ func TestGCRemovesOnlyWhatItMay(t *testing.T) {
 		if len(removed) != 1 || removed[0].(object)["containerId"] != "dropped" {
 			t.Errorf("dryRun %v removed %v, want %v", dryRun, removed, want)
 		}
-		if list := h.must("attachments", object{"containerId": "dropped"})["attachments"].([]any); (len(list) == 1) != dryRun {
+		if list := h.must("attachments",
+			object{"containerId": "dropped"})["attachments"].([]any); (len(list) == 1) != dryRun {
 			t.Errorf("dryRun %v: attachments %v", dryRun, list)
 		}
 	}
@@ -78,7 +80,8 @@ func TestGCNeverRemovesWhatIsNewerThanItsList(t *testing.T) {
 		t.Fatal(err)
 	}
 	asOf := attachments.AsOf{BootID: bootID, Now: now - 3*freshness}.String()
-	if removed := h.must("gc", object{"network": network, "validAttachments": []any{}, "asOf": asOf})["removed"].([]any); len(removed) != 0 {
+	if removed := h.must("gc", object{"network": network, "validAttachments": []any{},
+		"asOf": asOf})["removed"].([]any); len(removed) != 0 {
 		t.Errorf("removed %v", removed)
 	}
 	h.must("check", object{"containerId": "newer"})
@@ -89,13 +92,15 @@ func TestGCFinishesAnIncompleteAdd(t *testing.T) {
 	h.recorder("second")
 	ns := netnstest.New(t)
 	network := h.bridgeNet("web", object{"type": "second", "fail": "ADD"})
-	h.fails("plugin-failed", "add", object{"network": network, "containerId": "c1", "netns": ns, "options": object{"rollback": false}})
+	h.fails("plugin-failed", "add", object{"network": network, "containerId": "c1", "netns": ns,
+		"options": object{"rollback": false}})
 	asOf := h.must("attachments", object{})["asOf"]
-	removed := h.must("gc", object{"network": network, "validAttachments": []any{object{"containerId": "c1"}}, "asOf": asOf})["removed"].([]any)
+	removed := h.must("gc", object{"network": network,
+		"validAttachments": []any{object{"containerId": "c1"}}, "asOf": asOf})["removed"].([]any)
 	if len(removed) != 1 {
 		t.Errorf("removed %v", removed)
 	}
-	if got := links(t) + "|" + linksIn(t, ns) + "|" + h.leases("web") + "|" + h.stateFiles(); got != "br-web|||" {
+	if got := h.remains(ns); got != "br-web|||" {
 		t.Errorf("left behind: %s", got)
 	}
 }
@@ -107,7 +112,8 @@ func TestGCRemovesAttachmentsWhoseNamespaceIsAnother(t *testing.T) {
 	h.must("netns.delete", object{"path": ns})
 	h.must("netns.create", object{"path": ns})
 	asOf := h.must("attachments", object{})["asOf"]
-	removed := h.must("gc", object{"network": network, "validAttachments": []any{object{"containerId": "c1"}}, "asOf": asOf})["removed"].([]any)
+	removed := h.must("gc", object{"network": network,
+		"validAttachments": []any{object{"containerId": "c1"}}, "asOf": asOf})["removed"].([]any)
 	if len(removed) != 1 || h.leases("web") != "" {
 		t.Errorf("removed %v, leases %s", removed, h.leases("web"))
 	}
@@ -117,11 +123,13 @@ func TestGCAsksEveryPluginWithBothSpellings(t *testing.T) {
 	h := newTestHost(t)
 	h.recorder("first")
 	network := object{"cniVersion": "1.1.0", "name": "n", "plugins": []any{object{"type": "first"}}}
-	h.must("gc", object{"network": network, "validAttachments": []any{object{"containerId": "c1", "ifName": "net1"}}, "asOf": h.must("attachments", object{})["asOf"]})
+	h.must("gc", object{"network": network, "validAttachments": []any{object{"containerId": "c1",
+		"ifName": "net1"}}, "asOf": h.must("attachments", object{})["asOf"]})
 	request := h.request("0.first.GC")
 	want := []any{object{"containerID": "c1", "ifname": "net1"}}
 	for _, key := range []string{"cni.dev/valid-attachments", "cni.dev/attachments"} {
-		if got, ok := request[key].([]any); !ok || len(got) != 1 || got[0].(object)["containerID"] != "c1" || got[0].(object)["ifname"] != "net1" {
+		if got, ok := request[key].([]any); !ok || len(got) != 1 ||
+			got[0].(object)["containerID"] != "c1" || got[0].(object)["ifname"] != "net1" {
 			t.Errorf("%s: %v, want %v", key, request[key], want)
 		}
 	}
@@ -140,7 +148,8 @@ func TestGCNeedsBothValidAttachmentsAndAsOf(t *testing.T) {
 			t.Errorf("without %s: details %v", key, e["details"])
 		}
 	}
-	if e := h.fails("invalid-request", "gc", object{"network": network, "validAttachments": []any{}, "asOf": "yesterday"}); e["details"] != "asOf" {
+	if e := h.fails("invalid-request", "gc", object{"network": network, "validAttachments": []any{},
+		"asOf": "yesterday"}); e["details"] != "asOf" {
 		t.Errorf("bad asOf: %v", e)
 	}
 }
@@ -152,7 +161,8 @@ func TestDisableGCDoesNothing(t *testing.T) {
 	h.old("c1")
 	network["disableGC"] = true
 	asOf := h.must("attachments", object{})["asOf"]
-	if removed := h.must("gc", object{"network": network, "validAttachments": []any{}, "asOf": asOf})["removed"].([]any); len(removed) != 0 {
+	if removed := h.must("gc", object{"network": network, "validAttachments": []any{},
+		"asOf": asOf})["removed"].([]any); len(removed) != 0 {
 		t.Errorf("removed %v", removed)
 	}
 	h.must("check", object{"containerId": "c1"})

@@ -72,7 +72,8 @@ func TestDelOfTheUnknownLooksForWhatExecutablesLeft(t *testing.T) {
 	h.must("add", object{"network": network, "containerId": "ours", "netns": netnstest.New(t)})
 	plant("ours")
 	h.must("del", object{"network": network, "containerId": "ours"})
-	if left := kittest.Run(t, "nft", "list", "table", "inet", "cni_plugins_masquerade"); !strings.Contains(left, "id: ours") {
+	if left := kittest.Run(t, "nft", "list", "table", "inet",
+		"cni_plugins_masquerade"); !strings.Contains(left, "id: ours") {
 		t.Errorf("DEL of a built-in's attachment looks for the executables' rules:\n%s", left)
 	}
 }

@@ -14,17 +14,20 @@ import (
 // chain is a request for the full chain: bridge with masquerade, host-local, portmap, firewall.
 func chain(dir, netns string, plugins int) []byte {
 	list := []any{
-		object{"type": "bridge", "bridge": "speed0", "isGateway": true, "ipMasq": plugins > 1, "ipMasqBackend": "nftables", "ipam": object{
-			"type": "host-local", "dataDir": filepath.Join(dir, "leases"),
-			"ranges": []any{[]any{object{"subnet": "10.89.0.0/16"}}}, "routes": []any{object{"dst": "0.0.0.0/0"}}}},
+		object{"type": "bridge", "bridge": "speed0", "isGateway": true, "ipMasq": plugins > 1,
+			"ipMasqBackend": "nftables", "ipam": object{
+				"type": "host-local", "dataDir": filepath.Join(dir, "leases"),
+				"ranges": []any{[]any{object{"subnet": "10.89.0.0/16"}}}, "routes": []any{object{"dst": "0.0.0.0/0"}}}},
 		object{"type": "portmap", "capabilities": object{"portMappings": true}},
 		object{"type": "firewall"},
 	}
 	data, err := json.Marshal(object{
 		"containerId": "c1", "netns": netns,
-		"capabilityArgs": object{"portMappings": []any{object{"hostPort": 8080, "containerPort": 80, "protocol": "tcp"}}},
-		"network":        object{"cniVersion": "1.1.0", "name": "speed", "plugins": list[:plugins]},
-		"options":        object{"cacheDir": filepath.Join(dir, "cache"), "stateDir": filepath.Join(dir, "run"), "builtins": "only"},
+		"capabilityArgs": object{"portMappings": []any{object{"hostPort": 8080, "containerPort": 80,
+			"protocol": "tcp"}}},
+		"network": object{"cniVersion": "1.1.0", "name": "speed", "plugins": list[:plugins]},
+		"options": object{"cacheDir": filepath.Join(dir, "cache"),
+			"stateDir": filepath.Join(dir, "run"), "builtins": "only"},
 	})
 	if err != nil {
 		panic(err) // it is made of strings and numbers

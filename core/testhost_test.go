@@ -27,7 +27,8 @@ func newTestHost(t *testing.T) *testHost {
 	t.Helper()
 	netnstest.Host(t)
 	dir := t.TempDir()
-	h := &testHost{t: t, engine: New(Options{}), dir: dir, conf: filepath.Join(dir, "conf"), plugins: filepath.Join(dir, "bin")}
+	h := &testHost{t: t, engine: New(Options{}), dir: dir, conf: filepath.Join(dir, "conf"),
+		plugins: filepath.Join(dir, "bin")}
 	for _, d := range []string{h.conf, h.plugins, filepath.Join(dir, "record")} {
 		if err := os.MkdirAll(d, 0o755); err != nil {
 			t.Fatal(err)
@@ -63,7 +64,8 @@ func (h *testHost) call(method string, request object) (int, object) {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	caller := Caller{Environ: []string{"PATH=" + os.Getenv("PATH")}, Log: func(e []byte) { h.events = append(h.events, string(e)) }}
+	caller := Caller{Environ: []string{"PATH=" + os.Getenv("PATH")},
+		Log: func(e []byte) { h.events = append(h.events, string(e)) }}
 	rc, response := h.engine.Call(context.Background(), caller, method, data)
 	var answer object
 	if err := json.Unmarshal(response, &answer); err != nil {
@@ -76,7 +78,8 @@ func (h *testHost) call(method string, request object) (int, object) {
 func (h *testHost) isLocked(key attachments.Key) {
 	ctx, cancel := context.WithTimeout(h.t.Context(), 100*time.Millisecond)
 	defer cancel()
-	held, err := attachments.Open(filepath.Join(h.dir, "cache"), filepath.Join(h.dir, "run")).Lock(ctx, key)
+	held, err := attachments.Open(filepath.Join(h.dir, "cache"), filepath.Join(h.dir, "run")).Lock(ctx,
+		key)
 	if err == nil {
 		held.Unlock()
 		h.t.Errorf("%s is not locked", key)
@@ -98,7 +101,8 @@ func (h *testHost) fails(kind, method string, request object) object {
 	h.t.Helper()
 	rc, answer := h.call(method, request)
 	if rc == 0 || answer["kind"] != kind {
-		h.t.Fatalf("%s %v: rc %d, kind %v; want kind %s\n%v", method, request, rc, answer["kind"], kind, answer)
+		h.t.Fatalf("%s %v: rc %d, kind %v; want kind %s\n%v", method, request, rc, answer["kind"], kind,
+			answer)
 	}
 	return answer
 }
@@ -107,7 +111,8 @@ func (h *testHost) fails(kind, method string, request object) object {
 func (h *testHost) bridgeNet(name string, more ...any) object {
 	plugins := []any{object{
 		"type": "bridge", "bridge": "br-" + name, "isGateway": true,
-		"ipam": object{"type": "host-local", "dataDir": filepath.Join(h.dir, "leases"), "ranges": []any{[]any{object{"subnet": "10.88.0.0/24"}}}},
+		"ipam": object{"type": "host-local", "dataDir": filepath.Join(h.dir, "leases"),
+			"ranges": []any{[]any{object{"subnet": "10.88.0.0/24"}}}},
 	}}
 	return object{"cniVersion": "1.1.0", "name": name, "plugins": append(plugins, more...)}
 }
@@ -134,7 +139,7 @@ if [ -n "$only" ] && [ "$version" != "$only" ]; then
 fi
 if [ "$(field fail)" = "$CNI_COMMAND" ]; then
 	echo trouble ahead >&2
-	echo "{\"cniVersion\":\"$version\",\"code\":123,\"msg\":\"told to fail\",\"details\":\"by the test\"}"; exit 1
+	echo "{\"cniVersion\":\"$version\",\"code\":123,\"msg\":\"asked to fail\",\"details\":\"by the test\"}"; exit 1
 fi
 if [ "$(field hang)" = "$CNI_COMMAND" ]; then
 	if [ -p "$RECORD/../hanging" ]; then echo hanging >"$RECORD/../hanging"; fi
@@ -219,6 +224,12 @@ func (h *testHost) stateFiles() string {
 		}
 	}
 	return strings.Join(files, " ")
+}
+
+// remains lists what is on the host, in the namespace at path, and on disk about the network "web".
+func (h *testHost) remains(path string) string {
+	h.t.Helper()
+	return links(h.t) + "|" + linksIn(h.t, path) + "|" + h.leases("web") + "|" + h.stateFiles()
 }
 
 // request returns a recorded request, decoded.

@@ -135,7 +135,7 @@ func (a *app) checkCommand() *cobra.Command {
 		Use:   "check NETWORK NETNS | check --id ID [NETWORK [NETNS]]",
 		Short: "Check that an attachment has not changed",
 		Long: `Compares an attachment with what the kernel holds and reports all differences.
-Like cnitool, it prints nothing if there are none. Otherwise the exit status is 3.`,
+Like cnitool, it prints nothing if nothing differs. Otherwise the exit status is 3.`,
 		Example: `  cni check web /run/netns/blue
   cni check --id c1`,
 		Args: cobra.MaximumNArgs(2),

@@ -30,7 +30,8 @@ func TestFailureAsText(t *testing.T) {
 `},
 		{name: "what is left is said", line: "add web /n", code: exitFailed,
 			object: `{"code":999,"msg":"no","kind":"plugin-failed","containerId":"c1","retryable":false,"rolledBack":false}`,
-			want:   "cni: no\n  hint: the failed add left something behind; remove it with: cni del --id c1\n"},
+			want: "cni: no\n  hint: the failed add left something behind; remove it with: cni del --id " +
+				"c1\n"},
 		{name: "a network without room is not ready", line: "status web", code: exitNotReady,
 			object: `{"code":50,"msg":"no address left","kind":"plugin-failed","command":"STATUS","retryable":false}`, want: "cni: no address left\n"},
 		{name: "code 50 of an add is an error like others", line: "add web /n", code: exitFailed,

@@ -33,7 +33,8 @@ func TestManPageHasEveryVerbAndFlag(t *testing.T) {
 			}
 		})
 		for _, alias := range cmd.Aliases {
-			if parent := cmd.Parent(); parent == root && !lines[".Cm "+alias+" ."] && !lines[".Cm "+alias+" ,"] {
+			if parent := cmd.Parent(); parent == root && !lines[".Cm "+alias+" ."] &&
+				!lines[".Cm "+alias+" ,"] {
 				t.Errorf("alias %s is not in the page", alias)
 			}
 		}

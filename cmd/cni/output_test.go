@@ -43,12 +43,14 @@ web      c1         eth0
 		{name: "gc that only says", line: "gc web --all --dry-run", out: `WOULD REMOVE  CONTAINER  INTERFACE
 web           c1         eth0
 `},
-		{name: "del that finds nothing", line: "del --id c9", errOut: "cni: container c9 was not attached\n"},
+		{name: "del that finds nothing", line: "del --id c9",
+			errOut: "cni: container c9 was not attached\n"},
 		{name: "check is silent", line: "check --id c1"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			code, out, errOut := runLine(r, nil, test.line)
-			if diff := cmp.Diff([]any{exitDone, test.out, test.errOut}, []any{code, out, errOut}); diff != "" {
+			if diff := cmp.Diff([]any{exitDone, test.out, test.errOut},
+				[]any{code, out, errOut}); diff != "" {
 				t.Errorf("status, output, standard error (-want +got):\n%s", diff)
 			}
 		})
@@ -72,7 +74,8 @@ Capabilities:  -
 
 Network:       old
 `
-	code, out, errOut := runLine(&recorder{answers: map[string]string{"attachments": someAttachments}}, nil, "inspect c1")
+	code, out, errOut := runLine(&recorder{answers: map[string]string{"attachments": someAttachments}},
+		nil, "inspect c1")
 	if code != exitDone || errOut != "" || len(out) < len(want) {
 		t.Fatalf("exit status %d, output %q, standard error %q", code, out, errOut)
 	}
@@ -92,10 +95,13 @@ func TestEventsForPeople(t *testing.T) {
 	for _, test := range []struct {
 		name, line, event, want string
 	}{
-		{"a warning always", "networks", `{"event":"warning","plugin":"bridge","msg":"odd"}`, "cni: warning: bridge: odd\n"},
+		{"a warning always", "networks", `{"event":"warning","plugin":"bridge","msg":"odd"}`,
+			"cni: warning: bridge: odd\n"},
 		{"a plugin not", "networks", `{"event":"plugin","plugin":"bridge","command":"ADD"}`, ""},
-		{"a plugin when asked", "networks -v", `{"event":"plugin","plugin":"bridge","command":"ADD","builtin":true,"durationMs":1.25}`, "cni: bridge: ADD (built in) took 1.2 ms, code 0\n"},
-		{"what a process wrote", "networks -v", `{"event":"plugin","plugin":"x","command":"DEL","durationMs":3,"code":11,"stderr":"a\nb\n"}`, "cni: x: DEL (executable) took 3.0 ms, code 11\n    a\n    b\n"},
+		{"a plugin when asked", "networks -v",
+			`{"event":"plugin","plugin":"bridge","command":"ADD","builtin":true,"durationMs":1.25}`, "cni: bridge: ADD (built in) took 1.2 ms, code 0\n"},
+		{"what a process wrote", "networks -v",
+			`{"event":"plugin","plugin":"x","command":"DEL","durationMs":3,"code":11,"stderr":"a\nb\n"}`, "cni: x: DEL (executable) took 3.0 ms, code 11\n    a\n    b\n"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, _, errOut := runLine(eventful(test.event), nil, test.line)

@@ -21,7 +21,8 @@ type recorder struct {
 	answers  map[string]string
 }
 
-func (r *recorder) Call(_ context.Context, _ core.Caller, method string, request []byte) (int, []byte) {
+func (r *recorder) Call(_ context.Context, _ core.Caller, method string,
+	request []byte) (int, []byte) {
 	r.requests = append(r.requests, method+" "+string(request))
 	return r.rc, []byte(first(r.answers[method], "{}"))
 }
@@ -29,7 +30,8 @@ func (r *recorder) Call(_ context.Context, _ core.Caller, method string, request
 // runLine runs a command line, split at blanks, with an environment.
 func runLine(engine engine, env map[string]string, line string) (code int, out, errOut string) {
 	var o, e bytes.Buffer
-	a := &app{engine: engine, env: func(key string) string { return env[key] }, in: strings.NewReader(""), out: &o, err: &e}
+	a := &app{engine: engine, env: func(key string) string { return env[key] },
+		in: strings.NewReader(""), out: &o, err: &e}
 	code = a.execute(context.Background(), append([]string{"cni"}, strings.Fields(line)...))
 	return code, o.String(), e.String()
 }
@@ -43,43 +45,68 @@ func TestCommandLineBecomesRequest(t *testing.T) {
 		{name: "add as cnitool", line: "add web /n",
 			want: []string{`add {"containerId":"` + toolID("/n") + `","ifName":"eth0","netns":"/n","network":"web"}`}},
 		{name: "add with cnitool's environment", line: "add web /n",
-			env: map[string]string{"NETCONFPATH": "/c", "CNI_PATH": "/a:/b", "CNI_ARGS": "A=1;B=x=y;A=2", "CAP_ARGS": `{"ips":["10.0.0.1/8"],"n":18446744073709551615}`, "CNI_IFNAME": "eth7"},
+			env: map[string]string{"NETCONFPATH": "/c", "CNI_PATH": "/a:/b", "CNI_ARGS": "A=1;B=x=y;A=2",
+				"CAP_ARGS": `{"ips":["10.0.0.1/8"],"n":18446744073709551615}`, "CNI_IFNAME": "eth7"},
 			want: []string{`add {"args":[["A","1"],["B","x=y"],["A","2"]],"capabilityArgs":{"ips":["10.0.0.1/8"],"n":18446744073709551615},"containerId":"` + toolID("/n") +
 				`","ifName":"eth7","netns":"/n","network":"web","options":{"confDir":"/c","pluginDirs":["/a","/b"]}}`}},
-		{name: "flags go before the environment", line: "-i eth3 add web /n --conf-dir /d --plugin-dir /p --plugin-dir /q --args C=3 --cap-args {} --id c1",
-			env:  map[string]string{"NETCONFPATH": "/c", "CNI_PATH": "/a:/b", "CNI_ARGS": "A=1", "CAP_ARGS": `{"ips":[]}`, "CNI_IFNAME": "eth7"},
+		{name: "flags go before the environment",
+			line: "-i eth3 add web /n --conf-dir /d --plugin-dir /p --plugin-dir /q --args C=3 --cap-args " +
+				"{} --id c1",
+			env: map[string]string{"NETCONFPATH": "/c", "CNI_PATH": "/a:/b", "CNI_ARGS": "A=1",
+				"CAP_ARGS": `{"ips":[]}`, "CNI_IFNAME": "eth7"},
 			want: []string{`add {"args":[["C","3"]],"containerId":"c1","ifName":"eth3","netns":"/n","network":"web","options":{"confDir":"/d","pluginDirs":["/p","/q"]}}`}},
-		{name: "all options of an add", line: "add web /n --id c --cache-dir /ca --state-dir /st --owner o --builtins only --timeout 1m30s --no-rollback --rollback-timeout 0 --on-existing replace",
+		{name: "all options of an add",
+			line: "add web /n --id c --cache-dir /ca --state-dir /st --owner o --builtins only --timeout " +
+				"1m30s --no-rollback --rollback-timeout 0 --on-existing replace",
 			want: []string{`add {"containerId":"c","netns":"/n","network":"web","options":{"builtins":"only","cacheDir":"/ca","onExisting":"replace","owner":"o","rollback":false,"rollbackTimeoutMs":0,"stateDir":"/st","timeoutMs":90000}}`}},
 		{name: "a network from a file leaves one argument", line: "add -f /web.conflist /n --id c",
 			want: []string{`add {"containerId":"c","netns":"/n","networkFile":"/web.conflist"}`}},
-		{name: "published ports", line: "add web /n --id c -p 8080:80 -p 127.0.0.1:53:5353/udp -p [::1]:1:2/sctp",
+		{name: "published ports", line: "add web /n --id c -p 8080:80 -p 127.0.0.1:53:5353/udp -p " +
+			"[::1]:1:2/sctp",
 			want: []string{`add {"capabilityArgs":{"portMappings":[{"hostPort":8080,"containerPort":80,"protocol":"tcp"},{"hostPort":53,"containerPort":5353,"protocol":"udp","hostIP":"127.0.0.1"},{"hostPort":1,"containerPort":2,"protocol":"sctp","hostIP":"::1"}]},"containerId":"c","netns":"/n","network":"web"}`}},
-		{name: "del as cnitool", line: "del web /n", want: []string{`del {"containerId":"` + toolID("/n") + `","ifName":"eth0","netns":"/n","network":"web"}`}},
-		{name: "del of all interfaces of a container", line: "del --id c1 --force", want: []string{`del {"containerId":"c1","force":true}`}},
-		{name: "del of one network of a container", line: "del web --id c1", want: []string{`del {"containerId":"c1","network":"web"}`}},
-		{name: "check by id", line: "check --id c1 -i eth1", want: []string{`check {"containerId":"c1","ifName":"eth1"}`}},
+		{name: "del as cnitool", line: "del web /n",
+			want: []string{`del {"containerId":"` + toolID("/n") + `","ifName":"eth0","netns":"/n","network":"web"}`}},
+		{name: "del of all interfaces of a container", line: "del --id c1 --force",
+			want: []string{`del {"containerId":"c1","force":true}`}},
+		{name: "del of one network of a container", line: "del web --id c1",
+			want: []string{`del {"containerId":"c1","network":"web"}`}},
+		{name: "check by id", line: "check --id c1 -i eth1",
+			want: []string{`check {"containerId":"c1","ifName":"eth1"}`}},
 		{name: "status as cnitool", line: "status web /n", want: []string{`status {"network":"web"}`}},
-		{name: "gc as cnitool keeps none", line: "gc web /n", want: []string{`attachments {}`, `gc {"asOf":"b 12","network":"web","validAttachments":[]}`}},
-		{name: "gc keeps what is named", line: "gc web --keep a/eth0 --keep b/eth1 --as-of x --dry-run --owner *",
+		{name: "gc as cnitool keeps none", line: "gc web /n",
+			want: []string{`attachments {}`, `gc {"asOf":"b 12","network":"web","validAttachments":[]}`}},
+		{name: "gc keeps what is named",
+			line: "gc web --keep a/eth0 --keep b/eth1 --as-of x --dry-run --owner *",
 			want: []string{`gc {"asOf":"x","dryRun":true,"network":"web","options":{"owner":"*"},"validAttachments":[{"containerId":"a","ifName":"eth0"},{"containerId":"b","ifName":"eth1"}]}`}},
-		{name: "list of a network", line: "list web --id c1 -i eth1", want: []string{`attachments {"containerId":"c1","ifName":"eth1","network":"web"}`}},
+		{name: "list of a network", line: "list web --id c1 -i eth1",
+			want: []string{`attachments {"containerId":"c1","ifName":"eth1","network":"web"}`}},
 		{name: "networks", line: "networks", want: []string{`networks {}`}},
-		{name: "validate a file", line: "validate -f /x", want: []string{`validate {"networkFile":"/x"}`}},
+		{name: "validate a file", line: "validate -f /x",
+			want: []string{`validate {"networkFile":"/x"}`}},
 		{name: "plugins", line: "plugins", want: []string{`plugins {}`}},
-		{name: "plugin of a type", line: "plugin bridge", want: []string{`plugin.info {"type":"bridge"}`}},
-		{name: "namespace by name", line: "netns create blue", want: []string{`netns.create {"name":"blue"}`}},
-		{name: "namespace by path", line: "netns delete /a/../b", want: []string{`netns.delete {"path":"/b"}`}},
+		{name: "plugin of a type", line: "plugin bridge",
+			want: []string{`plugin.info {"type":"bridge"}`}},
+		{name: "namespace by name", line: "netns create blue",
+			want: []string{`netns.create {"name":"blue"}`}},
+		{name: "namespace by path", line: "netns delete /a/../b",
+			want: []string{`netns.delete {"path":"/b"}`}},
 		{name: "volume with options of its plugin", line: "volume create p v -o size=1G -o x=",
 			want: []string{`volume.create {"name":"v","opts":{"size":"1G","x":""},"plugin":"p"}`}},
-		{name: "volume with all flags", line: "volume rm p v --volume-plugin-dir /d --volume-plugin p=/x.sock --retry 30s --reload --timeout 0",
+		{name: "volume with all flags",
+			line: "volume rm p v --volume-plugin-dir /d --volume-plugin p=/x.sock --retry 30s --reload " +
+				"--timeout 0",
 			want: []string{`volume.remove {"name":"v","options":{"timeoutMs":0,"volumePluginDirs":["/d"],"volumePlugins":{"p":"/x.sock"},"volumeReload":true,"volumeRetryMs":30000},"plugin":"p"}`}},
-		{name: "mount", line: "volume mount unix:///x v --id c1", want: []string{`volume.mount {"id":"c1","name":"v","plugin":"unix:///x"}`}},
-		{name: "unmount", line: "volume umount p v --id c1", want: []string{`volume.unmount {"id":"c1","name":"v","plugin":"p"}`}},
-		{name: "path of a volume", line: "volume path p v", want: []string{`volume.path {"name":"v","plugin":"p"}`}},
+		{name: "mount", line: "volume mount unix:///x v --id c1",
+			want: []string{`volume.mount {"id":"c1","name":"v","plugin":"unix:///x"}`}},
+		{name: "unmount", line: "volume umount p v --id c1",
+			want: []string{`volume.unmount {"id":"c1","name":"v","plugin":"p"}`}},
+		{name: "path of a volume", line: "volume path p v",
+			want: []string{`volume.path {"name":"v","plugin":"p"}`}},
 		{name: "volumes of all plugins", line: "volume ls", want: []string{`volume.list {}`}},
-		{name: "volumes of one plugin", line: "volume list p", want: []string{`volume.list {"plugin":"p"}`}},
-		{name: "scope", line: "volume capabilities p", want: []string{`volume.capabilities {"plugin":"p"}`}},
+		{name: "volumes of one plugin", line: "volume list p",
+			want: []string{`volume.list {"plugin":"p"}`}},
+		{name: "scope", line: "volume capabilities p",
+			want: []string{`volume.capabilities {"plugin":"p"}`}},
 		{name: "volume plugins", line: "volume plugins", want: []string{`volume.plugins {}`}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -111,23 +138,27 @@ func TestWrongCommandLineAsksNothing(t *testing.T) {
 		{name: "gc that names nothing", line: "gc web", want: "--keep"},
 		{name: "gc of everything and something", line: "gc web --all --keep a/b", want: "keep"},
 		{name: "kept without an interface", line: "gc web --keep c1", want: "c1/eth0"},
-		{name: "timeout that is none", line: "networks --timeout soon", want: "--timeout soon"},
+		{name: "invalid timeout", line: "networks --timeout soon", want: "--timeout soon"},
 		{name: "negative timeout", line: "networks --timeout -3s", want: "--timeout -3s"},
 		{name: "port 0", line: "add w /n -p 0:80", want: "--publish 0:80"},
 		{name: "port 65536", line: "add w /n -p 1:65536", want: "--publish 1:65536"},
 		{name: "one port only", line: "add w /n -p 80", want: "--publish 80"},
-		{name: "address that is none", line: "add w /n -p x:80:80", want: `"x" is not an IP address`},
-		{name: "published twice", line: `add w /n -p 80:80 --cap-args {"portMappings":[]}`, want: "exclude each other"},
+		{name: "invalid address", line: "add w /n -p x:80:80", want: `"x" is not an IP address`},
+		{name: "published twice", line: `add w /n -p 80:80 --cap-args {"portMappings":[]}`,
+			want: "exclude each other"},
 		{name: "argument without value", line: "add w /n --args A", want: `--args: "A"`},
-		{name: "CNI_ARGS without key", line: "add w /n", env: map[string]string{"CNI_ARGS": "A=1;=2"}, want: `CNI_ARGS: "=2"`},
-		{name: "CAP_ARGS that is no object", line: "add w /n", env: map[string]string{"CAP_ARGS": "[1]"}, want: "CAP_ARGS: not a JSON object"},
+		{name: "CNI_ARGS without key", line: "add w /n", env: map[string]string{"CNI_ARGS": "A=1;=2"},
+			want: `CNI_ARGS: "=2"`},
+		{name: "CAP_ARGS that is not an object", line: "add w /n",
+			env: map[string]string{"CAP_ARGS": "[1]"}, want: "CAP_ARGS: not a JSON object"},
 		{name: "argument that is not UTF-8", line: "add w /n\xff", want: "not UTF-8"},
 		{name: "netns of no kind", line: "netns", want: "create or delete"},
 		{name: "volume of no kind", line: "volume", want: "give a verb: create"},
 		{name: "mount for nobody", line: "volume mount p v", want: "--id"},
 		{name: "unmount for nobody", line: "volume unmount p v", want: "--id"},
 		{name: "volume of no name", line: "volume create p", want: "accepts 2"},
-		{name: "option without a value", line: "volume create p v -o x", want: `--opt: "x" is not KEY=VALUE`},
+		{name: "option without a value", line: "volume create p v -o x",
+			want: `--opt: "x" is not KEY=VALUE`},
 		{name: "option twice", line: "volume create p v -o x=1 -o x=2", want: "x is repeated"},
 		{name: "plugin without an address", line: "volume list --volume-plugin p", want: "NAME=ADDRESS"},
 		{name: "netns of a wrong kind", line: "netns make x", want: `unknown command "make"`},
@@ -136,7 +167,8 @@ func TestWrongCommandLineAsksNothing(t *testing.T) {
 			r := &recorder{}
 			code, out, errOut := runLine(r, test.env, test.line)
 			if code != exitUsage || out != "" || !strings.Contains(errOut, test.want) {
-				t.Errorf("exit status %d, want %d; output %q; standard error %q, want it to hold %q", code, exitUsage, out, errOut, test.want)
+				t.Errorf("exit status %d, want %d; output %q; standard error %q, want it to hold %q", code,
+					exitUsage, out, errOut, test.want)
 			}
 			if r.requests != nil {
 				t.Errorf("asked %v", r.requests)
@@ -154,11 +186,13 @@ func TestRelativePathsBecomeAbsolute(t *testing.T) {
 		Netns, ContainerID string
 		Options            struct{ ConfDir string }
 	}
-	if err := json.Unmarshal([]byte(strings.TrimPrefix(strings.Join(r.requests, ""), "add ")), &got); err != nil {
+	if err := json.Unmarshal([]byte(strings.TrimPrefix(strings.Join(r.requests, ""), "add ")),
+		&got); err != nil {
 		t.Fatal(err)
 	}
 	want := filepath.Join(dir, "ns")
-	if got.Netns != want || got.ContainerID != toolID(want) || got.Options.ConfDir != filepath.Join(dir, "conf") {
+	if got.Netns != want || got.ContainerID != toolID(want) ||
+		got.Options.ConfDir != filepath.Join(dir, "conf") {
 		t.Errorf("got %+v in %s", got, dir)
 	}
 }

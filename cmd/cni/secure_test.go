@@ -20,7 +20,8 @@ func TestAuxiliaryVector(t *testing.T) {
 	}{
 		{"ordinary", vector(pageSize, 4096, auxvSecure, 0, auxvEnd, 0), false},
 		{"set-uid", vector(pageSize, 4096, auxvSecure, 1, auxvEnd, 0), true},
-		{"the value of another entry is no key", vector(pageSize, auxvSecure, 99, 1, auxvEnd, 0), false},
+		{"the value of another entry is not a key", vector(pageSize, auxvSecure, 99, 1, auxvEnd, 0),
+			false},
 		{"nothing after the end counts", vector(auxvEnd, 0, auxvSecure, 1), false},
 		{"cut short", vector(auxvSecure), false},
 	} {

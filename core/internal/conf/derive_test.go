@@ -27,31 +27,44 @@ func TestDerive(t *testing.T) {
 		in           Input
 		want         string
 	}{
-		{"order and numbers stay", `{"type":"x","z":18446744073709551615, "a":{"q":1.50,"b":[ 1 ]},"m":9007199254740993}`, Input{},
+		{"order and numbers stay",
+			`{"type":"x","z":18446744073709551615, "a":{"q":1.50,"b":[ 1 ]},"m":9007199254740993}`, Input{},
 			`{"cniVersion":"1.0.0","name":"web","type":"x","z":18446744073709551615,"a":{"q":1.50,"b":[ 1 ]},"m":9007199254740993}`},
 		{"the list's name and version win", `{"name":"own","type":"x","cniVersion":"0.1.0"}`, Input{},
 			`{"cniVersion":"1.0.0","name":"web","type":"x"}`},
-		{"also over other spellings", `{"Name":"own","type":"x","CNIVERSION":"0.1.0","PrevResult":{"a":1},"RuntimeConfig":{"a":1}}`,
+		{"also over other spellings",
+			`{"Name":"own","type":"x","CNIVERSION":"0.1.0","PrevResult":{"a":1},"RuntimeConfig":{"a":1}}`,
 			Input{PrevResult: []byte(`{"b":2}`)},
 			`{"cniVersion":"1.0.0","name":"web","type":"x","runtimeConfig":{"a":1},"prevResult":{"b":2}}`},
-		{"a shadowed type is not passed on", `{"TYPE":"y","type":"x","IPAM":{"type":"q"},"ipam":{"type":"p"},"other":1,"Other":2}`, Input{},
+		{"a shadowed type is not passed on",
+			`{"TYPE":"y","type":"x","IPAM":{"type":"q"},"ipam":{"type":"p"},"other":1,"Other":2}`, Input{},
 			`{"cniVersion":"1.0.0","name":"web","type":"x","ipam":{"type":"p"},"other":1,"Other":2}`},
-		{"a type spelt otherwise is", `{"Type":"x"}`, Input{}, `{"cniVersion":"1.0.0","name":"web","Type":"x"}`},
-		{"another version", `{"type":"x"}`, Input{CNIVersion: "0.4.0"}, `{"cniVersion":"0.4.0","name":"web","type":"x"}`},
+		{"a type spelt otherwise is", `{"Type":"x"}`, Input{},
+			`{"cniVersion":"1.0.0","name":"web","Type":"x"}`},
+		{"another version", `{"type":"x"}`, Input{CNIVersion: "0.4.0"},
+			`{"cniVersion":"0.4.0","name":"web","type":"x"}`},
 
-		{"capabilities are stripped", `{"type":"x","capabilities":{"mac":true}}`, Input{}, `{"cniVersion":"1.0.0","name":"web","type":"x"}`},
-		{"capabilities filter", `{"type":"x","capabilities":{"portMappings":true,"mac":true,"ips":false,"aliases":true},"y":1}`,
-			Input{CapabilityArgs: map[string]jsontext.Value{"mac": jsontext.Value(`"0e:00:00:00:00:01"`), "portMappings": ports, "ips": jsontext.Value(`["10.0.0.2"]`), "bandwidth": jsontext.Value("{}")}},
-			`{"cniVersion":"1.0.0","name":"web","type":"x","y":1,"runtimeConfig":{"portMappings":[{"hostPort":80, "containerPort":8080}],"mac":"0e:00:00:00:00:01"}}`},
-		{"capabilities match in their case", `{"type":"x","capabilities":{"MAC":true}}`, Input{CapabilityArgs: map[string]jsontext.Value{"mac": jsontext.Value(`""`)}},
+		{"capabilities are stripped", `{"type":"x","capabilities":{"mac":true}}`, Input{},
 			`{"cniVersion":"1.0.0","name":"web","type":"x"}`},
-		{"runtimeConfig replaces", `{"type":"x","runtimeConfig":{"own":1},"capabilities":{"mac":true}}`, Input{CapabilityArgs: map[string]jsontext.Value{"mac": jsontext.Value(`null`)}},
+		{"capabilities filter", `{"type":"x","capabilities":{"portMappings":true,"mac":true,"ips":false,"aliases":true},"y":1}`,
+			Input{CapabilityArgs: map[string]jsontext.Value{"mac": jsontext.Value(`"0e:00:00:00:00:01"`),
+				"portMappings": ports, "ips": jsontext.Value(`["10.0.0.2"]`), "bandwidth": jsontext.Value("{}")}},
+			`{"cniVersion":"1.0.0","name":"web","type":"x","y":1,"runtimeConfig":{"portMappings":[{"hostPort":80, "containerPort":8080}],"mac":"0e:00:00:00:00:01"}}`},
+		{"capabilities match in their case", `{"type":"x","capabilities":{"MAC":true}}`,
+			Input{CapabilityArgs: map[string]jsontext.Value{"mac": jsontext.Value(`""`)}},
+			`{"cniVersion":"1.0.0","name":"web","type":"x"}`},
+		{"runtimeConfig replaces", `{"type":"x","runtimeConfig":{"own":1},"capabilities":{"mac":true}}`,
+			Input{CapabilityArgs: map[string]jsontext.Value{"mac": jsontext.Value(`null`)}},
 			`{"cniVersion":"1.0.0","name":"web","type":"x","runtimeConfig":{"mac":null}}`},
-		{"the configuration's own stands", `{"runtimeConfig":{"own":1},"prevResult":{"p":1},"cni.dev/attachments":[],"type":"x"}`, Input{},
+		{"the configuration's own stands",
+			`{"runtimeConfig":{"own":1},"prevResult":{"p":1},"cni.dev/attachments":[],"type":"x"}`, Input{},
 			`{"cniVersion":"1.0.0","name":"web","type":"x","runtimeConfig":{"own":1},"prevResult":{"p":1},"cni.dev/attachments":[]}`},
-		{"args pass", `{"type":"x","args":{"cni":{"ips":["10.0.0.2"]}}}`, Input{}, `{"cniVersion":"1.0.0","name":"web","type":"x","args":{"cni":{"ips":["10.0.0.2"]}}}`},
+		{"args pass", `{"type":"x","args":{"cni":{"ips":["10.0.0.2"]}}}`, Input{},
+			`{"cniVersion":"1.0.0","name":"web","type":"x","args":{"cni":{"ips":["10.0.0.2"]}}}`},
 
-		{"valid attachments", `{"type":"x","cni.dev/valid-attachments":[{"old":1}]}`, Input{ValidAttachments: &[]spec.AttachmentID{{ContainerID: "c1", IfName: "eth0"}, {ContainerID: "c2", IfName: `"`}}},
+		{"valid attachments", `{"type":"x","cni.dev/valid-attachments":[{"old":1}]}`,
+			Input{ValidAttachments: &[]spec.AttachmentID{{ContainerID: "c1", IfName: "eth0"},
+				{ContainerID: "c2", IfName: `"`}}},
 			`{"cniVersion":"1.0.0","name":"web","type":"x",` +
 				`"cni.dev/valid-attachments":[{"containerID":"c1","ifname":"eth0"},{"containerID":"c2","ifname":"\""}],` +
 				`"cni.dev/attachments":[{"containerID":"c1","ifname":"eth0"},{"containerID":"c2","ifname":"\""}]}`},
@@ -102,10 +115,12 @@ func TestDeriveRefuses(t *testing.T) {
 // FuzzDerive: what the runtime writes is what a plugin reads, and nothing of the rest is lost,
 // whatever the configuration.
 func FuzzDerive(f *testing.F) {
-	f.Add([]byte(`{"type":"bridge","capabilities":{"mac":true},"x":1}`), []byte(`{"cniVersion":"1.0.0"}`), "mac", []byte(`"0e:00:00:00:00:01"`))
+	f.Add([]byte(`{"type":"bridge","capabilities":{"mac":true},"x":1}`),
+		[]byte(`{"cniVersion":"1.0.0"}`), "mac", []byte(`"0e:00:00:00:00:01"`))
 	f.Fuzz(func(t *testing.T, config, prevResult []byte, capability string, arg []byte) {
 		list, err := Parse([]byte(`{"cniVersion":"1.0.0","name":"web","plugins":[` + string(config) + `]}`))
-		if err != nil || list.Name != "web" || len(list.Plugins) != 1 || !jsontext.Value(prevResult).IsValid() || !jsontext.Value(arg).IsValid() {
+		if err != nil || list.Name != "web" || len(list.Plugins) != 1 ||
+			!jsontext.Value(prevResult).IsValid() || !jsontext.Value(arg).IsValid() {
 			return
 		}
 		in := Input{CapabilityArgs: map[string]jsontext.Value{capability: jsontext.Value(arg)}}
@@ -149,10 +164,12 @@ func checkDerived(t *testing.T, list *List, in Input, capability string, derived
 		RuntimeConfig map[string]json.RawMessage
 		PrevResult    json.RawMessage
 	}
-	if err := json.Unmarshal(derived, &read); err != nil && !strings.Contains(err.Error(), "untimeConfig") {
+	if err := json.Unmarshal(derived, &read); err != nil &&
+		!strings.Contains(err.Error(), "untimeConfig") {
 		t.Fatalf("%s: %v", derived, err)
 	}
-	if read.Name != "web" || read.CNIVersion != list.CNIVersion || read.Type != list.Plugins[0].Type || read.Capabilities != nil {
+	if read.Name != "web" || read.CNIVersion != list.CNIVersion || read.Type != list.Plugins[0].Type ||
+		read.Capabilities != nil {
 		t.Fatalf("%s is read as %+v", derived, read)
 	}
 	if in.PrevResult != nil && string(read.PrevResult) != strings.TrimSpace(string(in.PrevResult)) {

@@ -57,15 +57,20 @@ func TestParseFileReadsDropIns(t *testing.T) {
 		"other/10.conf":     `{"type":"not"}`,
 	}
 	tests := []struct{ name, file, text, want, wantRaw string }{
-		{"after the list's own", "x.conflist", `{"a":1,"name":"web","plugins":[{"type":"own"}],"b":2}`, "web 0.2.0 own first second",
+		{"after the list's own", "x.conflist", `{"a":1,"name":"web","plugins":[{"type":"own"}],"b":2}`,
+			"web 0.2.0 own first second",
 			`{"a":1,"name":"web","plugins":[{"type":"own"},{ "type":"first" },{"type":"second","x":18446744073709551615}],"b":2}`},
 		{"alone", "x.conflist", `{"name":"web"}`, "web 0.2.0 first second",
 			`{"name":"web","plugins":[{ "type":"first" },{"type":"second","x":18446744073709551615}]}`},
-		{"not if only inlined", "x.conflist", `{"name":"web","loadOnlyInlinedPlugins":true,"plugins":[{"type":"own"}]}`, "web 0.2.0 own",
+		{"not if only inlined", "x.conflist",
+			`{"name":"web","loadOnlyInlinedPlugins":true,"plugins":[{"type":"own"}]}`, "web 0.2.0 own",
 			`{"name":"web","loadOnlyInlinedPlugins":true,"plugins":[{"type":"own"}]}`},
-		{"not for another network", "x.conflist", `{"name":"db","plugins":[{"type":"own"}]}`, "db 0.2.0 own", `{"name":"db","plugins":[{"type":"own"}]}`},
-		{"not for a single plugin", "x.conf", `{"name":"web","type":"own"}`, "web 0.2.0 own", `{"name":"web","plugins":[{"name":"web","type":"own"}]}`},
-		{"for a list in a file of another ending", "x.conf", `{"name":"web","plugins":[{"type":"own"}]}`, "web 0.2.0 own first second",
+		{"not for another network", "x.conflist", `{"name":"db","plugins":[{"type":"own"}]}`,
+			"db 0.2.0 own", `{"name":"db","plugins":[{"type":"own"}]}`},
+		{"not for a single plugin", "x.conf", `{"name":"web","type":"own"}`, "web 0.2.0 own",
+			`{"name":"web","plugins":[{"name":"web","type":"own"}]}`},
+		{"for a list in a file of another ending", "x.conf", `{"name":"web","plugins":[{"type":"own"}]}`,
+			"web 0.2.0 own first second",
 			`{"name":"web","plugins":[{"type":"own"},{ "type":"first" },{"type":"second","x":18446744073709551615}]}`},
 	}
 	for _, test := range tests {
@@ -114,15 +119,18 @@ func TestParseFileRefuses(t *testing.T) {
 	}{
 		{"empty.conflist", fault.KindInvalidConfig, "", "empty.conflist: it is empty"},
 		{"broken.conf", fault.KindInvalidConfig, "", "broken.conf: not valid JSON: it ends too early"},
-		{"key.conflist", fault.KindInvalidConfig, "plugins[0].type", `key.conflist: plugins[0].type: "a/b" is not a plugin name`},
+		{"key.conflist", fault.KindInvalidConfig, "plugins[0].type",
+			`key.conflist: plugins[0].type: "a/b" is not a plugin name`},
 		{"single.conflist", fault.KindInvalidConfig, "plugins", "must be in a file named *.conf"},
 		{"none.conflist", fault.KindInvalidConfig, "plugins", "plugins: missing"},
 		{"dropin.conflist", fault.KindInvalidConfig, "type", "dropin/20.conf: type: missing"},
 		{"dropsyntax.conflist", fault.KindInvalidConfig, "", "dropsyntax/10.conf: not valid JSON"},
 		{"pipe.conf", fault.KindInvalidConfig, "", "not a regular file"},
 		{"directory.conf", fault.KindInvalidConfig, "", "not a regular file"},
-		{"absent.conflist", fault.KindNetworkNotFound, "", "absent.conflist: no such network configuration file"},
-		{"single.conflist/x", fault.KindState, "", "single.conflist/x: cannot read the file: not a directory"},
+		{"absent.conflist", fault.KindNetworkNotFound, "",
+			"absent.conflist: no such network configuration file"},
+		{"single.conflist/x", fault.KindState, "",
+			"single.conflist/x: cannot read the file: not a directory"},
 	}
 	for _, test := range tests {
 		t.Run(test.file, func(t *testing.T) {
@@ -178,20 +186,23 @@ func TestFind(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff([]string{test.want, filepath.Join(dir, test.file)}, []string{describe(list), list.File}); diff != "" {
+			if diff := cmp.Diff([]string{test.want, filepath.Join(dir, test.file)},
+				[]string{describe(list), list.File}); diff != "" {
 				t.Errorf("(-want +got)\n%s", diff)
 			}
 		})
 	}
 	t.Run("the network's own file is bad", func(t *testing.T) {
 		_, err := Find(dir, "bad")
-		if got := wantFault(t, err, fault.KindInvalidConfig, "05-bad.conflist: plugins[0].type: missing"); got.Network != "bad" {
+		if got := wantFault(t, err, fault.KindInvalidConfig,
+			"05-bad.conflist: plugins[0].type: missing"); got.Network != "bad" {
 			t.Errorf("network is %q", got.Network)
 		}
 	})
 	t.Run("absent", func(t *testing.T) {
 		_, err := Find(dir, "text")
-		got := wantFault(t, err, fault.KindNetworkNotFound, "network text: not found in "+dir+"; there are: bad2, json, old, web",
+		got := wantFault(t, err, fault.KindNetworkNotFound,
+			"network text: not found in "+dir+"; there are: bad2, json, old, web",
 			"05-bad.conflist: plugins[0].type: missing", "00-junk.conf: not valid JSON", `60-mend.conf: cniVersion: 9.0.0 is not supported`)
 		if got.Network != "text" || got.Return() != -int(syscall.ENOENT) {
 			t.Errorf("got %+v", got)
@@ -205,15 +216,18 @@ func TestFindNamesTenNetworksAtMost(t *testing.T) {
 		files[strconv.Itoa(i)+".conflist"] = network("n" + string(rune('a'+i)))
 	}
 	_, err := Find(tree(t, files), "web")
-	wantFault(t, err, fault.KindNetworkNotFound, "there are na, nb, nc, nd, ne, nf, ng, nh, ni, nj and 2 more")
+	wantFault(t, err, fault.KindNetworkNotFound,
+		"there are na, nb, nc, nd, ne, nf, ng, nh, ni, nj and 2 more")
 }
 
 func TestFindWithoutNetworks(t *testing.T) {
 	dir := t.TempDir()
 	_, err := Find(dir, "web")
-	wantFault(t, err, fault.KindNetworkNotFound, "network web: not found in "+dir+"; there are no networks")
+	wantFault(t, err, fault.KindNetworkNotFound,
+		"network web: not found in "+dir+"; there are no networks")
 	_, err = Find(dir+"/absent", "web")
-	wantFault(t, err, fault.KindNetworkNotFound, "network web: the configuration directory "+dir+"/absent does not exist")
+	wantFault(t, err, fault.KindNetworkNotFound,
+		"network web: the configuration directory "+dir+"/absent does not exist")
 	if err := os.WriteFile(dir+"/file", nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -238,7 +252,8 @@ func TestScan(t *testing.T) {
 	for _, list := range lists {
 		got = append(got, filepath.Base(list.File)+": "+describe(list))
 	}
-	if diff := cmp.Diff([]string{"10-db.conflist: db 0.2.0 bridge", "20-web.conflist: web 0.2.0 bridge", "10-one.json: one 0.2.0 x"}, got); diff != "" {
+	if diff := cmp.Diff([]string{"10-db.conflist: db 0.2.0 bridge",
+		"20-web.conflist: web 0.2.0 bridge", "10-one.json: one 0.2.0 x"}, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 	at := func(name string) string { return filepath.Join(dir, name) }
@@ -251,7 +266,8 @@ func TestScan(t *testing.T) {
 	if diff := cmp.Diff(want, bad); diff != "" {
 		t.Errorf("errors (-want +got)\n%s", diff)
 	}
-	if lists, bad := Scan(dir + "/absent"); len(lists) != 0 || len(bad) != 1 || !strings.Contains(bad[0].Msg, "does not exist") {
+	if lists, bad := Scan(dir + "/absent"); len(lists) != 0 || len(bad) != 1 ||
+		!strings.Contains(bad[0].Msg, "does not exist") {
 		t.Errorf("absent directory: %v, %v", lists, bad)
 	}
 }

@@ -19,17 +19,20 @@ func TestValidateIDs(t *testing.T) {
 		{"all that is allowed", "0Az_.-9", "0Az_.-9", "a.b-c_d@e", "", ""},
 		{"names that are not ASCII", "web", "c1", "ünü", "", ""},
 		{"the longest together", name, id64, "eth012345678901", "", ""},
-		{"one byte more", name + "n", id64, "eth012345678901", "containerId", "has 241 bytes; at most 240 are allowed"},
+		{"one byte more", name + "n", id64, "eth012345678901", "containerId",
+			"has 241 bytes; at most 240 are allowed"},
 
 		{"no network", "", "c1", "eth0", "name", "missing"},
-		{"network with a slash", "a/b", "c1", "eth0", "name", `"a/b" is not allowed: it must consist of letters, digits, _ . and -, and begin with a letter or digit`},
+		{"network with a slash", "a/b", "c1", "eth0", "name",
+			`"a/b" is not allowed: it must consist of letters, digits, _ . and -, and begin with a letter or digit`},
 		{"network that leads up", "..", "c1", "eth0", "name", "not allowed"},
 		{"network with a newline at its end", "web\n", "c1", "eth0", "name", "not allowed"},
 		{"network with NUL", "a\x00", "c1", "eth0", "name", "not allowed"},
 		{"network with a quote", `a"`, "c1", "eth0", "name", "not allowed"},
 
 		{"no container", "web", "", "eth0", "containerId", "is required"},
-		{"container with a slash", "web", "a/b", "eth0", "containerId", `"a/b" is not allowed: it must consist of letters`},
+		{"container with a slash", "web", "a/b", "eth0", "containerId",
+			`"a/b" is not allowed: it must consist of letters`},
 		{"container that leads up", "web", "../c", "eth0", "containerId", "not allowed"},
 		{"container with a space", "web", "a b", "eth0", "containerId", "not allowed"},
 		{"container with a dash in front", "web", "-c", "eth0", "containerId", "not allowed"},
@@ -68,7 +71,8 @@ func TestValidateIDs(t *testing.T) {
 				kind = fault.KindInvalidConfig
 			}
 			if got.Kind != kind || got.Details != test.wantKey || !strings.Contains(got.Msg, test.want) {
-				t.Errorf("got  %s, key %q: %s\nwant %s, key %q: %s", got.Kind, got.Details, got.Msg, kind, test.wantKey, test.want)
+				t.Errorf("got  %s, key %q: %s\nwant %s, key %q: %s", got.Kind, got.Details, got.Msg, kind,
+					test.wantKey, test.want)
 			}
 		})
 	}

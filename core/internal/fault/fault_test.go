@@ -19,20 +19,28 @@ func TestFromChoosesTheKind(t *testing.T) {
 		rc        int
 		errno     string
 	}{
-		{"a deadline", fmt.Errorf("lock: %w", context.DeadlineExceeded), KindState, KindTimeout, -int(syscall.ETIMEDOUT), "ETIMEDOUT"},
-		{"a cancellation", fmt.Errorf("lock: %w", context.Canceled), KindState, KindCancelled, -int(syscall.ECANCELED), "ECANCELED"},
-		{"EPERM", fmt.Errorf("link: %w", syscall.EPERM), KindPluginFailed, KindPermission, -int(syscall.EPERM), "EPERM"},
-		{"EPERM of state", fmt.Errorf("unshare: %w", syscall.EPERM), KindState, KindPermission, -int(syscall.EPERM), "EPERM"},
-		{"EACCES of state", &fs.PathError{Op: "open", Path: "/x", Err: syscall.EACCES}, KindState, KindState, -int(syscall.EACCES), "EACCES"},
-		{"a full disk", &fs.PathError{Op: "write", Path: "/x", Err: syscall.ENOSPC}, KindState, KindState, -int(syscall.ENOSPC), "ENOSPC"},
+		{"a deadline", fmt.Errorf("lock: %w", context.DeadlineExceeded), KindState, KindTimeout,
+			-int(syscall.ETIMEDOUT), "ETIMEDOUT"},
+		{"a cancellation", fmt.Errorf("lock: %w", context.Canceled), KindState, KindCancelled,
+			-int(syscall.ECANCELED), "ECANCELED"},
+		{"EPERM", fmt.Errorf("link: %w", syscall.EPERM), KindPluginFailed, KindPermission,
+			-int(syscall.EPERM), "EPERM"},
+		{"EPERM of state", fmt.Errorf("unshare: %w", syscall.EPERM), KindState, KindPermission,
+			-int(syscall.EPERM), "EPERM"},
+		{"EACCES of state", &fs.PathError{Op: "open", Path: "/x", Err: syscall.EACCES}, KindState,
+			KindState, -int(syscall.EACCES), "EACCES"},
+		{"a full disk", &fs.PathError{Op: "write", Path: "/x", Err: syscall.ENOSPC}, KindState, KindState,
+			-int(syscall.ENOSPC), "ENOSPC"},
 		{"another error of state", syscall.EBADF, KindState, KindState, -int(syscall.EIO), "EBADF"},
 		{"a plugin's error", errors.New("no luck"), KindPluginFailed, KindPluginFailed, CodeInternal, ""},
-		{"an Error stays", fmt.Errorf("around: %w", New(KindExists, nil, "there")), KindState, KindExists, -int(syscall.EEXIST), "EEXIST"},
+		{"an Error stays", fmt.Errorf("around: %w", New(KindExists, nil, "there")), KindState, KindExists,
+			-int(syscall.EEXIST), "EEXIST"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			e := From(tt.err, tt.otherwise)
-			if e.Kind != tt.kind || e.Return() != tt.rc || e.Errno != tt.errno || e.Code <= 0 || e.Msg == "" {
+			if e.Kind != tt.kind || e.Return() != tt.rc || e.Errno != tt.errno || e.Code <= 0 ||
+				e.Msg == "" {
 				t.Errorf("%+v returns %d", e, e.Return())
 			}
 		})
@@ -41,8 +49,10 @@ func TestFromChoosesTheKind(t *testing.T) {
 
 func TestFailedUndoIsNotForgotten(t *testing.T) {
 	first := InvalidConfig("mtu", "mtu 3 is too small")
-	e := From(errors.Join(first, fmt.Errorf("%w: link veth0: %w", ErrNotUndone, syscall.EBUSY)), KindPluginFailed)
-	if e.Undone() || e.Kind != KindInvalidConfig || !strings.Contains(e.Details, "veth0") || e.Msg != first.Msg {
+	e := From(errors.Join(first, fmt.Errorf("%w: link veth0: %w", ErrNotUndone, syscall.EBUSY)),
+		KindPluginFailed)
+	if e.Undone() || e.Kind != KindInvalidConfig || !strings.Contains(e.Details, "veth0") ||
+		e.Msg != first.Msg {
 		t.Errorf("%+v", e)
 	}
 	if !first.Undone() {

@@ -17,7 +17,8 @@ import (
 
 var memory = Target{Type: "memory", Builtin: true}
 
-func withBuiltin(events *[]event.Event, do func(context.Context, *plugin.Invocation) (*plugin.Result, error)) *Runner {
+func withBuiltin(events *[]event.Event, do func(context.Context,
+	*plugin.Invocation) (*plugin.Result, error)) *Runner {
 	r := runner(events)
 	r.Catalog = catalog(map[string]plugin.Plugin{"memory": fake{do: do}})
 	return r
@@ -27,16 +28,18 @@ func TestBuiltinIsAskedEachCommand(t *testing.T) {
 	for _, command := range []string{plugin.Add, plugin.Del, plugin.Check, plugin.GC, plugin.Status} {
 		var events []event.Event
 		asked := ""
-		r := withBuiltin(&events, func(ctx context.Context, inv *plugin.Invocation) (*plugin.Result, error) {
-			asked = inv.Command
-			return answersEmpty(ctx, inv)
-		})
+		r := withBuiltin(&events,
+			func(ctx context.Context, inv *plugin.Invocation) (*plugin.Result, error) {
+				asked = inv.Command
+				return answersEmpty(ctx, inv)
+			})
 		result, err := r.Run(t.Context(), memory, invocation(command))
 		if err != nil || asked != command || (result != nil) != (command == plugin.Add) {
 			t.Errorf("%s: asked %s, result %v, %v", command, asked, result, err)
 		}
 		yes := true
-		want := []event.Event{{Event: "plugin", Command: command, Network: "net", ContainerID: "c1", IfName: "eth0", Plugin: "memory", Builtin: &yes}}
+		want := []event.Event{{Event: "plugin", Command: command, Network: "net", ContainerID: "c1",
+			IfName: "eth0", Plugin: "memory", Builtin: &yes}}
 		if diff := cmp.Diff(want, events, cmpopts.IgnoreFields(event.Event{}, "DurationMs")); diff != "" {
 			t.Errorf("%s: events (-want +got):\n%s", command, diff)
 		}
@@ -52,26 +55,35 @@ func TestBuiltinThatFails(t *testing.T) {
 		want fault.Error
 	}{
 		{"plain error", failing(errors.New("no luck")),
-			fault.Error{Kind: fault.KindPluginFailed, Code: 999, Msg: "no luck", Plugin: &fault.Plugin{Type: "memory", Builtin: true}}},
+			fault.Error{Kind: fault.KindPluginFailed, Code: 999, Msg: "no luck",
+				Plugin: &fault.Plugin{Type: "memory", Builtin: true}}},
 		{"error of the kernel", failing(syscall.EBUSY),
-			fault.Error{Kind: fault.KindPluginFailed, Code: 999, Msg: "device or resource busy", Errno: "EBUSY", Plugin: &fault.Plugin{Type: "memory", Builtin: true}}},
+			fault.Error{Kind: fault.KindPluginFailed, Code: 999, Msg: "device or resource busy",
+				Errno: "EBUSY", Plugin: &fault.Plugin{Type: "memory", Builtin: true}}},
 		{"error that names its plugin", failing(inner),
-			fault.Error{Kind: fault.KindExists, Code: 999, Msg: "there", Errno: "EEXIST", Plugin: &fault.Plugin{Type: "inner", Builtin: true}}},
+			fault.Error{Kind: fault.KindExists, Code: 999, Msg: "there", Errno: "EEXIST",
+				Plugin: &fault.Plugin{Type: "inner", Builtin: true}}},
 		{"error of the plugin's own", failing(&plugin.Error{Code: 101, Msg: "no luck", Details: "today"}),
-			fault.Error{Kind: fault.KindPluginFailed, Code: 101, Msg: "no luck", Details: "today", Plugin: &fault.Plugin{Type: "memory", Builtin: true}}},
-		{"differences", failing(plugin.Differences{{Object: "link eth0", Expected: "up", Actual: "down"}}),
-			fault.Error{Kind: fault.KindDrift, Code: 999, Msg: "memory: link eth0: expected up, found down", Plugin: &fault.Plugin{Type: "memory", Builtin: true},
-				Drift: []fault.Drift{{Plugin: "memory", Object: "link eth0", Expected: "up", Actual: "down"}}}},
+			fault.Error{Kind: fault.KindPluginFailed, Code: 101, Msg: "no luck", Details: "today",
+				Plugin: &fault.Plugin{Type: "memory", Builtin: true}}},
+		{"differences", failing(plugin.Differences{{Object: "link eth0", Expected: "up",
+			Actual: "down"}}),
+			fault.Error{Kind: fault.KindDrift, Code: 999, Msg: "memory: link eth0: expected up, found down",
+				Plugin: &fault.Plugin{Type: "memory", Builtin: true},
+				Drift:  []fault.Drift{{Plugin: "memory", Object: "link eth0", Expected: "up", Actual: "down"}}}},
 		{"deadline", failing(context.DeadlineExceeded),
-			fault.Error{Kind: fault.KindTimeout, Code: 11, Msg: "the deadline of the call passed: context deadline exceeded", Errno: "ETIMEDOUT", Retryable: true,
+			fault.Error{Kind: fault.KindTimeout, Code: 11,
+				Msg: "the deadline of the call passed: context deadline exceeded", Errno: "ETIMEDOUT", Retryable: true,
 				Plugin: &fault.Plugin{Type: "memory", Builtin: true}}},
 		{"no result", failing(nil),
-			fault.Error{Kind: fault.KindBug, Code: 999, Msg: "built-in plugin memory answered ADD with no result", Errno: "EFAULT", Plugin: &fault.Plugin{Type: "memory", Builtin: true}}},
+			fault.Error{Kind: fault.KindBug, Code: 999,
+				Msg: "built-in plugin memory answered ADD with no result", Errno: "EFAULT", Plugin: &fault.Plugin{Type: "memory", Builtin: true}}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := withBuiltin(nil, test.do).Run(t.Context(), memory, invocation(plugin.Add))
-			if diff := cmp.Diff(&test.want, faultOf(t, err), cmpopts.IgnoreUnexported(fault.Error{})); diff != "" {
+			if diff := cmp.Diff(&test.want, faultOf(t, err),
+				cmpopts.IgnoreUnexported(fault.Error{})); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
@@ -90,7 +102,8 @@ func TestPanicOfABuiltinIsAnError(t *testing.T) {
 	})
 	_, err := r.Run(t.Context(), memory, invocation(plugin.Del))
 	e := faultOf(t, err)
-	if e.Kind != fault.KindBug || !strings.Contains(e.Msg, "nil map") || !strings.Contains(e.Details, "builtin_test.go") {
+	if e.Kind != fault.KindBug || !strings.Contains(e.Msg, "nil map") ||
+		!strings.Contains(e.Details, "builtin_test.go") {
 		t.Errorf("%s: %s\n%s", e.Kind, e.Msg, e.Details)
 	}
 }
@@ -112,9 +125,12 @@ func TestDelegate(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	install(t, dir, "process", "#!/bin/sh\nprintf '{\"cniVersion\":\"1.0.0\",\"command\":\"%s\",\"id\":\"%s\",\"stdin\":%s}' $CNI_COMMAND $CNI_CONTAINERID \"$(cat)\"\n")
+	install(t, dir, "process",
+		"#!/bin/sh\nprintf '{\"cniVersion\":\"1.0.0\",\"command\":\"%s\",\"id\":\"%s\",\"stdin\":%s}' "+
+			"$CNI_COMMAND $CNI_CONTAINERID \"$(cat)\"\n")
 	var inner *plugin.Invocation
-	outer := func(to string) func(ctx context.Context, inv *plugin.Invocation) (*plugin.Result, error) {
+	outer := func(to string) func(ctx context.Context, inv *plugin.Invocation) (*plugin.Result,
+		error) {
 		return func(ctx context.Context, inv *plugin.Invocation) (*plugin.Result, error) {
 			return inv.Delegate(ctx, plugin.Add, to, []byte(`{"a":18446744073709551615,"name":"net" }`))
 		}
@@ -150,7 +166,8 @@ func TestDelegate(t *testing.T) {
 	if _, err := ask("to-memory"); err != nil {
 		t.Fatal(err)
 	}
-	if inner.Command != plugin.Add || inner.PrevResult != previous || inner.ContainerID != "c1" || string(inner.Config) != `{"a":18446744073709551615,"name":"net" }` {
+	if inner.Command != plugin.Add || inner.PrevResult != previous || inner.ContainerID != "c1" ||
+		string(inner.Config) != `{"a":18446744073709551615,"name":"net" }` {
 		t.Errorf("to a built-in: %+v, config %s", inner, inner.Config)
 	}
 
@@ -171,7 +188,8 @@ func TestPrevResultOfADelegate(t *testing.T) {
 		want                           string
 	}{
 		{"not for DEL of an old version", "0.3.1", plugin.Del, `{"a":1}`, previous, `{"a":1}`},
-		{"for ADD of an old version", "0.3.1", plugin.Add, `{"a":1}`, previous, `{"a":1,"prevResult":{"cniVersion":"0.3.1"}}`},
+		{"for ADD of an old version", "0.3.1", plugin.Add, `{"a":1}`, previous,
+			`{"a":1,"prevResult":{"cniVersion":"0.3.1"}}`},
 		{"added", "", plugin.Check, `{"a":1}`, previous, `{"a":1,"prevResult":{"cniVersion":"1.0.0"}}`},
 		{"added to nothing", "", plugin.Del, ` { } `, previous, `{ "prevResult":{"cniVersion":"1.0.0"}}`},
 		{"there already", "", plugin.Del, `{"PrevResult":{}}`, previous, `{"PrevResult":{}}`},

@@ -23,25 +23,30 @@ func TestInterpretResult(t *testing.T) {
 		status                spawn.Status
 		want                  string // the result in version 1.0.0, "" for none
 	}{
-		{"result", plugin.Add, `{"cniVersion":"1.0.0","dns":{},"ips":[{"address":"10.0.0.2/24"}]}` + "\n", exited(0),
+		{"result", plugin.Add, `{"cniVersion":"1.0.0","dns":{},"ips":[{"address":"10.0.0.2/24"}]}` + "\n",
+			exited(0),
 			`{"cniVersion":"1.0.0","dns":{},"ips":[{"address":"10.0.0.2/24"}]}`},
 		{"without version", plugin.Add, `{"ips":[{"address":"10.0.0.2/24"}]}`, exited(0),
 			`{"cniVersion":"1.0.0","ips":[{"address":"10.0.0.2/24"}]}`},
 		{"with empty version", plugin.Add, `{"cniVersion":""}`, exited(0), `{"cniVersion":"1.0.0"}`},
-		{"other version", plugin.Add, `{"cniVersion":"0.4.0","ips":[{"version":"4","address":"10.0.0.2/24"}]}`, exited(0),
+		{"other version", plugin.Add,
+			`{"cniVersion":"0.4.0","ips":[{"version":"4","address":"10.0.0.2/24"}]}`, exited(0),
 			`{"cniVersion":"1.0.0","ips":[{"address":"10.0.0.2/24"}]}`},
 		{"null", plugin.Add, "null\n", exited(0), `{"cniVersion":"1.0.0"}`},
-		{"unknown keys and large numbers pass", plugin.Add, `{"cniVersion":"1.0.0","x":18446744073709551615}`, exited(0),
+		{"unknown keys and large numbers pass", plugin.Add,
+			`{"cniVersion":"1.0.0","x":18446744073709551615}`, exited(0),
 			`{"cniVersion":"1.0.0","x":18446744073709551615}`},
 		{"DEL without output", plugin.Del, "", exited(0), ""},
 		{"CHECK with null", plugin.Check, "null", exited(0), ""},
 		{"STATUS with words", plugin.Status, "fine", exited(0), ""},
 		{"GC with an error object, exit status 0", plugin.GC, `{"code":7,"msg":"no"}`, exited(0), ""},
-		{"status unknown, result", plugin.Add, `{"cniVersion":"1.0.0"}`, unknown, `{"cniVersion":"1.0.0"}`},
+		{"status unknown, result", plugin.Add, `{"cniVersion":"1.0.0"}`, unknown,
+			`{"cniVersion":"1.0.0"}`},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			result, err := interpret(Target{Type: "fake", Path: "/x/fake"}, invocation(test.command), answer{[]byte(test.stdout), "", test.status})
+			result, err := interpret(Target{Type: "fake", Path: "/x/fake"}, invocation(test.command),
+				answer{[]byte(test.stdout), "", test.status})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -75,41 +80,66 @@ func TestInterpretFailure(t *testing.T) {
 		status                        spawn.Status
 		want                          want
 	}{
-		{"error object", plugin.Add, `{"cniVersion":"1.0.0","code":100,"msg":"no \"x\"","details":"d"}`, "noise", exited(1),
+		{"error object", plugin.Add, `{"cniVersion":"1.0.0","code":100,"msg":"no \"x\"","details":"d"}`,
+			"noise", exited(1),
 			want{fault.KindPluginFailed, 100, `no "x"`, "d", false}},
-		{"try again later", plugin.Add, `{"code":11,"msg":"later"}`, "", exited(1), want{fault.KindPluginFailed, 11, "later", "", true}},
-		{"largest code", plugin.Del, `{"code":2147483647,"msg":"m"}`, "", exited(1), want{fault.KindPluginFailed, 2147483647, "m", "", false}},
+		{"try again later", plugin.Add, `{"code":11,"msg":"later"}`, "", exited(1),
+			want{fault.KindPluginFailed, 11, "later", "", true}},
+		{"largest code", plugin.Del, `{"code":2147483647,"msg":"m"}`, "", exited(1),
+			want{fault.KindPluginFailed, 2147483647, "m", "", false}},
 		{"code too large", plugin.Del, `{"code":2147483648,"msg":"m","details":"d"}`, "", exited(1),
 			want{fault.KindPluginFailed, 999, "m", "code 2147483648 of the plugin; d", false}},
-		{"negative code", plugin.Del, `{"code":-1,"msg":"m"}`, "", exited(1), want{fault.KindPluginFailed, 999, "m", "code -1 of the plugin", false}},
-		{"code 0", plugin.Del, `{"code":0,"msg":"m"}`, "", exited(1), want{fault.KindPluginFailed, 999, "m", "code 0 of the plugin", false}},
-		{"code is a string", plugin.Del, `{"code":"7","msg":"m"}`, "", exited(1), want{fault.KindPluginFailed, 999, "m", `code "7" of the plugin`, false}},
-		{"no code", plugin.Del, `{"msg":"m"}`, "", exited(1), want{fault.KindPluginFailed, 999, "m", "", false}},
+		{"negative code", plugin.Del, `{"code":-1,"msg":"m"}`, "", exited(1),
+			want{fault.KindPluginFailed, 999, "m", "code -1 of the plugin", false}},
+		{"code 0", plugin.Del, `{"code":0,"msg":"m"}`, "", exited(1),
+			want{fault.KindPluginFailed, 999, "m", "code 0 of the plugin", false}},
+		{"code is a string", plugin.Del, `{"code":"7","msg":"m"}`, "", exited(1),
+			want{fault.KindPluginFailed, 999, "m", `code "7" of the plugin`, false}},
+		{"no code", plugin.Del, `{"msg":"m"}`, "", exited(1),
+			want{fault.KindPluginFailed, 999, "m", "", false}},
 		{"no message", plugin.Del, `{"code":7}`, "why\n", exited(1),
-			want{fault.KindPluginFailed, 7, name + " failed with code 7 and no message; stderr: why", "", false}},
-		{"nothing", plugin.Del, "", "", exited(1), want{fault.KindPluginFailed, 999, name + " failed without an error message (exit status 1)", "", false}},
+			want{fault.KindPluginFailed, 7, name + " failed with code 7 and no message; stderr: why", "",
+				false}},
+		{"nothing", plugin.Del, "", "", exited(1), want{fault.KindPluginFailed, 999,
+			name + " failed without an error message (exit status 1)", "", false}},
 		{"only stderr", plugin.Add, "\n", "panic: x\n", exited(2),
-			want{fault.KindPluginFailed, 999, name + " failed without an error message (exit status 2); stderr: panic: x", "", false}},
-		{"killed", plugin.Add, "", "", killed, want{fault.KindPluginFailed, 999, name + " failed without an error message (killed by SIGSEGV)", "", false}},
+			want{fault.KindPluginFailed, 999,
+				name + " failed without an error message (exit status 2); stderr: panic: x", "", false}},
+		{"killed", plugin.Add, "", "", killed, want{fault.KindPluginFailed, 999,
+			name + " failed without an error message (killed by SIGSEGV)", "", false}},
 		{"killed after a result", plugin.Add, `{"cniVersion":"1.0.0"}`, "", killed,
-			want{fault.KindPluginFailed, 999, name + " failed without an error message (killed by SIGSEGV)", "", false}},
+			want{fault.KindPluginFailed, 999, name + " failed without an error message (killed by SIGSEGV)",
+				"", false}},
 		{"garbage, failed", plugin.Del, "oh\x01no", "", exited(1),
-			want{fault.KindPluginProtocol, 6, name + ` failed (exit status 1) and did not print a CNI error: "oh\x01no"`, "", false}},
+			want{fault.KindPluginProtocol, 6,
+				name + ` failed (exit status 1) and did not print a CNI error: "oh\x01no"`, "", false}},
 		{"long garbage", plugin.Del, strings.Repeat("x", 300), "", exited(1),
-			want{fault.KindPluginProtocol, 6, name + ` failed (exit status 1) and did not print a CNI error: "` + strings.Repeat("x", 200) + `" …`, "", false}},
-		{"nothing, succeeded", plugin.Add, " ", "", exited(0), want{fault.KindPluginProtocol, 6, name + " succeeded but printed no result", "", false}},
-		{"error object, exit status 0", plugin.Add, `{"code":7,"msg":"no"}`, "", exited(0), want{fault.KindPluginFailed, 7, "no", "", false}},
-		{"status unknown, error object", plugin.Del, `{"code":7,"msg":"no"}`, "", spawn.Status{}, want{fault.KindPluginFailed, 7, "no", "", false}},
-		{"status unknown, nothing", plugin.Del, "", "", spawn.Status{}, want{fault.KindPluginStatusUnknown, 999,
-			name + " exited, but another part of this process took its exit status, and its output does not tell whether DEL succeeded", "", true}},
-		{"status unknown, half a result", plugin.Add, `{"cniVersion":`, "", spawn.Status{}, want{fault.KindPluginStatusUnknown, 999,
-			name + " exited, but another part of this process took its exit status, and its output does not tell whether ADD succeeded", "", true}},
-		{"status unknown, null", plugin.Add, `null`, "", spawn.Status{}, want{fault.KindPluginStatusUnknown, 999,
-			name + " exited, but another part of this process took its exit status, and its output does not tell whether ADD succeeded", "", true}},
+			want{fault.KindPluginProtocol, 6,
+				name + ` failed (exit status 1) and did not print a CNI error: "` + strings.Repeat("x",
+					200) + `" …`, "", false}},
+		{"nothing, succeeded", plugin.Add, " ", "", exited(0),
+			want{fault.KindPluginProtocol, 6, name + " succeeded but printed no result", "", false}},
+		{"error object, exit status 0", plugin.Add, `{"code":7,"msg":"no"}`, "", exited(0),
+			want{fault.KindPluginFailed, 7, "no", "", false}},
+		{"status unknown, error object", plugin.Del, `{"code":7,"msg":"no"}`, "", spawn.Status{},
+			want{fault.KindPluginFailed, 7, "no", "", false}},
+		{"status unknown, nothing", plugin.Del, "", "", spawn.Status{},
+			want{fault.KindPluginStatusUnknown, 999,
+				name + " exited, but another part of this process took its exit status, and its output does " +
+					"not tell whether DEL succeeded", "", true}},
+		{"status unknown, half a result", plugin.Add, `{"cniVersion":`, "", spawn.Status{},
+			want{fault.KindPluginStatusUnknown, 999,
+				name + " exited, but another part of this process took its exit status, and its output does " +
+					"not tell whether ADD succeeded", "", true}},
+		{"status unknown, null", plugin.Add, `null`, "", spawn.Status{},
+			want{fault.KindPluginStatusUnknown, 999,
+				name + " exited, but another part of this process took its exit status, and its output does " +
+					"not tell whether ADD succeeded", "", true}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			result, err := interpret(Target{Type: "fake", Path: "/x/fake"}, invocation(test.command), answer{[]byte(test.stdout), test.stderr, test.status})
+			result, err := interpret(Target{Type: "fake", Path: "/x/fake"}, invocation(test.command),
+				answer{[]byte(test.stdout), test.stderr, test.status})
 			if result != nil {
 				t.Errorf("a result with the error")
 			}
@@ -122,11 +152,14 @@ func TestInterpretFailure(t *testing.T) {
 }
 
 func TestInterpretMalformedResult(t *testing.T) {
-	for _, stdout := range []string{"oh no", "[]", "7", `{"cniVersion":"1.0.0"} x`, `{"cniVersion":"9.0.0"}`, `{"cniVersion":"1.0.0","ips":"no"}`, `{"cniVersion":"1.0.0"`} {
+	for _, stdout := range []string{"oh no", "[]", "7", `{"cniVersion":"1.0.0"} x`,
+		`{"cniVersion":"9.0.0"}`, `{"cniVersion":"1.0.0","ips":"no"}`, `{"cniVersion":"1.0.0"`} {
 		t.Run(stdout, func(t *testing.T) {
-			_, err := interpret(Target{Type: "fake", Path: "/x/fake"}, invocation(plugin.Add), answer{[]byte(stdout), "", exited(0)})
+			_, err := interpret(Target{Type: "fake", Path: "/x/fake"}, invocation(plugin.Add),
+				answer{[]byte(stdout), "", exited(0)})
 			e := faultOf(t, err)
-			if e.Kind != fault.KindPluginProtocol || !strings.Contains(e.Msg, "did not print a CNI result") || !strings.Contains(e.Msg, quote([]byte(stdout))) {
+			if e.Kind != fault.KindPluginProtocol || !strings.Contains(e.Msg,
+				"did not print a CNI result") || !strings.Contains(e.Msg, quote([]byte(stdout))) {
 				t.Errorf("%s: %s", e.Kind, e.Msg)
 			}
 		})
@@ -140,21 +173,27 @@ func TestInterpretVersions(t *testing.T) {
 		want                 []string
 		kind                 fault.Kind
 	}{
-		{"versions", `{"cniVersion":"1.1.0","supportedVersions":["0.4.0","1.0.0"]}`, "", exited(0), []string{"0.4.0", "1.0.0"}, ""},
+		{"versions", `{"cniVersion":"1.1.0","supportedVersions":["0.4.0","1.0.0"]}`, "", exited(0),
+			[]string{"0.4.0", "1.0.0"}, ""},
 		{"status unknown", `{"supportedVersions":["1.0.0"]}`, "", spawn.Status{}, []string{"1.0.0"}, ""},
 		{"0.2.0 without the list", `{"cniVersion":"0.2.0"}`, "", exited(0), []string{"0.2.0"}, ""},
-		{"before the command", `{"code":4,"msg":"unknown CNI_COMMAND: VERSION"}`, "", exited(1), []string{"0.1.0"}, ""},
-		{"before the command, on stderr", ``, "unknown CNI_COMMAND: VERSION", exited(1), []string{"0.1.0"}, ""},
+		{"before the command", `{"code":4,"msg":"unknown CNI_COMMAND: VERSION"}`, "", exited(1),
+			[]string{"0.1.0"}, ""},
+		{"before the command, on stderr", ``, "unknown CNI_COMMAND: VERSION", exited(1),
+			[]string{"0.1.0"}, ""},
 		{"no list", `{"cniVersion":"1.0.0"}`, "", exited(0), nil, fault.KindPluginProtocol},
-		{"no version", `{"supportedVersions":["1.0.0","latest"]}`, "", exited(0), nil, fault.KindPluginProtocol},
-		{"path as version", `{"supportedVersions":["1.0.0/../x"]}`, "", exited(0), nil, fault.KindPluginProtocol},
+		{"no version", `{"supportedVersions":["1.0.0","latest"]}`, "", exited(0), nil,
+			fault.KindPluginProtocol},
+		{"path as version", `{"supportedVersions":["1.0.0/../x"]}`, "", exited(0), nil,
+			fault.KindPluginProtocol},
 		{"garbage", `hello`, "", exited(0), nil, fault.KindPluginProtocol},
 		{"nothing", ``, "", exited(0), nil, fault.KindPluginProtocol},
 		{"fails otherwise", `{"code":7,"msg":"no"}`, "", exited(1), nil, fault.KindPluginFailed},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			got, err := interpretVersions(Target{Type: "fake", Path: "/x/fake"}, answer{[]byte(test.stdout), test.stderr, test.status})
+			got, err := interpretVersions(Target{Type: "fake", Path: "/x/fake"},
+				answer{[]byte(test.stdout), test.stderr, test.status})
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}

@@ -39,8 +39,10 @@ printf '{"cniVersion":"1.0.0","stdin":%s,"env":"%s"}' "$(cat)" "$(env | grep ^CN
 		t.Errorf("what the plugin got (-want +got):\n%s", diff)
 	}
 	no := false
-	wantEvents := []event.Event{{Event: "plugin", Command: "ADD", Network: "net", ContainerID: "c1", IfName: "eth0", Plugin: "fake", Builtin: &no, Stderr: "noise\n"}}
-	if diff := cmp.Diff(wantEvents, events, cmpopts.IgnoreFields(event.Event{}, "DurationMs")); diff != "" {
+	wantEvents := []event.Event{{Event: "plugin", Command: "ADD", Network: "net", ContainerID: "c1",
+		IfName: "eth0", Plugin: "fake", Builtin: &no, Stderr: "noise\n"}}
+	if diff := cmp.Diff(wantEvents, events, cmpopts.IgnoreFields(event.Event{},
+		"DurationMs")); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
 	}
 }
@@ -49,7 +51,8 @@ func TestProcessErrorNamesThePluginAndKeepsStderr(t *testing.T) {
 	t.Parallel()
 	var events []event.Event
 	r := runner(&events)
-	_, err := r.Run(t.Context(), script(t, `printf 'bad \377 byte' >&2; echo '{"code":100,"msg":"no"}'; exit 1`), invocation(plugin.Del))
+	_, err := r.Run(t.Context(),
+		script(t, `printf 'bad \377 byte' >&2; echo '{"code":100,"msg":"no"}'; exit 1`), invocation(plugin.Del))
 	e := faultOf(t, err)
 	if diff := cmp.Diff(&fault.Plugin{Type: "fake"}, e.Plugin); diff != "" {
 		t.Errorf("plugin (-want +got):\n%s", diff)
@@ -57,7 +60,8 @@ func TestProcessErrorNamesThePluginAndKeepsStderr(t *testing.T) {
 	if e.Stderr != "bad \uFFFD byte" || e.Return() != 100 {
 		t.Errorf("stderr %q, returns %d", e.Stderr, e.Return())
 	}
-	if len(events) != 1 || events[0].Code != 100 || events[0].Msg != "no" || events[0].Stderr != e.Stderr {
+	if len(events) != 1 || events[0].Code != 100 || events[0].Msg != "no" ||
+		events[0].Stderr != e.Stderr {
 		t.Errorf("events %+v", events)
 	}
 }
@@ -72,10 +76,14 @@ func TestProcessThatFails(t *testing.T) {
 	}{
 		{"crashes", "kill -SEGV $$", plugin.Add, fault.KindPluginFailed, "killed by SIGSEGV"},
 		{"prints garbage", "echo oh no", plugin.Add, fault.KindPluginProtocol, `"oh no`},
-		{"prints garbage and fails", "echo oh no; exit 1", plugin.Del, fault.KindPluginProtocol, `"oh no`},
-		{"prints a result of an unknown version", `echo '{"cniVersion":"9.9.9"}'`, plugin.Add, fault.KindPluginProtocol, "9.9.9"},
-		{"prints 10 MB", "head -c 10000000 /dev/zero", plugin.Add, fault.KindPluginProtocol, "more than 8 MiB"},
-		{"prints 10 MB and stays", "head -c 10000000 /dev/zero; sleep 60", plugin.Del, fault.KindPluginProtocol, "more than 8 MiB"},
+		{"prints garbage and fails", "echo oh no; exit 1", plugin.Del, fault.KindPluginProtocol,
+			`"oh no`},
+		{"prints a result of an unknown version", `echo '{"cniVersion":"9.9.9"}'`, plugin.Add,
+			fault.KindPluginProtocol, "9.9.9"},
+		{"prints 10 MB", "head -c 10000000 /dev/zero", plugin.Add, fault.KindPluginProtocol,
+			"more than 8 MiB"},
+		{"prints 10 MB and stays", "head -c 10000000 /dev/zero; sleep 60", plugin.Del,
+			fault.KindPluginProtocol, "more than 8 MiB"},
 		{"says nothing", "exit 1", plugin.Check, fault.KindPluginFailed, "exit status 1"},
 	}
 	for _, test := range tests {
@@ -83,8 +91,10 @@ func TestProcessThatFails(t *testing.T) {
 			t.Parallel()
 			result, err := runner(nil).Run(t.Context(), script(t, test.commands), invocation(test.command))
 			e := faultOf(t, err)
-			if e.Kind != test.kind || !strings.Contains(e.Msg, test.says) || !strings.Contains(e.Msg, "plugin fake (") {
-				t.Errorf("%s: %s; want %s that names the plugin and says %q", e.Kind, e.Msg, test.kind, test.says)
+			if e.Kind != test.kind || !strings.Contains(e.Msg, test.says) ||
+				!strings.Contains(e.Msg, "plugin fake (") {
+				t.Errorf("%s: %s; want %s that names the plugin and says %q", e.Kind, e.Msg, test.kind,
+					test.says)
 			}
 			if result != nil {
 				t.Error("a result with the error")
@@ -100,7 +110,8 @@ func TestProcessNeedNotReadItsRequest(t *testing.T) {
 	if _, err := runner(nil).Run(t.Context(), script(t, "exit 0"), inv); err != nil {
 		t.Error(err)
 	}
-	result, err := runner(nil).Run(t.Context(), script(t, `echo "{\"cniVersion\":\"1.0.0\",\"size\":$(wc -c)}"`), func() *plugin.Invocation {
+	result, err := runner(nil).Run(t.Context(), script(t,
+		`echo "{\"cniVersion\":\"1.0.0\",\"size\":$(wc -c)}"`), func() *plugin.Invocation {
 		asked := *inv
 		asked.Command = plugin.Add
 		return &asked
@@ -108,7 +119,8 @@ func TestProcessNeedNotReadItsRequest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := result.JSON("1.0.0"); err != nil || string(got) != `{"cniVersion":"1.0.0","size":1048586}` {
+	if got, err := result.JSON("1.0.0"); err != nil ||
+		string(got) != `{"cniVersion":"1.0.0","size":1048586}` {
 		t.Errorf("%s, %v", got, err)
 	}
 }
@@ -117,7 +129,8 @@ func TestProcessMayLeaveAChildThatHoldsItsOutput(t *testing.T) {
 	t.Parallel()
 	began := time.Now()
 	// The child ends by itself, long after the test has ended.
-	result, err := runner(nil).Run(t.Context(), script(t, `sleep 15 & echo '{"cniVersion":"1.0.0"}'`), invocation(plugin.Add))
+	result, err := runner(nil).Run(t.Context(), script(t, `sleep 15 & echo '{"cniVersion":"1.0.0"}'`),
+		invocation(plugin.Add))
 	if err != nil || result == nil {
 		t.Fatal(err)
 	}
@@ -128,7 +141,8 @@ func TestProcessMayLeaveAChildThatHoldsItsOutput(t *testing.T) {
 
 func TestProcessKeepsTheEndOfALongStderr(t *testing.T) {
 	t.Parallel()
-	_, err := runner(nil).Run(t.Context(), script(t, "head -c 1000000 /dev/zero | tr '\\0' x >&2; echo end >&2; exit 1"), invocation(plugin.Del))
+	_, err := runner(nil).Run(t.Context(), script(t,
+		"head -c 1000000 /dev/zero | tr '\\0' x >&2; echo end >&2; exit 1"), invocation(plugin.Del))
 	e := faultOf(t, err)
 	if len(e.Stderr) != stderrLimit || !strings.HasSuffix(e.Stderr, "xend\n") {
 		t.Errorf("%d bytes, ends with %q", len(e.Stderr), e.Stderr[max(0, len(e.Stderr)-10):])
@@ -151,8 +165,10 @@ func TestProcessEndsWithTheCall(t *testing.T) {
 		atMost         time.Duration
 	}{
 		{"deadline", polite, soon, fault.KindTimeout, syscall.ETIMEDOUT, "cleaned\n", 10 * time.Second},
-		{"cancel", polite, cancelled, fault.KindCancelled, syscall.ECANCELED, "cleaned\n", 10 * time.Second},
-		{"deadline, SIGTERM ignored", stubborn, soon, fault.KindTimeout, syscall.ETIMEDOUT, "", 10 * time.Second},
+		{"cancel", polite, cancelled, fault.KindCancelled, syscall.ECANCELED, "cleaned\n",
+			10 * time.Second},
+		{"deadline, SIGTERM ignored", stubborn, soon, fault.KindTimeout, syscall.ETIMEDOUT, "",
+			10 * time.Second},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -162,7 +178,8 @@ func TestProcessEndsWithTheCall(t *testing.T) {
 			began := time.Now()
 			_, err := runner(nil).Run(ctx, script(t, test.commands), invocation(plugin.Add))
 			e := faultOf(t, err)
-			if e.Kind != test.kind || e.Return() != -int(test.returns) || !strings.Contains(e.Msg, "plugin fake (") || !strings.Contains(e.Msg, "it was stopped") {
+			if e.Kind != test.kind || e.Return() != -int(test.returns) ||
+				!strings.Contains(e.Msg, "plugin fake (") || !strings.Contains(e.Msg, "it was stopped") {
 				t.Errorf("%s (%d): %s", e.Kind, e.Return(), e.Msg)
 			}
 			if e.Stderr != test.stderr {
@@ -195,7 +212,8 @@ func TestNothingStartsAfterTheEndOfTheCall(t *testing.T) {
 		return spawn.Started{}, syscall.EPERM
 	}
 	_, err := r.Run(ctx, script(t, ""), invocation(plugin.Add))
-	if e := faultOf(t, err); e.Kind != fault.KindCancelled || !strings.Contains(e.Msg, "was not started") {
+	if e := faultOf(t, err); e.Kind != fault.KindCancelled ||
+		!strings.Contains(e.Msg, "was not started") {
 		t.Errorf("%s: %s", e.Kind, e.Msg)
 	}
 }
@@ -211,7 +229,8 @@ func TestExecutableBeingWrittenIsRetried(t *testing.T) {
 	ctx, cancel := soon(t.Context())
 	defer cancel()
 	_, err = runner(nil).Run(ctx, target, invocation(plugin.Del))
-	if e := faultOf(t, err); e.Kind != fault.KindTimeout || !strings.Contains(e.Msg, "open for writing") {
+	if e := faultOf(t, err); e.Kind != fault.KindTimeout ||
+		!strings.Contains(e.Msg, "open for writing") {
 		t.Errorf("as long as it is written: %s: %s", e.Kind, e.Msg)
 	}
 
@@ -250,7 +269,8 @@ func TestProcessThatCannotBeStarted(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := runner(nil).Run(t.Context(), test.target, invocation(plugin.Add))
 			e := faultOf(t, err)
-			if e.Kind != fault.KindPluginFailed || !strings.Contains(e.Msg, test.says) || !strings.Contains(e.Msg, test.target.Path) {
+			if e.Kind != fault.KindPluginFailed || !strings.Contains(e.Msg, test.says) ||
+				!strings.Contains(e.Msg, test.target.Path) {
 				t.Errorf("%s: %s; want %s that says %q", e.Kind, e.Msg, fault.KindPluginFailed, test.says)
 			}
 		})
@@ -260,10 +280,12 @@ func TestProcessThatCannotBeStarted(t *testing.T) {
 func TestErrorAfterSuccessIsAWarning(t *testing.T) {
 	t.Parallel()
 	var events []event.Event
-	if _, err := runner(&events).Run(t.Context(), script(t, `echo '{"code":7,"msg":"no"}'`), invocation(plugin.Del)); err != nil {
+	if _, err := runner(&events).Run(t.Context(), script(t, `echo '{"code":7,"msg":"no"}'`),
+		invocation(plugin.Del)); err != nil {
 		t.Fatal(err)
 	}
-	if len(events) != 2 || events[0].Event != "warning" || !strings.Contains(events[0].Msg, "exited with status 0 from DEL, which counts") {
+	if len(events) != 2 || events[0].Event != "warning" ||
+		!strings.Contains(events[0].Msg, "exited with status 0 from DEL, which counts") {
 		t.Errorf("events %+v", events)
 	}
 }
@@ -279,7 +301,8 @@ func TestVersions(t *testing.T) {
 		want   []string
 	}{
 		{"process", asked, []string{"0.4.0", "1.0.0"}},
-		{"built-in", Target{Type: "memory", Builtin: true}, []string{"0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"}},
+		{"built-in", Target{Type: "memory", Builtin: true},
+			[]string{"0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"}},
 	} {
 		got, err := r.Versions(t.Context(), test.target)
 		if err != nil {

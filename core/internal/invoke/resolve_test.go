@@ -54,14 +54,19 @@ func TestResolve(t *testing.T) {
 		{"first directory wins", Prefer, "shadowed", shadowed, "", ""},
 		{"symbolic link", Prefer, "linked", linked, "", ""},
 		{"prefer leaves what the built-in lacks to the executable", Prefer, "partial", partial, "", ""},
-		{"prefer refuses what the built-in lacks", Prefer, "lacking", Target{}, fault.KindUnsupported, "key ipMasq"},
-		{"fallback refuses what the built-in lacks", Fallback, "lacking", Target{}, fault.KindUnsupported, "key ipMasq"},
-		{"only refuses what the built-in lacks", Only, "partial", Target{}, fault.KindUnsupported, `"only"`},
+		{"prefer refuses what the built-in lacks", Prefer, "lacking", Target{}, fault.KindUnsupported,
+			"key ipMasq"},
+		{"fallback refuses what the built-in lacks", Fallback, "lacking", Target{}, fault.KindUnsupported,
+			"key ipMasq"},
+		{"only refuses what the built-in lacks", Only, "partial", Target{}, fault.KindUnsupported,
+			`"only"`},
 		{"never does not ask the built-in", Never, "partial", partial, "", ""},
-		{"missing", Prefer, "missing", Target{}, fault.KindPluginNotFound, "not built in, and no executable of that name in " + first + ", " + second},
+		{"missing", Prefer, "missing", Target{}, fault.KindPluginNotFound,
+			"not built in, and no executable of that name in " + first + ", " + second},
 		{"only executable, not allowed", Only, "process", Target{}, fault.KindPluginNotFound, `"only"`},
 		{"only built-in, not allowed", Never, "memory", Target{}, fault.KindPluginNotFound, `"never"`},
-		{"not executable", Prefer, "dull", Target{}, fault.KindPluginNotFound, filepath.Join(first, "dull") + " is not executable"},
+		{"not executable", Prefer, "dull", Target{}, fault.KindPluginNotFound,
+			filepath.Join(first, "dull") + " is not executable"},
 		{"broken link", Prefer, "broken", Target{}, fault.KindPluginNotFound, "no executable"},
 		{"empty type", Prefer, "", Target{}, fault.KindInvalidConfig, "empty"},
 		{"slash", Prefer, "../process", Target{}, fault.KindInvalidConfig, `"../process"`},
@@ -89,7 +94,8 @@ func TestResolve(t *testing.T) {
 			}
 			e := faultOf(t, err)
 			if e.Kind != test.kind || !strings.Contains(e.Msg+" "+e.Details, test.says) {
-				t.Errorf("error %s: %s (%s), want %s that says %q", e.Kind, e.Msg, e.Details, test.kind, test.says)
+				t.Errorf("error %s: %s (%s), want %s that says %q", e.Kind, e.Msg, e.Details, test.kind,
+					test.says)
 			}
 		})
 	}
@@ -99,7 +105,8 @@ func TestResolveNamesTheUnsupportedKeyInDetails(t *testing.T) {
 	r := runner(nil)
 	r.Catalog = catalog(map[string]plugin.Plugin{"lacking": fake{unsupported: "ipam.range"}})
 	_, err := r.Resolve("lacking", []byte("{}"))
-	if e := faultOf(t, err); e.Details != "ipam.range" || !e.Plugin.Builtin || e.Plugin.Type != "lacking" {
+	if e := faultOf(t, err); e.Details != "ipam.range" || !e.Plugin.Builtin ||
+		e.Plugin.Type != "lacking" {
 		t.Errorf("details %q, plugin %+v", e.Details, e.Plugin)
 	}
 	if _, err := r.Resolve("lacking", nil); err != nil {

@@ -16,7 +16,10 @@ type starter struct {
 	start func() plugin.StartedDel
 }
 
-func (s starter) StartDel(context.Context, *plugin.Invocation) plugin.StartedDel { return s.start() }
+func (s starter) StartDel(context.Context,
+	*plugin.Invocation) plugin.StartedDel {
+	return s.start()
+}
 
 type startedDel struct {
 	finish    func() error

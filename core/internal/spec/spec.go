@@ -20,16 +20,16 @@ func known() []string { return version.All.SupportedVersions() }
 // Supports reports whether a version is supported.
 func Supports(version string) bool { return slices.Contains(known(), version) }
 
-// AtLeast reports whether a version is the minimum or newer. An unsupported version is older than
+// IsAtLeast reports whether a version is the minimum or newer. An unsupported version is older than
 // any other.
-func AtLeast(version, minimum string) bool {
+func IsAtLeast(version, minimum string) bool {
 	return slices.Index(known(), version) >= slices.Index(known(), minimum)
 }
 
 // Highest returns the newest of the given versions, or "" if there are none.
 func Highest(versions []string) (highest string) {
 	for _, v := range versions {
-		if AtLeast(v, highest) {
+		if IsAtLeast(v, highest) {
 			highest = v
 		}
 	}
@@ -38,10 +38,10 @@ func Highest(versions []string) (highest string) {
 
 // PassesResult reports whether CHECK and DEL requests of a version carry the result of ADD (since
 // 0.4.0).
-func PassesResult(version string) bool { return AtLeast(version, "0.4.0") }
+func PassesResult(version string) bool { return IsAtLeast(version, "0.4.0") }
 
 // HasGC reports whether plugins of a version know GC and STATUS (since 1.1.0).
-func HasGC(version string) bool { return AtLeast(version, "1.1.0") }
+func HasGC(version string) bool { return IsAtLeast(version, "1.1.0") }
 
 // AttachmentID identifies an attachment within a network. The keys are those of
 // cni.dev/valid-attachments.

@@ -14,8 +14,8 @@ func TestVersionsAreComparedByAgeNotByText(t *testing.T) {
 		{"", "0.1.0", false},
 		{"0.1.0", "", true},
 	} {
-		if got := AtLeast(test.version, test.minimum); got != test.want {
-			t.Errorf("AtLeast(%q, %q) = %v, want %v", test.version, test.minimum, got, test.want)
+		if got := IsAtLeast(test.version, test.minimum); got != test.want {
+			t.Errorf("IsAtLeast(%q, %q) = %v, want %v", test.version, test.minimum, got, test.want)
 		}
 	}
 }
