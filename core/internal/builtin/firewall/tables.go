@@ -7,17 +7,16 @@ import (
 	"github.com/libcni/libcni/core/internal/host/nft"
 )
 
-// firewallChain is the name of the chain all packets that the host forwards pass, and what our others' begin with.
+// firewallChain is the name of the chain that all forwarded packets pass, and the prefix of our other chains.
 const firewallChain = "firewall"
 
 func families() []nft.Family { return []nft.Family{nft.IPv4, nft.IPv6} }
 
-func forwardChain() nft.Chain {
+func baseChain() nft.Chain {
 	return nft.Chain{Table: nft.Own(nft.Inet), Name: firewallChain, Hook: nft.Forward, Priority: nft.PriorityFilter}
 }
 
-// betweenPorts is the chain of packets that go from one port of a bridge to another, and so not through the host's
-// forwarding.
+// betweenPorts is the base chain of packets from one port of a bridge to another, which the host does not forward.
 func betweenPorts() nft.Chain {
 	return nft.Chain{Table: nft.Own(nft.Bridge), Name: firewallChain, Hook: nft.Forward, Priority: nft.BridgeFilter}
 }
@@ -31,17 +30,17 @@ func isolationChain() nft.Chain { return inner("-isolation") }
 func intoBridges() nft.Chain    { return inner("-bridges") }
 func networksChain() nft.Chain  { return inner("-networks") }
 
-// adminChain is the administrator's own: it is made, and never read or emptied.
+// adminChain is the administrator's own chain. It is created, and never read or flushed.
 func adminChain(name string) nft.Chain { return nft.Chain{Table: nft.Own(nft.Inet), Name: name} }
 
 func innerChains() []nft.Chain {
 	return []nft.Chain{adminChains(), isolationChain(), intoBridges(), networksChain()}
 }
 
-// forwardRules are all rules of forwardChain, in their order.
-func forwardRules() []nft.Rule {
+// baseRules are all rules of baseChain, in their order.
+func baseRules() []nft.Rule {
 	rule := func(comment string, exprs ...[]nft.Expr) nft.Rule {
-		return nft.Rule{Chain: forwardChain(), Comment: comment, Exprs: nft.Do(exprs...)}
+		return nft.Rule{Chain: baseChain(), Comment: comment, Exprs: nft.Do(exprs...)}
 	}
 	return []nft.Rule{
 		rule("the administrator's rules", nft.Jump(adminChains())),
@@ -56,7 +55,7 @@ func adminRule(name string) nft.Rule {
 	return nft.Rule{Chain: adminChains(), Comment: name, Exprs: nft.Jump(adminChain(name))}
 }
 
-// network names what the containers of a network share.
+// network is the name of a network, and makes the objects that its containers share.
 type network string
 
 func (n network) comment() string { return nft.Text(nft.Hash(string(n)) + ", net: " + string(n)) }
@@ -71,13 +70,13 @@ func (n network) addresses(f nft.Family) nft.Set {
 	return set
 }
 
-// bridges is the set of the network's bridges that ingressPolicy is about.
+// bridges is the set of the network's bridges that ingressPolicy restricts.
 func (n network) bridges() nft.Set {
 	return nft.Set{Table: nft.Own(nft.Inet), Name: "firewall-bridges-" + nft.Hash(string(n)), Key: []nft.Type{nft.IfName}, Comment: nft.Text("net: " + string(n))}
 }
 
-// ports is the set of the host's ends of isolated containers. Whether a packet stays on a bridge, and never meets the
-// host's forwarding, is seen by its ports.
+// ports is the set of the host ends of isolated containers: the ports of packets that stay on a bridge, which the host
+// does not forward.
 func (n network) ports() nft.Set {
 	return nft.Set{Table: nft.Own(nft.Bridge), Name: "firewall-ports-" + nft.Hash(string(n)), Key: []nft.Type{nft.IfName}, Comment: nft.Text("net: " + string(n))}
 }
@@ -87,8 +86,8 @@ func (n network) accept(f nft.Family) nft.Rule {
 		Exprs: nft.Do(nft.IsFamily(f), nft.In(n.addresses(f), nft.SrcAddr(f)), nft.Accept())}
 }
 
-// isolation are the rules of a policy: packets from the network's bridges to another network's that has a policy are
-// dropped; with the policy isolated, also those that stay on the bridge.
+// isolation are the rules of a policy. Packets from the network's bridges to those of another network with a policy are
+// dropped; with the policy isolated, packets that stay on the bridge are dropped too.
 func (n network) isolation(policy string) []nft.Rule {
 	if policy == policyOpen {
 		return nil
@@ -121,7 +120,7 @@ func chains() []nft.Chain {
 	return []nft.Chain{networksChain(), isolationChain(), intoBridges(), betweenPorts()}
 }
 
-// content is what an attachment puts into the tables of libcni, beside forwardChain.
+// content is what an attachment needs in the tables of libcni besides baseChain.
 type content struct {
 	sets     []nft.Set
 	rules    []nft.Rule
@@ -131,9 +130,8 @@ type content struct {
 type member struct {
 	set  nft.Set
 	key  []byte
-	text string // the key for people
-	// own says that the element is the attachment's, and not its network's.
-	own bool
+	text string // the key for messages
+	own  bool   // the element is the attachment's, not its network's
 }
 
 func (a *attachment) content() content {
@@ -164,15 +162,15 @@ func (a *attachment) content() content {
 	return c
 }
 
-// expect has the elements looked up at once.
-func (c content) expect(r *nft.Reader) {
+// prefetch looks up all elements in one request.
+func (c content) prefetch(r *nft.Reader) {
 	for _, m := range c.elements {
 		r.Prefetch(m.set, m.key)
 	}
 }
 
-// networks are the networks that the addresses of a family are in.
-func (a *attachment) networks(f nft.Family) []netip.Prefix {
+// subnets are those of the attachment's addresses of a family.
+func (a *attachment) subnets(f nft.Family) []netip.Prefix {
 	var found []netip.Prefix
 	for _, p := range a.of(f) {
 		if !slices.Contains(found, p.Masked()) {

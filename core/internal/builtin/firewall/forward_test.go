@@ -120,7 +120,7 @@ func TestHostThatForwardsIsLeftAlone(t *testing.T) {
 	kittest.Same(r.T, "the host's rules", before, kittest.Saved(r.T, "iptables-nft-save")+kittest.Saved(r.T, "ip6tables-nft-save"))
 }
 
-func TestOpening(t *testing.T) {
+func TestPositionBeforeTheHostsDrop(t *testing.T) {
 	docker := map[string][]string{"DOCKER-USER": {"-i eth7 -j DROP", "-j RETURN"}}
 	for _, test := range []struct {
 		name    string
@@ -148,17 +148,17 @@ func TestOpening(t *testing.T) {
 		{"an inverted address", false, []string{"! -s 10.0.0.0/8 -j DROP"}, nil, "", 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			l := &legacy{family: nft.IPv4, table: &iptables.Table{Policies: map[string]string{}, Chains: map[string][][]string{}}}
-			l.table.Policies["FORWARD"] = map[bool]string{true: "DROP", false: "ACCEPT"}[test.drops]
+			l := &legacyTable{family: nft.IPv4, content: &iptables.Table{Policies: map[string]string{}, Chains: map[string][][]string{}}}
+			l.content.Policies["FORWARD"] = map[bool]string{true: "DROP", false: "ACCEPT"}[test.drops]
 			for chain, rules := range test.others {
 				for _, rule := range rules {
-					l.table.Chains[chain] = append(l.table.Chains[chain], strings.Fields(rule))
+					l.content.Chains[chain] = append(l.content.Chains[chain], strings.Fields(rule))
 				}
 			}
 			for _, rule := range test.forward {
-				l.table.Chains["FORWARD"] = append(l.table.Chains["FORWARD"], strings.Fields(rule))
+				l.content.Chains["FORWARD"] = append(l.content.Chains["FORWARD"], strings.Fields(rule))
 			}
-			got, err := l.filter().opening()
+			got, err := l.forwarding().beforeDrop()
 			kittest.Must(t, err)
 			if got.needed != (test.chain != "") || got.chain != test.chain || got.at != test.at {
 				t.Errorf("needed %t, in %q at %d; want %q at %d", got.needed, got.chain, got.at, test.chain, test.at)

@@ -1,0 +1,133 @@
+package firewall
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"path/filepath"
+
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/host/firewalld"
+	"github.com/libcni/libcni/core/internal/host/lockfile"
+	"github.com/libcni/libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/plugin"
+)
+
+// backend makes the rules of attachments with one kind of firewall.
+type backend interface {
+	// status fails if add would fail for any attachment.
+	status(ctx context.Context) error
+	// add makes the attachment's rules and takes over its addresses from earlier owners.
+	add(ctx context.Context, a *attachment) error
+	// repair makes what check reports missing. An address that another attachment owns stays the other's.
+	repair(ctx context.Context, a *attachment) error
+	// check returns the differences from what add makes. It changes nothing.
+	check(ctx context.Context, a *attachment) ([]fault.Drift, error)
+	// remove removes what a DEL or GC selects.
+	remove(ctx context.Context, t target) (removal, error)
+}
+
+// target is what a DEL or GC removes.
+type target struct {
+	network    network
+	attachment *attachment               // of a DEL; nil for GC
+	selects    func(comment string) bool // reports whether the comment is that of an owner to remove
+}
+
+// removal is what a DEL or GC removed.
+type removal struct {
+	addresses []netip.Addr // of the removed attachments
+	unclaimed []netip.Addr // of the attachment, and owned by no attachment of the network
+	emptied   bool         // the network has no attachment left
+}
+
+// byReference returns the addresses whose rules a reference executable may have made: it did if we made none.
+func (r removal) byReference() []netip.Addr {
+	if len(r.addresses) > 0 {
+		return nil
+	}
+	return r.unclaimed
+}
+
+// selection is the backend of a call.
+type selection struct {
+	inv    *plugin.Invocation
+	name   string          // a value of backend
+	zone   string          // of firewalld
+	zones  *firewalld.Conn // nil for the other backends
+	locked bool
+}
+
+// selectBackend selects the backend for ADD, CHECK, REPAIR and STATUS. Without a configured one it is firewalld if that
+// runs, otherwise nftables. The caller closes the selection.
+func (p firewall) selectBackend(ctx context.Context, c *config, inv *plugin.Invocation) (*selection, error) {
+	s := &selection{inv: inv, name: c.Backend, zone: c.Zone}
+	if c.Backend != "" && c.Backend != backendFirewalld {
+		return s, nil
+	}
+	zones, err := firewalld.Open(ctx, p.bus)
+	switch {
+	case err == nil:
+		s.name, s.zones = backendFirewalld, zones
+		return s, nil
+	case c.Backend == backendFirewalld:
+		return nil, noFirewalld(err)
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case !errors.Is(err, firewalld.ErrNotRunning):
+		inv.Warn("firewalld is ignored: %v", err)
+	}
+	s.name = backendNFTables
+	return s, nil
+}
+
+// connectForRemoval selects the backend for DEL and GC. If firewalld is not running, it has nothing to remove. ADD
+// refuses an unknown backend, which therefore counts as none.
+func (p firewall) connectForRemoval(ctx context.Context, c *config, inv *plugin.Invocation) (*selection, error) {
+	known := *c
+	if c.Backend != backendNFTables && c.Backend != backendIPTables && c.Backend != backendFirewalld {
+		known.Backend = ""
+	}
+	s, err := p.selectBackend(ctx, &known, inv)
+	if errors.Is(err, firewalld.ErrNotRunning) {
+		return &selection{inv: inv, name: backendNFTables}, nil
+	}
+	return s, err
+}
+
+func (s *selection) close() {
+	if s.zones != nil {
+		s.zones.Close()
+	}
+}
+
+// run calls fn with the backend for attachments with addresses of some families. One nftables batch is atomic; a backend
+// that needs more than that runs under the host's lock. fn may call run.
+func (s *selection) run(ctx context.Context, of []nft.Family, fn func(backend) error) error {
+	if s.locked || s.name == backendNFTables && len(withLegacyTable(of)) == 0 {
+		return fn(s.backend(of))
+	}
+	lock, err := lockfile.Flock(ctx, filepath.Join(s.inv.StateDir, "locks", "firewall"), 0o600, lockfile.Exclusive)
+	if err != nil {
+		return err
+	}
+	s.locked = true
+	err = fn(s.backend(of))
+	s.locked = false
+	return errors.Join(err, lock.Unlock())
+}
+
+// backend looks for legacy tables once: one that appears later counts as made after the call.
+func (s *selection) backend(of []nft.Family) backend {
+	if s.name == backendIPTables {
+		return iptablesChains{s.inv}
+	}
+	var b backend = nftables{s.inv}
+	if legacy := withLegacyTable(of); len(legacy) > 0 {
+		b = legacyTables{b, s.inv, legacy}
+	}
+	if s.zones != nil {
+		b = firewalldZone{b, s.zones, s.zone}
+	}
+	return b
+}

@@ -1,0 +1,209 @@
+package firewall
+
+import (
+	"net/netip"
+	"slices"
+
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/host/nft"
+)
+
+// The table and chains in which other tools drop forwarded packets.
+const (
+	filterTable  = "filter"
+	forwardChain = "FORWARD"
+	dockerChain  = "DOCKER-USER" // Docker leaves it to the administrator, and calls it first
+)
+
+const maxJumps = 4 // that are followed
+
+// forwarding is the table "filter" of iptables for one family, in nftables or among the legacy tables.
+type forwarding struct {
+	drops bool // policy of FORWARD
+	rules func(chain string) ([]nft.IptablesRule, error)
+}
+
+// outcome is what happens to a packet that no conditional rule matches.
+type outcome int
+
+const (
+	undecided outcome = iota
+	accepted
+	dropped
+)
+
+// evaluate returns the outcome in a chain, and how many rules the packet passes before it.
+func (w forwarding) evaluate(chain string, depth int) (outcome, int, error) {
+	rules, err := w.rules(chain)
+	if err != nil {
+		return undecided, 0, err
+	}
+	for i, r := range rules {
+		if !r.Always() {
+			continue
+		}
+		switch code := r.Verdict.Code; {
+		case r.Rejects, code == nft.DropVerdict:
+			return dropped, i, nil
+		case code == nft.AcceptVerdict:
+			return accepted, i, nil
+		case code == nft.ReturnVerdict:
+			return undecided, i, nil
+		case (code == nft.JumpVerdict || code == nft.GotoVerdict) && depth < maxJumps:
+			inside, _, err := w.evaluate(r.Verdict.Chain, depth+1)
+			if err != nil || inside != undecided || code == nft.GotoVerdict {
+				return inside, i, err
+			}
+		}
+	}
+	return undecided, len(rules), nil
+}
+
+// position is a place for rules that must come before a drop.
+type position struct {
+	needed bool
+	chain  string
+	rules  []nft.IptablesRule // of the chain
+	at     int                // how many rules come before
+}
+
+// beforeDrop finds the position before the drop in FORWARD, if there is one. The administrator's own rules come before
+// that position, so that their decisions stand.
+func (w forwarding) beforeDrop() (position, error) {
+	result, at, err := w.evaluate(forwardChain, 0)
+	if err != nil || result == accepted || result == undecided && !w.drops {
+		return position{}, err
+	}
+	p := position{needed: true, chain: forwardChain, at: at}
+	if p.rules, err = w.rules(forwardChain); err != nil {
+		return position{}, err
+	}
+	callsDocker := func(r nft.IptablesRule) bool { return r.Always() && r.Verdict.Chain == dockerChain }
+	if slices.ContainsFunc(p.rules[:at], callsDocker) {
+		p.chain = dockerChain
+		if _, p.at, err = w.evaluate(dockerChain, 0); err != nil {
+			return position{}, err
+		}
+		p.rules, err = w.rules(dockerChain)
+	}
+	return p, err
+}
+
+// missingPairs returns the rules of the attachment's network that are not before the drop, and their position.
+func (w forwarding) missingPairs(a *attachment, f nft.Family) ([]nft.IptablesRule, position, error) {
+	p, err := w.beforeDrop()
+	if err != nil || !p.needed {
+		return nil, position{}, err
+	}
+	before := p.rules[:p.at]
+	return slices.DeleteFunc(a.pairs(f), func(r nft.IptablesRule) bool { return slices.ContainsFunc(before, r.Same) }), p, nil
+}
+
+// pair are the two rules for a subnet of the network: its containers reach other hosts and are answered, and connections
+// to published ports come in. The host drops everything else as before.
+func (n network) pair(subnet netip.Prefix) []nft.IptablesRule {
+	accept := nft.VerdictOf{Code: nft.AcceptVerdict}
+	return []nft.IptablesRule{
+		{Src: subnet, Comment: n.pairComment(), Verdict: accept},
+		{Dst: subnet, States: nft.StateRelated | nft.StateEstablished | nft.StateTranslated, Comment: n.pairComment(), Verdict: accept},
+	}
+}
+
+// pairComment identifies the network's rules. It survives iptables-save and iptables-restore.
+func (n network) pairComment() string { return nft.Text("libcni " + n.comment()) }
+
+func (a *attachment) pairs(f nft.Family) []nft.IptablesRule {
+	var rules []nft.IptablesRule
+	for _, p := range a.subnets(f) {
+		rules = append(rules, network(a.owner.Network).pair(p)...)
+	}
+	return rules
+}
+
+func hostChain(f nft.Family, name string) nft.Chain {
+	return nft.Chain{Table: nft.Table{Family: f, Name: filterTable}, Name: name}
+}
+
+// nftForwarding reads the table that iptables has in nftables; nil if there is none.
+func nftForwarding(r *nft.Reader, f nft.Family) (*forwarding, error) {
+	chain, err := r.Chain(hostChain(f, "").Table, forwardChain)
+	if err != nil || chain == nil || chain.Hook != nft.Forward {
+		return nil, err
+	}
+	return &forwarding{drops: chain.Drop, rules: func(name string) ([]nft.IptablesRule, error) {
+		return r.IptablesRules(hostChain(f, name))
+	}}, nil
+}
+
+// missingNFTPairs is missingPairs for the table that iptables has in nftables.
+func (a *attachment) missingNFTPairs(r *nft.Reader, f nft.Family) ([]nft.IptablesRule, position, error) {
+	if len(a.of(f)) == 0 {
+		return nil, position{}, nil
+	}
+	w, err := nftForwarding(r, f)
+	if err != nil || w == nil {
+		return nil, position{}, err
+	}
+	return w.missingPairs(a, f)
+}
+
+// queuePairs queues the accepting rules that are missing before the host's drops.
+func (a *attachment) queuePairs(tx *nft.Tx) error {
+	for _, f := range families() {
+		lacking, p, err := a.missingNFTPairs(tx.Reader, f)
+		if err != nil {
+			return err
+		}
+		before := uint64(0)
+		if p.at < len(p.rules) {
+			before = p.rules[p.at].Handle
+		}
+		for _, rule := range lacking {
+			tx.AddIptablesRule(hostChain(f, p.chain), rule, before)
+		}
+	}
+	return nil
+}
+
+func (a *attachment) checkPairs(r *nft.Reader) ([]fault.Drift, error) {
+	var found []fault.Drift
+	for _, f := range families() {
+		lacking, p, err := a.missingNFTPairs(r, f)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, pairDrift(programName(f), p, lacking)...)
+	}
+	return found, nil
+}
+
+func pairDrift(program string, p position, rules []nft.IptablesRule) []fault.Drift {
+	var found []fault.Drift
+	for _, rule := range rules {
+		found = append(found, ruleDrift(program, p.chain, formatRule(rule)))
+	}
+	return found
+}
+
+// queuePairRemoval queues the removal of the network's accepting rules.
+func (n network) queuePairRemoval(tx *nft.Tx) error {
+	for _, f := range families() {
+		for _, name := range []string{forwardChain, dockerChain} {
+			err := queueIptablesRemoval(tx, hostChain(f, name), func(r nft.IptablesRule) bool { return r.Comment == n.pairComment() })
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// queueIptablesRemoval queues the removal of the selected rules of a chain.
+func queueIptablesRemoval(tx *nft.Tx, c nft.Chain, selects func(nft.IptablesRule) bool) error {
+	rules, err := tx.IptablesRules(c)
+	if err != nil {
+		return err
+	}
+	tx.DeleteIptablesRules(c, slices.DeleteFunc(rules, func(r nft.IptablesRule) bool { return !selects(r) })...)
+	return nil
+}

@@ -1,0 +1,27 @@
+package firewall
+
+import (
+	"context"
+
+	"github.com/libcni/libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/plugin"
+)
+
+// GC removes the rules of all attachments of the network that are not valid.
+func (p firewall) GC(ctx context.Context, inv *plugin.Invocation) error {
+	c, err := read(inv.Config)
+	if err != nil {
+		return err
+	}
+	return p.remove(ctx, c, inv, invalid(inv.Network, inv.ValidAttachments))
+}
+
+// invalid is every attachment of the network but the valid ones.
+func invalid(name string, valid []plugin.AttachmentID) target {
+	owners := make([]nft.Owner, len(valid))
+	for i, id := range valid {
+		owners[i] = nft.Owner{Network: name, ContainerID: id.ContainerID, IfName: id.IfName}
+	}
+	keep := nft.Keep(name, owners)
+	return target{network: network(name), selects: func(comment string) bool { return !keep(comment) }}
+}

@@ -1,0 +1,219 @@
+package firewall
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"slices"
+	"strconv"
+
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/host/iptables"
+	"github.com/libcni/libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/internal/kit"
+	"github.com/libcni/libcni/core/plugin"
+)
+
+// The reference plugin's other chains, and the comments of the rules that all containers share.
+const (
+	stage1          = "CNI-ISOLATION-STAGE-1"
+	stage2          = "CNI-ISOLATION-STAGE-2"
+	forwardComment  = "CNI firewall plugin rules"
+	adminComment    = "CNI firewall plugin admin overrides"
+	isolatedComment = "CNI firewall plugin rules (ingressPolicy: same-bridge|isolated)"
+)
+
+// iptablesChains is the backend that makes the reference plugin's chains with the iptables executables. Unlike the
+// reference plugin it also accepts connections to published ports, and its rules name their owner.
+type iptablesChains struct{ inv *plugin.Invocation }
+
+func (b iptablesChains) status(context.Context) error {
+	for _, f := range families() {
+		if _, err := b.find(f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b iptablesChains) add(ctx context.Context, a *attachment) error {
+	return b.each(ctx, a, func(t hostTable, want []chainRule) error {
+		chains := []string{referenceChain, a.AdminChain}
+		if a.IngressPolicy != policyOpen {
+			chains = append(chains, stage1, stage2)
+		}
+		return t.tool.Apply(ctx, filterTable, t.additions(want, chains))
+	})
+}
+
+func (b iptablesChains) repair(ctx context.Context, a *attachment) error { return b.add(ctx, a) }
+
+func (b iptablesChains) check(ctx context.Context, a *attachment) ([]fault.Drift, error) {
+	var found []fault.Drift
+	err := b.each(ctx, a, func(t hostTable, want []chainRule) error {
+		for _, r := range t.missing(want) {
+			found = append(found, ruleDrift(programName(t.family), r.chain, r.words))
+		}
+		return nil
+	})
+	return found, err
+}
+
+// remove removes the target's rules, those of the reference plugin for its addresses, and what the network's containers
+// shared if none is left.
+func (b iptablesChains) remove(ctx context.Context, t target) (removal, error) {
+	var failed error
+	for _, f := range families() {
+		table, err := b.read(ctx, f)
+		if errors.Is(err, iptables.ErrMissing) {
+			continue // no rules without it
+		} else if err == nil {
+			err = table.tool.Apply(ctx, filterTable, t.chainDeletions(table.content))
+		}
+		failed = errors.Join(failed, err)
+	}
+	return removal{}, failed
+}
+
+// chainDeletions are the lines that remove the target.
+func (t target) chainDeletions(content *iptables.Table) []string {
+	var addresses []netip.Addr
+	if t.attachment != nil {
+		for _, p := range t.attachment.addresses {
+			addresses = append(addresses, p.Addr())
+		}
+	}
+	gone := func(r nft.IptablesRule) bool { return t.selects(r.Comment) || isReferenceRule(r, addresses) }
+	lines := deletions(content, gone, referenceChain)
+	left := func(words []string) bool {
+		comment := parseRule(words).Comment
+		return nft.OwnsIn(string(t.network), comment) && !t.selects(comment)
+	}
+	if slices.ContainsFunc(content.Chains[referenceChain], left) {
+		return lines
+	}
+	shared := func(r nft.IptablesRule) bool { return r.Comment == t.network.comment() }
+	return append(lines, deletions(content, shared, stage1, stage2)...)
+}
+
+// hostTable is the table "filter" of one family, with the executable that changes it.
+type hostTable struct {
+	tool    *iptables.Tool
+	content *iptables.Table
+	family  nft.Family
+}
+
+// each calls fn with the table and the wanted rules of each family of the attachment.
+func (b iptablesChains) each(ctx context.Context, a *attachment, fn func(hostTable, []chainRule) error) error {
+	for _, f := range a.families() {
+		t, err := b.read(ctx, f)
+		if err != nil {
+			return err
+		}
+		if err := fn(t, a.chainRules(f)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b iptablesChains) find(f nft.Family) (*iptables.Tool, error) {
+	tool, err := iptables.Find(kit.Starter(b.inv), iptablesFamily(f))
+	if err != nil {
+		return nil, fault.New(fault.KindUnsupported, err, "backend iptables: install iptables, or use backend nftables")
+	}
+	return tool, nil
+}
+
+func (b iptablesChains) read(ctx context.Context, f nft.Family) (hostTable, error) {
+	tool, err := b.find(f)
+	if err != nil {
+		return hostTable{}, err
+	}
+	content, err := tool.Read(ctx, filterTable)
+	return hostTable{tool, content, f}, err
+}
+
+// chainRule is a wanted rule, in words as iptables lists it.
+type chainRule struct {
+	chain string
+	words []string
+	place place
+}
+
+// place is where in its chain a rule is added.
+type place int
+
+const (
+	last place = iota
+	first
+	afterIsolation // first, but after the jump to stage1
+)
+
+func commented(comment string, before []string, after ...string) []string {
+	return slices.Concat(before, []string{"-m", "comment", "--comment", comment}, after)
+}
+
+// chainRules are the wanted rules of a family of the attachment.
+func (a *attachment) chainRules(f nft.Family) []chainRule {
+	rules := []chainRule{
+		{forwardChain, commented(forwardComment, nil, "-j", referenceChain), afterIsolation},
+		{referenceChain, commented(adminComment, nil, "-j", a.AdminChain), first},
+	}
+	rules = append(rules, a.stageRules()...)
+	for _, p := range a.of(f) {
+		single := netip.PrefixFrom(p.Addr(), p.Addr().BitLen())
+		for _, r := range network(a.owner.Network).pair(single) {
+			r.Comment = a.owner.Comment()
+			rules = append(rules, chainRule{referenceChain, formatRule(r), last})
+		}
+	}
+	return rules
+}
+
+func (a *attachment) stageRules() []chainRule {
+	if a.IngressPolicy == policyOpen {
+		return nil
+	}
+	comment, br := network(a.owner.Network).comment(), a.bridge
+	rules := []chainRule{
+		{forwardChain, commented(isolatedComment, nil, "-j", stage1), first},
+		{stage1, commented(isolatedComment, nil, "-j", "RETURN"), last},
+		{stage2, commented(isolatedComment, nil, "-j", "RETURN"), last},
+		{stage1, commented(comment, []string{"-i", br, "!", "-o", br}, "-j", stage2), first},
+		{stage2, commented(comment, []string{"-o", br}, "-j", "DROP"), first},
+	}
+	if a.IngressPolicy == policyIsolated {
+		rules = append(rules, chainRule{stage1, commented(comment, []string{"-i", br, "-o", br}, "-j", "DROP"), first})
+	}
+	return rules
+}
+
+// missing returns the wanted rules that the table lacks.
+func (t hostTable) missing(want []chainRule) []chainRule {
+	return slices.DeleteFunc(want, func(r chainRule) bool {
+		return slices.ContainsFunc(t.content.Chains[r.chain], func(w []string) bool { return slices.Equal(w, r.words) })
+	})
+}
+
+// additions are the lines that make the missing rules and chains.
+func (t hostTable) additions(want []chainRule, chains []string) []string {
+	var lines []string
+	for _, name := range chains {
+		if _, exists := t.content.Chains[name]; !exists {
+			lines = append(lines, iptables.NewChain(name))
+		}
+	}
+	for _, r := range t.missing(want) {
+		command := []string{"-A", r.chain}
+		switch r.place {
+		case first:
+			command = []string{"-I", r.chain, "1"}
+		case afterIsolation:
+			jumps := func(w []string) bool { return len(w) > 0 && w[len(w)-1] == stage1 }
+			command = []string{"-I", r.chain, strconv.Itoa(2 + slices.IndexFunc(t.content.Chains[r.chain], jumps))}
+		}
+		lines = append(lines, iptables.Line(append(command, r.words...)...))
+	}
+	return lines
+}
