@@ -112,8 +112,8 @@ func ports() []mutation {
 		change{"old flows stay", "settle", drop("forgetFlows")},
 		change{"a port is published twice", "plan.apply", drop("claimable")},
 	), in(firewall, "",
-		change{"a failed ADD is not undone", "attachment.attach", swap("a.detach(ctx, inv, zones)", "nil")},
-		change{"the older tables of iptables stay closed", "attachment.apply", drop("openLegacy")},
+		change{"a failed ADD is not undone", "firewall.Add", swap("s.remove(ctx, a.target())", "nil")},
+		change{"the host's legacy tables still drop", "legacyTables.add", drop("addPairs")},
 	)...)
 }
 

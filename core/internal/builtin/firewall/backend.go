@@ -6,10 +6,10 @@ import (
 	"net/netip"
 	"path/filepath"
 
-	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/host/firewalld"
 	"github.com/libcni/libcni/core/internal/host/lockfile"
 	"github.com/libcni/libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/internal/kit/drift"
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -19,10 +19,11 @@ type backend interface {
 	status(ctx context.Context) error
 	// add makes the attachment's rules and takes over its addresses from earlier owners.
 	add(ctx context.Context, a *attachment) error
-	// repair makes what check reports missing. An address that another attachment owns stays the other's.
+	// repair makes what check reports missing. An address that another attachment owns stays the
+	// other's.
 	repair(ctx context.Context, a *attachment) error
-	// check returns the differences from what add makes. It changes nothing.
-	check(ctx context.Context, a *attachment) ([]fault.Drift, error)
+	// check lists the differences from what add makes. It changes nothing.
+	check(ctx context.Context, a *attachment, list *drift.List) error
 	// remove removes what a DEL or GC selects.
 	remove(ctx context.Context, t target) (removal, error)
 }
@@ -41,7 +42,8 @@ type removal struct {
 	emptied   bool         // the network has no attachment left
 }
 
-// byReference returns the addresses whose rules a reference executable may have made: it did if we made none.
+// byReference returns the addresses whose rules a reference executable may have made: it did if we
+// made none.
 func (r removal) byReference() []netip.Addr {
 	if len(r.addresses) > 0 {
 		return nil
@@ -58,9 +60,13 @@ type selection struct {
 	locked bool
 }
 
-// selectBackend selects the backend for ADD, CHECK, REPAIR and STATUS. Without a configured one it is firewalld if that
-// runs, otherwise nftables. The caller closes the selection.
-func (p firewall) selectBackend(ctx context.Context, c *config, inv *plugin.Invocation) (*selection, error) {
+// selectBackend selects the backend for ADD, CHECK, REPAIR and STATUS. Without a configured one it
+// is firewalld if that runs, otherwise nftables. The caller closes the selection.
+func (p firewall) selectBackend(
+	ctx context.Context,
+	c *config,
+	inv *plugin.Invocation,
+) (*selection, error) {
 	s := &selection{inv: inv, name: c.Backend, zone: c.Zone}
 	if c.Backend != "" && c.Backend != backendFirewalld {
 		return s, nil
@@ -81,11 +87,16 @@ func (p firewall) selectBackend(ctx context.Context, c *config, inv *plugin.Invo
 	return s, nil
 }
 
-// connectForRemoval selects the backend for DEL and GC. If firewalld is not running, it has nothing to remove. ADD
-// refuses an unknown backend, which therefore counts as none.
-func (p firewall) connectForRemoval(ctx context.Context, c *config, inv *plugin.Invocation) (*selection, error) {
+// connectForRemoval selects the backend for DEL and GC. If firewalld is not running, it has nothing
+// to remove. ADD refuses an unknown backend, which therefore counts as none.
+func (p firewall) connectForRemoval(
+	ctx context.Context,
+	c *config,
+	inv *plugin.Invocation,
+) (*selection, error) {
 	known := *c
-	if c.Backend != backendNFTables && c.Backend != backendIPTables && c.Backend != backendFirewalld {
+	if c.Backend != backendNFTables && c.Backend != backendIPTables &&
+		c.Backend != backendFirewalld {
 		known.Backend = ""
 	}
 	s, err := p.selectBackend(ctx, &known, inv)
@@ -101,13 +112,18 @@ func (s *selection) close() {
 	}
 }
 
-// run calls fn with the backend for attachments with addresses of some families. One nftables batch is atomic; a backend
-// that needs more than that runs under the host's lock. fn may call run.
+// run calls fn with the backend for attachments with addresses of some families. One nftables batch
+// is atomic; a backend that needs more than that runs under the host's lock. fn may call run.
 func (s *selection) run(ctx context.Context, of []nft.Family, fn func(backend) error) error {
 	if s.locked || s.name == backendNFTables && len(withLegacyTable(of)) == 0 {
 		return fn(s.backend(of))
 	}
-	lock, err := lockfile.Flock(ctx, filepath.Join(s.inv.StateDir, "locks", "firewall"), 0o600, lockfile.Exclusive)
+	lock, err := lockfile.Flock(
+		ctx,
+		filepath.Join(s.inv.StateDir, "locks", "firewall"),
+		0o600,
+		lockfile.Exclusive,
+	)
 	if err != nil {
 		return err
 	}

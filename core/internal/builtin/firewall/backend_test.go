@@ -14,7 +14,8 @@ func TestSelectionWithACancelledContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	p := firewall{bus: filepath.Join(t.TempDir(), "bus")}
-	if s, err := p.selectBackend(ctx, &config{}, &plugin.Invocation{}); s != nil || !errors.Is(err, context.Canceled) {
+	if s, err := p.selectBackend(ctx, &config{}, &plugin.Invocation{}); s != nil ||
+		!errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, %v", s, err)
 	}
 }

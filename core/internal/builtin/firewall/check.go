@@ -2,24 +2,28 @@ package firewall
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/kit/drift"
 	"github.com/libcni/libcni/core/plugin"
 )
 
-const (
-	present = "present"
-	missing = "missing"
-)
-
-// Check reports everything that ADD makes and that is missing or changed, and unknown rules in chains of ours.
+// Check reports everything that ADD makes and that is missing or changed, and unknown rules in
+// chains of ours.
 func (p firewall) Check(ctx context.Context, inv *plugin.Invocation) error {
-	return p.examine(ctx, inv, func(_ backend, _ *attachment, found []fault.Drift) error { return fault.NewDrift(found) })
+	return p.examine(
+		ctx,
+		inv,
+		func(_ backend, _ *attachment, list *drift.List) error { return fault.NewDrift(list.Found) },
+	)
 }
 
 // examine checks the attachment, and calls conclude with the differences.
-func (p firewall) examine(ctx context.Context, inv *plugin.Invocation, conclude func(backend, *attachment, []fault.Drift) error) error {
+func (p firewall) examine(
+	ctx context.Context,
+	inv *plugin.Invocation,
+	conclude func(backend, *attachment, *drift.List) error,
+) error {
 	c, err := parse(inv.Config)
 	if err != nil {
 		return err
@@ -34,14 +38,10 @@ func (p firewall) examine(ctx context.Context, inv *plugin.Invocation, conclude 
 	}
 	defer s.close()
 	return s.run(ctx, a.families(), func(b backend) error {
-		found, err := b.check(ctx, a)
-		if err != nil {
+		list := &drift.List{Plugin: pluginType}
+		if err := b.check(ctx, a, list); err != nil {
 			return err
 		}
-		return conclude(b, a, found)
+		return conclude(b, a, list)
 	})
-}
-
-func drift(expected, actual, object string, args ...any) fault.Drift {
-	return fault.Drift{Plugin: pluginType, Object: fmt.Sprintf(object, args...), Expected: expected, Actual: actual}
 }

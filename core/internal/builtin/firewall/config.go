@@ -47,7 +47,8 @@ const (
 
 const oldestVersion = "0.4.0"
 
-// read decodes a configuration without validating it, so that DEL works with one that ADD would refuse.
+// read decodes a configuration without validating it, so that DEL works with one that ADD would
+// refuse.
 func read(data []byte) (*config, error) {
 	c := &config{}
 	if err := ipamconfig.Decode(data, c.fields()); err != nil {
@@ -75,12 +76,23 @@ func parse(data []byte) (*config, error) {
 }
 
 func (c *config) validate() error {
-	if enough, err := version.GreaterThanOrEqualTo(c.CNIVersion, oldestVersion); err != nil || !enough {
-		return fault.InvalidConfig("cniVersion", "cniVersion: firewall needs %s or later, not %q", oldestVersion, c.CNIVersion)
+	if enough, err := version.GreaterThanOrEqualTo(c.CNIVersion, oldestVersion); err != nil ||
+		!enough {
+		return fault.InvalidConfig(
+			"cniVersion",
+			"cniVersion: firewall needs %s or later, not %q",
+			oldestVersion,
+			c.CNIVersion,
+		)
 	}
 	backends := []string{"", backendNFTables, backendIPTables, backendFirewalld}
 	if !slices.Contains(backends, c.Backend) {
-		return fault.InvalidConfig("backend", "backend: %q is unknown; use one of %s", c.Backend, strings.Join(backends[1:], ", "))
+		return fault.InvalidConfig(
+			"backend",
+			"backend: %q is unknown; use one of %s",
+			c.Backend,
+			strings.Join(backends[1:], ", "),
+		)
 	}
 	policies := []string{policyOpen, policySameBridge, policyIsolated}
 	if !slices.Contains(policies, c.IngressPolicy) {
@@ -88,10 +100,25 @@ func (c *config) validate() error {
 			c.IngressPolicy, strings.Join(policies, ", "))
 	}
 	// The names of our own chains begin with "firewall".
-	reserved := []string{"INPUT", forwardChain, "OUTPUT", "ACCEPT", "DROP", "RETURN", "QUEUE", referenceChain, stage1, stage2}
-	if !isChainName(c.AdminChain) || slices.Contains(reserved, c.AdminChain) || strings.HasPrefix(c.AdminChain, firewallChain) {
-		return fault.InvalidConfig("iptablesAdminChainName", "iptablesAdminChainName: %q is not a valid name for the administrator's chain",
-			c.AdminChain)
+	reserved := []string{
+		"INPUT",
+		forwardChain,
+		"OUTPUT",
+		"ACCEPT",
+		"DROP",
+		"RETURN",
+		"QUEUE",
+		referenceChain,
+		stage1,
+		stage2,
+	}
+	if !isChainName(c.AdminChain) || slices.Contains(reserved, c.AdminChain) ||
+		strings.HasPrefix(c.AdminChain, firewallChain) {
+		return fault.InvalidConfig(
+			"iptablesAdminChainName",
+			"iptablesAdminChainName: %q is not a valid name for the administrator's chain",
+			c.AdminChain,
+		)
 	}
 	return nil
 }
@@ -99,5 +126,6 @@ func (c *config) validate() error {
 // isChainName reports whether iptables accepts a name; it takes up to 28 characters.
 func isChainName(name string) bool {
 	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_"
-	return len(name) <= 28 && strings.Trim(name, letters+"0123456789.-") == "" && strings.IndexAny(name, letters) == 0
+	return len(name) <= 28 && strings.Trim(name, letters+"0123456789.-") == "" &&
+		strings.IndexAny(name, letters) == 0
 }

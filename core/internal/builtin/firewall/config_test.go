@@ -12,6 +12,7 @@ import (
 	"github.com/libcni/libcni/core/internal/host/nft"
 	"github.com/libcni/libcni/core/internal/host/spawn"
 	"github.com/libcni/libcni/core/internal/kit"
+	"github.com/libcni/libcni/core/internal/kit/filter"
 	"github.com/libcni/libcni/core/internal/kit/kittest"
 	"github.com/libcni/libcni/core/plugin"
 )
@@ -93,11 +94,13 @@ func TestConfigurationsThatAreRefusedDoNotKeepDelFromWorking(t *testing.T) {
 func TestStatusOfAKernelWithoutNFTables(t *testing.T) {
 	lack := fmt.Errorf("open: %w", nft.ErrUnsupported)
 	var f *fault.Error
-	if err := unavailable(noNFTables(lack)); !errors.As(err, &f) || f.Code != fault.CodePluginNotAvailable || f.Kind != fault.KindUnsupported ||
+	if err := filter.Unavailable(noNFTables(lack)); !errors.As(err, &f) ||
+		f.Code != fault.CodePluginNotAvailable ||
+		f.Kind != fault.KindUnsupported ||
 		!strings.Contains(f.Msg, "CONFIG_NF_TABLES") {
 		t.Errorf("got %#v", err)
 	}
-	if err := ignoreUnsupported(lack); err != nil {
+	if err := filter.IgnoreUnsupported(lack); err != nil {
 		t.Errorf("DEL fails: %v", err)
 	}
 }
@@ -129,9 +132,22 @@ func TestStatus(t *testing.T) {
 func TestStatusTellsOfChainsThatDrop(t *testing.T) {
 	r := newRig(t)
 	kittest.Run(r.T, "iptables-nft", "-P", "FORWARD", "DROP")
-	kittest.Feed(r.T, "table inet mine { chain forwarded { type filter hook forward priority 5; policy drop; }; chain incoming { type filter hook input priority 5; policy drop; }; }", "nft", "-f", "-")
+	kittest.Feed(
+		r.T,
+		"table inet mine { chain forwarded { type filter hook forward priority 5; policy drop; }; chain incoming { type filter hook input priority 5; policy drop; }; }",
+		"nft",
+		"-f",
+		"-",
+	)
 	kittest.Must(t, r.plugin().Status(t.Context(), r.invocation(kittest.Paper("a", 2), "")))
-	kittest.Same(r.T, "warnings", []string{"chain forwarded of nftables table mine drops what it does not accept, the containers' packets too"}, r.Warnings)
+	kittest.Same(
+		r.T,
+		"warnings",
+		[]string{
+			"chain forwarded of nftables table mine drops what it does not accept, the containers' packets too",
+		},
+		r.Warnings,
+	)
 }
 
 // TestNoProcessIsStarted holds for all but hosts with the older tables.
@@ -146,5 +162,16 @@ func TestNoProcessIsStarted(t *testing.T) {
 	}
 	p := r.plugin()
 	_, err := p.Add(t.Context(), inv)
-	kittest.Must(t, errors.Join(err, p.Check(t.Context(), inv), p.Repair(t.Context(), inv), p.Status(t.Context(), inv), p.Del(t.Context(), inv), p.Del(t.Context(), inv), p.GC(t.Context(), inv)))
+	kittest.Must(
+		t,
+		errors.Join(
+			err,
+			p.Check(t.Context(), inv),
+			p.Repair(t.Context(), inv),
+			p.Status(t.Context(), inv),
+			p.Del(t.Context(), inv),
+			p.Del(t.Context(), inv),
+			p.GC(t.Context(), inv),
+		),
+	)
 }

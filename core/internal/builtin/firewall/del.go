@@ -3,11 +3,11 @@ package firewall
 import (
 	"context"
 
-	"github.com/libcni/libcni/core/internal/host/nft"
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// Del removes the attachment's rules: by its addresses if they are known, otherwise by the owner in the comments.
+// Del removes the attachment's rules: by its addresses if they are known, otherwise by the owner in
+// the comments.
 func (p firewall) Del(ctx context.Context, inv *plugin.Invocation) error {
 	c, err := read(inv.Config)
 	if err != nil {
@@ -40,9 +40,4 @@ func (s *selection) remove(ctx context.Context, t target) error {
 		_, err := b.remove(ctx, t)
 		return err
 	})
-}
-
-// ownerOf is the owner of the rules that are made for an attachment.
-func ownerOf(inv *plugin.Invocation) nft.Owner {
-	return nft.Owner{Network: inv.Network, ContainerID: inv.ContainerID, IfName: inv.IfName}
 }

@@ -1,11 +1,12 @@
-// Package firewall is the built-in firewall plugin. It accepts the packets of containers that the host forwards, and
-// separates networks if the configuration asks for that.
+// Package firewall is the built-in firewall plugin. It accepts the packets of containers that the
+// host forwards, and separates networks if the configuration asks for that.
 //
-// The backend nftables keeps its rules in the tables "inet libcni" and, for the policy isolated, "bridge libcni". An
-// accept there cannot overrule a drop in another table: where the host's own chain FORWARD drops, each network has a
-// pair of accepting rules in it, which iptables can print. The kernel's legacy tables can have such a chain too; they
-// are changed with the iptables-legacy executable. The backend firewalld does all this and adds the containers'
-// addresses to a zone. The backend iptables makes the chains of the reference plugin, with the iptables executables.
+// The backend nftables keeps its rules in the tables "inet libcni" and, for the policy isolated,
+// "bridge libcni". An accept there cannot overrule a drop in another table: where the host's own
+// chain FORWARD drops, each network has a pair of accepting rules in it, which iptables can print.
+// The kernel's legacy tables can have such a chain too; they are changed with the iptables-legacy
+// executable. The backend firewalld does all this and adds the containers' addresses to a zone. The
+// backend iptables makes the chains of the reference plugin, with the iptables executables.
 package firewall
 
 import (
@@ -13,7 +14,7 @@ import (
 
 	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/host/firewalld"
-	"github.com/libcni/libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/internal/kit/filter"
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -32,27 +33,20 @@ func (firewall) Traits() plugin.Traits { return plugin.Traits{Chained: true, Ign
 // Unsupported returns "": the plugin supports every key of the reference plugin.
 func (firewall) Unsupported([]byte) string { return "" }
 
-// noNFTables gives the error of a kernel without nftables its kind.
-func noNFTables(err error) error {
-	if errors.Is(err, nft.ErrUnsupported) {
-		return fault.New(fault.KindUnsupported, err, "firewall needs nftables (CONFIG_NF_TABLES_INET, CONFIG_NFT_CT; "+
-			"CONFIG_NF_TABLES_BRIDGE for ingressPolicy isolated; CONFIG_NFT_COMPAT where the host's own chain FORWARD drops), or backend iptables")
-	}
-	return err
-}
+// needsNFTables is what Unsupported says of a kernel without nftables.
+const needsNFTables = "firewall needs nftables (CONFIG_NF_TABLES_INET, CONFIG_NFT_CT; CONFIG_NF_TABLES_BRIDGE for ingressPolicy isolated; " +
+	"CONFIG_NFT_COMPAT where the host's own chain FORWARD drops), or backend iptables"
+
+func noNFTables(err error) error { return filter.Unsupported(err, needsNFTables) }
 
 // noFirewalld gives the error of a firewalld that is not running its kind.
 func noFirewalld(err error) error {
 	if errors.Is(err, firewalld.ErrNotRunning) {
-		return fault.New(fault.KindUnsupported, err, "backend firewalld: start firewalld, or use backend nftables")
-	}
-	return err
-}
-
-// ignoreUnsupported drops the error of a kernel without nftables, which has nothing to remove.
-func ignoreUnsupported(err error) error {
-	if errors.Is(err, nft.ErrUnsupported) {
-		return nil
+		return fault.New(
+			fault.KindUnsupported,
+			err,
+			"backend firewalld: start firewalld, or use backend nftables",
+		)
 	}
 	return err
 }

@@ -3,9 +3,10 @@ package firewall
 import (
 	"context"
 	"errors"
+	"fmt"
 
-	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/host/firewalld"
+	"github.com/libcni/libcni/core/internal/kit/drift"
 )
 
 // firewalldZone adds to a backend the containers' addresses as sources of a firewalld zone.
@@ -40,21 +41,20 @@ func (b firewalldZone) addSources(ctx context.Context, a *attachment) error {
 	return nil
 }
 
-func (b firewalldZone) check(ctx context.Context, a *attachment) ([]fault.Drift, error) {
-	found, err := b.next.check(ctx, a)
-	if err != nil {
-		return nil, err
+func (b firewalldZone) check(ctx context.Context, a *attachment, list *drift.List) error {
+	if err := b.next.check(ctx, a, list); err != nil {
+		return err
 	}
 	for _, p := range a.addresses {
 		exists, err := b.zones.HasSource(ctx, b.name, p.Addr())
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if !exists {
-			found = append(found, drift(present, missing, "firewalld zone %s source %s", b.name, p.Addr()))
+			list.Missing(fmt.Sprintf("firewalld zone %s source %s", b.name, p.Addr()))
 		}
 	}
-	return found, nil
+	return nil
 }
 
 // remove removes the sources of addresses that no attachment owns any more.

@@ -39,7 +39,13 @@ func (r *rig) startBus() *dbus.Conn {
 	r.T.Helper()
 	file := filepath.Join(r.T.TempDir(), "bus.conf")
 	kittest.Must(r.T, os.WriteFile(file, fmt.Appendf(nil, busConfig, r.bus), 0o644))
-	daemon := exec.Command("dbus-daemon", "--nofork", "--nopidfile", "--print-address", "--config-file="+file)
+	daemon := exec.Command(
+		"dbus-daemon",
+		"--nofork",
+		"--nopidfile",
+		"--print-address",
+		"--config-file="+file,
+	)
 	out, err := daemon.StdoutPipe()
 	kittest.Must(r.T, err)
 	r.start(daemon)
@@ -59,9 +65,26 @@ func (r *rig) startFirewalld() *dbus.Conn {
 	bus.Signal(changes)
 	kittest.Must(r.T, bus.AddMatchSignal(dbus.WithMatchMember("NameOwnerChanged")))
 	settings := r.T.TempDir()
-	kittest.Must(r.T, os.WriteFile(filepath.Join(settings, "firewalld.conf"), []byte("FirewallBackend=nftables\nDefaultZone=block\n"), 0o644))
-	daemon := exec.Command("firewalld", "--nofork", "--nopid", "--log-target=file", "--log-file="+filepath.Join(settings, "log"), "--system-config="+settings)
-	daemon.Env = []string{"DBUS_SYSTEM_BUS_ADDRESS=unix:path=" + r.bus, "PATH=/usr/sbin:/usr/bin:/sbin:/bin"}
+	kittest.Must(
+		r.T,
+		os.WriteFile(
+			filepath.Join(settings, "firewalld.conf"),
+			[]byte("FirewallBackend=nftables\nDefaultZone=block\n"),
+			0o644,
+		),
+	)
+	daemon := exec.Command(
+		"firewalld",
+		"--nofork",
+		"--nopid",
+		"--log-target=file",
+		"--log-file="+filepath.Join(settings, "log"),
+		"--system-config="+settings,
+	)
+	daemon.Env = []string{
+		"DBUS_SYSTEM_BUS_ADDRESS=unix:path=" + r.bus,
+		"PATH=/usr/sbin:/usr/bin:/sbin:/bin",
+	}
 	daemon.Stderr = os.Stderr
 	r.start(daemon)
 	late := time.After(time.Minute)
@@ -70,7 +93,12 @@ func (r *rig) startFirewalld() *dbus.Conn {
 		case s := <-changes:
 			if len(s.Body) == 3 && s.Body[0] == "org.fedoraproject.FirewallD1" && s.Body[2] != "" {
 				// It answers once its rules are there.
-				kittest.Must(r.T, bus.Object("org.fedoraproject.FirewallD1", "/org/fedoraproject/FirewallD1").Call("org.fedoraproject.FirewallD1.getDefaultZone", 0).Err)
+				kittest.Must(
+					r.T,
+					bus.Object("org.fedoraproject.FirewallD1", "/org/fedoraproject/FirewallD1").
+						Call("org.fedoraproject.FirewallD1.getDefaultZone", 0).
+						Err,
+				)
 				return bus
 			}
 		case <-late:
@@ -98,9 +126,21 @@ func TestFirewalldIsUsedWhereItRuns(t *testing.T) {
 	r.Serve(&c.Node, ":7000", "c2")
 	r.publish(c)
 	four, six := kittest.Addresses("a", 2)
-	out := []kittest.Path{path("out", &c.Node, "192.0.2.9:7000", "outside"), path("out", &c.Node, "[fd00:9::9]:7000", "outside")}
-	in := []kittest.Path{path("published", r.outside, "192.0.2.1:80", "c2"), path("published", r.outside, "[fd00:9::1]:80", "c2"),
-		path("not published", r.outside, at(four), ""), path("not published", r.outside, at(six), "")}
+	out := []kittest.Path{
+		path("out", &c.Node, "192.0.2.9:7000", "outside"),
+		path("out", &c.Node, "[fd00:9::9]:7000", "outside"),
+	}
+	in := []kittest.Path{
+		path("published", r.outside, "192.0.2.1:80", "c2"),
+		path("published", r.outside, "[fd00:9::1]:80", "c2"),
+		path(
+			"not published",
+			r.outside,
+			at(four),
+			"",
+		),
+		path("not published", r.outside, at(six), ""),
+	}
 	for _, w := range out {
 		w.Want = ""
 		r.Try(w)
@@ -109,21 +149,44 @@ func TestFirewalldIsUsedWhereItRuns(t *testing.T) {
 	r.add(c, "")
 	r.add(c, `"backend":"firewalld"`)
 	r.Try(append(out, in...)...)
-	kittest.Same(r.T, "sources", []string{"10.1.0.3/32", "fd00:1::3/128", "10.1.0.2/32", "fd00:1::2/128"}, r.sources(bus, "trusted"))
+	kittest.Same(
+		r.T,
+		"sources",
+		[]string{"10.1.0.3/32", "fd00:1::3/128", "10.1.0.2/32", "fd00:1::2/128"},
+		r.sources(bus, "trusted"),
+	)
 	kittest.Same(r.T, "drift", []string(nil), r.drift(c, ""))
 
-	kittest.Must(t, bus.Object("org.fedoraproject.FirewallD1", "/org/fedoraproject/FirewallD1").Call("org.fedoraproject.FirewallD1.reload", 0).Err)
+	kittest.Must(
+		t,
+		bus.Object("org.fedoraproject.FirewallD1", "/org/fedoraproject/FirewallD1").
+			Call("org.fedoraproject.FirewallD1.reload", 0).
+			Err,
+	)
 	want := []string{"firewall: firewalld zone trusted source 10.1.0.2: missing, not present",
 		"firewall: firewalld zone trusted source fd00:1::2: missing, not present"}
 	kittest.Same(r.T, "drift after a reload", want, r.drift(c, ""))
 	kittest.Same(r.T, "sources after CHECK", []string{}, r.sources(bus, "trusted"))
-	kittest.Same(r.T, "repaired", []string{"firewalld zone trusted source 10.1.0.2", "firewalld zone trusted source fd00:1::2"}, r.repair(c, ""))
+	kittest.Same(
+		r.T,
+		"repaired",
+		[]string{
+			"firewalld zone trusted source 10.1.0.2",
+			"firewalld zone trusted source fd00:1::2",
+		},
+		r.repair(c, ""),
+	)
 	r.repair(other, "")
 	r.Try(append(out, in...)...)
 
 	r.del(c.Lost(), "")
 	r.del(c, "")
-	kittest.Same(r.T, "sources after DEL", []string{"10.1.0.3/32", "fd00:1::3/128"}, r.sources(bus, "trusted"))
+	kittest.Same(
+		r.T,
+		"sources after DEL",
+		[]string{"10.1.0.3/32", "fd00:1::3/128"},
+		r.sources(bus, "trusted"),
+	)
 	inv := r.invocation(other.Lost(), "")
 	inv.ValidAttachments = []plugin.AttachmentID{{ContainerID: "c3", IfName: "eth0"}}
 	kittest.Must(t, r.plugin().GC(t.Context(), inv))
@@ -137,7 +200,11 @@ func TestFirewalldIsUsedWhereItRuns(t *testing.T) {
 func TestFirewalldThatRefuses(t *testing.T) {
 	r := newRig(t)
 	bus := r.startFirewalld()
-	kittest.Must(t, r.plugin().Status(t.Context(), r.invocation(kittest.Paper("a", 2), `"backend":"firewalld"`)))
+	kittest.Must(
+		t,
+		r.plugin().
+			Status(t.Context(), r.invocation(kittest.Paper("a", 2), `"backend":"firewalld"`)),
+	)
 	c := kittest.Paper("a", 2)
 	zones, err := firewalld.Open(t.Context(), r.bus)
 	kittest.Must(t, err)

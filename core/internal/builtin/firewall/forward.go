@@ -4,8 +4,8 @@ import (
 	"net/netip"
 	"slices"
 
-	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/internal/kit/drift"
 )
 
 // The table and chains in which other tools drop forwarded packets.
@@ -17,7 +17,8 @@ const (
 
 const maxJumps = 4 // that are followed
 
-// forwarding is the table "filter" of iptables for one family, in nftables or among the legacy tables.
+// forwarding is the table "filter" of iptables for one family, in nftables or among the legacy
+// tables.
 type forwarding struct {
 	drops bool // policy of FORWARD
 	rules func(chain string) ([]nft.IptablesRule, error)
@@ -67,8 +68,8 @@ type position struct {
 	at     int                // how many rules come before
 }
 
-// beforeDrop finds the position before the drop in FORWARD, if there is one. The administrator's own rules come before
-// that position, so that their decisions stand.
+// beforeDrop finds the position before the drop in FORWARD, if there is one. The administrator's
+// own rules come before that position, so that their decisions stand.
 func (w forwarding) beforeDrop() (position, error) {
 	result, at, err := w.evaluate(forwardChain, 0)
 	if err != nil || result == accepted || result == undecided && !w.drops {
@@ -89,23 +90,35 @@ func (w forwarding) beforeDrop() (position, error) {
 	return p, err
 }
 
-// missingPairs returns the rules of the attachment's network that are not before the drop, and their position.
-func (w forwarding) missingPairs(a *attachment, f nft.Family) ([]nft.IptablesRule, position, error) {
+// missingPairs returns the rules of the attachment's network that are not before the drop, and
+// their position.
+func (w forwarding) missingPairs(
+	a *attachment,
+	f nft.Family,
+) ([]nft.IptablesRule, position, error) {
 	p, err := w.beforeDrop()
 	if err != nil || !p.needed {
 		return nil, position{}, err
 	}
 	before := p.rules[:p.at]
-	return slices.DeleteFunc(a.pairs(f), func(r nft.IptablesRule) bool { return slices.ContainsFunc(before, r.Same) }), p, nil
+	return slices.DeleteFunc(
+		a.pairs(f),
+		func(r nft.IptablesRule) bool { return slices.ContainsFunc(before, r.Same) },
+	), p, nil
 }
 
-// pair are the two rules for a subnet of the network: its containers reach other hosts and are answered, and connections
-// to published ports come in. The host drops everything else as before.
+// pair are the two rules for a subnet of the network: its containers reach other hosts and are
+// answered, and connections to published ports come in. The host drops everything else as before.
 func (n network) pair(subnet netip.Prefix) []nft.IptablesRule {
 	accept := nft.VerdictOf{Code: nft.AcceptVerdict}
 	return []nft.IptablesRule{
 		{Src: subnet, Comment: n.pairComment(), Verdict: accept},
-		{Dst: subnet, States: nft.StateRelated | nft.StateEstablished | nft.StateTranslated, Comment: n.pairComment(), Verdict: accept},
+		{
+			Dst:     subnet,
+			States:  nft.StateRelated | nft.StateEstablished | nft.StateTranslated,
+			Comment: n.pairComment(),
+			Verdict: accept,
+		},
 	}
 }
 
@@ -136,7 +149,10 @@ func nftForwarding(r *nft.Reader, f nft.Family) (*forwarding, error) {
 }
 
 // missingNFTPairs is missingPairs for the table that iptables has in nftables.
-func (a *attachment) missingNFTPairs(r *nft.Reader, f nft.Family) ([]nft.IptablesRule, position, error) {
+func (a *attachment) missingNFTPairs(
+	r *nft.Reader,
+	f nft.Family,
+) ([]nft.IptablesRule, position, error) {
 	if len(a.of(f)) == 0 {
 		return nil, position{}, nil
 	}
@@ -165,31 +181,28 @@ func (a *attachment) queuePairs(tx *nft.Tx) error {
 	return nil
 }
 
-func (a *attachment) checkPairs(r *nft.Reader) ([]fault.Drift, error) {
-	var found []fault.Drift
+func (a *attachment) checkPairs(r *nft.Reader, list *drift.List) error {
 	for _, f := range families() {
 		lacking, p, err := a.missingNFTPairs(r, f)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		found = append(found, pairDrift(programName(f), p, lacking)...)
+		for _, rule := range lacking {
+			list.Missing(describeLine(programName(f), p.chain, formatRule(rule)))
+		}
 	}
-	return found, nil
-}
-
-func pairDrift(program string, p position, rules []nft.IptablesRule) []fault.Drift {
-	var found []fault.Drift
-	for _, rule := range rules {
-		found = append(found, ruleDrift(program, p.chain, formatRule(rule)))
-	}
-	return found
+	return nil
 }
 
 // queuePairRemoval queues the removal of the network's accepting rules.
 func (n network) queuePairRemoval(tx *nft.Tx) error {
 	for _, f := range families() {
 		for _, name := range []string{forwardChain, dockerChain} {
-			err := queueIptablesRemoval(tx, hostChain(f, name), func(r nft.IptablesRule) bool { return r.Comment == n.pairComment() })
+			err := queueIptablesRemoval(
+				tx,
+				hostChain(f, name),
+				func(r nft.IptablesRule) bool { return r.Comment == n.pairComment() },
+			)
 			if err != nil {
 				return err
 			}
@@ -204,6 +217,8 @@ func queueIptablesRemoval(tx *nft.Tx, c nft.Chain, selects func(nft.IptablesRule
 	if err != nil {
 		return err
 	}
-	tx.DeleteIptablesRules(c, slices.DeleteFunc(rules, func(r nft.IptablesRule) bool { return !selects(r) })...)
+	tx.DeleteIptablesRules(
+		c,
+		slices.DeleteFunc(rules, func(r nft.IptablesRule) bool { return !selects(r) })...)
 	return nil
 }

@@ -18,18 +18,40 @@ type dropping struct {
 }
 
 func droppingHosts() []dropping {
-	current, older := [2]string{"iptables-nft", "ip6tables-nft"}, [2]string{"iptables-legacy", "ip6tables-legacy"}
+	current, older := [2]string{
+		"iptables-nft",
+		"ip6tables-nft",
+	}, [2]string{
+		"iptables-legacy",
+		"ip6tables-legacy",
+	}
 	var hosts []dropping
 	for _, programs := range [][2]string{current, older} {
-		hosts = append(hosts,
+		hosts = append(
+			hosts,
 			dropping{programs[0] + ", a policy", programs, []string{"-P FORWARD DROP"}, "FORWARD"},
-			dropping{programs[0] + ", Docker", programs, []string{"-P FORWARD DROP", "-N DOCKER-USER", "-N DOCKER-FORWARD",
-				"-A DOCKER-USER -i eth7 -j DROP", "-A DOCKER-USER -j RETURN", "-A FORWARD -j DOCKER-USER", "-A FORWARD -j DOCKER-FORWARD",
-				"-A DOCKER-FORWARD -i docker0 -j ACCEPT"}, "DOCKER-USER"},
-			dropping{programs[0] + ", ufw that rejects", programs, []string{"-P FORWARD DROP", "-N ufw-before-forward", "-N ufw-reject-forward",
-				"-A FORWARD -j ufw-before-forward", "-A FORWARD -j ufw-reject-forward",
-				"-A ufw-before-forward -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT", "-A ufw-reject-forward -j REJECT"}, "FORWARD"},
-			dropping{programs[0] + ", a last rule", programs, []string{"-A FORWARD -i eth7 -j ACCEPT", "-A FORWARD -j REJECT"}, "FORWARD"},
+			dropping{
+				programs[0] + ", Docker",
+				programs,
+				[]string{"-P FORWARD DROP", "-N DOCKER-USER", "-N DOCKER-FORWARD",
+					"-A DOCKER-USER -i eth7 -j DROP", "-A DOCKER-USER -j RETURN", "-A FORWARD -j DOCKER-USER", "-A FORWARD -j DOCKER-FORWARD",
+					"-A DOCKER-FORWARD -i docker0 -j ACCEPT"},
+				"DOCKER-USER",
+			},
+			dropping{
+				programs[0] + ", ufw that rejects",
+				programs,
+				[]string{"-P FORWARD DROP", "-N ufw-before-forward", "-N ufw-reject-forward",
+					"-A FORWARD -j ufw-before-forward", "-A FORWARD -j ufw-reject-forward",
+					"-A ufw-before-forward -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT", "-A ufw-reject-forward -j REJECT"},
+				"FORWARD",
+			},
+			dropping{
+				programs[0] + ", a last rule",
+				programs,
+				[]string{"-A FORWARD -i eth7 -j ACCEPT", "-A FORWARD -j REJECT"},
+				"FORWARD",
+			},
 		)
 	}
 	return hosts
@@ -59,9 +81,18 @@ func TestContainersReachOutWhereTheHostDrops(t *testing.T) {
 			d.set(r)
 			before := d.saved(r)
 			four, six := kittest.Addresses("a", 2)
-			out := []kittest.Path{path("out", &c.Node, "192.0.2.9:7000", "outside"), path("out", &c.Node, "[fd00:9::9]:7000", "outside")}
-			closed := []kittest.Path{path("in, not published", r.outside, at(four), ""), path("in, not published", r.outside, at(six), "")}
-			published := []kittest.Path{path("published", r.outside, "192.0.2.1:80", "c2"), path("published", r.outside, "[fd00:9::1]:80", "c2")}
+			out := []kittest.Path{
+				path("out", &c.Node, "192.0.2.9:7000", "outside"),
+				path("out", &c.Node, "[fd00:9::9]:7000", "outside"),
+			}
+			closed := []kittest.Path{
+				path("in, not published", r.outside, at(four), ""),
+				path("in, not published", r.outside, at(six), ""),
+			}
+			published := []kittest.Path{
+				path("published", r.outside, "192.0.2.1:80", "c2"),
+				path("published", r.outside, "[fd00:9::1]:80", "c2"),
+			}
 			r.publish(c)
 			for _, w := range append(out, published...) { // it does drop
 				w.Want = ""
@@ -75,12 +106,18 @@ func TestContainersReachOutWhereTheHostDrops(t *testing.T) {
 			want := before
 			for _, program := range d.programs {
 				saved := kittest.Saved(r.T, program+"-save")
-				if n := strings.Count(saved, "-A "+d.chain+" -s "); n != 1 || strings.Count(saved, `--comment "libcni `) != 2 {
+				if n := strings.Count(saved, "-A "+d.chain+" -s "); n != 1 ||
+					strings.Count(saved, `--comment "libcni `) != 2 {
 					t.Errorf("not one pair of rules in %s:\n%s", d.chain, saved)
 				}
 				kittest.Run(r.T, program, "-F")
 				kittest.Feed(r.T, saved, program+"-restore")
-				kittest.Same(r.T, "the rules as restored", saved, kittest.Saved(r.T, program+"-save"))
+				kittest.Same(
+					r.T,
+					"the rules as restored",
+					saved,
+					kittest.Saved(r.T, program+"-save"),
+				)
 			}
 			r.Try(append(append(out, published...), closed...)...)
 			kittest.Same(r.T, "drift of the restored", []string(nil), r.drift(c, ""))
@@ -117,7 +154,12 @@ func TestHostThatForwardsIsLeftAlone(t *testing.T) {
 	kittest.Run(r.T, "ip6tables-nft", "-A", "FORWARD", "-j", "ACCEPT")
 	before := kittest.Saved(r.T, "iptables-nft-save") + kittest.Saved(r.T, "ip6tables-nft-save")
 	r.add(kittest.Paper("a", 2), "")
-	kittest.Same(r.T, "the host's rules", before, kittest.Saved(r.T, "iptables-nft-save")+kittest.Saved(r.T, "ip6tables-nft-save"))
+	kittest.Same(
+		r.T,
+		"the host's rules",
+		before,
+		kittest.Saved(r.T, "iptables-nft-save")+kittest.Saved(r.T, "ip6tables-nft-save"),
+	)
 }
 
 func TestPositionBeforeTheHostsDrop(t *testing.T) {
@@ -148,7 +190,13 @@ func TestPositionBeforeTheHostsDrop(t *testing.T) {
 		{"an inverted address", false, []string{"! -s 10.0.0.0/8 -j DROP"}, nil, "", 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			l := &legacyTable{family: nft.IPv4, content: &iptables.Table{Policies: map[string]string{}, Chains: map[string][][]string{}}}
+			l := &legacyTable{
+				family: nft.IPv4,
+				content: &iptables.Table{
+					Policies: map[string]string{},
+					Chains:   map[string][][]string{},
+				},
+			}
 			l.content.Policies["FORWARD"] = map[bool]string{true: "DROP", false: "ACCEPT"}[test.drops]
 			for chain, rules := range test.others {
 				for _, rule := range rules {
@@ -156,12 +204,22 @@ func TestPositionBeforeTheHostsDrop(t *testing.T) {
 				}
 			}
 			for _, rule := range test.forward {
-				l.content.Chains["FORWARD"] = append(l.content.Chains["FORWARD"], strings.Fields(rule))
+				l.content.Chains["FORWARD"] = append(
+					l.content.Chains["FORWARD"],
+					strings.Fields(rule),
+				)
 			}
 			got, err := l.forwarding().beforeDrop()
 			kittest.Must(t, err)
 			if got.needed != (test.chain != "") || got.chain != test.chain || got.at != test.at {
-				t.Errorf("needed %t, in %q at %d; want %q at %d", got.needed, got.chain, got.at, test.chain, test.at)
+				t.Errorf(
+					"needed %t, in %q at %d; want %q at %d",
+					got.needed,
+					got.chain,
+					got.at,
+					test.chain,
+					test.at,
+				)
 			}
 		})
 	}

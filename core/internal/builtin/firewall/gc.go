@@ -3,7 +3,7 @@ package firewall
 import (
 	"context"
 
-	"github.com/libcni/libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/internal/kit/filter"
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -18,10 +18,9 @@ func (p firewall) GC(ctx context.Context, inv *plugin.Invocation) error {
 
 // invalid is every attachment of the network but the valid ones.
 func invalid(name string, valid []plugin.AttachmentID) target {
-	owners := make([]nft.Owner, len(valid))
-	for i, id := range valid {
-		owners[i] = nft.Owner{Network: name, ContainerID: id.ContainerID, IfName: id.IfName}
+	keep := filter.Keeper(name, valid)
+	return target{
+		network: network(name),
+		selects: func(comment string) bool { return !keep(comment) },
 	}
-	keep := nft.Keep(name, owners)
-	return target{network: network(name), selects: func(comment string) bool { return !keep(comment) }}
 }

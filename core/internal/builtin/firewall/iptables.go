@@ -11,6 +11,8 @@ import (
 	"github.com/libcni/libcni/core/internal/host/iptables"
 	"github.com/libcni/libcni/core/internal/host/nft"
 	"github.com/libcni/libcni/core/internal/kit"
+	"github.com/libcni/libcni/core/internal/kit/drift"
+	"github.com/libcni/libcni/core/internal/kit/ipam"
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -23,8 +25,9 @@ const (
 	isolatedComment = "CNI firewall plugin rules (ingressPolicy: same-bridge|isolated)"
 )
 
-// iptablesChains is the backend that makes the reference plugin's chains with the iptables executables. Unlike the
-// reference plugin it also accepts connections to published ports, and its rules name their owner.
+// iptablesChains is the backend that makes the reference plugin's chains with the iptables
+// executables. Unlike the reference plugin it also accepts connections to published ports, and its
+// rules name their owner.
 type iptablesChains struct{ inv *plugin.Invocation }
 
 func (b iptablesChains) status(context.Context) error {
@@ -48,19 +51,17 @@ func (b iptablesChains) add(ctx context.Context, a *attachment) error {
 
 func (b iptablesChains) repair(ctx context.Context, a *attachment) error { return b.add(ctx, a) }
 
-func (b iptablesChains) check(ctx context.Context, a *attachment) ([]fault.Drift, error) {
-	var found []fault.Drift
-	err := b.each(ctx, a, func(t hostTable, want []chainRule) error {
+func (b iptablesChains) check(ctx context.Context, a *attachment, list *drift.List) error {
+	return b.each(ctx, a, func(t hostTable, want []chainRule) error {
 		for _, r := range t.missing(want) {
-			found = append(found, ruleDrift(programName(t.family), r.chain, r.words))
+			list.Missing(describeLine(programName(t.family), r.chain, r.words))
 		}
 		return nil
 	})
-	return found, err
 }
 
-// remove removes the target's rules, those of the reference plugin for its addresses, and what the network's containers
-// shared if none is left.
+// remove removes the target's rules, those of the reference plugin for its addresses, and what the
+// network's containers shared if none is left.
 func (b iptablesChains) remove(ctx context.Context, t target) (removal, error) {
 	var failed error
 	for _, f := range families() {
@@ -104,7 +105,11 @@ type hostTable struct {
 }
 
 // each calls fn with the table and the wanted rules of each family of the attachment.
-func (b iptablesChains) each(ctx context.Context, a *attachment, fn func(hostTable, []chainRule) error) error {
+func (b iptablesChains) each(
+	ctx context.Context,
+	a *attachment,
+	fn func(hostTable, []chainRule) error,
+) error {
 	for _, f := range a.families() {
 		t, err := b.read(ctx, f)
 		if err != nil {
@@ -120,7 +125,11 @@ func (b iptablesChains) each(ctx context.Context, a *attachment, fn func(hostTab
 func (b iptablesChains) find(f nft.Family) (*iptables.Tool, error) {
 	tool, err := iptables.Find(kit.Starter(b.inv), iptablesFamily(f))
 	if err != nil {
-		return nil, fault.New(fault.KindUnsupported, err, "backend iptables: install iptables, or use backend nftables")
+		return nil, fault.New(
+			fault.KindUnsupported,
+			err,
+			"backend iptables: install iptables, or use backend nftables",
+		)
 	}
 	return tool, nil
 }
@@ -162,7 +171,7 @@ func (a *attachment) chainRules(f nft.Family) []chainRule {
 	}
 	rules = append(rules, a.stageRules()...)
 	for _, p := range a.of(f) {
-		single := netip.PrefixFrom(p.Addr(), p.Addr().BitLen())
+		single := ipam.Single(p.Addr())
 		for _, r := range network(a.owner.Network).pair(single) {
 			r.Comment = a.owner.Comment()
 			rules = append(rules, chainRule{referenceChain, formatRule(r), last})
@@ -184,7 +193,14 @@ func (a *attachment) stageRules() []chainRule {
 		{stage2, commented(comment, []string{"-o", br}, "-j", "DROP"), first},
 	}
 	if a.IngressPolicy == policyIsolated {
-		rules = append(rules, chainRule{stage1, commented(comment, []string{"-i", br, "-o", br}, "-j", "DROP"), first})
+		rules = append(
+			rules,
+			chainRule{
+				stage1,
+				commented(comment, []string{"-i", br, "-o", br}, "-j", "DROP"),
+				first,
+			},
+		)
 	}
 	return rules
 }
@@ -192,7 +208,10 @@ func (a *attachment) stageRules() []chainRule {
 // missing returns the wanted rules that the table lacks.
 func (t hostTable) missing(want []chainRule) []chainRule {
 	return slices.DeleteFunc(want, func(r chainRule) bool {
-		return slices.ContainsFunc(t.content.Chains[r.chain], func(w []string) bool { return slices.Equal(w, r.words) })
+		return slices.ContainsFunc(
+			t.content.Chains[r.chain],
+			func(w []string) bool { return slices.Equal(w, r.words) },
+		)
 	})
 }
 
@@ -211,7 +230,11 @@ func (t hostTable) additions(want []chainRule, chains []string) []string {
 			command = []string{"-I", r.chain, "1"}
 		case afterIsolation:
 			jumps := func(w []string) bool { return len(w) > 0 && w[len(w)-1] == stage1 }
-			command = []string{"-I", r.chain, strconv.Itoa(2 + slices.IndexFunc(t.content.Chains[r.chain], jumps))}
+			command = []string{
+				"-I",
+				r.chain,
+				strconv.Itoa(2 + slices.IndexFunc(t.content.Chains[r.chain], jumps)),
+			}
 		}
 		lines = append(lines, iptables.Line(append(command, r.words...)...))
 	}

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/host/iptables"
 	"github.com/libcni/libcni/core/internal/host/nft"
 )
@@ -68,7 +67,11 @@ type stateName struct {
 
 // stateNames are in the order in which iptables prints them.
 func stateNames() []stateName {
-	return []stateName{{"RELATED", nft.StateRelated}, {"ESTABLISHED", nft.StateEstablished}, {"DNAT", nft.StateTranslated}}
+	return []stateName{
+		{"RELATED", nft.StateRelated},
+		{"ESTABLISHED", nft.StateEstablished},
+		{"DNAT", nft.StateTranslated},
+	}
 }
 
 func parseStates(text string, other bool) (found nft.IptablesStates, unknown bool) {
@@ -127,9 +130,9 @@ func formatRule(r nft.IptablesRule) []string {
 	return append(words, "-j", "ACCEPT")
 }
 
-// ruleDrift is the difference of a rule that is missing in a chain of iptables.
-func ruleDrift(program, chain string, words []string) fault.Drift {
-	return drift(present, missing, "%s rule -A %s %s", program, chain, iptables.Line(words...))
+// describeLine names a rule of iptables as the command that adds it.
+func describeLine(program, chain string, words []string) string {
+	return program + " rule -A " + chain + " " + iptables.Line(words...)
 }
 
 // deletions are the lines that remove the selected rules of some chains.

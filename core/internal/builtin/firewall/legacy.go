@@ -6,15 +6,15 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/host/iptables"
 	"github.com/libcni/libcni/core/internal/host/nft"
 	"github.com/libcni/libcni/core/internal/kit"
+	"github.com/libcni/libcni/core/internal/kit/drift"
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// legacyTables adds to a backend the accepting rules in the kernel's legacy tables (x_tables), which are changed with the
-// iptables-legacy executable alone.
+// legacyTables adds to a backend the accepting rules in the kernel's legacy tables (x_tables),
+// which are changed with the iptables-legacy executable alone.
 type legacyTables struct {
 	next     backend
 	inv      *plugin.Invocation
@@ -23,7 +23,10 @@ type legacyTables struct {
 
 // withLegacyTable returns the families that have a legacy table "filter". It starts no process.
 func withLegacyTable(of []nft.Family) []nft.Family {
-	return slices.DeleteFunc(slices.Clone(of), func(f nft.Family) bool { return !iptables.HasLegacyTable(iptablesFamily(f), filterTable) })
+	return slices.DeleteFunc(
+		slices.Clone(of),
+		func(f nft.Family) bool { return !iptables.HasLegacyTable(iptablesFamily(f), filterTable) },
+	)
 }
 
 func (b legacyTables) status(ctx context.Context) error { return b.next.status(ctx) }
@@ -42,20 +45,21 @@ func (b legacyTables) repair(ctx context.Context, a *attachment) error {
 	return b.addPairs(ctx, a)
 }
 
-func (b legacyTables) check(ctx context.Context, a *attachment) ([]fault.Drift, error) {
-	found, err := b.next.check(ctx, a)
-	if err != nil {
-		return nil, err
+func (b legacyTables) check(ctx context.Context, a *attachment, list *drift.List) error {
+	if err := b.next.check(ctx, a, list); err != nil {
+		return err
 	}
-	err = b.each(ctx, func(t *legacyTable) error {
+	return b.each(ctx, func(t *legacyTable) error {
 		lacking, p, err := t.forwarding().missingPairs(a, t.family)
-		found = append(found, pairDrift(programName(t.family)+"-legacy", p, lacking)...)
+		for _, rule := range lacking {
+			list.Missing(describeLine(programName(t.family)+"-legacy", p.chain, formatRule(rule)))
+		}
 		return err
 	})
-	return found, err
 }
 
-// remove removes the network's accepting rules with its last attachment, and what the reference plugin made.
+// remove removes the network's accepting rules with its last attachment, and what the reference
+// plugin made.
 func (b legacyTables) remove(ctx context.Context, t target) (removal, error) {
 	gone, err := b.next.remove(ctx, t)
 	addresses := gone.byReference()
@@ -82,7 +86,13 @@ func (b legacyTables) addPairs(ctx context.Context, a *attachment) error {
 		}
 		var lines []string
 		for i, rule := range lacking {
-			lines = append(lines, iptables.Line(append([]string{"-I", p.chain, strconv.Itoa(p.at + 1 + i)}, formatRule(rule)...)...))
+			lines = append(
+				lines,
+				iptables.Line(
+					append(
+						[]string{"-I", p.chain, strconv.Itoa(p.at + 1 + i)},
+						formatRule(rule)...)...),
+			)
 		}
 		return t.tool.Apply(ctx, filterTable, lines)
 	})
@@ -95,13 +105,18 @@ type legacyTable struct {
 	family  nft.Family
 }
 
-// each calls fn for every legacy table, and joins the errors. Without an executable it warns instead.
+// each calls fn for every legacy table, and joins the errors. Without an executable it warns
+// instead.
 func (b legacyTables) each(ctx context.Context, fn func(*legacyTable) error) error {
 	var failed error
 	for _, f := range b.families {
 		tool, err := iptables.FindLegacy(ctx, kit.Starter(b.inv), iptablesFamily(f))
 		if errors.Is(err, iptables.ErrMissing) {
-			b.inv.Warn("the kernel has a legacy table %s that may drop the containers' packets: %v", filterTable, err)
+			b.inv.Warn(
+				"the kernel has a legacy table %s that may drop the containers' packets: %v",
+				filterTable,
+				err,
+			)
 			continue
 		}
 		if err == nil {
@@ -116,11 +131,14 @@ func (b legacyTables) each(ctx context.Context, fn func(*legacyTable) error) err
 }
 
 func (t *legacyTable) forwarding() forwarding {
-	return forwarding{drops: t.content.Policies[forwardChain] == "DROP", rules: func(chain string) ([]nft.IptablesRule, error) {
-		var rules []nft.IptablesRule
-		for _, words := range t.content.Chains[chain] {
-			rules = append(rules, parseRule(words))
-		}
-		return rules, nil
-	}}
+	return forwarding{
+		drops: t.content.Policies[forwardChain] == "DROP",
+		rules: func(chain string) ([]nft.IptablesRule, error) {
+			var rules []nft.IptablesRule
+			for _, words := range t.content.Chains[chain] {
+				rules = append(rules, parseRule(words))
+			}
+			return rules, nil
+		},
+	}
 }

@@ -2,15 +2,17 @@ package firewall
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
-	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/internal/kit/drift"
+	"github.com/libcni/libcni/core/internal/kit/filter"
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// nftables is the backend that keeps its rules in libcni's tables, and accepting rules in the chain FORWARD that iptables
-// has in nftables.
+// nftables is the backend that keeps its rules in libcni's tables, and accepting rules in the chain
+// FORWARD that iptables has in nftables.
 type nftables struct{ inv *plugin.Invocation }
 
 func (b nftables) status(ctx context.Context) error {
@@ -25,13 +27,14 @@ func (b nftables) repair(ctx context.Context, a *attachment) error {
 	return noNFTables(nft.Update(ctx, b.inv.StateDir, a.queueRepair))
 }
 
-func (b nftables) check(ctx context.Context, a *attachment) ([]fault.Drift, error) {
-	var found []fault.Drift
-	err := nft.View(ctx, func(r *nft.Reader) (err error) {
-		found, err = a.checkTables(r)
-		return err
+func (b nftables) check(ctx context.Context, a *attachment, list *drift.List) error {
+	var found drift.List
+	err := nft.View(ctx, func(r *nft.Reader) error {
+		found = drift.List{Plugin: list.Plugin}
+		return a.checkTables(r, &found)
 	})
-	return found, noNFTables(err)
+	list.Found = append(list.Found, found.Found...)
+	return noNFTables(err)
 }
 
 func (b nftables) remove(ctx context.Context, t target) (removal, error) {
@@ -41,16 +44,21 @@ func (b nftables) remove(ctx context.Context, t target) (removal, error) {
 		return err
 	})
 	if err != nil {
-		return removal{}, ignoreUnsupported(err)
+		return removal{}, filter.IgnoreUnsupported(err)
 	}
 	if addresses := gone.byReference(); len(addresses) > 0 {
-		err = nft.Update(ctx, b.inv.StateDir, func(tx *nft.Tx) error { return removeReferenceRules(tx, addresses) })
+		err = nft.Update(
+			ctx,
+			b.inv.StateDir,
+			func(tx *nft.Tx) error { return removeReferenceRules(tx, addresses) },
+		)
 	}
-	return gone, ignoreUnsupported(err)
+	return gone, filter.IgnoreUnsupported(err)
 }
 
-// queueAdd queues the changes that bring the attachment's rules to the desired state. An element of another attachment
-// at one of the addresses becomes this one's: the IPAM plugin knows who has the address now.
+// queueAdd queues the changes that bring the attachment's rules to the desired state. An element of
+// another attachment at one of the addresses becomes this one's: the IPAM plugin knows who has the
+// address now.
 func (a *attachment) queueAdd(tx *nft.Tx) error {
 	c := a.content()
 	c.prefetch(tx.Reader)
@@ -71,7 +79,8 @@ func (a *attachment) queueAdd(tx *nft.Tx) error {
 	return a.queuePairs(tx)
 }
 
-// queueRepair is queueAdd for a repair, which looks at what exists more closely and leaves others' elements.
+// queueRepair is queueAdd for a repair, which looks at what exists more closely and leaves others'
+// elements.
 func (a *attachment) queueRepair(tx *nft.Tx) error {
 	c := a.content()
 	c.prefetch(tx.Reader)
@@ -93,8 +102,8 @@ func (a *attachment) queueRepair(tx *nft.Tx) error {
 	return a.queuePairs(tx)
 }
 
-// networkExists reports whether the network's sets are there. Its rules were made in the same batch, so that another
-// container of the network does not look at them.
+// networkExists reports whether the network's sets are there. Its rules were made in the same
+// batch, so that another container of the network does not look at them.
 func (a *attachment) networkExists(r *nft.Reader, c content) (bool, error) {
 	admin := adminChain(a.AdminChain)
 	chain, err := r.Chain(admin.Table, admin.Name)
@@ -109,7 +118,8 @@ func (a *attachment) networkExists(r *nft.Reader, c content) (bool, error) {
 	return true, nil
 }
 
-// queueShared queues the objects that all containers share, and those that the network's containers share.
+// queueShared queues the objects that all containers share, and those that the network's containers
+// share.
 func (a *attachment) queueShared(tx *nft.Tx, c content) error {
 	tx.Ensure(baseChain())
 	for _, inner := range innerChains() {
@@ -131,7 +141,8 @@ func (a *attachment) queueShared(tx *nft.Tx, c content) error {
 	return nil
 }
 
-// queueBaseRules makes baseRules the only rules of their chain, in their order. Administrators have a chain of their own.
+// queueBaseRules makes baseRules the only rules of their chain, in their order. Administrators have
+// a chain of their own.
 func queueBaseRules(tx *nft.Tx) error {
 	have, err := tx.Rules(baseChain())
 	if err != nil || slices.EqualFunc(have, baseRules(), same) {
@@ -172,83 +183,99 @@ func (a *attachment) put(tx *nft.Tx, m member) error {
 	return tx.Put(m.set, e)
 }
 
-// checkTables returns the differences in libcni's tables and in the host's chains.
-func (a *attachment) checkTables(r *nft.Reader) ([]fault.Drift, error) {
+// checkTables lists the differences in libcni's tables and in the host's chains.
+func (a *attachment) checkTables(r *nft.Reader, list *drift.List) error {
 	c := a.content()
 	c.prefetch(r)
-	found, err := checkBase(r)
-	if err != nil {
-		return nil, err
+	if err := checkBase(r, list); err != nil {
+		return err
 	}
 	for _, rule := range c.rules {
 		exists, err := hasRule(r, rule)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if !exists {
-			found = append(found, drift(present, missing, "nftables rule %q in chain %s", rule.Comment, rule.Chain.Name))
+			list.Missing(describeRule(rule))
 		}
 	}
 	for _, m := range c.elements {
-		d, err := a.checkElement(r, m)
-		if err != nil {
-			return nil, err
+		if err := a.checkElement(r, m, list); err != nil {
+			return err
 		}
-		found = append(found, d...)
 	}
-	pairs, err := a.checkPairs(r)
-	return append(found, pairs...), err
+	return a.checkPairs(r, list)
 }
 
-// checkBase returns the differences of the base chain and its rules.
-func checkBase(r *nft.Reader) ([]fault.Drift, error) {
+func describeRule(r nft.Rule) string {
+	return fmt.Sprintf("nftables rule %q in chain %s", r.Comment, r.Chain.Name)
+}
+
+// checkBase lists the differences of the base chain and its rules.
+func checkBase(r *nft.Reader, list *drift.List) error {
 	c := baseChain()
 	chain, err := r.Chain(c.Table, c.Name)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	have, err := r.Rules(c)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var found []fault.Drift
 	if chain != nil && (chain.Hook != c.Hook || chain.Priority != c.Priority || chain.Drop) {
-		found = append(found, drift("at the hook forward, priority 0, policy accept", "another kind", "nftables chain %s", c.Name))
+		list.Differs(
+			"nftables chain "+c.Name,
+			"at the hook forward, priority 0, policy accept",
+			"another kind",
+		)
 	}
-	return append(found, checkBaseRules(have)...), nil
+	checkBaseRules(have, list)
+	return nil
 }
 
 // checkBaseRules compares the rules of the base chain, which has no others.
-func checkBaseRules(have []nft.Rule) []fault.Drift {
-	var found []fault.Drift
+func checkBaseRules(have []nft.Rule, list *drift.List) {
+	known := len(list.Found)
 	want, name := baseRules(), baseChain().Name
 	for _, rule := range want {
 		if !contains(have, rule) {
-			found = append(found, drift(present, missing, "nftables rule %q in chain %s", rule.Comment, name))
+			list.Missing(describeRule(rule))
 		}
 	}
 	for _, rule := range have {
 		if !contains(want, rule) {
-			found = append(found, drift(missing, present, "nftables rule %q, handle %d in chain %s", rule.Comment, rule.Handle, name))
+			list.Differs(
+				fmt.Sprintf(
+					"nftables rule %q, handle %d in chain %s",
+					rule.Comment,
+					rule.Handle,
+					name,
+				),
+				"missing",
+				"present",
+			)
 		}
 	}
-	if len(found) == 0 && !slices.EqualFunc(have, want, same) {
-		found = append(found, drift("in order", "in another order", "nftables rules of chain %s", name))
+	if len(list.Found) == known && !slices.EqualFunc(have, want, same) {
+		list.Differs("nftables rules of chain "+name, "in order", "in another order")
 	}
-	return found
 }
 
-func (a *attachment) checkElement(r *nft.Reader, m member) ([]fault.Drift, error) {
+func (a *attachment) checkElement(r *nft.Reader, m member, list *drift.List) error {
 	e, err := r.Find(m.set, m.key)
 	if err != nil {
-		return nil, err
+		return err
 	}
+	object := fmt.Sprintf("nftables set %s element %s", m.set.Name, m.text)
 	switch {
 	case e == nil:
-		return []fault.Drift{drift(present, missing, "nftables set %s element %s", m.set.Name, m.text)}, nil
+		list.Missing(object)
 	case m.own && !a.owner.Owns(e.Comment):
-		return []fault.Drift{drift("for "+nft.DescribeOwner(a.owner.Comment()), "for "+nft.DescribeOwner(e.Comment),
-			"nftables set %s element %s", m.set.Name, m.text)}, nil
+		list.Differs(
+			object,
+			"for "+nft.DescribeOwner(a.owner.Comment()),
+			"for "+nft.DescribeOwner(e.Comment),
+		)
 	}
-	return nil, nil
+	return nil
 }

@@ -8,6 +8,8 @@ import (
 
 	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/internal/kit/filter"
+	"github.com/libcni/libcni/core/internal/kit/ipam"
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -23,7 +25,10 @@ type attachment struct {
 // newAttachment reads the attachment of an ADD or CHECK from the result of the plugins before.
 func newAttachment(c *config, inv *plugin.Invocation) (*attachment, error) {
 	if inv.PrevResult == nil {
-		return nil, fault.InvalidConfig("prevResult", "prevResult: firewall needs the result of an earlier plugin; put it after the plugin that makes the interface")
+		return nil, fault.InvalidConfig(
+			"prevResult",
+			"prevResult: firewall needs the result of an earlier plugin; put it after the plugin that makes the interface",
+		)
 	}
 	a, result, err := knownAttachment(c, inv)
 	if err != nil {
@@ -32,20 +37,30 @@ func newAttachment(c *config, inv *plugin.Invocation) (*attachment, error) {
 	if c.IngressPolicy == policyOpen {
 		return a, nil
 	}
-	if len(result.Interfaces) == 0 || result.Interfaces[0].Sandbox != "" || result.Interfaces[0].Name == "" {
-		return nil, fault.InvalidConfig("ingressPolicy", "ingressPolicy: %s needs a bridge as the first interface of prevResult; put firewall after bridge", c.IngressPolicy)
+	if len(result.Interfaces) == 0 || result.Interfaces[0].Sandbox != "" ||
+		result.Interfaces[0].Name == "" {
+		return nil, fault.InvalidConfig(
+			"ingressPolicy",
+			"ingressPolicy: %s needs a bridge as the first interface of prevResult; put firewall after bridge",
+			c.IngressPolicy,
+		)
 	}
 	if a.bridge = result.Interfaces[0].Name; len(a.bridge) > maxLinkName {
-		return nil, fault.InvalidConfig("prevResult", "prevResult: %q is not a valid name of a link", a.bridge)
+		return nil, fault.InvalidConfig(
+			"prevResult",
+			"prevResult: %q is not a valid name of a link",
+			a.bridge,
+		)
 	}
 	return a, nil
 }
 
 const maxLinkName = 15
 
-// knownAttachment reads as much of the attachment as is known. DEL may know nothing but its identity.
+// knownAttachment reads as much of the attachment as is known. DEL may know nothing but its
+// identity.
 func knownAttachment(c *config, inv *plugin.Invocation) (*attachment, *types100.Result, error) {
-	a := &attachment{config: c, owner: ownerOf(inv)}
+	a := &attachment{config: c, owner: filter.Owner(inv)}
 	if inv.PrevResult == nil {
 		return a, nil, nil
 	}
@@ -53,16 +68,13 @@ func knownAttachment(c *config, inv *plugin.Invocation) (*attachment, *types100.
 	if err != nil {
 		return a, nil, err
 	}
-	if links := result.Interfaces; len(links) > 1 && links[1].Sandbox == "" && links[1].Name != "" && len(links[1].Name) <= maxLinkName {
+	if links := result.Interfaces; len(links) > 1 && links[1].Sandbox == "" &&
+		links[1].Name != "" &&
+		len(links[1].Name) <= maxLinkName {
 		a.port = links[1].Name // bridge plugins list it after the bridge
 	}
-	for _, ip := range result.IPs {
-		address, ok := netip.AddrFromSlice(ip.Address.IP)
-		ones, _ := ip.Address.Mask.Size()
-		if address = address.Unmap(); !ok || !netip.PrefixFrom(address, ones).IsValid() {
-			continue
-		}
-		if prefix := netip.PrefixFrom(address, ones); !slices.Contains(a.addresses, prefix) {
+	for _, prefix := range ipam.Prefixes(result.IPs) {
+		if !slices.Contains(a.addresses, prefix) {
 			a.addresses = append(a.addresses, prefix)
 		}
 	}

@@ -29,7 +29,8 @@ func newRig(t *testing.T) *rig {
 	return &rig{Host: h, outside: outside, bus: filepath.Join(t.TempDir(), "bus")}
 }
 
-// bridgeNetfilter says whether bridged packets pass the host's forwarding, on a kernel that can make them.
+// bridgeNetfilter says whether bridged packets pass the host's forwarding, on a kernel that can
+// make them.
 func (r *rig) bridgeNetfilter(value string) {
 	r.T.Helper()
 	for _, key := range []string{"bridge/bridge-nf-call-iptables", "bridge/bridge-nf-call-ip6tables"} {

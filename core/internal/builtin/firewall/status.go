@@ -2,15 +2,14 @@ package firewall
 
 import (
 	"context"
-	"errors"
 
-	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/internal/kit/filter"
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// Status fails with code 50 if an ADD would fail. It does not look for firewalld unless that is configured: without it
-// ADD uses nftables.
+// Status fails with code 50 if an ADD would fail. It does not look for firewalld unless that is
+// configured: without it ADD uses nftables.
 func (p firewall) Status(ctx context.Context, inv *plugin.Invocation) error {
 	c, err := parse(inv.Config)
 	if err != nil {
@@ -21,23 +20,14 @@ func (p firewall) Status(ctx context.Context, inv *plugin.Invocation) error {
 	}
 	s, err := p.selectBackend(ctx, c, inv)
 	if err != nil {
-		return unavailable(err)
+		return filter.Unavailable(err)
 	}
 	defer s.close()
-	return unavailable(s.backend(nil).status(ctx))
+	return filter.Unavailable(s.backend(nil).status(ctx))
 }
 
-// unavailable gives an error the code of a plugin that cannot be used.
-func unavailable(err error) error {
-	var f *fault.Error
-	if errors.As(err, &f) {
-		f.Code = fault.CodePluginNotAvailable
-	}
-	return err
-}
-
-// warnOfDrops warns of chains of other tools that drop forwarded packets and that get no accepting rules: these would be
-// lost when the tool loads its chains again.
+// warnOfDrops warns of chains of other tools that drop forwarded packets and that get no accepting
+// rules: these would be lost when the tool loads its chains again.
 func warnOfDrops(r *nft.Reader, inv *plugin.Invocation) error {
 	chains, err := r.DroppingForwards()
 	if err != nil {
@@ -47,7 +37,11 @@ func warnOfDrops(r *nft.Reader, inv *plugin.Invocation) error {
 		if c.Table == nft.Own(nft.Inet) || c.Table.Name == filterTable && c.Name == forwardChain {
 			continue
 		}
-		inv.Warn("chain %s of nftables table %s drops what it does not accept, the containers' packets too", c.Name, c.Table.Name)
+		inv.Warn(
+			"chain %s of nftables table %s drops what it does not accept, the containers' packets too",
+			c.Name,
+			c.Table.Name,
+		)
 	}
 	return nil
 }

@@ -7,8 +7,9 @@ import (
 	"github.com/libcni/libcni/core/internal/host/nft"
 )
 
-// sweep queues the removal of the target's elements, and of everything that the network has once no attachment is left.
-// It looks up the attachment's elements, and reads all of the network's only if some are missing.
+// sweep queues the removal of the target's elements, and of everything that the network has once no
+// attachment is left. It looks up the attachment's elements, and reads all of the network's only if
+// some are missing.
 func (t target) sweep(tx *nft.Tx) (removal, error) {
 	var gone removal
 	left := false
@@ -46,7 +47,8 @@ func (t target) sweep(tx *nft.Tx) (removal, error) {
 	return gone, t.network.clear(tx)
 }
 
-// ownedSet is a set of a network whose elements have owners, with the keys of the target's attachment.
+// ownedSet is a set of a network whose elements have owners, with the keys of the target's
+// attachment.
 type ownedSet struct {
 	set         nft.Set
 	keys        [][]byte
@@ -84,8 +86,8 @@ func addressesOf(elements []nft.Element) []netip.Addr {
 	return addresses
 }
 
-// find returns the target's elements of a set, and the keys of its attachment that are not in the set, as when a
-// reference executable made the attachment.
+// find returns the target's elements of a set, and the keys of its attachment that are not in the
+// set, as when a reference executable made the attachment.
 func (t target) find(r *nft.Reader, o ownedSet) (found, unclaimed []nft.Element, err error) {
 	for _, key := range o.keys {
 		e, err := r.Find(o.set, key)
@@ -102,7 +104,10 @@ func (t target) find(r *nft.Reader, o ownedSet) (found, unclaimed []nft.Element,
 		return found, nil, nil
 	}
 	all, err := r.Elements(o.set)
-	return slices.DeleteFunc(all, func(e nft.Element) bool { return !t.selects(e.Comment) }), unclaimed, err
+	return slices.DeleteFunc(
+		all,
+		func(e nft.Element) bool { return !t.selects(e.Comment) },
+	), unclaimed, err
 }
 
 // clear queues the removal of what the network's containers shared. The chains stay.
@@ -112,7 +117,8 @@ func (n network) clear(tx *nft.Tx) error {
 		if err != nil {
 			return err
 		}
-		tx.DeleteRules(slices.DeleteFunc(rules, func(r nft.Rule) bool { return r.Comment != n.comment() })...)
+		tx.DeleteRules(
+			slices.DeleteFunc(rules, func(r nft.Rule) bool { return r.Comment != n.comment() })...)
 	}
 	for _, s := range n.sets() {
 		exists, err := tx.HasSet(s)

@@ -7,18 +7,30 @@ import (
 	"github.com/libcni/libcni/core/internal/host/nft"
 )
 
-// firewallChain is the name of the chain that all forwarded packets pass, and the prefix of our other chains.
+// firewallChain is the name of the chain that all forwarded packets pass, and the prefix of our
+// other chains.
 const firewallChain = "firewall"
 
 func families() []nft.Family { return []nft.Family{nft.IPv4, nft.IPv6} }
 
 func baseChain() nft.Chain {
-	return nft.Chain{Table: nft.Own(nft.Inet), Name: firewallChain, Hook: nft.Forward, Priority: nft.PriorityFilter}
+	return nft.Chain{
+		Table:    nft.Own(nft.Inet),
+		Name:     firewallChain,
+		Hook:     nft.Forward,
+		Priority: nft.PriorityFilter,
+	}
 }
 
-// betweenPorts is the base chain of packets from one port of a bridge to another, which the host does not forward.
+// betweenPorts is the base chain of packets from one port of a bridge to another, which the host
+// does not forward.
 func betweenPorts() nft.Chain {
-	return nft.Chain{Table: nft.Own(nft.Bridge), Name: firewallChain, Hook: nft.Forward, Priority: nft.BridgeFilter}
+	return nft.Chain{
+		Table:    nft.Own(nft.Bridge),
+		Name:     firewallChain,
+		Hook:     nft.Forward,
+		Priority: nft.BridgeFilter,
+	}
 }
 
 func inner(suffix string) nft.Chain {
@@ -62,7 +74,11 @@ func (n network) comment() string { return nft.Text(nft.Hash(string(n)) + ", net
 
 // addresses is the set of the containers' addresses.
 func (n network) addresses(f nft.Family) nft.Set {
-	set := nft.Set{Table: nft.Own(nft.Inet), Name: "firewall4-" + nft.Hash(string(n)), Key: []nft.Type{nft.IPv4Addr}}
+	set := nft.Set{
+		Table: nft.Own(nft.Inet),
+		Name:  "firewall4-" + nft.Hash(string(n)),
+		Key:   []nft.Type{nft.IPv4Addr},
+	}
 	if f == nft.IPv6 {
 		set.Name, set.Key = "firewall6-"+nft.Hash(string(n)), []nft.Type{nft.IPv6Addr}
 	}
@@ -72,13 +88,23 @@ func (n network) addresses(f nft.Family) nft.Set {
 
 // bridges is the set of the network's bridges that ingressPolicy restricts.
 func (n network) bridges() nft.Set {
-	return nft.Set{Table: nft.Own(nft.Inet), Name: "firewall-bridges-" + nft.Hash(string(n)), Key: []nft.Type{nft.IfName}, Comment: nft.Text("net: " + string(n))}
+	return nft.Set{
+		Table:   nft.Own(nft.Inet),
+		Name:    "firewall-bridges-" + nft.Hash(string(n)),
+		Key:     []nft.Type{nft.IfName},
+		Comment: nft.Text("net: " + string(n)),
+	}
 }
 
-// ports is the set of the host ends of isolated containers: the ports of packets that stay on a bridge, which the host
-// does not forward.
+// ports is the set of the host ends of isolated containers: the ports of packets that stay on a
+// bridge, which the host does not forward.
 func (n network) ports() nft.Set {
-	return nft.Set{Table: nft.Own(nft.Bridge), Name: "firewall-ports-" + nft.Hash(string(n)), Key: []nft.Type{nft.IfName}, Comment: nft.Text("net: " + string(n))}
+	return nft.Set{
+		Table:   nft.Own(nft.Bridge),
+		Name:    "firewall-ports-" + nft.Hash(string(n)),
+		Key:     []nft.Type{nft.IfName},
+		Comment: nft.Text("net: " + string(n)),
+	}
 }
 
 func (n network) accept(f nft.Family) nft.Rule {
@@ -86,8 +112,9 @@ func (n network) accept(f nft.Family) nft.Rule {
 		Exprs: nft.Do(nft.IsFamily(f), nft.In(n.addresses(f), nft.SrcAddr(f)), nft.Accept())}
 }
 
-// isolation are the rules of a policy. Packets from the network's bridges to those of another network with a policy are
-// dropped; with the policy isolated, packets that stay on the bridge are dropped too.
+// isolation are the rules of a policy. Packets from the network's bridges to those of another
+// network with a policy are dropped; with the policy isolated, packets that stay on the bridge are
+// dropped too.
 func (n network) isolation(policy string) []nft.Rule {
 	if policy == policyOpen {
 		return nil
@@ -97,15 +124,32 @@ func (n network) isolation(policy string) []nft.Rule {
 		return nft.Rule{Chain: c, Comment: n.comment(), Exprs: nft.Do(exprs...)}
 	}
 	rules := []nft.Rule{
-		rule(isolationChain(), nft.In(set, nft.InLink()), nft.NotIn(set, nft.OutLink()), nft.Jump(intoBridges())),
+		rule(
+			isolationChain(),
+			nft.In(set, nft.InLink()),
+			nft.NotIn(set, nft.OutLink()),
+			nft.Jump(intoBridges()),
+		),
 		rule(intoBridges(), nft.In(set, nft.OutLink()), nft.Drop()),
 	}
 	if policy == policySameBridge {
 		return rules
 	}
-	rules = append(rules, rule(isolationChain(), nft.In(set, nft.InLink()), nft.In(set, nft.OutLink()), nft.Drop()))
+	rules = append(
+		rules,
+		rule(isolationChain(), nft.In(set, nft.InLink()), nft.In(set, nft.OutLink()), nft.Drop()),
+	)
 	for _, f := range families() {
-		rules = append(rules, rule(betweenPorts(), nft.CarriesIP(f), nft.In(ports, nft.InLink()), nft.In(ports, nft.OutLink()), nft.Drop()))
+		rules = append(
+			rules,
+			rule(
+				betweenPorts(),
+				nft.CarriesIP(f),
+				nft.In(ports, nft.InLink()),
+				nft.In(ports, nft.OutLink()),
+				nft.Drop(),
+			),
+		)
 	}
 	return rules
 }
@@ -136,7 +180,9 @@ type member struct {
 
 func (a *attachment) content() content {
 	n := network(a.owner.Network)
-	c := content{rules: append([]nft.Rule{adminRule(a.AdminChain)}, n.isolation(a.IngressPolicy)...)}
+	c := content{
+		rules: append([]nft.Rule{adminRule(a.AdminChain)}, n.isolation(a.IngressPolicy)...),
+	}
 	for _, f := range families() {
 		addresses := a.of(f)
 		if len(addresses) == 0 {
@@ -145,7 +191,10 @@ func (a *attachment) content() content {
 		c.sets = append(c.sets, n.addresses(f))
 		c.rules = append(c.rules, n.accept(f))
 		for _, address := range addresses {
-			c.elements = append(c.elements, member{n.addresses(f), nft.Addr(address.Addr()), address.Addr().String(), true})
+			c.elements = append(
+				c.elements,
+				member{n.addresses(f), nft.Addr(address.Addr()), address.Addr().String(), true},
+			)
 		}
 	}
 	if a.bridge == "" {

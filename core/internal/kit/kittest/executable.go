@@ -12,9 +12,14 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// Executable runs the reference executable of a plugin type for an invocation, as a runtime does, and returns what it
-// prints. Its environment is that of the specification and env.
-func Executable(t testing.TB, pluginType, command string, inv *plugin.Invocation, env ...string) ([]byte, error) {
+// Executable runs the reference executable of a plugin type for an invocation, as a runtime does,
+// and returns what it prints. Its environment is that of the specification and env.
+func Executable(
+	t testing.TB,
+	pluginType, command string,
+	inv *plugin.Invocation,
+	env ...string,
+) ([]byte, error) {
 	t.Helper()
 	dir := os.Getenv("CNI_PEERS")
 	if dir == "" {
@@ -27,8 +32,17 @@ func Executable(t testing.TB, pluginType, command string, inv *plugin.Invocation
 	}
 	cmd := exec.Command(filepath.Join(dir, pluginType))
 	cmd.Stdin = bytes.NewReader(executableConfig(t, inv))
-	cmd.Env = append([]string{"CNI_COMMAND=" + command, "CNI_CONTAINERID=" + inv.ContainerID, "CNI_IFNAME=" + inv.IfName,
-		"CNI_NETNS=" + netns, "CNI_PATH=" + dir, "CNI_ARGS=" + inv.Args.String(), "CNI_NETNS_OVERRIDE=1"}, env...)
+	cmd.Env = append(
+		[]string{
+			"CNI_COMMAND=" + command,
+			"CNI_CONTAINERID=" + inv.ContainerID,
+			"CNI_IFNAME=" + inv.IfName,
+			"CNI_NETNS=" + netns,
+			"CNI_PATH=" + dir,
+			"CNI_ARGS=" + inv.Args.String(),
+			"CNI_NETNS_OVERRIDE=1",
+		},
+		env...)
 	out, err := cmd.Output()
 	if err != nil {
 		return out, fmt.Errorf("%s %s by the executable: %w: %s", pluginType, command, err, out)

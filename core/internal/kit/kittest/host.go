@@ -22,14 +22,15 @@ const (
 	OutsideIPv4, OutsideIPv6 = "192.0.2.9", "fd00:9::9"
 )
 
-// Host is a test's own host: a network namespace that the test's goroutine is in, and directories. A test that needs no
-// namespace may write one down as a literal with T.
+// Host is a test's own host: a network namespace that the test's goroutine is in, and directories.
+// A test that needs no namespace may write one down as a literal with T.
 type Host struct {
 	T testing.TB
 	Node
 	StateDir string
 
-	// Plugins are those to which a plugin may delegate, by type. Delegated records each command and type.
+	// Plugins are those to which a plugin may delegate, by type. Delegated records each command and
+	// type.
 	Plugins   map[string]plugin.Plugin
 	Delegated []string
 
@@ -73,25 +74,39 @@ func (h *Host) NewNode() *Node {
 	return &Node{NS: ns, Conn: conn}
 }
 
-// NewOutside makes a neighbour of the host, which has OutsideIPv4 and OutsideIPv6 on its eth0; the host's link to it is
-// out0. It has no route to the containers' networks, so that it can answer only what the host masquerades.
+// NewOutside makes a neighbour of the host, which has OutsideIPv4 and OutsideIPv6 on its eth0; the
+// host's link to it is out0. It has no route to the containers' networks, so that it can answer
+// only what the host masquerades.
 func (h *Host) NewOutside() *Node {
 	h.T.Helper()
 	outside := h.NewNode()
-	Must(h.T, h.Conn.AddVeth(h.T.Context(), rtnl.NewVeth{Name: "out0", Up: true, PeerName: "eth0", PeerNamespace: outside.NS,
-		MTU: 1500, MAC: net.HardwareAddr{2, 0, 0, 0, 9, 1}, PeerMAC: net.HardwareAddr{2, 0, 0, 0, 9, 2}}))
+	Must(
+		h.T,
+		h.Conn.AddVeth(
+			h.T.Context(),
+			rtnl.NewVeth{Name: "out0", Up: true, PeerName: "eth0", PeerNamespace: outside.NS,
+				MTU: 1500, MAC: net.HardwareAddr{2, 0, 0, 0, 9, 1}, PeerMAC: net.HardwareAddr{2, 0, 0, 0, 9, 2}},
+		),
+	)
 	h.AddAddresses(h.Conn, "out0", HostIPv4+"/24", HostIPv6+"/64")
 	h.AddAddresses(outside.Conn, "eth0", OutsideIPv4+"/24", OutsideIPv6+"/64")
 	return outside
 }
 
-// NewRouter is NewHost with an outside whose default routes lead to the host, and with forwarding on.
+// NewRouter is NewHost with an outside whose default routes lead to the host, and with forwarding
+// on.
 func NewRouter(t testing.TB) (h *Host, outside *Node) {
 	t.Helper()
 	h = NewHost(t)
 	outside = h.NewOutside()
 	for dst, gateway := range map[string]string{"0.0.0.0/0": HostIPv4, "::/0": HostIPv6} {
-		Must(t, outside.Conn.AddRoute(t.Context(), rtnl.Route{Dst: netip.MustParsePrefix(dst), Gateway: netip.MustParseAddr(gateway)}))
+		Must(
+			t,
+			outside.Conn.AddRoute(
+				t.Context(),
+				rtnl.Route{Dst: netip.MustParsePrefix(dst), Gateway: netip.MustParseAddr(gateway)},
+			),
+		)
 	}
 	for _, key := range []string{"ipv4/ip_forward", "ipv6/conf/all/forwarding"} {
 		_, err := sysctl.Set(key, "1")
@@ -120,8 +135,8 @@ func (h *Host) AddAddresses(conn *rtnl.Conn, link string, addresses ...string) {
 	}
 }
 
-// awaitLocal waits until the kernel routes an address to itself: a worker of the kernel makes the route of an IPv6
-// address after the kernel has answered the request that added it.
+// awaitLocal waits until the kernel routes an address to itself: a worker of the kernel makes the
+// route of an IPv6 address after the kernel has answered the request that added it.
 func (h *Host) awaitLocal(conn *rtnl.Conn, address netip.Addr) {
 	h.T.Helper()
 	for end := time.Now().Add(Patience); ; time.Sleep(time.Millisecond) {

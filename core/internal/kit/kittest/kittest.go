@@ -1,6 +1,6 @@
-// Package kittest is the rig of the plugins' tests: a host of the test's own with an outside and containers,
-// invocations of plugins, servers and clients, the reference executables, and the state of the host as text. Whatever
-// the rig lacks fails the test; nothing is skipped.
+// Package kittest is the rig of the plugins' tests: a host of the test's own with an outside and
+// containers, invocations of plugins, servers and clients, the reference executables, and the state
+// of the host as text. Whatever the rig lacks fails the test; nothing is skipped.
 package kittest
 
 import (
@@ -30,8 +30,8 @@ func Same(t testing.TB, what string, want, got any) {
 	}
 }
 
-// Drift returns the differences that a CHECK found, one line each, in the order of the error; nil for no error. Any
-// other error fails the test.
+// Drift returns the differences that a CHECK found, one line each, in the order of the error; nil
+// for no error. Any other error fails the test.
 func Drift(t testing.TB, err error) []string {
 	t.Helper()
 	if err == nil {
@@ -43,7 +43,10 @@ func Drift(t testing.TB, err error) []string {
 	}
 	var lines []string
 	for _, d := range f.Drift {
-		lines = append(lines, fmt.Sprintf("%s: %s: %s, not %s", d.Plugin, d.Object, d.Actual, d.Expected))
+		lines = append(
+			lines,
+			fmt.Sprintf("%s: %s: %s, not %s", d.Plugin, d.Object, d.Actual, d.Expected),
+		)
 	}
 	return lines
 }

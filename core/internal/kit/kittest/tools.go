@@ -12,7 +12,8 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// Golden compares text with testdata/name of the package under test. The flag -update writes the file instead.
+// Golden compares text with testdata/name of the package under test. The flag -update writes the
+// file instead.
 func Golden(t testing.TB, name, got string) {
 	t.Helper()
 	path := filepath.Join("testdata", name)

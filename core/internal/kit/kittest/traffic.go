@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// Serve answers every datagram and connection to a port of a node with a word and the address that asked.
+// Serve answers every datagram and connection to a port of a node with a word and the address that
+// asked.
 func (h *Host) Serve(n *Node, address, word string) {
 	h.T.Helper()
 	Must(h.T, n.Do(h.T, func() error {
@@ -51,7 +52,8 @@ func serveConnections(connections net.Listener, word string) {
 	}
 }
 
-// Ask sends to an address from a node and returns the answer; "" for none, whether refused or not in time.
+// Ask sends to an address from a node and returns the answer; "" for none, whether refused or not
+// in time.
 func (h *Host) Ask(n *Node, network, address string, wait time.Duration) string {
 	h.T.Helper()
 	answer := ""
