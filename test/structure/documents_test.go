@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -72,6 +73,21 @@ func TestHeaderIsASCII(t *testing.T) {
 		for _, r := range line {
 			if r > 126 || r < 32 && r != '\t' {
 				t.Errorf("include/cni.h:%d: %q", i+1, r)
+			}
+		}
+	}
+}
+
+var link = regexp.MustCompile(`\]\(([^)#]+)(?:#[^)]*)?\)`)
+
+func TestLinksOfDocumentsLeadToFiles(t *testing.T) {
+	for _, path := range documents(t) {
+		for _, m := range link.FindAllStringSubmatch(readPath(t, path), -1) {
+			if strings.Contains(m[1], "://") {
+				continue
+			}
+			if _, err := os.Stat(filepath.Join(filepath.Dir(path), m[1])); err != nil {
+				t.Errorf("%s: %v", path, err)
 			}
 		}
 	}

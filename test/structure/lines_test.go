@@ -14,8 +14,8 @@ const columns = 100
 
 // longLines are limits for lines over 100 columns by folder.
 var longLines = map[string]int{
-	".": 15, "api": 40, "bench": 129, "capi": 106, "cmd": 139, "core": 2700, "docs": 19,
-	"examples": 11, "include": 139, "python": 213, "test": 760,
+	"api": 40, "bench": 129, "capi": 85, "cmd": 25, "core": 2200, "docs": 19,
+	"examples": 11, "include": 113, "python": 213, "test": 700,
 }
 
 func TestLinesAreShort(t *testing.T) {
