@@ -8,6 +8,8 @@ import (
 	"net"
 	"syscall"
 	"time"
+
+	"github.com/libcni/libcni/core/internal/host/stream"
 )
 
 // dial connects to a plugin. Files are opened and sockets made on the calling goroutine: a call belongs to the mount
@@ -17,7 +19,7 @@ func dial(ctx context.Context, a Address) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	if conn, err = quiet(conn); err != nil {
+	if conn, err = stream.Quiet(conn); err != nil {
 		return nil, err
 	}
 	return secure(ctx, conn, a)

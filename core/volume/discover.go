@@ -5,13 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
+
+	"github.com/libcni/libcni/core/internal/host/file"
 )
 
 // Found is a plugin that was found by its name.
@@ -53,9 +54,9 @@ func BadFile(err error) (name, file string) {
 // NAME.ext before NAME/NAME.ext. The name is that of the file, whatever is written in it.
 func find(name string, dirs []string) (Found, error) {
 	for _, dir := range dirs {
-		for _, file := range candidates(dir, name, ".sock") {
-			if isSocket(file) {
-				return Found{name, Address{Scheme: schemeUnix, Path: file}, file}, nil
+		for _, path := range candidates(dir, name, ".sock") {
+			if isSocket(path) {
+				return Found{name, Address{Scheme: schemeUnix, Path: path}, path}, nil
 			}
 		}
 	}
@@ -104,22 +105,13 @@ func read(name, file string) (Found, error) {
 	return found, nil
 }
 
-// readFile reads a regular file: a FIFO in its place would wait for ever.
+// readFile reads a regular file. A FIFO in its place does not block.
 func readFile(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, errors.New("not a regular file")
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if len(data) > maxFile {
+	data, err := file.Read(path, maxFile)
+	switch {
+	case errors.Is(err, file.ErrIrregular):
+		return nil, file.ErrIrregular
+	case errors.Is(err, file.ErrTooLarge):
 		return nil, fmt.Errorf("longer than %d bytes", maxFile)
 	}
 	return data, err
@@ -161,7 +153,7 @@ func names(settings Settings) []string {
 		names = append(names, name)
 	}
 	for _, dir := range settings.Dirs {
-		entries, err := os.ReadDir(dir)
+		entries, err := file.Directory(dir)
 		if err != nil {
 			continue // Docker's directories need not be there
 		}

@@ -9,6 +9,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/libcni/libcni/core/internal/host/stream"
 )
 
 // hostsFile is read on the calling thread, in its mount namespace.
@@ -82,7 +84,7 @@ func askDNS(ctx context.Context, host string) ([]netip.Addr, error) {
 		case w := <-wishes:
 			conn, dialErr := new(net.Dialer).DialContext(ctx, w.network, w.address)
 			if dialErr == nil && strings.HasPrefix(w.network, "tcp") {
-				conn, dialErr = quiet(conn)
+				conn, dialErr = stream.Quiet(conn)
 			}
 			w.made <- socket{conn, dialErr}
 		case <-done:

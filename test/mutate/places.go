@@ -86,12 +86,12 @@ func shared() []mutation {
 
 func addresses() []mutation {
 	return append(in(hostLocal, "",
-		change{"an existing lease is taken over", "store.reserve", swap("syscall.O_EXCL", "0")},
+		change{"an existing lease is taken over", "store.reserve", swap("file.CreateNew", "file.CreateAny")},
 		change{"leases are not marked with the boot", "store.reserve", drop("mark")},
-		change{"the last address is not recorded", "store.reserve", drop("overwrite")},
+		change{"the last address is not recorded", "store.reserve", swap("file.Overwrite(s.lastPath(set), []byte(text), leaseMode)", "nil")},
 		change{"a directory that was replaced counts as locked", "store.lock",
 			always("s.id.Inode == before.Inode")},
-		change{"a lease follows symbolic links", "readSmall", swap("syscall.O_NOFOLLOW", "0")},
+		change{"a lease follows symbolic links", "readSmall", swap("file.NoFollow", "0")},
 		change{"an interface gets a second address", "store.giveOne", drop("refuseSecond")},
 		change{"the first of two addresses stays if the second fails", "store.give", drop("release")},
 		change{"GC releases valid addresses", "hostLocal.GC", never("valid")},

@@ -17,7 +17,7 @@ var rings = map[string][]string{
 	"core": {"core/plugin", "core/volume", "core/internal", "api"},
 
 	"core/plugin":               {"core/internal/fault", "core/internal/jsonobject", "core/internal/resultjson", "core/internal/spec"},
-	"core/volume":               {"core/internal/fault"},
+	"core/volume":               {"core/internal/fault", "core/internal/host"},
 	"core/internal":             {"core/plugin", "core/internal"},
 	"core/internal/fault":       {"core/internal/host/errno"},
 	"core/internal/event":       {},
@@ -25,7 +25,7 @@ var rings = map[string][]string{
 	"core/internal/strictjson":  {"core/internal/fault", "core/internal/jsonobject"},
 	"core/internal/jsonobject":  {},
 	"core/internal/resultjson":  {"core/internal/jsonobject"},
-	"core/internal/conf":        {"core/internal/fault", "core/internal/jsonobject", "core/internal/spec"},
+	"core/internal/conf":        {"core/internal/host/file", "core/internal/fault", "core/internal/jsonobject", "core/internal/spec"},
 	"core/internal/attachments": inner,
 	"core/internal/invoke":      inner,
 	"core/internal/kit":         append([]string{"core/internal/kit"}, inner...),

@@ -2,9 +2,7 @@ package conf
 
 import (
 	"errors"
-	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"syscall"
@@ -12,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/host/file"
 	"github.com/libcni/libcni/core/internal/jsonobject"
 )
 
@@ -58,25 +57,16 @@ func parseFile(path string) (*List, error) {
 
 // readFile reads a regular file. Other files, which could block the caller, are refused.
 func readFile(path string) ([]byte, error) {
-	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if errors.Is(err, fs.ErrNotExist) {
+	data, err := file.Read(path, jsonobject.MaxSize)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return nil, fault.New(fault.KindNetworkNotFound, nil, "%s: no such network configuration file",
 			path)
-	}
-	if err != nil {
-		return nil, unreadable(path, err)
-	}
-	defer file.Close()
-	info, err := file.Stat()
-	switch {
-	case err != nil:
-		return nil, unreadable(path, err)
-	case !info.Mode().IsRegular():
+	case errors.Is(err, file.ErrIrregular):
 		return nil, jsonobject.Errorf("", "not a regular file")
-	}
-	// One byte more than is allowed, so that a file that is too large is detected.
-	data, err := io.ReadAll(io.LimitReader(file, jsonobject.MaxSize+1))
-	if err != nil {
+	case errors.Is(err, file.ErrTooLarge):
+		return nil, jsonobject.Errorf("", "too large; %d MiB are allowed", jsonobject.MaxSize>>20)
+	case err != nil:
 		return nil, unreadable(path, err)
 	}
 	return data, nil
@@ -92,7 +82,7 @@ func unreadable(path string, err error) error {
 
 // files lists the files of a directory that have one of the extensions, sorted by name.
 func files(dir string, extensions ...string) ([]string, error) {
-	entries, err := os.ReadDir(dir)
+	entries, err := file.Directory(dir)
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/host/file"
 )
 
 // Resolve selects the implementation of a plugin type. With a configuration, a built-in is selected
@@ -63,7 +64,7 @@ func (r *Runner) List() []Target {
 		types = r.Types()
 	}
 	for _, dir := range r.PluginDirs {
-		entries, err := os.ReadDir(dir)
+		entries, err := file.Directory(dir)
 		if err != nil {
 			continue // a directory that does not exist counts as empty
 		}

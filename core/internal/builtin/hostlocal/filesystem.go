@@ -1,6 +1,6 @@
 package hostlocal
 
-import "syscall"
+import "github.com/libcni/libcni/core/internal/host/file"
 
 // localFileSystems are the types, as statfs(2) has them, of file systems that one machine has to itself.
 var localFileSystems = map[int64]string{
@@ -27,11 +27,11 @@ const (
 // machine's boot is not an earlier one of ours, and the times of the directory are not those of this moment; such a
 // store is used exactly as the executable does.
 func localityOf(dir string) locality {
-	var stat syscall.Statfs_t
-	if err := syscall.Statfs(dir, &stat); err != nil {
+	kind, err := file.FileSystem(dir)
+	if err != nil {
 		return perhapsElse
 	}
-	if _, local := localFileSystems[int64(stat.Type)]; local {
+	if _, local := localFileSystems[kind]; local {
 		return onlyHere
 	}
 	return perhapsElse

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"net/netip"
 	"slices"
+
+	"github.com/libcni/libcni/core/internal/host/file"
 )
 
 // index answers the two questions a store's directory can only answer by being read as a whole: which address is free
@@ -23,13 +25,13 @@ import (
 // No mark "being changed" is needed for a process that is killed half-way: the directory is always changed before the
 // index is, and then has another time than the index knows until the stamp.
 type index struct {
-	file   file  // noFile while the index is only in memory
-	boot   key   // of the boot the leases were read in
-	last   lasts // the addresses given last
-	owners table // owner → address
-	pages  table // block of 512 addresses → which are taken
-	failed bool  // a write failed; the index must not be kept
-	dirty  bool  // the store was changed since the index was opened
+	file   *file.File // nil while the index is only in memory
+	boot   key        // of the boot the leases were read in
+	last   lasts      // the addresses given last
+	owners table      // owner → address
+	pages  table      // block of 512 addresses → which are taken
+	failed bool       // a write failed; the index must not be kept
+	dirty  bool       // the store was changed since the index was opened
 }
 
 // lasts is the address given last from each of the first range sets, zero where that is not known. It is what the files
@@ -45,7 +47,7 @@ const (
 
 // newIndex makes an empty index in memory with room for a number of owners and pages.
 func newIndex(bootID string, owners, pages int) *index {
-	x := &index{file: noFile, boot: bootKey(bootID)}
+	x := &index{boot: bootKey(bootID)}
 	x.owners, x.pages = ownerTable(slotsFor(owners, fewestOwners)), pageTable(slotsFor(pages, fewestPages))
 	x.layOut(nil)
 	x.layOut(make(memory, x.size()))
@@ -69,8 +71,8 @@ func (x *index) layOut(at backing) {
 func (x *index) size() int64 { return x.pages.base + x.pages.bytes() }
 
 func (x *index) close() {
-	if x != nil && x.file != noFile {
-		x.file.Close()
+	if x != nil {
+		_ = x.file.Close()
 	}
 }
 
@@ -166,7 +168,7 @@ func (x *index) room() error {
 		return err
 	}
 	x.close()
-	x.file, x.owners, x.pages = noFile, larger.owners, larger.pages
+	x.file, x.owners, x.pages = nil, larger.owners, larger.pages
 	return nil
 }
 

@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"io/fs"
 	"math/bits"
-	"os"
-	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/libcni/libcni/core/internal/host/file"
 )
 
 // identity is what tells that a directory was not changed.
@@ -41,21 +41,21 @@ const headerSize = 8 + 16 + 4*8 + 4*16 + 6*4 + 4
 // openIndex opens the index of the directory that is now in the given state. It fails if there is none that can be
 // trusted.
 func openIndex(path string, store identity, bootID string) (*index, error) {
-	file, err := openFile(path, syscall.O_RDWR|syscall.O_NOFOLLOW, 0)
+	f, err := file.Open(path, file.ReadWrite|file.NoFollow, 0)
 	if err != nil {
 		return nil, err
 	}
-	x, err := readIndex(file, store, bootID)
+	x, err := readIndex(f, store, bootID)
 	if err != nil {
-		file.Close()
+		_ = f.Close()
 		return nil, fmt.Errorf("index %s: %w", path, err)
 	}
 	return x, nil
 }
 
-func readIndex(file file, store identity, bootID string) (*index, error) {
+func readIndex(f *file.File, store identity, bootID string) (*index, error) {
 	raw := make([]byte, headerSize)
-	if _, err := file.ReadAt(raw, 0); err != nil {
+	if _, err := f.ReadAt(raw, 0); err != nil {
 		return nil, err
 	}
 	head, err := parseHeader(raw)
@@ -65,16 +65,12 @@ func readIndex(file file, store identity, bootID string) (*index, error) {
 	if head.Store != store || head.Boot != bootKey(bootID) {
 		return nil, errors.New("the store was changed by others")
 	}
-	x := &index{file: file, boot: head.Boot, last: head.Last}
+	x := &index{file: f, boot: head.Boot, last: head.Last}
 	x.owners, x.pages = ownerTable(head.OwnerSlots), pageTable(head.PageSlots)
 	x.owners.used, x.owners.live = head.OwnersUsed, head.OwnerLive
 	x.pages.used, x.pages.live = head.PagesUsed, head.PagesLive
-	x.layOut(file)
-	size, err := file.size()
-	if err != nil {
-		return nil, err
-	}
-	if size != x.size() {
+	x.layOut(f)
+	if size := f.Info().Size; size != x.size() {
 		return nil, fmt.Errorf("%w: %d bytes instead of %d", errDamaged, size, x.size())
 	}
 	return x, nil
@@ -133,30 +129,27 @@ func decodeHeader(raw []byte) (h header) {
 // save keeps the index for a directory in the given state.
 func (x *index) save(path string, store identity) error {
 	head := x.header(store)
-	if x.file != noFile {
+	if x.file != nil {
 		_, err := x.file.WriteAt(head, 0)
 		return err
 	}
 	image := x.owners.at.(memory)
 	copy(image, head)
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	temporary := path + ".new"
+	if err := file.InDirectory(path, func() error { return file.Renew(temporary, image, 0o600) }); err != nil {
 		return err
 	}
-	if err := os.WriteFile(path+".new", image, 0o600); err != nil {
-		return errors.Join(err, os.Remove(path+".new"))
-	}
-	if err := os.Rename(path+".new", path); err != nil {
-		return errors.Join(err, os.Remove(path+".new"))
+	if err := file.Rename(temporary, path); err != nil {
+		return errors.Join(err, file.Remove(temporary))
 	}
 	return nil
 }
 
-// stamp gives the directory a time by which it is known again, and returns what it is known by.
+// stamp gives the directory a time by which it is recognised, and returns what it is recognised by.
 func stamp(dir string) (identity, error) {
 	ours := time.Now().Add(-stampAge)
-	times := []syscall.Timespec{{Nsec: omit}, syscall.NsecToTimespec(ours.UnixNano())}
-	if err := retry(func() error { return syscall.UtimesNano(dir, times) }); err != nil {
-		return identity{}, &fs.PathError{Op: "utimensat", Path: dir, Err: err}
+	if err := file.SetModified(dir, ours); err != nil {
+		return identity{}, err
 	}
 	id, err := identify(dir)
 	if err == nil && id.Modified != uint64(ours.UnixNano()) {
@@ -165,26 +158,22 @@ func stamp(dir string) (identity, error) {
 	return id, err
 }
 
-// omit is UTIME_OMIT of utimensat(2): the time of access stays.
-const omit = 1<<30 - 2
-
 // stampAge is more than the coarsest clock of a kernel lags behind.
 const stampAge = 3 * time.Second
 
-// identify fails if dir is no directory.
+// identify fails if dir is not a directory.
 func identify(dir string) (identity, error) {
-	var stat syscall.Stat_t
-	err := retry(func() error { return syscall.Stat(dir, &stat) })
-	if err == nil && stat.Mode&syscall.S_IFMT != syscall.S_IFDIR {
-		err = syscall.ENOTDIR
+	info, err := file.Stat(dir)
+	if err == nil && !info.IsDirectory() {
+		err = &fs.PathError{Op: "stat", Path: dir, Err: syscall.ENOTDIR}
 	}
 	if err != nil {
-		return identity{}, &fs.PathError{Op: "stat", Path: dir, Err: err}
+		return identity{}, err
 	}
 	return identity{
-		Device:   uint64(stat.Dev),
-		Inode:    stat.Ino,
-		Modified: uint64(stat.Mtim.Nano()),
-		Changed:  uint64(stat.Ctim.Nano()),
+		Device:   info.Device,
+		Inode:    info.Inode,
+		Modified: uint64(info.Modified.UnixNano()),
+		Changed:  uint64(info.Changed.UnixNano()),
 	}, nil
 }

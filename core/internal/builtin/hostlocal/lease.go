@@ -3,9 +3,9 @@ package hostlocal
 import (
 	"net/netip"
 	"strings"
-	"syscall"
 	"time"
 
+	"github.com/libcni/libcni/core/internal/host/file"
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -93,15 +93,15 @@ const bootAttribute = "user.libcni.boot"
 // like one of the executable's.
 func mark(path, bootID string) {
 	if bootID != "" {
-		_ = syscall.Setxattr(path, bootAttribute, []byte(bootID), 0)
+		_ = file.SetAttribute(path, bootAttribute, []byte(bootID))
 	}
 }
 
 func readMark(path string) string {
-	var value [64]byte
-	n, err := syscall.Getxattr(path, bootAttribute, value[:])
+	const limit = 64 // a boot id has 36 bytes
+	value, err := file.Attribute(path, bootAttribute, limit)
 	if err != nil {
 		return ""
 	}
-	return string(value[:n])
+	return string(value)
 }

@@ -1,17 +1,20 @@
 package hostlocal
 
 import (
-	"os"
 	"strings"
 
 	"github.com/containernetworking/cni/pkg/types"
 
 	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/host/file"
 )
+
+// maxResolvConf is far more than the C library reads.
+const maxResolvConf = 1 << 20
 
 // readResolvConf reads the DNS settings of a file in the format of resolv.conf(5).
 func readResolvConf(path string) (types.DNS, error) {
-	text, err := os.ReadFile(path)
+	text, err := file.Read(path, maxResolvConf)
 	if err != nil {
 		e := fault.New(fault.KindState, err, "host-local: ipam.resolvConf")
 		e.Details = "ipam.resolvConf"

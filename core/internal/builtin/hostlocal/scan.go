@@ -4,12 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net/netip"
-	"os"
-	"syscall"
 	"time"
+
+	"github.com/libcni/libcni/core/internal/host/file"
 )
 
 // scan reads the whole directory and makes the index anew from it. What names nobody and what is of an earlier boot is
@@ -40,51 +39,53 @@ func (s *store) scan(ctx context.Context, reclaim rangeSet) ([]lease, error) {
 
 // each calls visit with every lease of the directory.
 func (s *store) each(ctx context.Context, visit func(lease) error) error {
-	dir, err := os.Open(s.dir)
+	var failed error // of a lease, which has a kind already
+	err := file.Names(s.dir, func(names []string) error {
+		if failed = s.visit(names, visit); failed == nil {
+			return ctx.Err()
+		}
+		return failed
+	})
+	if failed != nil {
+		return failed
+	}
 	if err != nil {
 		return s.fault(err, "read the directory")
 	}
-	defer dir.Close()
-	for {
-		if err := ctx.Err(); err != nil {
-			return s.fault(err, "read the directory")
+	return nil
+}
+
+func (s *store) visit(names []string, visit func(lease) error) error {
+	for _, name := range names {
+		l, ok, err := s.read(name)
+		if err == nil && ok {
+			l.boot = readMark(s.path(name))
+			err = visit(l)
 		}
-		names, err := dir.Readdirnames(256)
-		for _, file := range names {
-			l, ok, err := s.read(file)
-			if err == nil && ok {
-				l.boot = readMark(s.path(file))
-				err = visit(l)
-			}
-			if err != nil {
-				return err
-			}
-		}
-		if errors.Is(err, io.EOF) {
-			return nil
-		} else if err != nil {
-			return s.fault(err, "read the directory")
+		if err != nil {
+			return err
 		}
 	}
+	return nil
 }
 
 // read reads one file, but not its mark. It is false for what is no lease, or gone.
-func (s *store) read(file string) (lease, bool, error) {
-	addr, ok := parseFileName(file)
+func (s *store) read(name string) (lease, bool, error) {
+	addr, ok := parseFileName(name)
 	if !ok {
 		return lease{}, false, nil
 	}
-	path := s.path(file)
-	content, stat, err := readSmall(path)
+	path := s.path(name)
+	content, changed, err := readSmall(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return lease{}, false, nil
-	case errors.Is(err, errIrregular), errors.Is(err, syscall.ELOOP), errors.Is(err, syscall.ENXIO):
+	case errors.Is(err, file.ErrIrregular):
 		return lease{addr: addr}, true, nil // nobody's, but the name is taken
 	case err != nil:
 		return lease{}, false, s.fault(err, "read a lease")
 	}
-	l := lease{addr: addr, changed: time.Unix(stat.Ctim.Unix())}
+	l := lease{addr: addr, changed: changed}
 	l.owner, ok = parseOwner(content)
 	l.garbage = !ok
 	return l, true, nil

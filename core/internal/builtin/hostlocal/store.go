@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"net/netip"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"time"
 
 	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/host/file"
 	"github.com/libcni/libcni/core/internal/host/lockfile"
 )
 
@@ -49,7 +49,7 @@ func (s *store) lockToCreate(ctx context.Context) error {
 		if found || err != nil {
 			return err
 		}
-		if err := os.MkdirAll(s.dir, dirMode); err != nil {
+		if err := file.MakeDirectories(s.dir, dirMode); err != nil {
 			return s.fault(err, "make the directory")
 		}
 	}
@@ -92,7 +92,7 @@ func (s *store) unlock() {
 
 func (s *store) keepIndex() {
 	x := s.index
-	if !s.indexed() || x.file != noFile && !x.dirty && !x.failed {
+	if !s.indexed() || x.file != nil && !x.dirty && !x.failed {
 		return
 	}
 	err := errors.New("a write failed")
@@ -103,7 +103,7 @@ func (s *store) keepIndex() {
 		}
 	}
 	if err != nil {
-		_ = os.Remove(s.indexPath()) // if it stays, it still does not match the directory
+		_ = file.Remove(s.indexPath()) // if it stays, it still does not match the directory
 	}
 }
 
@@ -142,19 +142,19 @@ func (s *store) addresses(ctx context.Context, o owner) ([]netip.Addr, error) {
 func (s *store) reserve(addr netip.Addr, o owner, set int) error {
 	text := addr.String()
 	path := s.path(text)
-	file, err := openFile(path, syscall.O_WRONLY|syscall.O_CREAT|syscall.O_EXCL, leaseMode)
+	f, err := file.Open(path, file.WriteOnly|file.CreateNew, leaseMode)
 	if errors.Is(err, fs.ErrExist) {
 		return errTaken
 	} else if err != nil {
 		return s.fault(err, "make a lease")
 	}
 	mark(path, s.boot()) // before the content, so that there is no lease of ours without it
-	_, err = file.Write([]byte(o.content()))
-	if err = errors.Join(err, file.Close()); err == nil {
-		err = overwrite(s.lastPath(set), []byte(text), leaseMode)
+	_, err = f.Write([]byte(o.content()))
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = file.Overwrite(s.lastPath(set), []byte(text), leaseMode)
 	}
 	if err != nil {
-		return s.fault(errors.Join(err, os.Remove(path)), "write a lease")
+		return s.fault(errors.Join(err, file.Remove(path)), "write a lease")
 	}
 	s.index.noteLast(set, addr)
 	_ = s.index.add(addr, o) // the index remembers that it failed
@@ -163,9 +163,8 @@ func (s *store) reserve(addr netip.Addr, o owner, set int) error {
 
 // release removes a lease. One that is gone already is no error.
 func (s *store) release(addr netip.Addr, o owner) error {
-	path := s.path(addr.String())
-	if err := retry(func() error { return syscall.Unlink(path) }); err != nil && err != syscall.ENOENT {
-		return s.fault(&fs.PathError{Op: "unlink", Path: path, Err: err}, "remove a lease")
+	if err := file.Remove(s.path(addr.String())); err != nil {
+		return s.fault(err, "remove a lease")
 	}
 	if s.index != nil {
 		_ = s.index.remove(addr, o) // the index remembers that it failed
@@ -206,7 +205,7 @@ func (s *store) boot() string {
 	return s.bootID
 }
 
-func (s *store) path(file string) string { return s.dir + "/" + file }
+func (s *store) path(name string) string { return s.dir + "/" + name }
 
 func (s *store) lastPath(set int) string { return s.path("last_reserved_ip." + strconv.Itoa(set)) }
 
@@ -235,27 +234,17 @@ func advice(err error) string {
 	}
 }
 
-// readSmall reads the beginning of a regular file. It neither follows a symbolic link nor waits for a pipe's writer.
-func readSmall(path string) ([]byte, syscall.Stat_t, error) {
-	var stat syscall.Stat_t
-	fd, err := syscall.Open(path, syscall.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0)
+// readSmall reads the beginning of a regular file, and when its inode was last changed. It does not follow a
+// symbolic link.
+func readSmall(path string) ([]byte, time.Time, error) {
+	const limit = 1024 // a lease is two names of at most 255 and 15 bytes
+	f, err := file.Open(path, file.ReadOnly|file.NoFollow, 0)
 	if err != nil {
-		return nil, stat, &fs.PathError{Op: "open", Path: path, Err: err}
+		return nil, time.Time{}, err
 	}
-	defer syscall.Close(fd)
-	if err := syscall.Fstat(fd, &stat); err != nil {
-		return nil, stat, &fs.PathError{Op: "stat", Path: path, Err: err}
-	}
-	if stat.Mode&syscall.S_IFMT != syscall.S_IFREG {
-		return nil, stat, &fs.PathError{Op: "read", Path: path, Err: errIrregular}
-	}
-	buffer := make([]byte, 1024) // a lease is two names of at most 255 and 15 bytes
-	n, err := syscall.Read(fd, buffer)
-	if err != nil {
-		return nil, stat, &fs.PathError{Op: "read", Path: path, Err: err}
-	}
-	return buffer[:n], stat, nil
-}
+	defer f.Close()
 
-// errIrregular says that a directory, link, pipe or device has the name of a lease.
-var errIrregular = errors.New("not a regular file")
+	content := make([]byte, limit)
+	n, err := f.ReadOnce(content)
+	return content[:n], f.Info().Changed, err
+}

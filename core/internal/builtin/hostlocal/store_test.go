@@ -399,3 +399,26 @@ func TestHugeIPv6Range(t *testing.T) {
 		t.Errorf("addresses (-want +got):\n%s", diff)
 	}
 }
+
+// A FIFO that has the name of the last address's file must not make ADD wait with the store locked.
+func TestAddDoesNotWaitForTheWriterOfAFIFO(t *testing.T) {
+	f := newFixture(t, small)
+	f.mustAdd(t, "c0")
+	last := f.path("last_reserved_ip.0")
+	kittest.Must(t, os.Remove(last))
+	kittest.Must(t, syscall.Mkfifo(last, 0o600))
+	done := make(chan error, 1)
+	go func() {
+		_, err := f.add("c1")
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		wantFault(t, err, fault.KindState, 5, last, "not a regular file")
+	case <-time.After(10 * time.Second):
+		t.Fatal("blocked for 10 seconds")
+	}
+	if got := f.leases(t); len(got) != 1 {
+		t.Errorf("leases %q, want that of c0", got)
+	}
+}
