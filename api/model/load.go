@@ -147,11 +147,11 @@ func (l *loader) verb(api *API, f *Function, from function) {
 	if f.Response == nil {
 		l.problem("%s: response is missing", f.Name)
 	}
-	f.Keys = l.keys(f.Name, f.Request, from.Keys)
+	f.Keys = append(l.keys(f.Name, f.Request, from.Keys), f.Request.Own...)
 	f.Positional = l.keys(f.Name, f.Request, from.Positional)
 	for _, key := range f.Request.Own {
-		if !f.Uses(key.Name) {
-			l.problem("%s: its own key %s is not in keys", f.Name, key.Name)
+		if slices.Contains(from.Keys, key.Name) {
+			l.problem("%s: keys names common keys, not its own key %s", f.Name, key.Name)
 		}
 	}
 	for _, k := range api.Kinds {
