@@ -11,7 +11,8 @@ import (
 	"github.com/libcni/libcni/core/internal/host/netns/netnstest"
 )
 
-// Each of these is refused before anything is changed, with a message that names the key and says what to do.
+// Each of these is refused before anything is changed, with a message that names the key and says
+// what to do.
 func TestBadRequestsAreRefused(t *testing.T) {
 	h := newTestHost(t)
 	ns := netnstest.New(t)

@@ -82,18 +82,11 @@ func (s *scope) checkEntry(ctx context.Context, key attachments.Key, given *conf
 	overrides := s.overrides(given)
 	overrides.Netns = s.manager.Prefetch(s.request.Netns, (*netns.Namespace).PrefetchSocket)
 	defer overrides.Netns.Close()
-	held, err := s.store.Lock(ctx, key)
-	if err != nil {
-		return err
-	}
-	defer held.Unlock()
-	entry, err := held.Get()
-	if errors.Is(err, fs.ErrNotExist) {
-		return notAttached("container %s was detached from network %s during the CHECK", key.ContainerID,
-			key.Network)
-	}
-	if err != nil {
-		return err
-	}
-	return s.manager.Check(ctx, entry, overrides, findings)
+	return s.withLocked(ctx, key, func(_ *attachments.Held, entry *attachments.Entry) error {
+		if entry == nil {
+			return notAttached("container %s was detached from network %s during the CHECK",
+				key.ContainerID, key.Network)
+		}
+		return s.manager.Check(ctx, entry, overrides, findings)
+	})
 }

@@ -2,8 +2,6 @@ package core
 
 import (
 	"context"
-	"errors"
-	"io/fs"
 
 	"github.com/libcni/libcni/core/internal/attachments"
 	"github.com/libcni/libcni/core/internal/conf"
@@ -64,24 +62,17 @@ func (s *scope) delKey(ctx context.Context, key attachments.Key, given *conf.Lis
 	overrides := s.overrides(given)
 	overrides.Netns = s.manager.Prefetch(s.request.Netns, (*netns.Namespace).PrefetchCookie)
 	defer overrides.Netns.Close()
-	held, err := s.store.Lock(ctx, key)
-	if err != nil {
-		return err
-	}
-	defer held.Unlock()
-	entry, err := held.Get()
-	if errors.Is(err, fs.ErrNotExist) {
-		return s.manager.DetachUnknown(ctx, held, key, overrides, force)
-	}
-	if err != nil {
-		return err
-	}
-	if err := s.manager.Detach(ctx, held, entry, overrides, force); err != nil {
-		return err
-	}
-	answer.Found = true
-	answer.Removed = append(answer.Removed, nameOf(key))
-	return nil
+	return s.withLocked(ctx, key, func(held *attachments.Held, entry *attachments.Entry) error {
+		if entry == nil {
+			return s.manager.DetachUnknown(ctx, held, key, overrides, force)
+		}
+		if err := s.manager.Detach(ctx, held, entry, overrides, force); err != nil {
+			return err
+		}
+		answer.Found = true
+		answer.Removed = append(answer.Removed, nameOf(key))
+		return nil
+	})
 }
 
 func nameOf(key attachments.Key) AttachmentName {

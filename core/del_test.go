@@ -175,7 +175,8 @@ func TestDelNeverEntersTheCallersOwnNamespace(t *testing.T) {
 		"netns": "/proc/thread-self/ns/net"})
 }
 
-// The path of a DEL that is repeated, with the attachment forgotten, may lead to another container by then.
+// The path of a DEL that is repeated, with the attachment forgotten, may lead to another container
+// by then.
 func TestRepeatedDelLeavesWhoeverHasThePathNow(t *testing.T) {
 	for _, test := range []struct{ name, network, containerID string }{
 		{"another container", "web", "new"},
@@ -196,7 +197,8 @@ func TestRepeatedDelLeavesWhoeverHasThePathNow(t *testing.T) {
 	}
 }
 
-// The link may go while the rules of portmap and firewall do. It may not while a plugin is at work that is a process.
+// The link may go while the rules of portmap and firewall do. It may not while a plugin is at work
+// that is a process.
 func TestDelTakesTheLinkAwayWhenNobodyNeedsIt(t *testing.T) {
 	attached := func(t *testing.T, last object) (h *testHost, request object) {
 		h = newTestHost(t)

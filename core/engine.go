@@ -16,13 +16,13 @@ import (
 	"github.com/libcni/libcni/core/volume"
 )
 
-// What the outer rings need of the inner ones.
+// Types of the inner rings that the outer ones use.
 type (
 	// Error is the error every verb returns; see cni.h for its JSON form.
 	Error = fault.Error
 	// Starter makes a plugin process.
 	Starter = spawn.Starter
-	// ProcessSpec is what a Starter is asked to run.
+	// ProcessSpec describes the process that a Starter makes.
 	ProcessSpec = spawn.Spec
 	// StartedProcess is what a Starter returns.
 	StartedProcess = spawn.Started
@@ -36,13 +36,12 @@ type Options struct {
 	Start Starter // how plugin processes are made; nil means ForkExec
 }
 
-// maxDeletions is how many links the kernel may still be taking down after their DELs were
-// answered.
+// maxDeletions bounds the links that the kernel is still removing after their DELs have returned.
 const maxDeletions = 8
 
-// Engine serves requests. It is safe for concurrent use and holds no state of attachments: that is
-// on disk, shared by all engines and processes that name the same directories. What it keeps spares
-// work and changes no answer.
+// Engine serves requests. It is safe for concurrent use. The state of attachments is on disk,
+// shared by all engines and processes that use the same directories. An engine only keeps what
+// saves work: threads, sockets and what was read of the rules.
 type Engine struct {
 	start    Starter
 	running  *running
@@ -65,7 +64,7 @@ func New(o Options) *Engine {
 		bootID:  sync.OnceValues(boot.ID), volumes: volume.New()}
 }
 
-// Caller is what one call brings along from its host.
+// Caller is what a call gets from its host.
 type Caller struct {
 	// Environ is the host's environment at the time of the call, "KEY=value" each.
 	Environ []string
@@ -74,6 +73,6 @@ type Caller struct {
 	Log func(event []byte)
 }
 
-// Cancel ends the running request that was made with the given requestId, and reports whether there
-// is one. The request itself returns an error of kind cancelled, after undoing what it did.
+// Cancel cancels the request in progress with a requestId, and reports whether there is one. The
+// request itself returns an error of kind cancelled, after undoing what it did.
 func (e *Engine) Cancel(requestID string) bool { return e.running.cancel(requestID) }

@@ -15,17 +15,40 @@ import (
 // netnsDir is where iproute2 keeps named network namespaces.
 const netnsDir = "/run/netns"
 
-// NetnsCreate makes a network namespace, its loopback interface up, and binds it to a file.
+// NetnsCreate makes a network namespace, sets its loopback interface up and binds it to a file.
 func (e *Engine) NetnsCreate(ctx context.Context, caller Caller,
 	r *NetnsRequest) (*NetnsAnswer, error) {
+	return e.serveNetns(ctx, caller, r, func(ctx context.Context, path string) error {
+		if err := netns.Create(ctx, path); err != nil {
+			return createError(path, err)
+		}
+		return nil
+	})
+}
+
+// NetnsDelete unbinds a network namespace from its file and removes the file. The namespace ends
+// when nothing uses it any more.
+func (e *Engine) NetnsDelete(ctx context.Context, caller Caller,
+	r *NetnsRequest) (*NetnsAnswer, error) {
+	return e.serveNetns(ctx, caller, r, func(ctx context.Context, path string) error {
+		if err := netns.Delete(ctx, path); err != nil {
+			return lifecycle.NamespaceError(path, err)
+		}
+		return nil
+	})
+}
+
+// serveNetns serves a request about the file of a namespace.
+func (e *Engine) serveNetns(ctx context.Context, caller Caller, r *NetnsRequest,
+	work func(ctx context.Context, path string) error) (*NetnsAnswer, error) {
 	return serve(ctx, e.incoming(caller, "", &r.Common),
-		func(s *scope, ctx context.Context) (*NetnsAnswer, error) {
+		func(_ *scope, ctx context.Context) (*NetnsAnswer, error) {
 			path, err := netnsPath(r.Name, r.Path)
 			if err != nil {
 				return nil, err
 			}
-			if err := netns.Create(ctx, path); err != nil {
-				return nil, createError(path, err)
+			if err := work(ctx, path); err != nil {
+				return nil, err
 			}
 			return &NetnsAnswer{Path: path}, nil
 		})
@@ -36,12 +59,13 @@ func netnsPath(name, path string) (string, error) {
 	case name != "" && path != "":
 		return "", fault.InvalidRequest("name", "name and path exclude each other")
 	case name == "" && path == "":
-		return "", fault.InvalidRequest("name", "give the name of the namespace to make, or its path")
+		return "", fault.InvalidRequest("name",
+			"name or path is required: give the name of the namespace, or a path")
 	case path != "":
 		return path, absolute(path)
 	case name == "." || name == ".." || strings.ContainsAny(name, "/\x00") || len(name) > 255:
 		return "", fault.InvalidRequest("name",
-			"name %q cannot be a file name: no /, no NUL, 255 bytes at most", name)
+			"name %q cannot be a file name: it must not contain / or NUL, or have more than 255 bytes", name)
 	default:
 		return filepath.Join(netnsDir, name), nil
 	}
@@ -56,24 +80,7 @@ func absolute(path string) error {
 
 func createError(path string, err error) error {
 	if errors.Is(err, fs.ErrExist) {
-		return fault.New(fault.KindExists, nil, "%s exists already", path)
+		return fault.New(fault.KindExists, nil, "%s already exists", path)
 	}
 	return fault.From(err, fault.KindState)
-}
-
-// NetnsDelete unbinds a network namespace from its file and removes the file. The kernel ends the
-// namespace when nothing uses it any more.
-func (e *Engine) NetnsDelete(ctx context.Context, caller Caller,
-	r *NetnsRequest) (*NetnsAnswer, error) {
-	return serve(ctx, e.incoming(caller, "", &r.Common),
-		func(s *scope, ctx context.Context) (*NetnsAnswer, error) {
-			path, err := netnsPath(r.Name, r.Path)
-			if err != nil {
-				return nil, err
-			}
-			if err := netns.Delete(ctx, path); err != nil {
-				return nil, lifecycle.NamespaceError(path, err)
-			}
-			return &NetnsAnswer{Path: path}, nil
-		})
 }

@@ -2,8 +2,6 @@ package core
 
 import (
 	"context"
-	"errors"
-	"io/fs"
 
 	"github.com/libcni/libcni/core/internal/attachments"
 	"github.com/libcni/libcni/core/internal/conf"
@@ -52,22 +50,16 @@ func (s *scope) toRepair(all bool) ([]*attachments.Entry, *conf.List, error) {
 
 func (s *scope) repairEntry(ctx context.Context, key attachments.Key, given *conf.List,
 	answer *RepairAnswer) error {
-	held, err := s.store.Lock(ctx, key)
-	if err != nil {
-		return err
-	}
-	defer held.Unlock()
-	entry, err := held.Get()
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil // detached in the meantime
-	}
-	if err != nil {
-		return err
-	}
-	return s.manager.Repair(ctx, entry, s.overrides(given), func(network, pluginType, object string) {
+	record := func(network, pluginType, object string) {
 		answer.Repaired = append(answer.Repaired, Repaired{
-			Network: network, ContainerID: entry.ContainerID, IfName: entry.IfName,
+			Network: network, ContainerID: key.ContainerID, IfName: key.IfName,
 			Plugin: pluginType, Object: object,
 		})
+	}
+	return s.withLocked(ctx, key, func(_ *attachments.Held, entry *attachments.Entry) error {
+		if entry == nil {
+			return nil // detached in the meantime
+		}
+		return s.manager.Repair(ctx, entry, s.overrides(given), record)
 	})
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/libcni/libcni/core/internal/fault"
 )
 
-// running knows the requests under way that were given a requestId.
+// running holds the requests in progress that have a requestId.
 type running struct {
 	mu      sync.Mutex
 	cancels map[string]context.CancelFunc
@@ -15,7 +15,7 @@ type running struct {
 
 func newRunning() *running { return &running{cancels: map[string]context.CancelFunc{}} }
 
-// add enters a request. The returned function takes it out again and must be called.
+// add registers a request. The returned function removes it and must be called.
 func (r *running) add(ctx context.Context, requestID string) (context.Context, func(), error) {
 	if requestID == "" {
 		return ctx, func() {}, nil

@@ -1,7 +1,10 @@
 package core
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
+	"io/fs"
 
 	"github.com/libcni/libcni/core/internal/attachments"
 	"github.com/libcni/libcni/core/internal/builtin"
@@ -76,6 +79,22 @@ func (s *scope) overrides(given *conf.List) *lifecycle.Overrides {
 		Config: given, Netns: lifecycle.Candidate{Path: s.request.Netns},
 		Args: plugin.Args(s.request.Args), CapabilityArgs: s.request.CapabilityArgs,
 	}
+}
+
+// withLocked runs work on an attachment while its lock is held. The entry is nil if the attachment
+// is unknown.
+func (s *scope) withLocked(ctx context.Context, key attachments.Key,
+	work func(*attachments.Held, *attachments.Entry) error) error {
+	held, err := s.store.Lock(ctx, key)
+	if err != nil {
+		return err
+	}
+	defer held.Unlock()
+	entry, err := held.Get()
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return work(held, entry)
 }
 
 // allEntries returns the entries of all attachments. Files that cannot be read become warnings.

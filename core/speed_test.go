@@ -35,7 +35,8 @@ func chain(dir, netns string, plugins int) []byte {
 	return data
 }
 
-// The limits have some room: what a map or a buffer needs varies. Whoever raises one says in the commit what for.
+// The limits have some room: what a map or a buffer needs varies. Whoever raises one says in the
+// commit what for.
 func TestAllocationsOfAnAddAndADel(t *testing.T) {
 	for _, c := range []struct {
 		name           string
@@ -59,7 +60,8 @@ func TestAllocationsOfAnAddAndADel(t *testing.T) {
 	}
 }
 
-// After a DEL up to eight goroutines wait for the kernel to be done with its links, and up to four threads are kept.
+// After a DEL up to eight goroutines wait for the kernel to be done with its links, and up to four
+// threads are kept.
 func TestCallsLeaveNoGoroutines(t *testing.T) {
 	netnstest.Host(t)
 	request := chain(t.TempDir(), netnstest.New(t), 3)

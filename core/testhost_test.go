@@ -13,7 +13,8 @@ import (
 	"github.com/libcni/libcni/core/internal/host/netns/netnstest"
 )
 
-// testHost is an engine on a host of its own: a network namespace and directories that belong to the test.
+// testHost is an engine on a host of its own: a network namespace and directories that belong to
+// the test.
 type testHost struct {
 	t       *testing.T
 	engine  *Engine
@@ -107,7 +108,8 @@ func (h *testHost) fails(kind, method string, request object) object {
 	return answer
 }
 
-// bridgeNet is a network of the built-in bridge and host-local, with its leases in the test's directory.
+// bridgeNet is a network of the built-in bridge and host-local, with its leases in the test's
+// directory.
 func (h *testHost) bridgeNet(name string, more ...any) object {
 	plugins := []any{object{
 		"type": "bridge", "bridge": "br-" + name, "isGateway": true,
@@ -117,8 +119,8 @@ func (h *testHost) bridgeNet(name string, more ...any) object {
 	return object{"cniVersion": "1.1.0", "name": name, "plugins": append(plugins, more...)}
 }
 
-// recorder installs an executable plugin that keeps each request it gets, as NUMBER.TYPE.COMMAND. What it does is
-// steered by the configuration: fail (a command), versions, hang (a command).
+// recorder installs an executable plugin that keeps each request it gets, as NUMBER.TYPE.COMMAND.
+// What it does is steered by the configuration: fail (a command), versions, hang (a command).
 func (h *testHost) recorder(pluginType string) {
 	h.t.Helper()
 	const script = `#!/bin/sh

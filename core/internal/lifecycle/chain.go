@@ -60,7 +60,16 @@ func (c *chain) run(ctx context.Context, command string, i int,
 	if err != nil {
 		return nil, c.attribute(err, i, target)
 	}
+	return c.send(ctx, i, target, command, previous, func(*plugin.Invocation) error { return nil })
+}
+
+// send sends a command to plugin i, run by target. complete adds to the request.
+func (c *chain) send(ctx context.Context, i int, target invoke.Target, command string,
+	previous *plugin.Result, complete func(*plugin.Invocation) error) (*plugin.Result, error) {
 	inv, err := c.invocation(command, i, target, previous)
+	if err == nil {
+		err = complete(inv)
+	}
 	if err != nil {
 		return nil, c.attribute(err, i, target)
 	}

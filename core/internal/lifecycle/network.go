@@ -10,12 +10,13 @@ import (
 )
 
 // Status asks each plugin of a network whether an ADD could succeed now. It stops at the first that
-// says no.
+// reports an error.
 func (m *Manager) Status(ctx context.Context, list *conf.List) error {
 	c := m.networkChain(list)
 	defer c.close()
 	for i := range list.Plugins {
-		if err := c.runForNetwork(ctx, plugin.Status, i, nil); err != nil {
+		err := c.runForNetwork(ctx, plugin.Status, i, func(*plugin.Invocation) error { return nil })
+		if err != nil {
 			return err
 		}
 	}
@@ -27,8 +28,14 @@ func (m *Manager) GC(ctx context.Context, list *conf.List,
 	keep []plugin.AttachmentID) (errs []error) {
 	c := m.networkChain(list)
 	defer c.close()
+	input := conf.Input{CNIVersion: list.CNIVersion, ValidAttachments: &keep}
 	for i := range list.Plugins {
-		if err := c.runForNetwork(ctx, plugin.GC, i, keep); err != nil {
+		err := c.runForNetwork(ctx, plugin.GC, i, func(inv *plugin.Invocation) (err error) {
+			inv.ValidAttachments = keep
+			inv.Config, err = list.Derive(i, input)
+			return err
+		})
+		if err != nil {
 			errs = append(errs, err)
 		}
 	}
@@ -37,14 +44,16 @@ func (m *Manager) GC(ctx context.Context, list *conf.List,
 
 // networkChain returns the plugins of a network for commands that concern no single attachment.
 func (m *Manager) networkChain(list *conf.List) *chain {
-	entry := &attachments.Entry{Key: attachments.Key{Network: list.Name}, CNIVersion: list.CNIVersion}
+	entry := &attachments.Entry{
+		Key: attachments.Key{Network: list.Name}, CNIVersion: list.CNIVersion,
+	}
 	return m.newChain(list, entry, nil)
 }
 
 // runForNetwork sends STATUS or GC to plugin i. Plugin processes know them since version 1.1.0 of
 // the specification.
 func (c *chain) runForNetwork(ctx context.Context, command string, i int,
-	keep []plugin.AttachmentID) error {
+	complete func(*plugin.Invocation) error) error {
 	target, err := c.target(i)
 	if err != nil {
 		return c.attribute(err, i, target)
@@ -52,19 +61,6 @@ func (c *chain) runForNetwork(ctx context.Context, command string, i int,
 	if !target.Builtin && !spec.HasGC(c.list.CNIVersion) {
 		return nil
 	}
-	inv, err := c.invocation(command, i, target, nil)
-	if err != nil {
-		return c.attribute(err, i, target)
-	}
-	if command == plugin.GC {
-		inv.ValidAttachments = keep
-		input := conf.Input{CNIVersion: c.entry.CNIVersion, ValidAttachments: &keep}
-		if inv.Config, err = c.list.Derive(i, input); err != nil {
-			return c.attribute(err, i, target)
-		}
-	}
-	if _, err := c.runner.Run(ctx, target, inv); err != nil {
-		return c.attribute(err, i, target)
-	}
-	return nil
+	_, err = c.send(ctx, i, target, command, nil, complete)
+	return err
 }

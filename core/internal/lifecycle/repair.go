@@ -42,13 +42,9 @@ func (c *chain) repair(ctx context.Context, i int, result *plugin.Result,
 	if !target.Builtin {
 		return nil
 	}
-	inv, err := c.invocation(plugin.Repair, i, target, result)
-	if err != nil {
-		return c.attribute(err, i, target)
-	}
-	inv.Repaired = func(object string) { repaired(c.list.Name, target.Type, object) }
-	if _, err := c.runner.Run(ctx, target, inv); err != nil {
-		return c.attribute(err, i, target)
-	}
-	return nil
+	_, err = c.send(ctx, i, target, plugin.Repair, result, func(inv *plugin.Invocation) error {
+		inv.Repaired = func(object string) { repaired(c.list.Name, target.Type, object) }
+		return nil
+	})
+	return err
 }
