@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/libcni/libcni/api/model"
 )
@@ -34,7 +35,7 @@ func (s *source) read(path string) (string, error) {
 
 // targets are the generated files. Each is defined in a file of its own.
 func targets() []target {
-	return []target{
+	return slices.Concat([]target{
 		{"api/version_generated.go", version},
 		{"api/types_generated.json", types},
 		{"include/cni.h", header},
@@ -47,7 +48,7 @@ func targets() []target {
 		{"core/answers_generated.go", answers},
 		{"core/internal/fault/kind_generated.go", kinds},
 		{"core/internal/fault/error_generated.go", faultTypes},
-	}
+	}, pythonTargets())
 }
 
 func main() {
