@@ -20,10 +20,12 @@ func (s *scope) add(ctx context.Context) (jsontext.Value, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	key, err := s.key(list.Name)
 	if err != nil {
 		return nil, err
 	}
+
 	ns, err := s.manager.Open(s.request.Netns)
 	if err != nil {
 		return nil, err

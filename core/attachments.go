@@ -24,10 +24,12 @@ func (s *scope) attachments(ctx context.Context) (*AttachmentsAnswer, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	now, err := boot.Now()
 	if err != nil {
 		return nil, err
 	}
+
 	answer := &AttachmentsAnswer{AsOf: attachments.AsOf{BootID: s.bootID, Now: now}.String(),
 		Attachments: []Attachment{}}
 	for _, entry := range s.allEntries() {
@@ -36,12 +38,15 @@ func (s *scope) attachments(ctx context.Context) (*AttachmentsAnswer, error) {
 			!matches(r.IfName, entry.IfName) {
 			continue
 		}
+
 		attachment := lifecycle.Describe(entry)
 		if attachment.State, err = s.state(ctx, entry); err != nil {
 			return nil, err
 		}
+
 		answer.Attachments = append(answer.Attachments, *attachment)
 	}
+
 	return answer, nil
 }
 
@@ -61,10 +66,12 @@ func (s *scope) state(ctx context.Context, entry *attachments.Entry) (string, er
 	if entry.Incomplete {
 		return stateIncomplete, nil
 	}
+
 	ns, presence, err := s.manager.Locate(ctx, entry, lifecycle.Candidate{Path: entry.Netns})
 	if err != nil {
 		return "", err
 	}
+
 	ns.Close()
 	if presence == lifecycle.Present {
 		return lifecycle.StateAttached, nil

@@ -39,19 +39,23 @@ func (s *scope) requested() ([]*attachments.Entry, *conf.List, error) {
 	if !s.request.namesNetwork() {
 		return s.requestedByContainer()
 	}
+
 	name, given, err := s.networkReference()
 	if err != nil {
 		return nil, nil, err
 	}
+
 	key, err := s.key(name)
 	if err != nil {
 		return nil, nil, err
 	}
+
 	entry, err := s.store.Get(key)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, notAttached("container %s is not attached to network %s as %s", key.ContainerID,
 			key.Network, key.IfName)
 	}
+
 	return []*attachments.Entry{entry}, given, err
 }
 

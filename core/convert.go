@@ -24,14 +24,17 @@ func (e *Engine) Convert(ctx context.Context, caller Caller,
 				return nil, fault.InvalidRequest("cniVersion", "cniVersion: %q is not one of %s", r.CNIVersion,
 					strings.Join(plugin.Versions(), ", "))
 			}
+
 			result, err := plugin.ParseResult(r.Result, "")
 			if err != nil {
 				return nil, fault.InvalidRequest("result", "%v", err)
 			}
+
 			converted, err := result.JSON(r.CNIVersion)
 			if err != nil {
 				return nil, fault.New(fault.KindUnsupported, err, "converting the result")
 			}
+
 			return converted, nil
 		})
 }

@@ -41,10 +41,12 @@ func (s *scope) delAll(ctx context.Context, force bool) (*DelAnswer, error) {
 	if err := conf.ValidateContainerID(s.request.ContainerID); err != nil {
 		return nil, err
 	}
+
 	entries, err := s.store.ByContainer(s.request.ContainerID, s.request.IfName)
 	if err != nil {
 		return nil, err
 	}
+
 	answer := &DelAnswer{Removed: []AttachmentName{}}
 	var errs []error
 	for _, entry := range entries {
@@ -69,6 +71,7 @@ func (s *scope) delKey(ctx context.Context, key attachments.Key, given *conf.Lis
 		if err := s.manager.Detach(ctx, held, entry, overrides, force); err != nil {
 			return err
 		}
+
 		answer.Found = true
 		answer.Removed = append(answer.Removed, nameOf(key))
 		return nil

@@ -21,10 +21,12 @@ func (e *Engine) GC(ctx context.Context, caller Caller, r *GCRequest) (*GCAnswer
 			if err != nil {
 				return nil, err
 			}
+
 			c, err := s.newCollection(list, r)
 			if err != nil {
 				return nil, err
 			}
+
 			if list.DisableGC {
 				return &GCAnswer{Removed: []AttachmentName{}}, nil
 			}
@@ -58,19 +60,23 @@ func (s *scope) newCollection(list *conf.List, r *GCRequest) (*collection, error
 			"asOf is required: give the asOf of a cni_attachments call made before the list of valid "+
 				"attachments was made")
 	}
+
 	asOf, err := attachments.ParseAsOf(r.AsOf)
 	if err != nil {
 		return nil, fault.InvalidRequest("asOf", "asOf: %v", err)
 	}
+
 	if asOf.BootID != s.bootID {
 		return nil, fault.InvalidRequest("asOf",
 			"asOf %s is of an earlier boot; call cni_attachments again and make a new list of valid "+
 				"attachments", r.AsOf)
 	}
+
 	now, err := boot.Now()
 	if err != nil {
 		return nil, err
 	}
+
 	c := &collection{scope: s, list: list, valid: map[ValidAttachment]bool{}, asOf: asOf, now: now,
 		dryRun: r.DryRun}
 	c.answer.Removed = []AttachmentName{}
@@ -79,6 +85,7 @@ func (s *scope) newCollection(list *conf.List, r *GCRequest) (*collection, error
 		c.valid[ref] = true
 		c.keep = append(c.keep, plugin.AttachmentID{ContainerID: ref.ContainerID, IfName: ref.IfName})
 	}
+
 	return c, nil
 }
 
@@ -97,9 +104,11 @@ func (c *collection) run(ctx context.Context) (*GCAnswer, error) {
 			errs = append(errs, err)
 		}
 	}
+
 	if !c.dryRun {
 		errs = append(errs, c.scope.manager.GC(ctx, c.list, c.keep)...)
 	}
+
 	return &c.answer, fault.Join(errs)
 }
 
@@ -110,10 +119,12 @@ func (c *collection) collect(ctx context.Context, held *attachments.Held,
 	if err != nil {
 		return err
 	}
+
 	if keep {
 		if !c.isListed(entry) { // else c.keep already has it
 			c.keep = append(c.keep, idOf(entry))
 		}
+
 		return nil
 	}
 	if !c.dryRun {
@@ -126,6 +137,7 @@ func (c *collection) collect(ctx context.Context, held *attachments.Held,
 			return err
 		}
 	}
+
 	c.answer.Removed = append(c.answer.Removed, nameOf(entry.Key))
 	return nil
 }
@@ -139,14 +151,17 @@ func (c *collection) keeps(ctx context.Context, entry *attachments.Entry) (bool,
 	if entry.Incomplete {
 		return false, nil // this call holds the network's lock, so no ADD is in progress
 	}
+
 	ns, presence, err := c.scope.manager.Locate(ctx, entry, lifecycle.Candidate{Path: entry.Netns})
 	if err != nil {
 		return false, err
 	}
+
 	ns.Close()
 	if presence == lifecycle.Gone {
 		return false, nil
 	}
+
 	young := entry.BootID == c.scope.bootID && c.now-entry.Created < freshness
 	return c.isListed(entry) || young || entry.NewerThan(c.asOf), nil
 }

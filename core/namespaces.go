@@ -47,6 +47,7 @@ func (e *Engine) serveNetns(ctx context.Context, caller Caller, r *NetnsRequest,
 			if err != nil {
 				return nil, err
 			}
+
 			if err := work(ctx, path); err != nil {
 				return nil, err
 			}

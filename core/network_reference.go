@@ -46,9 +46,11 @@ func (s *scope) networkReference() (name string, given *conf.List, err error) {
 		return "", nil, fault.InvalidRequest("network",
 			"network: expected an object (a configuration) or a string (a name)")
 	}
+
 	if err != nil {
 		return "", nil, err
 	}
+
 	return given.Name, given, nil
 }
 
@@ -60,6 +62,7 @@ func parseNetworkName(value jsontext.Value) (string, error) {
 		return "", fault.InvalidRequest("network", "network: expected a string, got %s",
 			jsonobject.Describe(value.Kind()))
 	}
+
 	switch {
 	case strings.Contains(name, "{"):
 		return "", fault.InvalidRequest("network",
@@ -69,8 +72,10 @@ func parseNetworkName(value jsontext.Value) (string, error) {
 		return "", fault.InvalidRequest("network",
 			"network: a string is the name of a network; give the path of a file as networkFile")
 	}
+
 	if err := conf.ValidateNetworkName(name); err != nil {
 		return "", err
 	}
+
 	return name, nil
 }

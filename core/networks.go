@@ -21,8 +21,10 @@ func (s *scope) networks(context.Context) (*NetworksAnswer, error) {
 		for _, p := range list.Plugins {
 			network.Plugins = append(network.Plugins, p.Type)
 		}
+
 		answer.Networks = append(answer.Networks, network)
 	}
+
 	for _, b := range bad {
 		answer.Errors = append(answer.Errors, FileError{File: b.File, Msg: b.Msg})
 	}

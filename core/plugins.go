@@ -24,6 +24,7 @@ func (s *scope) plugins(ctx context.Context) (*PluginsAnswer, error) {
 			answer.Errors = append(answer.Errors, FileError{File: target.Path, Msg: err.Error()})
 			continue
 		}
+
 		answer.Plugins = append(answer.Plugins, *info)
 	}
 	return answer, nil
@@ -37,6 +38,7 @@ func (e *Engine) PluginInfo(ctx context.Context, caller Caller,
 			if r.Type == "" {
 				return nil, fault.InvalidRequest("type", "type is required: give the type of a plugin")
 			}
+
 			target, err := s.runner.Resolve(r.Type, nil)
 			if err != nil {
 				return nil, err

@@ -19,6 +19,7 @@ func (e *Engine) Repair(ctx context.Context, caller Caller,
 			if err != nil {
 				return nil, err
 			}
+
 			answer := &RepairAnswer{Repaired: []Repaired{}}
 			var errs []error
 			for _, entry := range entries {
@@ -26,6 +27,7 @@ func (e *Engine) Repair(ctx context.Context, caller Caller,
 					errs = append(errs, err)
 				}
 			}
+
 			return answer, fault.Join(errs)
 		})
 }
@@ -39,6 +41,7 @@ func (s *scope) toRepair(all bool) ([]*attachments.Entry, *conf.List, error) {
 	if s.request.namesNetwork() || s.request.ContainerID != "" {
 		return nil, nil, fault.InvalidRequest("all", "all excludes network, networkFile and containerId")
 	}
+
 	var own []*attachments.Entry
 	for _, entry := range s.allEntries() {
 		if s.owns(entry) {

@@ -20,12 +20,14 @@ func (r *running) add(ctx context.Context, requestID string) (context.Context, f
 	if requestID == "" {
 		return ctx, func() {}, nil
 	}
+
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.cancels[requestID] != nil {
 		return nil, nil, fault.New(fault.KindBusy, nil,
 			"requestId %q is in use by a call that has not ended", requestID)
 	}
+
 	ctx, cancel := context.WithCancel(ctx)
 	r.cancels[requestID] = cancel
 	return ctx, func() {

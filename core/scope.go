@@ -35,6 +35,7 @@ func newScope(in incoming, request Common) *scope {
 		Mode: options.Builtins, Catalog: builtin.Lookup, Types: builtin.Types,
 		PluginDirs: options.PluginDirs, Env: options.environ(in.caller.Environ), Start: e.start, Events: s.events,
 	}
+
 	s.bootID, _ = e.bootID() // see lifecycle.Manager for what an unknown one means
 	s.manager = &lifecycle.Manager{
 		Store: s.store, Runner: s.runner, Threads: e.threads, Deleter: e.deleter, Events: s.events,

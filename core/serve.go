@@ -32,6 +32,7 @@ func serve[Answer any](ctx context.Context, in incoming,
 	if err != nil {
 		return answer, err
 	}
+
 	ctx, done, err := in.begin(ctx, &request)
 	if err != nil {
 		return answer, err
@@ -53,9 +54,11 @@ func (in incoming) normalize() (Common, error) {
 	if err != nil {
 		return Common{}, fault.From(err, fault.KindInvalidRequest)
 	}
+
 	if request.Network.Kind() == 'n' { // null counts as absent
 		request.Network = nil
 	}
+
 	if in.command == plugin.Add || request.namesNetwork() &&
 		slices.Contains([]string{plugin.Del, plugin.Check, plugin.Repair}, in.command) {
 		setDefault(&request.IfName, defaultIfName)

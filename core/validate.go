@@ -24,9 +24,11 @@ func (s *scope) validate(ctx context.Context) (*ValidateAnswer, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	if err := conf.ValidateNetworkName(list.Name); err != nil {
 		return nil, err
 	}
+
 	answer := &ValidateAnswer{Name: list.Name, CNIVersion: list.CNIVersion,
 		Capabilities: capabilities(list)}
 	for _, p := range list.Plugins {
@@ -34,13 +36,16 @@ func (s *scope) validate(ctx context.Context) (*ValidateAnswer, error) {
 			if pluginType == "" {
 				continue
 			}
+
 			info, err := s.validatePlugin(ctx, list, pluginType, p.Raw)
 			if err != nil {
 				return nil, err
 			}
+
 			answer.Plugins = append(answer.Plugins, *info)
 		}
 	}
+
 	return answer, nil
 }
 
@@ -50,10 +55,12 @@ func (s *scope) validatePlugin(ctx context.Context, list *conf.List, pluginType 
 	if err != nil {
 		return nil, err
 	}
+
 	info, err := s.pluginInfo(ctx, target)
 	if err != nil {
 		return nil, err
 	}
+
 	if !slices.Contains(info.SupportedVersions, list.CNIVersion) {
 		return nil, fault.New(fault.KindUnsupported, nil,
 			"plugin %s does not know version %s of network %s; it knows %s",

@@ -34,6 +34,7 @@ func (e *Engine) VolumeMount(ctx context.Context, caller Caller,
 			if err := validVolumeKey("id", r.ID); err != nil {
 				return nil, err
 			}
+
 			mountpoint, uncertain, err := p.Mount(ctx, r.Name, r.ID)
 			if err != nil {
 				return nil, s.undoMount(ctx, p, r, fault.From(err, fault.KindState), uncertain)

@@ -20,15 +20,18 @@ func (o *RequestOptions) validateVolumes() error {
 		validMilliseconds("options.volumeTimeouts.activateMs", o.VolumeTimeouts.ActivateMs),
 		validMilliseconds("options.volumeTimeouts.headerMs", o.VolumeTimeouts.HeaderMs),
 	}
+
 	for _, dir := range o.VolumePluginDirs {
 		errs = append(errs, validPath("options.volumePluginDirs", dir))
 	}
+
 	for name := range o.VolumePlugins {
 		if err := volume.ValidateName(name); err != nil {
 			errs = append(errs, fault.InvalidRequest("options.volumePlugins", "options.volumePlugins: %v",
 				err))
 		}
 	}
+
 	return errors.Join(errs...)
 }
 

@@ -58,6 +58,7 @@ func (e *Engine) listAllVolumes(ctx context.Context, settings volume.Settings,
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return ctx.Err()
 	}
+
 	answer.Errors = badFiles(bad)
 	for _, l := range listings {
 		answer.add(l.Name, l.Volumes)
@@ -115,21 +116,26 @@ func (e *Engine) VolumePlugins(ctx context.Context, caller Caller,
 				for _, f := range found {
 					answer.Plugins = append(answer.Plugins, VolumePlugin{f.Name, f.Address.String(), f.File})
 				}
+
 				answer.Errors = badFiles(bad)
 				return answer, nil
 			}
+
 			listings, bad := e.volumes.ActivateAll(ctx, settings)
 			if errors.Is(ctx.Err(), context.Canceled) {
 				return nil, ctx.Err()
 			}
+
 			answer.Errors = badFiles(bad)
 			for _, l := range listings {
 				if l.Err != nil {
 					answer.Errors = append(answer.Errors, notAsked(l))
 					continue
 				}
+
 				answer.Plugins = append(answer.Plugins, VolumePlugin{l.Name, l.Address.String(), l.File})
 			}
+
 			return answer, nil
 		})
 }

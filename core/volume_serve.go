@@ -36,6 +36,7 @@ func serveVolume[Answer any](ctx context.Context, in incoming, id volumeID,
 			if err != nil {
 				return answer, err
 			}
+
 			if err := validVolumeKey("name", id.name); err != nil {
 				return answer, err
 			}

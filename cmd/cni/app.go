@@ -72,6 +72,7 @@ NETNS.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
+
 	root.SetIn(a.in)
 	root.SetOut(a.out)
 	root.SetErr(a.err)

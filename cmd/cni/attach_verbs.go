@@ -21,24 +21,29 @@ command.`,
   cni add web /run/netns/blue --id c1 -i eth1 -p 8080:80 --args IgnoreUnknown=1 --args IP=10.1.2.3`,
 		Args: cobra.MaximumNArgs(2),
 	}
+
 	cmd.RunE = a.verb(func(ctx context.Context, args []string) error {
 		r, err := a.request()
 		if err != nil {
 			return err
 		}
+
 		if err := f.fill(a, r, args); err != nil {
 			return err
 		}
+
 		if r["netns"] == nil || r["network"] == nil && r["networkFile"] == nil {
 			return usage("an attachment is required: give NETWORK and NETNS")
 		}
 		if err := add.fill(r); err != nil {
 			return err
 		}
+
 		result, err := a.call(ctx, "add", r)
 		if err != nil {
 			return err
 		}
+
 		return a.printJSON(result)
 	})
 	f.register(a, cmd)
@@ -72,6 +77,7 @@ func (f *addFlags) fill(r request) error {
 	if f.noRollback {
 		options["rollback"] = false
 	}
+
 	set(options, "onExisting", f.onExisting)
 	if err := setDuration(options, "rollbackTimeoutMs", "--rollback-timeout",
 		f.rollbackTimeout); err != nil {
@@ -80,6 +86,7 @@ func (f *addFlags) fill(r request) error {
 	if len(options) > 0 {
 		r["options"] = options
 	}
+
 	return nil
 }
 
@@ -98,20 +105,25 @@ configuration is gone. Like cnitool, it prints nothing.`,
   cni del --id c1 -i eth1 web`,
 		Args: cobra.MaximumNArgs(2),
 	}
+
 	cmd.RunE = a.verb(func(ctx context.Context, args []string) error {
 		r, err := a.request()
 		if err != nil {
 			return err
 		}
+
 		if err := f.fill(a, r, args); err != nil {
 			return err
 		}
+
 		if force {
 			r["force"] = true
 		}
+
 		var answer struct {
 			Found bool `json:"found"`
 		}
+
 		response, err := a.ask(ctx, "del", r, &answer)
 		switch {
 		case err != nil:
@@ -121,6 +133,7 @@ configuration is gone. Like cnitool, it prints nothing.`,
 		case !answer.Found:
 			fmt.Fprintf(a.err, "cni: container %v was not attached\n", r["containerId"])
 		}
+
 		return nil
 	})
 	f.register(a, cmd)
@@ -140,14 +153,17 @@ Like cnitool, it prints nothing if nothing differs. Otherwise the exit status is
   cni check --id c1`,
 		Args: cobra.MaximumNArgs(2),
 	}
+
 	cmd.RunE = a.verb(func(ctx context.Context, args []string) error {
 		r, err := a.request()
 		if err != nil {
 			return err
 		}
+
 		if err := f.fill(a, r, args); err != nil {
 			return err
 		}
+
 		return a.quietly(a.call(ctx, "check", r))
 	})
 	f.register(a, cmd)

@@ -55,21 +55,26 @@ func (f *attachmentFlags) fill(a *app, r request, args []string) error {
 	if err != nil {
 		return err
 	}
+
 	set(r, "network", network)
 	if err := setPath(r, "networkFile", f.networkFile); err != nil {
 		return err
 	}
+
 	if err := setPath(r, "netns", netns); err != nil {
 		return err
 	}
+
 	id := f.id
 	if id == "" {
 		path, _ := r["netns"].(string)
 		if path == "" || network == "" && f.networkFile == "" {
 			return usage("an attachment is required: give NETWORK and NETNS; del and check also accept --id")
 		}
+
 		id = toolID(path)
 	}
+
 	r["containerId"] = id
 	// An id alone stands for every interface of the container.
 	if name := first(a.ifName, a.env("CNI_IFNAME")); name != "" {
@@ -77,6 +82,7 @@ func (f *attachmentFlags) fill(a *app, r request, args []string) error {
 	} else if f.id == "" {
 		r["ifName"] = "eth0"
 	}
+
 	return f.fillArguments(a, r)
 }
 
@@ -86,17 +92,21 @@ func (f *attachmentFlags) fillArguments(a *app, r request) error {
 	if text := a.env("CNI_ARGS"); pairs == nil && text != "" {
 		pairs, source = strings.Split(text, ";"), "CNI_ARGS"
 	}
+
 	args := [][2]string{}
 	for _, pair := range pairs {
 		key, value, ok := strings.Cut(pair, "=")
 		if !ok || key == "" {
 			return usage("%s: %q is not KEY=VALUE", source, pair)
 		}
+
 		args = append(args, [2]string{key, value})
 	}
+
 	if len(args) > 0 {
 		r["args"] = args
 	}
+
 	return f.fillCapabilities(a, r)
 }
 
@@ -105,16 +115,19 @@ func (f *attachmentFlags) fillCapabilities(a *app, r request) error {
 	if text == "" {
 		text, source = a.env("CAP_ARGS"), "CAP_ARGS"
 	}
+
 	capabilities := map[string]json.RawMessage{}
 	if text != "" {
 		if err := json.Unmarshal([]byte(text), &capabilities); err != nil {
 			return usage("%s: not a JSON object: %v", source, err)
 		}
 	}
+
 	mappings, err := parsePublished(f.publish)
 	if err != nil {
 		return err
 	}
+
 	if mappings != nil {
 		if capabilities["portMappings"] != nil {
 			return usage("--publish and the portMappings of %s exclude each other", source)
@@ -126,6 +139,7 @@ func (f *attachmentFlags) fillCapabilities(a *app, r request) error {
 	if len(capabilities) > 0 {
 		r["capabilityArgs"] = capabilities
 	}
+
 	return nil
 }
 

@@ -44,6 +44,7 @@ an answer's text the return value.`,
 			return a.serve(ctx, args[0], frames)
 		}),
 	}
+
 	cmd.Flags().BoolVar(&frames, "frames", false, "answer in frames, for cni_dl.h")
 	completeArgs(cmd, func(context.Context) []string { return append(core.Methods(), "version") })
 	return cmd
@@ -59,6 +60,7 @@ func (a *app) serve(ctx context.Context, method string, frames bool) error {
 	if method == "version" {
 		return answer(0, versionAnswer())
 	}
+
 	request := []byte("{}")
 	if method != "describe" {
 		var err error
@@ -66,10 +68,12 @@ func (a *app) serve(ctx context.Context, method string, frames bool) error {
 			return fmt.Errorf("read the request: %w", err)
 		}
 	}
+
 	caller := core.Caller{Environ: a.environ}
 	if a.verbose {
 		caller.Log = event
 	}
+
 	rc, response := a.engine.Call(ctx, caller, method, request)
 	return answer(rc, response)
 }

@@ -51,10 +51,12 @@ func (a *app) networkNames(ctx context.Context) []string {
 	if err != nil {
 		return nil
 	}
+
 	var answer networksAnswer
 	if _, err := a.ask(ctx, "networks", r, &answer); err != nil {
 		return nil
 	}
+
 	var names []string
 	for _, n := range answer.Networks {
 		names = append(names, n.Name)
@@ -76,14 +78,17 @@ func (a *app) ofAttachments(ctx context.Context, name func(attachment) string) [
 	if err != nil {
 		return nil
 	}
+
 	seen := map[string]bool{}
 	for _, at := range answer.Attachments {
 		seen[name(at)] = true
 	}
+
 	var names []string
 	for n := range seen {
 		names = append(names, n)
 	}
+
 	sort.Strings(names)
 	return names
 }
@@ -93,10 +98,12 @@ func (a *app) pluginTypes(ctx context.Context) []string {
 	if err != nil {
 		return nil
 	}
+
 	plugins, _, err := a.plugins(ctx, r, nil)
 	if err != nil {
 		return nil
 	}
+
 	var types []string
 	for _, p := range plugins {
 		types = append(types, p.Type)

@@ -18,6 +18,7 @@ func (a *app) logEvent(line []byte) {
 		Code       int     `json:"code"`
 		Stderr     string  `json:"stderr"`
 	}
+
 	switch err := json.Unmarshal(line, &e); {
 	case err != nil:
 		fmt.Fprintf(a.err, "cni: %s\n", printable(string(line)))
@@ -28,6 +29,7 @@ func (a *app) logEvent(line []byte) {
 		if e.Builtin {
 			how = "built in"
 		}
+
 		fmt.Fprintf(a.err, "cni: %s%s (%s) took %.1f ms, code %d\n", prefix(e.Plugin), e.Command, how,
 			e.DurationMs, e.Code)
 		if text := strings.TrimSpace(e.Stderr); text != "" {

@@ -79,6 +79,7 @@ func (a *app) reportFailure(f *failure) {
 	if a.json && a.printJSON(f.response) == nil {
 		return
 	}
+
 	e := &f.object
 	fmt.Fprintf(a.err, "cni: %s%s\n", subject(e), printable(e.Msg))
 	for _, line := range []struct{ label, text string }{
@@ -89,6 +90,7 @@ func (a *app) reportFailure(f *failure) {
 				strings.ReplaceAll(printable(line.text), "\n", "\n    "))
 		}
 	}
+
 	if len(e.Drift) > 0 {
 		w := tabwriter.NewWriter(a.err, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(w, "  PLUGIN\tOBJECT\tEXPECTED\tACTUAL")
@@ -96,6 +98,7 @@ func (a *app) reportFailure(f *failure) {
 			fmt.Fprintf(w, "  %s\t%s\t%s\t%s\n", cell(d.Plugin), cell(d.Object), cell(d.Expected),
 				cell(d.Actual))
 		}
+
 		w.Flush()
 	}
 }

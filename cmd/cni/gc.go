@@ -34,6 +34,7 @@ attachments are then left alone, too. With NETNS, as in cnitool, nothing is kept
 		Example: `  cni gc web --keep c1/eth0 --keep c2/eth0 --dry-run`,
 		Args:    cobra.MaximumNArgs(2),
 	}
+
 	cmd.RunE = a.verb(func(ctx context.Context, args []string) error {
 		return a.collect(ctx, &f, args)
 	})
@@ -55,10 +56,12 @@ func (a *app) collect(ctx context.Context, f *gcFlags, args []string) error {
 	if err != nil {
 		return err
 	}
+
 	likeCnitool := len(args) == 2
 	if err := f.fill(r, args[:min(len(args), 1)]); err != nil {
 		return err
 	}
+
 	valid, err := parseKept(f.keep)
 	switch {
 	case err != nil:
@@ -67,6 +70,7 @@ func (a *app) collect(ctx context.Context, f *gcFlags, args []string) error {
 		return usage("gc removes what --keep does not name: give --keep ID/INTERFACE, or --all to keep " +
 			"nothing")
 	}
+
 	r["validAttachments"] = valid
 	if r["asOf"], err = a.asOf(ctx, f.asOf); err != nil {
 		return err
@@ -74,6 +78,7 @@ func (a *app) collect(ctx context.Context, f *gcFlags, args []string) error {
 	if f.dryRun {
 		r["dryRun"] = true
 	}
+
 	return a.printCollected(ctx, r)
 }
 
@@ -93,24 +98,29 @@ func (a *app) printCollected(ctx context.Context, r request) error {
 	var answer struct {
 		Removed []attachment `json:"removed"`
 	}
+
 	response, err := a.ask(ctx, "gc", r, &answer)
 	if err != nil {
 		return err
 	}
+
 	if a.json {
 		return a.printJSON(response)
 	}
 	if len(answer.Removed) == 0 {
 		return nil
 	}
+
 	rows := [][]string{}
 	for _, at := range answer.Removed {
 		rows = append(rows, []string{at.Network, at.ContainerID, at.IfName})
 	}
+
 	heading := "REMOVED"
 	if r["dryRun"] != nil {
 		heading = "WOULD REMOVE"
 	}
+
 	return a.printTable([]string{heading, "CONTAINER", "INTERFACE"}, rows)
 }
 

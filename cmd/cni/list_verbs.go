@@ -53,14 +53,17 @@ func (a *app) listCommand() *cobra.Command {
 The state is attached, incomplete (an add was interrupted) or stale (the namespace is gone).`,
 		Args: cobra.MaximumNArgs(1),
 	}
+
 	cmd.RunE = a.verb(func(ctx context.Context, args []string) error {
 		answer, response, err := a.attachments(ctx, id, strings.Join(args, ""))
 		if err != nil {
 			return err
 		}
+
 		if a.json {
 			return a.printJSON(response)
 		}
+
 		rows := [][]string{}
 		for _, at := range answer.Attachments {
 			rows = append(rows, []string{
@@ -68,9 +71,11 @@ The state is attached, incomplete (an add was interrupted) or stale (the namespa
 				strings.Join(parseResult(at.Result).addresses(), ","), at.State, at.Owner, at.Netns,
 			})
 		}
+
 		heading := []string{
 			"NETWORK", "CONTAINER", "INTERFACE", "ADDRESSES", "STATE", "OWNER", "NAMESPACE",
 		}
+
 		return a.printTable(heading, rows)
 	})
 	cmd.Flags().StringVar(&id, "id", "", "only the attachments of the container `id`")
@@ -85,24 +90,30 @@ func (a *app) inspectCommand() *cobra.Command {
 		Short: "Show everything known about a container's attachments",
 		Args:  cobra.RangeArgs(1, 2),
 	}
+
 	cmd.RunE = a.verb(func(ctx context.Context, args []string) error {
 		answer, response, err := a.attachments(ctx, args[0], strings.Join(args[1:], ""))
 		if err != nil {
 			return err
 		}
+
 		if a.json {
 			err = a.printJSON(response)
 		}
+
 		for i, at := range answer.Attachments {
 			if a.json || err != nil {
 				break
 			}
+
 			err = a.printAttachment(at, i > 0)
 		}
+
 		if err == nil && len(answer.Attachments) == 0 {
 			fmt.Fprintf(a.err, "cni: container %s is not attached\n", printable(args[0]))
 			return errAnswered
 		}
+
 		return err
 	})
 	completeArgs(cmd, a.containerIDs)
@@ -126,10 +137,12 @@ func (a *app) printAttachment(at attachment, blankFirst bool) error {
 		{"Arguments:", compact(at.Args)},
 		{"Capabilities:", compact(at.CapabilityArgs)},
 	}
+
 	if blankFirst {
 		if err := a.printf("\n"); err != nil {
 			return err
 		}
 	}
+
 	return a.printTable(nil, rows)
 }

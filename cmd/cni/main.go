@@ -25,9 +25,11 @@ func run() int {
 		in:     os.Stdin, out: os.Stdout, err: os.Stderr,
 		env: func(string) string { return "" },
 	}
+
 	if !secureExecution() {
 		a.environ, a.env = os.Environ(), os.Getenv
 	}
+
 	code := a.execute(ctx, os.Args)
 	if sig := caught(); sig != 0 && code != exitDone {
 		return 128 + sig

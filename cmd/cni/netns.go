@@ -16,6 +16,7 @@ func (a *app) netnsCommand() *cobra.Command {
 			return usage("netns: give a verb: create or delete")
 		},
 	}
+
 	cmd.AddCommand(&cobra.Command{
 		Use:   "create NAME|PATH",
 		Short: "Make a namespace bound to a file, set lo up, and print its path",
@@ -35,6 +36,7 @@ looks. A PATH contains a slash, a NAME does not.`,
 			if err != nil {
 				return err
 			}
+
 			return a.quietly(a.call(ctx, "netns.delete", r))
 		}),
 	})
@@ -58,9 +60,11 @@ func (a *app) createNetns(ctx context.Context, nameOrPath string) error {
 	if err != nil {
 		return err
 	}
+
 	var answer struct {
 		Path string `json:"path"`
 	}
+
 	response, err := a.ask(ctx, "netns.create", r, &answer)
 	switch {
 	case err != nil:

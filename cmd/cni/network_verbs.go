@@ -39,14 +39,17 @@ nothing if it could. Otherwise the exit status is 4 (CNI codes 50 and 51). NETNS
 compatibility with cnitool and ignored.`,
 		Args: cobra.MaximumNArgs(2),
 	}
+
 	cmd.RunE = a.verb(func(ctx context.Context, args []string) error {
 		r, err := a.request()
 		if err != nil {
 			return err
 		}
+
 		if err := f.fill(r, args[:min(len(args), 1)]); err != nil {
 			return err
 		}
+
 		return a.quietly(a.call(ctx, "status", r))
 	})
 	f.register(cmd)
@@ -64,19 +67,23 @@ func (a *app) networksCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+
 			var answer networksAnswer
 			response, err := a.ask(ctx, "networks", r, &answer)
 			if err != nil {
 				return err
 			}
+
 			if a.json {
 				return a.printJSON(response)
 			}
+
 			a.printBadFiles(answer.Errors)
 			rows := [][]string{}
 			for _, n := range answer.Networks {
 				rows = append(rows, []string{n.Name, n.CNIVersion, strings.Join(n.Plugins, ","), n.File})
 			}
+
 			return a.printTable([]string{"NETWORK", "VERSION", "PLUGINS", "FILE"}, rows)
 		}),
 	}
@@ -113,28 +120,34 @@ func (a *app) validateCommand() *cobra.Command {
   cni validate -f web.conflist`,
 		Args: cobra.MaximumNArgs(1),
 	}
+
 	cmd.RunE = a.verb(func(ctx context.Context, args []string) error {
 		r, err := a.request()
 		if err != nil {
 			return err
 		}
+
 		if err := f.fill(r, args); err != nil {
 			return err
 		}
+
 		var answer struct {
 			Capabilities []string     `json:"capabilities"`
 			Plugins      []pluginInfo `json:"plugins"`
 		}
+
 		response, err := a.ask(ctx, "validate", r, &answer)
 		if err != nil {
 			return err
 		}
+
 		if a.json {
 			return a.printJSON(response)
 		}
 		if err := a.printPlugins(answer.Plugins); err != nil {
 			return err
 		}
+
 		return a.printf("capabilities: %s\n", cell(strings.Join(answer.Capabilities, ", ")))
 	})
 	f.register(cmd)

@@ -22,11 +22,13 @@ func (a *app) pluginCommand() *cobra.Command {
 		Short:   "List the plugins that can be used, or show one",
 		Args:    cobra.MaximumNArgs(1),
 	}
+
 	cmd.RunE = a.verb(func(ctx context.Context, args []string) error {
 		r, err := a.request()
 		if err != nil {
 			return err
 		}
+
 		plugins, response, err := a.plugins(ctx, r, args)
 		switch {
 		case err != nil:
@@ -48,10 +50,12 @@ func (a *app) plugins(ctx context.Context, r request, args []string) ([]pluginIn
 		response, err := a.ask(ctx, "plugin.info", r, &one)
 		return []pluginInfo{one}, response, err
 	}
+
 	var answer struct {
 		Plugins []pluginInfo `json:"plugins"`
 		Errors  []fileError  `json:"errors"`
 	}
+
 	response, err := a.ask(ctx, "plugins", r, &answer)
 	if !a.json {
 		a.printBadFiles(answer.Errors)

@@ -39,13 +39,16 @@ func parsePublish(text string) (m portMapping, err error) {
 		return m, usage(
 			"--publish %s: give [HOSTIP:]HOSTPORT:PORT[/PROTOCOL] with ports from 1 to 65535", text)
 	}
+
 	if address != "" {
 		ip, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(address, "["), "]"))
 		if err != nil {
 			return m, usage("--publish %s: %q is not an IP address", text, address)
 		}
+
 		m.HostIP = ip.String()
 	}
+
 	return m, nil
 }
 

@@ -19,11 +19,13 @@ reload removed, and prints each object. The containers' interfaces are not touch
   cni repair web /run/netns/blue`,
 		Args: cobra.MaximumNArgs(2),
 	}
+
 	cmd.RunE = a.verb(func(ctx context.Context, args []string) error {
 		r, err := a.request()
 		if err != nil {
 			return err
 		}
+
 		switch {
 		case !all:
 			err = f.fill(a, r, args)
@@ -32,9 +34,11 @@ reload removed, and prints each object. The containers' interfaces are not touch
 		default:
 			r["all"] = true
 		}
+
 		if err != nil {
 			return err
 		}
+
 		return a.repair(ctx, r)
 	})
 	f.register(a, cmd)
@@ -47,13 +51,16 @@ func (a *app) repair(ctx context.Context, r request) error {
 	var answer struct {
 		Repaired []struct{ Network, ContainerID, IfName, Plugin, Object string } `json:"repaired"`
 	}
+
 	response, err := a.ask(ctx, "repair", r, &answer)
 	if err != nil {
 		return err
 	}
+
 	if a.json {
 		return a.printJSON(response)
 	}
+
 	for _, o := range answer.Repaired {
 		fmt.Fprintf(a.out, "%s\t%s\t%s\t%s: %s\n", o.Network, o.ContainerID, o.IfName, o.Plugin, o.Object)
 	}

@@ -92,6 +92,7 @@ func (r result) interfaces() []string {
 		if i.Sandbox == "" {
 			text += " on the host"
 		}
+
 		list = append(list, text)
 	}
 	return list

@@ -58,18 +58,22 @@ func (a *app) request() (request, error) {
 			return nil, err
 		}
 	}
+
 	set(options, "owner", a.owner)
 	set(options, "builtins", a.builtins)
 	if err := a.setPluginDirs(options); err != nil {
 		return nil, err
 	}
+
 	if err := setDuration(options, "timeoutMs", "--timeout", a.timeout); err != nil {
 		return nil, err
 	}
+
 	r := request{}
 	if len(options) > 0 {
 		r["options"] = options
 	}
+
 	return r, nil
 }
 
@@ -78,19 +82,23 @@ func (a *app) setPluginDirs(options map[string]any) error {
 	if len(dirs) == 0 {
 		dirs = filepath.SplitList(a.env("CNI_PATH"))
 	}
+
 	var found []string
 	for _, dir := range dirs {
 		path, err := filepath.Abs(dir)
 		if err != nil {
 			return err
 		}
+
 		if dir != "" { // CNI_PATH=":/opt/cni/bin" does not mean the current directory
 			found = append(found, path)
 		}
 	}
+
 	if found != nil {
 		options["pluginDirs"] = found
 	}
+
 	return nil
 }
 
@@ -117,14 +125,17 @@ func setDuration(object map[string]any, key, flag, text string) error {
 		object[key] = 0
 		return nil
 	}
+
 	d, err := time.ParseDuration(text)
 	if err != nil || d < 0 {
 		return usage("%s %s: give a duration such as 90s or 2m, or 0 for no limit", flag, text)
 	}
+
 	object[key] = max(d.Milliseconds(), 1) // 0 would mean no limit
 	if d == 0 {
 		object[key] = 0
 	}
+
 	return nil
 }
 

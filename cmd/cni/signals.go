@@ -22,6 +22,7 @@ func interruptible() (ctx context.Context, caught func() int) {
 		if number, ok := sig.(syscall.Signal); ok {
 			first.Store(int32(number))
 		}
+
 		cancel()
 	}()
 	// SIGPIPE must not kill the process during an ADD. It is handled and not ignored, because plugin

@@ -12,11 +12,13 @@ func (a *app) printTable(heading []string, rows [][]string) error {
 	if heading != nil {
 		fmt.Fprintln(w, strings.Join(heading, "\t"))
 	}
+
 	for _, row := range rows {
 		cells := make([]string, len(row))
 		for i, text := range row {
 			cells[i] = cell(text)
 		}
+
 		fmt.Fprintln(w, strings.Join(cells, "\t"))
 	}
 	return w.Flush()

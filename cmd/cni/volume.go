@@ -34,6 +34,7 @@ func (f *volumeFlags) request(a *app, pairs ...string) (request, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	options, ok := r["options"].(map[string]any)
 	if !ok {
 		options = map[string]any{}
@@ -41,12 +42,15 @@ func (f *volumeFlags) request(a *app, pairs ...string) (request, error) {
 	if err := f.fill(options); err != nil {
 		return nil, err
 	}
+
 	if len(options) > 0 {
 		r["options"] = options
 	}
+
 	for i := 0; i+1 < len(pairs); i += 2 {
 		set(r, pairs[i], pairs[i+1])
 	}
+
 	return r, nil
 }
 
@@ -57,23 +61,28 @@ func (f *volumeFlags) fill(options map[string]any) error {
 		if err := setPath(absolute, "dir", dir); err != nil {
 			return err
 		}
+
 		if path, ok := absolute["dir"].(string); ok {
 			dirs = append(dirs, path)
 		}
 	}
+
 	if dirs != nil {
 		options["volumePluginDirs"] = dirs
 	}
+
 	named, err := pairs("--volume-plugin", "NAME=ADDRESS", f.named)
 	if err != nil {
 		return err
 	}
+
 	if len(named) > 0 {
 		options["volumePlugins"] = named
 	}
 	if f.reload {
 		options["volumeReload"] = true
 	}
+
 	return setDuration(options, "volumeRetryMs", "--retry", f.retry)
 }
 
@@ -87,6 +96,7 @@ func pairs(flag, form string, texts []string) (map[string]string, error) {
 		if _, twice := all[key]; twice {
 			return nil, usage("%s: %s is repeated", flag, key)
 		}
+
 		all[key] = value
 	}
 	return all, nil
@@ -110,6 +120,7 @@ unix:///PATH, tcp://HOST:PORT, http://HOST:PORT or https://HOST:PORT.`,
 				"capabilities or plugins")
 		},
 	}
+
 	f.register(cmd)
 	cmd.AddCommand(
 		a.volumeCreate(f), a.volumeQuiet(f, "remove", "Remove a volume", false, "rm"),
@@ -120,6 +131,7 @@ unix:///PATH, tcp://HOST:PORT, http://HOST:PORT or https://HOST:PORT.`,
 	for _, sub := range cmd.Commands() {
 		completeVolume(a, f, sub)
 	}
+
 	return cmd
 }
 
@@ -132,13 +144,16 @@ func (a *app) volumeCreate(f *volumeFlags) *cobra.Command {
 		if err != nil {
 			return err
 		}
+
 		given, err := pairs("--opt", "KEY=VALUE", opts)
 		if err != nil {
 			return err
 		}
+
 		if len(given) > 0 {
 			r["opts"] = given
 		}
+
 		return a.quietly(a.call(ctx, "volume.create", r))
 	})
 	cmd.Flags().StringArrayVarP(&opts, "opt", "o", nil, "`KEY=VALUE` for the plugin; may be repeated")
@@ -156,14 +171,17 @@ func (a *app) volumeQuiet(f *volumeFlags, name, short string, withID bool,
 		if err != nil {
 			return err
 		}
+
 		if withID && id == "" {
 			return usage("volume %s: --id is required; give the id of the mount", name)
 		}
+
 		return a.quietly(a.call(ctx, "volume."+name, r))
 	})
 	if withID {
 		cmd.Flags().StringVar(&id, "id", "", "`id` of the mount")
 	}
+
 	return cmd
 }
 
@@ -177,10 +195,12 @@ container; each mount has its own, and unmount takes the same. If it is unknown 
 mount took effect, it is unmounted.`,
 		Args: cobra.ExactArgs(2),
 	}
+
 	cmd.RunE = a.verb(func(ctx context.Context, args []string) error {
 		if id == "" {
 			return usage("volume mount: --id is required; give an id for the mount, such as a container's")
 		}
+
 		return a.printMountpoint(ctx, f, "volume.mount", "plugin", args[0], "name", args[1], "id", id)
 	})
 	cmd.Flags().StringVar(&id, "id", "", "`id` of the mount")
@@ -202,9 +222,11 @@ func (a *app) printMountpoint(ctx context.Context, f *volumeFlags, method string
 	if err != nil {
 		return err
 	}
+
 	var answer struct {
 		Mountpoint string `json:"mountpoint"`
 	}
+
 	response, err := a.ask(ctx, method, r, &answer)
 	switch {
 	case err != nil:
@@ -226,9 +248,11 @@ func (a *app) volumeGet(f *volumeFlags) *cobra.Command {
 		if err != nil {
 			return err
 		}
+
 		var answer struct {
 			Volume json.RawMessage `json:"volume"`
 		}
+
 		response, err := a.ask(ctx, "volume.get", r, &answer)
 		switch {
 		case err != nil:

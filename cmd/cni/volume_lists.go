@@ -33,6 +33,7 @@ func (a *app) volumeList(f *volumeFlags) *cobra.Command {
 answer are named on standard error, and the exit status is 1: their volumes may still exist.`,
 		Args: cobra.MaximumNArgs(1),
 	}
+
 	cmd.RunE = a.verb(func(ctx context.Context, args []string) error {
 		return a.printVolumes(ctx, f, "volume.list", []string{"PLUGIN", "VOLUME", "MOUNTPOINT"},
 			func(answer *volumesAnswer) [][]string {
@@ -40,6 +41,7 @@ answer are named on standard error, and the exit status is 1: their volumes may 
 				for _, v := range answer.Volumes {
 					rows = append(rows, []string{v.Plugin, v.Name, v.Mountpoint})
 				}
+
 				return rows
 			}, append([]string{"plugin"}, args...)...)
 	})
@@ -52,6 +54,7 @@ func (a *app) volumePlugins(f *volumeFlags) *cobra.Command {
 		Short: "List the volume plugins that can be found; with --reload, that answer",
 		Args:  cobra.NoArgs,
 	}
+
 	cmd.RunE = a.verb(func(ctx context.Context, _ []string) error {
 		return a.printVolumes(ctx, f, "volume.plugins", []string{"PLUGIN", "ADDRESS", "FILE"},
 			func(answer *volumesAnswer) [][]string {
@@ -59,6 +62,7 @@ func (a *app) volumePlugins(f *volumeFlags) *cobra.Command {
 				for _, p := range answer.Plugins {
 					rows = append(rows, []string{p.Name, p.Address, p.File})
 				}
+
 				return rows
 			})
 	})
@@ -72,6 +76,7 @@ func (a *app) printVolumes(ctx context.Context, f *volumeFlags, method string, h
 	if err != nil {
 		return err
 	}
+
 	var answer volumesAnswer
 	response, err := a.ask(ctx, method, r, &answer)
 	switch {
@@ -83,11 +88,14 @@ func (a *app) printVolumes(ctx context.Context, f *volumeFlags, method string, h
 		for _, bad := range answer.Errors {
 			fmt.Fprintf(a.err, "cni: %s\n", printable(bad.Msg))
 		}
+
 		err = a.printTable(heading, rows(&answer))
 	}
+
 	if err == nil && len(answer.Errors) > 0 {
 		return errAnswered
 	}
+
 	return err
 }
 
@@ -99,9 +107,11 @@ func (a *app) volumeCapabilities(f *volumeFlags) *cobra.Command {
 		if err != nil {
 			return err
 		}
+
 		var answer struct {
 			Scope string `json:"scope"`
 		}
+
 		response, err := a.ask(ctx, "volume.capabilities", r, &answer)
 		switch {
 		case err != nil:
@@ -138,6 +148,7 @@ func completeVolume(a *app, f *volumeFlags, cmd *cobra.Command) {
 				}
 			}
 		}
+
 		return names, cobra.ShellCompDirectiveNoFileComp
 	}
 }

@@ -21,11 +21,13 @@ func (l *List) Derive(i int, in Input) ([]byte, error) {
 	if in.PrevResult != nil && jsontext.Value(in.PrevResult).Kind() != '{' {
 		return nil, fmt.Errorf("network %s: plugin %d: the previous result is not an object", l.Name, i)
 	}
+
 	p := &l.Plugins[i]
 	version := in.CNIVersion
 	if version == "" {
 		version = l.CNIVersion
 	}
+
 	out := make([]byte, 0, p.size(in)+len(l.Name)+64)
 	out = append(out, `{"cniVersion":`...)
 	out = jsonobject.AppendString(out, version)
@@ -34,6 +36,7 @@ func (l *List) Derive(i int, in Input) ([]byte, error) {
 	if len(p.body) > 0 {
 		out = append(append(out, ','), p.body...)
 	}
+
 	out = p.appendRuntimeConfig(out, in.CapabilityArgs)
 	out = p.appendGiven(out, keyPrevResult, in.PrevResult)
 	out = p.appendValid(out, in.ValidAttachments)
@@ -46,9 +49,11 @@ func (p *Plugin) size(in Input) int {
 	for _, name := range p.enabled {
 		size += len(name) + len(in.CapabilityArgs[name]) + 4
 	}
+
 	for _, member := range p.given {
 		size += len(member.Name) + len(member.Value) + 4
 	}
+
 	if in.ValidAttachments != nil {
 		for _, id := range *in.ValidAttachments {
 			size += 2 * (len(id.ContainerID) + len(id.IfName) + 32)
@@ -70,11 +75,14 @@ func (p *Plugin) appendRuntimeConfig(out []byte, args map[string]jsontext.Value)
 			out = append(out, `,"runtimeConfig":{`...)
 			begun = true
 		}
+
 		out = append(append(jsonobject.AppendString(out, name), ':'), value...)
 	}
+
 	if begun {
 		return append(out, '}')
 	}
+
 	return p.appendGiven(out, keyRuntimeConfig, nil)
 }
 

@@ -31,14 +31,17 @@ func parseFile(path string) (*List, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	form := listOrPlugin
 	if filepath.Ext(path) == ".conflist" {
 		form = listOnly
 	}
+
 	list, err := parse(data, form)
 	if err != nil {
 		return list, err
 	}
+
 	list.File = path
 	if !list.single && !list.inlinedOnly {
 		if err := list.addDropIns(filepath.Join(filepath.Dir(path), list.Name)); err != nil {
@@ -48,10 +51,12 @@ func parseFile(path string) (*List, error) {
 	if len(list.Plugins) > 0 {
 		return list, nil
 	}
+
 	advice := "give at least one"
 	if _, typed := list.members.Get("type"); typed {
 		advice = "the configuration of a single plugin must be in a file named *.conf"
 	}
+
 	return list, jsonobject.Errorf("plugins", "missing; %s", advice)
 }
 
@@ -104,16 +109,20 @@ func (l *List) addDropIns(dir string) error {
 	if err != nil {
 		return unreadable(dir, err)
 	}
+
 	for _, path := range paths {
 		p, err := dropIn(path)
 		if err != nil {
 			return invalid(path, l, err)
 		}
+
 		l.Plugins = append(l.Plugins, p)
 	}
+
 	if len(paths) > 0 {
 		l.inline()
 	}
+
 	return nil
 }
 
@@ -136,8 +145,10 @@ func (l *List) inline() {
 		if i > 0 {
 			array = append(array, ',')
 		}
+
 		array = append(array, p.Raw...)
 	}
+
 	plugins := jsonobject.Member{Name: "plugins", Value: jsontext.Value(append(array, ']'))}
 	members := slices.Clone(l.members)
 	if at := members.Index("plugins"); at >= 0 {
@@ -146,6 +157,7 @@ func (l *List) inline() {
 	} else {
 		members = append(members, plugins)
 	}
+
 	l.members = members
 	l.Raw = append(members.Append([]byte{'{'}), '}')
 }

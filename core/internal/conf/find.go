@@ -21,6 +21,7 @@ func Find(dir, name string) (*List, error) {
 	if err != nil {
 		return nil, noDirectory(dir, name, err)
 	}
+
 	var names []string
 	var bad []FileError
 	var own error
@@ -33,15 +34,18 @@ func Find(dir, name string) (*List, error) {
 			names = append(names, list.Name)
 			continue
 		}
+
 		err = invalid(path, list, err)
 		bad = append(bad, fileError(path, err))
 		if own == nil && list != nil && list.Name == name {
 			own = err
 		}
 	}
+
 	if own != nil {
 		return nil, own
 	}
+
 	return nil, notFound(dir, name, names, bad)
 }
 
@@ -53,6 +57,7 @@ func Scan(dir string) ([]*List, []FileError) {
 	if err != nil {
 		return nil, []FileError{{File: dir, Msg: directoryError(dir, err)}}
 	}
+
 	var lists []*List
 	var bad []FileError
 	where := map[string]string{}
@@ -62,14 +67,17 @@ func Scan(dir string) ([]*List, []FileError) {
 			bad = append(bad, fileError(path, invalid(path, list, err)))
 			continue
 		}
+
 		if first, taken := where[list.Name]; taken {
 			msg := fmt.Sprintf("ignored: network %s is defined in %s", list.Name, first)
 			bad = append(bad, FileError{File: path, Msg: msg})
 			continue
 		}
+
 		where[list.Name] = path
 		lists = append(lists, list)
 	}
+
 	return lists, bad
 }
 
@@ -120,13 +128,16 @@ func notFound(dir, name string, names []string, bad []FileError) error {
 	default:
 		fmt.Fprintf(&msg, "there are: %s", strings.Join(names, ", "))
 	}
+
 	for i, file := range bad {
 		if i == shownNames {
 			fmt.Fprintf(&msg, "; and %d more invalid files", len(bad)-i)
 			break
 		}
+
 		fmt.Fprintf(&msg, "; invalid file: %v", file)
 	}
+
 	e := fault.New(fault.KindNetworkNotFound, nil, "%s", msg.String())
 	e.Network = name
 	return e

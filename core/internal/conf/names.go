@@ -20,12 +20,15 @@ func ValidateIDs(network, containerID, ifName string) error {
 	if err := ValidateNetworkName(network); err != nil {
 		return err
 	}
+
 	if err := ValidateContainerID(containerID); err != nil {
 		return err
 	}
+
 	if err := ValidateIfName(ifName); err != nil {
 		return err
 	}
+
 	if n := len(network) + len(containerID) + len(ifName) + 2; n > maxJoined {
 		return fault.InvalidRequest("containerId", "containerId: the file name made of network %q, "+
 			"containerId and ifName has %d bytes; at most %d are allowed", network, n, maxJoined)

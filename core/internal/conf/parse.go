@@ -39,6 +39,7 @@ func invalid(where string, list *List, err error) *fault.Error {
 	if errors.As(err, &known) {
 		return known
 	}
+
 	e := fault.InvalidConfig("", "%s: %v", where, err)
 	var wrong *jsonobject.Error
 	if errors.As(err, &wrong) {
@@ -58,10 +59,12 @@ func parse(data []byte, form form) (*List, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	members, err := jsonobject.Parse(raw)
 	if err != nil {
 		return nil, err
 	}
+
 	_, isList := members.Get("plugins")
 	_, typed := members.Get("type")
 	single := typed && !isList && form == listOrPlugin
@@ -70,6 +73,7 @@ func parse(data []byte, form form) (*List, error) {
 			return nil, err
 		}
 	}
+
 	list := &List{Raw: raw, members: members, single: single}
 	return list, list.read()
 }
@@ -83,6 +87,7 @@ func enlist(raw jsontext.Value,
 			list = append(list, jsonobject.Member{Name: key, Value: value})
 		}
 	}
+
 	array := make([]byte, 0, len(raw)+2)
 	array = append(append(append(array, '['), raw...), ']')
 	list = append(list, jsonobject.Member{Name: "plugins", Value: array})
@@ -97,10 +102,12 @@ func (l *List) read() error {
 	if err != nil {
 		return err
 	}
+
 	l.Name = name
 	if err := checkName(name); err != nil {
 		return err
 	}
+
 	if l.CNIVersion, err = l.version(); err != nil {
 		return err
 	}
@@ -113,6 +120,7 @@ func (l *List) read() error {
 	if l.inlinedOnly, err = l.flag("loadOnlyInlinedPlugins"); err != nil {
 		return err
 	}
+
 	return l.readPlugins()
 }
 
@@ -123,15 +131,19 @@ func (l *List) readPlugins() error {
 			return jsonobject.Errorf("plugins",
 				"missing; loadOnlyInlinedPlugins is true, so the list itself must contain the plugins")
 		}
+
 		return nil
 	}
+
 	elements, err := jsonobject.Elements(value)
 	if err != nil {
 		return jsonobject.Errorf("plugins", "%v", err)
 	}
+
 	if len(elements) == 0 {
 		return jsonobject.Errorf("plugins", "empty; give at least one plugin")
 	}
+
 	l.Plugins = make([]Plugin, len(elements))
 	for i, element := range elements {
 		if l.Plugins[i], err = parsePlugin(element); err != nil && !l.single {
@@ -141,6 +153,7 @@ func (l *List) readPlugins() error {
 			return err
 		}
 	}
+
 	return nil
 }
 
@@ -168,6 +181,7 @@ func (l *List) flag(key string) (bool, error) {
 	case kind != '"':
 		return false, jsonobject.Errorf(key, "expected true or false, got %s", jsonobject.Describe(kind))
 	}
+
 	text, _ := jsonobject.String(value)
 	switch strings.ToLower(text) {
 	case "true":
@@ -175,5 +189,6 @@ func (l *List) flag(key string) (bool, error) {
 	case "false":
 		return false, nil
 	}
+
 	return false, jsonobject.Errorf(key, "expected true or false, got %q", text)
 }

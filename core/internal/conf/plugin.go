@@ -27,6 +27,7 @@ func parsePlugin(raw jsontext.Value) (Plugin, error) {
 	if err != nil {
 		return Plugin{}, &jsonobject.Error{Msg: err.Error()}
 	}
+
 	p := Plugin{Raw: raw}
 	for _, read := range []func(*Plugin, jsonobject.Object) error{readType, readIPAM, readCapabilities,
 		checkDNS, checkPrevResult} {
@@ -34,6 +35,7 @@ func parsePlugin(raw jsontext.Value) (Plugin, error) {
 			return Plugin{}, err
 		}
 	}
+
 	p.split(members)
 	return p, nil
 }
@@ -83,14 +85,17 @@ func readIPAM(p *Plugin, members jsonobject.Object) error {
 	if !found || value.Kind() == 'n' {
 		return nil
 	}
+
 	ipam, err := jsonobject.Parse(value)
 	if err != nil {
 		return jsonobject.Errorf("ipam", "%v", err)
 	}
+
 	value, found = ipam.Get("type")
 	if !found || value.Kind() == 'n' {
 		return nil
 	}
+
 	p.IPAM, err = pluginType("ipam.type", value)
 	return err
 }
@@ -100,10 +105,12 @@ func readCapabilities(p *Plugin, members jsonobject.Object) error {
 	if !found || value.Kind() == 'n' {
 		return nil
 	}
+
 	capabilities, err := jsonobject.Parse(value)
 	if err != nil {
 		return jsonobject.Errorf("capabilities", "%v", err)
 	}
+
 	p.Capabilities = make(map[string]bool, len(capabilities))
 	for _, capability := range capabilities {
 		switch kind := capability.Value.Kind(); kind {
@@ -117,6 +124,7 @@ func readCapabilities(p *Plugin, members jsonobject.Object) error {
 				jsonobject.Describe(kind))
 		}
 	}
+
 	return nil
 }
 
@@ -126,19 +134,23 @@ func checkDNS(_ *Plugin, members jsonobject.Object) error {
 	if !found || value.Kind() == 'n' {
 		return nil
 	}
+
 	dns, err := jsonobject.Parse(value)
 	if err != nil {
 		return jsonobject.Errorf("dns", "%v", err)
 	}
+
 	for _, key := range []string{"nameservers", "search", "options"} {
 		if err := checkStrings(dns, key); err != nil {
 			return err
 		}
 	}
+
 	if domain, found := dns.Get("domain"); found && domain.Kind() != '"' && domain.Kind() != 'n' {
 		return jsonobject.Errorf("dns.domain", "expected a string, got %s",
 			jsonobject.Describe(domain.Kind()))
 	}
+
 	return nil
 }
 
@@ -147,10 +159,12 @@ func checkStrings(dns jsonobject.Object, key string) error {
 	if !found || value.Kind() == 'n' {
 		return nil
 	}
+
 	elements, err := jsonobject.Elements(value)
 	if err != nil {
 		return jsonobject.Errorf("dns."+key, "%v", err)
 	}
+
 	for i, element := range elements {
 		if kind := element.Kind(); kind != '"' && kind != 'n' {
 			return jsonobject.Errorf("dns."+key+index(i), "expected a string, got %s",
@@ -185,6 +199,7 @@ func (p *Plugin) split(members jsonobject.Object) {
 			rest = append(rest, member)
 		}
 	}
+
 	p.body = rest.Append(nil)
 	for _, key := range written {
 		if value, found := members.Get(key); found {

@@ -15,14 +15,17 @@ func (l *List) version() (string, error) {
 	if err != nil {
 		return "", err
 	}
+
 	offered, err := l.versions()
 	if err != nil {
 		return "", err
 	}
+
 	if single != "" {
 		if err := parseVersion(keyVersion, single); err != nil {
 			return "", err
 		}
+
 		offered = append(offered, single)
 	}
 	if len(offered) == 0 {
@@ -31,6 +34,7 @@ func (l *List) version() (string, error) {
 	if highest := spec.Highest(offered); spec.Supports(highest) {
 		return highest, nil
 	}
+
 	return "", jsonobject.Errorf(keyVersion, "%s is not supported; supported versions are %s",
 		strings.Join(offered, ", "), supported())
 }
@@ -42,10 +46,12 @@ func (l *List) versions() ([]string, error) {
 	if !found {
 		return nil, nil
 	}
+
 	elements, err := jsonobject.Elements(value)
 	if err != nil {
 		return nil, jsonobject.Errorf(key, "%v", err)
 	}
+
 	var offered []string
 	for i, element := range elements {
 		text, ok := jsonobject.String(element)
@@ -56,10 +62,12 @@ func (l *List) versions() ([]string, error) {
 		if err := parseVersion(key+index(i), text); err != nil {
 			return nil, err
 		}
+
 		if text != "" {
 			offered = append(offered, text)
 		}
 	}
+
 	return offered, nil
 }
 

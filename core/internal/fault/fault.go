@@ -38,6 +38,7 @@ func New(kind Kind, cause error, format string, args ...any) *Error {
 	} else {
 		e.Errno = errno.Name(traits.number)
 	}
+
 	return e
 }
 
@@ -61,15 +62,18 @@ func NewDrift(found []Drift) error {
 	if len(found) == 0 {
 		return nil
 	}
+
 	first := found[0]
 	object := first.Object
 	if first.Plugin != "" {
 		object = first.Plugin + ": " + object
 	}
+
 	e := New(KindDrift, nil, "%s: expected %s, found %s", object, first.Expected, first.Actual)
 	if len(found) > 1 {
 		e.Msg += fmt.Sprintf(" (and %d more)", len(found)-1)
 	}
+
 	e.Drift = found
 	return e
 }

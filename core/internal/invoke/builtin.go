@@ -14,6 +14,7 @@ func (r *Runner) runBuiltin(ctx context.Context, t Target,
 	if err := ctx.Err(); err != nil {
 		return nil, expired(t, err)
 	}
+
 	p := r.implementation(t)
 	if p == nil {
 		return nil, fault.New(fault.KindPluginNotFound, nil, "plugin %s: not built in", t.Type)
@@ -48,6 +49,7 @@ func ask(ctx context.Context, t Target, p plugin.Plugin,
 		if err == nil && result == nil {
 			return nil, fault.New(fault.KindBug, nil, "%s answered ADD with no result", t)
 		}
+
 		return result, err
 	case plugin.Del:
 		return nil, p.Del(ctx, inv)
@@ -61,6 +63,7 @@ func ask(ctx context.Context, t Target, p plugin.Plugin,
 		if repairer, able := p.(plugin.Repairer); able {
 			return nil, repairer.Repair(ctx, inv)
 		}
+
 		return nil, nil
 	default:
 		return nil, fault.New(fault.KindUnsupported, nil, "%s: unknown command %q", t, inv.Command)

@@ -22,6 +22,7 @@ func (r *Runner) delegate(inv *plugin.Invocation) func(context.Context, string, 
 		if err != nil {
 			return nil, err
 		}
+
 		asked := *inv
 		asked.Command, asked.Config = command, config
 		if !target.Builtin {
@@ -29,6 +30,7 @@ func (r *Runner) delegate(inv *plugin.Invocation) func(context.Context, string, 
 				return nil, fault.From(fmt.Errorf("delegate to %s: %w", target, err), fault.KindPluginFailed)
 			}
 		}
+
 		return r.Run(ctx, target, &asked)
 	}
 }
@@ -38,25 +40,30 @@ func withPrevResult(inv *plugin.Invocation) ([]byte, error) {
 	if inv.PrevResult == nil || !takesPrevResult(inv) {
 		return inv.Config, nil
 	}
+
 	var keys map[string]json.RawMessage
 	if err := json.Unmarshal(inv.Config, &keys); err != nil {
 		return nil, fmt.Errorf("configuration: %w", err)
 	}
+
 	for key := range keys {
 		if strings.EqualFold(key, "prevResult") {
 			return inv.Config, nil
 		}
 	}
+
 	previous, err := inv.PrevResult.JSON(inv.CNIVersion)
 	if err != nil {
 		return nil, err
 	}
+
 	// It is appended, so that the rest stays as it was written.
 	config := bytes.TrimSuffix(bytes.TrimSpace(inv.Config), []byte("}"))
 	separator := `,"prevResult":`
 	if len(keys) == 0 {
 		separator = separator[1:]
 	}
+
 	return bytes.Join([][]byte{config, []byte(separator), previous, []byte("}")}, nil), nil
 }
 

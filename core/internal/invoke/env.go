@@ -17,6 +17,7 @@ func environment(base []string, inv *plugin.Invocation, pluginDirs []string) []s
 			values[name] = pair
 		}
 	}
+
 	env := make([]string, 0, len(values)+6)
 	for _, pair := range base {
 		name, _, _ := strings.Cut(pair, "=")
@@ -26,6 +27,7 @@ func environment(base []string, inv *plugin.Invocation, pluginDirs []string) []s
 			delete(values, name)
 		}
 	}
+
 	return append(env, parameters(inv, pluginDirs)...)
 }
 

@@ -35,6 +35,7 @@ func interpretUnknown(t Target, inv *plugin.Invocation, got answer) (*plugin.Res
 	if isErrorObject(got.stdout) {
 		return nil, failure(t, got)
 	}
+
 	stdout := bytes.TrimSpace(got.stdout)
 	if inv.Command == plugin.Add && len(stdout) > 0 && !bytes.Equal(stdout, null) {
 		if result, err := parseResult(t, inv, stdout); err == nil {
@@ -58,6 +59,7 @@ func parseResult(t Target, inv *plugin.Invocation, stdout []byte) (*plugin.Resul
 	if len(stdout) == 0 {
 		return nil, fault.New(fault.KindPluginProtocol, nil, "%s succeeded but printed no result", t)
 	}
+
 	stdout, err := withVersion(stdout, inv.CNIVersion)
 	if err == nil {
 		var result *plugin.Result
@@ -65,6 +67,7 @@ func parseResult(t Target, inv *plugin.Invocation, stdout []byte) (*plugin.Resul
 			return result, nil
 		}
 	}
+
 	return nil, fault.New(fault.KindPluginProtocol, err,
 		"%s succeeded but did not print a CNI result (%s)", t, quote(stdout))
 }
@@ -75,14 +78,17 @@ func withVersion(result []byte, version string) ([]byte, error) {
 	if err := json.Unmarshal(result, &keys); err != nil {
 		return result, err
 	}
+
 	for key, value := range keys {
 		if strings.EqualFold(key, "cniVersion") {
 			if s := string(value); s != `""` && s != "null" {
 				return result, nil
 			}
+
 			delete(keys, key)
 		}
 	}
+
 	keys["cniVersion"] = json.RawMessage(strconv.Quote(version))
 	return json.Marshal(keys)
 }
@@ -138,6 +144,7 @@ func pluginError(t Target, got answer, object errorObject) error {
 		e.Msg = fmt.Sprintf("%s failed with code %s and no message%s", t, object.Code,
 			stderrTail(got.stderr))
 	}
+
 	code, err := strconv.ParseInt(string(object.Code), 10, 64)
 	switch {
 	case err == nil && code >= 1 && code <= math.MaxInt32:
@@ -146,6 +153,7 @@ func pluginError(t Target, got answer, object errorObject) error {
 		e.Details = strings.TrimSuffix(fmt.Sprintf("code %s of the plugin; %s", object.Code,
 			object.Details), "; ")
 	}
+
 	e.Retryable = e.Code == fault.CodeTryAgainLater
 	return e
 }

@@ -119,6 +119,7 @@ func fromContract(err error, t Target) error {
 			found = append(found, fault.Drift{Plugin: t.Type, Object: d.Object, Expected: d.Expected,
 				Actual: d.Actual})
 		}
+
 		return fault.NewDrift(found)
 	default:
 		return err

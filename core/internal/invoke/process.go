@@ -43,6 +43,7 @@ func (r *Runner) runProcess(ctx context.Context, t Target,
 	if err != nil {
 		return nil, got.stderr, err
 	}
+
 	result, err = interpret(t, inv, got)
 	if err == nil && inv.Command != plugin.Add && isErrorObject(got.stdout) {
 		r.Events.Warn(t.Type, fmt.Sprintf(
@@ -58,6 +59,7 @@ func (r *Runner) exec(ctx context.Context, t Target, inv *plugin.Invocation) (an
 	if err := ctx.Err(); err != nil {
 		return answer{}, expired(t, err)
 	}
+
 	stdin, err := spawn.Memfd("cni-request", inv.Config)
 	if err != nil {
 		return answer{}, fault.From(fmt.Errorf("%s: %w", t, err), fault.KindState)
@@ -89,6 +91,7 @@ func (r *Runner) exec(ctx context.Context, t Target, inv *plugin.Invocation) (an
 	if err != nil {
 		err = stop(ctx, t, process, stderr, err)
 	}
+
 	return answer{stdout.Bytes(), text(stderr.Bytes()), status}, err
 }
 
@@ -104,6 +107,7 @@ func (r *Runner) start(ctx context.Context, t Target, spec spawn.Spec) (*spawn.P
 		if !errors.Is(err, syscall.ETXTBSY) || time.Now().After(deadline) {
 			return nil, cannotStart(t, err)
 		}
+
 		timer := time.NewTimer(pause)
 		select {
 		case <-timer.C:
@@ -132,6 +136,7 @@ func cannotStart(t Target, err error) error {
 	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
 		return fault.New(fault.KindState, err, "%s cannot be started: no file descriptors left", t)
 	}
+
 	e := fault.New(fault.KindPluginFailed, err, "%s %s", t, reason)
 	e.Retryable = errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.ENOMEM) ||
 		errors.Is(err, syscall.ETXTBSY)
@@ -150,10 +155,12 @@ func stop(ctx context.Context, t Target, process *spawn.Process, stderr *spawn.O
 	if !ended {
 		ended = end(process, syscall.SIGKILL, killGrace, stderr)
 	}
+
 	outcome := "it was stopped"
 	if !ended {
 		outcome = fmt.Sprintf("it cannot be killed (process %d)", process.PID())
 	}
+
 	switch {
 	case tooMuch:
 		return fault.New(fault.KindPluginProtocol, cause, "%s wrote more than %d MiB to its stdout; %s",

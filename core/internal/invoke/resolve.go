@@ -21,16 +21,19 @@ func (r *Runner) Resolve(pluginType string, config []byte) (Target, error) {
 	if err := validateType(pluginType); err != nil {
 		return Target{}, err
 	}
+
 	exists, unsupported := r.builtin(pluginType, config)
 	usable := exists && unsupported == ""
 	builtin := Target{Type: pluginType, Builtin: true}
 	if usable && r.Mode != Fallback {
 		return builtin, nil // without reading the directories
 	}
+
 	executable, err := r.executable(pluginType)
 	if err != nil {
 		return Target{}, err
 	}
+
 	switch {
 	case executable.Path != "":
 		return executable, nil
@@ -63,15 +66,18 @@ func (r *Runner) List() []Target {
 	if r.Types != nil {
 		types = r.Types()
 	}
+
 	for _, dir := range r.PluginDirs {
 		entries, err := file.Directory(dir)
 		if err != nil {
 			continue // a directory that does not exist counts as empty
 		}
+
 		for _, entry := range entries {
 			types = append(types, entry.Name())
 		}
 	}
+
 	slices.Sort(types)
 	var targets []Target
 	for _, pluginType := range slices.Compact(types) {
@@ -79,6 +85,7 @@ func (r *Runner) List() []Target {
 			targets = append(targets, target)
 		}
 	}
+
 	return targets
 }
 
@@ -118,19 +125,23 @@ func (r *Runner) executable(pluginType string) (Target, error) {
 	if r.Mode == Only {
 		return Target{}, nil
 	}
+
 	for _, dir := range r.PluginDirs {
 		if dir == "" {
 			continue
 		}
+
 		path := filepath.Join(dir, pluginType)
 		found, err := isExecutable(path)
 		if err != nil {
 			return Target{}, fault.New(fault.KindState, err, "plugin %s: find the executable", pluginType)
 		}
+
 		if found {
 			return Target{Type: pluginType, Path: path}, nil
 		}
 	}
+
 	return Target{}, nil
 }
 
@@ -175,6 +186,7 @@ func (r *Runner) notFound(pluginType string) error {
 		e = fault.New(fault.KindPluginNotFound, nil,
 			"plugin %s: not built in, and no executable of that name in %s", pluginType, r.directories())
 	}
+
 	e.Details = r.ignoredCandidates(pluginType)
 	e.Plugin = &fault.Plugin{Type: pluginType}
 	return e

@@ -22,6 +22,7 @@ func (r *Runner) StartDel(ctx context.Context, t Target, inv *plugin.Invocation)
 	if !able {
 		return nil
 	}
+
 	r.equip(t, inv)
 	defer func() {
 		if recover() != nil {

@@ -19,20 +19,25 @@ func (r *Runner) Versions(ctx context.Context, t Target) ([]string, error) {
 		if !r.Usable(t) {
 			return nil, fault.New(fault.KindPluginNotFound, nil, "plugin %s: not built in", t.Type)
 		}
+
 		return spec.Versions(), nil
 	}
+
 	current := spec.Highest(spec.Versions())
 	inv := &plugin.Invocation{
 		Command: plugin.Version, CNIVersion: current, Config: []byte(`{"cniVersion":"` + current + `"}`),
 	}
+
 	got, err := r.exec(ctx, t, inv)
 	if err != nil {
 		return nil, describe(err, t, got.stderr)
 	}
+
 	versions, err := interpretVersions(t, got)
 	if err != nil {
 		return nil, describe(err, t, got.stderr)
 	}
+
 	return versions, nil
 }
 
@@ -42,16 +47,20 @@ func interpretVersions(t Target, got answer) ([]string, error) {
 		if predatesVersion(err, got) {
 			return []string{"0.1.0"}, nil
 		}
+
 		return nil, err
 	}
+
 	var info struct {
 		CNIVersion        string   `json:"cniVersion"`
 		SupportedVersions []string `json:"supportedVersions"`
 	}
+
 	if err := json.Unmarshal(got.stdout, &info); err != nil {
 		return nil, fault.New(fault.KindPluginProtocol, err, "%s: malformed answer to VERSION (%s)", t,
 			quote(got.stdout))
 	}
+
 	if len(info.SupportedVersions) == 0 && info.CNIVersion == "0.2.0" {
 		// The first version with this command did not require the list.
 		return []string{info.CNIVersion}, nil
@@ -60,12 +69,14 @@ func interpretVersions(t Target, got answer) ([]string, error) {
 		return nil, fault.New(fault.KindPluginProtocol, nil,
 			"%s: answer to VERSION without supportedVersions (%s)", t, quote(got.stdout))
 	}
+
 	for _, supported := range info.SupportedVersions {
 		if !isVersion(supported) {
 			return nil, fault.New(fault.KindPluginProtocol, nil,
 				"%s: answer to VERSION: %q is not a version", t, supported)
 		}
 	}
+
 	return info.SupportedVersions, nil
 }
 

@@ -45,15 +45,18 @@ func (m *Manager) Attach(ctx context.Context, held *attachments.Held,
 	if err != nil {
 		return nil, err
 	}
+
 	c := m.newChain(request.Config, entry, request.Netns)
 	defer c.close()
 	if err := c.resolve(); err != nil {
 		return nil, err
 	}
+
 	existing, err := held.Get()
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
+
 	// Before Linux 6.18 a thread fetches the cookie, while the lines above run.
 	if entry.Cookie, err = request.Netns.Cookie(ctx); err != nil {
 		return nil, err
@@ -66,6 +69,7 @@ func (m *Manager) Attach(ctx context.Context, held *attachments.Held,
 	if err := m.refuseTakenLink(ctx, c); err != nil {
 		return nil, err
 	}
+
 	a := addition{chain: c, held: held, store: m.Store, noRollback: request.NoRollback,
 		undoTimeout: request.UndoTimeout}
 	return a.run(ctx)
@@ -128,6 +132,7 @@ func (a *addition) addAll(ctx context.Context) error {
 	if !isIncompatibleVersion(err) {
 		return err
 	}
+
 	entry := a.chain.entry
 	version, negotiateErr := a.chain.sharedVersion(ctx)
 	if negotiateErr != nil || version == "" || version == entry.CNIVersion {
@@ -136,10 +141,12 @@ func (a *addition) addAll(ctx context.Context) error {
 	if undoErr := a.undo(ctx, len(a.results)-1); undoErr != nil {
 		return errors.Join(err, undoErr)
 	}
+
 	a.results, entry.CNIVersion = nil, version
 	if err := a.held.WriteIntent(entry); err != nil {
 		return err
 	}
+
 	return a.addEach(ctx)
 }
 
@@ -165,10 +172,12 @@ func (a *addition) commit(ctx context.Context) error {
 		err = fault.New(fault.KindPluginProtocol, err, "the result of the last plugin")
 		return a.chain.attribute(err, last, invoke.Target{Type: list.Plugins[last].Type})
 	}
+
 	entry.Result, entry.Incomplete = result, false
 	if entry.Created, err = boot.Now(); err != nil { // for GC, the attachment begins to exist now
 		return err
 	}
+
 	if err := a.recordInterface(ctx, a.results[last]); err != nil {
 		return err
 	}

@@ -73,6 +73,7 @@ func (c *chain) send(ctx context.Context, i int, target invoke.Target, command s
 	if err != nil {
 		return nil, c.attribute(err, i, target)
 	}
+
 	result, err := c.runner.Run(ctx, target, inv)
 	if err != nil {
 		return nil, c.attribute(err, i, target)
@@ -90,6 +91,7 @@ func (c *chain) target(i int) (invoke.Target, error) {
 			return target, nil
 		}
 	}
+
 	target, err := c.runner.Resolve(wanted.Type, wanted.Raw)
 	if err != nil {
 		return invoke.Target{Type: wanted.Type}, err
@@ -108,10 +110,12 @@ func (c *chain) invocation(command string, i int, target invoke.Target,
 			return nil, err
 		}
 	}
+
 	config, err := c.list.Derive(i, input)
 	if err != nil {
 		return nil, err
 	}
+
 	inv := &plugin.Invocation{
 		Command: command, Network: c.list.Name, ContainerID: c.entry.ContainerID, IfName: c.entry.IfName,
 		Args: c.entry.Args, CNIVersion: c.entry.CNIVersion, Config: config, PrevResult: previous,
@@ -119,9 +123,11 @@ func (c *chain) invocation(command string, i int, target invoke.Target,
 		StateDir: c.stateDir, BootID: c.bootID,
 		Lent: &kit.Lent{Links: c.links, Start: c.runner.Start},
 	}
+
 	if c.netns != nil {
 		inv.Netns, inv.NetnsPath = c.netns, c.netns.Path()
 	}
+
 	return inv, nil
 }
 

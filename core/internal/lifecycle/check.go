@@ -27,6 +27,7 @@ func (m *Manager) Check(ctx context.Context, entry *attachments.Entry, overrides
 	if err != nil || list.DisableCheck {
 		return err
 	}
+
 	if !spec.PassesResult(list.CNIVersion) {
 		return fault.New(fault.KindUnsupported, nil,
 			"network %s has version %s of the configuration format; CHECK needs 0.4.0 or newer",
@@ -39,6 +40,7 @@ func (m *Manager) Check(ctx context.Context, entry *attachments.Entry, overrides
 		})
 		return nil
 	}
+
 	ns, _, err := m.Locate(ctx, entry, overrides.Netns, Candidate{Path: entry.Netns})
 	if err != nil {
 		return err
@@ -50,6 +52,7 @@ func (m *Manager) Check(ctx context.Context, entry *attachments.Entry, overrides
 		})
 		return nil
 	}
+
 	c := m.newChain(list, overrides.apply(entry, list), ns)
 	defer c.close()
 	return c.checkEach(ctx, findings)
@@ -75,6 +78,7 @@ func (c *chain) checkEach(ctx context.Context, findings *Findings) error {
 			return err
 		}
 	}
+
 	return nil
 }
 
@@ -102,6 +106,7 @@ func (f *Findings) Verdict() error {
 	case f.first == nil:
 		return fault.NewDrift(f.drift)
 	}
+
 	e := *f.first
 	e.Kind, e.Drift = fault.KindDrift, f.drift
 	if more := len(f.drift) - 1; more > 0 && f.first.Kind == fault.KindPluginFailed {

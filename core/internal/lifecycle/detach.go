@@ -23,8 +23,10 @@ func (m *Manager) Detach(ctx context.Context, held *attachments.Held, entry *att
 		if force {
 			return errors.Join(err, held.Remove())
 		}
+
 		return err
 	}
+
 	ns, _, err := m.Locate(ctx, entry, overrides.Netns, Candidate{Path: entry.Netns})
 	if err != nil {
 		return err
@@ -36,6 +38,7 @@ func (m *Manager) Detach(ctx context.Context, held *attachments.Held, entry *att
 	if err == nil || force {
 		err = errors.Join(err, held.Remove())
 	}
+
 	return err
 }
 
@@ -56,10 +59,12 @@ func (m *Manager) DetachUnknown(ctx context.Context, held *attachments.Held, key
 			return err
 		}
 	}
+
 	candidate, err := m.netnsOfUnknown(ctx, key, list, overrides.Netns)
 	if err != nil {
 		return err
 	}
+
 	entry := &attachments.Entry{Key: key, Netns: candidate.Path, CNIVersion: list.CNIVersion,
 		Config: list.Raw, ByGoLibcni: true}
 	found := *overrides
@@ -73,10 +78,12 @@ func (m *Manager) configuration(entry *attachments.Entry, given *conf.List) (*co
 	if given != nil {
 		return given, nil
 	}
+
 	recorded, err := conf.Parse(entry.Config)
 	if err == nil {
 		return recorded, nil
 	}
+
 	found, findErr := conf.Find(m.ConfDir, entry.Network)
 	if findErr != nil {
 		return nil, errors.Join(err, findErr)
@@ -91,10 +98,12 @@ func (m *Manager) configurationToDetach(entry *attachments.Entry,
 	if given == nil || bytes.Equal(given.Raw, entry.Config) {
 		return m.configuration(entry, given)
 	}
+
 	recorded, err := conf.Parse(entry.Config)
 	if err != nil {
 		return given, nil
 	}
+
 	complete := *given
 	for _, p := range recorded.Plugins {
 		if !slices.ContainsFunc(given.Plugins, func(g conf.Plugin) bool { return g.Type == p.Type }) {
@@ -118,14 +127,17 @@ func (c *chain) delEach(ctx context.Context, force bool) error {
 		if err == nil {
 			continue
 		}
+
 		errs = append(errs, err)
 		if !force {
 			if i > 0 && started != nil {
 				started.Abandon(ctx)
 			}
+
 			break
 		}
 	}
+
 	return fault.Join(errs)
 }
 
@@ -135,20 +147,24 @@ func (c *chain) startDel(ctx context.Context, result *plugin.Result) *invoke.Sta
 	if len(c.list.Plugins) == 1 {
 		return nil
 	}
+
 	for i := 1; i < len(c.list.Plugins); i++ {
 		target, err := c.target(i)
 		if err != nil || !target.Builtin || !c.runner.Traits(target.Type).IgnoresInterface {
 			return nil
 		}
 	}
+
 	target, err := c.target(0)
 	if err != nil || !target.Builtin {
 		return nil
 	}
+
 	inv, err := c.invocation(plugin.Del, 0, target, result)
 	if err != nil {
 		return nil
 	}
+
 	return c.runner.StartDel(ctx, target, inv)
 }
 

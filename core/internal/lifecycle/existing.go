@@ -15,6 +15,7 @@ func (m *Manager) resolveExisting(ctx context.Context, held *attachments.Held,
 	if err != nil {
 		return err
 	}
+
 	if alive && !request.Replace {
 		e := fault.New(fault.KindExists, nil, "container %s is already attached to network %s as %s; "+
 			"detach it first, or set options.onExisting to replace",
@@ -22,6 +23,7 @@ func (m *Manager) resolveExisting(ctx context.Context, held *attachments.Held,
 		e.Existing = Describe(entry)
 		return e
 	}
+
 	overrides := Overrides{Netns: Candidate{Path: request.Netns.Path()}, Args: request.Args,
 		CapabilityArgs: request.CapabilityArgs}
 	if err := m.Detach(ctx, held, entry, &overrides, false); err != nil {
@@ -29,6 +31,7 @@ func (m *Manager) resolveExisting(ctx context.Context, held *attachments.Held,
 		e.Msg = "remove what is left of an earlier attachment of the same name: " + e.Msg
 		return e
 	}
+
 	return nil
 }
 
@@ -38,6 +41,7 @@ func (m *Manager) isAlive(ctx context.Context, entry *attachments.Entry,
 	if entry.Incomplete {
 		return false, nil
 	}
+
 	ns, _, err := m.Locate(ctx, entry, Candidate{Path: entry.Netns},
 		Candidate{Path: request.Netns.Path()})
 	if err != nil || ns == nil {
@@ -47,6 +51,7 @@ func (m *Manager) isAlive(ctx context.Context, entry *attachments.Entry,
 	if !m.makesInterface(request.Config) {
 		return true, nil
 	}
+
 	link, err := m.linkIn(ctx, ns, entry.IfName)
 	return link != nil, err
 }

@@ -95,12 +95,14 @@ func (m *Manager) Locate(ctx context.Context, entry *attachments.Entry,
 	if m.isOfEarlierBoot(entry) {
 		return nil, Gone, nil
 	}
+
 	known := Unknown
 	for _, candidate := range candidates {
 		ns, presence, err := m.examine(ctx, entry, candidate)
 		if err != nil || presence == Present {
 			return ns, presence, err
 		}
+
 		known = min(known, presence)
 	}
 	return nil, known, nil
@@ -116,6 +118,7 @@ func (m *Manager) examine(ctx context.Context, entry *attachments.Entry,
 	if c.Path == "" {
 		return nil, Unknown, nil
 	}
+
 	ns, err := m.open(c)
 	switch {
 	case leadsNowhere(err):
@@ -125,14 +128,17 @@ func (m *Manager) examine(ctx context.Context, entry *attachments.Entry,
 	case err != nil:
 		return nil, Unknown, NamespaceError(c.Path, err)
 	}
+
 	same, err := m.isNamespaceOf(ctx, entry, ns)
 	if same {
 		return ns, Present, nil
 	}
+
 	ns.Close()
 	if err != nil {
 		return nil, Unknown, err
 	}
+
 	return nil, Gone, nil
 }
 
@@ -151,10 +157,12 @@ func (m *Manager) isNamespaceOf(ctx context.Context, entry *attachments.Entry,
 		cookie, err := ns.Cookie(ctx)
 		return err == nil && cookie == entry.Cookie, err
 	}
+
 	recorded := recordedMAC(entry)
 	if recorded == nil {
 		return true, nil
 	}
+
 	link, err := m.linkIn(ctx, ns, entry.IfName)
 	if err != nil || link == nil {
 		return false, err
@@ -186,9 +194,11 @@ func containerLink(ctx context.Context, links *rtnl.Session, name string) (*rtnl
 	if err != nil {
 		return nil, err
 	}
+
 	if conn.NameIsFree(name) {
 		return nil, nil
 	}
+
 	link, err := conn.LinkByName(ctx, name)
 	if errors.Is(err, rtnl.ErrNotFound) {
 		return nil, nil

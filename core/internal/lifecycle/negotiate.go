@@ -25,6 +25,7 @@ func (c *chain) sharedVersion(ctx context.Context) (string, error) {
 		if err != nil {
 			return "", err
 		}
+
 		if shared, err = c.keepKnown(ctx, shared, target); err != nil {
 			return "", err
 		}
@@ -38,6 +39,7 @@ func (c *chain) sharedVersion(ctx context.Context) (string, error) {
 			return "", err
 		}
 	}
+
 	return spec.Highest(shared), nil
 }
 

@@ -28,6 +28,7 @@ func (m *Manager) interfaceOwner(ctx context.Context, ns *netns.Namespace,
 	if err != nil {
 		return nil, err
 	}
+
 	for _, entry := range entries {
 		list, err := conf.Parse(entry.Config)
 		if err == nil && !m.makesInterface(list) && ifName != "lo" {
@@ -47,10 +48,12 @@ func recordedMAC(entry *attachments.Entry) net.HardwareAddr {
 	if err != nil {
 		return nil
 	}
+
 	value, err := result.Value()
 	if err != nil {
 		return nil
 	}
+
 	for _, i := range value.Interfaces {
 		if i.Name == entry.IfName && i.Sandbox != "" {
 			mac, _ := net.ParseMAC(i.Mac) // nil if it is not one
@@ -66,20 +69,24 @@ func (m *Manager) refuseTakenLink(ctx context.Context, c *chain) error {
 	if !m.makesInterface(c.list) {
 		return nil
 	}
+
 	ifName := c.entry.IfName
 	link, err := containerLink(ctx, c.links, ifName)
 	if err != nil || link == nil {
 		return err
 	}
+
 	owner, err := m.interfaceOwner(ctx, c.netns, ifName)
 	if err != nil {
 		return err
 	}
+
 	if owner == nil {
 		return fault.New(fault.KindExists, nil,
 			"netns %s already has an interface %s, which no known attachment made; "+
 				"remove it or choose another ifName", c.netns.Path(), ifName)
 	}
+
 	e := fault.New(fault.KindExists, nil,
 		"netns %s already has an interface %s, which belongs to container %s on network %s; "+
 			"choose another ifName or detach that container first",
@@ -96,6 +103,7 @@ func (m *Manager) netnsOfUnknown(ctx context.Context, key attachments.Key, list 
 	if c.Path == "" {
 		return c, nil
 	}
+
 	ns, err := m.open(c)
 	switch {
 	case errors.Is(err, netns.ErrOwn):
@@ -103,13 +111,16 @@ func (m *Manager) netnsOfUnknown(ctx context.Context, key attachments.Key, list 
 	case err != nil: // Detach reports it
 		return c, nil
 	}
+
 	if c.opened == nil {
 		defer ns.Close()
 	}
+
 	owner, err := m.otherOwner(ctx, key, list, ns)
 	if err != nil || owner == nil {
 		return c, err
 	}
+
 	m.Events.Warn("", fmt.Sprintf("netns %s now belongs to container %s and is left alone", c.Path,
 		owner.ContainerID))
 	return Candidate{}, nil
@@ -123,10 +134,12 @@ func (m *Manager) otherOwner(ctx context.Context, key attachments.Key, list *con
 	if err != nil || link == nil {
 		return nil, err
 	}
+
 	owner, err := m.interfaceOwner(ctx, ns, key.IfName)
 	if err != nil || owner == nil {
 		return nil, err
 	}
+
 	if owner.ContainerID == key.ContainerID && !m.makesInterface(list) {
 		return nil, nil // key is a chain on top of the interface
 	}

@@ -16,6 +16,7 @@ func (m *Manager) Repair(ctx context.Context, entry *attachments.Entry, override
 	if err != nil || entry.Incomplete {
 		return err
 	}
+
 	ns, _, err := m.Locate(ctx, entry, overrides.Netns, Candidate{Path: entry.Netns})
 	if err != nil || ns == nil {
 		return err
@@ -29,6 +30,7 @@ func (m *Manager) Repair(ctx context.Context, entry *attachments.Entry, override
 			return err
 		}
 	}
+
 	return nil
 }
 
@@ -39,9 +41,11 @@ func (c *chain) repair(ctx context.Context, i int, result *plugin.Result,
 	if err != nil {
 		return c.attribute(err, i, target)
 	}
+
 	if !target.Builtin {
 		return nil
 	}
+
 	_, err = c.send(ctx, i, target, plugin.Repair, result, func(inv *plugin.Invocation) error {
 		inv.Repaired = func(object string) { repaired(c.list.Name, target.Type, object) }
 		return nil

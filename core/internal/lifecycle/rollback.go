@@ -20,6 +20,7 @@ func (a *addition) rollBack(ctx context.Context, cause error) error {
 	if a.noRollback {
 		return e
 	}
+
 	ctx, cancel := UndoContext(ctx, a.undoTimeout)
 	defer cancel()
 	err := a.undo(ctx, a.lastStarted(e))
@@ -31,6 +32,7 @@ func (a *addition) rollBack(ctx context.Context, cause error) error {
 		e.Details = cmp.Or(e.Details, "undo failed, DEL or GC will finish it: "+err.Error())
 		return e
 	}
+
 	rolledBack = true
 	return e
 }
