@@ -18,9 +18,10 @@ READELF ?= readelf
 AR ?= ar
 INSTALL ?= install
 
+COMMA := ,
 BUILD := build
-# Names resolve in Go: the C library's resolver would read files and load modules inside the host.
-TAGS := netgo,osusergo
+# HTTP/2 is not used. Names resolve in Go: the C library's resolver would read files and load modules inside the host.
+TAGS := netgo,osusergo,nethttpomithttp2
 export CGO_ENABLED := 1
 
 # A packager's flags: CFLAGS and CPPFLAGS reach the C files, LDFLAGS the link of the library. Link-time
@@ -28,7 +29,7 @@ export CGO_ENABLED := 1
 CFLAGS ?= -g -O2
 LDFLAGS ?= $(CGO_LDFLAGS)
 export CGO_CFLAGS = $(filter-out -flto%,$(CFLAGS))
-export CGO_CPPFLAGS = $(CPPFLAGS)
+export CGO_CPPFLAGS = $(CPPFLAGS) $(if $(filter stack,$(WITHOUT)),-DWITHOUT_STACK)
 
 # "make DEBUG=1" keeps the symbols, which objcopy --only-keep-debug can take out.
 STRIP := $(if $(DEBUG),,-s)
@@ -37,18 +38,21 @@ GO_LDFLAGS := $(if $(DEBUG),,-s -w )-buildid=
 LINK := -nostartfiles -Wl,--version-script=capi/libcni.map -Wl,-soname,$(SONAME) -Wl,-Bsymbolic -Wl,-z,nodelete \
 	-Wl,-z,now -Wl,-z,relro -Wl,-z,noexecstack -Wl,--no-undefined -Wl,--build-id=sha1
 
-# Go's runtime as a guest: it leaves the host's SIGCHLD and SIGPROF alone (see capi/goruntime/prepare;
-# "make OVERLAY=" does without), and never interrupts its threads with SIGURG, whatever the host's
-# GODEBUG says. REPLACE="FILE=REPLACEMENT ..." replaces files of the sources, for tests.
-OVERLAY := yes
+# How the build changes Go's runtime: capi/goruntime/README.md. "make WITHOUT='signals cgroup entry
+# godebug stack'" leaves out those named. REPLACE="FILE=REPLACEMENT ..." replaces sources, for tests.
+WITHOUT :=
+with = $(if $(filter $(1),$(WITHOUT)),,$(2))
+export WITHOUT AR OBJCOPY READELF
 GORUNTIME := $(abspath $(BUILD))/_goruntime
 PREPARED := $(GORUNTIME)/overlay.json
 GOBUILD := GOROOT=$(GORUNTIME)/goroot GOTOOLCHAIN=local $(GORUNTIME)/goroot/bin/go build \
 	-trimpath -buildvcs=false -tags $(TAGS)
-GODEBUG_DEFAULT := -X=runtime.godebugDefault=asyncpreemptoff=1,containermaxprocs=0,updatemaxprocs=0
+GODEBUG_VALUE := asyncpreemptoff=1,containermaxprocs=0,updatemaxprocs=0
+GODEBUG_DEFAULT := $(call with,godebug,-X=runtime.godebugDefault=$(GODEBUG_VALUE))
+WRAP := $(call with,stack,-Wl$(COMMA)--wrap=pthread_getattr_np)
 
 SOURCES := go.mod go.sum include/cni.h api/cni.api.json $(shell find api capi core -name '*.go' ! -name '*_test.go') \
-	$(wildcard capi/*.[ch] capi/libcni.map capi/goruntime/*)
+	$(wildcard capi/*.[ch] capi/libcni.map capi/goruntime/*[!d])
 COMMAND_SOURCES := $(SOURCES) $(shell find cmd -name '*.go' ! -name '*_test.go' 2>/dev/null)
 
 # What the tests are told: where the things under test are.
@@ -68,11 +72,8 @@ all: $(BUILD)/libcni.so $(BUILD)/libcni.a $(BUILD)/cni $(BUILD)/libcni.pc ## bui
 # Go is looked at each time, since it may be another one; "make install" of what is built needs none.
 # The underscore hides the directory from "./...".
 $(PREPARED): $(if $(filter-out install uninstall,$(or $(MAKECMDGOALS),all)),FORCE)
-	@OVERLAY=$(OVERLAY) capi/goruntime/prepare $(GO) $(@D) $(REPLACE)
+	@capi/goruntime/prepare $(GO) $(@D) $(REPLACE)
 FORCE:
-
-# Answered in capi/memory.c.
-WRAP := -Wl,--wrap=pthread_getattr_np
 
 # One relocatable object, in which start.c runs Go's constructor, and not the loader.
 # The second is the benchmark's: its runtime lists its goroutines, which no function of the library tells.
@@ -83,14 +84,14 @@ $(OBJECT) $(LISTING:.so.0=.o): $(SOURCES) $(PREPARED)
 	@echo "building the library; the first time takes a minute or two"
 	mkdir -p $(@D)
 	$(GOBUILD) -overlay $(PREPARED) -buildmode=c-archive -ldflags '$(GO_LDFLAGS) $(GODEBUG_DEFAULT)' -o $(@D)/go.a ./capi
-	AR=$(AR) OBJCOPY=$(OBJCOPY) READELF=$(READELF) capi/goruntime/entry $(@D)/go.a
+	capi/goruntime/entry $(@D)/go.a
 	$(CC) -nostdlib -r -o $@ -Wl,--build-id=none $(WRAP) -Wl,--whole-archive $(@D)/go.a
 
 $(BUILD)/$(REAL): $(OBJECT)
 $(LISTING): $(LISTING:.so.0=.o)
 $(BUILD)/$(REAL) $(LISTING): capi/libcni.map
 	$(CC) -shared -o $@ $(filter %.o,$^) -pthread $(LINK) $(STRIP) $(LDFLAGS)
-	READELF=$(READELF) capi/goruntime/check $@
+	capi/goruntime/check $@ $(GODEBUG_VALUE)
 
 $(BUILD)/libcni.so: $(BUILD)/$(REAL)
 	ln -sf $(REAL) $(BUILD)/$(SONAME)

@@ -6,11 +6,8 @@
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
-#include <sys/auxv.h>
 #include <sys/resource.h>
 #include <unistd.h>
-
-extern char **environ;
 
 /* What a call may have open at once: Go's poller, sockets, namespaces, locks, state, and a plugin process's pipes. */
 #define DESCRIPTORS_NEEDED 20
@@ -42,13 +39,6 @@ bool guest_has_descriptors(void)
     return found >= DESCRIPTORS_NEEDED;
 }
 
-char **guest_environment(void)
-{
-    static char *empty[] = {NULL};
-
-    return environ == NULL || getauxval(AT_SECURE) != 0 ? empty : environ;
-}
-
 /* Raised by what a thread does itself. One that is blocked when it comes ends the process. */
 static bool is_fault(int number)
 {
@@ -77,7 +67,8 @@ static void add_handlers_without_stack(sigset_t *set)
             number = SIGRTMIN;
         if (is_fault(number) || sigismember(set, number) || sigaction(number, NULL, &action) != 0)
             continue;
-        if (action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN && !(action.sa_flags & SA_ONSTACK))
+        if (action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN &&
+            !(action.sa_flags & SA_ONSTACK))
             sigaddset(set, number);
     }
 }

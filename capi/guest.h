@@ -9,9 +9,6 @@
 /* Whether the process can open enough descriptors for a call. Opens none to find out. */
 bool guest_has_descriptors(void);
 
-/* The host's environment, NULL-terminated; an empty one in set-uid programs. */
-char **guest_environment(void);
-
 /* What entering Go may change on the calling thread, and leaving it must put back. */
 struct guest_thread {
     sigset_t mask;

@@ -3,7 +3,7 @@
 #define _GNU_SOURCE
 #include "log.h"
 #include "shim.h"
-#include "start.h"
+#include "goruntime/start.h"
 
 #include "../include/cni.h"
 

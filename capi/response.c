@@ -11,26 +11,29 @@
 #define STRINGIFY(x) #x
 #define STRING(x) STRINGIFY(x)
 
-#define ERROR_OBJECT(code, msg, kind, number, retryable)                                                               \
-    "{\"cniVersion\":\"1.1.0\",\"code\":" code ",\"msg\":\"" msg "\",\"kind\":\"" kind "\",\"errno\":\"" number        \
-    "\",\"retryable\":" retryable "}"
+#define ERROR_OBJECT(code, msg, kind, number, retryable)                                           \
+    "{\"cniVersion\":\"1.1.0\",\"code\":" code ",\"msg\":\"" msg "\",\"kind\":\"" kind             \
+    "\",\"errno\":\"" number "\",\"retryable\":" retryable "}"
 
 /* The caller owns a response and may write to it, so none of these is const. */
 static char forked[] = ERROR_OBJECT("999",
     "this process was forked after libcni was loaded, and the library does not survive "
     "that; exec a program first, or load libcni only in the child",
     "forked", "ENOTRECOVERABLE", "false");
-static char null_request[] =
-    ERROR_OBJECT("4", "the request is NULL; give a JSON object, {} at least", "invalid-request", "EINVAL", "false");
-static char null_method[] =
-    ERROR_OBJECT("4", "the method is NULL; give the name of one, such as add", "invalid-request", "EINVAL", "false");
-static char too_long[] = ERROR_OBJECT(
-    "4", "the request is longer than " STRING(CNI_MAX_REQUEST) " bytes", "invalid-request", "EINVAL", "false");
-static char in_callback[] =
-    ERROR_OBJECT("11", "this function may not be called from a log callback", "busy", "EBUSY", "false");
-static char no_descriptors[] = ERROR_OBJECT(
-    "5", "the process has too few free descriptors; close some, or raise RLIMIT_NOFILE", "state", "EMFILE", "true");
-static char no_memory[] = ERROR_OBJECT("5", "there is no memory for the response", "state", "ENOMEM", "true");
+static char null_request[] = ERROR_OBJECT("4",
+    "the request is NULL; give a JSON object, {} at least", "invalid-request", "EINVAL", "false");
+static char null_method[] = ERROR_OBJECT("4",
+    "the method is NULL; give the name of one, such as add", "invalid-request", "EINVAL", "false");
+static char too_long[] =
+    ERROR_OBJECT("4", "the request is longer than " STRING(CNI_MAX_REQUEST) " bytes",
+        "invalid-request", "EINVAL", "false");
+static char in_callback[] = ERROR_OBJECT(
+    "11", "this function may not be called from a log callback", "busy", "EBUSY", "false");
+static char no_descriptors[] = ERROR_OBJECT("5",
+    "the process has too few free descriptors; close some, or raise RLIMIT_NOFILE", "state",
+    "EMFILE", "true");
+static char no_memory[] =
+    ERROR_OBJECT("5", "there is no memory for the response", "state", "ENOMEM", "true");
 
 static const struct {
     char *text;

@@ -6,7 +6,7 @@
 #include "guest.h"
 #include "log.h"
 #include "response.h"
-#include "start.h"
+#include "goruntime/start.h"
 
 #include "../include/cni.h"
 #include "_cgo_export.h"
@@ -25,7 +25,7 @@ static int enter(entry *go, struct shim_call *call, char **response)
     if (!start_go())
         return response_refuse(REFUSED_MEMORY, response);
     guest_enter(&thread);
-    call->environment = guest_environment();
+    call->environment = start_environment();
     call->wants_log = log_is_set();
     rc = go(call);
     guest_leave(&thread);

@@ -4,7 +4,6 @@
 #define LIBCNI_SHIM_H
 
 #include <stddef.h>
-#include <sys/resource.h>
 
 /* One call on its way from C to Go. It lives on the caller's stack. */
 struct shim_call {
@@ -27,8 +26,5 @@ void *shim_response(struct shim_call *call, size_t length);
 
 /* Runs the host's callback, if one is set, on this thread. */
 void shim_log(const char *event);
-
-/* The limit on open files as the host had it; returns 0 if it could not be read. */
-int shim_host_nofile(struct rlimit *limit);
 
 #endif

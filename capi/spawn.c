@@ -38,7 +38,15 @@ struct pidfd_info_exit { /* struct pidfd_info, as far as its exit code */
 
 enum { STDIO = 3, STACK = 64 << 10, LAST_SIGNAL = 64 };
 
-enum step { STEP_NONE, STEP_PREPARE, STEP_CLONE, STEP_DESCRIPTORS, STEP_EXEC, STEP_PIDFD, STEP_LOST };
+enum step {
+    STEP_NONE,
+    STEP_PREPARE,
+    STEP_CLONE,
+    STEP_DESCRIPTORS,
+    STEP_EXEC,
+    STEP_PIDFD,
+    STEP_LOST
+};
 static const char *const step_names[] = {
     [STEP_NONE] = "",
     [STEP_PREPARE] = "prepare",
@@ -60,9 +68,15 @@ struct outcome {
 
 static int raw_close(int fd) { return (int)syscall(SYS_close, fd); }
 
-static int raw_duplicate(int fd, int least) { return (int)syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, least); }
+static int raw_duplicate(int fd, int least)
+{
+    return (int)syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, least);
+}
 
-static int raw_replace(int fd, int number, int flags) { return (int)syscall(SYS_dup3, fd, number, flags); }
+static int raw_replace(int fd, int number, int flags)
+{
+    return (int)syscall(SYS_dup3, fd, number, flags);
+}
 
 static int raw_open_directory(const char *path)
 {
@@ -119,7 +133,8 @@ static int close_listed(int from)
     int directory = raw_open_directory("/proc/self/fd");
     if (directory < 0)
         return -1;
-    for (int closed = 1; closed;) { /* closing moves the listing on: list until there is nothing left to close */
+    for (int closed = 1;
+         closed;) { /* closing moves the listing on: list until there is nothing left to close */
         long size;
         closed = 0;
         syscall(SYS_lseek, directory, 0, SEEK_SET);
@@ -144,7 +159,9 @@ static void close_from(int from, unsigned flags)
         return;
     if (close_listed(from) == 0)
         return;
-    int end = getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < INT_MAX ? (int)limit.rlim_cur : 1 << 20;
+    int end = getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < INT_MAX
+                  ? (int)limit.rlim_cur
+                  : 1 << 20;
     for (int fd = from; fd < end; fd++)
         raw_close(fd);
 }
@@ -214,12 +231,14 @@ extern int __clone(int (*)(void *), void *, int, void *, ...);
 /* Runs a function in a process that shares our memory, on a stack of its own; returns when it has exec'ed or exited. */
 static int clone_sharing(int (*function)(void *), void *argument, int flags, int *pidfd)
 {
-    char *stack = mmap(NULL, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+    char *stack =
+        mmap(NULL, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
     if (stack == MAP_FAILED)
         return -errno;
     /* No handler of the host may run in the child, where it would act on the host's memory. */
     uint64_t mask = set_mask(~(uint64_t)0);
-    int pid = __clone(function, stack + STACK, CLONE_VM | CLONE_VFORK | CLONE_PIDFD | flags, argument, pidfd);
+    int pid = __clone(
+        function, stack + STACK, CLONE_VM | CLONE_VFORK | CLONE_PIDFD | flags, argument, pidfd);
     int error = errno;
     set_mask(mask);
     munmap(stack, STACK);
@@ -322,7 +341,8 @@ static struct outcome start_by_intermediate(
     if (outcome.error == 0 && (outcome.pidfd = (int)syscall(SYS_pidfd_open, outcome.pid, 0)) < 0) {
         outcome.error = errno;
         outcome.step = STEP_PIDFD;
-        kill(-outcome.pid, SIGKILL); /* not acknowledged, hence not reaped: the pid is the plugin's */
+        kill(-outcome.pid,
+            SIGKILL); /* not acknowledged, hence not reaped: the pid is the plugin's */
     }
     if (outcome.error == 0) {
         send(sockets[0], "", 1, MSG_NOSIGNAL);
@@ -343,8 +363,9 @@ static struct outcome start_by_intermediate(
 int libcni_spawn(const struct libcni_spawn_request *request, struct libcni_spawn_result *result)
 {
     *result = (struct libcni_spawn_result){.pidfd = -1, .status = -1};
-    struct outcome outcome =
-        request->flags & LIBCNI_SPAWN_INTERMEDIATE ? start_by_intermediate(request, result) : start(request);
+    struct outcome outcome = request->flags & LIBCNI_SPAWN_INTERMEDIATE
+                                 ? start_by_intermediate(request, result)
+                                 : start(request);
     result->step = step_names[outcome.step];
     if (outcome.error == 0) {
         result->pid = outcome.pid;
@@ -368,8 +389,8 @@ int libcni_spawn_keeps_status(void)
         return 0;
     reap(pidfd);
     struct pidfd_info_exit info = {.mask = INFO_EXIT};
-    int kept = ioctl(pidfd, GET_INFO, &info) == 0 && (info.mask & INFO_EXIT) && WIFEXITED(info.exit_code) &&
-               WEXITSTATUS(info.exit_code) == PROBE_STATUS;
+    int kept = ioctl(pidfd, GET_INFO, &info) == 0 && (info.mask & INFO_EXIT) &&
+               WIFEXITED(info.exit_code) && WEXITSTATUS(info.exit_code) == PROBE_STATUS;
     close(pidfd);
     return kept;
 }

@@ -40,6 +40,21 @@ func TestFetchedGoAndEveryLinker(t *testing.T) {
 	}
 }
 
+// TestChangesOfTheRuntimeCanBeLeftOut builds without those changes that leave Go's own packages as they
+// are; "make test-toolchains" builds without each of them.
+func TestChangesOfTheRuntimeCanBeLeftOut(t *testing.T) {
+	for _, change := range []string{"entry", "godebug", "stack"} {
+		t.Run(change, func(t *testing.T) {
+			dir := t.TempDir()
+			succeed(t, command("make", "BUILD="+dir, "WITHOUT="+change, filepath.Join(dir, "libcni.so")))
+			call(t, "-L"+dir, "-lcni", "-Wl,-rpath,"+dir)
+		})
+	}
+	if out, err := command("make", "BUILD="+t.TempDir(), "WITHOUT=sginals").CombinedOutput(); err == nil {
+		t.Errorf("a change that there is not is left out:\n%s", out)
+	}
+}
+
 // fetchedGo returns the environment of a Go whose root is in its module cache: a cache of links to
 // the real one, with the real root as a toolchain in it.
 func fetchedGo(t *testing.T) []string {

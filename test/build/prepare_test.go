@@ -33,32 +33,40 @@ func TestUnusableGoIsRefusedInOneLine(t *testing.T) {
 	}
 }
 
-// TestSignalTableThatIsNotKnownIsRefused: a build must not go on with the fault that the changed
-// table is there for.
-func TestSignalTableThatIsNotKnownIsRefused(t *testing.T) {
-	const known = "/* 17 */ {_SigNotify + _SigUnblock + _SigIgn, \"SIGCHLD: child\"},\n" +
+// TestRuntimeThatIsNotKnownIsRefused: a build must not go on with the fault that the changed files are
+// there for.
+func TestRuntimeThatIsNotKnownIsRefused(t *testing.T) {
+	const signals = "/* 17 */ {_SigNotify + _SigUnblock + _SigIgn, \"SIGCHLD: child\"},\n" +
 		"/* 27 */ {_SigNotify + _SigUnblock, \"SIGPROF: profiling\"},\n"
+	const stubs = "//go:build !linux\n"
 	for _, c := range []struct {
-		name, table string
-		accepted    bool
+		name, signals, stubs string
+		without, refused     string // changes that are left out, the change that is not possible
 	}{
-		{"as known", known, true},
-		{"one signal gone", strings.SplitAfter(known, "\n")[0], false},
-		{"another notation", strings.ReplaceAll(known, " + _SigUnblock", "|_SigUnblock"), false},
-		{"never blocked twice", known + known, false},
-		{"empty", "", false},
+		{"as known", signals, stubs, "", ""},
+		{"one signal gone", strings.SplitAfter(signals, "\n")[0], stubs, "", "signals"},
+		{"another notation", strings.ReplaceAll(signals, " + _SigUnblock", "|_SigUnblock"), stubs, "", "signals"},
+		{"never blocked twice", signals + signals, stubs, "", "signals"},
+		{"empty", "", stubs, "", "signals"},
+		{"empty, without the change", "", stubs, "signals", ""},
+		{"no other systems", signals, "", "", "cgroup"},
+		{"no other systems, without the change", signals, "", "godebug cgroup", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			goroot := t.TempDir()
 			runtime := filepath.Join(goroot, "src", "runtime")
-			write(t, filepath.Join(runtime, "sigtab_linux_generic.go"), c.table)
+			write(t, filepath.Join(runtime, "sigtab_linux_generic.go"), c.signals)
+			write(t, filepath.Join(runtime, "cgroup_linux.go"), "")
+			write(t, filepath.Join(runtime, "cgroup_stubs.go"), c.stubs)
 			fake := script(t, `case "$*" in "env GOROOT") echo `+goroot+`;; *) echo go1.25.0; echo amd64;; esac`)
 
-			out, err := command("capi/goruntime/prepare", fake, t.TempDir()).CombinedOutput()
-			if accepted := err == nil; accepted != c.accepted {
-				t.Errorf("accepted: %v, want %v: %s", accepted, c.accepted, out)
+			prepare := command("capi/goruntime/prepare", fake, t.TempDir())
+			prepare.Env = append(os.Environ(), "WITHOUT="+c.without)
+			out, err := prepare.CombinedOutput()
+			if accepted := err == nil; accepted != (c.refused == "") {
+				t.Errorf("accepted: %v: %s", accepted, out)
 			}
-			if !c.accepted && !strings.Contains(string(out), "make OVERLAY=") {
+			if c.refused != "" && !strings.Contains(string(out), "make WITHOUT="+c.refused) {
 				t.Errorf("it does not say what can be done: %s", out)
 			}
 		})

@@ -12,7 +12,7 @@ import (
 // counts. Imports point inwards only.
 var rings = map[string][]string{
 	"api":  {"api"},
-	"capi": {"core", "api"},
+	"capi": {"core", "api", "capi/goruntime"},
 	"cmd":  {"cmd", "core", "core/plugin", "api"},
 	"core": {"core/plugin", "core/volume", "core/internal", "api"},
 

@@ -5,7 +5,9 @@ package main
 import "C"
 
 import (
+	"context"
 	"syscall"
+	"unsafe"
 
 	"github.com/libcni/libcni/api"
 )
@@ -25,7 +27,10 @@ func goCniCall(call *C.struct_shim_call) C.int {
 	case "test.divide":
 		return answer(call, func() (int, []byte) { return 1 / len(empty), nil })
 	}
-	return serve(call, method)
+	return answer(call, func() (int, []byte) {
+		request := C.GoBytes(unsafe.Pointer(call.request), C.int(call.request_length))
+		return engine.Call(context.Background(), caller(call), method, request)
+	})
 }
 
 //export goCniDescribe

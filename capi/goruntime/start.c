@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* When Go starts, and what of the host it sees while it does. */
+/* When Go starts, and what it sees of the host meanwhile. README.md lists what this assumes of Go. */
 #define _GNU_SOURCE
 #include "start.h"
-#include "guest.h"
-#include "shim.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -19,41 +17,44 @@
 
 extern char **environ;
 
-/* Go's own constructor, which the build takes out of the list that the loader runs (goruntime/entry).
- * It is NULL in a program in Go, such as a test, whose Go runs already. */
+/* Go's constructor, which the build takes out of the list that the loader runs (see entry). It is NULL
+ * in a program in Go, such as a test, whose Go runs already. */
 extern void libcni_go_entry(int argc, char **argv, char **envp) __attribute__((weak));
 
 /* runtime/cgo declares it as a common symbol, which objcopy could not make local in libcni.a. */
 extern void (*x_cgo_inittls)(void **, void **);
 void (*x_cgo_inittls)(void **, void **);
 
-/* What Go would read from the host's environment when it starts, and heed. GODEBUG alone could make it print. */
-static const char *const for_other_runtimes[] = {"GODEBUG=", "GOGC=", "GOMEMLIMIT=", "GOTRACEBACK=", "GOMAXPROCS="};
+/* Variables that configure Go's runtime. They are meant for Go programs that the host starts. */
+static const char *const runtime_variables[] = {
+    "GODEBUG=", "GOGC=", "GOMEMLIMIT=", "GOTRACEBACK=", "GOMAXPROCS="};
+enum { RUNTIME_VARIABLES = sizeof runtime_variables / sizeof runtime_variables[0] };
 
-/* What Go may want to know of the machine. */
-static const unsigned long facts[] = {AT_PAGESZ, AT_RANDOM, AT_SECURE, AT_HWCAP, AT_HWCAP2, AT_SYSINFO_EHDR};
+/* Entries of the auxiliary vector that Go reads. */
+static const unsigned long facts[] = {
+    AT_PAGESZ, AT_RANDOM, AT_SECURE, AT_HWCAP, AT_HWCAP2, AT_SYSINFO_EHDR};
 enum { FACTS = sizeof facts / sizeof facts[0] };
 
 static char name[] = "libcni";
 
-/* Go's start takes about two milliseconds. A host that waited this long goes on without it. */
+/* Go starts in about two milliseconds. After this time the host goes on without it. */
 #define START_SECONDS 5
 
 sem_t start_complete;
 static struct rlimit host_nofile;
 static bool host_nofile_known;
 
-/* On a page that the kernel empties in a forked child: handlers of pthread_atfork miss clone, and getpid may be the same
- * in a new pid namespace. Empty is as it was before Go was started, the lock (PTHREAD_MUTEX_INITIALIZER is zero) free. */
+/* The state of this process. It is on a page that the kernel clears in a forked child, since clone runs
+ * no handlers of pthread_atfork, and a child in a new pid namespace may have the same pid. Cleared, it
+ * says that Go was not started, and the lock (PTHREAD_MUTEX_INITIALIZER is zero) is free. */
 static struct here {
     pthread_mutex_t lock;
     bool starting, started;
-} *here;
+} * here;
 
-static bool late; /* the library was loaded without starting Go */
 static bool begun; /* in this process, or in one that it was forked from */
 
-/* Where the kernel cannot. */
+/* Used if the kernel cannot clear the page; then the pid tells a child from its parent. */
 static struct here everywhere;
 static pid_t begun_by;
 
@@ -78,24 +79,30 @@ bool start_forked(void)
     return here == &everywhere ? begun_by != getpid() : !here->starting;
 }
 
-bool start_is_late(void) { return late; }
-
 bool start_begun(void) { return __atomic_load_n(&begun, __ATOMIC_ACQUIRE); }
 
-static bool is_for_other_runtimes(const char *entry)
+char **start_environment(void)
 {
-    for (size_t i = 0; i < sizeof for_other_runtimes / sizeof for_other_runtimes[0]; i++)
-        if (strncmp(entry, for_other_runtimes[i], strlen(for_other_runtimes[i])) == 0)
+    static char *empty[] = {NULL};
+
+    return environ == NULL || getauxval(AT_SECURE) != 0 ? empty : environ;
+}
+
+static bool is_runtime_variable(const char *entry)
+{
+    for (size_t i = 0; i < RUNTIME_VARIABLES; i++)
+        if (strncmp(entry, runtime_variables[i], strlen(runtime_variables[i])) == 0)
             return true;
     return false;
 }
 
-/* Go reads its arguments, the environment and facts of the machine from one list, as the kernel lays it out for a program:
- * a name, the end of the arguments, the environment, its end, pairs of numbers. This one has the environment without what
- * is meant for others. It stays, since Go keeps the facts. NULL if there is no memory. */
+/* Makes the list from which Go reads arguments, environment and auxiliary vector, in the order in which
+ * the kernel gives them to a program: arguments, NULL, environment, NULL, pairs of numbers. The
+ * environment is the host's without runtime_variables. The list is never freed, since Go keeps pointers
+ * into it. NULL if there is no memory. */
 static char **make_list(void)
 {
-    char **from = guest_environment(), **list, **entry;
+    char **from = start_environment(), **list, **entry;
     size_t count = 0;
 
     while (from[count] != NULL)
@@ -106,7 +113,7 @@ static char **make_list(void)
     list[0] = name;
     entry = list + 2;
     for (; count > 0; from++, count--)
-        if (!is_for_other_runtimes(*from))
+        if (!is_runtime_variable(*from))
             *entry++ = *from;
     entry++;
     for (size_t i = 0; i < FACTS; i++)
@@ -117,8 +124,8 @@ static char **make_list(void)
     return list;
 }
 
-/* Go's constructor starts a thread, which raises the limit on open files, and main.go puts it back.
- * Waiting for that here means that the host sees the raised one no longer than this takes. */
+/* Runs Go's constructor, which starts a thread, and waits until Go's start is complete: the thread raises
+ * the limit on open files, and goruntime.go restores it. */
 static void enter_go(char **list)
 {
     struct timespec deadline;
@@ -130,9 +137,9 @@ static void enter_go(char **list)
         ;
 }
 
-/* Go's threads inherit the mask of the thread that starts them: with everything blocked, the host's handlers never run on
- * them. Go's handler of SIGURG is for interrupting its threads, which the build turns off (GODEBUG_DEFAULT in the
- * Makefile): the host keeps its own. */
+/* Go's threads inherit the signal mask of the thread that starts them. With everything blocked, the
+ * host's handlers never run on them. Go's handler of SIGURG interrupts its threads, which the build turns
+ * off (asyncpreemptoff in the Makefile), so the host keeps its own. */
 static bool start(void)
 {
     sigset_t all, mask;
@@ -169,24 +176,23 @@ bool start_go(void)
     return here->started;
 }
 
-/* How cni_dl.h asks for a library that does not start Go when it is loaded: an environment that no program has, which it
- * shows to nobody else. */
+/* Whether cni_dl.h loads the library and asks that Go is not started: see START_LATER. */
 static bool is_asked_to_wait(void)
 {
-    return environ != NULL && environ[0] != NULL && strcmp(environ[0], START_LATER) == 0 && environ[1] == NULL;
+    return environ != NULL && environ[0] != NULL && strcmp(environ[0], START_LATER) == 0 &&
+           environ[1] == NULL;
 }
 
-/* Go's threads have the rights, the namespaces and the priority of the thread that starts Go. So the library starts it
- * when it is loaded, and not from whichever thread of the host happens to call first. */
+/* Starts Go when the library is loaded. Go's threads have the rights, the namespaces and the priority of
+ * the thread that starts it, which should not be the one that happens to call first. */
 __attribute__((constructor(101))) static void loaded(void)
 {
     mark_process();
-    late = is_asked_to_wait();
-    if (!late)
+    if (!is_asked_to_wait())
         start_go();
 }
 
-int shim_host_nofile(struct rlimit *limit)
+bool start_host_nofile(struct rlimit *limit)
 {
     *limit = host_nofile;
     return host_nofile_known;
