@@ -7,7 +7,8 @@ import (
 	"github.com/libcni/libcni/core/internal/fault"
 )
 
-// The keys of CNI_ARGS that plugins read. They are case-sensitive, as the CNI project's Go types have them.
+// The keys of CNI_ARGS that plugins read. They are case-sensitive, as the CNI project's Go types
+// have them.
 const (
 	ArgIP            = "IP"
 	ArgGateway       = "GATEWAY"
@@ -15,9 +16,9 @@ const (
 	ArgIgnoreUnknown = "IgnoreUnknown"
 )
 
-// Known refuses keys other than the given ones, unless IgnoreUnknown is 1 or true. A plugin that reads CNI_ARGS calls
-// it with all keys it reads, as the reference plugins do; one that reads none does not call it. The error is of kind
-// invalid-request.
+// Known refuses keys other than the given ones, unless IgnoreUnknown is 1 or true. A plugin that
+// reads CNI_ARGS calls it with all keys it reads, as the reference plugins do; one that reads none
+// does not call it. The error is of kind invalid-request.
 func (a Args) Known(keys ...string) error {
 	ignore := false
 	var unknown []string

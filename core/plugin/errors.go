@@ -2,8 +2,8 @@ package plugin
 
 import "fmt"
 
-// Error is a plugin's error with a code: one that the specification defines, or one of the plugin's own from 100 on.
-// Any other error has code 999.
+// Error is a plugin's error with a code: one that the specification defines, or one of the plugin's
+// own from 100 on. Any other error has code 999.
 type Error struct {
 	Code    int // positive
 	Msg     string

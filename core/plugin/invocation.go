@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// Invocation is one request to one plugin. Its functions may be called until the plugin's method returns, on the
-// goroutine that the method was called on.
+// Invocation is one request to one plugin. Its functions may be called until the plugin's method
+// returns, on the goroutine that the method was called on.
 type Invocation struct {
 	Command     string
 	Network     string
@@ -17,20 +17,22 @@ type Invocation struct {
 	Args        Args      // CNI_ARGS
 	CNIVersion  string    // of Config, and of the result
 
-	// Config is the derived request as the specification's section 3 "Deriving request configuration from network
-	// configuration" defines it: with name, cniVersion, runtimeConfig, prevResult (as JSON only for plugin
-	// processes; in-process plugins take PrevResult) and, for GC, cni.dev/valid-attachments.
+	// Config is the derived request as the specification's section 3 "Deriving request configuration
+	// from network configuration" defines it: with name, cniVersion, runtimeConfig, prevResult (as
+	// JSON only for plugin processes; in-process plugins take PrevResult) and, for GC,
+	// cni.dev/valid-attachments.
 	Config     []byte
 	PrevResult *Result // nil for none
 
 	// ValidAttachments is what GC must keep.
 	ValidAttachments []AttachmentID
 
-	// HostIfName is the name to give the host's end of an interface pair. It is written to the state on disk before
-	// Add is called, so that Del finds it after any failure.
+	// HostIfName is the name to give the host's end of an interface pair. It is written to the state
+	// on disk before Add is called, so that Del finds it after any failure.
 	HostIfName string
 
-	// ByExecutable: the ADD may have been done by an executable, which leaves objects that a built-in does not make.
+	// ByExecutable: the ADD may have been done by an executable, which leaves objects that a built-in
+	// does not make.
 	ByExecutable bool
 
 	StateDir string // options.stateDir
@@ -39,11 +41,12 @@ type Invocation struct {
 	// Warnings receives what Warn reports. It is nil if the caller of the engine has no log.
 	Warnings func(msg string)
 
-	// Repaired is called with the name of each object that Repair has put back. It is set for Repair only.
+	// Repaired is called with the name of each object that Repair has put back. It is set for Repair
+	// only.
 	Repaired func(object string)
 
-	// Delegate runs another plugin, found like any plugin of the list, with this invocation's identity and the
-	// given command and configuration. The Result is nil but for Add.
+	// Delegate runs another plugin, found like any plugin of the list, with this invocation's identity
+	// and the given command and configuration. The Result is nil but for Add.
 	Delegate func(ctx context.Context, command, pluginType string, config []byte) (*Result, error)
 
 	// TraitsOf returns the traits of the plugin type that Delegate would run.
@@ -60,18 +63,20 @@ func (inv *Invocation) Warn(format string, args ...any) {
 	}
 }
 
-// Namespace is the container's network namespace, held open by the engine for the duration of the call.
+// Namespace is the container's network namespace, held open by the engine for the duration of the
+// call.
 type Namespace interface {
 	// Path is the path the namespace was opened at. It may lead elsewhere by now.
 	Path() string
 	// Fd is a descriptor of the namespace, which stays the engine's: do not close it.
 	Fd() int
-	// Do runs fn on a thread inside the namespace, and returns fn's error or the context's. The caller's thread stays
-	// where it is.
+	// Do runs fn on a thread inside the namespace, and returns fn's error or the context's. The
+	// caller's thread stays where it is.
 	Do(ctx context.Context, fn func() error) error
 }
 
-// Lent is what the engine lends its built-in plugins for one call, such as connections to the kernel.
+// Lent is what the engine lends its built-in plugins for one call, such as connections to the
+// kernel.
 type Lent interface {
 	// ForBuiltins marks the type.
 	ForBuiltins()

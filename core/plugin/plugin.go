@@ -1,6 +1,6 @@
-// Package plugin is the contract of an in-process plugin: the request it receives, the result it returns, and the result
-// formats of all versions of the specification. Its exported API uses no type of core/internal, so that a package of
-// another module can implement it.
+// Package plugin is the contract of an in-process plugin: the request it receives, the result it
+// returns, and the result formats of all versions of the specification. Its exported API uses no
+// type of core/internal, so that a package of another module can implement it.
 package plugin
 
 import (
@@ -22,19 +22,21 @@ const (
 // Repair is libcni's own command. It is sent to a Repairer, and never to a process.
 const Repair = "REPAIR"
 
-// Plugin is a plugin that runs in-process. Its methods may be called concurrently. Each receives everything it may use
-// in the Invocation, and keeps nothing between calls.
+// Plugin is a plugin that runs in-process. Its methods may be called concurrently. Each receives
+// everything it may use in the Invocation, and keeps nothing between calls.
 //
-// The caller receives a plain error as kind plugin-failed with code 999. An *Error has a code of its own; a built-in may
-// also return a *fault.Error. An Add that fails has removed everything it made, except shared objects.
+// The caller receives a plain error as kind plugin-failed with code 999. An *Error has a code of
+// its own; a built-in may also return a *fault.Error. An Add that fails has removed everything it
+// made, except shared objects.
 type Plugin interface {
 	// Traits says what the plugin is. It is constant.
 	Traits() Traits
-	// Unsupported returns the first configuration key that the plugin does not support, as a path such as
-	// "ipam.resolvConf", or "". It is called before anything is done.
+	// Unsupported returns the first configuration key that the plugin does not support, as a path such
+	// as "ipam.resolvConf", or "". It is called before anything is done.
 	Unsupported(config []byte) string
 	Add(ctx context.Context, inv *Invocation) (*Result, error)
-	// Del succeeds when there is nothing to remove: with no namespace, no link, no PrevResult, and when repeated.
+	// Del succeeds when there is nothing to remove: with no namespace, no link, no PrevResult, and
+	// when repeated.
 	Del(ctx context.Context, inv *Invocation) error
 	// Check reports all differences at once, as Differences.
 	Check(ctx context.Context, inv *Invocation) error
@@ -46,16 +48,18 @@ type Plugin interface {
 
 // Repairer is a plugin with objects on the host that others may remove, such as firewall rules.
 type Repairer interface {
-	// Repair restores what Check would report missing on the host's side, and calls inv.Repaired with the name of each
-	// object. It does not change the container's interface, and does nothing if nothing is missing.
+	// Repair restores what Check would report missing on the host's side, and calls inv.Repaired with
+	// the name of each object. It does not change the container's interface, and does nothing if
+	// nothing is missing.
 	Repair(ctx context.Context, inv *Invocation) error
 }
 
-// DelStarter is a plugin whose Del waits for the kernel. The engine starts that work before it runs DEL of the other
-// plugins of the list, if these have the trait IgnoresInterface.
+// DelStarter is a plugin whose Del waits for the kernel. The engine starts that work before it runs
+// DEL of the other plugins of the list, if these have the trait IgnoresInterface.
 type DelStarter interface {
-	// StartDel starts the work that Del would wait for. It returns nil if it started nothing; the engine then calls Del,
-	// which reports any error. Otherwise the engine calls exactly one method of the returned value, instead of Del.
+	// StartDel starts the work that Del would wait for. It returns nil if it started nothing; the
+	// engine then calls Del, which reports any error. Otherwise the engine calls exactly one method of
+	// the returned value, instead of Del.
 	StartDel(ctx context.Context, inv *Invocation) StartedDel
 }
 
@@ -63,7 +67,8 @@ type DelStarter interface {
 type StartedDel interface {
 	// Finish completes the DEL.
 	Finish(ctx context.Context) error
-	// Abandon waits for the work that was started, and does nothing else: another plugin's DEL has failed.
+	// Abandon waits for the work that was started, and does nothing else: another plugin's DEL has
+	// failed.
 	Abandon(ctx context.Context)
 }
 

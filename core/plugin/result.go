@@ -13,9 +13,9 @@ import (
 	"github.com/libcni/libcni/core/internal/resultjson"
 )
 
-// Result is a CNI result: the answer of a plugin process as the bytes it wrote, or that of a built-in as a value. Each
-// form is made from the other only when it is asked for. A Result is not changed once made, and may be used by several
-// goroutines.
+// Result is a CNI result: the answer of a plugin process as the bytes it wrote, or that of a
+// built-in as a value. Each form is made from the other only when it is asked for. A Result is not
+// changed once made, and may be used by several goroutines.
 type Result struct {
 	value   *types100.Result
 	raw     []byte // nil for a built-in's
@@ -30,8 +30,8 @@ type Interface struct {
 	MAC   net.HardwareAddr
 }
 
-// WithInterface adds to a built-in's answer what the built-in knows of the interface it made. It is not part of the
-// JSON, and goes lost where the next plugin answers with a result of its own.
+// WithInterface adds to a built-in's answer what the built-in knows of the interface it made. It is
+// not part of the JSON, and goes lost where the next plugin answers with a result of its own.
 func (r *Result) WithInterface(index int, mac net.HardwareAddr) *Result {
 	with := *r
 	with.made = &Interface{Index: index, MAC: mac}
@@ -41,7 +41,8 @@ func (r *Result) WithInterface(index int, mac net.HardwareAddr) *Result {
 // Interface returns what WithInterface added, or nil.
 func (r *Result) Interface() *Interface { return r.made }
 
-// NewResult wraps a built-in's answer. The caller must not change r afterwards. nil is an empty result.
+// NewResult wraps a built-in's answer. The caller must not change r afterwards. nil is an empty
+// result.
 func NewResult(r *types100.Result) *Result {
 	value := types100.Result{}
 	if r != nil {
@@ -51,9 +52,10 @@ func NewResult(r *types100.Result) *Result {
 	return &Result{value: &value}
 }
 
-// ParseResult takes the JSON of a result of any version. A result without cniVersion is of the given version, and null
-// is an empty result. Refused is what would make trouble later: null among the interfaces, addresses or routes, an
-// address or route without its network, an index of an interface that is not there.
+// ParseResult takes the JSON of a result of any version. A result without cniVersion is of the
+// given version, and null is an empty result. Refused is what would make trouble later: null among
+// the interfaces, addresses or routes, an address or route without its network, an index of an
+// interface that is not there.
 func ParseResult(raw []byte, version string) (*Result, error) {
 	text, err := jsonobject.Normalize(raw, jsonobject.Duplicates|jsonobject.InvalidUTF8)
 	if err != nil {
@@ -72,8 +74,8 @@ func ParseResult(raw []byte, version string) (*Result, error) {
 	return r, nil
 }
 
-// settleVersion reads the version, and writes it into the text if it is not there: plugins of old versions leave it
-// out, and those that read the result need it.
+// settleVersion reads the version, and writes it into the text if it is not there: plugins of old
+// versions leave it out, and those that read the result need it.
 func (r *Result) settleVersion(otherwise string) error {
 	const key = "cniVersion"
 	members, err := jsonobject.Parse(r.raw)
@@ -118,8 +120,8 @@ func parseValue(raw []byte, version string) (*types100.Result, error) {
 	return &value, nil
 }
 
-// parseTypes reads the text into the types of its version. Those of old versions are rare, and have decoders of their
-// own, which also say what is wrong with a text.
+// parseTypes reads the text into the types of its version. Those of old versions are rare, and have
+// decoders of their own, which also say what is wrong with a text.
 func parseTypes(raw []byte, version string) (types.Result, error) {
 	if version == "1.0.0" || version == types100.ImplementedSpecVersion {
 		if result, err := resultjson.Read(raw); err == nil && result.CNIVersion == version {
@@ -129,8 +131,8 @@ func parseTypes(raw []byte, version string) (types.Result, error) {
 	return create.Create(version, raw)
 }
 
-// withoutNoInterface leaves out indexes that mean "no interface": -1, which version 0.3.0 writes, and any index when
-// there are no interfaces to count.
+// withoutNoInterface leaves out indexes that mean "no interface": -1, which version 0.3.0 writes,
+// and any index when there are no interfaces to count.
 func withoutNoInterface(ips []*types100.IPConfig, interfaces int) []*types100.IPConfig {
 	for i, ip := range ips {
 		if ip.Interface != nil && (*ip.Interface < 0 || interfaces == 0) {
@@ -140,12 +142,13 @@ func withoutNoInterface(ips []*types100.IPConfig, interfaces int) []*types100.IP
 	return ips
 }
 
-// Value returns the result as the current version of the specification has it. The caller must not change it. Each
-// index of an interface in it is good, and no pointer in its lists is nil.
+// Value returns the result as the current version of the specification has it. The caller must not
+// change it. Each index of an interface in it is good, and no pointer in its lists is nil.
 func (r *Result) Value() (*types100.Result, error) { return r.value, nil }
 
-// JSON returns the result in the given version of the specification. A plugin process's result in its own version is
-// what it wrote, keys that the specification does not know included. The caller must not change it.
+// JSON returns the result in the given version of the specification. A plugin process's result in
+// its own version is what it wrote, keys that the specification does not know included. The caller
+// must not change it.
 func (r *Result) JSON(version string) ([]byte, error) {
 	if version == "" {
 		version = DefaultVersion

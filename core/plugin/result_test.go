@@ -291,7 +291,8 @@ func addresses(value *types100.Result, old bool) []string {
 	return list
 }
 
-// FuzzResult: whatever a plugin writes is refused, or can be had in every version with its addresses.
+// FuzzResult: whatever a plugin writes is refused, or can be had in every version with its
+// addresses.
 func FuzzResult(f *testing.F) {
 	for _, version := range Versions() {
 		f.Add([]byte(full(version)), version)

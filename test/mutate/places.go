@@ -9,6 +9,7 @@ import (
 const (
 	builtins    = "core/internal/builtin/"
 	bridge      = builtins + "bridge"
+	ptp         = builtins + "ptp"
 	kit         = "core/internal/kit/"
 	firewall    = builtins + "firewall"
 	hostLocal   = builtins + "hostlocal"
@@ -47,7 +48,7 @@ func sources() (all []mutation) {
 }
 
 func interfaces() []mutation {
-	return append(in(bridge, "",
+	return slices.Concat(in(bridge, "",
 		change{"the port is not set up", "attachment.steps", dropElement("setPort")},
 		change{"the gateway has no address", "attachment.steps", dropElement("ensureGateway")},
 		change{"forwarding stays off", "attachment.steps", dropElement("enableForwarding")},
@@ -64,10 +65,17 @@ func interfaces() []mutation {
 		change{"CHECK does not ask the IPAM plugin", "bridge.Check",
 			swap("ipam.New(inv, k.IPAM.Type).Run(ctx, plugin.Check)", "nil")},
 		change{"CHECK accepts a bridge that is down", "comparison.bridge", drop("Up")},
+	), in(ptp, "",
+		change{"a pair stays after a failure", "attachment.steps", dropField("Remove")},
+		change{"an address stays after a failure", "attachment.steps", dropField("Release")},
+		change{"the host has no addresses and routes", "attachment.configureHost", drop("ConfigureHost")},
+		change{"forwarding stays off", "attachment.configureHost", drop("EnableForwarding")},
+		change{"rules are not made", "attachment.steps", dropElement("a.filter.Add")},
+		change{"repair leaves the host's end", "comparison.Restore", drop("RestoreHost")},
 	), in(loopback, "",
 		change{"lo stays down", "loopback.Add", drop("SetLink")},
 		change{"lo may have other addresses", "loopback.Add", drop("judge")},
-	)...)
+	))
 }
 
 // shared are the changes of what plugins share. Tests of plugins notice them.
@@ -78,9 +86,12 @@ func shared() []mutation {
 	), in(kit+"removal", "./"+bridge,
 		change{"DEL leaves the rules", "Removal.linkAndRules", swap("r.Rules(ctx)", "nil")},
 		change{"DEL leaves the address", "Removal.Finish", swap("r.IPAM.Run(ctx, plugin.Del)", "nil")},
-	), in(kit+"iface", "./"+bridge,
+	), in(kit+"iface", "./"+bridge+" ./"+ptp,
 		change{"DEL leaves the link", "StartDeletion", always("conn == nil")},
 		change{"DEL takes another attachment's link in the container", "findPair", never("own")},
+		change{"DEL takes the port of a bridge", "InNoBridge", answer("true, nil")},
+		change{"GC leaves pairs", "Collect", never("marked")},
+		change{"ADD does not wait for the carrier", "AwaitCarrier", answer("nil")},
 	))
 }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/libcni/libcni/core/internal/builtin/hostlocal"
 	"github.com/libcni/libcni/core/internal/builtin/loopback"
 	"github.com/libcni/libcni/core/internal/builtin/portmap"
+	"github.com/libcni/libcni/core/internal/builtin/ptp"
 	"github.com/libcni/libcni/core/internal/builtin/static"
 	"github.com/libcni/libcni/core/plugin"
 )
@@ -25,6 +26,7 @@ func catalog() []entry {
 		{"host-local", hostlocal.New},
 		{"loopback", loopback.New},
 		{"portmap", portmap.New},
+		{"ptp", ptp.New},
 		{"static", static.New},
 	}
 }

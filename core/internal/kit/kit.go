@@ -1,5 +1,6 @@
-// Package kit is what the built-in plugins share. Each package below it owns one part of a plugin's work; this one owns
-// what the engine lends the built-ins for a call: connections to the kernel and the means to start processes.
+// Package kit is what the built-in plugins share. Each package below it owns one part of a plugin's
+// work; this one owns what the engine lends the built-ins for a call: connections to the kernel and
+// the means to start processes.
 package kit
 
 import (
@@ -24,8 +25,8 @@ func Host(ctx context.Context, inv *plugin.Invocation) (*rtnl.Conn, error) {
 	return lent(inv).Links.Host(ctx)
 }
 
-// Container returns the connection to the container's network namespace. It wraps rtnl.ErrNoNamespace if the invocation
-// has none.
+// Container returns the connection to the container's network namespace. It wraps
+// rtnl.ErrNoNamespace if the invocation has none.
 func Container(ctx context.Context, inv *plugin.Invocation) (*rtnl.Conn, error) {
 	return lent(inv).Links.Container(ctx)
 }

@@ -9,7 +9,6 @@ import (
 	types100 "github.com/containernetworking/cni/pkg/types/100"
 
 	"github.com/libcni/libcni/core/internal/host/rtnl"
-	"github.com/libcni/libcni/core/internal/kit"
 	"github.com/libcni/libcni/core/internal/kit/iface"
 	"github.com/libcni/libcni/core/internal/kit/ipam"
 	"github.com/libcni/libcni/core/internal/kit/router"
@@ -26,7 +25,7 @@ type attachment struct {
 	ipam      ipam.Plugin
 	host      *rtnl.Conn
 	link      *rtnl.Link // the bridge
-	port      *rtnl.Link // the host's end
+	pair      *iface.Pair
 	gateway   *rtnl.Link // the link with the gateway addresses
 	detecting []netip.Prefix
 	assigned  *types100.Result // by the IPAM plugin; nil without one
@@ -57,7 +56,7 @@ func (bridge) Add(ctx context.Context, inv *plugin.Invocation) (*plugin.Result, 
 	if err := steps.Run(ctx, a.steps()); err != nil {
 		return nil, err
 	}
-	return plugin.NewResult(a.result()).WithInterface(a.port.Peer, a.pair.PeerMAC), nil
+	return plugin.NewResult(a.result()).WithInterface(a.pair.Port.Peer, a.pair.PeerMAC), nil
 }
 
 func newAttachment(ctx context.Context, inv *plugin.Invocation) (*attachment, error) {
@@ -65,26 +64,26 @@ func newAttachment(ctx context.Context, inv *plugin.Invocation) (*attachment, er
 	if err != nil {
 		return nil, err
 	}
-	if inv.Netns == nil {
-		return nil, iface.NoNamespace(pluginType)
-	}
-	macs := iface.RandomMACs(3)
-	p, err := newPlan(c, inv, macs[0], macs[1], macs[2])
+	p, err := newPlan(c, inv.Args)
 	if err != nil {
 		return nil, err
 	}
-	host, err := kit.Host(ctx, inv)
+	host, err := iface.Host(ctx, inv, pluginType)
 	if err != nil {
 		return nil, err
 	}
-	return &attachment{config: c, plan: p, inv: inv, ipam: ipam.New(inv, c.IPAM.Type), host: host}, nil
+	a := &attachment{config: c, plan: p, inv: inv, ipam: ipam.New(inv, c.IPAM.Type), host: host,
+		pair: iface.NewPair(inv, host)}
+	if p.mac != nil {
+		a.pair.PeerMAC = p.mac
+	}
+	return a, nil
 }
 
 // makePair makes both ends at their final places.
-func (a *attachment) makePair(ctx context.Context) (err error) {
+func (a *attachment) makePair(ctx context.Context) error {
 	a.pair.Master = a.link.Index
-	a.port, err = iface.MakePair(ctx, a.inv, a.host, a.pair)
-	switch {
+	switch err := a.pair.Make(ctx); {
 	case errors.Is(err, rtnl.ErrBridgeFull):
 		return fmt.Errorf("bridge %s is full: %w; use another bridge", a.Bridge, err)
 	case err != nil:
@@ -94,7 +93,7 @@ func (a *attachment) makePair(ctx context.Context) (err error) {
 }
 
 func (a *attachment) removePair(ctx context.Context) error {
-	if err := iface.DeleteByName(ctx, a.host, a.inv.HostIfName); err != nil {
+	if err := a.pair.Remove(ctx); err != nil {
 		return err
 	}
 	return removeUnusedGateway(ctx, a.config, a.inv)
@@ -129,12 +128,9 @@ func (a *attachment) removeRules(ctx context.Context) error { return a.rules().U
 
 // container is the container's end.
 func (a *attachment) container() *iface.Interface {
-	i := &iface.Interface{Inv: a.inv, Index: a.port.Peer, MAC: a.pair.PeerMAC, DAD: a.dad}
+	i := &iface.Interface{Inv: a.inv, Index: a.pair.Port.Peer, MAC: a.pair.PeerMAC, DAD: a.dad}
 	if a.address != nil {
-		i.Routes = a.address.via
-		for _, prefix := range a.address.addresses {
-			i.Addresses = append(i.Addresses, rtnl.Address{Prefix: prefix})
-		}
+		i.Routes, i.Addresses = a.address.via, iface.Addresses(a.address.addresses, rtnl.Address{})
 	}
 	return i
 }
@@ -151,17 +147,18 @@ func (a *attachment) announce(ctx context.Context) error { return a.container().
 
 // result is the answer, with the interfaces in the reference plugin's order.
 func (a *attachment) result() *types100.Result {
-	r := &types100.Result{CNIVersion: types100.ImplementedSpecVersion, Interfaces: []*types100.Interface{
-		{Name: a.link.Name, Mac: a.link.MAC.String(), Mtu: a.link.MTU},
-		{Name: a.port.Name, Mac: a.port.MAC.String(), Mtu: a.port.MTU},
-		{Name: a.inv.IfName, Mac: a.pair.PeerMAC.String(), Mtu: a.port.MTU, Sandbox: a.inv.NetnsPath},
-	}}
+	r := &types100.Result{CNIVersion: types100.ImplementedSpecVersion}
+	r.Interfaces = append([]*types100.Interface{describe(a.link)}, a.pair.Describe()...)
 	if a.gateway != nil && a.gateway.Index != a.link.Index {
-		r.Interfaces = append(r.Interfaces, &types100.Interface{Name: a.gateway.Name, Mac: a.gateway.MAC.String(), Mtu: a.gateway.MTU})
+		r.Interfaces = append(r.Interfaces, describe(a.gateway))
 	}
 	if a.address != nil {
 		r.IPs, r.Routes = a.address.ips, a.address.routes
 	}
 	r.DNS = ipam.DNS(a.config.DNS, a.assigned)
 	return r
+}
+
+func describe(link *rtnl.Link) *types100.Interface {
+	return &types100.Interface{Name: link.Name, Mac: link.MAC.String(), Mtu: link.MTU}
 }

@@ -315,9 +315,10 @@ func TestWarmAddTakesFewRequests(t *testing.T) {
 	kittest.Must(t, err)
 	inside, err := kit.Container(t.Context(), inv)
 	kittest.Must(t, err)
-	// Host: look up the bridge, the default route (two families), create the pair, look up the port, the addresses of the
-	// bridge (two families), the port's state (twice when it does not forward yet, and once more for an event or two),
-	// the bridge again. Container: up, address, route, announcement.
+	// Host: look up the bridge, the default route (two families), create the pair, look up the port,
+	// the addresses of the bridge (two families), the port's state (twice when it does not forward
+	// yet, and once more for an event or two), the bridge again. Container: up, address, route,
+	// announcement.
 	if host.Requests() > 13 || inside.Requests() != 4 {
 		t.Errorf("%d requests to the host's namespace, %d to the container's", host.Requests(), inside.Requests())
 	}

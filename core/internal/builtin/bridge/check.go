@@ -21,7 +21,8 @@ type comparison struct {
 	*iface.Comparison
 }
 
-// Check compares everything that Add made, and what it needed to be there, with what the kernel holds.
+// Check compares everything that Add made, and what it needed to be there, with what the kernel
+// holds.
 func (bridge) Check(ctx context.Context, inv *plugin.Invocation) error {
 	k, err := newComparison(ctx, inv)
 	if err != nil {
@@ -108,7 +109,8 @@ func (k *comparison) port(ctx context.Context, port, master *rtnl.Link) error {
 	return nil
 }
 
-// vlans compares memberships. Memberships beyond ours are not a difference, except the one that ADD removes.
+// vlans compares memberships. Memberships beyond ours are not a difference, except the one that ADD
+// removes.
 func (k *comparison) vlans(ctx context.Context, object string, index int, want []rtnl.VLAN, byDefault int) error {
 	ports, err := k.Host.PortVLANs(ctx)
 	if err != nil {

@@ -6,24 +6,19 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/containernetworking/cni/pkg/types"
-
 	"github.com/libcni/libcni/core/internal/builtin/ipamconfig"
 	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/jsonobject"
-	"github.com/libcni/libcni/core/internal/kit/masquerade"
-	"github.com/libcni/libcni/core/internal/resultjson"
+	"github.com/libcni/libcni/core/internal/kit/settings"
 )
 
 // config is the plugin's configuration; see fields for its keys.
 type config struct {
+	settings.Settings
 	Bridge                    string
 	IsGateway                 bool
 	IsDefaultGateway          bool
 	ForceAddress              bool
-	IPMasq                    bool
-	IPMasqBackend             *string
-	MTU                       int
 	HairpinMode               bool
 	PromiscMode               bool
 	VLAN                      int
@@ -33,27 +28,21 @@ type config struct {
 	EnableDAD                 bool
 	DisableContainerInterface bool
 	PortIsolation             bool
-	IPAM                      struct{ Type string }
-	DNS                       types.DNS
 	Args                      struct{ CNI struct{ MAC string } }
 	RuntimeConfig             struct{ MAC string }
 
-	trunk   []int // the VLANs of VLANTrunk, ascending
-	backend masquerade.Backend
+	trunk []int // the VLANs of VLANTrunk, ascending
 }
 
 type trunkItem struct{ MinID, MaxID, ID *int }
 
 // fields are the keys of the reference plugin.
 func (c *config) fields() jsonobject.Fields {
-	return jsonobject.Fields{
+	return append(c.Settings.Fields(), jsonobject.Fields{
 		{"bridge", &c.Bridge},
 		{"isGateway", &c.IsGateway},
 		{"isDefaultGateway", &c.IsDefaultGateway},
 		{"forceAddress", &c.ForceAddress},
-		{"ipMasq", &c.IPMasq},
-		{"ipMasqBackend", &c.IPMasqBackend},
-		{"mtu", &c.MTU},
 		{"hairpinMode", &c.HairpinMode},
 		{"promiscMode", &c.PromiscMode},
 		{"vlan", &c.VLAN},
@@ -63,11 +52,9 @@ func (c *config) fields() jsonobject.Fields {
 		{"enabledad", &c.EnableDAD},
 		{"disableContainerInterface", &c.DisableContainerInterface},
 		{"portIsolation", &c.PortIsolation},
-		{"ipam", jsonobject.Fields{{"type", &c.IPAM.Type}}},
-		{"dns", resultjson.DNSFields(&c.DNS)},
 		{"args", jsonobject.Fields{{"cni", jsonobject.Fields{{"mac", &c.Args.CNI.MAC}}}}},
 		{"runtimeConfig", jsonobject.Fields{{"mac", &c.RuntimeConfig.MAC}}},
-	}
+	}...)
 }
 
 func (t *trunkItem) fields() any {
@@ -78,11 +65,11 @@ const (
 	defaultBridge = "cni0"
 	maxNameLength = 15 // IFNAMSIZ without the zero
 	maxVLAN       = 4094
-	maxMTU        = 65535
 	emptyMTU      = 1500 // of a bridge without ports
 )
 
-// read decodes a configuration without validating it, so that DEL works with one that ADD would refuse.
+// read decodes a configuration without validating it, so that DEL works with one that ADD would
+// refuse.
 func read(data []byte) (*config, error) {
 	c := &config{Bridge: defaultBridge}
 	if err := ipamconfig.Decode(data, c.fields()); err != nil {
@@ -92,7 +79,6 @@ func read(data []byte) (*config, error) {
 		c.Bridge = defaultBridge
 	}
 	c.IsGateway = c.IsGateway || c.IsDefaultGateway
-	c.backend, _ = masquerade.ParseBackend(c.IPMasqBackend) // parse reports the error
 	return c, nil
 }
 
@@ -105,9 +91,6 @@ func parse(data []byte) (*config, error) {
 	if err := c.validate(); err != nil {
 		return nil, err
 	}
-	if _, err := masquerade.ParseBackend(c.IPMasqBackend); err != nil {
-		return nil, err
-	}
 	c.trunk, err = trunkVLANs(c.VLANTrunk)
 	return c, err
 }
@@ -116,8 +99,8 @@ func (c *config) validate() error {
 	if len(c.Bridge) > maxNameLength || c.Bridge == "." || c.Bridge == ".." || strings.ContainsAny(c.Bridge, "/: \t\n\v\f\r\x00%") {
 		return fault.InvalidConfig("bridge", "bridge: %q cannot be the name of a link", c.Bridge)
 	}
-	if c.MTU < 0 || c.MTU > maxMTU {
-		return fault.InvalidConfig("mtu", "mtu: %d is not between 0 and %d", c.MTU, maxMTU)
+	if err := c.Settings.Validate(); err != nil {
+		return err
 	}
 	if c.HairpinMode && c.PromiscMode {
 		return fault.InvalidConfig("promiscMode", "promiscMode and hairpinMode exclude each other")

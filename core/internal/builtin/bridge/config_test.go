@@ -79,7 +79,7 @@ func TestMasqueradeBackends(t *testing.T) {
 		if err != nil {
 			got = err.Error()
 		} else {
-			got = string(parsed.backend)
+			got = string(parsed.Masquerade().Backend)
 		}
 		if got != c.want {
 			t.Errorf("%s: got %q, want %q", c.config, got, c.want)

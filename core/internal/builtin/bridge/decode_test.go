@@ -10,7 +10,8 @@ import (
 	"github.com/libcni/libcni/core/internal/builtin/ipamconfig"
 )
 
-// tagged are the keys of config for encoding/json, which plugins of the CNI project read theirs with.
+// tagged are the keys of config for encoding/json, which plugins of the CNI project read theirs
+// with.
 type tagged struct {
 	Bridge                    string       `json:"bridge"`
 	IsGateway                 bool         `json:"isGateway"`

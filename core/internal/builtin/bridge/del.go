@@ -5,7 +5,6 @@ import (
 
 	"github.com/libcni/libcni/core/internal/host/rtnl"
 	"github.com/libcni/libcni/core/internal/kit/iface"
-	"github.com/libcni/libcni/core/internal/kit/ipam"
 	"github.com/libcni/libcni/core/internal/kit/record"
 	"github.com/libcni/libcni/core/internal/kit/removal"
 	"github.com/libcni/libcni/core/plugin"
@@ -13,33 +12,25 @@ import (
 
 // Del detaches the container.
 func (bridge) Del(ctx context.Context, inv *plugin.Invocation) error {
-	c, err := read(inv.Config)
-	if err != nil {
-		return err
-	}
-	return newRemoval(c, inv).Run(ctx)
+	return removal.Run(ctx, inv, newRemoval)
 }
 
 // StartDel starts the removal of the pair.
 func (bridge) StartDel(ctx context.Context, inv *plugin.Invocation) plugin.StartedDel {
-	c, err := read(inv.Config)
-	if err != nil {
-		return nil
-	}
-	return newRemoval(c, inv).Start(ctx)
+	return removal.Start(ctx, inv, newRemoval)
 }
 
-func newRemoval(c *config, inv *plugin.Invocation) *removal.Removal {
-	return &removal.Removal{
-		IPAM: ipam.New(inv, c.IPAM.Type),
-		Link: func(ctx context.Context) (func(context.Context) error, error) {
-			return iface.StartDeletion(ctx, inv, c.isPort)
-		},
-		Rules: c.rules(inv, recorded(record.Known(inv))).Remove,
-		// What an executable attached may have macspoofchk, whatever the configuration says now.
-		RulesLast: c.MACSpoofCheck || inv.ByExecutable,
-		Rest:      func(ctx context.Context) error { return removeUnusedGateway(ctx, c, inv) },
+func newRemoval(inv *plugin.Invocation) (*removal.Removal, error) {
+	c, err := read(inv.Config)
+	if err != nil {
+		return nil, err
 	}
+	rules := c.rules(inv, recorded(record.Known(inv)))
+	r := removal.OfPair(inv, c.IPAM.Type, rules.Remove, c.isPort)
+	// An executable may have made macspoofchk for a configuration that does not ask for it now.
+	r.RulesLast = c.MACSpoofCheck || inv.ByExecutable
+	r.Rest = func(ctx context.Context) error { return removeUnusedGateway(ctx, c, inv) }
+	return r, nil
 }
 
 // isPort reports whether a link is a port of the bridge.

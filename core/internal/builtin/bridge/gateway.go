@@ -14,7 +14,8 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// ensureGateway adds the host's addresses in the container's networks, to the bridge or to the VLAN's gateway link.
+// ensureGateway adds the host's addresses in the container's networks, to the bridge or to the
+// VLAN's gateway link.
 func (a *attachment) ensureGateway(ctx context.Context) error {
 	if a.address == nil || len(a.address.gateways) == 0 {
 		return nil
@@ -44,8 +45,8 @@ func (a *attachment) gatewayChanges(ctx context.Context) (remove, add []netip.Pr
 	return addressChanges(a.gateway.Name, have, a.address.gateways, a.ForceAddress)
 }
 
-// setGatewayAddresses runs under the lock. It looks again if a process that does not take the lock adds one of the
-// addresses in between.
+// setGatewayAddresses runs under the lock. It looks again if a process that does not take the lock
+// adds one of the addresses in between.
 func (a *attachment) setGatewayAddresses(ctx context.Context) error {
 	for range 3 {
 		remove, add, err := a.gatewayChanges(ctx)
@@ -67,11 +68,7 @@ func (a *attachment) changeGateway(ctx context.Context, remove, add []netip.Pref
 		}
 	}
 	ours := a.gateway.Alias == mark
-	var adding []rtnl.Address
-	for _, prefix := range add {
-		adding = append(adding, rtnl.Address{Prefix: prefix})
-	}
-	err := iface.Assign(ctx, a.host, a.gateway.Index, adding, ours, func(addresses []rtnl.Address) error {
+	err := iface.Assign(ctx, a.host, a.gateway.Index, iface.Addresses(add, rtnl.Address{}), ours, func(addresses []rtnl.Address) error {
 		for _, address := range addresses {
 			if err := a.host.AddAddress(ctx, a.gateway.Index, address); err != nil {
 				return err
@@ -86,12 +83,13 @@ func (a *attachment) changeGateway(ctx context.Context, remove, add []netip.Pref
 		return nil
 	}
 	a.detecting = slices.DeleteFunc(slices.Clone(add), func(p netip.Prefix) bool { return p.Addr().Is4() })
-	// Without a MAC address of its own a bridge takes the lowest of its ports', which changes as they come and go.
+	// Without a MAC address of its own a bridge takes the lowest of its ports', which changes as they
+	// come and go.
 	return a.host.SetLink(ctx, a.gateway.Index, rtnl.Change{MAC: a.gateway.MAC})
 }
 
-// ensureVLANGateway makes the link with the gateway addresses of a VLAN: one end of a pair whose other end is a port of
-// the bridge in that VLAN. It runs under the lock.
+// ensureVLANGateway makes the link with the gateway addresses of a VLAN: one end of a pair whose
+// other end is a port of the bridge in that VLAN. It runs under the lock.
 func (a *attachment) ensureVLANGateway(ctx context.Context) error {
 	name := a.gatewayLink()
 	link, err := iface.LookUp(ctx, a.host, name)
@@ -140,7 +138,8 @@ func (a *attachment) createVLANGateway(ctx context.Context, name string) (err er
 	return a.host.SetLink(ctx, made.Peer, rtnl.Change{Up: true, Alias: mark})
 }
 
-// removeUnusedGateway removes the gateway link of the network's VLAN if no other port of the bridge is in the VLAN.
+// removeUnusedGateway removes the gateway link of the network's VLAN if no other port of the bridge
+// is in the VLAN.
 func removeUnusedGateway(ctx context.Context, c *config, inv *plugin.Invocation) error {
 	if c.VLAN == 0 || !c.IsGateway {
 		return nil
@@ -165,8 +164,8 @@ func removeUnusedGateway(ctx context.Context, c *config, inv *plugin.Invocation)
 	})
 }
 
-// unused reports whether the gateway's own port is the bridge's only port in the VLAN. It is false for a link that is not
-// such a gateway.
+// unused reports whether the gateway's own port is the bridge's only port in the VLAN. It is false
+// for a link that is not such a gateway.
 func unused(ports []rtnl.PortVLANs, gateway *rtnl.Link, vlan int) bool {
 	bridge := 0
 	for _, p := range ports {

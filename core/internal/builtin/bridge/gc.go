@@ -9,8 +9,8 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// GC removes the rules of attachments that are not valid and a VLAN's gateway that no port uses, and asks the IPAM
-// plugin to do its part.
+// GC removes the rules of attachments that are not valid and a VLAN's gateway that no port uses,
+// and asks the IPAM plugin to do its part.
 func (bridge) GC(ctx context.Context, inv *plugin.Invocation) error {
 	c, err := read(inv.Config)
 	if err != nil {

@@ -22,7 +22,8 @@ func locked(ctx context.Context, inv *plugin.Invocation, bridge string, fn func(
 	return errors.Join(fn(), lock.Unlock())
 }
 
-// ensureBridge brings the bridge to the desired state. Its lock is taken only if something has to change.
+// ensureBridge brings the bridge to the desired state. Its lock is taken only if something has to
+// change.
 func (a *attachment) ensureBridge(ctx context.Context) error {
 	link, err := iface.LookUp(ctx, a.host, a.Bridge)
 	if err != nil {
@@ -55,8 +56,9 @@ func (a *attachment) setMTU(ctx context.Context, bridge *rtnl.Link) error {
 	return nil
 }
 
-// carriedMTU returns the MTU that an existing bridge carries, 0 for no limit. When a bridge loses its last port the kernel
-// resets its MTU to 1500; on a bridge we created, 1500 therefore means "no limit".
+// carriedMTU returns the MTU that an existing bridge carries, 0 for no limit. When a bridge loses
+// its last port the kernel resets its MTU to 1500; on a bridge we created, 1500 therefore means "no
+// limit".
 func carriedMTU(bridge *rtnl.Link) int {
 	if bridge == nil || bridge.Alias == mark && bridge.MTU == emptyMTU {
 		return 0
@@ -64,8 +66,8 @@ func carriedMTU(bridge *rtnl.Link) int {
 	return bridge.MTU
 }
 
-// changeBridge runs under the lock, and looks again: another call may have done the work. It tries again if a process that
-// does not take the lock has made the bridge in between.
+// changeBridge runs under the lock, and looks again: another call may have done the work. It tries
+// again if a process that does not take the lock has made the bridge in between.
 func (a *attachment) changeBridge(ctx context.Context) error {
 	for range 3 {
 		link, err := iface.LookUp(ctx, a.host, a.Bridge)
@@ -92,6 +94,9 @@ func (a *attachment) changeBridge(ctx context.Context) error {
 }
 
 func (a *attachment) createBridge(ctx context.Context) error {
+	if a.bridge.MAC == nil {
+		a.bridge.MAC = iface.RandomMACs(1)[0]
+	}
 	err := a.host.AddBridge(ctx, a.bridge)
 	switch {
 	case errors.Is(err, rtnl.ErrExists):

@@ -14,6 +14,7 @@ import (
 	"github.com/libcni/libcni/core/internal/host/rtnl"
 	"github.com/libcni/libcni/core/internal/kit/iface"
 	"github.com/libcni/libcni/core/internal/kit/ipam"
+	"github.com/libcni/libcni/core/internal/kit/settings"
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -25,9 +26,9 @@ const containerIndex = 2
 
 // plan is what an ADD does before the addresses are known.
 type plan struct {
-	bridge      rtnl.NewBridge // as it is created if there is none; MTU when it is known
-	mtu         int            // 0: inherit
-	pair        rtnl.NewVeth   // Master and MTU when they are known
+	bridge      rtnl.NewBridge   // as it is created if it is missing; the MAC address and MTU follow
+	mtu         int              // 0: inherit
+	mac         net.HardwareAddr // the container's; nil for a random one
 	port        rtnl.Port
 	vlans       []rtnl.VLAN
 	dropDefault bool // take the port out of the VLAN that the bridge gives every port
@@ -35,19 +36,16 @@ type plan struct {
 	dad         bool
 }
 
-// newPlan decides. The MAC addresses are used where the configuration names none.
-func newPlan(c *config, inv *plugin.Invocation, bridgeMAC, hostMAC, containerMAC net.HardwareAddr) (*plan, error) {
-	requested, err := iface.RequestedMAC(inv.Args, c.Args.CNI.MAC, c.RuntimeConfig.MAC)
+// newPlan decides.
+func newPlan(c *config, args plugin.Args) (*plan, error) {
+	mac, err := iface.RequestedMAC(args, c.Args.CNI.MAC, c.RuntimeConfig.MAC)
 	if err != nil {
 		return nil, err
 	}
-	if requested != nil {
-		containerMAC = requested
-	}
 	return &plan{
-		bridge:      rtnl.NewBridge{Name: c.Bridge, MAC: bridgeMAC, Promiscuous: c.PromiscMode, VLANFiltering: c.filtersVLANs()},
+		bridge:      rtnl.NewBridge{Name: c.Bridge, Promiscuous: c.PromiscMode, VLANFiltering: c.filtersVLANs()},
 		mtu:         c.MTU,
-		pair:        iface.NewPair(inv, hostMAC, containerMAC),
+		mac:         mac,
 		port:        rtnl.Port{Hairpin: c.HairpinMode, Isolated: c.PortIsolation},
 		vlans:       portVLANs(c.VLAN, c.trunk),
 		dropDefault: (c.VLAN != 0 || len(c.trunk) > 0) && !c.PreserveDefaultVLAN,
@@ -56,8 +54,8 @@ func newPlan(c *config, inv *plugin.Invocation, bridgeMAC, hostMAC, containerMAC
 	}, nil
 }
 
-// portVLANs returns the memberships of a port: vlan untagged, those of the trunk tagged. With a trunk alone, untagged
-// frames are in VLAN 1, as with the reference plugin.
+// portVLANs returns the memberships of a port: vlan untagged, those of the trunk tagged. With a
+// trunk alone, untagged frames are in VLAN 1, as with the reference plugin.
 func portVLANs(vlan int, trunk []int) []rtnl.VLAN {
 	if vlan == 0 && len(trunk) == 0 {
 		return nil
@@ -72,16 +70,16 @@ func portVLANs(vlan int, trunk []int) []rtnl.VLAN {
 	return vlans
 }
 
-// chooseMTU returns the configured MTU, else that of the default route, limited by what an existing bridge carries. Zero
-// is unknown.
+// chooseMTU returns the configured MTU, else that of the default route, limited by what an existing
+// bridge carries. Zero is unknown.
 func chooseMTU(configured, defaultRoute, bridge int) int {
 	if configured != 0 {
 		return configured
 	}
 	if defaultRoute == 0 || bridge == 0 {
-		return min(max(defaultRoute, bridge), maxMTU)
+		return min(max(defaultRoute, bridge), settings.MaxMTU)
 	}
-	return min(defaultRoute, bridge, maxMTU)
+	return min(defaultRoute, bridge, settings.MaxMTU)
 }
 
 // bridgeChange is what to change about a bridge.
@@ -186,8 +184,8 @@ func defaultRoute(gateway net.IP, of netip.Addr) *types.Route {
 	return &types.Route{Dst: ipamconfig.IPNet(everywhere), GW: slices.Clone(gateway)}
 }
 
-// addressChanges compares the addresses of a gateway link with the wanted ones. The link can have several IPv6 networks,
-// but one IPv4 network only.
+// addressChanges compares the addresses of a gateway link with the wanted ones. The link can have
+// several IPv6 networks, but one IPv4 network only.
 func addressChanges(name string, have []rtnl.Address, want []netip.Prefix, force bool) (remove, add []netip.Prefix, err error) {
 	for _, w := range want {
 		present := false

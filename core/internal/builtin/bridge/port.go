@@ -15,11 +15,11 @@ const forwardTimeout = 10 * time.Second
 
 // setPort sets what the bridge's end has beyond being a port.
 func (a *attachment) setPort(ctx context.Context) error {
-	if err := router.IgnoreAdvertisements(a.port.Name); err != nil {
+	if err := router.IgnoreAdvertisements(a.pair.Port.Name); err != nil {
 		return err
 	}
-	if err := a.configurePort(ctx, a.port.Index, a.plan.port, a.vlans); err != nil {
-		return fmt.Errorf("bridge %s: port %s: %w", a.Bridge, a.port.Name, err)
+	if err := a.configurePort(ctx, a.pair.Port.Index, a.plan.port, a.vlans); err != nil {
+		return fmt.Errorf("bridge %s: port %s: %w", a.Bridge, a.pair.Port.Name, err)
 	}
 	return nil
 }
@@ -36,24 +36,24 @@ func (a *attachment) configurePort(ctx context.Context, index int, port rtnl.Por
 	return a.host.SetPort(ctx, index, port, vlans)
 }
 
-// awaitForwarding waits until the bridge forwards what the container sends, and with DAD until the addresses are known
-// to be its own.
+// awaitForwarding waits until the bridge forwards what the container sends, and with DAD until the
+// addresses are known to be its own.
 func (a *attachment) awaitForwarding(ctx context.Context) error {
 	if a.up {
 		limited, cancel := context.WithTimeout(ctx, forwardTimeout)
 		defer cancel()
-		err := a.host.WaitLink(limited, a.port.Index, settled(a.link))
+		err := a.host.WaitLink(limited, a.pair.Port.Index, settled(a.link))
 		if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-			return fmt.Errorf("bridge %s: port %s does not start to forward", a.Bridge, a.port.Name)
+			return fmt.Errorf("bridge %s: port %s does not start to forward", a.Bridge, a.pair.Port.Name)
 		}
 		if err != nil {
-			return fmt.Errorf("bridge %s: port %s: %w", a.Bridge, a.port.Name, err)
+			return fmt.Errorf("bridge %s: port %s: %w", a.Bridge, a.pair.Port.Name, err)
 		}
 	}
 	if err := a.awaitDetection(ctx); err != nil {
 		return err
 	}
-	if a.link.Alias == mark && a.link.MTU == a.port.MTU {
+	if a.link.Alias == mark && a.link.MTU == a.pair.Port.MTU {
 		return nil
 	}
 	var err error // attaching a port may have changed the bridge's MTU, and the MAC of a bridge that is not ours
@@ -70,8 +70,8 @@ func (a *attachment) awaitDetection(ctx context.Context) error {
 	return a.container().AwaitDetection(ctx)
 }
 
-// settled reports whether a port forwards. With the spanning tree protocol that takes half a minute, so that being up
-// has to do.
+// settled reports whether a port forwards. With the spanning tree protocol that takes half a
+// minute, so that being up has to do.
 func settled(bridge *rtnl.Link) func(*rtnl.Link) bool {
 	return func(port *rtnl.Link) bool {
 		return port.Port != nil && (port.Port.Forwarding || bridge.Bridge.STP && port.Operational)

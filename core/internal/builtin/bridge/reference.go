@@ -10,8 +10,9 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// The layout of the reference plugin's macspoofchk: PREROUTING of "bridge nat" leads frames from a port to a chain of
-// the attachment, and that one to a second. The names do not include the network.
+// The layout of the reference plugin's macspoofchk: PREROUTING of "bridge nat" leads frames from a
+// port to a chain of the attachment, and that one to a second. The names do not include the
+// network.
 const (
 	referenceChainPrefix   = "cni-br-iface-"
 	referenceMACSuffix     = "-mac"
@@ -33,7 +34,8 @@ func removeReferenceSpoofCheck(tx *nft.Tx, o nft.Owner) error {
 	})
 }
 
-// collectReferenceSpoofChecks removes those of ports that are gone. The rules do not say which attachment they belong to.
+// collectReferenceSpoofChecks removes those of ports that are gone. The rules do not say which
+// attachment they belong to.
 func collectReferenceSpoofChecks(tx *nft.Tx, links map[string]bool) error {
 	return removeReferenceChains(tx, func(r nft.Rule) bool {
 		port := r.InLinkIs()

@@ -38,7 +38,8 @@ func referenceConfig(r *rig, v kittest.Variant) []byte {
 	return r.onNetwork(1, fmt.Sprintf(`"isDefaultGateway":true,"ipMasq":true,"ipMasqBackend":%q,"macspoofchk":true`, v.Backend))
 }
 
-// attachBy attaches with the reference plugin, and returns the invocation as the engine makes it for such an attachment.
+// attachBy attaches with the reference plugin, and returns the invocation as the engine makes it
+// for such an attachment.
 func attachBy(t *testing.T, v kittest.Variant, r *rig, c *kittest.Container) (*plugin.Invocation, *types100.Result) {
 	t.Helper()
 	inv := r.on(1, c, referenceConfig(r, v))

@@ -12,27 +12,10 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// Repair does the shared and the host's part of an ADD again if CHECK finds something missing: the bridge, the port's
-// place on it, gateway addresses, forwarding, rules.
+// Repair does the shared and the host's part of an ADD again if CHECK finds something missing: the
+// bridge, the port's place on it, gateway addresses, forwarding, rules.
 func (bridge) Repair(ctx context.Context, inv *plugin.Invocation) error {
-	before, err := differences(ctx, inv)
-	if err != nil || len(before.Found) == 0 {
-		return err
-	}
-	a, err := newAttachment(ctx, inv)
-	if err != nil {
-		return err
-	}
-	a.remember(before)
-	if err := steps.Run(ctx, a.repairs(before)); err != nil {
-		return err
-	}
-	after, err := differences(ctx, inv)
-	if err != nil {
-		return err
-	}
-	drift.Report(inv, &before.List, &after.List)
-	return nil
+	return drift.Repair(ctx, inv, differences)
 }
 
 // differences is what CHECK compares, without the IPAM plugin, which has nothing to repair.
@@ -42,6 +25,16 @@ func differences(ctx context.Context, inv *plugin.Invocation) (*comparison, erro
 		return nil, err
 	}
 	return k, k.compare(ctx)
+}
+
+// Restore is part of drift.Comparison.
+func (k *comparison) Restore(ctx context.Context) error {
+	a, err := newAttachment(ctx, k.Inv)
+	if err != nil {
+		return err
+	}
+	a.remember(k)
+	return steps.Run(ctx, a.repairs(k))
 }
 
 // remember sets what the ADD decided, according to its result.
@@ -73,8 +66,8 @@ func (a *attachment) repairs(k *comparison) []steps.Step {
 	}
 }
 
-// repairPort puts the host's end back to its place. If it is gone the container's interface is gone too, which is not
-// for repair.
+// repairPort puts the host's end back to its place. If it is gone the container's interface is gone
+// too, which is not for repair.
 func (a *attachment) repairPort(ctx context.Context, name string) error {
 	port, err := iface.LookUp(ctx, a.host, name)
 	if err != nil || port == nil || port.Kind != "veth" {

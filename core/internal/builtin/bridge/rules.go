@@ -6,7 +6,6 @@ import (
 
 	"github.com/libcni/libcni/core/internal/host/nft"
 	"github.com/libcni/libcni/core/internal/kit/filter"
-	"github.com/libcni/libcni/core/internal/kit/masquerade"
 	"github.com/libcni/libcni/core/internal/kit/record"
 	"github.com/libcni/libcni/core/internal/kit/ruleset"
 	"github.com/libcni/libcni/core/plugin"
@@ -26,7 +25,7 @@ func recorded(was record.Record) endpoint {
 func (c *config) rules(inv *plugin.Invocation, e endpoint) *ruleset.Rules {
 	owner := filter.Owner(inv)
 	r := &ruleset.Rules{
-		Inv: inv, Addresses: e.addresses, Masquerade: masquerade.Config{Wanted: c.IPMasq, Backend: c.backend},
+		Inv: inv, Addresses: e.addresses, Masquerade: c.Masquerade(),
 		RemoveReference: func(tx *nft.Tx) error { return removeReferenceSpoofCheck(tx, owner) },
 		Need: "ipMasq and macspoofchk need nftables (CONFIG_NF_TABLES, CONFIG_NF_TABLES_INET, CONFIG_NF_TABLES_BRIDGE, " +
 			"CONFIG_NFT_MASQ)",

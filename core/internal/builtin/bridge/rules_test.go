@@ -108,8 +108,8 @@ func TestMulticastIsNotMasqueraded(t *testing.T) {
 	kittest.Run(t, "nft", `add table inet watch; add chain inet watch out { type filter hook postrouting priority 300; };
 		add rule inet watch out ip daddr 239.1.2.3 ip saddr 10.1.0.2 counter comment "unchanged";
 		add rule inet watch out ip daddr 239.1.2.3 counter comment "any"`)
-	// The host forwards multicast for nobody, so that the packet leaves from the host with the container's address, as
-	// a multicast router's would.
+	// The host forwards multicast for nobody, so that the packet leaves from the host with the
+	// container's address, as a multicast router's would.
 	sendFrom(t, r, "10.1.0.2", "239.1.2.3")
 	got := kittest.Run(t, "nft", "list", "table", "inet", "watch")
 	if !regexp.MustCompile(`saddr 10.1.0.2 counter packets 1 .*unchanged`).MatchString(got) || !regexp.MustCompile(`counter packets 1 .*any`).MatchString(got) {

@@ -10,8 +10,9 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// spoofCheck drops what a container sends with another MAC address than its own. One rule serves all networks: it looks
-// the port up among those checked, and the port with the address among those allowed.
+// spoofCheck drops what a container sends with another MAC address than its own. One rule serves
+// all networks: it looks the port up among those checked, and the port with the address among those
+// allowed.
 type spoofCheck struct {
 	owner nft.Owner
 	port  string           // the host's end; "" if not known

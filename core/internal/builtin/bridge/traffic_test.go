@@ -42,8 +42,9 @@ func TestIsolatedPortsDoNotReachEachOther(t *testing.T) {
 		kittest.Path{Name: "from the other port", From: &a.Node, To: "10.9.0.3:7000", Want: ""})
 }
 
-// TestReusedAddressAnswersAtOnce moves an address from one container to the next while a third knows the first one's
-// MAC address. Unannounced, what it sends would go to the first one's for half a minute.
+// TestReusedAddressAnswersAtOnce moves an address from one container to the next while a third
+// knows the first one's MAC address. Unannounced, what it sends would go to the first one's for
+// half a minute.
 func TestReusedAddressAnswersAtOnce(t *testing.T) {
 	const one = `"ipam":{"type":"static","addresses":[{"address":"10.9.0.9/24"},{"address":"fd09::9/64"}]}`
 	r := newRig(t)

@@ -31,7 +31,8 @@ func (loopback) Traits() plugin.Traits { return plugin.Traits{} }
 // Unsupported is always empty: the plugin has no keys of its own.
 func (loopback) Unsupported([]byte) string { return "" }
 
-// Add brings lo up. In a chain it passes the previous result through, otherwise it answers with lo and its addresses.
+// Add brings lo up. In a chain it passes the previous result through, otherwise it answers with lo
+// and its addresses.
 func (loopback) Add(ctx context.Context, inv *plugin.Invocation) (*plugin.Result, error) {
 	conn, lo, err := open(ctx, inv)
 	if err != nil {

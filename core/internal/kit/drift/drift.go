@@ -1,7 +1,9 @@
-// Package drift collects the differences that a CHECK finds, and reports what a repair has put back.
+// Package drift collects the differences that a CHECK finds, and reports what a repair has put
+// back.
 package drift
 
 import (
+	"context"
 	"errors"
 	"slices"
 
@@ -43,8 +45,8 @@ func (l *List) Add(found []fault.Drift) {
 	}
 }
 
-// Verdict returns the error of the CHECK, nil if there are no differences. ipam is the error of the IPAM plugin, whose
-// differences are added.
+// Verdict returns the error of the CHECK, nil if there are no differences. ipam is the error of the
+// IPAM plugin, whose differences are added.
 func (l *List) Verdict(pluginType string, ipam error) error {
 	var f *fault.Error
 	switch {
@@ -69,12 +71,35 @@ func (l *List) objects() (names []string) {
 	return names
 }
 
-// Report calls inv.Repaired with each object that was missing before a repair and is not missing after it.
-func Report(inv *plugin.Invocation, before, after *List) {
-	remaining := after.objects()
-	for _, object := range before.objects() {
+// Comparison is a CHECK that can restore what it found missing on the host's side.
+type Comparison interface {
+	Differences() *List
+	Restore(context.Context) error
+}
+
+// Differences returns the list.
+func (l *List) Differences() *List { return l }
+
+// Repair compares, restores if there are differences, compares again, and calls inv.Repaired with
+// each object that is not missing any more.
+func Repair[C Comparison](ctx context.Context, inv *plugin.Invocation,
+	compare func(context.Context, *plugin.Invocation) (C, error)) error {
+	before, err := compare(ctx, inv)
+	if err != nil || len(before.Differences().Found) == 0 {
+		return err
+	}
+	if err := before.Restore(ctx); err != nil {
+		return err
+	}
+	after, err := compare(ctx, inv)
+	if err != nil {
+		return err
+	}
+	remaining := after.Differences().objects()
+	for _, object := range before.Differences().objects() {
 		if !slices.Contains(remaining, object) {
 			inv.Repaired(object)
 		}
 	}
+	return nil
 }

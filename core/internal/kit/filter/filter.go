@@ -1,4 +1,5 @@
-// Package filter is what plugins with objects in nftables share: the owner of an object, and kernels without nftables.
+// Package filter is what plugins with objects in nftables share: the owner of an object, and
+// kernels without nftables.
 package filter
 
 import (
@@ -14,8 +15,8 @@ func Owner(inv *plugin.Invocation) nft.Owner {
 	return nft.Owner{Network: inv.Network, ContainerID: inv.ContainerID, IfName: inv.IfName}
 }
 
-// Keeper returns a function that reports for an object's comment whether GC keeps the object: it belongs to a valid
-// attachment, or to no attachment of the network.
+// Keeper returns a function that reports for an object's comment whether GC keeps the object: it
+// belongs to a valid attachment, or to no attachment of the network.
 func Keeper(network string, valid []plugin.AttachmentID) func(comment string) bool {
 	owners := make([]nft.Owner, len(valid))
 	for i, id := range valid {
@@ -32,8 +33,8 @@ func IgnoreUnsupported(err error) error {
 	return err
 }
 
-// Unsupported gives the error of a kernel without nftables its kind. need says what needs nftables, and which kernel
-// options that takes.
+// Unsupported gives the error of a kernel without nftables its kind. need says what needs nftables,
+// and which kernel options that takes.
 func Unsupported(err error, need string) error {
 	if errors.Is(err, nft.ErrUnsupported) {
 		return fault.New(fault.KindUnsupported, err, "%s", need)

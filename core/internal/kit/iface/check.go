@@ -9,7 +9,6 @@ import (
 
 	types100 "github.com/containernetworking/cni/pkg/types/100"
 
-	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/host/rtnl"
 	"github.com/libcni/libcni/core/internal/kit"
 	"github.com/libcni/libcni/core/internal/kit/drift"
@@ -33,24 +32,16 @@ func NewComparison(ctx context.Context, inv *plugin.Invocation, pluginType strin
 	if err != nil {
 		return nil, err
 	}
-	if inv.Netns == nil {
-		return nil, NoNamespace(pluginType)
-	}
 	c := &Comparison{List: drift.List{Plugin: pluginType}, Inv: inv, Was: was, MTU: mtu}
-	if c.Host, err = kit.Host(ctx, inv); err != nil {
+	if c.Host, err = Host(ctx, inv, pluginType); err != nil {
 		return nil, err
 	}
 	c.Container, err = kit.Container(ctx, inv)
 	return c, err
 }
 
-// NoNamespace is the error of a request that needs the container's namespace and has none.
-func NoNamespace(pluginType string) error {
-	return fault.InvalidRequest("netns", "netns: %s needs the container's network namespace", pluginType)
-}
-
-// Pair compares both ends of the attachment's pair, and returns them; an end that is missing or of another kind is nil.
-// A container's end that is down is a difference unless mayBeDown.
+// Pair compares both ends of the attachment's pair, and returns them; an end that is missing or of
+// another kind is nil. A container's end that is down is a difference unless mayBeDown.
 func (c *Comparison) Pair(ctx context.Context, mayBeDown bool) (port, end *rtnl.Link, err error) {
 	if end, err = c.link(ctx, c.Container, c.Inv.IfName); err != nil {
 		return nil, nil, err
@@ -120,8 +111,11 @@ type Contents struct {
 	Routes    []rtnl.Route // without Link; zero fields are not compared
 }
 
-// Contents compares the addresses and routes of a link.
+// Contents compares the addresses and routes of a link, which may be nil.
 func (c *Comparison) Contents(ctx context.Context, conn *rtnl.Conn, link *rtnl.Link, want Contents) error {
+	if link == nil {
+		return nil
+	}
 	have, err := conn.Addresses(ctx, link.Index)
 	if err != nil {
 		return err
@@ -135,7 +129,7 @@ func (c *Comparison) Contents(ctx context.Context, conn *rtnl.Conn, link *rtnl.L
 	for _, prefix := range want.Addresses {
 		if !slices.ContainsFunc(have, func(a rtnl.Address) bool { return a.Prefix == prefix }) {
 			c.Missing(fmt.Sprintf("address %s on %s", prefix, link.Name))
-		} else if want.Connected && !prefix.IsSingleIP() && !leadsTo(routes, prefix.Masked()) {
+		} else if want.Connected && !prefix.IsSingleIP() && !LeadsTo(routes, prefix.Masked()) {
 			c.Missing(fmt.Sprintf("route %s on %s", prefix.Masked(), link.Name))
 		}
 	}
@@ -145,7 +139,8 @@ func (c *Comparison) Contents(ctx context.Context, conn *rtnl.Conn, link *rtnl.L
 	return nil
 }
 
-func leadsTo(routes []rtnl.Route, dst netip.Prefix) bool {
+// LeadsTo reports whether one of the routes has the destination.
+func LeadsTo(routes []rtnl.Route, dst netip.Prefix) bool {
 	return slices.ContainsFunc(routes, func(r rtnl.Route) bool { return r.Dst == dst })
 }
 
@@ -170,8 +165,8 @@ func (c *Comparison) route(link string, want rtnl.Route, have []rtnl.Route) {
 	c.Differs(object, want.String(), nearest.String())
 }
 
-// sameRoute compares the fields that the wanted route has. The others are the kernel's defaults, or changed by another
-// plugin of the chain.
+// sameRoute compares the fields that the wanted route has. The others are the kernel's defaults, or
+// changed by another plugin of the chain.
 func sameRoute(want, have rtnl.Route) bool {
 	same := func(w, h int) bool { return w == 0 || w == h }
 	return (!want.Gateway.IsValid() || want.Gateway == have.Gateway) && same(want.MTU, have.MTU) &&

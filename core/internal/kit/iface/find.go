@@ -12,11 +12,17 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// Ours reports whether the host's end of a pair is one that the plugin makes, for attachments whose MAC address is
-// unknown.
+// Ours reports whether the host's end of a pair is one that the plugin makes, for attachments whose
+// MAC address is unknown.
 type Ours func(ctx context.Context, host *rtnl.Conn, port *rtnl.Link) (bool, error)
 
-// StartDeletion starts to remove an attachment's pair, and returns a function that waits until it is gone.
+// InNoBridge is Ours of a plugin whose pairs are in no bridge.
+func InNoBridge(_ context.Context, _ *rtnl.Conn, port *rtnl.Link) (bool, error) {
+	return port.Master == 0, nil
+}
+
+// StartDeletion starts to remove an attachment's pair, and returns a function that waits until it
+// is gone.
 func StartDeletion(ctx context.Context, inv *plugin.Invocation, ours Ours) (wait func(context.Context) error, err error) {
 	conn, index, err := findPair(ctx, inv, ours)
 	if err != nil {
@@ -37,8 +43,9 @@ func StartDeletion(ctx context.Context, inv *plugin.Invocation, ours Ours) (wait
 	}, nil
 }
 
-// findPair finds either end of the attachment's pair: the host's by its recorded name, else the container's by the
-// interface name. The connection is nil if there is none, or only another attachment's of the same name.
+// findPair finds either end of the attachment's pair: the host's by its recorded name, else the
+// container's by the interface name. The connection is nil if there is none, or only another
+// attachment's of the same name.
 func findPair(ctx context.Context, inv *plugin.Invocation, ours Ours) (*rtnl.Conn, int, error) {
 	host, err := kit.Host(ctx, inv)
 	if err != nil {

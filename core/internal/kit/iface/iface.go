@@ -1,5 +1,5 @@
-// Package iface owns the container's interface: a link in a network namespace that is made under its final name,
-// addressed, routed, announced, checked and found again for its removal.
+// Package iface owns the container's interface: a link in a network namespace that is made under
+// its final name, addressed, routed, announced, checked and found again for its removal.
 package iface
 
 import (
@@ -13,6 +13,7 @@ import (
 	"github.com/libcni/libcni/core/internal/host/rtnl"
 	"github.com/libcni/libcni/core/internal/host/sysctl"
 	"github.com/libcni/libcni/core/internal/kit"
+	"github.com/libcni/libcni/core/internal/kit/ipam"
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -68,6 +69,25 @@ func (i *Interface) configure(ctx context.Context, container *rtnl.Conn) error {
 	})
 }
 
+// Addresses makes addresses of prefixes, with the fields of like.
+func Addresses(prefixes []netip.Prefix, like rtnl.Address) (addresses []rtnl.Address) {
+	for _, prefix := range prefixes {
+		like.Prefix = prefix
+		addresses = append(addresses, like)
+	}
+	return addresses
+}
+
+// Direct is the route to an address that is behind the link itself. source is the preferred source
+// address; the invalid one leaves the choice to the kernel.
+func Direct(to, source netip.Addr) rtnl.Route {
+	route := rtnl.Route{Dst: ipam.Single(to), Source: source}
+	if to.Is4() { // IPv6 routes have no scope
+		route.Scope = rtnl.ScopeLink
+	}
+	return route
+}
+
 // Through copies routes, with the index of the link they lead through.
 func Through(index int, routes []rtnl.Route) []rtnl.Route {
 	through := slices.Clone(routes)
@@ -77,8 +97,9 @@ func Through(index int, routes []rtnl.Route) []rtnl.Route {
 	return through
 }
 
-// Assign adds addresses to a link with add, and waits until neighbours that ask for them get an answer. noDAD makes them
-// usable immediately; addresses that are still being detected are not waited for.
+// Assign adds addresses to a link with add, and waits until neighbours that ask for them get an
+// answer. noDAD makes them usable immediately; addresses that are still being detected are not
+// waited for.
 func Assign(ctx context.Context, conn *rtnl.Conn, index int, addresses []rtnl.Address, noDAD bool, add func([]rtnl.Address) error) error {
 	addresses = slices.Clone(addresses)
 	var joining []netip.Prefix
@@ -107,8 +128,8 @@ func Assign(ctx context.Context, conn *rtnl.Conn, index int, addresses []rtnl.Ad
 	return ctx.Err()
 }
 
-// prepareIPv6 runs in the container's namespace. Runtimes start containers with IPv6 off. Since addresses are asked for,
-// it is turned on before the interface comes up.
+// prepareIPv6 runs in the container's namespace. Runtimes start containers with IPv6 off. Since
+// addresses are asked for, it is turned on before the interface comes up.
 func (i *Interface) prepareIPv6() error {
 	link := func(setting string) string { return sysctl.Link("ipv6", i.Inv.IfName, setting) }
 	settings := [][2]string{
@@ -142,9 +163,10 @@ func (i *Interface) AwaitDetection(ctx context.Context) error {
 	return i.failed(container.WaitUsable(ctx, i.Index, i.prefixes()...))
 }
 
-// Announce tells the network where the addresses are now, so that neighbours that remember a previous holder send to
-// this one. Setting the MAC address to its present value makes the kernel do so for all addresses (arp_notify,
-// ndisc_notify), without a packet socket, whose closing takes milliseconds.
+// Announce tells the network where the addresses are now, so that neighbours that remember a
+// previous holder send to this one. Setting the MAC address to its present value makes the kernel
+// do so for all addresses (arp_notify, ndisc_notify), without a packet socket, whose closing takes
+// milliseconds.
 func (i *Interface) Announce(ctx context.Context) error {
 	if len(i.Addresses) == 0 {
 		return nil

@@ -22,8 +22,9 @@ func RandomMACs(n int) []net.HardwareAddr {
 	return macs
 }
 
-// RequestedMAC returns the MAC address asked for, nil for none. runtimeConfig.mac overrides args.cni.mac, which
-// overrides MAC in CNI_ARGS. Other keys of CNI_ARGS are refused unless it says IgnoreUnknown.
+// RequestedMAC returns the MAC address asked for, nil for none. runtimeConfig.mac overrides
+// args.cni.mac, which overrides MAC in CNI_ARGS. Other keys of CNI_ARGS are refused unless it says
+// IgnoreUnknown.
 func RequestedMAC(args plugin.Args, configured, capability string) (net.HardwareAddr, error) {
 	if err := args.Known(plugin.ArgMAC); err != nil {
 		return nil, err

@@ -4,7 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"net"
+
+	types100 "github.com/containernetworking/cni/pkg/types/100"
 
 	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/host/rtnl"
@@ -13,35 +14,53 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// NewPair describes the veth pair of an attachment: the host's end, which comes up, and the container's end, in its
-// namespace under its final name.
-func NewPair(inv *plugin.Invocation, host, container net.HardwareAddr) rtnl.NewVeth {
-	return rtnl.NewVeth{Name: inv.HostIfName, MAC: host, Up: true,
-		PeerName: inv.IfName, PeerMAC: container, PeerNamespace: inv.Netns}
+// Pair is the veth pair of an attachment: the host's end, which comes up, and the container's end,
+// in its namespace under its final name.
+type Pair struct {
+	rtnl.NewVeth
+	Port *rtnl.Link // the host's end, once the pair is made
+
+	inv  *plugin.Invocation
+	host *rtnl.Conn
 }
 
-// MakePair makes a pair and returns the host's end. A name that is taken is an error of kind exists that says which.
-func MakePair(ctx context.Context, inv *plugin.Invocation, host *rtnl.Conn, pair rtnl.NewVeth) (*rtnl.Link, error) {
-	link, err := host.CreateVeth(ctx, pair)
+// NewPair describes a pair with random MAC addresses. The caller may change it until it is made.
+func NewPair(inv *plugin.Invocation, host *rtnl.Conn) *Pair {
+	macs := RandomMACs(2)
+	return &Pair{inv: inv, host: host, NewVeth: rtnl.NewVeth{Name: inv.HostIfName, MAC: macs[0],
+		Up: true, PeerName: inv.IfName, PeerMAC: macs[1], PeerNamespace: inv.Netns}}
+}
+
+// Make makes the pair. A name that is taken is an error of kind exists that says which.
+func (p *Pair) Make(ctx context.Context) (err error) {
+	p.Port, err = p.host.CreateVeth(ctx, p.NewVeth)
 	switch {
-	case err == nil:
-		return link, nil
-	case errors.Is(err, rtnl.ErrBridgeFull):
-		return nil, err
+	case err == nil, errors.Is(err, rtnl.ErrBridgeFull):
+		return err
 	case errors.Is(err, rtnl.ErrExists):
-		return nil, nameTaken(ctx, inv, err)
+		return nameTaken(ctx, p.inv, err)
 	}
-	withdraw := func(ctx context.Context) error { return withdrawPair(ctx, host, pair) }
-	return nil, errors.Join(err, steps.Undo(ctx, steps.Step{Undo: withdraw}))
+	return errors.Join(err, steps.Undo(ctx, steps.Step{Undo: p.withdraw}))
 }
 
-// withdrawPair removes a pair that was made although no answer said so, and no other link of its name.
-func withdrawPair(ctx context.Context, host *rtnl.Conn, pair rtnl.NewVeth) error {
-	link, err := LookUp(ctx, host, pair.Name)
-	if err != nil || link == nil || !bytes.Equal(link.MAC, pair.MAC) {
+// withdraw removes a pair that was made although no answer said so, and no other link of its name.
+func (p *Pair) withdraw(ctx context.Context) error {
+	link, err := LookUp(ctx, p.host, p.Name)
+	if err != nil || link == nil || !bytes.Equal(link.MAC, p.MAC) {
 		return err
 	}
-	return Delete(ctx, host, link)
+	return Delete(ctx, p.host, link)
+}
+
+// Remove undoes Make.
+func (p *Pair) Remove(ctx context.Context) error { return DeleteByName(ctx, p.host, p.Name) }
+
+// Describe returns both ends for the result, the host's end first.
+func (p *Pair) Describe() []*types100.Interface {
+	return []*types100.Interface{
+		{Name: p.Port.Name, Mac: p.Port.MAC.String(), Mtu: p.Port.MTU},
+		{Name: p.PeerName, Mac: p.PeerMAC.String(), Mtu: p.Port.MTU, Sandbox: p.inv.NetnsPath},
+	}
 }
 
 // nameTaken says which of the two names is in use.

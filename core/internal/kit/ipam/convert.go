@@ -13,7 +13,8 @@ import (
 	"github.com/libcni/libcni/core/internal/host/rtnl"
 )
 
-// Prefix converts an address with its prefix length; host bits are kept. It reports whether n is valid.
+// Prefix converts an address with its prefix length; host bits are kept. It reports whether n is
+// valid.
 func Prefix(n net.IPNet) (netip.Prefix, bool) {
 	ones, size := n.Mask.Size()
 	addr := Addr(n.IP)
@@ -51,8 +52,25 @@ func Has(prefixes []netip.Prefix, family func(netip.Addr) bool) bool {
 	return slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return family(p.Addr()) })
 }
 
-// Addresses copies the addresses of an IPAM result for the interface with the given index in the plugin's result, and
-// calls visit with each copy. visit may set its gateway.
+// Gateway returns an address of a result, which must have a gateway, with the gateway.
+func Gateway(ip *types100.IPConfig) (address netip.Prefix, gateway netip.Addr, err error) {
+	address, valid := Prefix(ip.Address)
+	gateway = Addr(ip.Gateway)
+	switch {
+	case !valid:
+		err = fmt.Errorf("ipam: %s in the result is not an address", ip.Address.String())
+	case !gateway.IsValid():
+		err = fmt.Errorf("ipam: address %s has no gateway; configure one", address)
+	case gateway.Is4() != address.Addr().Is4():
+		err = fmt.Errorf("ipam: address %s has the gateway %s, which is of the other family", address, gateway)
+	case gateway == address.Addr():
+		err = fmt.Errorf("ipam: address %s is its own gateway; configure another gateway", address)
+	}
+	return address, gateway, err
+}
+
+// Addresses copies the addresses of an IPAM result for the interface with the given index in the
+// plugin's result, and calls visit, if it is not nil, with each copy, which it may change.
 func Addresses(result *types100.Result, index int, visit func(ip *types100.IPConfig, address netip.Prefix) error) ([]*types100.IPConfig, error) {
 	if len(result.IPs) == 0 {
 		return nil, errors.New("ipam: the result has no address")
@@ -65,12 +83,22 @@ func Addresses(result *types100.Result, index int, visit func(ip *types100.IPCon
 		if !ok {
 			return nil, fmt.Errorf("ipam: %s in the result is not an address", ip.Address.String())
 		}
-		if err := visit(ip, address); err != nil {
-			return nil, err
+		if visit != nil {
+			if err := visit(ip, address); err != nil {
+				return nil, err
+			}
 		}
 		ips = append(ips, ip)
 	}
 	return ips, nil
+}
+
+// Result makes a plugin's result of the IPAM plugin's, without interfaces. index is that of the
+// container's interface.
+func Result(assigned *types100.Result, index int, configured types.DNS) (*types100.Result, error) {
+	ips, err := Addresses(assigned, index, nil)
+	return &types100.Result{CNIVersion: types100.ImplementedSpecVersion, IPs: ips,
+		Routes: Copy(assigned.Routes), DNS: DNS(configured, assigned)}, err
 }
 
 // Copy copies the routes of a result.
@@ -81,7 +109,8 @@ func Copy(routes []*types.Route) (copies []*types.Route) {
 	return copies
 }
 
-// Routes converts the routes of a result. A route without gateway leads through the first gateway of its family.
+// Routes converts the routes of a result. A route without gateway leads through the first gateway
+// of its family.
 func Routes(routes []*types.Route, ips []*types100.IPConfig) ([]rtnl.Route, error) {
 	var converted []rtnl.Route
 	for _, r := range routes {

@@ -1,4 +1,5 @@
-// Package ipam delegates to the IPAM plugin of a configuration, in every verb, and converts its result.
+// Package ipam delegates to the IPAM plugin of a configuration, in every verb, and converts its
+// result.
 package ipam
 
 import (
@@ -68,8 +69,8 @@ func (p Plugin) Release(ctx context.Context) error {
 // NeedsLink reports whether the plugin's DEL must run while the container's interface is there.
 func (p Plugin) NeedsLink() bool { return p.Type != "" && p.inv.TraitsOf(p.Type).NeedsLink }
 
-// DNS returns the settings for the result: those of the configuration if it has any, else a copy of the IPAM plugin's,
-// whose result may be nil.
+// DNS returns the settings for the result: those of the configuration if it has any, else a copy of
+// the IPAM plugin's, whose result may be nil.
 func DNS(configured types.DNS, result *types100.Result) types.DNS {
 	if configured.Nameservers != nil || configured.Search != nil || configured.Options != nil || configured.Domain != "" {
 		return configured

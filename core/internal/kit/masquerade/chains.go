@@ -11,8 +11,9 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// The layout of the reference plugins with iptables: POSTROUTING of the table nat leads packets from a container's
-// address to a chain of the container. It does not know interfaces: two of one container in one network share the chain.
+// The layout of the reference plugins with iptables: POSTROUTING of the table nat leads packets
+// from a container's address to a chain of the container. It does not know interfaces: two of one
+// container in one network share the chain.
 const (
 	natTable       = "nat"
 	postrouting    = "POSTROUTING"

@@ -9,8 +9,9 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// Add queues the changes that masquerade the attachment's addresses. An element that another attachment left at one of
-// the addresses becomes this one's: the IPAM plugin has assigned the address to it.
+// Add queues the changes that masquerade the attachment's addresses. An element that another
+// attachment left at one of the addresses becomes this one's: the IPAM plugin has assigned the
+// address to it.
 func (a Attachment) Add(tx *nft.Tx) error {
 	for _, f := range families(a.Owner.Network) {
 		if err := a.add(tx, f); err != nil {
@@ -20,7 +21,8 @@ func (a Attachment) Add(tx *nft.Tx) error {
 	return nil
 }
 
-// add leaves the network's shared objects alone if they cover the attachment's networks: the rule was made with them.
+// add leaves the network's shared objects alone if they cover the attachment's networks: the rule
+// was made with them.
 func (a Attachment) add(tx *nft.Tx, f family) error {
 	addresses := a.prefetch(tx.Reader, f)
 	if len(addresses) == 0 {
@@ -43,7 +45,8 @@ func (a Attachment) add(tx *nft.Tx, f family) error {
 	return nil
 }
 
-// prefetch returns the attachment's addresses of a family, and has their elements read in one request.
+// prefetch returns the attachment's addresses of a family, and has their elements read in one
+// request.
 func (a Attachment) prefetch(r *nft.Reader, f family) []netip.Prefix {
 	addresses := f.of(a.Addresses)
 	for _, address := range addresses {
@@ -56,7 +59,8 @@ func (a Attachment) put(tx *nft.Tx, f family, address netip.Prefix) error {
 	return tx.Put(f.sources, nft.Element{Key: nft.Addr(address.Addr()), Comment: a.Owner.Comment()})
 }
 
-// Repair queues the changes that restore missing objects. An element that belongs to another attachment stays.
+// Repair queues the changes that restore missing objects. An element that belongs to another
+// attachment stays.
 func (a Attachment) Repair(tx *nft.Tx) error {
 	for _, f := range families(a.Owner.Network) {
 		if err := a.repair(tx, f); err != nil {
@@ -94,7 +98,8 @@ func (a Attachment) repair(tx *nft.Tx, f family) error {
 	return nil
 }
 
-// ensureShared makes the objects that the network's containers share, with changes of the local ranges.
+// ensureShared makes the objects that the network's containers share, with changes of the local
+// ranges.
 func (f family) ensureShared(tx *nft.Tx, remove, add []nft.Element) error {
 	tx.Ensure(chain(), f.sources, f.local)
 	if len(remove) > 0 {
@@ -106,8 +111,8 @@ func (f family) ensureShared(tx *nft.Tx, remove, add []nft.Element) error {
 	return f.ensureRule(tx)
 }
 
-// ensureRule makes the rule unless it is there, and removes others that use its sets. The rule of the other family has the
-// same comment and stays.
+// ensureRule makes the rule unless it is there, and removes others that use its sets. The rule of
+// the other family has the same comment and stays.
 func (f family) ensureRule(tx *nft.Tx) error {
 	rules, err := tx.Rules(chain())
 	if err != nil {
@@ -126,8 +131,9 @@ func (f family) ensureRule(tx *nft.Tx) error {
 	return nil
 }
 
-// Remove queues the removal of the attachment's elements, and of the network's objects with the last element. An element
-// of another attachment at one of the addresses stays. Without addresses all elements of the network are read.
+// Remove queues the removal of the attachment's elements, and of the network's objects with the
+// last element. An element of another attachment at one of the addresses stays. Without addresses
+// all elements of the network are read.
 func (a Attachment) Remove(tx *nft.Tx) error {
 	for _, f := range families(a.Owner.Network) {
 		removed, err := a.removeFrom(tx, f)

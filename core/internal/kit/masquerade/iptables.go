@@ -28,8 +28,8 @@ type reading struct {
 	table   *iptables.Table
 }
 
-// each reads the table of both families, under a lock of its own, and applies the lines that change returns. A family
-// whose executables are missing is skipped, unless it is needed.
+// each reads the table of both families, under a lock of its own, and applies the lines that change
+// returns. A family whose executables are missing is skipped, unless it is needed.
 func (p Programs) each(ctx context.Context, find func(iptables.Family) (*iptables.Tool, error), needed func(nft.Family) bool, change func(reading) []string) (err error) {
 	lock, err := lockfile.Flock(ctx, filepath.Join(p.StateDir, "locks", "iptables"), 0o600, lockfile.Exclusive)
 	if err != nil {
@@ -96,8 +96,8 @@ func (r reading) has(rule placedRule) bool {
 	return slices.ContainsFunc(r.table.Chains[rule.chain], func(words []string) bool { return slices.Equal(words, rule.words) })
 }
 
-// missing returns the lines that make what is not there. What is accepted comes first in the chain, since a second
-// interface's network must not come after the rule that takes the rest.
+// missing returns the lines that make what is not there. What is accepted comes first in the chain,
+// since a second interface's network must not come after the rule that takes the rest.
 func (r reading) missing(a Attachment) []string {
 	var lines []string
 	name := chainName(a.Owner)
@@ -143,8 +143,8 @@ func (p Programs) GC(ctx context.Context, network string, valid []plugin.Attachm
 	return p.each(ctx, p.installed, never, func(r reading) []string { return r.removal(invalidChains(network, valid)) })
 }
 
-// RemoveLegacy removes what the reference plugins made for the attachment in the kernel's older tables. Where there are
-// none it starts no process.
+// RemoveLegacy removes what the reference plugins made for the attachment in the kernel's older
+// tables. Where there are none it starts no process.
 func (p Programs) RemoveLegacy(ctx context.Context, a Attachment) error {
 	return p.legacy(ctx, a.chains())
 }

@@ -1,6 +1,7 @@
-// Package masquerade hides the addresses of containers behind the host's: what the key ipMasq asks for, whichever
-// plugin makes the interface. In nftables each network has, per address family, one rule, a set of its containers'
-// addresses, and a set of what they reach without translation: their own networks, and multicast.
+// Package masquerade hides the addresses of containers behind the host's: what the key ipMasq asks
+// for, whichever plugin makes the interface. In nftables each network has, per address family, one
+// rule, a set of its containers' addresses, and a set of what they reach without translation: their
+// own networks, and multicast.
 package masquerade
 
 import (
@@ -44,8 +45,8 @@ func (c Config) InNFTables() bool { return c.Wanted && c.Backend != IPTables }
 // ByPrograms reports whether the executables of iptables make the rules.
 func (c Config) ByPrograms() bool { return c.Wanted && c.Backend == IPTables }
 
-// Attachment is a container's interface with its addresses and the networks they are in. Addresses may be empty where
-// they are not known.
+// Attachment is a container's interface with its addresses and the networks they are in. Addresses
+// may be empty where they are not known.
 type Attachment struct {
 	Owner     nft.Owner
 	Addresses []netip.Prefix
@@ -59,7 +60,8 @@ type family struct {
 	local   nft.Set // what they reach without translation
 }
 
-// chain has no keyword of nft's language as its name, or a saved rule set could not be loaded again.
+// chain has no keyword of nft's language as its name, or a saved rule set could not be loaded
+// again.
 func chain() nft.Chain {
 	return nft.Chain{Table: nft.Own(nft.Inet), Name: "masquerading", Type: "nat", Hook: nft.Postrouting, Priority: nft.PrioritySrcNAT}
 }
@@ -117,8 +119,9 @@ func coveredBy(ranges []nft.Element, r nft.Element) bool {
 	return slices.ContainsFunc(ranges, func(outer nft.Element) bool { return contains(outer, r) })
 }
 
-// rangeChanges says what to remove and add so that all wanted ranges are covered: the kernel refuses ranges that
-// overlap. Ranges are networks, so that two either are apart or one contains the other.
+// rangeChanges says what to remove and add so that all wanted ranges are covered: the kernel
+// refuses ranges that overlap. Ranges are networks, so that two either are apart or one contains
+// the other.
 func rangeChanges(have, want []nft.Element) (remove, add []nft.Element) {
 	for i, w := range want {
 		if coveredBy(have, w) || coveredBy(want[:i], w) {

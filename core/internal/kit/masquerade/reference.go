@@ -12,8 +12,8 @@ func referenceChain() nft.Chain {
 	return nft.Chain{Table: nft.Table{Family: nft.Inet, Name: "cni_plugins_masquerade"}, Name: "masq_checks"}
 }
 
-// RemoveReference queues the removal of what the reference executables made for the attachment, with nftables and with
-// iptables over nftables.
+// RemoveReference queues the removal of what the reference executables made for the attachment,
+// with nftables and with iptables over nftables.
 func (a Attachment) RemoveReference(tx *nft.Tx) error {
 	return removeReference(tx, a.Owner.Owns, a.chains())
 }
@@ -64,8 +64,8 @@ func removeChains(tx *nft.Tx, table nft.Table, selected selection) error {
 	return nil
 }
 
-// MadeByReference reports whether the reference executables have made rules that masquerade the attachment's addresses.
-// If the legacy tables of iptables are in use, it assumes so.
+// MadeByReference reports whether the reference executables have made rules that masquerade the
+// attachment's addresses. If the legacy tables of iptables are in use, it assumes so.
 func (a Attachment) MadeByReference(r *nft.Reader) (bool, error) {
 	rules, err := r.Rules(referenceChain())
 	if err != nil {
@@ -91,7 +91,8 @@ func (a Attachment) MadeByReference(r *nft.Reader) (bool, error) {
 	return InLegacyTables(), nil
 }
 
-// InLegacyTables says whether the kernel's older tables are in use, where only a process could look.
+// InLegacyTables says whether the kernel's older tables are in use, where only a process could
+// look.
 func InLegacyTables() bool {
 	return iptables.HasLegacyTable(iptables.IPv4, natTable) || iptables.HasLegacyTable(iptables.IPv6, natTable)
 }

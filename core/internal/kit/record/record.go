@@ -19,7 +19,8 @@ type Record struct {
 	inv *plugin.Invocation
 }
 
-// Known returns what is known of the attachment. Without a result, or with one that cannot be read, the record is empty.
+// Known returns what is known of the attachment. Without a result, or with one that cannot be read,
+// the record is empty.
 func Known(inv *plugin.Invocation) Record {
 	if inv.PrevResult != nil {
 		if value, err := inv.PrevResult.Value(); err == nil {
@@ -70,8 +71,9 @@ func (r Record) Host(name string) *types100.Interface {
 	return r.Interfaces[i]
 }
 
-// HostName returns the name of the host's end of the pair. If the state has none, the attachment was made by an
-// executable, whose result has the host's end immediately before the container's interface.
+// HostName returns the name of the host's end of the pair. If the state has none, the attachment
+// was made by an executable, whose result has the host's end immediately before the container's
+// interface.
 func (r Record) HostName() string {
 	if r.inv.HostIfName != "" {
 		return r.inv.HostIfName

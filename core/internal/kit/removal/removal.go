@@ -1,16 +1,18 @@
-// Package removal owns the order of a DEL: what is removed before, while and after the kernel removes the interface.
+// Package removal owns the order of a DEL: what is removed before, while and after the kernel
+// removes the interface.
 package removal
 
 import (
 	"context"
 	"errors"
 
+	"github.com/libcni/libcni/core/internal/kit/iface"
 	"github.com/libcni/libcni/core/internal/kit/ipam"
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// Removal is a DEL. The addresses are released after the interface is gone, so that none is assigned again while it
-// still answers, unless the IPAM plugin needs the interface.
+// Removal is a DEL. The addresses are released after the interface is gone, so that none is
+// assigned again while it still answers, unless the IPAM plugin needs the interface.
 type Removal struct {
 	IPAM ipam.Plugin
 	// Link starts to remove the interface, and returns a function that waits until it is gone.
@@ -25,8 +27,23 @@ type Removal struct {
 	wait func(context.Context) error
 }
 
-// Run does the whole DEL.
-func (r *Removal) Run(ctx context.Context) (err error) {
+// OfPair is the DEL of a plugin that makes a veth pair.
+func OfPair(inv *plugin.Invocation, ipamType string, rules func(context.Context) error, ours iface.Ours) *Removal {
+	return &Removal{IPAM: ipam.New(inv, ipamType), Rules: rules,
+		Link: func(ctx context.Context) (func(context.Context) error, error) {
+			return iface.StartDeletion(ctx, inv, ours)
+		}}
+}
+
+// For makes the Removal of an invocation.
+type For func(*plugin.Invocation) (*Removal, error)
+
+// Run does a DEL.
+func Run(ctx context.Context, inv *plugin.Invocation, new For) error {
+	r, err := new(inv)
+	if err != nil {
+		return err
+	}
 	if r.IPAM.NeedsLink() {
 		if err := r.IPAM.Run(ctx, plugin.Del); err != nil {
 			return err
@@ -38,16 +55,16 @@ func (r *Removal) Run(ctx context.Context) (err error) {
 	return r.Finish(ctx)
 }
 
-// Start starts to remove the interface, see plugin.DelStarter. It returns nil if that is not the first step, or fails.
-func (r *Removal) Start(ctx context.Context) plugin.StartedDel {
-	if r.IPAM.NeedsLink() {
+// Start starts a DEL, see plugin.DelStarter: it starts to remove the interface. It returns nil if
+// that is not the first step, or fails.
+func Start(ctx context.Context, inv *plugin.Invocation, new For) plugin.StartedDel {
+	r, err := new(inv)
+	if err != nil || r.IPAM.NeedsLink() {
 		return nil
 	}
-	wait, err := r.Link(ctx)
-	if err != nil {
+	if r.wait, err = r.Link(ctx); err != nil {
 		return nil
 	}
-	r.wait = wait
 	return r
 }
 
@@ -70,7 +87,8 @@ func (r *Removal) Finish(ctx context.Context) error {
 	return r.IPAM.Run(ctx, plugin.Del)
 }
 
-// linkAndRules removes the rules while the kernel removes the interface, unless they must stay until it is gone.
+// linkAndRules removes the rules while the kernel removes the interface, unless they must stay
+// until it is gone.
 func (r *Removal) linkAndRules(ctx context.Context) error {
 	if !r.RulesLast {
 		return errors.Join(r.Rules(ctx), r.wait(ctx))

@@ -1,5 +1,5 @@
-// Package router makes the host a router for containers: forwarding, router advertisements, and the MTU of the default
-// route.
+// Package router makes the host a router for containers: forwarding, router advertisements, and the
+// MTU of the default route.
 package router
 
 import (
@@ -12,6 +12,7 @@ import (
 	"github.com/libcni/libcni/core/internal/host/sysctl"
 	"github.com/libcni/libcni/core/internal/kit/drift"
 	"github.com/libcni/libcni/core/internal/kit/ipam"
+	"github.com/libcni/libcni/core/internal/kit/settings"
 )
 
 const (
@@ -58,8 +59,9 @@ func CheckForwarding(list *drift.List, addresses []netip.Prefix) error {
 	return nil
 }
 
-// keepAdvertisedRoutes makes links with a route from a router advertisement keep it. A router ignores advertisements
-// unless accept_ra is 2, so that the host would lose its own default route when its lifetime ends.
+// keepAdvertisedRoutes makes links with a route from a router advertisement keep it. A router
+// ignores advertisements unless accept_ra is 2, so that the host would lose its own default route
+// when its lifetime ends.
 func keepAdvertisedRoutes(ctx context.Context, host *rtnl.Conn) error {
 	routes, err := host.AdvertisedRoutes(ctx)
 	if err != nil {
@@ -86,7 +88,8 @@ func keepAdvertisedRoutes(ctx context.Context, host *rtnl.Conn) error {
 	return nil
 }
 
-// IgnoreAdvertisements makes a link of the host ignore router advertisements: the link leads to containers.
+// IgnoreAdvertisements makes a link of the host ignore router advertisements: the link leads to
+// containers.
 func IgnoreAdvertisements(link string) error { return setAcceptRA(link, "0") }
 
 // setAcceptRA does nothing if the kernel has no IPv6.
@@ -96,6 +99,16 @@ func setAcceptRA(link, value string) error {
 		return nil
 	}
 	return err
+}
+
+// PairMTU returns the MTU for a pair: the configured one, or that of the default route. 0 is the
+// kernel's default.
+func PairMTU(ctx context.Context, host *rtnl.Conn, configured int) (int, error) {
+	if configured != 0 {
+		return configured, nil
+	}
+	mtu, err := MTU(ctx, host)
+	return min(mtu, settings.MaxMTU), err
 }
 
 // MTU returns the MTU of the default route, 0 if there is none.

@@ -1,5 +1,6 @@
-// Package ruleset owns what an attachment of an interface plugin has in the packet filter: masquerading, and what the
-// plugin adds to it. All changes of nftables by one request are one batch.
+// Package ruleset owns what an attachment of an interface plugin has in the packet filter:
+// masquerading, and what the plugin adds to it. All changes of nftables by one request are one
+// batch.
 package ruleset
 
 import (
@@ -98,8 +99,8 @@ func (r *Rules) Undo(ctx context.Context) error {
 	return err
 }
 
-// Remove removes the rules for a DEL. After an ADD by an executable it also removes what that made, whatever the
-// configuration asks for now.
+// Remove removes the rules for a DEL. After an ADD by an executable it also removes what that made,
+// whatever the configuration asks for now.
 func (r *Rules) Remove(ctx context.Context) error {
 	if r.Masquerade.ByPrograms() {
 		if err := programs(r.Inv).Remove(ctx, r.attachment()); err != nil {
@@ -125,7 +126,8 @@ func (r *Rules) removeReference(ctx context.Context) error {
 	return errors.Join(filter.IgnoreUnsupported(err), programs(r.Inv).RemoveLegacy(ctx, r.attachment()))
 }
 
-// Check adds the rules that are missing. What the reference executable made in its own way is not missing.
+// Check adds the rules that are missing. What the reference executable made in its own way is not
+// missing.
 func (r *Rules) Check(ctx context.Context, list *drift.List) error {
 	if r.Masquerade.ByPrograms() && !(r.Inv.ByExecutable && masquerade.InLegacyTables()) {
 		found, err := programs(r.Inv).Check(ctx, r.attachment())
@@ -163,8 +165,8 @@ func (r *Rules) check(p Part, reader *nft.Reader) ([]fault.Drift, error) {
 	return p.Check(reader)
 }
 
-// Collect removes the rules of the network's attachments that are not valid, whatever the configuration asks for now.
-// collect removes those beside masquerading.
+// Collect removes the rules of the network's attachments that are not valid, whatever the
+// configuration asks for now. collect removes those beside masquerading.
 func (r *Rules) Collect(ctx context.Context, collect ...func(*nft.Tx) error) error {
 	network, valid := r.Inv.Network, r.Inv.ValidAttachments
 	err := nft.Update(ctx, r.Inv.StateDir, func(tx *nft.Tx) error {

@@ -13,8 +13,8 @@ import (
 // undoTimeout bounds an undo, which does not end with the caller's context.
 const undoTimeout = 10 * time.Second
 
-// Step is one change, with what takes it back. A step that makes objects shared with other containers has no undo: these
-// objects stay.
+// Step is one change, with what takes it back. A step that makes objects shared with other
+// containers has no undo: these objects stay.
 type Step struct {
 	Do   func(context.Context) error
 	Undo func(context.Context) error // nil: there is nothing to take back
@@ -22,8 +22,8 @@ type Step struct {
 	Partial bool
 }
 
-// Run does the steps in order. If one fails, it undoes those before it in reverse order and returns the step's error,
-// joined with fault.ErrNotUndone if an undo failed.
+// Run does the steps in order. If one fails, it undoes those before it in reverse order and returns
+// the step's error, joined with fault.ErrNotUndone if an undo failed.
 func Run(ctx context.Context, list []Step) error {
 	for i, s := range list {
 		err := s.Do(ctx)
@@ -39,7 +39,8 @@ func Run(ctx context.Context, list []Step) error {
 	return nil
 }
 
-// Undo takes back steps that were done, the last one first. It has a time limit of its own and ignores the end of ctx.
+// Undo takes back steps that were done, the last one first. It has a time limit of its own and
+// ignores the end of ctx.
 func Undo(ctx context.Context, done ...Step) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
 	defer cancel()

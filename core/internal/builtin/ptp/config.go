@@ -1,0 +1,35 @@
+package ptp
+
+import (
+	"errors"
+	"net/netip"
+
+	"github.com/libcni/libcni/core/internal/builtin/ipamconfig"
+	"github.com/libcni/libcni/core/internal/kit/ruleset"
+	"github.com/libcni/libcni/core/internal/kit/settings"
+	"github.com/libcni/libcni/core/plugin"
+)
+
+// config is the plugin's configuration. It has no keys but the shared ones.
+type config struct{ settings.Settings }
+
+// read decodes a configuration without validating it, so that DEL and GC work with one that ADD
+// would refuse.
+func read(data []byte) (*config, error) {
+	c := &config{}
+	return c, ipamconfig.Decode(data, c.Fields())
+}
+
+// parse reads a configuration for ADD, CHECK and STATUS.
+func parse(data []byte) (*config, error) {
+	c, err := read(data)
+	if err != nil {
+		return nil, err
+	}
+	return c, errors.Join(c.RequireIPAM(), c.Validate())
+}
+
+func (c *config) rules(inv *plugin.Invocation, addresses []netip.Prefix) *ruleset.Rules {
+	return &ruleset.Rules{Inv: inv, Masquerade: c.Masquerade(), Addresses: addresses,
+		Need: "ipMasq needs nftables (CONFIG_NF_TABLES, CONFIG_NF_TABLES_INET, CONFIG_NFT_MASQ)"}
+}

@@ -1,0 +1,21 @@
+package ptp
+
+import (
+	"context"
+	"errors"
+
+	"github.com/libcni/libcni/core/internal/kit/iface"
+	"github.com/libcni/libcni/core/internal/kit/ipam"
+	"github.com/libcni/libcni/core/plugin"
+)
+
+// GC removes the pairs and rules of attachments that are not valid, and asks the IPAM plugin to do
+// its part. The host's addresses and routes go with the pairs.
+func (ptp) GC(ctx context.Context, inv *plugin.Invocation) error {
+	c, err := read(inv.Config)
+	if err != nil {
+		return err
+	}
+	return errors.Join(iface.Collect(ctx, inv), c.rules(inv, nil).Collect(ctx),
+		ipam.New(inv, c.IPAM.Type).Run(ctx, plugin.GC))
+}

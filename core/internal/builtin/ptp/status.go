@@ -1,0 +1,21 @@
+package ptp
+
+import (
+	"context"
+
+	"github.com/libcni/libcni/core/internal/kit/ipam"
+	"github.com/libcni/libcni/core/plugin"
+)
+
+// Status reports whether the kernel has what ipMasq needs, and asks the IPAM plugin, whose error
+// passes through.
+func (ptp) Status(ctx context.Context, inv *plugin.Invocation) error {
+	c, err := parse(inv.Config)
+	if err != nil {
+		return err
+	}
+	if err := c.rules(inv, nil).Available(ctx); err != nil {
+		return err
+	}
+	return ipam.New(inv, c.IPAM.Type).Run(ctx, plugin.Status)
+}

@@ -1,0 +1,103 @@
+package iface
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/host/rtnl"
+	"github.com/libcni/libcni/core/internal/kit"
+	"github.com/libcni/libcni/core/internal/kit/filter"
+	"github.com/libcni/libcni/core/internal/kit/router"
+	"github.com/libcni/libcni/core/plugin"
+)
+
+// markPrefix begins the alias of a host's end that is marked with its owner. The bridges we create
+// have it alone.
+const markPrefix = "libcni "
+
+// Host returns the connection to the host of a request that needs the container's namespace, too.
+func Host(ctx context.Context, inv *plugin.Invocation, pluginType string) (*rtnl.Conn, error) {
+	if inv.Netns == nil {
+		return nil, fault.InvalidRequest("netns", "netns: %s needs the container's network namespace", pluginType)
+	}
+	return kit.Host(ctx, inv)
+}
+
+// ConfigureHost adds addresses and routes to the host's end of a pair, and marks it for Collect.
+func ConfigureHost(ctx context.Context, inv *plugin.Invocation, port *rtnl.Link, want Contents) error {
+	host, err := kit.Host(ctx, inv)
+	if err != nil {
+		return err
+	}
+	if err := router.IgnoreAdvertisements(port.Name); err != nil {
+		return err
+	}
+	mark := rtnl.Change{Alias: markPrefix + filter.Owner(inv).Comment()}
+	routes := Through(port.Index, want.Routes)
+	add := func(addresses []rtnl.Address) error {
+		return host.Configure(ctx, port.Index, mark, addresses, routes)
+	}
+	if err := Assign(ctx, host, port.Index, Addresses(want.Addresses, rtnl.Address{}), true, add); err != nil {
+		return fmt.Errorf("link %s: %w", port.Name, err)
+	}
+	return nil
+}
+
+// RestoreHost brings the host's end up and adds what it lacks. It does nothing if port is nil.
+func RestoreHost(ctx context.Context, host *rtnl.Conn, port *rtnl.Link, want Contents) error {
+	if port == nil {
+		return nil
+	}
+	if err := router.IgnoreAdvertisements(port.Name); err != nil {
+		return err
+	}
+	if !port.Up {
+		if err := host.SetLink(ctx, port.Index, rtnl.Change{Up: true}); err != nil {
+			return fmt.Errorf("link %s: %w", port.Name, err)
+		}
+	}
+	for _, address := range Addresses(want.Addresses, rtnl.Address{NoDAD: true}) {
+		if err := host.AddAddress(ctx, port.Index, address); err != nil && !errors.Is(err, rtnl.ErrExists) {
+			return fmt.Errorf("link %s: %w", port.Name, err)
+		}
+	}
+	for _, route := range Through(port.Index, want.Routes) {
+		if err := host.AddRoute(ctx, route); err != nil && !errors.Is(err, rtnl.ErrExists) {
+			return fmt.Errorf("link %s: %w", port.Name, err)
+		}
+	}
+	return nil
+}
+
+// AwaitCarrier waits until the kernel has noticed that both ends of a pair are up: before that it
+// drops what the host sends.
+func AwaitCarrier(ctx context.Context, host *rtnl.Conn, port *rtnl.Link) error {
+	if err := host.WaitLink(ctx, port.Index, func(l *rtnl.Link) bool { return l.Operational }); err != nil {
+		return fmt.Errorf("link %s: %w", port.Name, err)
+	}
+	return nil
+}
+
+// Collect removes the pairs that ConfigureHost marked for attachments of the network that are not
+// valid.
+func Collect(ctx context.Context, inv *plugin.Invocation) error {
+	host, err := kit.Host(ctx, inv)
+	if err != nil {
+		return err
+	}
+	links, err := host.Links(ctx)
+	if err != nil {
+		return err
+	}
+	keep := filter.Keeper(inv.Network, inv.ValidAttachments)
+	var failed error
+	for _, link := range links {
+		if owner, marked := strings.CutPrefix(link.Alias, markPrefix); marked && link.Kind == "veth" && !keep(owner) {
+			failed = errors.Join(failed, Delete(ctx, host, link))
+		}
+	}
+	return failed
+}

@@ -1,0 +1,58 @@
+// Package settings owns the configuration keys that interface plugins share.
+package settings
+
+import (
+	"github.com/containernetworking/cni/pkg/types"
+
+	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/jsonobject"
+	"github.com/libcni/libcni/core/internal/kit/masquerade"
+	"github.com/libcni/libcni/core/internal/resultjson"
+)
+
+// MaxMTU is the largest MTU of a link.
+const MaxMTU = 65535
+
+// Settings are the shared keys; a plugin's configuration embeds them.
+type Settings struct {
+	IPMasq        bool
+	IPMasqBackend *string
+	MTU           int // 0: that of the default route
+	IPAM          struct{ Type string }
+	DNS           types.DNS
+}
+
+// Fields returns the keys.
+func (s *Settings) Fields() jsonobject.Fields {
+	return jsonobject.Fields{
+		{"ipMasq", &s.IPMasq},
+		{"ipMasqBackend", &s.IPMasqBackend},
+		{"mtu", &s.MTU},
+		{"ipam", jsonobject.Fields{{"type", &s.IPAM.Type}}},
+		{"dns", resultjson.DNSFields(&s.DNS)},
+	}
+}
+
+// RequireIPAM refuses a configuration without an IPAM plugin.
+func (s *Settings) RequireIPAM() error {
+	if s.IPAM.Type == "" {
+		return fault.InvalidConfig("ipam.type", "ipam.type is required: configure an IPAM plugin, such as host-local")
+	}
+	return nil
+}
+
+// Validate refuses values that ADD and CHECK cannot use.
+func (s *Settings) Validate() error {
+	if s.MTU < 0 || s.MTU > MaxMTU {
+		return fault.InvalidConfig("mtu", "mtu: %d is not between 0 and %d", s.MTU, MaxMTU)
+	}
+	_, err := masquerade.ParseBackend(s.IPMasqBackend)
+	return err
+}
+
+// Masquerade returns what the keys say about masquerading. An invalid backend, which Validate
+// refuses, is the default.
+func (s *Settings) Masquerade() masquerade.Config {
+	backend, _ := masquerade.ParseBackend(s.IPMasqBackend)
+	return masquerade.Config{Wanted: s.IPMasq, Backend: backend}
+}
