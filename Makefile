@@ -115,9 +115,11 @@ $(BUILD)/libcni.pc: capi/libcni.pc.in include/cni.h
 	mkdir -p $(BUILD)
 	$(PKGCONFIG) >$@
 
+MANUAL = $(wildcard docs/man/*.3)
+
 install: all ## install below PREFIX (default /usr/local), inside DESTDIR
 	$(INSTALL) -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR) $(DESTDIR)$(BINDIR) \
-		$(DESTDIR)$(DATADIR)/libcni $(DESTDIR)$(MANDIR)/man1
+		$(DESTDIR)$(DATADIR)/libcni $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man3
 	$(INSTALL) -m 755 $(BUILD)/$(REAL) $(DESTDIR)$(LIBDIR)/$(REAL)
 	ln -sf $(REAL) $(DESTDIR)$(LIBDIR)/$(SONAME)
 	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libcni.so
@@ -127,11 +129,13 @@ install: all ## install below PREFIX (default /usr/local), inside DESTDIR
 	$(INSTALL) -m 644 api/cni.api.json $(DESTDIR)$(DATADIR)/libcni/cni.api.json
 	$(INSTALL) -m 755 $(BUILD)/cni $(DESTDIR)$(BINDIR)/cni
 	$(INSTALL) -m 644 docs/man/cni.1 $(DESTDIR)$(MANDIR)/man1/cni.1
+	$(INSTALL) -m 644 $(MANUAL) $(DESTDIR)$(MANDIR)/man3
 
 uninstall: ## remove what install put there
 	rm -f $(DESTDIR)$(LIBDIR)/$(REAL) $(DESTDIR)$(LIBDIR)/$(SONAME) $(DESTDIR)$(LIBDIR)/libcni.so \
 		$(DESTDIR)$(LIBDIR)/libcni.a $(DESTDIR)$(LIBDIR)/pkgconfig/libcni.pc $(DESTDIR)$(INCLUDEDIR)/cni.h $(DESTDIR)$(INCLUDEDIR)/cni_dl.h \
-		$(DESTDIR)$(DATADIR)/libcni/cni.api.json $(DESTDIR)$(BINDIR)/cni $(DESTDIR)$(MANDIR)/man1/cni.1
+		$(DESTDIR)$(DATADIR)/libcni/cni.api.json $(DESTDIR)$(BINDIR)/cni $(DESTDIR)$(MANDIR)/man1/cni.1 \
+		$(addprefix $(DESTDIR)$(MANDIR)/man3/,$(notdir $(MANUAL)))
 	-rmdir $(DESTDIR)$(DATADIR)/libcni 2>/dev/null
 
 deps: $(LINTER) ## get what the tests need beyond Go, gcc, make, Python 3 and git

@@ -34,7 +34,7 @@ func (s *source) read(path string) (string, error) {
 }
 
 // targets are the generated files. Each is defined in a file of its own.
-func targets() []target {
+func targets(api *source) []target {
 	return slices.Concat([]target{
 		{"api/version_generated.go", version},
 		{"api/types_generated.json", types},
@@ -48,7 +48,7 @@ func targets() []target {
 		{"core/answers_generated.go", answers},
 		{"core/internal/fault/kind_generated.go", kinds},
 		{"core/internal/fault/error_generated.go", faultTypes},
-	}, pythonTargets(), documents())
+	}, pythonTargets(), documents(), manualPages(api))
 }
 
 func main() {
@@ -72,7 +72,7 @@ func generate(root string, check bool) error {
 		return err
 	}
 	var stale []error
-	for _, t := range targets() {
+	for _, t := range targets(from) {
 		text, err := t.write(from)
 		if err != nil {
 			return fmt.Errorf("%s: %w", t.path, err)

@@ -81,7 +81,10 @@ func (p *python) fieldText(t *model.Type, key *model.Key) string {
 // asSentence begins text with a capital and ends it with a period.
 func asSentence(text string) string {
 	first := []rune(text)
-	first[0] = unicode.ToUpper(first[0])
+	if word, _, _ := strings.Cut(text, " "); word != "netns" && word == strings.ToLower(word) &&
+		!strings.Contains(word, "_") { // a name keeps its case
+		first[0] = unicode.ToUpper(first[0])
+	}
 	return strings.TrimSuffix(string(first), ".") + "."
 }
 
