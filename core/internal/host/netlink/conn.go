@@ -15,7 +15,9 @@ type Conn struct {
 	Buffer     *Buffer
 	Unfinished bool // an exchange ended before all its answers were received
 
-	seq uint32 // of the last request
+	seq   uint32     // of the last request
+	open  []*Request // of the exchange
+	first uint32     // sequence number of open[0]
 }
 
 // NewConn returns a connection over the socket, which stays the caller's, as the buffer does.
@@ -48,34 +50,50 @@ type Request struct {
 //
 // The error is not about a single request: those have their own. It wraps ErrLost if answers were lost.
 func (c *Conn) Exchange(ctx context.Context, requests ...*Request) error {
+	if err := c.Begin(ctx, requests...); err != nil {
+		return err
+	}
+	for {
+		if ended, err := c.Continue(ctx); ended || err != nil {
+			return err
+		}
+	}
+}
+
+// Begin is the first half of Exchange, for a caller that may not want all answers: it sends the requests.
+func (c *Conn) Begin(ctx context.Context, requests ...*Request) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	first := c.Number(len(requests))
-	if err := c.Send(encode(requests, first)); err != nil {
+	c.open, c.first = requests, c.Number(len(requests))
+	if err := c.Send(encode(requests, c.first)); err != nil {
 		return err
 	}
-
 	c.Unfinished = true
-	for {
-		messages, err := c.Receive(ctx, c.Buffer)
-		if errors.Is(err, ErrLost) {
-			c.drain()
+	return nil
+}
+
+// Continue receives one datagram of answers and reports whether it ends the exchange.
+func (c *Conn) Continue(ctx context.Context) (ended bool, err error) {
+	messages, err := c.Receive(ctx, c.Buffer)
+	if errors.Is(err, ErrLost) {
+		c.drain()
+	}
+	if err != nil {
+		return false, err
+	}
+
+	for _, m := range messages {
+		i := m.Seq - c.first
+		if i >= uint32(len(c.open)) {
+			continue // of an earlier exchange that was not finished
 		}
-		if err != nil {
-			return err
-		}
-		for _, m := range messages {
-			i := m.Seq - first
-			if i >= uint32(len(requests)) {
-				continue // of an earlier exchange that was not finished
-			}
-			if ended := requests[i].take(m); ended && int(i) == len(requests)-1 {
-				c.Unfinished = false
-				return nil
-			}
+		if last := c.open[i].take(m); last && int(i) == len(c.open)-1 {
+			c.Unfinished = false
+			return true, nil
 		}
 	}
+	return false, nil
 }
 
 func encode(requests []*Request, first uint32) []byte {

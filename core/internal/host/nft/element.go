@@ -38,10 +38,17 @@ const (
 	GotoVerdict
 )
 
+// verdictKinds are the library's by VerdictCode.
+var verdictKinds = [...]expr.VerdictKind{
+	AcceptVerdict: expr.VerdictAccept,
+	DropVerdict:   expr.VerdictDrop,
+	ReturnVerdict: expr.VerdictReturn,
+	JumpVerdict:   expr.VerdictJump,
+	GotoVerdict:   expr.VerdictGoto,
+}
+
 func (v VerdictOf) encoded() *expr.Verdict {
-	kind := map[VerdictCode]expr.VerdictKind{AcceptVerdict: expr.VerdictAccept, DropVerdict: expr.VerdictDrop,
-		ReturnVerdict: expr.VerdictReturn, JumpVerdict: expr.VerdictJump, GotoVerdict: expr.VerdictGoto}[v.Code]
-	return &expr.Verdict{Kind: kind, Chain: v.Chain}
+	return &expr.Verdict{Kind: verdictKinds[v.Code], Chain: v.Chain}
 }
 
 // sameValue says that both map the key to the same.
@@ -93,21 +100,4 @@ func Range(network netip.Prefix) Element {
 		}
 	}
 	return Element{Key: first.AsSlice(), Last: last}
-}
-
-func verdictCode(kernel int32) VerdictCode {
-	switch expr.VerdictKind(kernel) {
-	case expr.VerdictAccept:
-		return AcceptVerdict
-	case expr.VerdictDrop:
-		return DropVerdict
-	case expr.VerdictReturn:
-		return ReturnVerdict
-	case expr.VerdictJump:
-		return JumpVerdict
-	case expr.VerdictGoto:
-		return GotoVerdict
-	default:
-		return NoVerdict
-	}
 }

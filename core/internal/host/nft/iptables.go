@@ -3,12 +3,13 @@ package nft
 import (
 	"encoding/binary"
 	"net/netip"
-	"slices"
 
 	"github.com/google/nftables"
 	"github.com/google/nftables/expr"
 	"github.com/google/nftables/xt"
-	"golang.org/x/sys/unix"
+
+	"github.com/libcni/libcni/core/internal/host/netlink"
+	"github.com/libcni/libcni/core/internal/host/nft/wire"
 )
 
 // IptablesRule is a rule of a chain that iptables keeps, in what can be told of it and made without iptables: its fields
@@ -44,26 +45,15 @@ func (r IptablesRule) Same(other IptablesRule) bool {
 	return r == other
 }
 
-// IptablesRules returns the rules of a chain in their order. Unlike Rules it understands whatever others put there.
+// IptablesRules returns the rules of a chain in their order. Unlike Rules it accepts any expression.
 func (r *Reader) IptablesRules(c Chain) ([]IptablesRule, error) {
-	f := fact{ofIptables, c.Table, c.Name}
-	if value, known, err := r.recall(f); known || err != nil {
-		rules, _ := value.([]IptablesRule)
-		return slices.Clone(rules), err
-	}
-	var rules []IptablesRule
-	body := appendName(appendName(nil, unix.NFTA_RULE_TABLE, c.Table.Name), unix.NFTA_RULE_CHAIN, c.Name)
-	_, told, err := r.consult(c.Table, &question{kind: unix.NFT_MSG_GETRULE, family: c.Table.Family, list: true, body: body,
-		answer: func(attributes []byte) error {
-			rule, err := decodeIptables(c.Table.Family, attributes)
-			rules = append(rules, rule)
+	return list(r, fact{ofIptables, c.Table, c.Name}, func(rules *[]IptablesRule) *wire.Question {
+		return wire.ListRules(byte(c.Table.Family), c.Table.Name, c.Name, func(d netlink.Decoder) error {
+			rule, err := decodeIptables(c.Table.Family, d)
+			*rules = append(*rules, rule)
 			return err
-		}})
-	if err != nil {
-		return nil, err
-	}
-	r.keep(f, rules, rules == nil, told)
-	return slices.Clone(rules), nil
+		})
+	})
 }
 
 // AddIptablesRule puts a rule before the one with that handle, at the end of the chain for 0.
@@ -74,7 +64,7 @@ func (tx *Tx) AddIptablesRule(c Chain, rule IptablesRule, before uint64) {
 	} else {
 		tx.encode(func(e *nftables.Conn) error { e.InsertRule(n); return nil })
 	}
-	tx.touchRules(c)
+	tx.changeRules(c)
 }
 
 // DeleteIptablesRules removes rules that were returned by IptablesRules.

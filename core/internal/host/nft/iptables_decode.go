@@ -7,6 +7,9 @@ import (
 	"net/netip"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/libcni/libcni/core/internal/host/netlink"
+	"github.com/libcni/libcni/core/internal/host/nft/wire"
 )
 
 // loaded is what a register holds while a rule is read.
@@ -24,68 +27,78 @@ type iptablesDecoder struct {
 }
 
 // decodeIptables reads the attributes of a rule.
-func decodeIptables(f Family, data []byte) (IptablesRule, error) {
+func decodeIptables(f Family, attributes netlink.Decoder) (IptablesRule, error) {
 	d := &iptablesDecoder{family: f}
-	err := eachAttribute(data, func(kind uint16, value []byte) error {
-		switch kind {
+	for attributes.Next() {
+		switch attributes.Kind() {
 		case unix.NFTA_RULE_HANDLE:
-			if len(value) == 8 {
-				d.rule.Handle = binary.BigEndian.Uint64(value)
-			}
+			d.rule.Handle = attributes.BigUint64()
 		case unix.NFTA_RULE_USERDATA: // where some versions of iptables put the comment
-			if c := ruleComment(value); c != "" {
+			if c := ruleComment(attributes.Bytes()); c != "" {
 				d.rule.Comment = c
 			}
 		case unix.NFTA_RULE_EXPRESSIONS:
-			return eachAttribute(value, d.expression)
+			if err := d.expressions(netlink.Decode(attributes.Bytes())); err != nil {
+				return d.rule, err
+			}
 		}
-		return nil
-	})
-	return d.rule, err
-}
-
-func (d *iptablesDecoder) expression(_ uint16, data []byte) error {
-	var name, inner []byte
-	if err := eachAttribute(data, func(kind uint16, value []byte) error {
-		switch kind {
-		case unix.NFTA_EXPR_NAME:
-			name = bytes.TrimRight(value, "\x00")
-		case unix.NFTA_EXPR_DATA:
-			inner = value
-		}
-		return nil
-	}); err != nil || inner == nil {
-		return err
 	}
-	return d.step(string(name), inner)
+	return d.rule, attributes.Err()
 }
 
-// parts are the attributes of an expression by their kinds; those of the known have lower ones.
+func (d *iptablesDecoder) expressions(list netlink.Decoder) error {
+	for list.Next() {
+		var name string
+		var data []byte
+		parts := netlink.Decode(list.Bytes())
+		for parts.Next() {
+			switch parts.Kind() {
+			case unix.NFTA_EXPR_NAME:
+				name = parts.String()
+			case unix.NFTA_EXPR_DATA:
+				data = parts.Bytes()
+			}
+		}
+		err := parts.Err()
+		if err == nil && data != nil {
+			err = d.step(name, netlink.Decode(data))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return list.Err()
+}
+
+// parts are the attributes of an expression by their kinds. Those that are used have small ones.
 type parts [16][]byte
 
 // step reads one expression.
-func (d *iptablesDecoder) step(name string, data []byte) error {
+func (d *iptablesDecoder) step(name string, attributes netlink.Decoder) error {
 	if name == "counter" || name == "log" {
 		return nil
 	}
 	var at parts
-	if err := eachAttribute(data, func(kind uint16, value []byte) error {
-		if int(kind) < len(at) {
-			at[kind] = value
+	for attributes.Next() {
+		if kind := int(attributes.Kind()); kind < len(at) {
+			at[kind] = attributes.Bytes()
 		}
-		return nil
-	}); err != nil {
+	}
+	if err := attributes.Err(); err != nil {
 		return err
 	}
+
 	switch name {
 	case "immediate":
-		return d.verdict(at[unix.NFTA_IMMEDIATE_DATA])
+		if v := wire.DataVerdict(at[unix.NFTA_IMMEDIATE_DATA]); v != nil {
+			d.rule.Verdict = decodeVerdict(v)
+		}
 	case "reject":
 		d.rule.Rejects = true
 	case "target":
-		d.target(text(at[unix.NFTA_TARGET_NAME]))
+		d.target(netlink.Text(at[unix.NFTA_TARGET_NAME]))
 	case "match":
-		d.match(text(at[unix.NFTA_MATCH_NAME]), number(at[unix.NFTA_MATCH_REV]), at[unix.NFTA_MATCH_INFO])
+		d.match(netlink.Text(at[unix.NFTA_MATCH_NAME]), number(at[unix.NFTA_MATCH_REV]), at[unix.NFTA_MATCH_INFO])
 	case "payload":
 		d.register = loaded{known: true, base: number(at[unix.NFTA_PAYLOAD_BASE]), offset: number(at[unix.NFTA_PAYLOAD_OFFSET])}
 	case "bitwise":
@@ -98,8 +111,6 @@ func (d *iptablesDecoder) step(name string, data []byte) error {
 	}
 	return nil
 }
-
-func text(b []byte) string { return string(bytes.TrimRight(b, "\x00")) }
 
 func number(b []byte) uint32 {
 	if len(b) != 4 {
@@ -115,17 +126,6 @@ func value(b []byte) []byte {
 	}
 	size := int(binary.NativeEndian.Uint16(b))
 	return b[4:max(4, min(size, len(b)))]
-}
-
-func (d *iptablesDecoder) verdict(data []byte) error {
-	return eachAttribute(data, func(kind uint16, value []byte) error {
-		if kind != unix.NFTA_DATA_VERDICT {
-			return nil
-		}
-		v, err := parseVerdict(value)
-		d.rule.Verdict = v
-		return err
-	})
 }
 
 func (d *iptablesDecoder) target(name string) {

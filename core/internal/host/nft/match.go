@@ -133,9 +133,9 @@ func anyBit(key expr.CtKey, bits uint32) []Expr {
 }
 
 // In passes packets whose fields, concatenated, are in the set; NotIn the others.
-func In(s Set, fields ...Field) []Expr    { return lookup(s, fields, false) }
-func NotIn(s Set, fields ...Field) []Expr { return lookup(s, fields, true) }
+func In(s Set, fields ...Field) []Expr    { return inSet(s, fields, false) }
+func NotIn(s Set, fields ...Field) []Expr { return inSet(s, fields, true) }
 
-func lookup(s Set, fields []Field, invert bool) []Expr {
+func inSet(s Set, fields []Field, invert bool) []Expr {
 	return append(load(fields), &expr.Lookup{SourceRegister: register(0), SetName: s.Name, Invert: invert})
 }

@@ -34,18 +34,6 @@ import (
 	"github.com/libcni/libcni/core/internal/host/lockfile"
 )
 
-// Errors to test for with errors.Is.
-var (
-	// ErrUnsupported says that the kernel lacks nftables, or the part of it that a request needs.
-	ErrUnsupported = errors.New("not supported by the kernel")
-	// ErrNotFound says that a table, chain, set, rule or element is not there.
-	ErrNotFound = errors.New("not found")
-	// ErrExists says that an object is there already and is another than the one to be made.
-	ErrExists = errors.New("exists already")
-	// ErrChanged says that other processes changed the rules each time between reading and writing.
-	ErrChanged = errors.New("another process changes the rules all the time")
-)
-
 const maxAttempts = 100
 
 // Update runs change and applies what it queued, all or nothing. It works in the network namespace of the calling
@@ -63,7 +51,7 @@ func attempt(ctx context.Context, change func(*Tx) error) error {
 	if err != nil {
 		return err
 	}
-	defer c.done()
+	defer c.Done()
 	for range maxAttempts {
 		tx := newTx(c)
 		err := change(tx)
@@ -85,7 +73,7 @@ func View(ctx context.Context, look func(*Reader) error) error {
 	if err != nil {
 		return err
 	}
-	defer c.done()
+	defer c.Done()
 	for range maxAttempts {
 		r := newReader(c, true)
 		result := look(r)
@@ -106,7 +94,7 @@ func Probe(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer c.done()
+	defer c.Done()
 	_, err = c.generation()
 	return err
 }

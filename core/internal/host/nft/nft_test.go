@@ -177,7 +177,7 @@ func TestElementsBelongToTheirOwners(t *testing.T) {
 		tx.Ensure(side)
 		return tx.Claim(sources, other, element)
 	})
-	if nft.IsTaken(err) == nil || err.Error() != "set sources has the key already, for container c1, interface eth0, network web" {
+	if nft.IsTaken(err) == nil || err.Error() != "set sources already has the key, for container c1, interface eth0, network web" {
 		t.Errorf("claiming what is another's: %v", err)
 	}
 	for _, o := range []nft.Owner{other, {Network: "web", ContainerID: "c1", IfName: "eth1"}, {Network: "net", ContainerID: "c1", IfName: "eth0"}} {
@@ -258,7 +258,7 @@ func TestRulesThatNeverRest(t *testing.T) {
 		}
 		return nil
 	})
-	if !errors.Is(err, nft.ErrChanged) || err.Error() != "nftables: another process changes the rules all the time" {
+	if !errors.Is(err, nft.ErrChanged) || err.Error() != "nftables: another process keeps changing the rules" {
 		t.Errorf("got %v", err)
 	}
 	if strings.Contains(list(t, "ruleset"), "libcni") {

@@ -1,13 +1,10 @@
 package nft
 
 import (
-	"errors"
-
 	"github.com/google/nftables"
-	"golang.org/x/sys/unix"
 )
 
-// Tx reads, and queues changes. Nothing is changed before the function it was given to returns.
+// Tx reads, and queues changes. They are applied when the function that it was given to has returned.
 type Tx struct {
 	*Reader
 	tables map[Table]bool // queued already
@@ -18,14 +15,13 @@ type Tx struct {
 }
 
 func newTx(c *conn) *Tx {
-	return &Tx{Reader: newReader(c, false), tables: map[Table]bool{}, chains: map[Chain]bool{}, batch: batch{touched: map[fact]bool{}}}
+	return &Tx{Reader: newReader(c, false), tables: map[Table]bool{}, chains: map[Chain]bool{}, batch: batch{changes: map[fact]bool{}}}
 }
 
 // Object is a Table, Chain or Set.
 type Object interface{ ensure(*Tx) }
 
-// Ensure makes what is missing of tables, chains and sets, and leaves what is there. It reads nothing. The table of a
-// chain or set comes with it.
+// Ensure makes those tables, chains and sets that do not exist, and the tables of chains and sets. It reads nothing.
 func (tx *Tx) Ensure(objects ...Object) {
 	for _, o := range objects {
 		o.ensure(tx)
@@ -36,7 +32,7 @@ func (t Table) ensure(tx *Tx) {
 	if !tx.tables[t] {
 		tx.tables[t] = true
 		tx.encode(func(e *nftables.Conn) error { e.AddTable(t.encoded()); return nil })
-		tx.touch(ofTable, t, "")
+		tx.change(ofTable, t, "")
 	}
 }
 
@@ -45,7 +41,7 @@ func (c Chain) ensure(tx *Tx) {
 	if !tx.chains[c] {
 		tx.chains[c] = true
 		tx.encode(func(e *nftables.Conn) error { e.AddChain(c.encoded()); return nil })
-		tx.touchChain(c)
+		tx.changeChain(c)
 	}
 }
 
@@ -58,11 +54,11 @@ func (s Set) ensure(tx *Tx) {
 	}
 	tx.sets = append(tx.sets, s)
 	tx.encode(func(e *nftables.Conn) error { return e.AddSet(s.encoded(), nil) })
-	tx.touchSet(s)
+	tx.changeSet(s)
 }
 
-// EnsureRule makes the rule, at the end of its chain, unless it is there. One with the same comment that does something
-// else is replaced. A rule without comment is only ever compared with others without.
+// EnsureRule adds the rule at the end of its chain unless it exists. It replaces one with the same comment that does
+// something else. A rule without comment is compared only with others without comment.
 func (tx *Tx) EnsureRule(rule Rule) error {
 	for _, other := range tx.rules {
 		if rule.equal(other) && rule.Chain.named(other.Chain) {
@@ -88,87 +84,84 @@ func (tx *Tx) EnsureRule(rule Rule) error {
 	return nil
 }
 
-// AddRule puts a rule at the end of its chain, without looking whether it is there.
+// AddRule adds a rule at the end of its chain, whether it exists or not.
 func (tx *Tx) AddRule(rule Rule) {
 	tx.encode(func(e *nftables.Conn) error { e.AddRule(rule.encoded()); return nil })
-	tx.touchRules(rule.Chain)
+	tx.changeRules(rule.Chain)
 }
 
-// DeleteRules removes rules that were returned by Rules.
+// DeleteRules deletes rules that Rules has returned.
 func (tx *Tx) DeleteRules(rules ...Rule) {
 	for _, r := range rules {
 		n := r.encoded()
 		n.Handle = r.Handle
 		tx.encode(func(e *nftables.Conn) error { return e.DelRule(n) })
-		tx.touchRules(r.Chain)
+		tx.changeRules(r.Chain)
 	}
 }
 
-// FlushChain removes all rules of a chain, which must be there.
+// FlushChain deletes all rules of a chain, which must exist.
 func (tx *Tx) FlushChain(c Chain) {
 	tx.encode(func(e *nftables.Conn) error { e.FlushChain(c.encoded()); return nil })
-	tx.touchRules(c)
+	tx.changeRules(c)
 }
 
-// DeleteChain removes a chain that nothing leads to, with its rules.
+// DeleteChain deletes a chain that no rule jumps to, with its rules.
 func (tx *Tx) DeleteChain(c Chain) {
 	tx.FlushChain(c)
 	tx.encode(func(e *nftables.Conn) error { e.DelChain(c.encoded()); return nil })
-	tx.touchChain(c)
+	tx.changeChain(c)
 }
 
-// DeleteSet removes a set that no rule uses, with its elements.
+// DeleteSet deletes a set that no rule uses, with its elements.
 func (tx *Tx) DeleteSet(s Set) {
 	tx.encode(func(e *nftables.Conn) error { e.DelSet(s.encoded()); return nil })
-	tx.touchSet(s)
+	tx.changeSet(s)
 }
 
-// AddElements adds elements. Keys that are there with another value make the batch fail with ErrExists; with the same
-// value they keep their comment.
+// AddElements adds elements. If a key exists with another value, the batch fails with ErrExists; with the same value the
+// element keeps its comment.
 func (tx *Tx) AddElements(s Set, elements ...Element) {
-	tx.queueElements(unix.NFT_MSG_NEWSETELEM, s, s.kernelElements(elements))
+	tx.Batch.AddElements(s.wire(), s.encode(elements))
+	tx.change(ofRanges, s.Table, s.Name)
 }
 
-// DeleteElements removes elements that were read; a key that is not there makes the batch fail.
+// DeleteElements deletes elements that were read. If a key does not exist, the batch fails.
 func (tx *Tx) DeleteElements(s Set, elements ...Element) {
-	encoded := s.kernelElements(elements)
-	for i, e := range encoded { // the kernel would compare nothing of the rest
-		encoded[i] = kernelElement{key: e.key, last: e.last, end: e.end}
-	}
-	tx.queueElements(unix.NFT_MSG_DELSETELEM, s, encoded)
+	tx.Batch.DeleteElements(s.wire(), s.encode(elements))
+	tx.change(ofRanges, s.Table, s.Name)
 }
 
-// Put makes the element what is at its key, whoever's was there.
+// Put stores the element at its key, replacing any existing one regardless of owner.
 func (tx *Tx) Put(s Set, e Element) error {
-	there, err := tx.Find(s, e.Key)
+	present, err := tx.Find(s, e.Key)
 	if err != nil {
 		return err
 	}
-	if there != nil {
-		if there.Comment == e.Comment && there.sameValue(e) {
+	if present != nil {
+		if present.Comment == e.Comment && present.sameValue(e) {
 			return nil
 		}
-		tx.DeleteElements(s, *there)
+		tx.DeleteElements(s, *present)
 	}
 	tx.AddElements(s, e)
 	return nil
 }
 
-// Claim is Put, but for a key that is another owner's: then it returns a *TakenError. The element's comment becomes the
-// owner's.
+// Claim is Put that returns a *TakenError if the key belongs to another owner. The element's comment becomes the owner's.
 func (tx *Tx) Claim(s Set, owner Owner, e Element) error {
-	there, err := tx.Find(s, e.Key)
+	present, err := tx.Find(s, e.Key)
 	if err != nil {
 		return err
 	}
-	if there != nil && !owner.Owns(there.Comment) {
-		return &TakenError{Set: s, Element: *there}
+	if present != nil && !owner.Owns(present.Comment) {
+		return &TakenError{Set: s, Element: *present}
 	}
 	e.Comment = owner.Comment()
 	return tx.Put(s, e)
 }
 
-// Release removes the elements with the keys that are the owner's, and returns how many that were.
+// Release deletes those elements with the keys that belong to the owner, and returns their number.
 func (tx *Tx) Release(s Set, owner Owner, keys ...[]byte) (int, error) {
 	var own []Element
 	for _, key := range keys {
@@ -186,34 +179,25 @@ func (tx *Tx) Release(s Set, owner Owner, keys ...[]byte) (int, error) {
 	return len(own), nil
 }
 
-// ReleaseAll removes the elements that are the owner's, whatever their keys, and returns them. It reads the whole set.
+// ReleaseAll deletes all elements of the owner and returns them. It reads the whole set.
 func (tx *Tx) ReleaseAll(s Set, owner Owner) ([]Element, error) {
 	return tx.DeleteWhere(s, func(e Element) bool { return owner.Owns(e.Comment) })
 }
 
-// DeleteWhere removes the elements that unwanted says so of, and returns them. It reads the whole set.
+// DeleteWhere deletes the elements that unwanted selects, and returns them. It reads the whole set.
 func (tx *Tx) DeleteWhere(s Set, unwanted func(Element) bool) ([]Element, error) {
 	elements, err := tx.Elements(s)
 	if err != nil {
 		return nil, err
 	}
-	var swept []Element
+	var deleted []Element
 	for _, e := range elements {
 		if unwanted(e) {
-			swept = append(swept, e)
+			deleted = append(deleted, e)
 		}
 	}
-	if len(swept) > 0 {
-		tx.DeleteElements(s, swept...)
+	if len(deleted) > 0 {
+		tx.DeleteElements(s, deleted...)
 	}
-	return swept, nil
-}
-
-// IsTaken returns the refusal of a key that is another owner's, or nil.
-func IsTaken(err error) *TakenError {
-	var taken *TakenError
-	if errors.As(err, &taken) {
-		return taken
-	}
-	return nil
+	return deleted, nil
 }

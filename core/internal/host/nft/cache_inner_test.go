@@ -14,12 +14,12 @@ func look(t *testing.T, pool *Sockets, read func(*Reader)) (generation uint32, k
 	var cookie uint64
 	if err := View(pool.With(context.Background()), func(r *Reader) error {
 		read(r)
-		cookie = r.c.cookie
+		cookie = r.c.Cookie
 		return nil
 	}); err != nil {
 		t.Fatal(err)
 	}
-	return pool.memory.recall(cookie)
+	return pool.cache.get(cookie)
 }
 
 func TestOwnBatchesKeepTheRest(t *testing.T) {
@@ -79,14 +79,14 @@ func TestInterruptedReadingIsNotRemembered(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.done()
+	defer c.Done()
 	r := newReader(c, true)
 	if _, err := r.HasTable(Own(Inet)); err != nil {
 		t.Fatal(err)
 	}
-	c.interrupted = true
+	c.Interrupted = true
 	r.remember()
-	if _, known := pool.memory.recall(c.cookie); known != nil {
+	if _, known := pool.cache.get(c.Cookie); known != nil {
 		t.Errorf("remembered: %v", known)
 	}
 	if changed, err := r.changed(); !changed || err != nil {
@@ -94,47 +94,47 @@ func TestInterruptedReadingIsNotRemembered(t *testing.T) {
 	}
 }
 
-func TestMemoryIsBounded(t *testing.T) {
-	var m memory
+func TestCacheIsBounded(t *testing.T) {
+	var m cache
 	for i := range uint64(10) {
-		m.learn(i+1, 1, facts{fact{name: "a"}: true})
+		m.add(i+1, 1, facts{fact{name: "a"}: true})
 	}
 	if len(m.spaces) != maxSpaces {
 		t.Errorf("%d namespaces", len(m.spaces))
 	}
-	m.learn(10, 1, facts{fact{name: "b"}: make([]Rule, maxKept+1)})
-	if _, known := m.recall(10); len(known) != 0 {
+	m.add(10, 1, facts{fact{name: "b"}: make([]Rule, maxKept+1)})
+	if _, known := m.get(10); len(known) != 0 {
 		t.Errorf("%d facts", len(known))
 	}
-	m.learn(0, 1, facts{fact{name: "a"}: true})
-	if _, known := m.recall(0); known != nil {
+	m.add(0, 1, facts{fact{name: "a"}: true})
+	if _, known := m.get(0); known != nil {
 		t.Error("something without a cookie is remembered")
 	}
 }
 
-func TestGenerationsOfMemory(t *testing.T) {
+func TestGenerationsOfTheCache(t *testing.T) {
 	a, b := fact{name: "a"}, fact{name: "b"}
 	for _, test := range []struct {
 		name       string
-		then       func(*memory)
+		then       func(*cache)
 		generation uint32
 		a, b       bool
 	}{
-		{"the same", func(m *memory) { m.learn(1, 5, facts{b: true}) }, 5, true, true},
-		{"an earlier one", func(m *memory) { m.learn(1, 4, facts{b: true}) }, 5, true, false},
-		{"a later one", func(m *memory) { m.learn(1, 6, facts{b: true}) }, 6, false, true},
-		{"a batch", func(m *memory) { m.advance(1, 5, 6, facts{b: true}, nil) }, 6, true, true},
-		{"a batch that touches", func(m *memory) { m.advance(1, 5, 6, facts{b: true}, map[fact]bool{a: true}) }, 6, false, true},
-		{"a batch that touches what was read", func(m *memory) { m.advance(1, 5, 6, facts{b: true}, map[fact]bool{b: true}) }, 6, true, false},
-		{"a batch of later", func(m *memory) { m.advance(1, 7, 8, facts{b: true}, nil) }, 8, false, true},
-		{"a batch of before", func(m *memory) { m.advance(1, 3, 4, facts{b: true}, nil) }, 5, true, false},
-		{"a batch, told late", func(m *memory) { m.learn(1, 6, facts{b: true}); m.advance(1, 5, 6, facts{a: true}, nil) }, 6, false, true},
+		{"the same", func(m *cache) { m.add(1, 5, facts{b: true}) }, 5, true, true},
+		{"an earlier one", func(m *cache) { m.add(1, 4, facts{b: true}) }, 5, true, false},
+		{"a later one", func(m *cache) { m.add(1, 6, facts{b: true}) }, 6, false, true},
+		{"a batch", func(m *cache) { m.advance(1, 5, 6, facts{b: true}, nil) }, 6, true, true},
+		{"a batch that touches", func(m *cache) { m.advance(1, 5, 6, facts{b: true}, map[fact]bool{a: true}) }, 6, false, true},
+		{"a batch that touches what was read", func(m *cache) { m.advance(1, 5, 6, facts{b: true}, map[fact]bool{b: true}) }, 6, true, false},
+		{"a batch of later", func(m *cache) { m.advance(1, 7, 8, facts{b: true}, nil) }, 8, false, true},
+		{"a batch of before", func(m *cache) { m.advance(1, 3, 4, facts{b: true}, nil) }, 5, true, false},
+		{"a batch, told late", func(m *cache) { m.add(1, 6, facts{b: true}); m.advance(1, 5, 6, facts{a: true}, nil) }, 6, false, true},
 	} {
-		var m memory
-		m.learn(1, 5, facts{a: true})
-		_, before := m.recall(1)
+		var m cache
+		m.add(1, 5, facts{a: true})
+		_, before := m.get(1)
 		test.then(&m)
-		generation, known := m.recall(1)
+		generation, known := m.get(1)
 		if generation != test.generation || (known[a] != nil) != test.a || (known[b] != nil) != test.b {
 			t.Errorf("%s: %v of generation %d", test.name, known, generation)
 		}
@@ -144,7 +144,7 @@ func TestGenerationsOfMemory(t *testing.T) {
 	}
 }
 
-func TestPeekReadsNoMoreThanTheStart(t *testing.T) {
+func TestCountSomeReadsOnlyTheStart(t *testing.T) {
 	netnstest.Host(t)
 	ctx := (&Sockets{}).With(context.Background())
 	set := Set{Table: Own(Inet), Name: "set", Key: []Type{IPv4Addr}}
@@ -162,7 +162,7 @@ func TestPeekReadsNoMoreThanTheStart(t *testing.T) {
 		}); err != nil {
 			t.Fatal(err)
 		}
-		n, err := peek(ctx, set)
+		n, err := countSome(ctx, set)
 		if err != nil || n != many && (many < 10 || n < 10 || n > many/2) {
 			t.Errorf("of %d elements it counts %d, %v", many, n, err)
 		}
@@ -170,7 +170,7 @@ func TestPeekReadsNoMoreThanTheStart(t *testing.T) {
 	if out, err := exec.Command("nft", "delete", "table", "inet", "libcni").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	if n, err := peek(ctx, set); n != 0 || err != nil {
+	if n, err := countSome(ctx, set); n != 0 || err != nil {
 		t.Errorf("of no set it counts %d, %v", n, err)
 	}
 }

@@ -1,0 +1,167 @@
+package nft
+
+import (
+	"fmt"
+
+	"github.com/libcni/libcni/core/internal/host/nft/wire"
+)
+
+// snapshot keeps what a Reader has read, and of which generation of the rules.
+type snapshot struct {
+	closing bool // ask for the generation after other questions too
+
+	begun   bool
+	began   uint32 // the generation
+	settled bool   // all that was read is of that generation
+	known   facts  // from the cache, of that generation
+	read    facts  // since, for the cache
+}
+
+// begin learns the generation, and what is prefetched with it. Facts of another generation are not used. They were taken
+// from the cache before the kernel was asked, so that they are not of a later one.
+func (r *Reader) begin() error {
+	if r.begun {
+		return nil
+	}
+	return r.ask()
+}
+
+// ask asks the questions, after those for the generation and for what is prefetched. Only the last may be for a list. The
+// questions keep their own refusals.
+func (r *Reader) ask(questions ...*wire.Question) error {
+	for len(r.wanted) > wire.MaxQuestions {
+		if err := r.exchange(r.takeWanted(wire.MaxQuestions), nil); err != nil {
+			return err
+		}
+	}
+	return r.exchange(r.takeWanted(len(r.wanted)), questions)
+}
+
+func (r *Reader) exchange(wanted []lookup, questions []*wire.Question) error {
+	found := lookUp(wanted)
+	all := found.questions()
+	all = append(all, questions...)
+
+	var first, last uint32
+	var opening, closing *wire.Question
+	if !r.begun {
+		opening = wire.GetGeneration(&first)
+		all = append([]*wire.Question{opening}, all...)
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	if r.closing && !all[len(all)-1].IsList() && (r.begun || len(all) > 1) {
+		closing = wire.GetGeneration(&last)
+		all = append(all, closing)
+	}
+
+	if err := r.c.Ask(all...); err != nil {
+		return fmt.Errorf("nftables: %w", err)
+	}
+	if opening != nil {
+		if err := opening.Err(); err != nil {
+			return err
+		}
+		r.opened(first)
+	}
+	r.settled = len(all) == 1 && opening != nil
+	if closing != nil {
+		r.settled = closing.Err() == nil && last == r.began
+	}
+	return r.store(found)
+}
+
+// opened records the generation that reading began with.
+func (r *Reader) opened(generation uint32) {
+	r.begun = true
+	if r.began != generation {
+		r.known = nil
+	}
+	r.began = generation
+}
+
+// changed reports whether the rules may have changed since reading began.
+func (r *Reader) changed() (bool, error) {
+	if r.c.Interrupted {
+		return true, nil
+	}
+	if r.settled {
+		return false, nil
+	}
+	now, err := r.c.generation()
+	return now != r.began, err
+}
+
+// generation returns the number of changes so far, of all processes in the network namespace.
+func (c *conn) generation() (uint32, error) {
+	var number uint32
+	q := wire.GetGeneration(&number)
+	if err := c.Ask(q); err != nil {
+		return 0, fmt.Errorf("nftables: %w", err)
+	}
+	return number, q.Err()
+}
+
+// remember adds what was read to the cache.
+func (r *Reader) remember() {
+	if r.begun && !r.c.Interrupted {
+		r.c.cache.add(r.c.Cookie, r.began, r.read)
+	}
+}
+
+// recall returns what is known, from the cache or since.
+func (r *Reader) recall(f fact) (any, bool, error) {
+	if err := r.begin(); err != nil {
+		return nil, false, err
+	}
+	if value, found := r.read[f]; found {
+		return value, true, nil
+	}
+	value, found := r.known[f]
+	return value, found, nil
+}
+
+// table returns what is known of a table.
+func (r *Reader) table(t Table) (table wire.Table, known bool) {
+	for _, all := range []facts{r.read, r.known} {
+		if value, found := all[fact{ofTable, t, ""}]; found {
+			return value.(wire.Table), true
+		}
+	}
+	return wire.Table{}, false
+}
+
+// keep marks a fact about the content of a table for the cache. absent says that the fact is that there is nothing. A
+// table that goes with a process does so without being counted, so that its content, or its absence at the time, is
+// not kept.
+func (r *Reader) keep(f fact, value any, absent bool, table wire.Table) {
+	if table.Owned || !table.Exists && !absent {
+		return
+	}
+	r.read[fact{ofTable, f.table, ""}] = table
+	r.read[f] = value
+}
+
+// askIn asks a question about the content of a table, and before it for the table if that is not known. A table that does
+// not exist has no content.
+func (r *Reader) askIn(t Table, q *wire.Question) (found bool, table wire.Table, failed error) {
+	table, known := r.table(t)
+	switch {
+	case known && !table.Exists:
+		return false, table, nil
+	case known:
+		failed = r.ask(q)
+	default:
+		first := wire.GetTable(byte(t.Family), t.Name, &table)
+		failed = r.ask(first, q)
+		if _, err := first.Outcome(); err != nil {
+			table.Owned = true // it may be
+		}
+	}
+	if failed != nil {
+		return false, table, failed
+	}
+	found, failed = q.Outcome()
+	return found, table, failed
+}
