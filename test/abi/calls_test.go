@@ -4,6 +4,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/libcni/libcni/test/rig"
 )
 
 // plugin is an executable: it knows one version, which it takes from its environment, and can wait.
@@ -17,9 +19,9 @@ func TestCallsOfOneHost(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "marked"), []byte(plugin), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	for name, flags := range map[string][]string{"dynamic": dynamic(t), "static": static(t)} {
+	for name, flags := range map[string][]string{"dynamic": rig.Shared(t), "static": static(t)} {
 		t.Run(name, func(t *testing.T) {
-			runTests(t, compile(t, "programs/calls.c", flags...), dir)
+			rig.RunTests(t, compile(t, "programs/calls.c", flags...), dir)
 		})
 	}
 }

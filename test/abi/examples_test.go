@@ -6,16 +6,20 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/libcni/libcni/test/rig"
 )
 
 // TestExamplesBuildAgainstAnInstalledPrefix follows what the examples say: pkg-config, with the shared library and with
 // the static one, and the header alone for those that load the library.
 func TestExamplesBuildAgainstAnInstalledPrefix(t *testing.T) {
-	library(t)
+	rig.Library(t)
 	prefix := filepath.Join(t.TempDir(), "prefix")
-	run(t, "make", "-s", "-C", root, "install", "PREFIX="+prefix)
+	rig.Run(t, "make", "-s", "-C", root, "install", "PREFIX="+prefix)
 	t.Setenv("PKG_CONFIG_PATH", prefix+"/lib/pkgconfig")
-	flags := func(args ...string) []string { return strings.Fields(run(t, "pkg-config", append(args, "libcni")...)) }
+	flags := func(args ...string) []string {
+		return strings.Fields(rig.Run(t, "pkg-config", append(args, "libcni")...))
+	}
 	include := flags("--cflags")
 	if _, err := os.Stat(strings.TrimPrefix(include[0], "-I") + "/cni_dl.h"); err != nil {
 		t.Error(err)
@@ -41,13 +45,13 @@ func TestExamplesBuildAgainstAnInstalledPrefix(t *testing.T) {
 			t.Run(filepath.Base(source)+" "+way, func(t *testing.T) {
 				program := filepath.Join(t.TempDir(), "program")
 				args := append([]string{"-std=c99", "-Wall", "-Wextra", "-Werror", "-o", program}, include...)
-				run(t, "cc", append(append(args, source), libs...)...)
-				needs := strings.Contains(run(t, "readelf", "-d", program), "libcni.so.0")
+				rig.Run(t, "cc", append(append(args, source), libs...)...)
+				needs := strings.Contains(rig.Run(t, "readelf", "-d", program), "libcni.so.0")
 				if needs != (way == "shared") {
 					t.Errorf("it needs libcni.so.0: %v", needs)
 				}
 				if filepath.Base(source) == "quickstart.c" {
-					run(t, program)
+					rig.Run(t, program)
 				}
 			})
 		}
@@ -61,7 +65,7 @@ func TestPackagersSeeThatALoaderLikesToHaveTheLibrary(t *testing.T) {
 	if err := os.WriteFile(source, []byte("#include <cni_dl.h>\nCNI_DL_NOTE(\"suggested\");\nint main(void) { return 0; }\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	run(t, "cc", "-std=c99", "-Wall", "-Wextra", "-pedantic", "-Werror", "-O2", "-I"+root+"/include", "-o", program, source)
+	rig.Run(t, "cc", "-std=c99", "-Wall", "-Wextra", "-pedantic", "-Werror", "-O2", "-I"+root+"/include", "-o", program, source)
 	file, err := elf.Open(program)
 	if err != nil {
 		t.Fatal(err)
@@ -98,6 +102,6 @@ func TestProgramsInTheDocumentCompile(t *testing.T) {
 		if err := os.WriteFile(source, []byte(code), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		run(t, "cc", "-std=c99", "-Wall", "-Wextra", "-pedantic", "-Werror", "-Wno-unused-function", "-I"+root+"/include", "-fsyntax-only", source)
+		rig.Run(t, "cc", "-std=c99", "-Wall", "-Wextra", "-pedantic", "-Werror", "-Wno-unused-function", "-I"+root+"/include", "-fsyntax-only", source)
 	}
 }

@@ -12,11 +12,13 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/libcni/libcni/test/rig"
 )
 
 func open(t *testing.T) *elf.File {
 	t.Helper()
-	file, err := elf.Open(library(t))
+	file, err := elf.Open(rig.Library(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,9 +62,9 @@ func TestLibraryExportsTheHeadersFunctionsAndNothingElse(t *testing.T) {
 }
 
 func TestStaticLibraryDefinesTheHeadersFunctionsAndNothingElse(t *testing.T) {
-	archive := filepath.Join(filepath.Dir(library(t)), "libcni.a")
+	archive := filepath.Join(filepath.Dir(rig.Library(t)), "libcni.a")
 	var names []string
-	for _, line := range strings.Split(run(t, "nm", "-g", "--defined-only", "--format=posix", archive), "\n") {
+	for _, line := range strings.Split(rig.Run(t, "nm", "-g", "--defined-only", "--format=posix", archive), "\n") {
 		if fields := strings.Fields(line); len(fields) > 1 {
 			names = append(names, fields[0])
 		}
@@ -111,7 +113,7 @@ func TestLibraryIsFoundByItsSoname(t *testing.T) {
 		t.Errorf("soname (-want +got):\n%s", diff)
 	}
 	for link, want := range map[string]string{"libcni.so": "libcni.so.0", "libcni.so.0": "libcni.so.0.1.0"} {
-		if target, err := os.Readlink(filepath.Join(filepath.Dir(library(t)), link)); target != want {
+		if target, err := os.Readlink(filepath.Join(filepath.Dir(rig.Library(t)), link)); target != want {
 			t.Errorf("%s leads to %s, want %s (%v)", link, target, want, err)
 		}
 	}
@@ -138,7 +140,7 @@ func TestHeadersCompileAloneAndTwice(t *testing.T) {
 		}
 		for _, language := range [][]string{{"cc", "-xc", "-std=c99"}, {"cc", "-xc", "-std=c17"}, {"c++", "-xc++", "-std=c++17"}} {
 			t.Run(header+" "+language[2], func(t *testing.T) {
-				run(t, language[0], append(append(language[1:], strict...), source)...)
+				rig.Run(t, language[0], append(append(language[1:], strict...), source)...)
 			})
 		}
 	}
@@ -148,7 +150,7 @@ func TestHeadersCompileAloneAndTwice(t *testing.T) {
 func TestBuildIsReproducible(t *testing.T) {
 	dir := t.TempDir()
 	for _, path := range []string{"Makefile", "go.mod", "go.sum", "api", "capi", "core", "include"} {
-		run(t, "cp", "-r", filepath.Join(root, path), dir)
+		rig.Run(t, "cp", "-r", filepath.Join(root, path), dir)
 	}
 	build := exec.Command("make", "-s", "build/libcni.so", "build/libcni.a")
 	build.Dir = dir
@@ -156,7 +158,7 @@ func TestBuildIsReproducible(t *testing.T) {
 		t.Fatalf("make: %v\n%s", err, out)
 	}
 	for _, name := range []string{"libcni.so", "libcni.a"} {
-		if digest(t, filepath.Join(dir, "build", name)) != digest(t, filepath.Join(filepath.Dir(library(t)), name)) {
+		if digest(t, filepath.Join(dir, "build", name)) != digest(t, filepath.Join(filepath.Dir(rig.Library(t)), name)) {
 			t.Errorf("%s differs when built in %s; is build/ up to date?", name, dir)
 		}
 	}
@@ -172,25 +174,25 @@ func digest(t *testing.T, path string) [sha256.Size]byte {
 }
 
 func TestInstalledLibraryIsFoundByPkgConfigAndRemovedAgain(t *testing.T) {
-	library(t)
+	rig.Library(t)
 	dest := t.TempDir()
 	makeAt := func(target string) {
 		t.Helper()
-		run(t, "make", "-s", "-C", root, target, "PREFIX=/opt/cni-test", "DESTDIR="+dest)
+		rig.Run(t, "make", "-s", "-C", root, target, "PREFIX=/opt/cni-test", "DESTDIR="+dest)
 	}
 	makeAt("install")
 	prefix := dest + "/opt/cni-test"
 	t.Setenv("PKG_CONFIG_PATH", prefix+"/lib/pkgconfig")
 	t.Setenv("PKG_CONFIG_SYSROOT_DIR", dest)
-	flags := strings.Fields(run(t, "pkg-config", "--cflags", "--libs", "libcni"))
-	if version := strings.TrimSpace(run(t, "pkg-config", "--modversion", "libcni")); version != "0.1.0" {
+	flags := strings.Fields(rig.Run(t, "pkg-config", "--cflags", "--libs", "libcni"))
+	if version := strings.TrimSpace(rig.Run(t, "pkg-config", "--modversion", "libcni")); version != "0.1.0" {
 		t.Errorf("pkg-config: version %s", version)
 	}
 	program := filepath.Join(t.TempDir(), "program")
-	run(t, "cc", append([]string{"-o", program, "programs/vectors.c"}, append(flags, "-Wl,-rpath,"+prefix+"/lib")...)...)
+	rig.Run(t, "cc", append([]string{"-o", program, "programs/vectors.c"}, append(flags, "-Wl,-rpath,"+prefix+"/lib")...)...)
 	replayOne(t, program)
 	makeAt("uninstall")
-	left := run(t, "find", dest, "!", "-type", "d")
+	left := rig.Run(t, "find", dest, "!", "-type", "d")
 	if left != "" {
 		t.Errorf("make uninstall leaves:\n%s", left)
 	}

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/libcni/libcni/test/rig"
 )
 
 // TestLoaderRunsOneConstructor: start.c runs Go's. At exit the loader runs nothing: an isolated host
@@ -55,10 +57,10 @@ func newerThan234(version string) bool {
 
 // TestLibraryWorksHoweverItIsLoaded also looks at what was relocated: it must be read-only.
 func TestLibraryWorksHoweverItIsLoaded(t *testing.T) {
-	linked := compile(t, "programs/loaded.c", append([]string{"-Wl,--no-as-needed"}, dynamic(t)...)...)
+	linked := compile(t, "programs/loaded.c", append([]string{"-Wl,--no-as-needed"}, rig.Shared(t)...)...)
 	alone := compile(t, "programs/loaded.c", "-ldl")
 	want := "r--p\n0.1.0 -22\nanswered\n"
-	for _, run := range [][]string{{linked, "linked"}, {alone, "dlopen", library(t)}, {alone, "dlmopen", library(t)}} {
+	for _, run := range [][]string{{linked, "linked"}, {alone, "dlopen", rig.Library(t)}, {alone, "dlmopen", rig.Library(t)}} {
 		for _, environment := range []string{"LANG=C", "LD_BIND_NOW=1"} {
 			t.Run(run[1]+" "+environment, func(t *testing.T) {
 				command := exec.CommandContext(deadline(t), run[0], run[1:]...)

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/libcni/libcni/test/rig"
 )
 
 // command is the path of the command under test.
@@ -30,7 +32,7 @@ func command(t *testing.T) string {
 
 func TestVectorsInEachMode(t *testing.T) {
 	program := compile(t, "programs/modes.c")
-	for mode, path := range map[string]string{"in-process": library(t), "isolated": library(t), "exec": command(t)} {
+	for mode, path := range map[string]string{"in-process": rig.Library(t), "isolated": rig.Library(t), "exec": command(t)} {
 		t.Run(mode, func(t *testing.T) { replay(t, program, mode, path) })
 	}
 }
@@ -55,9 +57,9 @@ func TestModesAnswerAlike(t *testing.T) {
 		}
 		return strings.Split(moment.ReplaceAllString(string(out), `"asOf":"now"`), "\n")
 	}
-	linked := answers(compile(t, "programs/vectors.c", dynamic(t)...))
+	linked := answers(compile(t, "programs/vectors.c", rig.Shared(t)...))
 	modes := compile(t, "programs/modes.c")
-	for mode, path := range map[string]string{"in-process": library(t), "isolated": library(t), "exec": command(t)} {
+	for mode, path := range map[string]string{"in-process": rig.Library(t), "isolated": rig.Library(t), "exec": command(t)} {
 		if diff := cmp.Diff(linked, answers(modes, mode, path)); diff != "" {
 			t.Errorf("%s (-linked +%s):\n%s", mode, mode, diff)
 		}

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/libcni/libcni/test/rig"
 )
 
 // vector is a request and what it must be answered with. Other languages replay the same files.
@@ -84,7 +86,7 @@ func vectors(t *testing.T) []vector {
 }
 
 func TestVectorsLinkedDynamically(t *testing.T) {
-	replay(t, compile(t, "programs/vectors.c", dynamic(t)...))
+	replay(t, compile(t, "programs/vectors.c", rig.Shared(t)...))
 }
 
 func TestVectorsLinkedStatically(t *testing.T) {

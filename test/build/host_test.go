@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/libcni/libcni/test/rig"
 )
 
 const root = "../.."
@@ -36,11 +38,7 @@ func succeed(t *testing.T, c *exec.Cmd) string {
 // build returns the directory with what "make" built.
 func build(t *testing.T) string {
 	t.Helper()
-	path := os.Getenv("CNI_LIBRARY")
-	if path == "" {
-		t.Fatal("CNI_LIBRARY is not set; run: make test STEPS=programs")
-	}
-	return filepath.Dir(path)
+	return filepath.Dir(rig.Library(t))
 }
 
 // script writes an executable shell script and returns its path.

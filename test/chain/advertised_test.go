@@ -10,6 +10,8 @@ import (
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/libcni/libcni/test/rig"
 )
 
 // TestHostKeepsTheRouteItsRouterAdvertises has a router send real advertisements, and the chain turn forwarding on.
@@ -17,12 +19,12 @@ func TestHostKeepsTheRouteItsRouterAdvertises(t *testing.T) {
 	h := newHost(t)
 	p := h.start()
 	router := p.namespace("router")
-	must(t, os.WriteFile("/proc/sys/net/ipv6/conf/default/accept_ra", []byte("1"), 0))
+	rig.Must(t, os.WriteFile("/proc/sys/net/ipv6/conf/default/accept_ra", []byte("1"), 0))
 	h.connect(router, "up0", nil, nil)
 	changes := make(chan netlink.RouteUpdate)
 	done := make(chan struct{})
 	t.Cleanup(func() { close(done) })
-	must(t, netlink.RouteSubscribe(changes, done))
+	rig.Must(t, netlink.RouteSubscribe(changes, done))
 
 	h.advertise(router, 1800, changes, true)
 	if value := h.setting("all/forwarding"); value != "0" {
@@ -50,28 +52,28 @@ func TestForwardingDropsTheRoute(t *testing.T) {
 	changes := make(chan netlink.RouteUpdate)
 	done := make(chan struct{})
 	t.Cleanup(func() { close(done) })
-	must(t, netlink.RouteSubscribe(changes, done))
+	rig.Must(t, netlink.RouteSubscribe(changes, done))
 	h.advertise(router, 1800, changes, true)
-	must(t, os.WriteFile("/proc/sys/net/ipv6/conf/all/forwarding", []byte("1"), 0))
+	rig.Must(t, os.WriteFile("/proc/sys/net/ipv6/conf/all/forwarding", []byte("1"), 0))
 	if h.hasAdvertisedRoute() {
 		t.Error("the kernel keeps the route by itself")
 	}
 }
 
 func (h *host) setting(key string) string {
-	h.t.Helper()
+	h.T.Helper()
 	value, err := os.ReadFile("/proc/sys/net/ipv6/conf/" + key)
-	must(h.t, err)
+	rig.Must(h.T, err)
 	return strings.TrimSpace(string(value))
 }
 
 // hasAdvertisedRoute says whether there is a default route by up0 that an advertisement has made.
 func (h *host) hasAdvertisedRoute() bool {
-	h.t.Helper()
+	h.T.Helper()
 	link, err := netlink.LinkByName("up0")
-	must(h.t, err)
+	rig.Must(h.T, err)
 	routes, err := netlink.RouteList(link, netlink.FAMILY_V6)
-	must(h.t, err)
+	rig.Must(h.T, err)
 	for _, r := range routes {
 		if (r.Dst == nil || r.Dst.IP.IsUnspecified()) && r.Protocol == unix.RTPROT_RA && r.Gw != nil {
 			return true
@@ -82,17 +84,17 @@ func (h *host) hasAdvertisedRoute() bool {
 
 // advertise sends advertisements of a default router with a lifetime in seconds until there is, or is no longer, a route.
 func (h *host) advertise(router string, lifetime uint16, changes <-chan netlink.RouteUpdate, want bool) {
-	h.t.Helper()
+	h.T.Helper()
 	deadline := time.After(patience)
 	again := time.NewTicker(100 * time.Millisecond) // the first may be lost before the link is ready
 	defer again.Stop()
 	for {
-		must(h.t, h.inside(router, func() error { return sendAdvertisement("eth0", lifetime) }))
+		rig.Must(h.T, rig.Within(router, func() error { return sendAdvertisement("eth0", lifetime) }))
 		select {
 		case <-changes:
 		case <-again.C:
 		case <-deadline:
-			h.t.Fatalf("advertised with a lifetime of %d s: there is a route: %v", lifetime, !want)
+			h.T.Fatalf("advertised with a lifetime of %d s: there is a route: %v", lifetime, !want)
 		}
 		if h.hasAdvertisedRoute() == want {
 			return

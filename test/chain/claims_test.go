@@ -3,6 +3,8 @@ package chain
 import (
 	"strings"
 	"testing"
+
+	"github.com/libcni/libcni/test/rig"
 )
 
 // TestOneOfTwoProcessesGetsThePort has two processes claim a port of the host at the same moment, each for a container of
@@ -23,13 +25,13 @@ func TestOneOfTwoProcessesGetsThePort(t *testing.T) {
 	for round := range rounds {
 		for i := range processes {
 			first := (round + i) % 2
-			must(t, processes[first].send("add", containers[first]))
+			rig.Must(t, processes[first].send("add", containers[first]))
 		}
 		var answers [2]answer
 		for i, p := range processes {
 			var err error
 			answers[i], err = p.receive()
-			must(t, err)
+			rig.Must(t, err)
 		}
 		winner := 0
 		if answers[1].rc == 0 {
@@ -47,7 +49,7 @@ func TestOneOfTwoProcessesGetsThePort(t *testing.T) {
 		}
 		processes[winner].must("check", containers[winner])
 		processes[winner].must("del", containers[winner])
-		if left := h.run("nft", "list", "table", "inet", "libcni"); strings.Contains(left, "id: of-") {
+		if left := rig.Run(h.T, "nft", "list", "table", "inet", "libcni"); strings.Contains(left, "id: of-") {
 			t.Fatalf("round %d: left:\n%s", round, left)
 		}
 	}

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/libcni/libcni/test/rig"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -42,18 +44,18 @@ func TestRulesGrowWithNetworks(t *testing.T) {
 }
 
 func (h *host) listing() string {
-	h.t.Helper()
-	return h.run("nft", "list", "table", "inet", "libcni")
+	h.T.Helper()
+	return rig.Run(h.T, "nft", "list", "table", "inet", "libcni")
 }
 
 func golden(t *testing.T, name, got string) {
 	t.Helper()
 	file := filepath.Join("testdata", name)
 	if *update {
-		must(t, os.WriteFile(file, []byte(got), 0o644))
+		rig.Must(t, os.WriteFile(file, []byte(got), 0o644))
 	}
 	want, err := os.ReadFile(file)
-	must(t, err)
+	rig.Must(t, err)
 	if diff := cmp.Diff(string(want), got); diff != "" {
 		t.Errorf("%s (-want +got):\n%s", name, diff)
 	}

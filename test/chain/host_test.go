@@ -8,74 +8,37 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"runtime"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/libcni/libcni/test/rig"
 )
 
 type object = map[string]any
 
 // host is a machine of one test: a network namespace, which the test's thread is in, and directories.
 type host struct {
-	t   *testing.T
-	dir string
+	*rig.Host
+	program string // serves requests; see compiled
 }
 
-func newHost(t *testing.T) *host {
-	t.Helper()
-	runtime.LockOSThread() // and never unlocked: the thread ends with the test
-	if err := syscall.Unshare(syscall.CLONE_NEWNET); err != nil {
-		t.Fatalf("a network namespace for the test: %v; run with: go test -exec $PWD/test/isolate ./test/chain", err)
-	}
-	h := &host{t: t, dir: t.TempDir()}
-	h.up("lo")
-	return h
-}
-
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-func given(t *testing.T, name string) string {
-	t.Helper()
-	value := os.Getenv(name)
-	if value == "" {
-		t.Fatalf("%s is not set; run: make test STEPS=programs", name)
-	}
-	return value
-}
-
-func (h *host) path(name string) string { return filepath.Join(h.dir, name) }
+func newHost(t *testing.T) *host { return &host{Host: rig.NewHost(t)} }
 
 func (h *host) up(name string) {
-	h.t.Helper()
+	h.T.Helper()
 	link, err := netlink.LinkByName(name)
-	must(h.t, err)
-	must(h.t, netlink.LinkSetUp(link))
-}
-
-// run runs a program that has to succeed, in the host's namespace.
-func (h *host) run(name string, args ...string) string {
-	h.t.Helper()
-	out, err := exec.Command(name, args...).CombinedOutput()
-	if err != nil {
-		h.t.Fatalf("%s %v: %v: %s", name, args, err, out)
-	}
-	return string(out)
+	rig.Must(h.T, err)
+	rig.Must(h.T, netlink.LinkSetUp(link))
 }
 
 // command runs the command cni.
 func (h *host) command(args ...string) string {
-	h.t.Helper()
-	return h.run(given(h.t, "CNI_COMMAND_PATH"), append([]string{"--conf-dir", h.path("conf"), "--cache-dir", h.path("cache"), "--state-dir", h.path("state")}, args...)...)
+	h.T.Helper()
+	directories := []string{"--conf-dir", h.Path("conf"), "--cache-dir", h.Path("cache"), "--state-dir", h.Path("state")}
+	return rig.Run(h.T, rig.Command(h.T), append(directories, args...)...)
 }
 
 // process is a C program that serves requests through libcni.so.
@@ -87,29 +50,27 @@ type process struct {
 	err bytes.Buffer
 }
 
-func (h *host) program() string {
-	h.t.Helper()
-	program, dir := h.path("requests"), filepath.Dir(given(h.t, "CNI_LIBRARY"))
-	if _, err := os.Stat(program); err == nil {
-		return program
+// compiled returns the program, which is compiled once for each host.
+func (h *host) compiled() string {
+	h.T.Helper()
+	if h.program == "" {
+		h.program = rig.Compile(h.T, "programs/requests.c", rig.Shared(h.T)...)
 	}
-	h.run("cc", "-std=gnu99", "-Wall", "-Wextra", "-Werror", "-O1", "-I../../include", "-o", program, "programs/requests.c",
-		"-L"+dir, "-lcni", "-Wl,-rpath,"+dir)
-	return program
+	return h.program
 }
 
 func (h *host) start(args ...string) *process {
-	h.t.Helper()
-	p := &process{h: h, cmd: exec.Command(h.program(), args...)}
+	h.T.Helper()
+	p := &process{h: h, cmd: exec.Command(h.compiled(), args...)}
 	p.cmd.Stderr = &p.err
 	var err error
 	p.in, err = p.cmd.StdinPipe()
-	must(h.t, err)
+	rig.Must(h.T, err)
 	out, err := p.cmd.StdoutPipe()
-	must(h.t, err)
+	rig.Must(h.T, err)
 	p.out = bufio.NewReader(out)
-	must(h.t, p.cmd.Start())
-	h.t.Cleanup(func() {
+	rig.Must(h.T, p.cmd.Start())
+	h.T.Cleanup(func() {
 		p.in.Close()
 		_ = p.cmd.Wait() // who wants to know has asked
 	})
@@ -119,7 +80,7 @@ func (h *host) start(args ...string) *process {
 // send hands the process a request with the options of the host.
 func (p *process) send(method string, request object) error {
 	full := object{"options": object{
-		"confDir": p.h.path("conf"), "cacheDir": p.h.path("cache"), "stateDir": p.h.path("state"), "pluginDirs": []string{p.h.path("plugins")},
+		"confDir": p.h.Path("conf"), "cacheDir": p.h.Path("cache"), "stateDir": p.h.Path("state"), "pluginDirs": []string{p.h.Path("plugins")},
 	}}
 	for key, value := range request {
 		full[key] = value
@@ -154,28 +115,28 @@ func (p *process) receive() (answer, error) {
 }
 
 func (p *process) call(method string, request object) answer {
-	p.h.t.Helper()
-	must(p.h.t, p.send(method, request))
+	p.h.T.Helper()
+	rig.Must(p.h.T, p.send(method, request))
 	a, err := p.receive()
-	must(p.h.t, err)
+	rig.Must(p.h.T, err)
 	return a
 }
 
 func (p *process) must(method string, request object) answer {
-	p.h.t.Helper()
+	p.h.T.Helper()
 	a := p.call(method, request)
 	if a.rc != 0 {
-		p.h.t.Fatalf("%s %v: %d %s", method, request, a.rc, a.text)
+		p.h.T.Fatalf("%s %v: %d %s", method, request, a.rc, a.text)
 	}
 	return a
 }
 
 // namespace makes a network namespace.
 func (p *process) namespace(name string) string {
-	p.h.t.Helper()
-	path := p.h.path("netns-" + name)
+	p.h.T.Helper()
+	path := p.h.Path("netns-" + name)
 	p.must("netns.create", object{"path": path})
-	p.h.t.Cleanup(func() { _ = unix.Unmount(path, unix.MNT_DETACH) }) // gone, if the test has deleted it
+	p.h.T.Cleanup(func() { _ = unix.Unmount(path, unix.MNT_DETACH) }) // gone, if the test has deleted it
 	return path
 }
 
@@ -185,7 +146,7 @@ func (h *host) network(name string, more ...object) object {
 	n := int(name[0]-'a') + 1
 	plugins := []object{
 		{"type": "bridge", "bridge": "br-" + name, "isGateway": true, "ipMasq": true, "macspoofchk": true, "ipam": object{
-			"type": "host-local", "dataDir": h.path("leases"), "routes": []object{{"dst": "0.0.0.0/0"}, {"dst": "::/0"}},
+			"type": "host-local", "dataDir": h.Path("leases"), "routes": []object{{"dst": "0.0.0.0/0"}, {"dst": "::/0"}},
 			"ranges": [][]object{{{"subnet": fmt.Sprintf("10.%d.0.0/24", n)}}, {{"subnet": fmt.Sprintf("fd00:%d::/64", n)}}},
 		}},
 		{"type": "portmap", "capabilities": object{"portMappings": true}},
@@ -201,39 +162,16 @@ func (h *host) attachment(network, id, netns string, hostPort int) object {
 	}}
 }
 
-// inside runs fn in a namespace, on a thread of its own; "" is the host's.
-func (h *host) inside(netns string, fn func() error) error {
-	if netns == "" {
-		return fn()
-	}
-	result := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread() // and never unlocked: the thread ends here
-		fd, err := unix.Open(netns, unix.O_RDONLY|unix.O_CLOEXEC, 0)
-		if err != nil {
-			result <- fmt.Errorf("%s: %w", netns, err)
-			return
-		}
-		defer unix.Close(fd)
-		if err := unix.Setns(fd, unix.CLONE_NEWNET); err != nil {
-			result <- fmt.Errorf("%s: %w", netns, err)
-			return
-		}
-		result <- fn()
-	}()
-	return <-result
-}
-
 // connect makes a pair of links, one end in the host, the other named eth0 in a namespace, with addresses that can be
 // used at once.
 func (h *host) connect(netns, name string, here, there []string) {
-	h.t.Helper()
+	h.T.Helper()
 	fd, err := os.Open(netns)
-	must(h.t, err)
+	rig.Must(h.T, err)
 	defer fd.Close()
-	must(h.t, netlink.LinkAdd(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: name}, PeerName: "eth0", PeerNamespace: netlink.NsFd(int(fd.Fd()))}))
-	must(h.t, ready(name, here))
-	must(h.t, h.inside(netns, func() error { return ready("eth0", there) }))
+	rig.Must(h.T, netlink.LinkAdd(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: name}, PeerName: "eth0", PeerNamespace: netlink.NsFd(int(fd.Fd()))}))
+	rig.Must(h.T, ready(name, here))
+	rig.Must(h.T, rig.Within(netns, func() error { return ready("eth0", there) }))
 }
 
 func ready(name string, addresses []string) error {
@@ -265,7 +203,7 @@ func ready(name string, addresses []string) error {
 // outside makes a machine that the host reaches by a link: it has 192.0.2.9 and fd00:9::9, the host 192.0.2.1 and
 // fd00:9::1.
 func (h *host) outside(p *process) string {
-	h.t.Helper()
+	h.T.Helper()
 	netns := p.namespace("outside")
 	h.connect(netns, "out0", []string{"192.0.2.1/24", "fd00:9::1/64"}, []string{"192.0.2.9/24", "fd00:9::9/64"})
 	return netns

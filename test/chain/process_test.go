@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+
+	"github.com/libcni/libcni/test/rig"
 )
 
 // TestNoProcessIsStarted lets every verb of the chain do its work in a process that the kernel kills if it makes another
@@ -16,7 +18,7 @@ func TestNoProcessIsStarted(t *testing.T) {
 	c := h.attachment("a", "c1", p.namespace("c1"), 8080)
 	p.must("add", c)
 	p.must("check", c)
-	h.run("nft", "flush", "ruleset")
+	rig.Run(h.T, "nft", "flush", "ruleset")
 	if a := p.call("check", c); a.Kind != "drift" {
 		t.Errorf("CHECK without rules: %d %s", a.rc, a.text)
 	}
@@ -30,12 +32,12 @@ func TestNoProcessIsStarted(t *testing.T) {
 // TestAProcessWouldBeNoticed shows that the test above tests something.
 func TestAProcessWouldBeNoticed(t *testing.T) {
 	h := newHost(t)
-	must(t, os.Mkdir(h.path("plugins"), 0o755))
-	must(t, os.WriteFile(filepath.Join(h.path("plugins"), "pass"), []byte("#!/bin/sh\ncat\n"), 0o755))
+	rig.Must(t, os.Mkdir(h.Path("plugins"), 0o755))
+	rig.Must(t, os.WriteFile(filepath.Join(h.Path("plugins"), "pass"), []byte("#!/bin/sh\ncat\n"), 0o755))
 	p := h.start("alone")
 	c := h.attachment("a", "c1", p.namespace("c1"), 8080)
 	c["network"] = h.network("a", object{"type": "pass"})
-	must(t, p.send("add", c))
+	rig.Must(t, p.send("add", c))
 	if a, err := p.receive(); err == nil {
 		t.Fatalf("answers %d %s", a.rc, a.text)
 	}

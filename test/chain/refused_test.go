@@ -9,17 +9,19 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/libcni/libcni/test/rig"
 )
 
 // state is what an attachment is made of, as text: links, rules, files.
 func (h *host) state() []string {
-	h.t.Helper()
-	all := strings.Split(h.run("nft", "list", "ruleset"), "\n")
+	h.T.Helper()
+	all := strings.Split(rig.Run(h.T, "nft", "list", "ruleset"), "\n")
 	links, err := net.Interfaces()
-	must(h.t, err)
+	rig.Must(h.T, err)
 	for _, link := range links {
 		addresses, err := link.Addrs()
-		must(h.t, err)
+		rig.Must(h.T, err)
 		for _, a := range addresses {
 			if !strings.HasPrefix(a.String(), "fe80:") { // which a bridge without ports loses, in its time
 				all = append(all, "link "+link.Name+" "+a.String())
@@ -27,9 +29,9 @@ func (h *host) state() []string {
 		}
 		all = append(all, "link "+link.Name)
 	}
-	must(h.t, filepath.WalkDir(h.dir, func(path string, entry fs.DirEntry, err error) error {
+	rig.Must(h.T, filepath.WalkDir(h.Dir, func(path string, entry fs.DirEntry, err error) error {
 		if err == nil && !entry.IsDir() && !strings.Contains(path, "last_reserved_ip") && !strings.Contains(path, "/locks/") {
-			all = append(all, "file "+strings.TrimPrefix(path, h.dir))
+			all = append(all, "file "+strings.TrimPrefix(path, h.Dir))
 		}
 		return err
 	}))
@@ -105,7 +107,7 @@ func TestRefusedAddsLeaveNothing(t *testing.T) {
 			t.Errorf("%s: before and after (-want +got):\n%s", test.name, diff)
 		}
 	}
-	p.must("check", h.attachment("a", "c1", h.path("netns-c1"), 8080))
+	p.must("check", h.attachment("a", "c1", h.Path("netns-c1"), 8080))
 }
 
 // TestLongNames has names of 300 characters, which cannot be those of files, and of 200, which are longer than the
@@ -114,7 +116,7 @@ func TestLongNames(t *testing.T) {
 	h := newHost(t)
 	p := h.start()
 	long := func(network, id string, port int) object {
-		request := h.attachment("a", id, h.path("netns-"+id[len(id)-1:]), port)
+		request := h.attachment("a", id, h.Path("netns-"+id[len(id)-1:]), port)
 		request["network"].(object)["name"] = network
 		return request
 	}
@@ -135,11 +137,11 @@ func TestLongNames(t *testing.T) {
 			t.Errorf("the port of another: %d %s", a.rc, a.text)
 		}
 		p.must("check", one)
-		h.run("nft", "flush", "ruleset")
+		rig.Run(h.T, "nft", "flush", "ruleset")
 		p.must("repair", one)
 		p.must("check", one)
 		p.must("del", one)
-		if left := h.run("nft", "list", "ruleset"); strings.Contains(left, "id: ") {
+		if left := rig.Run(h.T, "nft", "list", "ruleset"); strings.Contains(left, "id: ") {
 			t.Errorf("left:\n%s", left)
 		}
 	}

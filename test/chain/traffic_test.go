@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/libcni/libcni/test/rig"
 )
 
 const patience = 10 * time.Second
@@ -23,13 +25,13 @@ const patience = 10 * time.Second
 // serve answers connections in a namespace: after a line "who" with the address they come from, otherwise with what it
 // is sent.
 func (h *host) serve(netns, address string) {
-	h.t.Helper()
-	must(h.t, h.inside(netns, func() error {
+	h.T.Helper()
+	rig.Must(h.T, rig.Within(netns, func() error {
 		listener, err := net.Listen("tcp", address)
 		if err != nil {
 			return err
 		}
-		h.t.Cleanup(func() { listener.Close() })
+		h.T.Cleanup(func() { listener.Close() })
 		go func() {
 			for {
 				conn, err := listener.Accept()
@@ -58,9 +60,9 @@ func answerTo(conn net.Conn) {
 
 // who asks a server, from a namespace, who it sees; "" if there is no answer.
 func (h *host) who(netns, address string, wait time.Duration) string {
-	h.t.Helper()
+	h.T.Helper()
 	var seen []byte
-	must(h.t, h.inside(netns, func() error {
+	rig.Must(h.T, rig.Within(netns, func() error {
 		conn, err := net.DialTimeout("tcp", address, wait)
 		if os.IsTimeout(err) || errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.EHOSTUNREACH) || errors.Is(err, syscall.ENETUNREACH) {
 			return nil
@@ -86,17 +88,17 @@ type transfer struct {
 
 // transfer begins one and returns when it runs.
 func (h *host) transfer(netns, address string) *transfer {
-	h.t.Helper()
+	h.T.Helper()
 	tr := &transfer{ended: make(chan error, 1)}
-	must(h.t, h.inside(netns, func() (err error) {
+	rig.Must(h.T, rig.Within(netns, func() (err error) {
 		tr.conn, err = net.DialTimeout("tcp", address, patience)
 		return err
 	}))
-	h.t.Cleanup(func() { tr.conn.Close() })
-	must(h.t, tr.conn.SetDeadline(time.Now().Add(4*patience)))
+	h.T.Cleanup(func() { tr.conn.Close() })
+	rig.Must(h.T, tr.conn.SetDeadline(time.Now().Add(4*patience)))
 	go func() { tr.ended <- tr.run() }()
 	if err := tr.goesOn(); err != nil {
-		h.t.Fatalf("the transfer does not begin: %v", err)
+		h.T.Fatalf("the transfer does not begin: %v", err)
 	}
 	return tr
 }
@@ -178,10 +180,10 @@ func TestRepairUnderARunningTransfer(t *testing.T) {
 		}
 	}
 	everythingWorks("before")
-	before := rulesIn(h.run("nft", "list", "ruleset"))
+	before := rulesIn(rig.Run(h.T, "nft", "list", "ruleset"))
 	running := h.transfer(outside, "192.0.2.1:8080")
 
-	h.run("nft", "flush", "ruleset")
+	rig.Run(h.T, "nft", "flush", "ruleset")
 	for _, from := range []string{outside, ""} {
 		if got := h.who(from, "192.0.2.1:8080", 300*time.Millisecond); got != "" {
 			t.Errorf("without rules: seen as %q", got)
@@ -201,7 +203,7 @@ func TestRepairUnderARunningTransfer(t *testing.T) {
 		}
 	}
 	everythingWorks("after")
-	if diff := cmp.Diff(before, rulesIn(h.run("nft", "list", "ruleset"))); diff != "" {
+	if diff := cmp.Diff(before, rulesIn(rig.Run(h.T, "nft", "list", "ruleset"))); diff != "" {
 		t.Errorf("the rules (-before +after):\n%s", diff)
 	}
 	for _, c := range []object{one, two} {
@@ -222,7 +224,7 @@ func TestRepairUnderARunningTransfer(t *testing.T) {
 	for _, c := range []object{one, two} {
 		p.must("del", c)
 	}
-	if on := h.run("sh", "-c", "grep -l 1 /proc/sys/net/ipv4/conf/*/route_localnet || :"); on != "" {
+	if on := rig.Run(h.T, "sh", "-c", "grep -l 1 /proc/sys/net/ipv4/conf/*/route_localnet || :"); on != "" {
 		t.Errorf("route_localnet is left on:\n%s", on)
 	}
 }

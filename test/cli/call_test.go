@@ -18,22 +18,22 @@ type answer struct {
 }
 
 func (h *host) call(method, request string) answer {
-	h.t.Helper()
+	h.T.Helper()
 	o := h.start(request, []string{"call", method})
 	if o.code != 0 || o.err != "" || strings.Count(o.out, "\n") != 1 {
-		h.t.Fatalf("call %s: %+v", method, o)
+		h.T.Fatalf("call %s: %+v", method, o)
 	}
 	var a answer
-	decode(h.t, o.out, &a)
+	decode(h.T, o.out, &a)
 	return a
 }
 
 func TestCallServesTheAPI(t *testing.T) {
 	h := newHost(t)
 	h.bridge("web", "10.77.9.0/24", "", "")
-	ns := h.path("blue")
+	ns := h.Path("blue")
 	t.Cleanup(func() { h.run("netns", "delete", ns) })
-	options := fmt.Sprintf(`"options":{"confDir":%q,"cacheDir":%q,"stateDir":%q}`, h.path("conf"), h.path("cache"), h.path("state"))
+	options := fmt.Sprintf(`"options":{"confDir":%q,"cacheDir":%q,"stateDir":%q}`, h.Path("conf"), h.Path("cache"), h.Path("state"))
 	attachment := fmt.Sprintf(`{"network":"web","containerId":"c1","netns":%q,%s}`, ns, options)
 	must := func(method, request string) map[string]any {
 		t.Helper()
@@ -75,7 +75,7 @@ func TestCallAnswersErrorsWithStatusZero(t *testing.T) {
 		{"wrong type", "networks", `{"options":{"confDir":1}}`, "invalid-request", einval},
 		{"more than 16 MiB", "networks", `{"x-":"` + strings.Repeat("x", 16<<20) + `"}`, "invalid-request", einval},
 		{"no such method", "attach.everything", "{}", "invalid-request", einval},
-		{"no such network", "status", fmt.Sprintf(`{"network":"nosuch","options":{"confDir":%q}}`, h.path("conf")), "network-not-found", enoent},
+		{"no such network", "status", fmt.Sprintf(`{"network":"nosuch","options":{"confDir":%q}}`, h.Path("conf")), "network-not-found", enoent},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			a := h.call(test.method, test.request)
@@ -109,7 +109,7 @@ func TestDescribeIsTheDescription(t *testing.T) {
 func TestVerbsPrintTheAPIsAnswerAsJSON(t *testing.T) {
 	h := newHost(t)
 	h.bridge("web", "10.77.10.0/24", "", "")
-	options := fmt.Sprintf(`"options":{"confDir":%q,"pluginDirs":[%q],"cacheDir":%q,"stateDir":%q}`, h.path("conf"), h.path("plugins"), h.path("cache"), h.path("state"))
+	options := fmt.Sprintf(`"options":{"confDir":%q,"pluginDirs":[%q],"cacheDir":%q,"stateDir":%q}`, h.Path("conf"), h.Path("plugins"), h.Path("cache"), h.Path("state"))
 	for _, test := range []struct {
 		method, request string
 		args            []string
@@ -131,7 +131,7 @@ func TestVerbsPrintTheAPIsAnswerAsJSON(t *testing.T) {
 func TestEventsOfACallAreJSONLines(t *testing.T) {
 	h := newHost(t)
 	h.bridge("web", "10.77.11.0/24", "", "")
-	request := fmt.Sprintf(`{"network":"web","options":{"confDir":%q,"cacheDir":%q,"stateDir":%q}}`, h.path("conf"), h.path("cache"), h.path("state"))
+	request := fmt.Sprintf(`{"network":"web","options":{"confDir":%q,"cacheDir":%q,"stateDir":%q}}`, h.Path("conf"), h.Path("cache"), h.Path("state"))
 	o := h.start(request, []string{"call", "status", "-v"})
 	var plugins []string
 	for _, line := range strings.Split(strings.TrimSpace(o.err), "\n") {

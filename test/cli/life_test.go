@@ -63,9 +63,9 @@ func TestCnitoolsCallingConvention(t *testing.T) {
 	h := newHost(t)
 	h.bridge("web", "10.77.2.0/24", "", "")
 	ns := h.namespace("blue")
-	h.env = append(h.env, "NETCONFPATH="+h.path("conf"), "CNI_PATH="+h.path("plugins"), "CNI_ARGS=IgnoreUnknown=1;IP=10.77.2.77", "CNI_IFNAME=net1")
+	h.env = append(h.env, "NETCONFPATH="+h.Path("conf"), "CNI_PATH="+h.Path("plugins"), "CNI_ARGS=IgnoreUnknown=1;IP=10.77.2.77", "CNI_IFNAME=net1")
 	tool := func(args ...string) outcome {
-		return h.start("", append([]string{"--cache-dir", h.path("cache"), "--state-dir", h.path("state")}, args...))
+		return h.start("", append([]string{"--cache-dir", h.Path("cache"), "--state-dir", h.Path("state")}, args...))
 	}
 	added := tool("add", "web", ns)
 	if added.code != 0 || !strings.HasPrefix(added.out, "{\n    \"cniVersion\": \"1.1.0\",\n") || !strings.Contains(added.out, `"address": "10.77.2.77/24"`) {
@@ -95,10 +95,10 @@ func TestCnitoolsCallingConvention(t *testing.T) {
 
 func TestUnderCnitoolsNameEveryFailureIsOne(t *testing.T) {
 	h := newHost(t)
-	if err := os.Symlink(h.command, h.path("cnitool")); err != nil {
+	if err := os.Symlink(h.command, h.Path("cnitool")); err != nil {
 		t.Fatal(err)
 	}
-	h.command = h.path("cnitool")
+	h.command = h.Path("cnitool")
 	for _, args := range [][]string{{"add"}, {"status", "nosuch", "/n"}} {
 		if o := h.run(args...); o.code != 1 || o.err == "" {
 			t.Errorf("%v: %+v", args, o)
@@ -135,26 +135,26 @@ func TestGarbageCollectionRemovesWhatLostItsNamespace(t *testing.T) {
 func TestNetworksPluginsAndValidation(t *testing.T) {
 	h := newHost(t)
 	h.bridge("web", "10.77.4.0/24", "", "")
-	h.write("conf/bad.conflist", "{", 0o644)
-	h.write("plugins/tell", "#!/bin/sh\necho '{\"cniVersion\":\"1.1.0\",\"supportedVersions\":[\"0.4.0\",\"1.1.0\"]}'\n", 0o755)
+	h.Write("conf/bad.conflist", "{", 0o644)
+	h.Write("plugins/tell", "#!/bin/sh\necho '{\"cniVersion\":\"1.1.0\",\"supportedVersions\":[\"0.4.0\",\"1.1.0\"]}'\n", 0o755)
 
 	o := h.run("networks")
-	if diff := cmp.Diff(fields("NETWORK VERSION PLUGINS FILE\nweb 1.1.0 bridge "+h.path("conf/web.conflist")), fields(o.out)); diff != "" || o.code != 0 {
+	if diff := cmp.Diff(fields("NETWORK VERSION PLUGINS FILE\nweb 1.1.0 bridge "+h.Path("conf/web.conflist")), fields(o.out)); diff != "" || o.code != 0 {
 		t.Errorf("networks, exit status %d (-want +got):\n%s", o.code, diff)
 	}
 	if !strings.Contains(o.err, "bad.conflist") {
 		t.Errorf("networks did not name the bad file: %q", o.err)
 	}
 	rows := strings.Join(fields(h.ok("plugins")), "\n") + "\n"
-	for _, want := range []string{"bridge built in 0.", "host-local built in 0.", "loopback built in 0.", "tell " + h.path("plugins/tell") + " 0.4.0 1.1.0\n"} {
+	for _, want := range []string{"bridge built in 0.", "host-local built in 0.", "loopback built in 0.", "tell " + h.Path("plugins/tell") + " 0.4.0 1.1.0\n"} {
 		if !strings.Contains(rows, "\n"+want) {
 			t.Errorf("plugins lacks %q:\n%s", want, rows)
 		}
 	}
-	if got := fields(h.ok("plugin", "tell")); len(got) != 2 || got[1] != "tell "+h.path("plugins/tell")+" 0.4.0 1.1.0" {
+	if got := fields(h.ok("plugin", "tell")); len(got) != 2 || got[1] != "tell "+h.Path("plugins/tell")+" 0.4.0 1.1.0" {
 		t.Errorf("plugin tell: %q", got)
 	}
-	for _, args := range [][]string{{"validate", "web"}, {"validate", "-f", h.path("conf/web.conflist")}} {
+	for _, args := range [][]string{{"validate", "web"}, {"validate", "-f", h.Path("conf/web.conflist")}} {
 		if out := h.ok(args...); !strings.HasPrefix(out, "PLUGIN") || !strings.Contains(out, "\nbridge ") || !strings.HasSuffix(out, "capabilities: -\n") {
 			t.Errorf("%v: %s", args, out)
 		}
@@ -170,7 +170,7 @@ func fields(text string) []string {
 	return rows
 }
 
-func decode(t *testing.T, text string, value any) {
+func decode(t testing.TB, text string, value any) {
 	t.Helper()
 	if err := json.Unmarshal([]byte(text), value); err != nil {
 		t.Fatalf("%v in %s", err, text)

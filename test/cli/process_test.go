@@ -29,11 +29,11 @@ func TestInterruptedAddIsUndone(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := newHost(t)
 			h.bridge("web", "10.77.14.0/24", "", `,{"type":"slow"}`)
-			fifo := h.path("fifo")
+			fifo := h.Path("fifo")
 			if err := syscall.Mkfifo(fifo, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			h.write("plugins/slow", strings.ReplaceAll(slow, "FIFO", fifo), 0o755)
+			h.Write("plugins/slow", strings.ReplaceAll(slow, "FIFO", fifo), 0o755)
 			ns := h.namespace("blue")
 
 			o := h.signalWhen(fifo, signal, "add", "web", ns)
@@ -52,13 +52,13 @@ func TestInterruptedAddIsUndone(t *testing.T) {
 
 // signalWhen runs the command and sends it a signal when somebody writes to the FIFO.
 func (h *host) signalWhen(fifo string, signal syscall.Signal, args ...string) outcome {
-	h.t.Helper()
+	h.T.Helper()
 	cmd := exec.Command(h.command, h.args(args)...)
 	var out, errOut bytes.Buffer
 	cmd.Env, cmd.Stdout, cmd.Stderr = h.env, &out, &errOut
 	cmd.WaitDelay = time.Minute // a plugin left behind would hold the pipes
 	if err := cmd.Start(); err != nil {
-		h.t.Fatal(err)
+		h.T.Fatal(err)
 	}
 	began, ended := make(chan error, 1), make(chan struct{})
 	go func() {
@@ -72,13 +72,13 @@ func (h *host) signalWhen(fifo string, signal syscall.Signal, args ...string) ou
 	select {
 	case err := <-began:
 		if err != nil {
-			h.t.Fatal(err)
+			h.T.Fatal(err)
 		}
 	case <-ended:
-		h.t.Fatalf("it ended before it was signalled: output %q, standard error %q", &out, &errOut)
+		h.T.Fatalf("it ended before it was signalled: output %q, standard error %q", &out, &errOut)
 	}
 	if err := cmd.Process.Signal(signal); err != nil {
-		h.t.Fatal(err)
+		h.T.Fatal(err)
 	}
 	<-ended
 	return outcome{cmd.ProcessState.ExitCode(), out.String(), errOut.String()}
@@ -86,13 +86,13 @@ func (h *host) signalWhen(fifo string, signal syscall.Signal, args ...string) ou
 
 func TestUmaskOfTheCallerDoesNotCount(t *testing.T) {
 	h := newHost(t)
-	h.write("conf/tell.conflist", `{"cniVersion":"1.1.0","name":"tell","plugins":[{"type":"tell"}]}`, 0o644)
-	h.write("plugins/tell", "#!/bin/sh\numask >"+h.path("umask")+"\n[ $CNI_COMMAND != ADD ] || echo '{\"cniVersion\":\"1.1.0\"}'\n", 0o755)
+	h.Write("conf/tell.conflist", `{"cniVersion":"1.1.0","name":"tell","plugins":[{"type":"tell"}]}`, 0o644)
+	h.Write("plugins/tell", "#!/bin/sh\numask >"+h.Path("umask")+"\n[ $CNI_COMMAND != ADD ] || echo '{\"cniVersion\":\"1.1.0\"}'\n", 0o755)
 	ns := h.namespace("blue")
 	old := syscall.Umask(0o077)
 	o := h.run("add", "tell", ns)
 	syscall.Umask(old)
-	if got, err := os.ReadFile(h.path("umask")); err != nil || string(got) != "0022\n" {
+	if got, err := os.ReadFile(h.Path("umask")); err != nil || string(got) != "0022\n" {
 		t.Errorf("umask %q, %v, %+v", got, err, o)
 	}
 	h.ok("del", "tell", ns)
@@ -109,13 +109,13 @@ func TestSetUIDProgramIgnoresTheEnvironment(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.write("cni", string(binary), 0o755)
-	h.command = h.path("cni")
-	open(t, h.dir)
+	h.Write("cni", string(binary), 0o755)
+	h.command = h.Path("cni")
+	open(t, h.Dir)
 	networks := func() string {
 		t.Helper()
 		cmd := exec.Command(h.command, "networks")
-		cmd.Env = []string{"NETCONFPATH=" + h.path("conf")}
+		cmd.Env = []string{"NETCONFPATH=" + h.Path("conf")}
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
 		out, err := cmd.Output()
 		if err != nil {
@@ -123,19 +123,19 @@ func TestSetUIDProgramIgnoresTheEnvironment(t *testing.T) {
 		}
 		return string(out)
 	}
-	if got := networks(); !strings.Contains(got, h.path("conf/web.conflist")) {
+	if got := networks(); !strings.Contains(got, h.Path("conf/web.conflist")) {
 		t.Errorf("without set-uid the environment counts: %s", got)
 	}
 	if err := os.Chmod(h.command, 0o755|os.ModeSetuid); err != nil {
 		t.Fatal(err)
 	}
-	if got := networks(); strings.Contains(got, h.path("conf/web.conflist")) {
+	if got := networks(); strings.Contains(got, h.Path("conf/web.conflist")) {
 		t.Errorf("with set-uid: %s", got)
 	}
 }
 
 // open lets others into a test's directory.
-func open(t *testing.T, dir string) {
+func open(t testing.TB, dir string) {
 	t.Helper()
 	for ; dir != os.TempDir() && dir != "/"; dir = dir[:strings.LastIndexByte(dir, '/')] {
 		if err := os.Chmod(dir, 0o755); err != nil {

@@ -57,25 +57,25 @@ func TestStatusOfAFullNetworkIsFour(t *testing.T) {
 	if got := h.links() + "|" + linkNames(t, h.inside(b)); got != before+"|" {
 		t.Errorf("links after the failed add: %q, before: %q", got, before)
 	}
-	h.ok("del", "small", h.path("a"))
+	h.ok("del", "small", h.Path("a"))
 }
 
 func TestBadInput(t *testing.T) {
 	h := newHost(t)
 	h.bridge("web", "10.77.7.0/24", "", "")
-	h.write("conf/odd.conflist", `{"cniVersion":"1.1.0","name":"odd","plugins":[{"type":"../evil"}]}`, 0o644)
-	h.write("conf/none.conflist", `{"cniVersion":"1.1.0","name":"none","plugins":[{"type":"nosuchplugin"}]}`, 0o644)
-	h.write("file", "", 0o644)
+	h.Write("conf/odd.conflist", `{"cniVersion":"1.1.0","name":"odd","plugins":[{"type":"../evil"}]}`, 0o644)
+	h.Write("conf/none.conflist", `{"cniVersion":"1.1.0","name":"none","plugins":[{"type":"nosuchplugin"}]}`, 0o644)
+	h.Write("file", "", 0o644)
 	ns := h.namespace("blue")
 	for _, test := range []struct {
 		name, kind, hint string
 		args             []string
 	}{
 		{name: "no such network", kind: "network-not-found", args: []string{"add", "nosuch", ns}, hint: "cni networks"},
-		{name: "a path as the network", kind: "invalid-request", args: []string{"add", h.path("conf/web.conflist"), ns}, hint: "networkFile"},
-		{name: "no such file", kind: "network-not-found", args: []string{"add", "-f", h.path("nosuch"), ns}, hint: "nosuch"},
-		{name: "no such namespace", kind: "namespace-not-found", args: []string{"add", "web", h.path("nosuch")}, hint: "cni netns create"},
-		{name: "a file that is no namespace", kind: "not-a-namespace", args: []string{"add", "web", h.path("file")}, hint: h.path("file")},
+		{name: "a path as the network", kind: "invalid-request", args: []string{"add", h.Path("conf/web.conflist"), ns}, hint: "networkFile"},
+		{name: "no such file", kind: "network-not-found", args: []string{"add", "-f", h.Path("nosuch"), ns}, hint: "nosuch"},
+		{name: "no such namespace", kind: "namespace-not-found", args: []string{"add", "web", h.Path("nosuch")}, hint: "cni netns create"},
+		{name: "a file that is no namespace", kind: "not-a-namespace", args: []string{"add", "web", h.Path("file")}, hint: h.Path("file")},
 		{name: "the caller's own namespace", kind: "not-a-namespace", args: []string{"add", "web", "/proc/self/ns/net"}, hint: "own"},
 		{name: "id with a slash", kind: "invalid-request", args: []string{"add", "web", ns, "--id", "../c"}, hint: "../c"},
 		{name: "id with a blank", kind: "invalid-request", args: []string{"add", "web", ns, "--id", "a b"}, hint: "a b"},
@@ -85,10 +85,10 @@ func TestBadInput(t *testing.T) {
 		{name: "plugin type with a slash", kind: "invalid-config", args: []string{"add", "odd", ns}, hint: "../evil"},
 		{name: "no such plugin", kind: "plugin-not-found", args: []string{"add", "none", ns}, hint: "cni plugins"},
 		{name: "mode of built-ins that is none", kind: "invalid-request", args: []string{"add", "web", ns, "--builtins", "maybe"}, hint: "prefer"},
-		{name: "state directory that cannot be", kind: "state", args: []string{"add", "web", ns, "--state-dir", h.path("file")}, hint: h.path("file")},
-		{name: "cache directory that cannot be", kind: "state", args: []string{"add", "web", ns, "--cache-dir", h.path("file")}, hint: h.path("file")},
+		{name: "state directory that cannot be", kind: "state", args: []string{"add", "web", ns, "--state-dir", h.Path("file")}, hint: h.Path("file")},
+		{name: "cache directory that cannot be", kind: "state", args: []string{"add", "web", ns, "--cache-dir", h.Path("file")}, hint: h.Path("file")},
 		{name: "namespace made twice", kind: "exists", args: []string{"netns", "create", ns}, hint: "exists"},
-		{name: "deleting what is no namespace", kind: "not-a-namespace", args: []string{"netns", "delete", h.path("file")}, hint: h.path("file")},
+		{name: "deleting what is no namespace", kind: "not-a-namespace", args: []string{"netns", "delete", h.Path("file")}, hint: h.Path("file")},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			o := h.run(test.args...)
@@ -106,7 +106,7 @@ func TestBadInput(t *testing.T) {
 	if got := h.links() + "|" + linkNames(t, h.inside(ns)) + "|" + strings.Join(fields(h.ok("list")), "\n"); got != "||"+strings.Join(fields("NETWORK CONTAINER INTERFACE ADDRESSES STATE OWNER NAMESPACE"), "") {
 		t.Errorf("something was changed: %q", got)
 	}
-	if _, err := os.Stat(h.path("file")); err != nil {
+	if _, err := os.Stat(h.Path("file")); err != nil {
 		t.Error(err)
 	}
 }

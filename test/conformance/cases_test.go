@@ -42,28 +42,28 @@ func (c requestCase) actions() []action {
 // asOf is what libcni.so wants for GC beyond what Go's libcni does.
 func asOf(h *host, d *driver) object {
 	var list struct{ AsOf string }
-	if err := json.Unmarshal(d.must("attachments", object{"options": object{"cacheDir": h.path("cache"), "stateDir": h.path("state")}}), &list); err != nil {
-		h.t.Fatal(err)
+	if err := json.Unmarshal(d.must("attachments", object{"options": object{"cacheDir": h.Path("cache"), "stateDir": h.Path("state")}}), &list); err != nil {
+		h.T.Fatal(err)
 	}
 	return object{"asOf": list.AsOf}
 }
 
 // aged makes what is attached older than the time for which GC leaves attachments alone.
 func aged(h *host, d *driver) object {
-	for _, name := range h.files(h.path("cache/results")) {
-		path := h.path("cache/results/" + name)
+	for _, name := range h.files(h.Path("cache/results")) {
+		path := h.Path("cache/results/" + name)
 		data, err := os.ReadFile(path)
 		if err != nil {
-			h.t.Fatal(err)
+			h.T.Fatal(err)
 		}
-		entry := decode(h.t, data).(object)
+		entry := decode(h.T, data).(object)
 		mine := entry["libcni"].(object)
 		created, err := mine["created"].(json.Number).Int64()
 		if err != nil {
-			h.t.Fatal(err)
+			h.T.Fatal(err)
 		}
 		mine["created"] = created - (2 * time.Minute).Nanoseconds()
-		writeFile(h.t, path, text(entry))
+		writeFile(h.T, path, text(entry))
 	}
 	return asOf(h, d)
 }
@@ -123,7 +123,7 @@ func requestCases() []requestCase {
 			{method: "add"}, {method: "del", request: object{"netns": ""}},
 		}},
 		{name: "the namespace is gone", network: chain(v11, "", ""), does: []action{
-			{method: "add"}, {method: "del", before: func(h *host) { h.vanish(h.path("netns")) }},
+			{method: "add"}, {method: "del", before: func(h *host) { h.vanish(h.Path("netns")) }},
 		}},
 		{name: "GC of one of two", network: chain(v11, `"isGateway":true,`, ""), does: []action{
 			{method: "add"}, {method: "add", request: object{"ifName": "eth1"}},

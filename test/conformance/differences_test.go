@@ -58,7 +58,7 @@ type ledger struct {
 
 func newLedger(table []intended) *ledger { return &ledger{table, make([]bool, len(table))} }
 
-func (l *ledger) check(t *testing.T, found []difference) {
+func (l *ledger) check(t testing.TB, found []difference) {
 	t.Helper()
 	for _, d := range found {
 		known := false
@@ -73,7 +73,7 @@ func (l *ledger) check(t *testing.T, found []difference) {
 	}
 }
 
-func (l *ledger) finish(t *testing.T) {
+func (l *ledger) finish(t testing.TB) {
 	t.Helper()
 	for i, line := range l.table {
 		if !l.used[i] {

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/libcni/libcni/test/rig"
 )
 
 type object = map[string]any
@@ -33,24 +35,19 @@ type answer struct {
 
 // reference starts Go's libcni in the host.
 func (h *host) reference(env ...string) *driver {
-	return h.start(filepath.Join(setting(h.t, "CNI_PEERS"), "golibcni"), env)
+	return h.start(filepath.Join(rig.Peers(h.T), "golibcni"), env)
 }
 
 // ours starts a C program with libcni.so in the host.
 func (h *host) ours(env ...string) *driver {
-	h.t.Helper()
-	setting(h.t, "CNI_LIBRARY")
-	path, err := program()
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	d := h.start(path, env)
+	h.T.Helper()
+	d := h.start(program(h.T), env)
 	d.ours = true
 	return d
 }
 
 func (h *host) start(program string, env []string) *driver {
-	h.t.Helper()
+	h.T.Helper()
 	cmd := exec.Command(program)
 	for _, pair := range os.Environ() {
 		if !strings.HasPrefix(pair, "CNI_") {
@@ -60,24 +57,24 @@ func (h *host) start(program string, env []string) *driver {
 	cmd.Env = append(cmd.Env, env...)
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
-		h.t.Fatal(err)
+		h.T.Fatal(err)
 	}
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
-		h.t.Fatal(err)
+		h.T.Fatal(err)
 	}
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	if err := cmd.Start(); err != nil {
-		h.t.Fatal(err)
+		h.T.Fatal(err)
 	}
-	h.t.Cleanup(func() {
+	h.T.Cleanup(func() {
 		stdin.Close()
 		if err := cmd.Wait(); err != nil {
-			h.t.Errorf("%s: %v\n%s", filepath.Base(program), err, stderr.String())
+			h.T.Errorf("%s: %v\n%s", filepath.Base(program), err, stderr.String())
 		}
 	})
-	return &driver{t: h.t, pid: cmd.Process.Pid, stdin: stdin, stdout: bufio.NewReader(stdout)}
+	return &driver{t: h.T, pid: cmd.Process.Pid, stdin: stdin, stdout: bufio.NewReader(stdout)}
 }
 
 // call makes one call. It may fail; must may not.

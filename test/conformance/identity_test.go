@@ -49,17 +49,17 @@ func TestPathOfAnotherContainersNamespace(t *testing.T) {
 
 // expectIntact shows that a container is alone on the network, is as its ADD left it, and is reached.
 func (m *mixed) expectIntact(id, netns string, request object, result json.RawMessage, links []string) {
-	m.t.Helper()
+	m.T.Helper()
 	if diff := cmp.Diff(links, m.links(netns)); diff != "" {
-		m.t.Errorf("interfaces of %s (-before +after):\n%s", id, diff)
+		m.T.Errorf("interfaces of %s (-before +after):\n%s", id, diff)
 	}
-	if diff := cmp.Diff(addresses(m.t, result, "address"), m.leases()); diff != "" {
-		m.t.Errorf("leases (-of %s +all):\n%s", id, diff)
+	if diff := cmp.Diff(addresses(m.T, result, "address"), m.leases()); diff != "" {
+		m.T.Errorf("leases (-of %s +all):\n%s", id, diff)
 	}
 	m.cSide.must("check", with(request, object{"containerId": id, "netns": netns}))
-	for _, to := range addresses(m.t, result, "gateway") {
+	for _, to := range addresses(m.T, result, "gateway") {
 		if err := reach("tcp", to, "", netns); err != nil {
-			m.t.Errorf("from %s to %s: %v", id, to, err)
+			m.T.Errorf("from %s to %s: %v", id, to, err)
 		}
 	}
 }
@@ -70,7 +70,7 @@ func TestSecondAddWithoutMemory(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			m := newMixed(t)
 			request := with(m.oursWith(builtins), object{"containerId": "c1", "netns": m.container("netns")})
-			netns := m.path("netns")
+			netns := m.Path("netns")
 			result := m.cSide.must("add", request)
 			before := m.links(netns)
 			entry := m.takeMemory()
@@ -89,27 +89,27 @@ func TestSecondAddWithoutMemory(t *testing.T) {
 
 // takeMemory removes what libcni.so and Go's libcni know of attachments, and returns it.
 func (m *mixed) takeMemory() map[string]string {
-	m.t.Helper()
+	m.T.Helper()
 	memory := map[string]string{}
-	for _, name := range m.files(m.path("cache/results")) {
-		data, err := os.ReadFile(m.path("cache/results/" + name))
+	for _, name := range m.files(m.Path("cache/results")) {
+		data, err := os.ReadFile(m.Path("cache/results/" + name))
 		if err != nil {
-			m.t.Fatal(err)
+			m.T.Fatal(err)
 		}
 		memory[name] = string(data)
 	}
 	for _, dir := range []string{"cache", "state"} {
-		if err := os.RemoveAll(m.path(dir)); err != nil {
-			m.t.Fatal(err)
+		if err := os.RemoveAll(m.Path(dir)); err != nil {
+			m.T.Fatal(err)
 		}
 	}
 	return memory
 }
 
 func (m *mixed) restoreMemory(memory map[string]string) {
-	m.t.Helper()
+	m.T.Helper()
 	for name, content := range memory {
-		writeFile(m.t, m.path("cache/results/"+name), content)
+		writeFile(m.T, m.Path("cache/results/"+name), content)
 	}
 }
 

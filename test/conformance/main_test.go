@@ -1,13 +1,13 @@
 package conformance
 
 import (
-	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"sync"
 	"testing"
+
+	"github.com/libcni/libcni/test/rig"
 )
 
 // init keeps the main goroutine, and no other, on the first thread: that one would not end with a goroutine, but stay in
@@ -22,24 +22,18 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// setting returns the value of a variable that says where the things under test are.
-func setting(t testing.TB, name string) string {
-	t.Helper()
-	value := os.Getenv(name)
-	if value == "" {
-		t.Fatalf("%s is not set; run \"make test\", or after \"make all peers\" set CNI_LIBRARY to build/libcni.so and CNI_PEERS to build/peers", name)
-	}
-	return value
+var driverProgram struct {
+	once sync.Once
+	path string
 }
 
-// program is the C program that calls libcni.so, compiled once.
-var program = sync.OnceValues(func() (string, error) {
-	library := filepath.Dir(os.Getenv("CNI_LIBRARY"))
-	path := filepath.Join(library, "conformance-driver")
-	out, err := exec.Command("cc", "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-I../../include", "-o", path,
-		"testdata/driver.c", "-L"+library, "-lcni", "-Wl,-rpath,"+library).CombinedOutput()
-	if err != nil {
-		err = fmt.Errorf("build the driver: %w\n%s", err, out)
-	}
-	return path, err
-})
+// program returns the C program that calls libcni.so, which is compiled once.
+func program(t testing.TB) string {
+	t.Helper()
+	driverProgram.once.Do(func() {
+		path := filepath.Join(filepath.Dir(rig.Library(t)), "conformance-driver")
+		rig.CompileTo(t, path, "testdata/driver.c", rig.Shared(t)...)
+		driverProgram.path = path
+	})
+	return driverProgram.path
+}

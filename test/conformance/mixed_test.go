@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/libcni/libcni/test/rig"
 )
 
 // mixed is a network that Go's libcni with the executables and libcni.so with its built-in plugins both use, with one
@@ -19,7 +21,7 @@ type mixed struct {
 	goSide, cSide *driver
 }
 
-func newMixed(t *testing.T) *mixed {
+func newMixed(t testing.TB) *mixed {
 	h := newHost(t)
 	return &mixed{h, h.reference(), h.ours()}
 }
@@ -36,33 +38,33 @@ func (m *mixed) shared(ours bool) object {
 	request := m.request(ours)
 	if ours {
 		options := request["options"].(object)
-		options["pluginDirs"], options["builtins"] = []string{setting(m.t, "CNI_PEERS")}, "prefer"
+		options["pluginDirs"], options["builtins"] = []string{rig.Peers(m.T)}, "prefer"
 	}
 	network := `{"cniVersion":"1.1.0","name":"net","plugins":[{"type":"bridge","bridge":"br0","isGateway":true,
 		"ipam":{"type":"host-local","dataDir":"DIR/leases","ranges":[[{"subnet":"10.1.0.0/26"}],[{"subnet":"fd00:1::/64"}]],"routes":[{"dst":"0.0.0.0/0"}]}}]}`
-	return with(request, object{"network": json.RawMessage(fill(network, m.dir))})
+	return with(request, object{"network": json.RawMessage(fill(network, m.Dir))})
 }
 
 func (m *mixed) leases() []string {
-	return m.files(m.path("leases/net"), "lock", "last_reserved_ip.0", "last_reserved_ip.1")
+	return m.files(m.Path("leases/net"), "lock", "last_reserved_ip.0", "last_reserved_ip.1")
 }
 
 // expectNothing shows that no attachment left anything. The bridge stays for the next one. The kernel takes its time to
 // remove a namespace, and the other ends of its cables with it.
 func (m *mixed) expectNothing(containers ...string) {
-	m.t.Helper()
+	m.T.Helper()
 	for deadline := time.Now().Add(patience); len(m.links("", "br0")) > 0 && time.Now().Before(deadline); {
 		time.Sleep(10 * time.Millisecond)
 	}
 	left := map[string][]string{
-		"links": m.links("", "br0"), "leases": m.leases(), "cache": m.files(m.path("cache/results")), "intents": m.files(m.path("state/intents")),
+		"links": m.links("", "br0"), "leases": m.leases(), "cache": m.files(m.Path("cache/results")), "intents": m.files(m.Path("state/intents")),
 	}
 	for _, netns := range containers {
 		left["links"] = append(left["links"], m.links(netns)...)
 	}
 	for what, names := range left {
 		if len(names) > 0 {
-			m.t.Errorf("%s left: %v", what, names)
+			m.T.Errorf("%s left: %v", what, names)
 		}
 	}
 }
@@ -93,7 +95,7 @@ func TestAttachedByOneCheckedAndRemovedByTheOther(t *testing.T) {
 
 // expectListed shows that libcni.so lists the attachment with its result.
 func (m *mixed) expectListed(netns string, result json.RawMessage) {
-	m.t.Helper()
+	m.T.Helper()
 	_, request := m.side(true)
 	var list struct {
 		Attachments []struct {
@@ -103,17 +105,17 @@ func (m *mixed) expectListed(netns string, result json.RawMessage) {
 	}
 	answer := m.cSide.must("attachments", object{"options": request["options"]})
 	if err := json.Unmarshal(answer, &list); err != nil {
-		m.t.Fatal(err)
+		m.T.Fatal(err)
 	}
 	if len(list.Attachments) != 1 {
-		m.t.Fatalf("attachments: %s", answer)
+		m.T.Fatalf("attachments: %s", answer)
 	}
 	a := list.Attachments[0]
 	if got, want := []string{a.Network, a.ContainerID, a.IfName, a.Netns, a.State}, []string{"net", "c1", "eth0", netns, "attached"}; !slices.Equal(got, want) {
-		m.t.Errorf("listed as %v, want %v", got, want)
+		m.T.Errorf("listed as %v, want %v", got, want)
 	}
-	if diff := cmp.Diff(decode(m.t, result), decode(m.t, a.Result)); diff != "" {
-		m.t.Errorf("result (-of ADD +listed):\n%s", diff)
+	if diff := cmp.Diff(decode(m.T, result), decode(m.T, a.Result)); diff != "" {
+		m.T.Errorf("result (-of ADD +listed):\n%s", diff)
 	}
 }
 
@@ -144,7 +146,7 @@ func TestAddressesAreNeverGivenTwiceInTurns(t *testing.T) {
 		}
 		if i%3 == 2 { // the one before goes, by the other side
 			gone := fmt.Sprint("c", i-1)
-			d.must("del", with(request, object{"containerId": gone, "netns": m.path("netns-" + gone)}))
+			d.must("del", with(request, object{"containerId": gone, "netns": m.Path("netns-" + gone)}))
 			for address, id := range held {
 				if id == gone {
 					delete(held, address)
@@ -222,7 +224,7 @@ func (m *mixed) attach(d *driver, request object, restless bool) attached {
 			return result
 		}
 		if method == "add" {
-			result.addresses = addresses(m.t, a.response, "address")
+			result.addresses = addresses(m.T, a.response, "address")
 		}
 	}
 	return result

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/libcni/libcni/test/rig"
 )
 
 // TestSameRequestsToPlugins runs both over the reference executables, with a recorder before each.
@@ -52,26 +54,26 @@ func (c requestCase) play(t *testing.T, side, plugins string, start func(*host, 
 }
 
 func (c requestCase) playOn(h *host, plugins string, start func(*host, ...string) *driver) []step {
-	log := h.path("recorded")
-	d := start(h, recordTo+"="+log, recordReal+"="+setting(h.t, "CNI_PEERS"))
+	log := h.Path("recorded")
+	d := start(h, recordTo+"="+log, recordReal+"="+rig.Peers(h.T))
 	for name, content := range c.files {
-		writeFile(h.t, h.path("net.d/"+name), fill(content, h.dir))
+		writeFile(h.T, h.Path("net.d/"+name), fill(content, h.Dir))
 	}
 	base := object{
 		"containerId": "c1", "ifName": "eth0", "netns": h.container("netns"),
-		"options": object{"pluginDirs": []string{plugins}, "cacheDir": h.path("cache"), "confDir": h.path("net.d")},
+		"options": object{"pluginDirs": []string{plugins}, "cacheDir": h.Path("cache"), "confDir": h.Path("net.d")},
 	}
 	if d.ours {
 		options := base["options"].(object)
-		options["stateDir"], options["builtins"] = h.path("state"), "never"
+		options["stateDir"], options["builtins"] = h.Path("state"), "never"
 	}
 	if c.network != "" {
-		base["network"] = json.RawMessage(fill(c.network, h.dir))
+		base["network"] = json.RawMessage(fill(c.network, h.Dir))
 	}
 	if c.networkFile != "" {
-		base["networkFile"] = h.path("net.d/" + c.networkFile)
+		base["networkFile"] = h.Path("net.d/" + c.networkFile)
 	}
-	names := newNormalizer(map[string]string{h.dir: "DIR", plugins: "PLUGINS"})
+	names := newNormalizer(map[string]string{h.Dir: "DIR", plugins: "PLUGINS"})
 	transcript := []step{}
 	before := 0
 	for _, action := range c.actions() {
@@ -83,10 +85,10 @@ func (c requestCase) playOn(h *host, plugins string, start func(*host, ...string
 			request = with(request, action.prepare(h, d))
 		}
 		a := d.call(action.method, request)
-		s := step{method: action.method, response: response(h.t, names, action.method, a)}
-		made := recorded(h.t, log)
+		s := step{method: action.method, response: response(h.T, names, action.method, a)}
+		made := recorded(h.T, log)
 		for _, i := range made[before:] {
-			s.calls = append(s.calls, i.normal(h.t, names))
+			s.calls = append(s.calls, i.normal(h.T, names))
 		}
 		before = len(made)
 		transcript = append(transcript, s)

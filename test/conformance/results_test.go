@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+
+	"github.com/libcni/libcni/test/rig"
 )
 
 // resultCase is a bridge network of two containers. The containers reach each other; the host, if it has an address.
@@ -83,7 +85,7 @@ func (c resultCase) network(h *host, container int) json.RawMessage {
 		ipam = `"ipam":{` + ipam + `}`
 	}
 	plugin := fmt.Sprintf(`{"type":"bridge","bridge":"br0",%s%s}`, c.bridge, ipam)
-	return json.RawMessage(fill(fmt.Sprintf(`{"cniVersion":%q,"name":"net","plugins":[%s]}`, version, plugin), h.dir))
+	return json.RawMessage(fill(fmt.Sprintf(`{"cniVersion":%q,"name":"net","plugins":[%s]}`, version, plugin), h.Dir))
 }
 
 // TestSameResultsAndConnectivity runs each network with Go's libcni and the executables, and with libcni.so and its
@@ -110,12 +112,12 @@ func TestSameResultsAndConnectivity(t *testing.T) {
 
 // play attaches two containers, checks and detaches them, and returns their results.
 func (c resultCase) play(h *host, isOurs bool) any {
-	h.t.Helper()
+	h.T.Helper()
 	start := (*host).reference
 	if isOurs {
 		start = (*host).ours
 	}
-	d, names := start(h), newNormalizer(map[string]string{h.dir: "DIR"})
+	d, names := start(h), newNormalizer(map[string]string{h.Dir: "DIR"})
 	var requests [2]object
 	var results []any
 	var raw [2]json.RawMessage
@@ -125,12 +127,12 @@ func (c resultCase) play(h *host, isOurs bool) any {
 		})
 		if c.vlan && i == 0 {
 			if a := d.call("add", requests[i]); a.rc != 0 && strings.Contains(string(a.response), "operation not supported") {
-				h.t.Skip("this kernel has no CONFIG_BRIDGE_VLAN_FILTERING; the other side has to say so, too")
+				h.T.Skip("this kernel has no CONFIG_BRIDGE_VLAN_FILTERING; the other side has to say so, too")
 			}
 			d.must("del", requests[i])
 		}
 		raw[i] = d.must("add", requests[i])
-		results = append(results, names.json(h.t, raw[i]))
+		results = append(results, names.json(h.T, raw[i]))
 		if c.checks(isOurs) {
 			d.must("check", requests[i])
 		}
@@ -139,11 +141,11 @@ func (c resultCase) play(h *host, isOurs bool) any {
 	for i := range requests {
 		d.must("del", requests[i])
 		if left := h.links(requests[i]["netns"].(string)); len(left) > 0 {
-			h.t.Errorf("c%d still has %v", i, left)
+			h.T.Errorf("c%d still has %v", i, left)
 		}
 	}
-	if left := h.files(h.path("leases/net"), "lock", "last_reserved_ip.0", "last_reserved_ip.1"); len(left) > 0 {
-		h.t.Errorf("leases left: %v", left)
+	if left := h.files(h.Path("leases/net"), "lock", "last_reserved_ip.0", "last_reserved_ip.1"); len(left) > 0 {
+		h.T.Errorf("leases left: %v", left)
 	}
 	return results
 }
@@ -155,29 +157,29 @@ func (c resultCase) checks(isOurs bool) bool {
 
 // request has the keys that say where things are. libcni.so uses its built-in plugins.
 func (h *host) request(isOurs bool) object {
-	options := object{"pluginDirs": []string{setting(h.t, "CNI_PEERS")}, "cacheDir": h.path("cache")}
+	options := object{"pluginDirs": []string{rig.Peers(h.T)}, "cacheDir": h.Path("cache")}
 	if isOurs {
-		options["pluginDirs"], options["stateDir"], options["builtins"] = []string{}, h.path("state"), "only"
+		options["pluginDirs"], options["stateDir"], options["builtins"] = []string{}, h.Path("state"), "only"
 	}
 	return object{"ifName": "eth0", "options": options}
 }
 
 // connect shows that the containers reach each other, and the gateway if there is one, over TCP and UDP.
 func (c resultCase) connect(h *host, results [2]json.RawMessage, requests [2]object) {
-	h.t.Helper()
+	h.T.Helper()
 	first, second := requests[0]["netns"].(string), requests[1]["netns"].(string)
 	for _, network := range []string{"tcp", "udp"} {
-		for _, to := range addresses(h.t, results[1], "address", "ip") {
+		for _, to := range addresses(h.T, results[1], "address", "ip") {
 			if err := reach(network, to, second, first); err != nil {
-				h.t.Errorf("from container to container, %s %s: %v", network, to, err)
+				h.T.Errorf("from container to container, %s %s: %v", network, to, err)
 			}
 		}
 		if !c.gateway {
 			continue
 		}
-		for _, to := range addresses(h.t, results[0], "gateway") {
+		for _, to := range addresses(h.T, results[0], "gateway") {
 			if err := reach(network, to, "", first); err != nil {
-				h.t.Errorf("from container to gateway, %s %s: %v", network, to, err)
+				h.T.Errorf("from container to gateway, %s %s: %v", network, to, err)
 			}
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"net"
 	"syscall"
 	"time"
+
+	"github.com/libcni/libcni/test/rig"
 )
 
 // patience is how long a server and its client wait for each other. An IPv6 address of the host may be of use only a
@@ -22,7 +24,7 @@ func reach(network, address, serverIn, clientIn string) error {
 		return fmt.Errorf("server: %w", err)
 	}
 	defer stop()
-	return within(clientIn, func() error {
+	return rig.Within(clientIn, func() error {
 		conn, err := (&net.Dialer{Deadline: deadline}).Dial(network, net.JoinHostPort(address, port))
 		if err != nil {
 			return err
@@ -65,7 +67,7 @@ func ask(conn net.Conn, limit time.Time) error {
 
 // serve echoes what comes in to an address, and returns its port.
 func serve(network, address, netns string, deadline time.Time) (port string, stop func(), err error) {
-	err = within(netns, func() error {
+	err = rig.Within(netns, func() error {
 		at := net.JoinHostPort(address, "0")
 		if network == "udp" {
 			conn, err := untilAssignable(deadline, func() (net.PacketConn, error) { return net.ListenPacket(network, at) })

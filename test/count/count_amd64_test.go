@@ -6,13 +6,14 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/libcni/libcni/test/rig"
 )
 
 // warm is how many pairs of ADD and DEL come before the one that is counted: the first makes bridge, tables and files.
@@ -58,7 +59,7 @@ func compare(t *testing.T, method string, got, limit *tally) {
 func counted(t *testing.T, plugins, others int) []*tally {
 	t.Helper()
 	dir := t.TempDir()
-	program := compile(t)
+	program := rig.Compile(t, "../../bench/programs/driver.c", rig.Shared(t)...)
 	lines := ""
 	for i := range others {
 		lines += "add " + request(dir, plugins, i+1) + "\n"
@@ -132,29 +133,12 @@ func request(dir string, plugins, container int) string {
 	return string(text)
 }
 
-func compile(t *testing.T) string {
-	t.Helper()
-	library := os.Getenv("CNI_LIBRARY")
-	if library == "" {
-		t.Fatal("CNI_LIBRARY is not set; run: make test STEPS=programs")
-	}
-	program := filepath.Join(t.TempDir(), "driver")
-	out, err := exec.Command("cc", "-O1", "-I../../include", "-o", program, "../../bench/programs/driver.c",
-		"-L"+filepath.Dir(library), "-lcni", "-pthread", "-Wl,-rpath,"+filepath.Dir(library)).CombinedOutput()
-	if err != nil {
-		t.Fatalf("cc: %v\n%s", err, out)
-	}
-	return program
-}
-
 // maxSize is the target of docs/performance.md.
 const maxSize = 10.5e6
 
 func TestLibraryDoesNotGrow(t *testing.T) {
-	info, err := os.Stat(os.Getenv("CNI_LIBRARY"))
-	if err != nil {
-		t.Fatalf("%v; CNI_LIBRARY has to name libcni.so", err)
-	}
+	info, err := os.Stat(rig.Library(t))
+	rig.Must(t, err)
 	if info.Size() > maxSize {
 		t.Errorf("libcni.so has %d bytes, the limit is %s", info.Size(), fmt.Sprint(int(maxSize)))
 	}

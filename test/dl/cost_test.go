@@ -4,11 +4,13 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+
+	"github.com/libcni/libcni/test/rig"
 )
 
 // TestCostOfACall prints the table; what it holds is that isolated calls and the command leave the host one thread.
 func TestCostOfACall(t *testing.T) {
-	out, err := exec.Command(compile(t, "cost.c"), library(t), command(t), "100").CombinedOutput()
+	out, err := exec.Command(compile(t, "cost.c"), rig.Library(t), rig.Command(t), "100").CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}

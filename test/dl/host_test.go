@@ -4,14 +4,16 @@ import (
 	"os/exec"
 	"regexp"
 	"testing"
+
+	"github.com/libcni/libcni/test/rig"
 )
 
 func TestCallsLeaveTheirHostAsItWas(t *testing.T) {
-	t.Setenv("LIBRARY", library(t))
+	t.Setenv("LIBRARY", rig.Library(t))
 	program := compile(t, "host.c")
 	for mode, paths := range ways(t) {
 		t.Run(mode, func(t *testing.T) {
-			runTests(t, program, append(append([]string{mode}, paths...), pluginDir(t))...)
+			rig.RunTests(t, program, append(append([]string{mode}, paths...), pluginDir(t))...)
 		})
 	}
 }
@@ -19,13 +21,13 @@ func TestCallsLeaveTheirHostAsItWas(t *testing.T) {
 // The header itself is clean, whatever the library in the child does.
 func TestCallsUnderTheAddressSanitizer(t *testing.T) {
 	sanitizers := []string{"-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"}
-	t.Setenv("LIBRARY", library(t))
+	t.Setenv("LIBRARY", rig.Library(t))
 	t.Setenv("SANITIZED", "yes") // a limit on address space is none under the sanitizer, and a child takes longer
 	for _, source := range []string{"calls.c", "host.c"} {
 		program := compile(t, source, sanitizers...)
 		for mode, paths := range ways(t) {
 			t.Run(source+" "+mode, func(t *testing.T) {
-				runTests(t, program, append(append([]string{mode}, paths...), pluginDir(t))...)
+				rig.RunTests(t, program, append(append([]string{mode}, paths...), pluginDir(t))...)
 			})
 		}
 	}
@@ -33,12 +35,12 @@ func TestCallsUnderTheAddressSanitizer(t *testing.T) {
 
 func TestInProcess(t *testing.T) {
 	stub := compile(t, "stub.c", "-shared", "-fPIC")
-	runTests(t, compile(t, "inprocess.c"), "in-process", library(t), stub, t.TempDir())
+	rig.RunTests(t, compile(t, "inprocess.c"), "in-process", rig.Library(t), stub, t.TempDir())
 }
 
 // A static program is told so when it opens, so that it can use the command.
 func TestStaticPrograms(t *testing.T) {
-	out, err := exec.Command(compile(t, "static.c", "-static"), library(t), command(t)).Output()
+	out, err := exec.Command(compile(t, "static.c", "-static"), rig.Library(t), rig.Command(t)).Output()
 	want := regexp.MustCompile(`^in-process -95 .*static.*CNI_DL_EXEC.*"unsupported".*\nisolated -95 .*static.*\nexec 0 .*"networks":\[\].*\n$`)
 	if err != nil || !want.Match(out) {
 		t.Errorf("%v\n%s", err, out)

@@ -4,6 +4,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/libcni/libcni/test/rig"
 )
 
 // hooks are those of crun-hook.c in a configuration.
@@ -11,7 +13,7 @@ func (h *host) hooks(program string) map[string]any {
 	hook := func(verb string) []map[string]any {
 		return []map[string]any{{
 			"path": program, "args": []string{"crun-hook", verb, h.options()},
-			"env": []string{"LD_LIBRARY_PATH=" + libraryDir(h.t)},
+			"env": []string{"LD_LIBRARY_PATH=" + libraryDir(h.T)},
 		}}
 	}
 	return map[string]any{"createRuntime": hook("attach"), "poststop": hook("detach")}
@@ -31,17 +33,17 @@ func TestHookAttachesAndDetaches(t *testing.T) {
 				h := newHost(t)
 				annotation := "web"
 				if network == "a path" {
-					annotation = h.path("conf/web.conflist")
+					annotation = h.Path("conf/web.conflist")
 				}
 				h.bundle(map[string]string{"libcni.network": annotation, "libcni.capabilityArgs": published}, h.hooks(program))
-				args := append(runtime[1:], "run", "--detach", "--bundle", h.path("bundle"), h.id)
+				args := append(runtime[1:], "run", "--detach", "--bundle", h.Path("bundle"), h.id)
 				c := h.start(nil, runtime[0], args...)
 				if status := c.wait(); status != 0 {
 					t.Fatalf("%s %v: %d: %s", runtime[0], args, status, c.errors())
 				}
 				h.fetchFromContainer()
-				h.run(runtime[0], "kill", h.id, "KILL")
-				h.run(runtime[0], "delete", "--force", h.id)
+				rig.Run(h.T, runtime[0], "kill", h.id, "KILL")
+				rig.Run(h.T, runtime[0], "delete", "--force", h.id)
 				h.nothingIsLeft()
 			})
 		}
@@ -56,11 +58,11 @@ func TestHookDetachesWhenTheContainerEnds(t *testing.T) {
 			t.Run(name+" "+end, func(t *testing.T) {
 				h := newHost(t)
 				h.bundle(map[string]string{"libcni.network": "web", "libcni.capabilityArgs": published}, h.hooks(program))
-				c := h.start(nil, runtime[0], append(runtime[1:], "run", "--bundle", h.path("bundle"), h.id)...)
+				c := h.start(nil, runtime[0], append(runtime[1:], "run", "--bundle", h.Path("bundle"), h.id)...)
 				h.fetchFromContainer()
 				want := 0
 				if end == "killed" {
-					h.run(runtime[0], "kill", h.id, "KILL")
+					rig.Run(h.T, runtime[0], "kill", h.id, "KILL")
 					want = 137
 				} else if err := c.stdin.Close(); err != nil {
 					t.Fatal(err)
@@ -80,12 +82,12 @@ func TestHookThatCannotAttachEndsTheContainer(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := newHost(t)
 			// crun shows what a hook writes only if told where.
-			h.bundle(map[string]string{"libcni.network": "nowhere", "run.oci.hooks.stderr": h.path("hook")}, h.hooks(program))
-			c := h.launch(nil, runtime[0], append(runtime[1:], "run", "--bundle", h.path("bundle"), h.id)...)
+			h.bundle(map[string]string{"libcni.network": "nowhere", "run.oci.hooks.stderr": h.Path("hook")}, h.hooks(program))
+			c := h.launch(nil, runtime[0], append(runtime[1:], "run", "--bundle", h.Path("bundle"), h.id)...)
 			if status := c.wait(); status == 0 {
 				t.Error("the container ran without its network")
 			}
-			said, _ := os.ReadFile(h.path("hook")) // runc has none, and says it itself
+			said, _ := os.ReadFile(h.Path("hook")) // runc has none, and says it itself
 			if !strings.Contains(c.errors()+string(said), "network-not-found") {
 				t.Errorf("nothing says why: %s", c.errors())
 			}
@@ -97,7 +99,7 @@ func TestHookThatCannotAttachEndsTheContainer(t *testing.T) {
 func TestHookLeavesContainersWithoutTheAnnotationAlone(t *testing.T) {
 	h := newHost(t)
 	h.bundle(nil, h.hooks(example(t, "crun-hook")))
-	c := h.start(nil, "crun", "--cgroup-manager=disabled", "run", "--bundle", h.path("bundle"), h.id)
+	c := h.start(nil, "crun", "--cgroup-manager=disabled", "run", "--bundle", h.Path("bundle"), h.id)
 	if found := h.attachments(); len(found) != 0 {
 		t.Errorf("attachments: %+v", found)
 	}

@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/libcni/libcni/test/rig"
 )
 
 // TestMain gives the runtimes what they look for: only the second version of cgroups. Whoever mounts it must own the
@@ -35,9 +37,8 @@ func TestMain(m *testing.M) {
 
 // host is a directory with a network "web" of its own, and with a bundle.
 type host struct {
-	t   *testing.T
-	dir string
-	id  string
+	*rig.Host
+	id string
 }
 
 func newHost(t *testing.T) *host {
@@ -47,14 +48,14 @@ func newHost(t *testing.T) *host {
 			t.Fatalf("%v; make deps installs it", err)
 		}
 	}
-	h := &host{t: t, dir: t.TempDir(), id: fmt.Sprintf("c%d", time.Now().UnixNano())}
-	h.write("conf/web.conflist", fmt.Sprintf(`{"cniVersion":"1.1.0","name":"web","plugins":[
+	h := &host{Host: &rig.Host{T: t, Dir: t.TempDir()}, id: fmt.Sprintf("c%d", time.Now().UnixNano())}
+	h.Write("conf/web.conflist", fmt.Sprintf(`{"cniVersion":"1.1.0","name":"web","plugins":[
 		{"type":"bridge","bridge":"br-web","isGateway":true,
 		 "ipam":{"type":"host-local","dataDir":%q,"ranges":[[{"subnet":"10.77.0.0/24"}]]}},
-		{"type":"portmap","capabilities":{"portMappings":true}}]}`, h.path("leases")))
-	h.write("bundle/rootfs/www/index.html", "a page of "+h.id)
+		{"type":"portmap","capabilities":{"portMappings":true}}]}`, h.Path("leases")), 0o644)
+	h.Write("bundle/rootfs/www/index.html", "a page of "+h.id, 0o644)
 	for _, name := range []string{"bundle/rootfs/proc", "bundle/rootfs/dev", "bundle/rootfs/sys"} {
-		if err := os.MkdirAll(h.path(name), 0o755); err != nil {
+		if err := os.MkdirAll(h.Path(name), 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -66,53 +67,27 @@ func newHost(t *testing.T) *host {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.write("bundle/rootfs/bin/busybox", string(binary))
-	if err := os.Chmod(h.path("bundle/rootfs/bin/busybox"), 0o755); err != nil {
+	h.Write("bundle/rootfs/bin/busybox", string(binary), 0o644)
+	if err := os.Chmod(h.Path("bundle/rootfs/bin/busybox"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	return h
 }
 
-func (h *host) path(name string) string { return filepath.Join(h.dir, name) }
-
-func (h *host) write(name, text string) {
-	h.t.Helper()
-	if err := os.MkdirAll(filepath.Dir(h.path(name)), 0o755); err != nil {
-		h.t.Fatal(err)
-	}
-	if err := os.WriteFile(h.path(name), []byte(text), 0o644); err != nil {
-		h.t.Fatal(err)
-	}
-}
-
 func (h *host) options() string {
-	return fmt.Sprintf(`{"confDir":%q,"cacheDir":%q,"stateDir":%q}`, h.path("conf"), h.path("cache"), h.path("state"))
+	return fmt.Sprintf(`{"confDir":%q,"cacheDir":%q,"stateDir":%q}`, h.Path("conf"), h.Path("cache"), h.Path("state"))
 }
 
 // example compiles a program of examples/ against the header alone.
 func example(t *testing.T, name string) string {
 	t.Helper()
-	program := filepath.Join(t.TempDir(), name)
-	out, err := exec.Command("cc", "-std=c99", "-Wall", "-Wextra", "-pedantic", "-Werror", "-O1", "-I../../include",
-		"-o", program, "../../examples/"+name+".c").CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	return program
+	return rig.Compile(t, "../../examples/"+name+".c", "-std=c99", "-pedantic")
 }
 
 // libraryDir is where libcni.so.0 is.
-func libraryDir(t *testing.T) string {
+func libraryDir(t testing.TB) string {
 	t.Helper()
-	library := os.Getenv("CNI_LIBRARY")
-	if library == "" {
-		library = "../../build/libcni.so"
-	}
-	dir, err := filepath.Abs(filepath.Dir(library))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return dir
+	return filepath.Dir(rig.Library(t))
 }
 
 // served is what runs in the container: it serves its page, says so, and ends when its input does, or when told to.
@@ -120,7 +95,7 @@ const served = `trap "exit 7" INT; /bin/busybox httpd -p 8080 -h /www && echo up
 
 // bundle writes a configuration.
 func (h *host) bundle(annotations map[string]string, hooks map[string]any) {
-	h.t.Helper()
+	h.T.Helper()
 	config := map[string]any{
 		"ociVersion": "1.0.2",
 		"process": map[string]any{
@@ -137,9 +112,9 @@ func (h *host) bundle(annotations map[string]string, hooks map[string]any) {
 	}
 	text, err := json.Marshal(config)
 	if err != nil {
-		h.t.Fatal(err)
+		h.T.Fatal(err)
 	}
-	h.write("bundle/config.json", string(text))
+	h.Write("bundle/config.json", string(text), 0o644)
 }
 
 // container is a running program with a container in it, or behind it.
@@ -151,47 +126,47 @@ type container struct {
 
 // start runs a program that starts the container, and returns when the container's server listens.
 func (h *host) start(env []string, name string, args ...string) *container {
-	h.t.Helper()
+	h.T.Helper()
 	c := h.launch(env, name, args...)
 	out := c.cmd.Stdout.(*os.File)
 	line, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil || line != "up\n" {
-		h.t.Fatalf("%s %v: %q, %v: %s", name, args, line, err, c.errors())
+		h.T.Fatalf("%s %v: %q, %v: %s", name, args, line, err, c.errors())
 	}
 	return c
 }
 
 // launch runs a program with pipes that the container inherits.
 func (h *host) launch(env []string, name string, args ...string) *container {
-	h.t.Helper()
+	h.T.Helper()
 	inRead, inWrite, err := os.Pipe()
 	if err != nil {
-		h.t.Fatal(err)
+		h.T.Fatal(err)
 	}
 	outRead, outWrite, err := os.Pipe()
 	if err != nil {
-		h.t.Fatal(err)
+		h.T.Fatal(err)
 	}
-	stderr, err := os.Create(h.path("stderr"))
+	stderr, err := os.Create(h.Path("stderr"))
 	if err != nil {
-		h.t.Fatal(err)
+		h.T.Fatal(err)
 	}
 	c := &container{cmd: exec.Command(name, args...), stdin: inWrite, stderr: stderr}
 	c.cmd.Env = append(os.Environ(), env...)
 	c.cmd.Stdin, c.cmd.Stdout, c.cmd.Stderr = inRead, outWrite, stderr
-	h.t.Cleanup(func() {
+	h.T.Cleanup(func() {
 		inWrite.Close()
 		outRead.Close()
 		stderr.Close()
 	})
 	if err := c.cmd.Start(); err != nil {
-		h.t.Fatal(err)
+		h.T.Fatal(err)
 	}
 	inRead.Close()
 	outWrite.Close()
 	c.cmd.Stdout = outRead
 	if err := outRead.SetReadDeadline(time.Now().Add(30 * time.Second)); err != nil {
-		h.t.Fatal(err)
+		h.T.Fatal(err)
 	}
 	return c
 }
@@ -210,27 +185,20 @@ func (c *container) wait() int {
 	return c.cmd.ProcessState.ExitCode()
 }
 
-func (h *host) run(name string, args ...string) {
-	h.t.Helper()
-	if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {
-		h.t.Fatalf("%s %v: %v\n%s", name, args, err, out)
-	}
-}
-
 // attachments are those that libcni remembers.
 func (h *host) attachments() []attachment {
-	h.t.Helper()
-	cmd := exec.Command(filepath.Join(libraryDir(h.t), "cni"), "call", "attachments")
+	h.T.Helper()
+	cmd := exec.Command(filepath.Join(libraryDir(h.T), "cni"), "call", "attachments")
 	cmd.Stdin = strings.NewReader(`{"options":` + h.options() + `}`)
 	out, err := cmd.Output()
 	if err != nil {
-		h.t.Fatalf("cni call attachments: %v", err)
+		h.T.Fatalf("cni call attachments: %v", err)
 	}
 	var answer struct {
 		Response struct{ Attachments []attachment }
 	}
 	if err := json.Unmarshal(out, &answer); err != nil {
-		h.t.Fatalf("%v: %s", err, out)
+		h.T.Fatalf("%v: %s", err, out)
 	}
 	return answer.Response.Attachments
 }
@@ -242,15 +210,15 @@ type attachment struct {
 
 // fetch gets the container's page from an address.
 func (h *host) fetch(address string) {
-	h.t.Helper()
+	h.T.Helper()
 	client := http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 	response, err := client.Get("http://" + address + "/")
 	if err != nil {
-		h.t.Fatal(err)
+		h.T.Fatal(err)
 	}
 	defer response.Body.Close()
 	if page, err := io.ReadAll(response.Body); err != nil || string(page) != "a page of "+h.id {
-		h.t.Errorf("page %q, %v", page, err)
+		h.T.Errorf("page %q, %v", page, err)
 	}
 }
 
@@ -259,10 +227,10 @@ const published = `{"portMappings":[{"hostPort":18080,"containerPort":8080,"prot
 
 // fetchFromContainer gets the page from the container's own address, and from the port published on the host's addresses.
 func (h *host) fetchFromContainer() {
-	h.t.Helper()
+	h.T.Helper()
 	found := h.attachments()
 	if len(found) != 1 || found[0].ContainerID != h.id || len(found[0].Result.IPs) != 1 {
-		h.t.Fatalf("attachments: %+v", found)
+		h.T.Fatalf("attachments: %+v", found)
 	}
 	address, _, _ := strings.Cut(found[0].Result.IPs[0].Address, "/")
 	h.fetch(net.JoinHostPort(address, "8080"))
@@ -272,33 +240,33 @@ func (h *host) fetchFromContainer() {
 
 // nothingIsLeft looks for what an attachment is made of.
 func (h *host) nothingIsLeft() {
-	h.t.Helper()
+	h.T.Helper()
 	if found := h.attachments(); len(found) != 0 {
-		h.t.Errorf("attachments are left: %+v", found)
+		h.T.Errorf("attachments are left: %+v", found)
 	}
 	links, err := net.Interfaces()
 	if err != nil {
-		h.t.Fatal(err)
+		h.T.Fatal(err)
 	}
 	for _, link := range links {
 		if link.Name != "lo" && link.Name != "br-web" {
-			h.t.Errorf("interface %s is left", link.Name)
+			h.T.Errorf("interface %s is left", link.Name)
 		}
 	}
-	leases, err := filepath.Glob(h.path("leases/web/[0-9]*"))
+	leases, err := filepath.Glob(h.Path("leases/web/[0-9]*"))
 	if err != nil || len(leases) != 0 {
-		h.t.Errorf("leases are left: %v %v", leases, err)
+		h.T.Errorf("leases are left: %v %v", leases, err)
 	}
-	cached, err := filepath.Glob(h.path("cache/results/*"))
+	cached, err := filepath.Glob(h.Path("cache/results/*"))
 	if err != nil || len(cached) != 0 {
-		h.t.Errorf("cache entries are left: %v %v", cached, err)
+		h.T.Errorf("cache entries are left: %v %v", cached, err)
 	}
 	if connection, err := net.DialTimeout("tcp", "10.77.0.1:18080", 10*time.Second); err == nil {
 		connection.Close()
-		h.t.Error("the published port is left")
+		h.T.Error("the published port is left")
 	}
 	namespaces, err := filepath.Glob("/run/netns/*")
 	if err != nil || slices.Contains(namespaces, "/run/netns/"+h.id) {
-		h.t.Errorf("the namespace is left: %v %v", namespaces, err)
+		h.T.Errorf("the namespace is left: %v %v", namespaces, err)
 	}
 }

@@ -4,11 +4,13 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/libcni/libcni/test/rig"
 )
 
 func (h *host) crunRun(program string) (env []string, args []string) {
-	env = []string{"LD_LIBRARY_PATH=" + libraryDir(h.t), "NETWORK_OPTIONS=" + h.options(), "CAPABILITY_ARGS=" + published}
-	return env, []string{program, h.path("conf/web.conflist"), h.path("bundle"), h.id, "--cgroup-manager=disabled"}
+	env = []string{"LD_LIBRARY_PATH=" + libraryDir(h.T), "NETWORK_OPTIONS=" + h.options(), "CAPABILITY_ARGS=" + published}
+	return env, []string{program, h.Path("conf/web.conflist"), h.Path("bundle"), h.id, "--cgroup-manager=disabled"}
 }
 
 func TestCrunRunAttachesRunsAndCleansUp(t *testing.T) {
@@ -19,7 +21,7 @@ func TestCrunRunAttachesRunsAndCleansUp(t *testing.T) {
 		want int
 	}{
 		{"the container ends", func(_ *host, c *container) error { return c.stdin.Close() }, 0},
-		{"the container is killed", func(h *host, _ *container) error { h.run("crun", "kill", h.id, "KILL"); return nil }, 137},
+		{"the container is killed", func(h *host, _ *container) error { rig.Run(h.T, "crun", "kill", h.id, "KILL"); return nil }, 137},
 		{"crun-run is told to end", func(_ *host, c *container) error { return c.cmd.Process.Signal(os.Interrupt) }, 7},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -42,7 +44,7 @@ func TestCrunRunAttachesRunsAndCleansUp(t *testing.T) {
 func TestCrunRunCleansUpWhenTheContainerCannotRun(t *testing.T) {
 	h := newHost(t)
 	h.bundle(nil, nil)
-	if err := os.Remove(h.path("bundle/rootfs/bin/busybox")); err != nil {
+	if err := os.Remove(h.Path("bundle/rootfs/bin/busybox")); err != nil {
 		t.Fatal(err)
 	}
 	env, args := h.crunRun(example(t, "crun-run"))

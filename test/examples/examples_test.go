@@ -7,61 +7,24 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"syscall"
 	"testing"
-	"unsafe"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/libcni/libcni/test/rig"
 )
 
-// build compiles an example against the library as strictly as C99 allows and returns the program's path.
+// build compiles an example against the library as strictly as C99 allows and returns its path.
 func build(t *testing.T, name string) string {
 	t.Helper()
-	library := os.Getenv("CNI_LIBRARY")
-	if library == "" {
-		t.Fatal(`which library? run "make" and set CNI_LIBRARY to the path of build/libcni.so`)
-	}
-	dir, program := filepath.Dir(library), filepath.Join(t.TempDir(), name)
-	out, err := exec.Command("cc", "-std=c99", "-Wall", "-Wextra", "-pedantic", "-Werror", "-I../../include", "-o", program,
-		"../../examples/"+name+".c", "-L"+dir, "-lcni", "-Wl,-rpath,"+dir, "-pthread").CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	return program
-}
-
-// isolate gives the test, and what it starts, a network namespace of its own.
-func isolate(t *testing.T) {
-	t.Helper()
-	runtime.LockOSThread() // and never unlocked: the thread ends with the test
-	if err := syscall.Unshare(syscall.CLONE_NEWNET); err != nil {
-		t.Fatalf("a network namespace for the test: %v; run with: go test -exec $PWD/test/isolate ./test/examples", err)
-	}
-	loopbackUp(t)
-}
-
-// loopbackUp sets lo up in the thread's namespace: a host has it.
-func loopbackUp(t *testing.T) {
-	t.Helper()
-	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_DGRAM|syscall.SOCK_CLOEXEC, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer syscall.Close(fd)
-	request := struct { // struct ifreq of netdevice(7)
-		name  [syscall.IFNAMSIZ]byte
-		flags uint16
-		_     [22]byte
-	}{name: [syscall.IFNAMSIZ]byte{'l', 'o'}, flags: syscall.IFF_UP}
-	if _, _, errno := syscall.Syscall(syscall.SYS_IOCTL, uintptr(fd), syscall.SIOCSIFFLAGS, uintptr(unsafe.Pointer(&request))); errno != 0 {
-		t.Fatalf("lo: %v", errno)
-	}
+	flags := append([]string{"-std=c99", "-pedantic"}, rig.Shared(t)...)
+	return rig.Compile(t, "../../examples/"+name+".c", flags...)
 }
 
 func TestQuickstart(t *testing.T) {
-	isolate(t)
+	rig.Isolate(t)
 	program := build(t, "quickstart")
 	cmd := exec.Command(program)
 	out, err := cmd.CombinedOutput()
@@ -87,7 +50,7 @@ func TestQuickstart(t *testing.T) {
 
 // A second container at the demo's place makes the quickstart fail, and say so.
 func TestQuickstartFailsAloud(t *testing.T) {
-	isolate(t)
+	rig.Isolate(t)
 	program := build(t, "quickstart")
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "netns"), nil, 0o600); err != nil {
@@ -124,7 +87,7 @@ func container(t *testing.T) string {
 }
 
 func TestCnitool(t *testing.T) {
-	isolate(t)
+	rig.Isolate(t)
 	program, dir, ns := build(t, "cnitool"), t.TempDir(), container(t)
 	config := fmt.Sprintf(`{"cniVersion":"1.1.0","name":"web","plugins":[{"type":"bridge","bridge":"br-web","isGateway":true,
 		"ipam":{"type":"host-local","dataDir":"%s/leases","subnet":"10.78.1.0/24"}}]}`, dir)

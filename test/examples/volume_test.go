@@ -11,16 +11,15 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/libcni/libcni/test/rig"
 )
 
 // volumePlugins starts a plugin made with Docker's helpers, and Podman's, and returns their addresses.
 func volumePlugins(t *testing.T) map[string]string {
 	t.Helper()
-	isolate(t)
-	peers, dir := os.Getenv("CNI_PEERS"), t.TempDir()
-	if peers == "" {
-		t.Fatal(`which plugins? run "make peers" and set CNI_PEERS to the path of build/peers`)
-	}
+	rig.Isolate(t)
+	peers, dir := rig.Peers(t), t.TempDir()
 	if err := os.Mkdir(filepath.Join(dir, "podmans"), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +83,7 @@ func TestVolumeInPython(t *testing.T) {
 func run(t *testing.T, name, program string, args ...string) string {
 	t.Helper()
 	cmd := exec.Command(program, args...)
-	cmd.Env = append(os.Environ(), "PYTHONPATH=../../python", "PYTHONDONTWRITEBYTECODE=1", "LIBCNI_PATH="+os.Getenv("CNI_LIBRARY"))
+	cmd.Env = append(os.Environ(), "PYTHONPATH=../../python", "PYTHONDONTWRITEBYTECODE=1", "LIBCNI_PATH="+rig.Library(t))
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%s: %v\n%s", name, err, out)

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/libcni/libcni/test/rig"
 )
 
 // TestCrowdsAttachAndDetachAtRandom has 64 threads, in 4 processes, at work on one network, with containers of their own
@@ -25,7 +27,7 @@ func TestCrowdsAttachAndDetachAtRandom(t *testing.T) {
 	}
 	before := h.settled()
 	namespaces := h.namespaces(processes * threads)
-	program := compile(t, "crowd")
+	program := rig.Compile(t, "programs/crowd.c", rig.Shared(t)...)
 	var outputs [processes]bytes.Buffer
 	var running [processes]*exec.Cmd
 	for i := range running {
@@ -59,8 +61,8 @@ func TestCrowdsAttachAndDetachAtRandom(t *testing.T) {
 func (h *host) namespaces(count int) []string {
 	var env []string
 	for i := range count {
-		path := h.path(fmt.Sprintf("netns%d", i))
-		h.t.Cleanup(func() { _ = unix.Unmount(path, unix.MNT_DETACH) })
+		path := h.Path(fmt.Sprintf("netns%d", i))
+		h.T.Cleanup(func() { _ = unix.Unmount(path, unix.MNT_DETACH) })
 		h.must("netns.create", map[string]any{"path": path})
 		env = append(env, fmt.Sprintf("NETNS_%d=%s", i, path))
 	}
@@ -73,29 +75,29 @@ func (h *host) base() []byte {
 	options["timeoutMs"] = 60000
 	data, err := json.Marshal(map[string]any{"network": h.network(), "options": options})
 	if err != nil {
-		h.t.Fatal(err)
+		h.T.Fatal(err)
 	}
 	return data[1 : len(data)-1]
 }
 
 func (h *host) judgeCrowd(process int, output string) {
-	h.t.Helper()
+	h.T.Helper()
 	lines := strings.Split(output, "\n")
 	var added, removed, conflicts int
 	if n, _ := fmt.Sscan(lines[len(lines)-1], &added, &removed, &conflicts); n != 3 || added < 5 || removed < 5 || conflicts == 0 {
-		h.t.Errorf("process %d: ADD, DEL, ADD in vain: %s", process, lines[len(lines)-1])
+		h.T.Errorf("process %d: ADD, DEL, ADD in vain: %s", process, lines[len(lines)-1])
 	}
 	for i, line := range lines[:len(lines)-1] {
 		if i < 10 {
-			h.t.Errorf("process %d: %s", process, line)
+			h.T.Errorf("process %d: %s", process, line)
 		}
 	}
-	h.t.Logf("process %d: ADD, DEL, ADD in vain: %s", process, lines[len(lines)-1])
+	h.T.Logf("process %d: ADD, DEL, ADD in vain: %s", process, lines[len(lines)-1])
 }
 
 // uniqueAddresses looks at the attachments that there are.
 func (h *host) uniqueAddresses() {
-	h.t.Helper()
+	h.T.Helper()
 	var list struct {
 		Response struct {
 			Attachments []struct {
@@ -105,32 +107,32 @@ func (h *host) uniqueAddresses() {
 		}
 	}
 	if err := json.Unmarshal([]byte(h.must("attachments", nil).raw), &list); err != nil {
-		h.t.Fatal(err)
+		h.T.Fatal(err)
 	}
 	owners := map[string]string{}
 	for _, a := range list.Response.Attachments {
 		if a.State != "attached" || len(a.Result.IPs) != 2 {
-			h.t.Errorf("%s %s is %s with %v", a.ContainerID, a.IfName, a.State, a.Result.IPs)
+			h.T.Errorf("%s %s is %s with %v", a.ContainerID, a.IfName, a.State, a.Result.IPs)
 		}
 		for _, ip := range a.Result.IPs {
 			if other := owners[ip.Address]; other != "" {
-				h.t.Errorf("%s and %s %s have %s", other, a.ContainerID, a.IfName, ip.Address)
+				h.T.Errorf("%s and %s %s have %s", other, a.ContainerID, a.IfName, ip.Address)
 			}
 			owners[ip.Address] = a.ContainerID + " " + a.IfName
 		}
 	}
-	leases, _ := filepath.Glob(h.path("leases/web/[0-9f]*"))
+	leases, _ := filepath.Glob(h.Path("leases/web/[0-9f]*"))
 	if len(owners) == 0 || len(leases) != len(owners) {
-		h.t.Errorf("%d addresses are in use, and %d are leased", len(owners), len(leases))
+		h.T.Errorf("%d addresses are in use, and %d are leased", len(owners), len(leases))
 	}
 }
 
 func (h *host) nothingInside(namespaces []string) {
-	h.t.Helper()
+	h.T.Helper()
 	for _, variable := range namespaces {
 		_, h.netns, _ = strings.Cut(variable, "=")
 		if _, inside, _ := strings.Cut(h.state(), "container:\n"); inside != "lo\n" && !strings.HasPrefix(inside, "lo 127.0.0.1/8 ::1/128\n") {
-			h.t.Errorf("in %s there is still %q", h.netns, inside)
+			h.T.Errorf("in %s there is still %q", h.netns, inside)
 		}
 	}
 }

@@ -37,7 +37,7 @@ func TestFailingAnywhereIsAnErrorAndLeavesNothing(t *testing.T) {
 	}
 }
 
-func failAnywhere(t *testing.T, h *host, method string) {
+func failAnywhere(t testing.TB, h *host, method string) {
 	before := h.settled()
 	if method != "add" {
 		h.must("add", h.attachment())
@@ -84,33 +84,33 @@ func failAnywhere(t *testing.T, h *host, method string) {
 
 // judge looks at the answer to a request one of whose system calls failed.
 func (h *host) judge(n int, what string, a answer, method, before string) {
-	h.t.Helper()
+	h.T.Helper()
 	if a.RC == 0 {
 		h.believe(n, what, a, method, before)
 		return
 	}
 	r := a.Response
 	if !slices.Contains(honest, r.Kind) || r.Msg == "" {
-		h.t.Errorf("=%d: %s: not a true and clear error: %v", n, what, a)
+		h.T.Errorf("=%d: %s: not a true and clear error: %v", n, what, a)
 	}
 	if method == "add" && (r.RolledBack == nil || *r.RolledBack) {
 		if more := left(before, h.state()); len(more) > 0 {
-			h.t.Errorf("=%d: %s: said to be rolled back, or not begun, and there is still %q: %v", n, what, more, a)
+			h.T.Errorf("=%d: %s: said to be rolled back, or not begun, and there is still %q: %v", n, what, more, a)
 		}
 	}
 }
 
 // believe finds out whether success is one.
 func (h *host) believe(n int, what string, a answer, method, before string) {
-	h.t.Helper()
+	h.T.Helper()
 	switch method {
 	case "add":
 		if check := h.call("check", h.attachment()); check.RC != 0 {
-			h.t.Errorf("=%d: %s: it answered %v, and CHECK says %v", n, what, a, check)
+			h.T.Errorf("=%d: %s: it answered %v, and CHECK says %v", n, what, a, check)
 		}
 	case "del":
 		if more := left(before, h.state()); len(more) > 0 {
-			h.t.Errorf("=%d: %s: it answered %v, and there is still %q", n, what, a, more)
+			h.T.Errorf("=%d: %s: it answered %v, and there is still %q", n, what, a, more)
 		}
 	}
 }

@@ -13,11 +13,12 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/libcni/libcni/test/rig"
 )
 
 // TestMain is also the plugin "pass", which hands on the result of the plugin before it.
@@ -55,63 +56,36 @@ type server struct {
 }
 
 // command is the static command.
-func command(t *testing.T) server {
+func command(t testing.TB) server {
 	t.Helper()
-	return server{given(t, "CNI_COMMAND_PATH"), []string{"call"}}
+	return server{rig.Command(t), []string{"call"}}
 }
 
 // library is a C program with libcni.so.
-func library(t *testing.T) server {
+func library(t testing.TB) server {
 	t.Helper()
-	return server{compile(t, "caller"), nil}
-}
-
-// compile builds a program with libcni.so.
-func compile(t *testing.T, name string) string {
-	t.Helper()
-	dir := filepath.Dir(given(t, "CNI_LIBRARY"))
-	program := filepath.Join(t.TempDir(), name)
-	out, err := exec.Command("cc", "-std=gnu99", "-Wall", "-Wextra", "-Werror", "-O1", "-I../../include", "-o", program, "programs/"+name+".c",
-		"-L"+dir, "-lcni", "-pthread", "-Wl,-rpath,"+dir).CombinedOutput()
-	if err != nil {
-		t.Fatalf("cc: %v\n%s", err, out)
-	}
-	return program
-}
-
-func given(t *testing.T, name string) string {
-	t.Helper()
-	value := os.Getenv(name)
-	if value == "" {
-		t.Fatalf("%s is not set; run: make test STEPS=programs", name)
-	}
-	return value
+	return server{rig.Compile(t, "programs/caller.c", rig.Shared(t)...), nil}
 }
 
 // host is a machine of one test: a network namespace, which the test's thread is in, and directories.
 type host struct {
-	t      *testing.T
+	*rig.Host
 	server server
-	dir    string
 	netns  string
 }
 
-func newHost(t *testing.T, s server) *host {
+func newHost(t testing.TB, s server) *host {
 	t.Helper()
-	runtime.LockOSThread() // and never unlocked: the thread ends with the test
-	if err := syscall.Unshare(syscall.CLONE_NEWNET); err != nil {
-		t.Fatalf("a network namespace for the test: %v; run with: go test -exec $PWD/test/isolate ./test/faults", err)
-	}
-	h := &host{t: t, server: s, dir: t.TempDir()}
-	h.netns = h.path("netns")
-	if err := os.Mkdir(h.path("plugins"), 0o755); err != nil {
+	h := &host{Host: rig.NewHost(t), server: s}
+	h.netns = h.Path("netns")
+	if err := os.Mkdir(h.Path("plugins"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Symlink(self, h.path("plugins/pass")); err != nil {
+	if err := os.Symlink(self, h.Path("plugins/pass")); err != nil {
 		t.Fatal(err)
 	}
 	own := h.netns
@@ -120,13 +94,11 @@ func newHost(t *testing.T, s server) *host {
 	return h
 }
 
-func (h *host) path(name string) string { return filepath.Join(h.dir, name) }
-
 // network is a list of built-ins and of a plugin process.
 func (h *host) network() map[string]any {
 	return map[string]any{"cniVersion": "1.1.0", "name": "web", "plugins": []any{
 		map[string]any{"type": "bridge", "bridge": "br0", "isGateway": true, "ipMasq": true, "macspoofchk": true, "hairpinMode": true, "ipam": map[string]any{
-			"type": "host-local", "dataDir": h.path("leases"), "ranges": []any{
+			"type": "host-local", "dataDir": h.Path("leases"), "ranges": []any{
 				[]any{map[string]any{"subnet": "10.9.0.0/24"}}, []any{map[string]any{"subnet": "fd09::/64"}},
 			},
 			"routes": []any{map[string]any{"dst": "0.0.0.0/0"}, map[string]any{"dst": "::/0"}},
@@ -139,7 +111,7 @@ func (h *host) network() map[string]any {
 
 func (h *host) options() map[string]any {
 	return map[string]any{
-		"confDir": h.path("conf"), "pluginDirs": []any{h.path("plugins")}, "cacheDir": h.path("cache"), "stateDir": h.path("state"),
+		"confDir": h.Path("conf"), "pluginDirs": []any{h.Path("plugins")}, "cacheDir": h.Path("cache"), "stateDir": h.Path("state"),
 		"timeoutMs": 5000, "rollbackTimeoutMs": 5000,
 	}
 }
@@ -178,14 +150,14 @@ var honest = []string{"state", "plugin-failed", "plugin-protocol", "plugin-statu
 func (a answer) String() string { return strings.TrimSpace(a.raw) }
 
 func (h *host) request(values map[string]any) []byte {
-	h.t.Helper()
+	h.T.Helper()
 	all := map[string]any{"options": h.options()}
 	for key, value := range values {
 		all[key] = value
 	}
 	data, err := json.Marshal(all)
 	if err != nil {
-		h.t.Fatal(err)
+		h.T.Fatal(err)
 	}
 	return data
 }
@@ -195,39 +167,39 @@ func environment() []string { return []string{"PATH=/usr/bin:/bin", "GODEBUG=upd
 
 // call serves a request in a process of its own.
 func (h *host) call(method string, values map[string]any) answer {
-	h.t.Helper()
+	h.T.Helper()
 	cmd := exec.Command(h.server.path, append(slices.Clone(h.server.args), method)...)
 	cmd.Env, cmd.Stdin = environment(), strings.NewReader(string(h.request(values)))
 	out, err := cmd.Output()
 	if err != nil {
 		var exit *exec.ExitError
 		errors.As(err, &exit)
-		h.t.Fatalf("%s: %v\n%s", method, err, exit.Stderr)
+		h.T.Fatalf("%s: %v\n%s", method, err, exit.Stderr)
 	}
 	return h.parse(out)
 }
 
 func (h *host) parse(out []byte) answer {
-	h.t.Helper()
+	h.T.Helper()
 	a := answer{raw: string(out)}
 	if err := json.Unmarshal(out, &a); err != nil {
-		h.t.Fatalf("no answer: %v: %q", err, out)
+		h.T.Fatalf("no answer: %v: %q", err, out)
 	}
 	return a
 }
 
 func (h *host) must(method string, values map[string]any) answer {
-	h.t.Helper()
+	h.T.Helper()
 	a := h.call(method, values)
 	if a.RC != 0 {
-		h.t.Fatalf("%s: %v", method, a)
+		h.T.Fatalf("%s: %v", method, a)
 	}
 	return a
 }
 
 // gc collects all attachments of the network, as if they were old.
 func (h *host) gc() answer {
-	h.t.Helper()
+	h.T.Helper()
 	h.age()
 	asOf := h.must("attachments", nil).Response.AsOf
 	return h.call("gc", map[string]any{"network": h.network(), "validAttachments": []any{}, "asOf": asOf})
@@ -237,29 +209,29 @@ var created = regexp.MustCompile(`"created":\d+`)
 
 // age makes the entries in the cache old: GC leaves those of the last minute alone.
 func (h *host) age() {
-	h.t.Helper()
-	files, _ := filepath.Glob(h.path("cache/results/*"))
+	h.T.Helper()
+	files, _ := filepath.Glob(h.Path("cache/results/*"))
 	for _, file := range files {
 		data, err := os.ReadFile(file)
 		if err == nil {
 			err = os.WriteFile(file, created.ReplaceAll(data, []byte(`"created":1`)), 0o600)
 		}
 		if err != nil {
-			h.t.Fatal(err)
+			h.T.Fatal(err)
 		}
 	}
 }
 
 // state is what is there: files, links and addresses in both namespaces, rules.
 func (h *host) state() string {
-	h.t.Helper()
+	h.T.Helper()
 	var lines []string
 	for _, dir := range []string{"cache", "state", "leases"} {
 		lines = append(lines, h.files(dir)...)
 	}
 	lines = append(lines, "host:")
-	lines = append(lines, links(h.t)...)
-	lines = append(lines, rules(h.t)...)
+	lines = append(lines, links(h.T)...)
+	lines = append(lines, rules(h.T)...)
 	lines = append(lines, "container:")
 	inside := make(chan []string, 1)
 	go func() {
@@ -271,7 +243,7 @@ func (h *host) state() string {
 		}
 		defer unix.Close(ns)
 		if unix.Setns(ns, unix.CLONE_NEWNET) == nil {
-			inside <- links(h.t)
+			inside <- links(h.T)
 		}
 	}()
 	lines = append(lines, <-inside...)
@@ -279,26 +251,26 @@ func (h *host) state() string {
 }
 
 func (h *host) files(dir string) []string {
-	h.t.Helper()
+	h.T.Helper()
 	var lines []string
-	err := filepath.WalkDir(h.path(dir), func(path string, entry fs.DirEntry, err error) error {
+	err := filepath.WalkDir(h.Path(dir), func(path string, entry fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}
 		if err == nil && !entry.IsDir() {
-			lines = append(lines, strings.TrimPrefix(path, h.dir+"/"))
+			lines = append(lines, strings.TrimPrefix(path, h.Dir+"/"))
 		}
 		return err
 	})
 	if err != nil {
-		h.t.Fatal(err)
+		h.T.Fatal(err)
 	}
 	return lines
 }
 
 // links lists the links of the thread's namespace with the addresses that somebody gave them. It fails the test from
 // whatever goroutine.
-func links(t *testing.T) []string {
+func links(t testing.TB) []string {
 	handle, err := netlink.NewHandle(unix.NETLINK_ROUTE)
 	if err != nil {
 		t.Error(err)
@@ -341,19 +313,19 @@ func left(before, after string) []string {
 
 // settled attaches and detaches once, so that what is shared is there, and returns the state then.
 func (h *host) settled() string {
-	h.t.Helper()
+	h.T.Helper()
 	h.must("add", h.attachment())
 	attached := h.state()
 	for _, word := range []string{"\nveth", "\neth0 10.9.0.", "leases/web/10.", "results/", " element "} {
 		if !strings.Contains(attached, word) {
-			h.t.Fatalf("the state of an attachment does not have %q:\n%s", word, attached)
+			h.T.Fatalf("the state of an attachment does not have %q:\n%s", word, attached)
 		}
 	}
 	h.must("del", h.attachment())
 	state := h.state()
 	for _, word := range []string{"veth", "eth0", "leases/web/10.", "results/", "intents/", ".tmp"} {
 		if strings.Contains(state, word) {
-			h.t.Fatalf("the state after DEL has %s:\n%s", word, state)
+			h.T.Fatalf("the state after DEL has %s:\n%s", word, state)
 		}
 	}
 	return state

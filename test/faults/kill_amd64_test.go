@@ -9,26 +9,26 @@ import (
 
 // traced serves a request in a process whose system calls are counted and decided about. It returns what was printed.
 func (h *host) traced(tr *tracer, method string, values map[string]any) (syscall.WaitStatus, []byte, []byte) {
-	h.t.Helper()
+	h.T.Helper()
 	var files [3]*os.File
 	for i, content := range [][]byte{h.request(values), nil, nil} {
-		file, err := os.CreateTemp(h.dir, "stdio")
+		file, err := os.CreateTemp(h.Dir, "stdio")
 		if err != nil {
-			h.t.Fatal(err)
+			h.T.Fatal(err)
 		}
 		defer os.Remove(file.Name())
 		defer file.Close()
 		if _, err := file.WriteAt(content, 0); err != nil {
-			h.t.Fatal(err)
+			h.T.Fatal(err)
 		}
 		files[i] = file
 	}
-	status := tr.run(h.t, h.server.path, append(slices.Clone(h.server.args), method), environment(), files)
+	status := tr.run(h.T, h.server.path, append(slices.Clone(h.server.args), method), environment(), files)
 	var printed [3][]byte
 	for i, file := range files {
 		data, err := os.ReadFile(file.Name())
 		if err != nil {
-			h.t.Fatal(err)
+			h.T.Fatal(err)
 		}
 		printed[i] = data
 	}
@@ -37,14 +37,14 @@ func (h *host) traced(tr *tracer, method string, values map[string]any) (syscall
 
 // count counts the calls of a request that succeeds.
 func (h *host) count(counts func(call) bool, method string) int {
-	h.t.Helper()
+	h.T.Helper()
 	tr := &tracer{counts: counts, decide: func(call) verdict { return verdict{} }}
 	status, out, errOut := h.traced(tr, method, h.attachment())
 	if status.ExitStatus() != 0 {
-		h.t.Fatalf("%s, traced: %v %s", method, status, errOut)
+		h.T.Fatalf("%s, traced: %v %s", method, status, errOut)
 	}
 	if a := h.parse(out); a.RC != 0 {
-		h.t.Fatalf("%s, traced: %v", method, a)
+		h.T.Fatalf("%s, traced: %v", method, a)
 	}
 	return tr.n
 }
@@ -61,7 +61,7 @@ func TestKilledAnywhereAndCleanedUp(t *testing.T) {
 	}
 }
 
-func killAnywhere(t *testing.T, h *host, method string) {
+func killAnywhere(t testing.TB, h *host, method string) {
 	before := h.settled()
 	if method == "del" {
 		h.must("add", h.attachment())

@@ -10,7 +10,7 @@ import (
 
 // points are the numbers, from 1 to count, that the test goes through, as CNI_FAULTS says: about sample of them, by
 // default.
-func points(t *testing.T, count, sample int) []int {
+func points(t testing.TB, count, sample int) []int {
 	t.Helper()
 	wanted := os.Getenv("CNI_FAULTS")
 	step := max(1, count/sample)
@@ -33,7 +33,7 @@ func points(t *testing.T, count, sample int) []int {
 	return chosen
 }
 
-func number(t *testing.T, text string) int {
+func number(t testing.TB, text string) int {
 	t.Helper()
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 {

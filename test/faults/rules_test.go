@@ -9,7 +9,7 @@ import (
 )
 
 // rules lists the nftables rules and set elements of the thread's namespace, each element by its key.
-func rules(t *testing.T) []string {
+func rules(t testing.TB) []string {
 	t.Helper()
 	conn, err := nftables.New()
 	if err != nil {

@@ -16,8 +16,8 @@ import (
 var directories = map[string]string{"cache": "cacheDir", "state": "stateDir", "leases": "leases"}
 
 // conditions spoil a directory that is a file system of its own.
-var conditions = map[string]func(t *testing.T, dir string){
-	"full": func(t *testing.T, dir string) {
+var conditions = map[string]func(t testing.TB, dir string){
+	"full": func(t testing.TB, dir string) {
 		file, err := os.Create(filepath.Join(dir, "filler"))
 		if err != nil {
 			t.Fatal(err)
@@ -30,17 +30,17 @@ var conditions = map[string]func(t *testing.T, dir string){
 			t.Fatal(err)
 		}
 	},
-	"out of inodes": func(t *testing.T, dir string) {
+	"out of inodes": func(t testing.TB, dir string) {
 		var stat unix.Statfs_t
 		if err := unix.Statfs(dir, &stat); err != nil {
 			t.Fatal(err)
 		}
 		mount(t, dir, unix.MS_REMOUNT, "nr_inodes="+strconv.FormatUint(stat.Files-stat.Ffree, 10))
 	},
-	"read-only": func(t *testing.T, dir string) { mount(t, dir, unix.MS_REMOUNT|unix.MS_RDONLY, "") },
+	"read-only": func(t testing.TB, dir string) { mount(t, dir, unix.MS_REMOUNT|unix.MS_RDONLY, "") },
 }
 
-func mount(t *testing.T, dir string, flags uintptr, data string) {
+func mount(t testing.TB, dir string, flags uintptr, data string) {
 	t.Helper()
 	if err := unix.Mount("tmpfs", dir, "tmpfs", flags, data); err != nil {
 		t.Fatalf("mount %s %s: %v; run with: go test -exec $PWD/test/isolate ./test/faults", dir, data, err)
@@ -53,7 +53,7 @@ func TestSpoiledDirectories(t *testing.T) {
 			t.Run(directory+" "+condition, func(t *testing.T) {
 				t.Parallel()
 				h := newHost(t, command(t))
-				h.spoiled(h.path(directory), named, spoil, condition == "read-only")
+				h.spoiled(h.Path(directory), named, spoil, condition == "read-only")
 			})
 		}
 	}
@@ -61,8 +61,8 @@ func TestSpoiledDirectories(t *testing.T) {
 
 // spoiled has one attachment when the directory is spoilt. A second one must fail, and say why; the first can be
 // detached; or, if it may stay, is not forgotten.
-func (h *host) spoiled(dir, named string, spoil func(*testing.T, string), mayStay bool) {
-	t := h.t
+func (h *host) spoiled(dir, named string, spoil func(testing.TB, string), mayStay bool) {
+	t := h.T
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +79,7 @@ func (h *host) spoiled(dir, named string, spoil func(*testing.T, string), maySta
 		t.Errorf("a second ADD: %v; want an error that names %s", a, named)
 	}
 	undone := a.Response.RolledBack == nil || *a.Response.RolledBack
-	if more := left(one+dir[len(h.dir)+1:]+"/filler\n", h.state()); undone && len(more) > 0 {
+	if more := left(one+dir[len(h.Dir)+1:]+"/filler\n", h.state()); undone && len(more) > 0 {
 		t.Errorf("after it there is still %q", more)
 	}
 	if a := h.call("check", h.attachment()); a.RC != 0 && !slices.Contains(honest, a.Response.Kind) {
@@ -98,7 +98,7 @@ func (h *host) spoiled(dir, named string, spoil func(*testing.T, string), maySta
 	if !undone {
 		h.must("del", second)
 	}
-	if more := left(before+dir[len(h.dir)+1:]+"/filler\n", h.state()); len(more) > 0 {
+	if more := left(before+dir[len(h.Dir)+1:]+"/filler\n", h.state()); len(more) > 0 {
 		t.Errorf("after DEL there is still %q", more)
 	}
 }
@@ -137,7 +137,7 @@ func TestDamagedFiles(t *testing.T) {
 
 // damaged has an attachment one of whose files is damaged.
 func (h *host) damaged(file, before string, damage func(string, []byte) error) {
-	t := h.t
+	t := h.T
 	address := func(a answer) any {
 		if len(a.Response.IPs) == 0 {
 			return ""
@@ -148,13 +148,13 @@ func (h *host) damaged(file, before string, damage func(string, []byte) error) {
 	if strings.HasPrefix(file, "leases/web/10.") { // another address each time
 		file = "leases/web/" + strings.TrimSuffix(first.(string), "/24")
 	}
-	data, err := os.ReadFile(h.path(file))
+	data, err := os.ReadFile(h.Path(file))
 	if errors.Is(err, os.ErrNotExist) && strings.HasPrefix(file, "leases/web/fd") {
 		h.must("del", h.attachment())
 		return
 	}
 	if err == nil {
-		err = damage(h.path(file), data)
+		err = damage(h.Path(file), data)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -173,7 +173,7 @@ func (h *host) damaged(file, before string, damage func(string, []byte) error) {
 			}
 		}
 	}
-	if err := os.RemoveAll(h.path(file)); err != nil { // as an administrator would
+	if err := os.RemoveAll(h.Path(file)); err != nil { // as an administrator would
 		t.Fatal(err)
 	}
 	for _, attachment := range []map[string]any{h.attachment(), second} {

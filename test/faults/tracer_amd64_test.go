@@ -44,7 +44,7 @@ type tracer struct {
 
 // run returns how the program ended. The calling goroutine is locked to its thread, since the kernel ties a tracee to
 // the thread that traces it.
-func (tr *tracer) run(t *testing.T, path string, args, env []string, files [3]*os.File) syscall.WaitStatus {
+func (tr *tracer) run(t testing.TB, path string, args, env []string, files [3]*os.File) syscall.WaitStatus {
 	t.Helper()
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()

@@ -3,6 +3,8 @@ package host
 import (
 	"path/filepath"
 	"testing"
+
+	"github.com/libcni/libcni/test/rig"
 )
 
 // buildWithDefects builds libcni.so with testdata/panics/call.go in the place of capi/call.go: methods that panic.
@@ -11,14 +13,14 @@ func buildWithDefects(t *testing.T) string {
 	dir := t.TempDir()
 	library := filepath.Join(dir, "libcni.so")
 	replace := absolute(t, root+"/capi/call.go") + "=" + absolute(t, "testdata/panics/call.go")
-	run(t, "make", "-s", "-C", root, "BUILD="+dir, "REPLACE="+replace, library)
+	rig.Run(t, "make", "-s", "-C", root, "BUILD="+dir, "REPLACE="+replace, library)
 	return library
 }
 
 // buildOther builds another library in Go where hosts look for it.
-func buildOther(t *testing.T, rig string) {
+func buildOther(t *testing.T, folder string) {
 	t.Helper()
-	run(t, "go", "build", "-buildvcs=false", "-buildmode=c-shared", "-o", filepath.Join(rig, "other.so"), "./testdata/other")
+	rig.Run(t, "go", "build", "-buildvcs=false", "-buildmode=c-shared", "-o", filepath.Join(folder, "other.so"), "./testdata/other")
 }
 
 func absolute(t *testing.T, path string) string {

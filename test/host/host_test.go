@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/libcni/libcni/test/rig"
 )
 
 const root = "../.."
@@ -24,19 +26,19 @@ const patience = 2 * time.Minute
 func TestHosts(t *testing.T) {
 	for _, row := range rows {
 		t.Run(row.program, func(t *testing.T) {
-			under := library(t)
+			under := rig.Library(t)
 			if row.program == "panics" {
 				under = buildWithDefects(t)
 			}
-			rig := newRig(t)
+			folder := newFolder(t)
 			if row.program == "two_runtimes" {
-				buildOther(t, rig)
+				buildOther(t, folder)
 			}
-			env := []string{"REPORT=" + filepath.Join(rig, "report")}
+			env := []string{"REPORT=" + filepath.Join(folder, "report")}
 			if row.program == "go_environment" {
 				env = append(env, goSettings...)
 			}
-			row.run(t, compile(t, row.program), env, under, rig)
+			row.run(t, compile(t, row.program), env, under, folder)
 		})
 	}
 }
@@ -57,8 +59,8 @@ func TestHostsWithSanitizers(t *testing.T) {
 				if row.program != "threads" {
 					continue
 				}
-				rig := newRig(t)
-				row.run(t, compile(t, row.program, flags...), []string{"REPORT=" + filepath.Join(rig, "report")}, library(t), rig)
+				folder := newFolder(t)
+				row.run(t, compile(t, row.program, flags...), []string{"REPORT=" + filepath.Join(folder, "report")}, rig.Library(t), folder)
 			}
 		})
 	}
@@ -75,7 +77,7 @@ func TestPrivilegedHostReadsNoEnvironment(t *testing.T) {
 	if err := os.Chmod(program, 0o755|os.ModeSetgid); err != nil {
 		t.Fatal(err)
 	}
-	privileged.run(t, program, []string{"MARK=untrusted"}, library(t), newRig(t))
+	privileged.run(t, program, []string{"MARK=untrusted"}, rig.Library(t), newFolder(t))
 }
 
 // run runs a host and makes each test it reports a subtest.
@@ -112,52 +114,26 @@ func (r row) run(t *testing.T, program string, env []string, args ...string) {
 	}
 }
 
-// newRig makes the directory that hosts work in.
-func newRig(t *testing.T) string {
+// newFolder makes the directory that hosts work in.
+func newFolder(t *testing.T) string {
 	t.Helper()
-	rig := t.TempDir()
-	for _, folder := range []string{"bin", "net.d"} {
-		if err := os.Mkdir(filepath.Join(rig, folder), 0o755); err != nil {
+	folder := t.TempDir()
+	for _, name := range []string{"bin", "net.d"} {
+		if err := os.Mkdir(filepath.Join(folder, name), 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
 	const network = `{"cniVersion":"1.1.0","name":"one","plugins":[{"type":"loopback"}]}`
-	if err := os.WriteFile(filepath.Join(rig, "net.d", "one.conflist"), []byte(network), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(folder, "net.d", "one.conflist"), []byte(network), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	run(t, "cc", "-std=gnu99", "-Wall", "-Wextra", "-Werror", "-O1", "-o", filepath.Join(rig, "bin", "reporter"), "programs/reporter.c")
-	return rig
+	rig.Run(t, "cc", "-std=gnu99", "-Wall", "-Wextra", "-Werror", "-O1", "-o", filepath.Join(folder, "bin", "reporter"), "programs/reporter.c")
+	return folder
 }
 
 // compile makes a program of a host and returns its path.
 func compile(t *testing.T, name string, flags ...string) string {
 	t.Helper()
-	program := filepath.Join(t.TempDir(), name)
-	args := []string{"-std=gnu99", "-Wall", "-Wextra", "-Werror", "-O1", "-g", "-I" + root + "/include", "-o", program, "programs/" + name + ".c", "-pthread", "-ldl"}
-	run(t, "cc", append(args, flags...)...)
-	return program
-}
-
-// library is the path of the library under test.
-func library(t *testing.T) string {
-	t.Helper()
-	path := os.Getenv("CNI_LIBRARY")
-	if path == "" {
-		path = filepath.Join(root, "build", "libcni.so")
-	}
-	path, err := filepath.Abs(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(path); err != nil {
-		t.Fatalf("%v; run make first", err)
-	}
-	return path
-}
-
-func run(t *testing.T, name string, args ...string) {
-	t.Helper()
-	if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {
-		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
-	}
+	flags = append([]string{"-g", "-pthread", "-ldl"}, flags...)
+	return rig.Compile(t, "programs/"+name+".c", flags...)
 }

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/libcni/libcni/test/rig"
 )
 
 // The flags of capi/spawn.h.
@@ -28,13 +30,8 @@ func build(t *testing.T) string {
 			t.Fatal(err)
 		}
 	}
-	host := filepath.Join(t.TempDir(), "host")
-	out, err := exec.Command("gcc", "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-pthread", "-I../../capi",
-		"-o", host, "testdata/host.c", "../../capi/spawn.c").CombinedOutput()
-	if err != nil {
-		t.Fatalf("build host: %v\n%s", err, out)
-	}
-	return host
+	flags := []string{"-std=gnu11", "-O2", "-pthread", "-I../../capi", "../../capi/spawn.c"}
+	return rig.Compile(t, "testdata/host.c", flags...)
 }
 
 func run(t *testing.T, host, conditions string, flags int, program ...string) string {

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -262,4 +263,20 @@ func TestFullQueueOfConnections(t *testing.T) {
 	if a.Kind != "volume-plugin-unreachable" || !strings.Contains(a.Msg, "queue of connections is full") || time.Since(began) > 2*time.Second {
 		t.Errorf("%d %s", a.rc, a.raw)
 	}
+}
+
+// listenBacklog listens on a socket with a queue for that many connections, and never accepts.
+func listenBacklog(t *testing.T, path string, backlog int) *os.File {
+	t.Helper()
+	fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err == nil {
+		err = syscall.Bind(fd, &syscall.SockaddrUnix{Name: path})
+	}
+	if err == nil {
+		err = syscall.Listen(fd, backlog)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return os.NewFile(uintptr(fd), path)
 }

@@ -4,26 +4,19 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/libcni/libcni/test/rig"
 )
 
 // A plugin that closes without reading what it is sent must not kill its host with SIGPIPE, and no descriptor stays open.
 func TestHostInCSurvivesAPluginThatHangsUp(t *testing.T) {
-	library := os.Getenv("CNI_LIBRARY")
-	if library == "" {
-		t.Fatal(`CNI_LIBRARY is not set; run "make test", or after "make" set it to build/libcni.so`)
-	}
-	dir, program := filepath.Dir(library), filepath.Join(t.TempDir(), "host")
-	if out, err := exec.Command("cc", "-std=c99", "-Wall", "-Wextra", "-Werror", "-I../../include", "-o", program, "testdata/host.c",
-		"-L"+dir, "-lcni", "-Wl,-rpath,"+dir, "-pthread").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	program := rig.Compile(t, "testdata/host.c", rig.Shared(t)...)
 	listener, err := net.Listen("unix", filepath.Join(t.TempDir(), "x.sock"))
 	if err != nil {
 		t.Fatal(err)

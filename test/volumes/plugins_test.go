@@ -13,35 +13,18 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/libcni/libcni/core"
+
+	"github.com/libcni/libcni/test/rig"
 )
 
 // peer is the path of a program that "make peers" builds.
 func peer(t *testing.T, name string) string {
 	t.Helper()
-	dir := os.Getenv("CNI_PEERS")
-	if dir == "" {
-		t.Fatal(`CNI_PEERS is not set; run "make test", or after "make peers" set it to build/peers`)
-	}
-	return filepath.Join(dir, name)
-}
-
-// loopback brings lo up, for plugins on TCP: the tests run in a network namespace of their own.
-func loopback(t *testing.T) {
-	t.Helper()
-	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_DGRAM, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer syscall.Close(fd)
-	request := ifreqFlags{name: [16]byte{'l', 'o'}, flags: syscall.IFF_UP | syscall.IFF_RUNNING}
-	if err := request.set(fd); err != nil {
-		t.Fatalf("lo: %v; run under test/isolate", err)
-	}
+	return filepath.Join(rig.Peers(t), name)
 }
 
 // plugin is a plugin's process.
@@ -68,7 +51,7 @@ func startedAt(t *testing.T, socket string, flags ...string) *plugin {
 
 func startedTCP(t *testing.T, flags ...string) *plugin {
 	t.Helper()
-	loopback(t)
+	rig.Must(t, rig.LoopbackUp())
 	p := newPlugin(t, append([]string{"-listen", "tcp:127.0.0.1:0"}, flags...)...)
 	p.address = "tcp://" + p.address
 	return p
@@ -76,7 +59,7 @@ func startedTCP(t *testing.T, flags ...string) *plugin {
 
 func newPlugin(t *testing.T, flags ...string) *plugin {
 	t.Helper()
-	loopback(t)
+	rig.Must(t, rig.LoopbackUp())
 	dir := t.TempDir()
 	p := &plugin{t: t, dir: dir, journal: filepath.Join(dir, "journal")}
 	flags = append(flags, "-root", filepath.Join(dir, "volumes"), "-log", p.journal)

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/libcni/libcni/test/rig"
 )
 
 // sorted is JSON with its keys in order, and its numbers as they were.
@@ -76,7 +78,7 @@ func TestPluginsAreFoundInDockersOrder(t *testing.T) {
 }
 
 func TestPluginsThatCannotBeUsed(t *testing.T) {
-	loopback(t)
+	rig.Must(t, rig.LoopbackUp())
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "bare.spec"), "localhost:80")
 	write(t, filepath.Join(dir, "broken.json"), `{"Addr":`)
@@ -353,7 +355,7 @@ func TestMountThatMayHaveHappenedIsUndone(t *testing.T) {
 
 // Point 10: a plugin that does not answer stands apart, and its volumes are not said to be gone.
 func TestListingAllKeepsThosePluginsApartThatDoNotAnswer(t *testing.T) {
-	loopback(t)
+	rig.Must(t, rig.LoopbackUp())
 	dir := t.TempDir()
 	startedAt(t, filepath.Join(dir, "hangs.sock"), "-fault", "List=hang")
 	startedAt(t, filepath.Join(dir, "nets.sock"), "-fault", "Activate=networkdriver")
