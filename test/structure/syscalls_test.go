@@ -18,8 +18,9 @@ import (
 // kernelRing is where calls of the kernel belong.
 const kernelRing = "core/internal/host"
 
-// fileFunctions are the functions of package os that open files or change what is on disk. Package host/file does so
-// without blocking on a FIFO. Looking at a file (Stat, Readlink) is allowed everywhere.
+// fileFunctions are the functions of package os that open files or change what is on disk. Package
+// host/file does so without blocking on a FIFO. Looking at a file (Stat, Readlink) is allowed
+// everywhere.
 var fileFunctions = []string{
 	"Chdir", "Chmod", "Chown", "Chtimes", "CopyFS", "Create", "CreateTemp", "DirFS", "Lchown", "Link", "Mkdir", "MkdirAll",
 	"MkdirTemp", "NewFile", "Open", "OpenFile", "OpenInRoot", "OpenRoot", "Pipe", "ReadDir", "ReadFile", "Remove",
@@ -27,9 +28,11 @@ var fileFunctions = []string{
 }
 
 // computations are the functions of package syscall that do not call the kernel.
-var computations = []string{"BytePtrFromString", "ByteSliceFromString", "NsecToTimespec", "NsecToTimeval", "TimespecToNsec"}
+var computations = []string{"BytePtrFromString", "ByteSliceFromString", "NsecToTimespec",
+	"NsecToTimeval", "TimespecToNsec"}
 
-// TestOnlyTheHostRingCallsTheKernel looks at calls, not imports: constants and error numbers may be used anywhere.
+// TestOnlyTheHostRingCallsTheKernel looks at calls, not imports: constants and error numbers may be
+// used anywhere.
 func TestOnlyTheHostRingCallsTheKernel(t *testing.T) {
 	exported := exportData(t)
 	checked := 0
@@ -72,7 +75,8 @@ func f(err error) { g := sys.Unlink; _ = g("x"); _, _ = os.Stat("x"); _ = os.Rem
 // exportData returns the compiled description of each package that core imports.
 func exportData(t *testing.T) map[string]string {
 	t.Helper()
-	list := exec.Command("go", "list", "-export", "-deps", "-tags", "netgo,osusergo", "-json=ImportPath,Export", "./core/...")
+	list := exec.Command("go", "list", "-export", "-deps", "-tags", "netgo,osusergo",
+		"-json=ImportPath,Export", "./core/...")
 	list.Dir = root
 	list.Stderr = os.Stderr
 	out, err := list.Output()
@@ -104,12 +108,15 @@ func kernelCalls(t *testing.T, p goPackage, exported map[string]string) map[stri
 	return callsIn(t, files, parsed, p.ImportPath, exported)
 }
 
-// callsIn returns the functions that call the kernel by the place where they are used, called or not.
-func callsIn(t *testing.T, files *token.FileSet, parsed []*ast.File, path string, exported map[string]string) map[string]string {
+// callsIn returns the functions that call the kernel by the place where they are used, called or
+// not.
+func callsIn(t *testing.T, files *token.FileSet, parsed []*ast.File, path string,
+	exported map[string]string) map[string]string {
 	t.Helper()
-	config := types.Config{Importer: importer.ForCompiler(files, "gc", func(path string) (io.ReadCloser, error) {
-		return os.Open(exported[path])
-	})}
+	config := types.Config{Importer: importer.ForCompiler(files, "gc",
+		func(path string) (io.ReadCloser, error) {
+			return os.Open(exported[path])
+		})}
 	info := types.Info{Uses: map[*ast.Ident]types.Object{}}
 	if _, err := config.Check(path, files, parsed, &info); err != nil {
 		t.Fatalf("%s: %v", path, err)

@@ -13,11 +13,11 @@ import (
 	"github.com/libcni/libcni/core/internal/jsonobject"
 )
 
-// encode returns the file of e, byte for byte as encoding/json writes a document, without escaping <, > and &; Go's
-// libcni reads both.
+// encode returns the file of e, byte for byte as encoding/json writes a document, without escaping
+// <, > and &; Go's libcni reads both.
 func encode(e *Entry) ([]byte, error) {
 	if len(e.Result) > 0 && e.Result.Kind() != '{' {
-		return nil, errors.New("the result is no JSON object")
+		return nil, errors.New("the result is not a JSON object")
 	}
 	f := encoder{text: []byte{'{'}}
 	f.string("kind", cacheKind)
@@ -36,7 +36,7 @@ func encode(e *Entry) ([]byte, error) {
 // encoder writes a file member by member.
 type encoder struct {
 	text []byte
-	err  error // the first raw value that is no JSON
+	err  error // of the first raw value that is not JSON
 }
 
 func (f *encoder) key(name string) { f.text = jsonobject.AppendKey(f.text, name) }

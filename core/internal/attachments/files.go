@@ -36,7 +36,8 @@ func isUnusable(err error) bool {
 	return errors.As(err, &u)
 }
 
-// load reads the entry in a file. The error wraps fs.ErrNotExist, is an *unusableError, or is of kind state.
+// load reads the entry in a file. The error wraps fs.ErrNotExist, is an *unusableError, or is of
+// kind state.
 func load(path, option string) (*Entry, error) {
 	data, err := loadText(path, option)
 	if err != nil {
@@ -76,8 +77,8 @@ func loadText(path, option string) ([]byte, error) {
 	}
 }
 
-// replace writes a file under a temporary name and moves it to its own. On failure the file is unchanged and the
-// temporary file is removed.
+// replace writes a file under a temporary name and moves it to its own. On failure the file is
+// unchanged and the temporary file is removed.
 func replace(path, temporary string, data []byte, move func(from, to string) error) error {
 	err := file.InDirectory(temporary, func() error { return file.Renew(temporary, data, fileMode) })
 	if err == nil {
@@ -110,8 +111,8 @@ func names(dir, option string) ([]string, error) {
 	return all, nil
 }
 
-// stateError makes an error of kind state that says what the user can do. option is the request's key of the
-// directory: cacheDir or stateDir.
+// stateError makes an error of kind state that says what the user can do. option is the request's
+// key of the directory: cacheDir or stateDir.
 func stateError(err error, doing, option string) error {
 	advice := fmt.Sprintf("options.%s must be a directory that can be read and written", option)
 	switch {

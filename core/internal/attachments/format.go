@@ -10,7 +10,8 @@ import (
 	"github.com/libcni/libcni/core/internal/jsonobject"
 )
 
-// cacheKind marks the one format of Go's libcni since 0.7.0. Files of earlier ones are a bare result.
+// cacheKind marks the one format of Go's libcni since 0.7.0. Files of earlier ones are a bare
+// result.
 const cacheKind = "cniCacheV1"
 
 // document is a cache file as Go's libcni writes and reads it, with our member beside its own.
@@ -53,10 +54,12 @@ func (e *Entry) oursFields() jsonobject.Fields {
 }
 
 func (r *Ran) fields() any {
-	return jsonobject.Fields{{"type", &r.Type}, {"builtin", &r.Builtin}, {"path", &r.Path}, {"result", &r.Result}}
+	return jsonobject.Fields{{"type", &r.Type}, {"builtin", &r.Builtin}, {"path", &r.Path},
+		{"result", &r.Result}}
 }
 
-// decode reads a file. A bare result, which does not say whose it is, gives an entry with an empty Key.
+// decode reads a file. A bare result, which does not say whose it is, gives an entry with an empty
+// Key.
 func decode(data []byte) (*Entry, error) {
 	if len(data) == 0 {
 		return nil, errors.New("empty")
@@ -95,7 +98,7 @@ func (d *document) entry() (*Entry, error) {
 	case 'n', 0: // null, or not there
 		e.Result = nil
 	default:
-		return nil, errors.New("the result is no JSON object")
+		return nil, errors.New("the result is not a JSON object")
 	}
 	if isJSON(d.config) {
 		e.Config = d.config
@@ -114,11 +117,12 @@ func isJSON(text jsontext.Value) bool {
 	return text.IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 }
 
-// bareResult tells a result by the keys that every version has one of.
+// bareResult recognises a result by the keys of which every version has one.
 func bareResult(data []byte) (*Entry, error) {
 	var version string
 	var ip4, ip6 jsontext.Value
-	err := jsonobject.Decode(data, jsonobject.Fields{{"cniVersion", &version}, {"ip4", &ip4}, {"ip6", &ip6}})
+	err := jsonobject.Decode(data, jsonobject.Fields{{"cniVersion", &version}, {"ip4", &ip4},
+		{"ip6", &ip6}})
 	if err != nil {
 		return nil, err
 	}

@@ -57,14 +57,16 @@ func TestGoLibcniReadsWhatIsCommitted(t *testing.T) {
 		Kind: "cniCacheV1", ContainerID: "c1", Config: e.Config, IfName: "eth0", NetworkName: "web",
 		NetNS: "/run/netns/c1", CniArgs: [][2]string{{"K", "V"}, {"K", "<&>"}},
 		CapabilityArgs: map[string]any{"portMappings": []any{map[string]any{"hostPort": 18446744073709551615.0}}},
-		Result:         map[string]any{"cniVersion": "1.1.0", "ips": []any{map[string]any{"address": "10.1.0.2/16"}}},
+		Result: map[string]any{"cniVersion": "1.1.0",
+			"ips": []any{map[string]any{"address": "10.1.0.2/16"}}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 	var members map[string]json.RawMessage
 	must(t, json.Unmarshal(data, &members))
-	for _, theirs := range []string{"kind", "containerId", "config", "ifName", "networkName", "netns", "cniArgs", "capabilityArgs", "result"} {
+	for _, theirs := range []string{"kind", "containerId", "config", "ifName", "networkName", "netns",
+		"cniArgs", "capabilityArgs", "result"} {
 		delete(members, theirs)
 	}
 	if len(members) != 1 || members["libcni"] == nil {
@@ -198,7 +200,8 @@ func wantNothing(t *testing.T, dir string) {
 }
 
 func TestUnknownMemberOfOursIsForeign(t *testing.T) {
-	for name, ours := range map[string]string{"other type": `"later"`, "other field type": `{"owner":7}`, "null": "null"} {
+	for name, ours := range map[string]string{"other type": `"later"`,
+		"other field type": `{"owner":7}`, "null": "null"} {
 		t.Run(name, func(t *testing.T) {
 			s, dir := newStore(t)
 			must(t, s.Commit(entry("c1")))
@@ -231,7 +234,8 @@ func TestResultThatIsNoObjectIsNotWritten(t *testing.T) {
 	wantNothing(t, dir)
 }
 
-// A FIFO in the place of a temporary file or of a directory must not make a call wait with its locks held.
+// A FIFO in the place of a temporary file or of a directory must not make a call wait with its
+// locks held.
 func TestNothingWaitsForTheWriterOfAFIFO(t *testing.T) {
 	s, dir := newStore(t)
 	must(t, s.WriteIntent(entry("c1")))
@@ -240,7 +244,8 @@ func TestNothingWaitsForTheWriterOfAFIFO(t *testing.T) {
 	intents, err := filepath.Glob(filepath.Join(dir, "state", "intents", "*"))
 	must(t, err)
 	name := filepath.Base(intents[0])
-	for _, temporary := range []string{"cache/libcni/" + name + ".tmp", "state/intents/" + name + ".tmp"} {
+	for _, temporary := range []string{"cache/libcni/" + name + ".tmp",
+		"state/intents/" + name + ".tmp"} {
 		must(t, syscall.Mkfifo(filepath.Join(dir, temporary), 0o600))
 	}
 	wait(t, func() error { return s.WriteIntent(entry("c1")) })
@@ -251,7 +256,10 @@ func TestNothingWaitsForTheWriterOfAFIFO(t *testing.T) {
 		must(t, os.RemoveAll(path))
 		must(t, syscall.Mkfifo(path, 0o600))
 		wait(t, func() error { _, errs := s.List(); return asError(len(errs) == 0) })
-		wait(t, func() error { return asError(s.WriteIntent(entry("c1")) == nil && s.Commit(entry("c1")) == nil) })
+		wait(t, func() error {
+			return asError(s.WriteIntent(entry("c1")) == nil &&
+				s.Commit(entry("c1")) == nil)
+		})
 	}
 }
 

@@ -15,8 +15,9 @@ import (
 	"github.com/libcni/libcni/core/internal/attachments"
 )
 
-// FuzzCacheFile holds that whatever is in a cache file: reading it is an entry of that name or none, an entry is
-// written so that it is read the same, and Remove leaves nothing but another attachment's file.
+// FuzzCacheFile holds that whatever is in a cache file: reading it is an entry of that name or
+// none, an entry is written so that it is read the same, and Remove leaves nothing but another
+// attachment's file.
 func FuzzCacheFile(f *testing.F) {
 	for _, content := range unusable(f) {
 		f.Add([]byte(content))
@@ -77,7 +78,8 @@ func checkEntry(t *testing.T, s *attachments.Store, e *attachments.Entry) {
 	}
 }
 
-// normal is e without what writing may change: white space, empty for none, and that we have written it.
+// normal is e without what writing may change: white space, empty for none, and that we have
+// written it.
 func normal(e *attachments.Entry) *attachments.Entry {
 	n := *e
 	n.ByGoLibcni = false

@@ -8,9 +8,9 @@ import (
 	"github.com/libcni/libcni/core/internal/host/lockfile"
 )
 
-// Held is an attachment or a network that a call has locked. For an attachment it remembers what Get saw: until Unlock
-// no other call changes it. Go's libcni takes no locks, so that Held looks again at what Go's libcni could have changed.
-// Not safe for concurrent use.
+// Held is an attachment or a network that a call has locked. For an attachment it remembers what
+// Get saw: until Unlock no other call changes it. Go's libcni takes no locks, so that Held looks
+// again at what Go's libcni could have changed. Not safe for concurrent use.
 type Held struct {
 	store *Store
 	key   Key // of the attachment; empty for a network
@@ -24,23 +24,26 @@ func (h *Held) Get() (e *Entry, err error) {
 	return e, err
 }
 
-// WriteIntent is Store.WriteIntent. The first intent of an attachment is written in place: half an intent means that
-// nothing was made.
+// WriteIntent is Store.WriteIntent. The first intent of an attachment is written in place: half an
+// intent means that nothing was made.
 func (h *Held) WriteIntent(e *Entry) error {
 	vacant := h.seen.vacant && e.Key == h.key
 	h.seen = snapshot{}
 	if !vacant {
 		return h.store.WriteIntent(e)
 	}
-	err := h.store.writeIntent(e, func(data []byte) error { return create(h.store.intentPath(e.Key), data) })
+	err := h.store.writeIntent(e, func(data []byte) error {
+		return create(h.store.intentPath(e.Key), data)
+	})
 	if errors.Is(err, fs.ErrExist) {
 		return h.store.WriteIntent(e)
 	}
 	return err
 }
 
-// Remove is Store.Remove of the attachment. If Get returned a cache entry and has seen no intent, that entry is the only
-// file: no call was cut short since it was written, and its temporary file has become the entry.
+// Remove is Store.Remove of the attachment. If Get returned a cache entry and has seen no intent,
+// that entry is the only file: no call was cut short since it was written, and its temporary file
+// has become the entry.
 func (h *Held) Remove() error {
 	text := h.seen.text
 	h.seen = snapshot{}

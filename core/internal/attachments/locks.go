@@ -41,8 +41,8 @@ func (s *Store) Lock(ctx context.Context, key Key) (*Held, error) {
 	return h, nil
 }
 
-// LockNetwork locks a whole network for GC: no call works on an attachment of it. It waits until ctx ends, and removes
-// what killed calls left half written.
+// LockNetwork locks a whole network for GC: no call works on an attachment of it. It waits until
+// ctx ends, and removes what killed calls left half written.
 func (s *Store) LockNetwork(ctx context.Context, network string) (*Held, error) {
 	h := &Held{store: s}
 	sum := hash(network)
@@ -102,8 +102,9 @@ func (h *Held) passGate(ctx context.Context, network uint64) error {
 	return err
 }
 
-// The three kinds of locks have separate parts of the file: the upper two bits of a key are the kind. Of the hash 61 bits
-// are left: among a thousand names in use at a time, two share a lock with a probability of 1 in 4 million million.
+// The three kinds of locks have separate parts of the file: the upper two bits of a key are the
+// kind. Of the hash 61 bits are left: among a thousand names in use at a time, two share a lock
+// with a probability of 1 in 4 million million.
 func gates(hash uint64) uint64      { return hash >> 2 }
 func networks(hash uint64) uint64   { return 1<<62 | hash>>2 }
 func attachment(name string) uint64 { return 2<<62 | hash(name)>>2 }
@@ -113,8 +114,8 @@ func hash(name string) uint64 {
 	return binary.BigEndian.Uint64(sum[:])
 }
 
-// removeTorn removes the half-written files of a network that is locked exclusively, so that no call is writing them. A
-// file that cannot be removed does no harm.
+// removeTorn removes the half-written files of a network that is locked exclusively, so that no
+// call is writing them. A file that cannot be removed does no harm.
 func (s *Store) removeTorn(network string) {
 	for _, dir := range []string{s.private, s.intents} {
 		found, _ := names(dir, "")
@@ -130,8 +131,8 @@ func (s *Store) removeTorn(network string) {
 	}
 }
 
-// isTorn reports whether an intent was cut short while it was written: part of an object is not JSON. Nothing was made
-// yet.
+// isTorn reports whether an intent was cut short while it was written: part of an object is not
+// JSON. Nothing was made yet.
 func isTorn(path string) bool {
 	data, err := file.Read(path, maxFileSize)
 	return err == nil && !isJSON(data)

@@ -37,7 +37,8 @@ func TestLocksHoldAcrossProcesses(t *testing.T) {
 		{"network of an attachment", "lock", lockOfNetwork("web"), true},
 		{"other network", "lock", lockOfNetwork("db"), false},
 		{"attachment of a network", "lock network", lockOf(web("c1")), true},
-		{"attachment of another network", "lock network", lockOf(attachments.Key{Network: "db", ContainerID: "c1", IfName: "eth0"}), false},
+		{"attachment of another network", "lock network",
+			lockOf(attachments.Key{Network: "db", ContainerID: "c1", IfName: "eth0"}), false},
 		{"same network", "lock network", lockOfNetwork("web"), true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -67,11 +68,15 @@ func TestLocksHoldAcrossProcesses(t *testing.T) {
 	})
 }
 
-func lockOf(key attachments.Key) func(context.Context, *attachments.Store) (*attachments.Held, error) {
-	return func(ctx context.Context, s *attachments.Store) (*attachments.Held, error) { return s.Lock(ctx, key) }
+type locker func(context.Context, *attachments.Store) (*attachments.Held, error)
+
+func lockOf(key attachments.Key) locker {
+	return func(ctx context.Context, s *attachments.Store) (*attachments.Held, error) {
+		return s.Lock(ctx, key)
+	}
 }
 
-func lockOfNetwork(name string) func(context.Context, *attachments.Store) (*attachments.Held, error) {
+func lockOfNetwork(name string) locker {
 	return func(ctx context.Context, s *attachments.Store) (*attachments.Held, error) {
 		return s.LockNetwork(ctx, name)
 	}
@@ -107,8 +112,9 @@ func TestAttachmentIsLockedUnderItsNetwork(t *testing.T) {
 	end()
 }
 
-// Two calls at a time take and release attachments without a pause. Each holds its own until the other has one too, or
-// for half a second, so that without a gate there would never be a moment for the GC.
+// Two calls at a time take and release attachments without a pause. Each holds its own until the
+// other has one too, or for half a second, so that without a gate there would never be a moment for
+// the GC.
 func TestGCIsNotStarved(t *testing.T) {
 	s, _ := newStore(t)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -147,7 +153,8 @@ func TestGCIsNotStarved(t *testing.T) {
 	group.Wait()
 }
 
-// An ADD holds its attachment while its plugin calls back for another of the same network, and a GC came in between.
+// An ADD holds its attachment while its plugin calls back for another of the same network, and a GC
+// came in between.
 func TestCallBackWhileGCWaitsDoesNotDeadlock(t *testing.T) {
 	s, _ := newStore(t)
 	outer, err := s.Lock(t.Context(), web("c1"))
@@ -195,7 +202,8 @@ func TestLockingANetworkRemovesWhatWasHalfWritten(t *testing.T) {
 	}
 	for _, intent := range intents { // as a kill between writing and renaming leaves them
 		must(t, os.WriteFile(intent+".tmp", nil, 0o600))
-		must(t, os.WriteFile(filepath.Join(dir, "cache", "libcni", filepath.Base(intent)+".tmp"), nil, 0o600))
+		must(t, os.WriteFile(filepath.Join(dir, "cache", "libcni", filepath.Base(intent)+".tmp"), nil,
+			0o600))
 	}
 	if entries, errs := s.List(); len(entries) != 2 || len(errs) != 0 {
 		t.Errorf("list: %v, %v; want both, and nothing of what is half written", entries, errs)

@@ -20,8 +20,8 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// asOther names the variable that makes the test binary another process. Its arguments are what to do, the cache
-// directory and the state directory.
+// asOther names the variable that makes the test binary another process. Its arguments are what to
+// do, the cache directory and the state directory.
 const asOther = "ATTACHMENTS_TEST_OTHER"
 
 // errands are what another process does. Each reports a line and ends when its stdin does.
@@ -71,7 +71,8 @@ func reportAndWait() error {
 
 // other is the test binary as another process.
 func other(dir, errand string) *exec.Cmd {
-	process := exec.Command(os.Args[0], errand, filepath.Join(dir, "cache"), filepath.Join(dir, "state"))
+	process := exec.Command(os.Args[0], errand, filepath.Join(dir, "cache"),
+		filepath.Join(dir, "state"))
 	process.Env = append(os.Environ(), asOther+"=1")
 	return process
 }
@@ -122,7 +123,8 @@ func entryOf(key attachments.Key) *attachments.Entry {
 		CapabilityArgs: map[string]jsontext.Value{"portMappings": jsontext.Value(`[{"hostPort":18446744073709551615}]`)},
 		Result:         jsontext.Value(`{"cniVersion":"1.1.0","ips":[{"address":"10.1.0.2/16"}]}`),
 		HostIfName:     "veth01234567", MAC: "0a:58:0a:01:00:02", IfIndex: 7,
-		Plugins: []attachments.Ran{{Type: "bridge", Builtin: true}, {Type: "tuning", Path: "/opt/cni/bin/tuning", Result: jsontext.Value(`{"a":1}`)}},
+		Plugins: []attachments.Ran{{Type: "bridge", Builtin: true},
+			{Type: "tuning", Path: "/opt/cni/bin/tuning", Result: jsontext.Value(`{"a":1}`)}},
 	}
 }
 

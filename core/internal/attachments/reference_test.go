@@ -60,7 +60,7 @@ func marshal(v any) ([]byte, error) {
 
 func encodeTagged(e *Entry) ([]byte, error) {
 	if len(e.Result) > 0 && e.Result.Kind() != '{' {
-		return nil, errors.New("the result is no JSON object")
+		return nil, errors.New("the result is not a JSON object")
 	}
 	o := taggedOurs{
 		Owner: e.Owner, CNIVersion: e.CNIVersion, Created: e.Created, BootID: e.BootID, Cookie: e.Cookie,
@@ -100,7 +100,7 @@ func decodeTagged(data []byte) (*Entry, error) {
 		e.Result = d.Result
 	case 'n', 0:
 	default:
-		return nil, errors.New("the result is no JSON object")
+		return nil, errors.New("the result is not a JSON object")
 	}
 	if json.Valid(d.Config) {
 		e.Config = d.Config
@@ -131,15 +131,17 @@ func whole() *Entry {
 		CapabilityArgs: map[string]jsontext.Value{"portMappings": jsontext.Value(`[ {"hostPort":8080, "containerPort":1.50e2}]`), "a": nil, "<": jsontext.Value("\"\u2028<\\u003c\xff\"")},
 		Result:         jsontext.Value(`{"cniVersion":"1.1.0","interfaces":[{"name":"b0","mac":"0e:00:00:00:00:01"},{"name":"veth1","mac":"0e:00:00:00:00:03"},{"name":"eth0","mac":"0e:00:00:00:00:02","sandbox":"/run/netns/c1"}],"ips":[{"interface":2,"address":"10.80.0.2/16","gateway":"10.80.0.1"}],"routes":[{"dst":"0.0.0.0/0"}],"dns":{}, "dns":{}}`),
 		HostIfName:     "veth1", MAC: "0e:00:00:00:00:02", IfIndex: 2,
-		Plugins: []Ran{{Type: "bridge", Builtin: true}, {Type: "x", Path: "/opt/cni/bin/x", Result: jsontext.Value(` {"a" : 1} `)}},
+		Plugins: []Ran{{Type: "bridge", Builtin: true},
+			{Type: "x", Path: "/opt/cni/bin/x", Result: jsontext.Value(` {"a" : 1} `)}},
 	}
 }
 
 func TestFilesAreWrittenAsEncodingJSONDoes(t *testing.T) {
 	for name, e := range map[string]*Entry{
-		"whole":                               whole(),
-		"bare":                                {Key: Key{"web", "c1", "eth0"}},
-		"empty":                               {Config: jsontext.Value{}, Args: plugin.Args{}, CapabilityArgs: map[string]jsontext.Value{}, Result: jsontext.Value{}, Plugins: []Ran{}},
+		"whole": whole(),
+		"bare":  {Key: Key{"web", "c1", "eth0"}},
+		"empty": {Config: jsontext.Value{}, Args: plugin.Args{},
+			CapabilityArgs: map[string]jsontext.Value{}, Result: jsontext.Value{}, Plugins: []Ran{}},
 		"no JSON for a result":                {Result: jsontext.Value(`{"a"`)},
 		"no JSON for a capability's argument": {CapabilityArgs: map[string]jsontext.Value{"a": jsontext.Value("x")}},
 		"nothing for a capability's argument": {CapabilityArgs: map[string]jsontext.Value{"a": {}}},
@@ -169,7 +171,8 @@ func files(t testing.TB) []string {
 	}
 	const head = `{"kind":"cniCacheV1","containerId":"c1","ifName":"eth0","networkName":"web"`
 	found := []string{
-		string(text), strings.ToUpper(string(text)), strings.Replace(string(text), "cniCacheV1", "cniCacheV2", 1), string(text[:len(text)/2]),
+		string(text), strings.ToUpper(string(text)), strings.Replace(string(text), "cniCacheV1",
+			"cniCacheV2", 1), string(text[:len(text)/2]),
 		head + `}`, head + `,"result":null,"config":null,"cniArgs":null,"capabilityArgs":null,"netns":null,"libcni":null}`,
 		head + `,"result":[]}`, head + `,"config":"eyJ"}`, head + `,"config":"e30="}`, head + `,"config":"Int7"}`, head + `,"config":{}}`,
 		head + `,"cniArgs":[["a"],["a","b","c"],[],null,[null,"x"]]}`, head + `,"cniArgs":[["a",5]]}`, head + `,"cniArgs":{}}`,
@@ -207,7 +210,8 @@ func compareDecoded(t *testing.T, data []byte) {
 	}
 	var key struct{ ContainerID, IfName, NetworkName string }
 	keyErr := json.Unmarshal(data, &key)
-	if gotKey, err := decodeKey(data); (err == nil) != (keyErr == nil) || err == nil && gotKey != (Key{key.NetworkName, key.ContainerID, key.IfName}) {
+	if gotKey, err := decodeKey(data); (err == nil) != (keyErr == nil) || err == nil &&
+		gotKey != (Key{key.NetworkName, key.ContainerID, key.IfName}) {
 		t.Fatalf("%q: key %+v, error %v; of encoding/json %+v, %v", data, gotKey, err, key, keyErr)
 	}
 	if err != nil {
@@ -219,8 +223,8 @@ func compareDecoded(t *testing.T, data []byte) {
 	compareEncoded(t, got)
 }
 
-// FuzzFormat holds decode and encode against encoding/json. It takes bytes as an array of numbers, which is refused, and
-// reads over what a list left behind that was longer.
+// FuzzFormat holds decode and encode against encoding/json. It takes bytes as an array of numbers,
+// which is refused, and reads over what a list left behind that was longer.
 func FuzzFormat(f *testing.F) {
 	for _, text := range files(f) {
 		f.Add([]byte(text))
@@ -232,7 +236,8 @@ func FuzzFormat(f *testing.F) {
 				return
 			}
 		}
-		if _, rest, _ := bytes.Cut(lower, []byte("config")); bytes.HasPrefix(bytes.TrimLeft(rest, "\": \t\r\n"), []byte("[")) {
+		if _, rest, _ := bytes.Cut(lower, []byte("config")); bytes.HasPrefix(bytes.TrimLeft(rest,
+			"\": \t\r\n"), []byte("[")) {
 			return
 		}
 		compareDecoded(t, data)

@@ -9,7 +9,8 @@ import (
 type selection struct{ containerID, ifName string }
 
 func (w selection) includes(key Key) bool {
-	return (w.containerID == "" || key.ContainerID == w.containerID) && (w.ifName == "" || key.IfName == w.ifName)
+	return (w.containerID == "" || key.ContainerID == w.containerID) &&
+		(w.ifName == "" || key.IfName == w.ifName)
 }
 
 // mayInclude reports whether a cache file with the name has to be read.
@@ -20,8 +21,8 @@ func (w selection) mayInclude(name string) bool {
 	return w.ifName == "" || strings.HasSuffix(name, "-"+w.ifName)
 }
 
-// split returns the key in the name of a bare result's file: the file itself does not state it. The selection helps to
-// parse the name. A name that still has several meanings is refused.
+// split returns the key in the name of a bare result's file: the file itself does not state it. The
+// selection helps to parse the name. A name that still has several meanings is refused.
 func (w selection) split(name string) (Key, error) {
 	var key Key
 	readings := 0
@@ -45,6 +46,6 @@ func (w selection) split(name string) (Key, error) {
 	case 0:
 		return Key{}, errors.New("a result whose file name is not that of an attachment")
 	default:
-		return Key{}, errors.New("a result that does not state its attachment, in a file whose name has several meanings")
+		return Key{}, errors.New("a result that does not name its attachment, in a file with an ambiguous name")
 	}
 }

@@ -26,8 +26,9 @@ const (
 // temporarySuffix marks files that are being written.
 const temporarySuffix = ".tmp"
 
-// Store is the state on disk. It is safe for concurrent use. What it keeps in memory only saves work. The caller
-// holds the attachment's lock around WriteIntent, Commit and Remove, and around a Get that precedes one of them.
+// Store is the state on disk. It is safe for concurrent use. What it keeps in memory only saves
+// work. The caller holds the attachment's lock around WriteIntent, Commit and Remove, and around a
+// Get that precedes one of them.
 type Store struct {
 	results string // Go's libcni's directory
 	private string // ours beside it: temporary files, locks
@@ -37,7 +38,8 @@ type Store struct {
 	unique  atomic.Pointer[uniqueName] // the last name that was computed
 }
 
-// Open returns the store of two directories. It touches nothing; directories are made when something is written.
+// Open returns the store of two directories. It touches nothing; directories are made when
+// something is written.
 func Open(cacheDir, stateDir string) *Store {
 	return &Store{
 		results: filepath.Join(cacheDir, "results"),
@@ -51,8 +53,8 @@ func (s *Store) AsOf(bootID string, now time.Duration) string {
 	return AsOf{BootID: bootID, Now: now}.String()
 }
 
-// Get returns the attachment with the key: its intent if there is one, else its cache entry. The error wraps
-// fs.ErrNotExist if there is neither, or neither is usable.
+// Get returns the attachment with the key: its intent if there is one, else its cache entry. The
+// error wraps fs.ErrNotExist if there is neither, or neither is usable.
 func (s *Store) Get(key Key) (*Entry, error) {
 	e, _, err := s.find(key)
 	return e, err
@@ -60,8 +62,9 @@ func (s *Store) Get(key Key) (*Entry, error) {
 
 // snapshot is what find saw of an attachment's files.
 type snapshot struct {
-	vacant bool   // there was no intent, and no file with the name of the cache entry
-	text   []byte // of the attachment's own cache entry, written by us, if there was no intent beside it
+	vacant bool // there was no intent, and no file with the name of the cache entry
+	// of the attachment's own cache entry, written by us, if there was no intent beside it
+	text []byte
 }
 
 // find is Get that also returns what it saw.
@@ -110,8 +113,8 @@ func (s *Store) intent(key Key) (*Entry, error) {
 	return e, nil
 }
 
-// cached returns the entry in the cache file of key, which may be another attachment's, and its text. A bare
-// result counts as that of key.
+// cached returns the entry in the cache file of key, which may be another attachment's, and its
+// text. A bare result counts as that of key.
 func (s *Store) cached(key Key) (*Entry, []byte, error) {
 	path := s.cachePath(key)
 	text, err := loadText(path, cacheOption)
@@ -204,11 +207,11 @@ func (s *Store) refuseCollision(key Key) error {
 	if err != nil || holder == nil {
 		return err
 	}
-	return fault.InvalidRequest("containerId", "%s would have the same cache file as %s; one of the names has to differ",
-		key, *holder)
+	return fault.InvalidRequest("containerId", "%s would have the same cache file as %s; change one of the names", key, *holder)
 }
 
-// otherHolder returns the key of the other attachment that has the cache file of key, nil if none has.
+// otherHolder returns the key of the other attachment that has the cache file of key, nil if none
+// has.
 func (s *Store) otherHolder(key Key) (*Key, error) {
 	claimed, err := loadKey(s.cachePath(key))
 	if isAbsent(err) || err == nil && claimed == key {
@@ -228,8 +231,9 @@ func (s *Store) otherHolder(key Key) (*Key, error) {
 	return &held.Key, nil
 }
 
-// Remove removes an attachment: its cache entry, even if unusable, its intent, and what a killed call left
-// half written. It succeeds if there is nothing. It leaves the file of another attachment alone.
+// Remove removes an attachment: its cache entry, even if unusable, its intent, and what a killed
+// call left half written. It succeeds if there is nothing. It leaves the file of another attachment
+// alone.
 func (s *Store) Remove(key Key) error {
 	if err := key.Validate(); err != nil {
 		return err
@@ -245,21 +249,23 @@ func (s *Store) Remove(key Key) error {
 		return stateError(err, key.String()+": remove the cache entry", cacheOption)
 	}
 
-	// The intent goes last, so that an attachment whose removal was cut short is known to be incomplete.
-	if err := errors.Join(file.Remove(s.temporaryIntent(key)), file.Remove(s.intentPath(key))); err != nil {
+	// The intent goes last, so that an attachment whose removal was cut short is known to be
+	// incomplete.
+	if err := errors.Join(file.Remove(s.temporaryIntent(key)),
+		file.Remove(s.intentPath(key))); err != nil {
 		return stateError(err, key.String()+": remove the intent", stateOption)
 	}
 	return nil
 }
 
-// List returns all attachments in the order of their keys, and an error for each file that is not an attachment
-// or cannot be read.
+// List returns all attachments in the order of their keys, and an error for each file that is not
+// an attachment or cannot be read.
 func (s *Store) List() ([]*Entry, []error) {
 	return s.scan(selection{})
 }
 
-// ByContainer returns the attachments of a container; if ifName is not empty, only those of that interface. It ignores
-// files that are not attachments.
+// ByContainer returns the attachments of a container; if ifName is not empty, only those of that
+// interface. It ignores files that are not attachments.
 func (s *Store) ByContainer(containerID, ifName string) ([]*Entry, error) {
 	entries, errs := s.scan(selection{containerID: containerID, ifName: ifName})
 	errs = slices.DeleteFunc(errs, isUnusable)
@@ -297,7 +303,8 @@ func (s *Store) scan(want selection) (entries []*Entry, errs []error) {
 		}
 	}
 	slices.SortFunc(entries, func(a, b *Entry) int {
-		return cmp.Or(cmp.Compare(a.Network, b.Network), cmp.Compare(a.ContainerID, b.ContainerID), cmp.Compare(a.IfName, b.IfName))
+		return cmp.Or(cmp.Compare(a.Network, b.Network), cmp.Compare(a.ContainerID, b.ContainerID),
+			cmp.Compare(a.IfName, b.IfName))
 	})
 	return entries, errs
 }
@@ -315,7 +322,8 @@ func (s *Store) listedIntent(name string) (*Entry, error) {
 	return e, nil
 }
 
-// listedEntry refuses copies and renamed files: an entry that does not have its key's file name could not be removed.
+// listedEntry refuses copies and renamed files: an entry that does not have its key's file name
+// could not be removed.
 func (s *Store) listedEntry(name string, want selection) (*Entry, error) {
 	path := filepath.Join(s.results, name)
 	e, err := load(path, cacheOption)
@@ -355,7 +363,8 @@ type uniqueName struct {
 func (s *Store) uniqueName(key Key) string {
 	last := s.unique.Load()
 	if last == nil || last.Key != key {
-		last = &uniqueName{key, networkPrefix(key.Network) + digest(key.Network, key.ContainerID, key.IfName)}
+		last = &uniqueName{key, networkPrefix(key.Network) + digest(key.Network, key.ContainerID,
+			key.IfName)}
 		s.unique.Store(last)
 	}
 	return last.name
@@ -363,7 +372,7 @@ func (s *Store) uniqueName(key Key) string {
 
 func networkPrefix(network string) string { return digest(network) + "-" }
 
-// digest returns 128 bits of a hash of strings, none of which holds NUL.
+// digest returns 128 bits of a hash of strings without NUL.
 func digest(parts ...string) string {
 	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
 	return hex.EncodeToString(sum[:16])

@@ -40,8 +40,14 @@ func TestIntentIsTheTruthUntilCommit(t *testing.T) {
 	}
 	must(t, s.WriteIntent(want)) // a DEL begins
 	for what, found := range map[string]func() ([]*attachments.Entry, error){
-		"get":          func() ([]*attachments.Entry, error) { e, err := s.Get(want.Key); return []*attachments.Entry{e}, err },
-		"list":         func() ([]*attachments.Entry, error) { e, errs := s.List(); return e, first(errs) },
+		"get": func() ([]*attachments.Entry, error) {
+			e, err := s.Get(want.Key)
+			return []*attachments.Entry{e}, err
+		},
+		"list": func() ([]*attachments.Entry, error) {
+			e, errs := s.List()
+			return e, first(errs)
+		},
 		"by container": func() ([]*attachments.Entry, error) { return s.ByContainer("c1", "eth0") },
 	} {
 		got, err := found()
@@ -104,7 +110,8 @@ func TestAttachmentsOfTheSameFileNameAreKeptApart(t *testing.T) {
 	other := attachments.Key{Network: "a", ContainerID: "b-c", IfName: "eth0"}
 	must(t, s.Commit(entryOf(there)))
 	wantNone(t, s, other)
-	for what, write := range map[string]func(*attachments.Entry) error{"intent": s.WriteIntent, "commit": s.Commit} {
+	for what, write := range map[string]func(*attachments.Entry) error{"intent": s.WriteIntent,
+		"commit": s.Commit} {
 		e := wantFault(t, write(entryOf(other)), fault.KindInvalidRequest, syscall.EINVAL)
 		if e.Details != "containerId" || !strings.Contains(e.Msg, there.String()) {
 			t.Errorf("%s: %q, details %q; want %s named", what, e.Msg, e.Details, there)
@@ -131,9 +138,11 @@ func TestNamesThatAreNoFileNameAreRefused(t *testing.T) {
 		want string // the key that is blamed
 	}{
 		{"256 bytes", web(long + "x"), "containerId"},
-		{"slash in the network", attachments.Key{Network: "../web", ContainerID: "c", IfName: "eth0"}, "network"},
+		{"slash in the network", attachments.Key{Network: "../web", ContainerID: "c", IfName: "eth0"},
+			"network"},
 		{"slash in the container", web("../c"), "containerId"},
-		{"NUL in the interface", attachments.Key{Network: "web", ContainerID: "c", IfName: "e\x00"}, "ifName"},
+		{"NUL in the interface", attachments.Key{Network: "web", ContainerID: "c", IfName: "e\x00"},
+			"ifName"},
 		{"no container", web(""), "containerId"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -163,21 +172,26 @@ func TestNamesThatAreNoFileNameAreRefused(t *testing.T) {
 func TestByContainerFindsExactlyItsAttachments(t *testing.T) {
 	s, dir := newStore(t)
 	for _, key := range []attachments.Key{
-		{Network: "web", ContainerID: "c", IfName: "eth0"}, {Network: "db", ContainerID: "c", IfName: "eth1"},
-		{Network: "web", ContainerID: "a-c-b", IfName: "eth0"}, {Network: "c", ContainerID: "x", IfName: "c"},
+		{Network: "web", ContainerID: "c", IfName: "eth0"}, {Network: "db", ContainerID: "c",
+			IfName: "eth1"},
+		{Network: "web", ContainerID: "a-c-b", IfName: "eth0"}, {Network: "c", ContainerID: "x",
+			IfName: "c"},
 	} {
 		must(t, s.Commit(entryOf(key)))
 	}
 	must(t, s.WriteIntent(entryOf(attachments.Key{Network: "new", ContainerID: "c", IfName: "eth0"})))
 	bare := `{"cniVersion":"0.3.1"}`
-	must(t, os.WriteFile(filepath.Join(dir, "cache", "results", "old-net-c-eth0"), []byte(bare), 0o600))
+	must(t, os.WriteFile(filepath.Join(dir, "cache", "results", "old-net-c-eth0"), []byte(bare),
+		0o600))
 	must(t, os.WriteFile(filepath.Join(dir, "cache", "results", "o-c-c-eth0"), []byte(bare), 0o600))
 	for _, test := range []struct {
 		containerID, ifName string
 		want                []string
 	}{
-		{"c", "", []string{"eth1 of container c on network db", "eth0 of container c on network new", "eth0 of container c on network old-net", "eth0 of container c on network web"}},
-		{"c", "eth0", []string{"eth0 of container c on network new", "eth0 of container c on network o-c", "eth0 of container c on network old-net", "eth0 of container c on network web"}},
+		{"c", "", []string{"eth1 of container c on network db", "eth0 of container c on network new",
+			"eth0 of container c on network old-net", "eth0 of container c on network web"}},
+		{"c", "eth0", []string{"eth0 of container c on network new",
+			"eth0 of container c on network o-c", "eth0 of container c on network old-net", "eth0 of container c on network web"}},
 		{"c", "eth", nil},
 		{"a-c-b", "eth0", []string{"eth0 of container a-c-b on network web"}},
 		{"x", "", []string{"c of container x on network c"}},
@@ -199,7 +213,8 @@ func TestCopiesOfFilesAreReportedNotListed(t *testing.T) {
 	s, dir := newStore(t)
 	must(t, s.Commit(entry("c1")))
 	must(t, s.WriteIntent(entry("c2")))
-	for _, dir := range []string{filepath.Join(dir, "cache", "results"), filepath.Join(dir, "state", "intents")} {
+	for _, dir := range []string{filepath.Join(dir, "cache", "results"),
+		filepath.Join(dir, "state", "intents")} {
 		found, err := filepath.Glob(filepath.Join(dir, "*"))
 		must(t, err)
 		data, err := os.ReadFile(found[0])
@@ -242,10 +257,12 @@ func TestAsOf(t *testing.T) {
 	if want := (attachments.AsOf{BootID: "a-boot", Now: 100}); err != nil || asOf != want {
 		t.Fatalf("parsed %q as %+v, %v; want %+v", token, asOf, err, want)
 	}
-	if unknown, err := attachments.ParseAsOf(s.AsOf("", 5)); err != nil || unknown != (attachments.AsOf{Now: 5}) {
+	if unknown, err := attachments.ParseAsOf(s.AsOf("", 5)); err != nil ||
+		unknown != (attachments.AsOf{Now: 5}) {
 		t.Errorf("without a boot id: %+v, %v", unknown, err)
 	}
-	for _, text := range []string{"", "a-boot", "5", ":", "a-boot:", "a-boot:x", "a-boot:-1", "a-boot:99999999999999999999"} {
+	for _, text := range []string{"", "a-boot", "5", ":", "a-boot:", "a-boot:x", "a-boot:-1",
+		"a-boot:99999999999999999999"} {
 		if got, err := attachments.ParseAsOf(text); err == nil {
 			t.Errorf("parsed %q as %+v, want an error", text, got)
 		}
@@ -293,7 +310,8 @@ func TestReadOnlyDirectoriesAreTold(t *testing.T) {
 			"stateDir: intent": s.WriteIntent(entry("c1")), "cacheDir: commit": s.Commit(entry("c1")),
 		} {
 			option, _, _ := strings.Cut(what, ":")
-			if e := wantFault(t, err, fault.KindState, syscall.EROFS); !strings.Contains(e.Msg, "options."+option) || !strings.Contains(e.Msg, dir) {
+			if e := wantFault(t, err, fault.KindState, syscall.EROFS); !strings.Contains(e.Msg,
+				"options."+option) || !strings.Contains(e.Msg, dir) {
 				t.Errorf("%s: %q; want option and path named", what, e.Msg)
 			}
 		}
@@ -309,7 +327,8 @@ func TestReadOnlyDirectoriesAreTold(t *testing.T) {
 func TestFullFileSystemLeavesNothingHalfWritten(t *testing.T) {
 	for _, fills := range []string{"blocks", "inodes"} {
 		t.Run(fills, func(t *testing.T) {
-			dir := mountTmpfs(t, map[string]string{"blocks": "size=64k", "inodes": "size=1m,nr_inodes=20"}[fills])
+			dir := mountTmpfs(t, map[string]string{"blocks": "size=64k",
+				"inodes": "size=1m,nr_inodes=20"}[fills])
 			s := storeIn(dir)
 			must(t, s.Commit(entry("c1")))
 			must(t, s.WriteIntent(entry("c2")))
@@ -320,7 +339,8 @@ func TestFullFileSystemLeavesNothingHalfWritten(t *testing.T) {
 			for what, err := range map[string]error{
 				"intent": s.WriteIntent(entry("c3")), "commit": s.Commit(entry("c3")), "commit over another": s.Commit(larger),
 			} {
-				if e := wantFault(t, err, fault.KindState, syscall.ENOSPC); !strings.Contains(e.Msg, "no space is left") {
+				if e := wantFault(t, err, fault.KindState, syscall.ENOSPC); !strings.Contains(e.Msg,
+					"no space is left") {
 					t.Errorf("%s: %q", what, e.Msg)
 				}
 			}
@@ -357,10 +377,12 @@ func TestForbiddenDirectoryIsTold(t *testing.T) {
 	must(t, os.MkdirAll(filepath.Join(dir, "cache"), 0o500))
 	must(t, os.MkdirAll(filepath.Join(dir, "state"), 0o500))
 	process := other(dir, "commit")
-	process.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWUSER} // without root's power over files
+	// without root's power over files
+	process.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWUSER}
 	out, err := process.CombinedOutput()
 	must(t, err)
-	if !strings.HasPrefix(string(out), fmt.Sprintf("state %d ", -int(syscall.EACCES))) || !strings.Contains(string(out), "options.cacheDir") {
+	if !strings.HasPrefix(string(out), fmt.Sprintf("state %d ", -int(syscall.EACCES))) ||
+		!strings.Contains(string(out), "options.cacheDir") {
 		t.Errorf("got %s, want kind state, EACCES, and the option named", out)
 	}
 }

@@ -1,4 +1,4 @@
-// Package boot tells one boot of the kernel from another, and the time since it.
+// Package boot identifies the current boot of the kernel and tells the time since it.
 package boot
 
 import (
@@ -25,8 +25,8 @@ func ID() (string, error) {
 	return id, nil
 }
 
-// Now returns the time since boot, suspended time included (CLOCK_BOOTTIME). It does not jump when the clock is set.
-// A time namespace shifts it.
+// Now returns the time since boot, suspended time included (CLOCK_BOOTTIME). It does not jump when
+// the clock is set. A time namespace shifts it.
 func Now() (time.Duration, error) {
 	var now unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &now); err != nil {

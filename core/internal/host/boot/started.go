@@ -9,16 +9,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrUnknownStart says that nothing tells reliably when this boot began.
+// ErrUnknownStart says that the start of this boot cannot be determined reliably.
 var ErrUnknownStart = errors.New("the start of this boot is not known")
 
-// Started returns a moment not later than the start of this boot, on the clock that file systems stamp files with. A
-// file whose inode last changed before that is of an earlier boot.
+// Started returns a moment not later than the start of this boot, on the clock that file systems
+// use for their times. A file whose inode last changed before that moment is of an earlier boot.
 //
-// The time of day less the time since boot would be wrong on a machine without a clock of its own, which starts in the
-// past and is set forward later: files of this boot would look older than it. So the tmpfs that dir is on is asked too,
-// which was made at the start, by whatever clock there was; the earlier of both is returned. ErrUnknownStart if dir is
-// on no tmpfs, or on one that does not tell (before Linux 5.18).
+// The time of day less the time since boot would be wrong on a machine without a battery-backed
+// clock, which starts in the past and is set forward later: files of this boot would look older
+// than it. So Started also asks the tmpfs that holds dir, which was mounted at the start with
+// whatever clock there was, and returns the earlier of the two. The error is ErrUnknownStart if dir
+// is not on a tmpfs, or if the tmpfs does not record when it was made (before Linux 5.18).
 func Started(dir string) (time.Time, error) {
 	up, err := Now()
 	if err != nil {
@@ -66,7 +67,8 @@ type born struct {
 
 func birth(path string) (born, error) {
 	var stat unix.Statx_t
-	if err := unix.Statx(unix.AT_FDCWD, path, unix.AT_SYMLINK_NOFOLLOW, unix.STATX_BTIME, &stat); err != nil {
+	if err := unix.Statx(unix.AT_FDCWD, path, unix.AT_SYMLINK_NOFOLLOW, unix.STATX_BTIME,
+		&stat); err != nil {
 		return born{}, fmt.Errorf("birth of %s: %w", path, err)
 	}
 	if stat.Mask&unix.STATX_BTIME == 0 {

@@ -25,7 +25,8 @@ func TestStarted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if latest := time.Now().Add(-up).Add(time.Second); started.After(latest) || !started.Before(info.ModTime()) {
+	if latest := time.Now().Add(-up).Add(time.Second); started.After(latest) ||
+		!started.Before(info.ModTime()) {
 		t.Errorf("the boot started at %v, want no later than %v", started, latest)
 	}
 	if _, err := Started("/proc"); !errors.Is(err, ErrUnknownStart) {

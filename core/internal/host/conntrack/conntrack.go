@@ -1,5 +1,5 @@
-// Package conntrack deletes connections from the kernel's table, so that the next packet of each meets the current
-// rules.
+// Package conntrack deletes connections from the kernel's table, so that the next packet of each
+// meets the current rules.
 package conntrack
 
 import (
@@ -21,18 +21,21 @@ type Destination struct {
 
 // Flow is a connection.
 type Flow struct {
-	Proto   byte
-	To      netip.AddrPort // the destination of its first packet
-	Answers netip.AddrPort // the source of the answers: differs from To if the destination is translated
+	Proto byte
+	To    netip.AddrPort // the destination of its first packet
+	// the source of the answers: differs from To if the destination is translated
+	Answers netip.AddrPort
 }
 
-// maxQuestions is up to how many destinations the kernel is asked for one by one: each question makes it go through
-// all connections.
+// maxQuestions is up to how many destinations the kernel is asked for one by one: each question
+// makes it go through all connections.
 const maxQuestions = 4
 
-// Forget deletes the connections to the destinations that unwanted selects from the kernel's table, and returns how
-// many those were. It works in the network namespace of the calling thread.
-func Forget(ctx context.Context, destinations []Destination, unwanted func(Flow) bool) (int, error) {
+// Forget deletes the connections to the destinations that unwanted selects from the kernel's table,
+// and returns how many those were. It works in the network namespace of the calling thread.
+func Forget(
+	ctx context.Context, destinations []Destination, unwanted func(Flow) bool,
+) (int, error) {
 	if len(destinations) == 0 {
 		return 0, nil
 	}
@@ -70,8 +73,8 @@ func matches(wanted map[Destination]bool, f Flow) bool {
 	return wanted[Destination{f.To.Addr(), f.To.Port(), f.Proto}] || wanted[anyAddress]
 }
 
-// questions returns what to ask the kernel for, each once: the destinations as far as it can compare them. If they
-// are many, it returns a question for all connections of each protocol.
+// questions returns what to ask the kernel for, each once: the destinations as far as it can
+// compare them. If they are many, it returns a question for all connections of each protocol.
 func questions(destinations []Destination) []Destination {
 	var narrow, wide []Destination
 	for _, d := range destinations {
@@ -101,6 +104,6 @@ func unspecified(a netip.Addr) netip.Addr {
 	return netip.IPv4Unspecified()
 }
 
-// comparable reports whether the kernel can compare the address. It compares IPv6 addresses the wrong way round: in
-// Linux 6.18, ctnetlink_filter_match_tuple skips those that are equal.
+// comparable reports whether the kernel can compare the address. It compares IPv6 addresses the
+// wrong way round: in Linux 6.18, ctnetlink_filter_match_tuple skips those that are equal.
 func (d Destination) comparable() bool { return d.Addr.Is4() && !d.Addr.IsUnspecified() }

@@ -85,15 +85,20 @@ func TestOnlyWhatIsSelectedIsForgotten(t *testing.T) {
 		gone      []string
 	}{
 		{"nothing", nil, nil},
-		{"an address", []conntrack.Selector{{Destination: to("127.0.0.1:7001")}}, []string{"127.0.0.1:7001"}},
-		{"all addresses", []conntrack.Selector{{Destination: to("0.0.0.0:7001")}}, []string{"127.0.0.1:7001", "127.0.0.2:7001"}},
+		{"an address", []conntrack.Selector{{Destination: to("127.0.0.1:7001")}},
+			[]string{"127.0.0.1:7001"}},
+		{"all addresses", []conntrack.Selector{{Destination: to("0.0.0.0:7001")}},
+			[]string{"127.0.0.1:7001", "127.0.0.2:7001"}},
 		{"IPv6", []conntrack.Selector{{Destination: to("[::1]:7002")}}, []string{"[::1]:7002"}},
 		{"another IPv6 address", []conntrack.Selector{{Destination: to("[::2]:7002")}}, nil},
-		{"both families", []conntrack.Selector{{Destination: to("[::]:7001")}, {Destination: to("127.0.0.2:7002")}}, []string{"127.0.0.2:7002", "[::1]:7001"}},
-		{"by who answers", []conntrack.Selector{{to("0.0.0.0:7001"), netip.MustParseAddrPort("127.0.0.2:7001")}}, []string{"127.0.0.2:7001"}},
+		{"both families", []conntrack.Selector{{Destination: to("[::]:7001")},
+			{Destination: to("127.0.0.2:7002")}}, []string{"127.0.0.2:7002", "[::1]:7001"}},
+		{"by who answers", []conntrack.Selector{{to("0.0.0.0:7001"),
+			netip.MustParseAddrPort("127.0.0.2:7001")}}, []string{"127.0.0.2:7001"}},
 		{"by somebody who does not answer", []conntrack.Selector{{to("0.0.0.0:7001"), other}}, nil},
 		{"another protocol", []conntrack.Selector{{Destination: conntrack.Destination{Addr: netip.MustParseAddr("127.0.0.1"), Port: 7001, Proto: 6}}}, nil},
-		{"twice", []conntrack.Selector{{Destination: to("127.0.0.1:7001")}, {Destination: to("127.0.0.1:7001")}}, []string{"127.0.0.1:7001"}},
+		{"twice", []conntrack.Selector{{Destination: to("127.0.0.1:7001")},
+			{Destination: to("127.0.0.1:7001")}}, []string{"127.0.0.1:7001"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			remember(t)
@@ -116,13 +121,17 @@ func TestForgetManyDestinations(t *testing.T) {
 	remember(t)
 	var many []conntrack.Destination
 	for port := range uint16(50) {
-		many = append(many, to(fmt.Sprintf("127.0.0.1:%d", 6990+port)), to(fmt.Sprintf("[::]:%d", 6952+port))) // up to [::]:7001
+		// up to [::]:7001
+		many = append(many, to(fmt.Sprintf("127.0.0.1:%d", 6990+port)),
+			to(fmt.Sprintf("[::]:%d", 6952+port)))
 	}
-	count, err := conntrack.Forget(t.Context(), many, func(f conntrack.Flow) bool { return f.Answers == f.To })
+	count, err := conntrack.Forget(t.Context(), many,
+		func(f conntrack.Flow) bool { return f.Answers == f.To })
 	if err != nil || count != 3 {
 		t.Errorf("%d forgotten, %v", count, err)
 	}
-	if diff := cmp.Diff([]string{"127.0.0.2:7001", "127.0.0.2:7002", "[::1]:7002"}, remembered(t)); diff != "" {
+	if diff := cmp.Diff([]string{"127.0.0.2:7001", "127.0.0.2:7002", "[::1]:7002"},
+		remembered(t)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -103,7 +103,8 @@ func message(family uint8) *netlink.Encoder {
 	return e
 }
 
-// tuple appends what the kernel compares, since Linux 5.8. An older one returns everything, which Forget compares.
+// tuple appends what the kernel compares, since Linux 5.8. An older one returns everything, which
+// Forget compares.
 func (d Destination) tuple(e *netlink.Encoder) {
 	e.Open(attrOriginal)
 	e.Open(tupleProto)

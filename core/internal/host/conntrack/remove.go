@@ -8,15 +8,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Selector selects connections to a destination. If Answers is valid, it selects only those that Answers replies to.
+// Selector selects connections to a destination. If Answers is valid, it selects only those that
+// Answers replies to.
 type Selector struct {
 	Destination
 	Answers netip.AddrPort
 }
 
-// Remove deletes the selected connections. The kernel compares those of IPv4 itself: it goes through all connections
-// once for each selector, which is many times faster than a list. Kernels before 6.11 cannot do so, and none can for
-// IPv6: for those, Remove does what Forget does. It works in the network namespace of the calling thread.
+// Remove deletes the selected connections. The kernel compares those of IPv4 itself: it goes
+// through all connections once for each selector, which is many times faster than a list. Kernels
+// before 6.11 cannot do so, and none can for IPv6: for those, Remove does what Forget does. It
+// works in the network namespace of the calling thread.
 func Remove(ctx context.Context, selectors []Selector) error {
 	var compared, listed []Selector
 	for _, s := range selectors {
@@ -72,11 +74,12 @@ func removeListed(ctx context.Context, selectors []Selector) error {
 func (s Selector) selects(f Flow) bool {
 	to := f.To.Addr()
 	toAddress := s.Addr == to || s.Addr.IsUnspecified() && s.Addr.Is4() == to.Is4()
-	return s.Proto == f.Proto && s.Port == f.To.Port() && toAddress && (!s.Answers.IsValid() || s.Answers == f.Answers)
+	return s.Proto == f.Proto && s.Port == f.To.Port() && toAddress &&
+		(!s.Answers.IsValid() || s.Answers == f.Answers)
 }
 
-// request always has an incomplete tuple of the original direction, which a kernel that does not know the filter
-// refuses. Without a tuple such a kernel would delete everything.
+// request always has an incomplete tuple of the original direction, which a kernel that does not
+// know the filter refuses. Without a tuple such a kernel would delete everything.
 func (s Selector) request() []byte {
 	e := message(unix.AF_INET)
 	s.tuple(e)

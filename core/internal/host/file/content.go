@@ -21,7 +21,8 @@ func Read(path string, limit int64) ([]byte, error) {
 	defer f.Close()
 
 	if size := f.info.Size; size > limit {
-		return nil, f.failed("read", fmt.Errorf("%w: %d bytes, the limit is %d", ErrTooLarge, size, limit))
+		return nil, f.failed("read", fmt.Errorf("%w: %d bytes, the limit is %d", ErrTooLarge, size,
+			limit))
 	}
 	data := make([]byte, f.info.Size)
 	n, err := f.readAll(data)
@@ -41,7 +42,8 @@ func ReadProc(path string, limit int) ([]byte, error) {
 	return data[:n], err
 }
 
-// Has reports whether a file has exactly this content. It is false for one that cannot be read at once.
+// Has reports whether a file has exactly this content. It is false for one that cannot be read at
+// once.
 func Has(path string, data []byte) bool {
 	f, err := OpenAny(path, ReadOnly, 0)
 	if err != nil {
@@ -54,8 +56,8 @@ func Has(path string, data []byte) bool {
 	return err == nil && bytes.Equal(content[:n], data)
 }
 
-// Create writes a file that does not exist. The error wraps fs.ErrExist if it does. On another failure nothing
-// is left.
+// Create writes a file that does not exist. The error wraps fs.ErrExist if it does. On another
+// failure nothing is left.
 func Create(path string, data []byte, perm fs.FileMode) error {
 	f, err := Open(path, WriteOnly|CreateNew, perm)
 	if err != nil {
@@ -69,8 +71,8 @@ func Create(path string, data []byte, perm fs.FileMode) error {
 	return err
 }
 
-// Renew writes a file and replaces what has the name, whatever it is. It is for temporary files, which one
-// process writes at a time.
+// Renew writes a file and replaces what has the name, whatever it is. It is for temporary files,
+// which one process writes at a time.
 func Renew(path string, data []byte, perm fs.FileMode) error {
 	err := Create(path, data, perm)
 	if !errors.Is(err, fs.ErrExist) {
@@ -82,9 +84,9 @@ func Renew(path string, data []byte, perm fs.FileMode) error {
 	return Create(path, data, perm)
 }
 
-// Overwrite gives a file a short content in place. It does not truncate the file before: ext4 would allocate
-// blocks for a truncated file as soon as it is closed. If the process is killed between writing and truncating,
-// the end of the old content stays.
+// Overwrite gives a file a short content in place. It does not truncate the file before: ext4 would
+// allocate blocks for a truncated file as soon as it is closed. If the process is killed between
+// writing and truncating, the end of the old content stays.
 func Overwrite(path string, data []byte, perm fs.FileMode) error {
 	f, err := Open(path, WriteOnly|CreateAny, perm)
 	if err != nil {
@@ -98,7 +100,7 @@ func Overwrite(path string, data []byte, perm fs.FileMode) error {
 	return errors.Join(err, f.Close())
 }
 
-// Remove removes a file. It succeeds if there is none.
+// Remove removes a file. It succeeds if the file does not exist.
 func Remove(path string) error {
 	err := Retry(func() error { return unix.Unlink(path) })
 	if err == unix.ENOENT {

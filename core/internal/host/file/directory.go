@@ -15,8 +15,8 @@ import (
 // MakeDirectories makes a directory and the missing ones above it.
 func MakeDirectories(path string, perm fs.FileMode) error { return os.MkdirAll(path, perm) }
 
-// InDirectory calls do, which makes a file at path. If the directory is missing, it makes the directory with
-// mode 0700 and calls do again.
+// InDirectory calls do, which makes a file at path. If the directory is missing, it makes the
+// directory with mode 0700 and calls do again.
 func InDirectory(path string, do func() error) error {
 	err := do()
 	if !errors.Is(err, fs.ErrNotExist) {
@@ -41,7 +41,8 @@ func Directory(path string) ([]fs.DirEntry, error) {
 	return entries, err
 }
 
-// Names calls visit with the names in a directory, some hundreds at a time, until visit returns an error.
+// Names calls visit with the names in a directory, some hundreds at a time, until visit returns an
+// error.
 func Names(path string, visit func(names []string) error) error {
 	dir, err := openDirectory(path)
 	if err != nil {

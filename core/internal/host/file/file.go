@@ -1,7 +1,8 @@
-// Package file opens, reads, writes, renames and marks files by system calls of its own. Go's package os
-// registers each file with the runtime's poller, looks at it once more, and waits for the writer of a FIFO
-// that has the name of a state file. This package never blocks on what is not a regular file, and repeats a
-// call that a signal interrupted. Errors are *fs.PathError or *os.LinkError.
+// Package file opens, reads, writes, renames and marks files by system calls of its own. Go's
+// package os registers each file with the runtime's poller, looks at it once more, and waits for
+// the writer of a FIFO that has the name of a state file. This package never blocks on what is not
+// a regular file, and repeats a call that a signal interrupted. Errors are *fs.PathError or
+// *os.LinkError.
 package file
 
 import (
@@ -20,7 +21,8 @@ const (
 	ReadOnly  = unix.O_RDONLY
 	WriteOnly = unix.O_WRONLY
 	ReadWrite = unix.O_RDWR
-	CreateNew = unix.O_CREAT | unix.O_EXCL // the error wraps fs.ErrExist if there is anything of the name
+	// the error wraps fs.ErrExist if there is anything of the name
+	CreateNew = unix.O_CREAT | unix.O_EXCL
 	CreateAny = unix.O_CREAT
 	NoFollow  = unix.O_NOFOLLOW // a symbolic link is ErrIrregular
 )
@@ -83,7 +85,9 @@ func (f *File) Close() error {
 
 // ReadAt reads all of p. The error wraps io.ErrUnexpectedEOF if the file ends before.
 func (f *File) ReadAt(p []byte, off int64) (int, error) {
-	n, err := through(p, func(rest []byte, done int64) (int, error) { return unix.Pread(f.fd, rest, off+done) })
+	n, err := through(p, func(rest []byte, done int64) (int, error) {
+		return unix.Pread(f.fd, rest, off+done)
+	})
 	if err == nil && n < len(p) {
 		err = io.ErrUnexpectedEOF
 	}
@@ -92,7 +96,9 @@ func (f *File) ReadAt(p []byte, off int64) (int, error) {
 
 // WriteAt writes all of p.
 func (f *File) WriteAt(p []byte, off int64) (int, error) {
-	n, err := through(p, func(rest []byte, done int64) (int, error) { return unix.Pwrite(f.fd, rest, off+done) })
+	n, err := through(p, func(rest []byte, done int64) (int, error) {
+		return unix.Pwrite(f.fd, rest, off+done)
+	})
 	return n, f.failed("write", short(n, p, err))
 }
 
@@ -111,7 +117,7 @@ func (f *File) ReadOnce(p []byte) (n int, err error) {
 	return max(n, 0), f.failed("read", err)
 }
 
-// readAll reads p as far as the file goes.
+// readAll reads up to the end of the file, or of p.
 func (f *File) readAll(p []byte) (int, error) {
 	n, err := through(p, func(rest []byte, _ int64) (int, error) { return unix.Read(f.fd, rest) })
 	return n, f.failed("read", err)

@@ -67,11 +67,14 @@ func TestNothingBlocksOnWhatIsNotARegularFile(t *testing.T) {
 			"open":      func() error { _, err := file.Open(path, file.ReadOnly, 0); return err },
 			"overwrite": func() error { return file.Overwrite(path, []byte("text"), 0o600) },
 		} {
-			if err := inTime(t, call); !errors.Is(err, file.ErrIrregular) && !(path == dir && errors.Is(err, unix.EISDIR)) {
+			if err := inTime(t, call); !errors.Is(err, file.ErrIrregular) &&
+				!(path == dir && errors.Is(err, unix.EISDIR)) {
 				t.Errorf("%s %s: %v, want %v", name, path, err, file.ErrIrregular)
 			}
 		}
-		if inTime(t, func() error { return map[bool]error{true: errors.ErrUnsupported}[file.Has(path, []byte("x"))] }) != nil {
+		if inTime(t, func() error {
+			return map[bool]error{true: errors.ErrUnsupported}[file.Has(path, []byte("x"))]
+		}) != nil {
 			t.Errorf("%s has a content", path)
 		}
 	}
@@ -111,7 +114,8 @@ func TestContent(t *testing.T) {
 	if _, err := file.Read(path, 11); !errors.Is(err, file.ErrTooLarge) {
 		t.Errorf("a limit below its size: %v, want %v", err, file.ErrTooLarge)
 	}
-	for text, want := range map[string]bool{"a longer one": true, "a longer on": false, "a longer one!": false} {
+	for text, want := range map[string]bool{"a longer one": true, "a longer on": false,
+		"a longer one!": false} {
 		if file.Has(path, []byte(text)) != want {
 			t.Errorf("it has %q: %v", text, !want)
 		}
@@ -172,7 +176,8 @@ func TestDirectories(t *testing.T) {
 	}
 	must(t, os.Mkdir(filepath.Join(dir, "0"), 0o700))
 	entries, err := file.Directory(dir)
-	if err != nil || len(entries) != 2 || entries[0].Name() != "0" || !entries[0].IsDir() || entries[1].Name() != "file" {
+	if err != nil || len(entries) != 2 || entries[0].Name() != "0" || !entries[0].IsDir() ||
+		entries[1].Name() != "file" {
 		t.Errorf("entries %v, %v", entries, err)
 	}
 	var all []string
@@ -193,7 +198,8 @@ func TestInfo(t *testing.T) {
 	must(t, file.SetModified(path, at))
 	info, err := file.Stat(path)
 	must(t, err)
-	if !info.Modified.Equal(at) || info.Size != 4 || info.Inode == 0 || time.Since(info.Changed) > time.Hour {
+	if !info.Modified.Equal(at) || info.Size != 4 || info.Inode == 0 ||
+		time.Since(info.Changed) > time.Hour {
 		t.Errorf("got %+v", info)
 	}
 	parent, err := file.Stat(filepath.Dir(path))
@@ -209,7 +215,8 @@ func TestInfo(t *testing.T) {
 	if _, err := file.Attribute(path, "user.none", 8); err == nil {
 		t.Error("there is an attribute that nobody set")
 	}
-	if err := file.SetAttribute(path, "user.libcni.test", []byte("value")); errors.Is(err, unix.EOPNOTSUPP) {
+	if err := file.SetAttribute(path, "user.libcni.test", []byte("value")); errors.Is(err,
+		unix.EOPNOTSUPP) {
 		return // the file system has none
 	} else if err != nil {
 		t.Fatal(err)

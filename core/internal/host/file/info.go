@@ -7,11 +7,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Info is what the kernel tells of a file.
+// Info describes a file.
 type Info struct {
 	Device, Inode     uint64
 	Size              int64
-	Modified, Changed time.Time // of the content; of the inode, which nobody can set
+	Modified, Changed time.Time // of the content; of the inode (cannot be set)
 
 	mode uint32
 }
@@ -50,7 +50,7 @@ func SetModified(path string, to time.Time) error {
 	return pathError("utimensat", path, err)
 }
 
-// FileSystem returns the type of the file system that holds a file, as statfs(2) has it.
+// FileSystem returns the type of the file system of a file, as in statfs(2).
 func FileSystem(path string) (int64, error) {
 	var s unix.Statfs_t
 	if err := Retry(func() error { return unix.Statfs(path, &s) }); err != nil {
@@ -61,11 +61,13 @@ func FileSystem(path string) (int64, error) {
 
 // SetAttribute sets an extended attribute. Not all file systems have them.
 func SetAttribute(path, name string, value []byte) error {
-	return pathError("setxattr", path, Retry(func() error { return unix.Setxattr(path, name, value, 0) }))
+	return pathError("setxattr", path, Retry(func() error {
+		return unix.Setxattr(path, name, value, 0)
+	}))
 }
 
-// Attribute returns an extended attribute of at most limit bytes. The error wraps fs.ErrNotExist, or is another
-// one where the file system has no attributes.
+// Attribute returns an extended attribute of at most limit bytes. The error wraps fs.ErrNotExist,
+// or is another one where the file system has no attributes.
 func Attribute(path, name string, limit int) ([]byte, error) {
 	value := make([]byte, limit)
 	var n int

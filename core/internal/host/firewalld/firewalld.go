@@ -1,5 +1,5 @@
-// Package firewalld speaks to firewalld over D-Bus, about the sources of its zones. What it changes is firewalld's
-// runtime configuration, which the next reload forgets.
+// Package firewalld speaks to firewalld over D-Bus, about the sources of its zones. What it changes
+// is firewalld's runtime configuration, which the next reload forgets.
 package firewalld
 
 import (
@@ -20,7 +20,7 @@ import (
 // SystemBus is the socket of the system's bus.
 const SystemBus = "/run/dbus/system_bus_socket"
 
-// ErrNotRunning says that there is no firewalld on the bus, or no bus.
+// ErrNotRunning says that firewalld is not on the bus, or that no bus runs.
 var ErrNotRunning = errors.New("firewalld is not running")
 
 const (
@@ -35,9 +35,9 @@ type Conn struct {
 	release func() bool
 }
 
-// Open connects to the firewalld that is on the bus with that socket, or returns ErrNotRunning. The socket is opened on
-// the calling goroutine, in whose network and mount namespace the bus is looked for. The caller closes the connection,
-// which ends with the context in any case.
+// Open connects to the firewalld that is on the bus with that socket, or returns ErrNotRunning. The
+// socket is opened on the calling goroutine, in whose network and mount namespace the bus is looked
+// for. The caller closes the connection, which ends with the context in any case.
 func Open(ctx context.Context, socket string) (*Conn, error) {
 	if _, err := os.Stat(socket); errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%s: %w", socket, ErrNotRunning)
@@ -95,13 +95,15 @@ func (c *Conn) Close() {
 	_ = c.bus.Close() // nothing was left to be written
 }
 
-// AddSource makes the address a source of the zone. One that is that already is no error; one of another zone is.
+// AddSource adds the address to the sources of the zone. It succeeds if it is one already, and
+// fails if it is a source of another zone.
 func (c *Conn) AddSource(ctx context.Context, zoneName string, address netip.Addr) error {
 	err := c.call(ctx, "addSource", zoneName, address, new(string))
 	if code(err) == "ALREADY_ENABLED" {
 		return nil
 	}
-	if code(err) == "ZONE_ALREADY_SET" || code(err) == "ZONE_CONFLICT" { // which of both depends on the version
+	// which of both depends on the version
+	if code(err) == "ZONE_ALREADY_SET" || code(err) == "ZONE_CONFLICT" {
 		// Some say so of the zone itself.
 		if there, failed := c.HasSource(ctx, zoneName, address); there || failed != nil {
 			return failed
@@ -110,7 +112,7 @@ func (c *Conn) AddSource(ctx context.Context, zoneName string, address netip.Add
 	return err
 }
 
-// RemoveSource makes the address no source of the zone. One that is none is no error.
+// RemoveSource removes the address from the sources of the zone. It succeeds if it is not one.
 func (c *Conn) RemoveSource(ctx context.Context, zoneName string, address netip.Addr) error {
 	err := c.call(ctx, "removeSource", zoneName, address, new(string))
 	switch code(err) {
@@ -127,7 +129,8 @@ func (c *Conn) HasSource(ctx context.Context, zoneName string, address netip.Add
 	return there, err
 }
 
-func (c *Conn) call(ctx context.Context, method, zoneName string, address netip.Addr, answer any) error {
+func (c *Conn) call(ctx context.Context, method, zoneName string, address netip.Addr,
+	answer any) error {
 	source := netip.PrefixFrom(address, address.BitLen()).String()
 	call := c.bus.Object(service, path).CallWithContext(ctx, zone+"."+method, 0, zoneName, source)
 	if err := call.Store(answer); err != nil {
@@ -136,7 +139,7 @@ func (c *Conn) call(ctx context.Context, method, zoneName string, address netip.
 	return nil
 }
 
-// failure prefers the end of the context to what it did to the connection.
+// failure returns the error of a context that has ended instead of its effect on the connection.
 func failure(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -144,7 +147,7 @@ func failure(ctx context.Context, err error) error {
 	return err
 }
 
-// code returns the name that firewalld begins its errors with, "" for other errors.
+// code returns the name at the beginning of an error of firewalld, "" for other errors.
 func code(err error) string {
 	var e dbus.Error
 	if !errors.As(err, &e) || len(e.Body) == 0 {

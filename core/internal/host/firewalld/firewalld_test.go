@@ -50,7 +50,8 @@ func TestCode(t *testing.T) {
 		{"none", nil, ""},
 		{"not of the bus", errors.New("ZONE_CONFLICT: x"), ""},
 		{"without a text", dbus.Error{Name: "x"}, ""},
-		{"firewalld's", dbus.Error{Name: "org.fedoraproject.FirewallD1.Exception", Body: []any{"ZONE_CONFLICT: '10.0.0.1' already bound"}}, "ZONE_CONFLICT"},
+		{"firewalld's", dbus.Error{Name: "org.fedoraproject.FirewallD1.Exception",
+			Body: []any{"ZONE_CONFLICT: '10.0.0.1' already bound"}}, "ZONE_CONFLICT"},
 		{"a name alone", dbus.Error{Body: []any{"INVALID_ZONE"}}, "INVALID_ZONE"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

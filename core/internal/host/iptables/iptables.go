@@ -1,8 +1,9 @@
-// Package iptables is the one place that runs the iptables executables: for configurations that ask for them, and for
-// hosts whose rules are in the kernel's older tables ("legacy"), which have no other interface.
+// Package iptables is the one place that runs the iptables executables: for configurations that ask
+// for them, and for hosts with rules in the older tables of the kernel ("legacy"), which have no
+// other interface.
 //
-// A table is read with one process and changed with one, which applies all changes or none. Processes get an
-// environment of their own, and wait for the lock that all iptables share no longer than the context lasts.
+// One process reads a table, and one changes it: all changes or none. The processes get an
+// environment of their own, and wait for the lock of all iptables no longer than the context lasts.
 package iptables
 
 import (
@@ -33,7 +34,8 @@ const (
 	IPv6 Family = 6
 )
 
-// Tool is an iptables: the executable that lists and the one that changes rules. Safe for concurrent use.
+// Tool is an iptables: the executable that lists and the one that changes rules. Safe for
+// concurrent use.
 type Tool struct {
 	list, restore string
 	start         spawn.Starter
@@ -47,7 +49,7 @@ func directories() []string {
 // Find returns the host's iptables for the family, whichever tables it works on, or ErrMissing.
 func Find(start spawn.Starter, f Family) (*Tool, error) { return find(start, program(f)) }
 
-// FindLegacy returns the iptables for the kernel's older tables, or ErrMissing.
+// FindLegacy returns the iptables for the older tables of the kernel, or ErrMissing.
 func FindLegacy(ctx context.Context, start spawn.Starter, f Family) (*Tool, error) {
 	tool, err := find(start, program(f)+"-legacy")
 	if err == nil {
@@ -71,7 +73,8 @@ func program(f Family) string {
 
 func find(start spawn.Starter, name string) (*Tool, error) {
 	for _, directory := range directories() {
-		tool := &Tool{list: filepath.Join(directory, name), restore: filepath.Join(directory, name+"-restore"), start: start}
+		tool := &Tool{list: filepath.Join(directory, name),
+			restore: filepath.Join(directory, name+"-restore"), start: start}
 		if executable(tool.list) && executable(tool.restore) {
 			return tool, nil
 		}
@@ -84,14 +87,15 @@ func executable(path string) bool {
 	return err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o111 != 0
 }
 
-// isLegacy asks an iptables which tables it works on: one of 1.8 says so, one before knows none but the older.
+// isLegacy asks an iptables which tables it works on. Version 1.8 says so; earlier versions know
+// only the older tables.
 func (t *Tool) isLegacy(ctx context.Context) (bool, error) {
 	out, err := t.run(ctx, t.list, nil, "--version")
 	return !strings.Contains(out, "nf_tables"), err
 }
 
-// HasLegacyTable says whether the network namespace of the calling thread has one of the kernel's older tables: those
-// come with their first use. It starts no process.
+// HasLegacyTable reports whether the network namespace of the calling thread has one of the older
+// tables of the kernel. They are made when they are first used. It starts no process.
 func HasLegacyTable(f Family, table string) bool {
 	const maxNames = 1024 // a table's name has up to 32 bytes, and there are five
 	list := map[Family]string{IPv4: "ip_tables_names", IPv6: "ip6_tables_names"}[f]
@@ -109,8 +113,9 @@ func HasLegacyTable(f Family, table string) bool {
 
 // Table is a table as iptables lists it.
 type Table struct {
-	Policies map[string]string     // of the chains that have one
-	Chains   map[string][][]string // the words of each rule, without "-A CHAIN"; an empty chain is in it too
+	Policies map[string]string // of the chains that have one
+	// the words of each rule, without "-A CHAIN"; an empty chain is in it too
+	Chains map[string][][]string
 }
 
 // Read lists a table.
@@ -122,8 +127,9 @@ func (t *Tool) Read(ctx context.Context, table string) (*Table, error) {
 	return parse(out)
 }
 
-// Apply changes a table, all or nothing. A line is a command of iptables without the table, such as "-A FORWARD -j
-// DROP", put together with Line; NewChain makes the line for a chain that is not there yet.
+// Apply changes a table, all or nothing. A line is a command of iptables without the table, such as
+// "-A FORWARD -j DROP", put together with Line; NewChain makes the line for a chain that is not
+// there yet.
 func (t *Tool) Apply(ctx context.Context, table string, lines []string) error {
 	if len(lines) == 0 {
 		return nil
@@ -133,10 +139,11 @@ func (t *Tool) Apply(ctx context.Context, table string, lines []string) error {
 	return err
 }
 
-// NewChain is the line that makes a chain. One that is there would lose its rules.
+// NewChain returns the line that makes a chain. An existing chain of that name would lose its
+// rules.
 func NewChain(name string) string { return ":" + name + " - [0:0]" }
 
-// Line puts words together, quoted where they need it.
+// Line joins words, with quotes where they need them.
 func Line(words ...string) string {
 	quoted := make([]string, len(words))
 	for i, w := range words {
@@ -147,7 +154,8 @@ func Line(words ...string) string {
 	return strings.Join(quoted, " ")
 }
 
-// wait is the option that bounds how long the common lock is waited for, in whole seconds.
+// wait returns the option that bounds, in whole seconds, how long the lock of all iptables is
+// waited for.
 func wait(ctx context.Context) []string {
 	const longest = 60
 	seconds := float64(longest)
@@ -164,7 +172,9 @@ const (
 )
 
 // run starts an executable and returns what it wrote.
-func (t *Tool) run(ctx context.Context, path string, input []byte, arguments ...string) (string, error) {
+func (t *Tool) run(
+	ctx context.Context, path string, input []byte, arguments ...string,
+) (string, error) {
 	if err := ctx.Err(); err != nil {
 		return "", err
 	}
@@ -183,7 +193,8 @@ func (t *Tool) run(ctx context.Context, path string, input []byte, arguments ...
 		return "", err
 	}
 	defer stderr.Close()
-	started, err := t.start(spawn.Spec{Path: path, Args: append([]string{path}, arguments...), Env: []string{"LC_ALL=C"},
+	started, err := t.start(spawn.Spec{Path: path, Args: append([]string{path}, arguments...),
+		Env:   []string{"LC_ALL=C"},
 		Stdin: stdin, Stdout: stdout.Writer(), Stderr: stderr.Writer()})
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", path, err)
@@ -200,7 +211,8 @@ func (t *Tool) run(ctx context.Context, path string, input []byte, arguments ...
 		return "", fmt.Errorf("%s: %w", path, err)
 	}
 	if !status.Success() {
-		return "", fmt.Errorf("%s %s: %s: %s", path, strings.Join(arguments, " "), status, strings.TrimSpace(string(stderr.Bytes())))
+		return "", fmt.Errorf("%s %s: %s: %s", path, strings.Join(arguments, " "), status,
+			strings.TrimSpace(string(stderr.Bytes())))
 	}
 	return string(stdout.Bytes()), nil
 }

@@ -22,8 +22,12 @@ func TestTableSurvivesEveryVariant(t *testing.T) {
 	}{
 		{"the host's", func(context.Context) (*Tool, error) { return Find(spawn.ForkExec, IPv4) }},
 		{"the host's IPv6", func(context.Context) (*Tool, error) { return Find(spawn.ForkExec, IPv6) }},
-		{"legacy", func(ctx context.Context) (*Tool, error) { return FindLegacy(ctx, spawn.ForkExec, IPv4) }},
-		{"legacy IPv6", func(ctx context.Context) (*Tool, error) { return FindLegacy(ctx, spawn.ForkExec, IPv6) }},
+		{"legacy", func(ctx context.Context) (*Tool, error) {
+			return FindLegacy(ctx, spawn.ForkExec, IPv4)
+		}},
+		{"legacy IPv6", func(ctx context.Context) (*Tool, error) {
+			return FindLegacy(ctx, spawn.ForkExec, IPv6)
+		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			netnstest.Host(t)
@@ -38,10 +42,12 @@ func TestTableSurvivesEveryVariant(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			apply(NewChain("CNI-FORWARD"), Line(append([]string{"-A", "CNI-FORWARD"}, rule...)...), "-I FORWARD 1 -j CNI-FORWARD", "-P FORWARD DROP")
+			apply(NewChain("CNI-FORWARD"), Line(append([]string{"-A", "CNI-FORWARD"}, rule...)...),
+				"-I FORWARD 1 -j CNI-FORWARD", "-P FORWARD DROP")
 			want := &Table{
 				Policies: map[string]string{"INPUT": "ACCEPT", "FORWARD": "DROP", "OUTPUT": "ACCEPT"},
-				Chains:   map[string][][]string{"INPUT": nil, "OUTPUT": nil, "FORWARD": {{"-j", "CNI-FORWARD"}}, "CNI-FORWARD": {rule}},
+				Chains: map[string][][]string{"INPUT": nil, "OUTPUT": nil,
+					"FORWARD": {{"-j", "CNI-FORWARD"}}, "CNI-FORWARD": {rule}},
 			}
 			got, err := tool.Read(t.Context(), "filter")
 			if err != nil {
@@ -67,10 +73,12 @@ func TestLegacyTablesAreSeenWithoutAProcess(t *testing.T) {
 	if HasLegacyTable(IPv4, "filter") {
 		t.Error("a fresh namespace has one")
 	}
-	if out, err := exec.Command("iptables-legacy", "-P", "FORWARD", "DROP").CombinedOutput(); err != nil {
+	if out, err := exec.Command("iptables-legacy", "-P", "FORWARD",
+		"DROP").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	if !HasLegacyTable(IPv4, "filter") || HasLegacyTable(IPv4, "mangle") || HasLegacyTable(IPv6, "filter") {
+	if !HasLegacyTable(IPv4, "filter") || HasLegacyTable(IPv4, "mangle") ||
+		HasLegacyTable(IPv6, "filter") {
 		t.Error("filter of IPv4 is there, and no other")
 	}
 }

@@ -11,15 +11,17 @@ import (
 	"github.com/libcni/libcni/core/internal/host/file"
 )
 
-// Bytes is a file in which each byte is a lock, so that one file holds the locks of any number of names. A call opens it
-// once for all its locks. Locks taken through the same Bytes do not exclude each other. A byte is named by a key, of
-// whose bits the upper 63 count. Not safe for concurrent use.
+// Bytes is a file in which each byte is a lock, so that one file holds the locks of any number of
+// names. A call opens it once for all its locks. Locks taken through the same Bytes do not exclude
+// each other. A byte is named by a key, of whose bits the upper 63 count. Not safe for concurrent
+// use.
 type Bytes struct {
 	path string
 	file *file.File // nil once unlocked
 }
 
-// OpenBytes opens the file at path and takes no lock. A missing file is made with mode 0600, missing directories with
+// OpenBytes opens the file at path and takes no lock. A missing file is made with mode 0600,
+// missing directories with
 // 0700. If the file cannot be made or opened, the error is a *FileError.
 func OpenBytes(ctx context.Context, path string) (*Bytes, error) {
 	if err := ctx.Err(); err != nil {
@@ -32,14 +34,17 @@ func OpenBytes(ctx context.Context, path string) (*Bytes, error) {
 	return &Bytes{path: path, file: f}, nil
 }
 
-// Lock takes the lock of a key with an open file description lock (F_OFD_SETLK), and waits for it until ctx ends.
+// Lock takes the lock of a key with an open file description lock (F_OFD_SETLK), and waits for it
+// until ctx ends.
 func (b *Bytes) Lock(ctx context.Context, key uint64, mode Mode) error {
-	err := wait(ctx, b.file.Fd(), func(fd int) error { return set(fd, kindOf(mode), position(key), 1) })
+	err := wait(ctx, b.file.Fd(), func(fd int) error {
+		return set(fd, kindOf(mode), position(key), 1)
+	})
 	return b.explain("lock", err)
 }
 
-// Pass waits until the lock of a key could be taken, but does not take it. It waits until ctx ends or the time atMost has
-// passed: the error then wraps ErrBusy.
+// Pass waits until the lock of a key could be taken, but does not take it. It waits until ctx ends
+// or the time atMost has passed: the error then wraps ErrBusy.
 func (b *Bytes) Pass(ctx context.Context, key uint64, mode Mode, atMost time.Duration) error {
 	try := func(fd int) error {
 		at := unix.Flock_t{Type: kindOf(mode), Whence: unix.SEEK_SET, Start: position(key), Len: 1}
@@ -60,10 +65,13 @@ func (b *Bytes) Pass(ctx context.Context, key uint64, mode Mode, atMost time.Dur
 
 // Release releases the lock of one key.
 func (b *Bytes) Release(key uint64) error {
-	return b.explain("unlock", file.Retry(func() error { return set(b.file.Fd(), unix.F_UNLCK, position(key), 1) }))
+	return b.explain("unlock", file.Retry(func() error {
+		return set(b.file.Fd(), unix.F_UNLCK, position(key), 1)
+	}))
 }
 
-// Unlock releases all locks explicitly, as Lock.Unlock does, and closes the file. Unlocking twice, or nil, does nothing.
+// Unlock releases all locks explicitly, as Lock.Unlock does, and closes the file. Unlocking twice,
+// or nil, does nothing.
 func (b *Bytes) Unlock() error {
 	if b == nil || b.file == nil {
 		return nil

@@ -34,7 +34,8 @@ func TestBytesOfOneFileAreLocksOfTheirOwn(t *testing.T) {
 		mode lockfile.Mode
 		want bool
 	}{
-		{2, lockfile.Exclusive, false}, {4, lockfile.Shared, true}, {6, lockfile.Shared, false}, {6, lockfile.Exclusive, true},
+		{2, lockfile.Exclusive, false}, {4, lockfile.Shared, true}, {6, lockfile.Shared, false}, {6,
+			lockfile.Exclusive, true},
 	} {
 		if got := busy(test.key, test.mode); got != test.want {
 			t.Errorf("key %d, mode %d: busy is %t, want %t", test.key, test.mode, got, test.want)
@@ -55,7 +56,8 @@ func TestPassWaitsAndTakesNothing(t *testing.T) {
 	must(t, passer.Pass(t.Context(), 8, lockfile.Shared, time.Minute))
 	holder, err := takeByte(t.Context(), path, 8, lockfile.Exclusive) // though it was passed
 	must(t, err)
-	if err := passer.Pass(t.Context(), 8, lockfile.Shared, time.Millisecond); !errors.Is(err, lockfile.ErrBusy) || t.Context().Err() != nil {
+	if err := passer.Pass(t.Context(), 8, lockfile.Shared, time.Millisecond); !errors.Is(err,
+		lockfile.ErrBusy) || t.Context().Err() != nil {
 		t.Errorf("beside a holder: got %v, want %v", err, lockfile.ErrBusy)
 	}
 	ctx, cancel := context.WithCancel(t.Context())

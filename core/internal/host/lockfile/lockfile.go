@@ -1,5 +1,6 @@
-// Package lockfile locks files between processes, threads and goroutines: every lock is taken on a file description of
-// its own. Lock files are never removed, because two processes could then hold locks on different files of one name.
+// Package lockfile locks files between processes, threads and goroutines: every lock is taken on a
+// file description of its own. Lock files are never removed, because two processes could then hold
+// locks on different files of one name.
 package lockfile
 
 import (
@@ -15,7 +16,8 @@ import (
 	"github.com/libcni/libcni/core/internal/host/file"
 )
 
-// ErrBusy says that another call held the lock until the context ended. The context's error is wrapped beside it.
+// ErrBusy says that another call held the lock until the context ended. The context's error is
+// wrapped beside it.
 var ErrBusy = errors.New("locked by another call")
 
 // FileError says that a lock file cannot be opened, so that it is unknown whether the lock is held.
@@ -33,13 +35,15 @@ const (
 	Exclusive
 )
 
-// The pauses between two attempts. Unlike a wait in the kernel, polling ends with the context and blocks no thread.
+// The pauses between two attempts. Unlike a wait in the kernel, polling ends with the context and
+// blocks no thread.
 const (
 	firstPause = 200 * time.Microsecond
 	lastPause  = 20 * time.Millisecond
 )
 
-// Lock is a lock that is held. Executed programs do not inherit the descriptor; a forked child does.
+// Lock is a lock that is held. Executed programs do not inherit the descriptor; a forked child
+// does.
 type Lock struct {
 	mu     sync.Mutex
 	path   string
@@ -47,8 +51,9 @@ type Lock struct {
 	unlock func(fd int) error
 }
 
-// Flock locks the whole file at path with flock(2), and waits for it until ctx ends. A missing file is made with perm,
-// missing directories with mode 0700. If the file cannot be made or opened, the error is a *FileError.
+// Flock locks the whole file at path with flock(2), and waits for it until ctx ends. A missing file
+// is made with perm, missing directories with mode 0700. If the file cannot be made or opened, the
+// error is a *FileError.
 func Flock(ctx context.Context, path string, perm fs.FileMode, mode Mode) (*Lock, error) {
 	how := unix.LOCK_SH
 	if mode == Exclusive {
@@ -59,8 +64,9 @@ func Flock(ctx context.Context, path string, perm fs.FileMode, mode Mode) (*Lock
 		func(fd int) error { return unix.Flock(fd, unix.LOCK_UN) })
 }
 
-// Unlock releases the lock and closes the descriptor. The release is explicit, because a forked child that has the
-// descriptor would otherwise keep the lock. Unlocking twice, or nil, does nothing.
+// Unlock releases the lock and closes the descriptor. The release is explicit, because a forked
+// child that has the descriptor would otherwise keep the lock. Unlocking twice, or nil, does
+// nothing.
 func (l *Lock) Unlock() error {
 	if l == nil {
 		return nil
@@ -80,7 +86,8 @@ func (l *Lock) Unlock() error {
 	return nil
 }
 
-func take(ctx context.Context, path string, perm fs.FileMode, try, unlock func(fd int) error) (*Lock, error) {
+func take(ctx context.Context, path string, perm fs.FileMode, try,
+	unlock func(fd int) error) (*Lock, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("lock %s: %w", path, err)
 	}
@@ -117,7 +124,8 @@ func wait(ctx context.Context, fd int, try func(fd int) error) error {
 	}
 }
 
-// open makes the directories only if they are missing. It does not look at what it opens: nothing is read from it.
+// open makes the directories only if they are missing. It does not look at what it opens: nothing
+// is read from it.
 func open(path string, perm fs.FileMode) (f *file.File, err error) {
 	err = file.InDirectory(path, func() (err error) {
 		f, err = file.OpenAny(path, file.ReadWrite|file.CreateAny, perm)

@@ -22,8 +22,8 @@ import (
 	"github.com/libcni/libcni/core/internal/host/lockfile"
 )
 
-// asHolder names the variable that makes the test binary another process: it takes the lock that its arguments say,
-// reports on stdout, and holds it until stdin ends.
+// asHolder names the variable that makes the test binary another process: it takes the lock that
+// its arguments say, reports on stdout, and holds it until stdin ends.
 const asHolder = "LOCKFILE_TEST_HOLDER"
 
 func TestMain(m *testing.M) {
@@ -35,7 +35,8 @@ func TestMain(m *testing.M) {
 }
 
 func hold(path, key, mode string) {
-	l, err := takers[key](context.Background(), path, map[string]lockfile.Mode{"shared": lockfile.Shared, "exclusive": lockfile.Exclusive}[mode])
+	l, err := takers[key](context.Background(), path,
+		map[string]lockfile.Mode{"shared": lockfile.Shared, "exclusive": lockfile.Exclusive}[mode])
 	if err != nil {
 		fmt.Println(err)
 		os.Exit(1)
@@ -62,7 +63,9 @@ var takers = map[string]taker{
 	},
 }
 
-func takeByte(ctx context.Context, path string, key uint64, mode lockfile.Mode) (*lockfile.Bytes, error) {
+func takeByte(
+	ctx context.Context, path string, key uint64, mode lockfile.Mode,
+) (*lockfile.Bytes, error) {
 	b, err := lockfile.OpenBytes(ctx, path)
 	if err != nil {
 		return nil, err
@@ -158,7 +161,8 @@ func TestWaitsUntilTheOtherProcessEnds(t *testing.T) {
 	}
 }
 
-// A child that a host forks while a call holds a lock has the descriptor too, and keeps it for as long as it lives.
+// A child that a host forks while a call holds a lock has the descriptor too, and keeps it for as
+// long as it lives.
 func TestUnlockReleasesThoughAChildHoldsTheDescriptor(t *testing.T) {
 	for key, take := range takers {
 		t.Run(key, func(t *testing.T) {
@@ -185,8 +189,8 @@ func TestUnlockReleasesThoughAChildHoldsTheDescriptor(t *testing.T) {
 	}
 }
 
-// descriptorOf finds the descriptor this process has of path, and that it is not inherited, and returns a copy of it,
-// which is of the same file description, as a forked child's is.
+// descriptorOf finds the descriptor this process has of path, and that it is not inherited, and
+// returns a copy of it, which is of the same file description, as a forked child's is.
 func descriptorOf(t *testing.T, path string) *os.File {
 	t.Helper()
 	fds, err := filepath.Glob("/proc/self/fd/*")
@@ -304,7 +308,8 @@ func TestUnusablePathIsTold(t *testing.T) {
 	if _, err := lockfile.OpenBytes(t.Context(), dir); err == nil {
 		t.Error("a directory: want an error")
 	}
-	if _, err := lockfile.Flock(t.Context(), "/proc/self/none/lock", 0o600, lockfile.Shared); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := lockfile.Flock(t.Context(), "/proc/self/none/lock", 0o600,
+		lockfile.Shared); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("no place for a directory: got %v, want %v", err, fs.ErrNotExist)
 	}
 }

@@ -7,7 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// BenchmarkLink looks one link up over a new socket, as each call does, with this package and with the library.
+// BenchmarkLink looks one link up over a new socket, as each call does, with this package and with
+// the library.
 func BenchmarkLink(b *testing.B) {
 	b.Run("own", func(b *testing.B) {
 		b.ReportAllocs()
@@ -33,7 +34,8 @@ func BenchmarkLink(b *testing.B) {
 			if err := c.SetOption(library.ExtendedAcknowledge, true); err != nil {
 				b.Fatal(err)
 			}
-			request := library.Message{Header: library.Header{Type: unix.RTM_GETLINK, Flags: library.Request}, Data: loopback()}
+			request := library.Message{Header: library.Header{Type: unix.RTM_GETLINK,
+				Flags: library.Request}, Data: loopback()}
 			if _, err := c.Execute(request); err != nil {
 				b.Fatal(err)
 			}

@@ -35,20 +35,22 @@ func (c *Conn) Number(n int) uint32 {
 
 // Request is a message to the kernel.
 type Request struct {
-	Kind   uint16
-	Flags  uint16        // NLM_F_DUMP, NLM_F_ACK and so on; NLM_F_REQUEST is added
-	Body   []byte        // made with an Encoder
-	Answer func(Message) // is called with each answer, which is valid during the call; nil to drop them
+	Kind  uint16
+	Flags uint16 // NLM_F_DUMP, NLM_F_ACK and so on; NLM_F_REQUEST is added
+	Body  []byte // made with an Encoder
+	// is called with each answer, which is valid during the call; nil to drop them
+	Answer func(Message)
 
 	Err         error // after Exchange: the kernel's refusal, an *Error
 	Interrupted bool  // after Exchange: the list changed while the kernel wrote it
 }
 
-// Exchange sends the requests as one datagram and receives their answers. The kernel carries them out in
-// order, those after a refused one too. Only the last request may be a dump, and it ends the exchange: so it
-// is a dump, asks for an acknowledgement, or has one answer.
+// Exchange sends the requests as one datagram and receives their answers. The kernel carries them
+// out in order, those after a refused one too. Only the last request may be a dump, and it ends the
+// exchange: so it is a dump, asks for an acknowledgement, or has one answer.
 //
-// The error is not about a single request: those have their own. It wraps ErrLost if answers were lost.
+// The error is not about a single request: those have their own. It wraps ErrLost if answers were
+// lost.
 func (c *Conn) Exchange(ctx context.Context, requests ...*Request) error {
 	if err := c.Begin(ctx, requests...); err != nil {
 		return err
@@ -60,7 +62,8 @@ func (c *Conn) Exchange(ctx context.Context, requests ...*Request) error {
 	}
 }
 
-// Begin is the first half of Exchange, for a caller that may not want all answers: it sends the requests.
+// Begin is the first half of Exchange, for a caller that may not want all answers: it sends the
+// requests.
 func (c *Conn) Begin(ctx context.Context, requests ...*Request) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -124,7 +127,7 @@ func (r *Request) take(m Message) (ended bool) {
 	return r.Flags&(unix.NLM_F_DUMP|unix.NLM_F_ACK) == 0
 }
 
-// drain drops what is left of an exchange. All of it is there: the kernel has carried out the requests.
+// drain drops the rest of an exchange. It is complete: the kernel has carried out the requests.
 func (c *Conn) drain() {
 	for {
 		if _, err := c.ReceiveNow(c.Buffer); err != nil && !errors.Is(err, ErrLost) {
@@ -159,8 +162,8 @@ func (c *Conn) Get(ctx context.Context, kind uint16, body []byte) ([]byte, error
 	}
 }
 
-// Dump asks for all objects of a kind that match the body, as far as the kernel filters, and calls each with
-// their messages.
+// Dump asks for all objects of a kind that match the body, as far as the kernel filters, and calls
+// each with their messages.
 func (c *Conn) Dump(ctx context.Context, kind uint16, body []byte, each func(data []byte)) error {
 	for attempt := 1; ; attempt++ {
 		var found [][]byte

@@ -29,11 +29,11 @@ type Decoder struct {
 // attribute.
 func Decode(data []byte) Decoder { return Decoder{rest: data} }
 
-// DecodeAfter is Decode for the attributes that follow a fixed part of the given size. There are none
-// if the message is shorter.
+// DecodeAfter is Decode for the attributes that follow a fixed part of the given size. There are
+// none if the message is shorter.
 func DecodeAfter(data []byte, fixed int) Decoder { return Decode(data[min(fixed, len(data)):]) }
 
-// Next goes to the next attribute and reports whether there is one.
+// Next advances to the next attribute and reports whether it exists.
 func (d *Decoder) Next() bool {
 	if len(d.rest) < unix.SizeofNlAttr {
 		return false

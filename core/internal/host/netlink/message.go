@@ -72,7 +72,7 @@ func (m Message) Outcome() error {
 	}
 
 	number := int32(binary.NativeEndian.Uint32(m.Data))
-	if number >= 0 { // the end of a dump may tell a count
+	if number >= 0 { // the end of a dump may carry a count
 		return nil
 	}
 	return &Error{Errno: syscall.Errno(-number), Message: m.explanation()}

@@ -48,9 +48,10 @@ func TestAnswersLargerThanTheBuffer(t *testing.T) {
 
 		c = NewConn(open(t, 0), &Buffer{data: make([]byte, size)})
 		var names []string
-		err = c.Dump(t.Context(), unix.RTM_GETLINK, make([]byte, unix.SizeofIfInfomsg), func(data []byte) {
-			names = append(names, name(data))
-		})
+		err = c.Dump(t.Context(), unix.RTM_GETLINK, make([]byte, unix.SizeofIfInfomsg),
+			func(data []byte) {
+				names = append(names, name(data))
+			})
 		if err != nil || strings.Count(strings.Join(names, " ")+" ", "lo ") != 1 {
 			t.Errorf("a buffer of %d bytes: list %q, %v", size, names, err)
 		}
@@ -65,7 +66,8 @@ func TestAnswersOfOneDatagramGoToTheirRequests(t *testing.T) {
 	var names [3]string
 	requests := make([]*Request, len(names))
 	for i := range requests {
-		requests[i] = &Request{Kind: unix.RTM_GETLINK, Body: loopback(), Answer: func(m Message) { names[i] += name(m.Data) }}
+		requests[i] = &Request{Kind: unix.RTM_GETLINK, Body: loopback(),
+			Answer: func(m Message) { names[i] += name(m.Data) }}
 	}
 	requests[1].Body = make([]byte, unix.SizeofIfInfomsg) // of no link
 	requests[2].Flags, requests[2].Body = unix.NLM_F_DUMP, requests[1].Body
@@ -83,7 +85,8 @@ func TestAnswersOfOneDatagramGoToTheirRequests(t *testing.T) {
 
 func TestAnswersOfAnEarlierExchangeAreDropped(t *testing.T) {
 	c := NewConn(open(t, 0), new(Buffer))
-	if err := c.Send(AppendMessage(nil, unix.RTM_GETLINK, unix.NLM_F_REQUEST, c.Number(1), loopback())); err != nil {
+	if err := c.Send(AppendMessage(nil, unix.RTM_GETLINK, unix.NLM_F_REQUEST, c.Number(1),
+		loopback())); err != nil {
 		t.Fatal(err)
 	}
 	_, err := c.Get(t.Context(), unix.RTM_GETLINK, make([]byte, unix.SizeofIfInfomsg)) // of no link
@@ -99,7 +102,8 @@ func TestErrorsTellTheKernelsReason(t *testing.T) {
 	e.Uint32(unix.RTA_OIF, 1<<30)
 	err := c.Change(t.Context(), unix.RTM_NEWROUTE, unix.NLM_F_CREATE, e.Encoded())
 	var refused *Error
-	if !errors.As(err, &refused) || refused.Message == "" || !strings.Contains(err.Error(), refused.Message) {
+	if !errors.As(err, &refused) || refused.Message == "" ||
+		!strings.Contains(err.Error(), refused.Message) {
 		t.Errorf("got %v, want a reason", err)
 	}
 }
@@ -115,7 +119,8 @@ func TestReceiveEndsWithItsContext(t *testing.T) {
 		t.Errorf("got %v, want %v", err, ErrEmpty)
 	}
 	cancel()
-	if err := NewConn(s, new(Buffer)).Change(ctx, unix.RTM_DELLINK, 0, nil); !errors.Is(err, context.DeadlineExceeded) {
+	if err := NewConn(s, new(Buffer)).Change(ctx, unix.RTM_DELLINK, 0, nil); !errors.Is(err,
+		context.DeadlineExceeded) {
 		t.Errorf("a request after the end: %v, want %v", err, context.DeadlineExceeded)
 	}
 }
@@ -174,7 +179,8 @@ func TestAttributesAreReadAsTheyWereWritten(t *testing.T) {
 			got = append(got, string(d.Bytes()))
 		}
 	}
-	want := []any{"text", uint32(7), uint32(1 << 31), -1 << 31, uint16(8080), uint32(1 << 20), true, "x"}
+	want := []any{"text", uint32(7), uint32(1 << 31), -1 << 31, uint16(8080), uint32(1 << 20), true,
+		"x"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("attributes (-want +got):\n%s", diff)
 	}
@@ -182,7 +188,8 @@ func TestAttributesAreReadAsTheyWereWritten(t *testing.T) {
 
 func FuzzDecoding(f *testing.F) {
 	f.Add([]byte{4, 0, 1, 0}, uint16(2))
-	f.Add(AppendMessage(nil, unix.NLMSG_ERROR, unix.NLM_F_ACK_TLVS, 1, make([]byte, 24)), uint16(0x300))
+	f.Add(AppendMessage(nil, unix.NLMSG_ERROR, unix.NLM_F_ACK_TLVS, 1, make([]byte, 24)),
+		uint16(0x300))
 	f.Fuzz(func(t *testing.T, data []byte, flags uint16) {
 		size := 0
 		d := Decode(data)

@@ -7,28 +7,31 @@ import (
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/libcni/libcni/core/internal/host/wake"
 )
 
-// ErrLost is returned by Receive when a datagram was lost, because the kernel's receive buffer was full
-// or the datagram was larger than the Buffer. In the second case the Buffer has grown, so that asking
-// again succeeds.
+// ErrLost is returned by Receive when a datagram was lost, because the kernel's receive buffer was
+// full or the datagram was larger than the Buffer. In the second case the Buffer has grown, so that
+// asking again succeeds.
 var ErrLost = errors.New("netlink messages lost")
 
 // ErrEmpty is returned by ReceiveNow when there is nothing to receive.
 var ErrEmpty = errors.New("no netlink message")
 
-// Socket is a netlink socket. It belongs to the network namespace of the thread that opened it and may be
-// used from any thread. It goes past Go's poller and past select(2): nearly all answers are there when Send
-// returns, and the process may have more than 1,023 descriptors.
+// Socket is a netlink socket. It belongs to the network namespace of the thread that opened it and
+// may be used from any thread. It goes past Go's poller and past select(2): nearly all answers are
+// there when Send returns, and the process may have more than 1,023 descriptors.
 type Socket struct {
 	fd   int
 	refs atomic.Int32
 }
 
-// Open opens a socket of a protocol (NETLINK_*) in the network namespace of the calling thread, subscribed
-// to groups (bits, as RTMGRP_*; 0 for none).
+// Open opens a socket of a protocol (NETLINK_*) in the network namespace of the calling thread,
+// subscribed to groups (bits, as RTMGRP_*; 0 for none).
 func Open(protocol int, groups uint32) (*Socket, error) {
-	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, protocol)
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK,
+		protocol)
 	if err != nil {
 		return nil, os.NewSyscallError("socket", err)
 	}
@@ -36,7 +39,8 @@ func Open(protocol int, groups uint32) (*Socket, error) {
 	s := &Socket{fd: fd}
 	s.refs.Store(1)
 	if groups != 0 {
-		if err := unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Groups: groups}); err != nil {
+		if err := unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK,
+			Groups: groups}); err != nil {
 			s.Close()
 			return nil, os.NewSyscallError("bind", err)
 		}
@@ -48,7 +52,7 @@ func Open(protocol int, groups uint32) (*Socket, error) {
 // Fd returns the descriptor, which stays the socket's.
 func (s *Socket) Fd() int { return s.fd }
 
-// Enable turns a NETLINK_* option on. A kernel that does not have the option goes without it.
+// Enable turns a NETLINK_* option on, if the kernel has it.
 func (s *Socket) Enable(option int) { _ = unix.SetsockoptInt(s.fd, unix.SOL_NETLINK, option, 1) }
 
 // Share adds an owner. Each owner calls Close once.
@@ -71,8 +75,8 @@ func (s *Socket) NamespaceCookie() (uint64, error) {
 	return cookie, os.NewSyscallError("getsockopt", err)
 }
 
-// Enlarge gives the kernel's buffers of the socket the size. Without CAP_NET_ADMIN in the initial user
-// namespace they get as much as is allowed.
+// Enlarge gives the kernel's buffers of the socket the size. Without CAP_NET_ADMIN in the initial
+// user namespace they get as much as is allowed.
 func (s *Socket) Enlarge(size int) {
 	for _, option := range []struct{ force, plain int }{
 		{unix.SO_SNDBUFFORCE, unix.SO_SNDBUF}, {unix.SO_RCVBUFFORCE, unix.SO_RCVBUF},
@@ -102,8 +106,8 @@ type Buffer struct {
 // bufferSize is what the kernel puts at most into one datagram of a dump. Others may be larger.
 const bufferSize = 32 << 10
 
-// Receive returns the messages of the next datagram from the kernel and waits for one until ctx ends. They
-// are valid until the buffer is used again.
+// Receive returns the messages of the next datagram from the kernel and waits for one until ctx
+// ends. They are valid until the buffer is used again.
 func (s *Socket) Receive(ctx context.Context, b *Buffer) ([]Message, error) {
 	for {
 		messages, err := s.ReceiveNow(b)
@@ -151,24 +155,14 @@ func (s *Socket) wait(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	wake, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	waker, err := wake.New(ctx)
 	if err != nil {
-		return os.NewSyscallError("eventfd2", err)
+		return err
 	}
-	defer unix.Close(wake)
+	defer waker.Close()
 
-	woken := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		defer close(woken)
-		_, _ = unix.Write(wake, []byte{1, 0, 0, 0, 0, 0, 0, 1}) // not zero in either byte order
-	})
-	defer func() {
-		if !stop() {
-			<-woken // otherwise it could write to the next file with the same number
-		}
-	}()
-
-	set := []unix.PollFd{{Fd: int32(s.fd), Events: unix.POLLIN}, {Fd: int32(wake), Events: unix.POLLIN}}
+	set := []unix.PollFd{{Fd: int32(s.fd), Events: unix.POLLIN},
+		{Fd: int32(waker.Fd()), Events: unix.POLLIN}}
 	for {
 		if _, err := unix.Poll(set, -1); err == unix.EINTR {
 			continue

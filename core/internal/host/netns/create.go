@@ -14,12 +14,13 @@ import (
 	"github.com/libcni/libcni/core/internal/host/thread"
 )
 
-// Create makes a network namespace, brings its lo up and binds it to path, which must be absolute and must not exist
-// (fs.ErrExist). Missing directories are made with mode 0755. On failure nothing is left.
+// Create makes a network namespace, brings its lo up and binds it to path, which must be absolute
+// and must not exist (fs.ErrExist). It makes missing directories with mode 0755. On failure it
+// leaves nothing.
 //
-// The mount is made in the mount namespace of the calling thread and spreads to others as the mount that holds path
-// does: on a host run by systemd all are shared, so everyone sees it. The directory is not made a shared mount of its
-// own, as "ip netns" does; where "ip netns" has done so, that is what holds path.
+// The mount is made in the mount namespace of the calling thread and propagates like the mount that
+// holds path: on a host run by systemd all mounts are shared, so every process sees it. Unlike "ip
+// netns", Create does not make the directory a shared mount of its own.
 func Create(ctx context.Context, path string) error {
 	if !filepath.IsAbs(path) {
 		return fmt.Errorf("namespace %s: %w", path, ErrRelative)
@@ -58,8 +59,9 @@ func create(ctx context.Context, path string) (err error) {
 	return unix.Mount("/proc/thread-self/fd/"+strconv.Itoa(fd), path, "", unix.MS_BIND, "")
 }
 
-// unshared returns a descriptor of a new namespace with lo up. Making one waits for the kernel's global locks, which
-// can take seconds on a busy machine; when ctx ends first, what is made then is given up.
+// unshared returns a descriptor of a new namespace with lo up. To make one waits for global locks
+// of the kernel, which can take seconds on a busy machine. If ctx ends first, the namespace is
+// dropped when it is made.
 func unshared(ctx context.Context) (int, error) {
 	type outcome struct {
 		fd  int
@@ -113,9 +115,10 @@ func loopbackUp() error {
 	return unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, request)
 }
 
-// Delete unbinds the network namespace at path and removes the file. The namespace itself goes when nothing uses it
-// any more. Anything but a bound network namespace is refused with ErrNotNamespace and left as it is, among them
-// symbolic links and /proc/PID/ns/net; nothing at path is fs.ErrNotExist.
+// Delete unmounts the network namespace at path and removes the file. The kernel deletes the
+// namespace when it is not used any more. Anything but a bound network namespace is refused with
+// ErrNotNamespace and left unchanged, among them symbolic links and /proc/PID/ns/net. If nothing is
+// at path, the error is fs.ErrNotExist.
 func Delete(ctx context.Context, path string) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("delete namespace %s: %w", path, err)
@@ -147,7 +150,7 @@ func remove(path string) error {
 	return ignoringAbsence(os.Remove(path))
 }
 
-// mustBeBound opens nothing but a namespace: what is at path is looked at first, without following a link.
+// mustBeBound opens only a namespace: it looks at the path first, without following a link.
 func mustBeBound(path string) error {
 	at, err := unix.Open(path, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -168,7 +171,7 @@ func mustBeBound(path string) error {
 	return unix.Close(fd)
 }
 
-// ignoringAbsence: somebody else's delete of the same path has done the rest.
+// ignoringAbsence drops the error of a path that another process has deleted meanwhile.
 func ignoringAbsence(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -189,14 +192,15 @@ func makeDirs(dir string) (made []string, err error) {
 	switch err := os.Mkdir(dir, 0o755); {
 	case err == nil:
 		return append(made, dir), nil
-	case errors.Is(err, fs.ErrExist): // made by somebody else meanwhile, or no directory: the next step tells
+	case errors.Is(err, fs.ErrExist):
+		// made by another process meanwhile, or not a directory: the next step fails then
 		return made, nil
 	default:
 		return made, err
 	}
 }
 
-// removeDirs removes what makeDirs made, unless it is in use by now.
+// removeDirs removes what makeDirs made, unless it is used by now.
 func removeDirs(made []string) {
 	for i := len(made) - 1; i >= 0; i-- {
 		if os.Remove(made[i]) != nil {

@@ -19,15 +19,16 @@ type PanicError struct {
 
 func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
 
-// errExited is for a function that ended its goroutine, as testing.T.FailNow does.
+// errExited is the error of a function that ended its goroutine, as testing.T.FailNow does.
 var errExited = errors.New("the function ended its goroutine")
 
-// Do runs fn on a thread that is in the namespace, and returns its error. The thread is one of the pool that the
-// namespace was opened with, and goes back where it came from; without a pool, or if fn panics, it ends. Functions of
-// several calls may run at once. fn leaves its thread as it found it. Once fn runs, Do waits for it, whatever ctx says.
+// Do runs fn on a thread in the namespace and returns its error. The thread is one of the pool that
+// the namespace was opened with. Afterwards it returns to its own namespace; without a pool, or if
+// fn panics, it exits. Functions of several calls may run at the same time. fn must leave the state
+// of its thread unchanged. Once fn runs, Do waits for it even if ctx ends.
 //
-// The thread is in the mount namespace the program started with, not in that of the calling thread: open files before.
-// In /proc/sys/net and /proc/net it sees its network namespace.
+// The thread is in the mount namespace that the program started with, not in that of the calling
+// thread, so open files before. In /proc/sys/net and /proc/net it sees its network namespace.
 func (n *Namespace) Do(ctx context.Context, fn func() error) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("namespace %s: %w", n.path, err)
@@ -47,7 +48,7 @@ type visit struct {
 	done thread.Latch
 }
 
-// visit has fn run inside and does not wait for it. The namespace stays open meanwhile.
+// visit starts fn inside and does not wait for it. The namespace stays open meanwhile.
 func (n *Namespace) visit(fn func() error) (*visit, error) {
 	fd, err := n.hold()
 	if err != nil {
@@ -61,7 +62,8 @@ func (n *Namespace) visit(fn func() error) (*visit, error) {
 	return v, nil
 }
 
-// run takes the calling thread to the namespace, and back. It says whether the thread is as it was.
+// run moves the calling thread to the namespace, and back. It reports whether the thread is
+// unchanged.
 func (v *visit) run(path string, fd int) (unharmed bool) {
 	home, err := unix.Open(ownPath, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err == nil {
@@ -75,7 +77,8 @@ func (v *visit) run(path string, fd int) (unharmed bool) {
 	return v.call() && home >= 0 && unix.Setns(home, unix.CLONE_NEWNET) == nil
 }
 
-// call says whether the function did not panic. Whoever waits is told before the thread goes home.
+// call reports whether the function did not panic. It wakes waiters before the thread returns to
+// its own namespace.
 func (v *visit) call() (unharmed bool) {
 	defer v.done.Open()
 	defer func() {

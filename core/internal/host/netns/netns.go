@@ -1,5 +1,5 @@
-// Package netns opens, enters, makes and removes network namespaces. It never moves the thread it is called on to
-// another namespace: what must run inside one runs on another thread.
+// Package netns opens, enters, makes and removes network namespaces. It never moves the calling
+// thread to another namespace: code that must run inside one runs on another thread.
 package netns
 
 import (
@@ -18,19 +18,20 @@ import (
 	"github.com/libcni/libcni/core/internal/host/thread"
 )
 
-// What Open and Delete refuse, for errors.Is. A path that does not exist is fs.ErrNotExist, missing privileges are
-// fs.ErrPermission.
+// Errors of Open and Delete, for errors.Is. If a path does not exist, the error is fs.ErrNotExist;
+// without the privileges it is fs.ErrPermission.
 var (
 	ErrNotNamespace = errors.New("not a network namespace")
 	ErrOwn          = errors.New("the caller's own network namespace")
 	ErrRelative     = errors.New("not an absolute path")
 )
 
-// ownPath names the namespace of the calling thread, which need not be that of the process's first thread.
+// ownPath is the namespace of the calling thread, which may differ from that of the process's first
+// thread.
 const ownPath = "/proc/thread-self/ns/net"
 
-// Namespace is an open network namespace. It stays what it is whatever becomes of the path, and keeps the namespace
-// alive until Close. Safe for concurrent use.
+// Namespace is an open network namespace. It does not depend on the path once it is open, and keeps
+// the namespace alive until Close. Safe for concurrent use.
 type Namespace struct {
 	path string
 	pool *thread.Pool // may be nil
@@ -44,11 +45,13 @@ type Namespace struct {
 	socket   *netlink.Socket // an rtnetlink socket inside, until it is taken; nil if there is none
 }
 
-// Open opens the network namespace at path, as the calling thread sees that path. The caller closes it. The namespace
-// the calling thread is in is refused with ErrOwn, anything that is no network namespace with ErrNotNamespace. Do finds
-// its threads in the pool; nil makes one for each.
+// Open opens the network namespace at path, as the calling thread sees that path. The caller closes
+// it. The error is ErrOwn for the namespace of the calling thread, and ErrNotNamespace for anything
+// that is not a network namespace. Do takes its threads from the pool; if that is nil, each Do
+// makes one.
 //
-// A relative path is refused: it is kept in the state on disk, where it would mean something else to the next reader.
+// A relative path is refused, because the state on disk keeps the path, and a later reader would
+// resolve it differently.
 func Open(path string, pool *thread.Pool) (*Namespace, error) {
 	fd, err := open(path)
 	if err != nil {
@@ -90,8 +93,8 @@ func openFile(path string) (fd int, err error) {
 	return fd, err
 }
 
-// openError says ErrNotNamespace for what cannot even be opened because of what it is: a socket, a device without
-// driver.
+// openError returns ErrNotNamespace for what cannot even be opened because of its type: a socket, a
+// device without driver.
 func openError(err error) error {
 	if errors.Is(err, unix.ENXIO) || errors.Is(err, unix.ENODEV) {
 		return fmt.Errorf("%w: %w", ErrNotNamespace, err)
@@ -99,7 +102,7 @@ func openError(err error) error {
 	return err
 }
 
-// mustBeNetwork asks the file system first: the ioctl's number means other things to other files.
+// mustBeNetwork checks the file system first: on other files the ioctl's number has other meanings.
 func mustBeNetwork(fd int) error {
 	var in unix.Statfs_t
 	if err := unix.Fstatfs(fd, &in); err != nil {
@@ -133,7 +136,8 @@ func isOwn(fd int) (bool, error) {
 // Path returns the path given to Open.
 func (n *Namespace) Path() string { return n.path }
 
-// Fd returns the descriptor, for IFLA_NET_NS_FD and the like; -1 once closed. It stays n's.
+// Fd returns the descriptor, for IFLA_NET_NS_FD and the like; -1 once closed. The descriptor stays
+// n's.
 func (n *Namespace) Fd() int {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -143,17 +147,19 @@ func (n *Namespace) Fd() int {
 	return n.fd
 }
 
-// identifier returns the cookie of the namespace that is open, as Linux 6.18 and newer tell it, or 0.
+// identifier returns the cookie of an open namespace, or 0 before Linux 6.18.
 func identifier(fd int) uint64 {
 	const nsGetID = 0x8008b70d // NS_GET_ID of linux/nsfs.h
 	var id uint64
-	if _, _, err := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), nsGetID, uintptr(unsafe.Pointer(&id))); err != 0 {
+	if _, _, err := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), nsGetID,
+		uintptr(unsafe.Pointer(&id))); err != 0 {
 		return 0
 	}
 	return id
 }
 
-// PrefetchCookie begins to determine the cookie in the background, if a thread must enter the namespace for it.
+// PrefetchCookie begins to determine the cookie in the background, if a thread must enter the
+// namespace for it.
 func (n *Namespace) PrefetchCookie() {
 	if n.knownCookie() == 0 {
 		n.PrefetchSocket()
@@ -167,8 +173,10 @@ func (n *Namespace) knownCookie() uint64 {
 	return n.cookie
 }
 
-// PrefetchSocket begins to open the socket that TakeSocket returns, and to determine the cookie, in the background.
-func (n *Namespace) PrefetchSocket() { _, _ = n.beginPrefetch() } // Cookie and TakeSocket report the error
+// PrefetchSocket begins to open the socket that TakeSocket returns, and to determine the cookie, in
+// the background.
+// Cookie and TakeSocket report the error
+func (n *Namespace) PrefetchSocket() { _, _ = n.beginPrefetch() }
 
 func (n *Namespace) beginPrefetch() (*visit, error) {
 	n.mu.Lock()
@@ -188,8 +196,8 @@ func (n *Namespace) beginPrefetch() (*visit, error) {
 	return v, nil
 }
 
-// Cookie returns the number that no other namespace of this boot has or will have (NS_GET_ID, Linux 6.18;
-// SO_NETNS_COOKIE, Linux 5.14).
+// Cookie returns the number that no other namespace of this boot has or will have (NS_GET_ID, Linux
+// 6.18; SO_NETNS_COOKIE, Linux 5.14).
 func (n *Namespace) Cookie(ctx context.Context) (uint64, error) {
 	if cookie := n.knownCookie(); cookie != 0 {
 		return cookie, nil
@@ -208,7 +216,7 @@ func (n *Namespace) Cookie(ctx context.Context) (uint64, error) {
 	return n.knownCookie(), nil
 }
 
-// openSocket runs inside. Any socket tells the cookie; this one is what a call needs next.
+// openSocket runs inside. Any socket reports the cookie; the call needs an rtnetlink socket next.
 func (n *Namespace) openSocket() error {
 	socket, err := netlink.Open(unix.NETLINK_ROUTE, 0)
 	if err != nil {
@@ -231,8 +239,8 @@ func (n *Namespace) openSocket() error {
 	return nil
 }
 
-// TakeSocket gives away the rtnetlink socket inside that PrefetchSocket or Cookie has opened, nil if there is none.
-// It saves the caller a visit to the namespace.
+// TakeSocket returns the rtnetlink socket inside that PrefetchSocket or Cookie has opened, or nil.
+// The caller closes it. It saves the caller a visit to the namespace.
 func (n *Namespace) TakeSocket(ctx context.Context) *netlink.Socket {
 	n.mu.Lock()
 	begun := n.prefetch
@@ -248,8 +256,8 @@ func (n *Namespace) TakeSocket(ctx context.Context) *netlink.Socket {
 	return socket
 }
 
-// Close lets go of the namespace. The descriptor is closed when no function runs inside any more. Closing twice, or nil,
-// does nothing.
+// Close releases the namespace. The descriptor is closed when no function runs inside any more.
+// Closing twice, or nil, does nothing.
 func (n *Namespace) Close() error {
 	if n == nil {
 		return nil
@@ -297,4 +305,6 @@ func (n *Namespace) closeUnused() error {
 	return nil
 }
 
-func (n *Namespace) errClosed() error { return fmt.Errorf("namespace %s: %w", n.path, fs.ErrClosed) }
+func (n *Namespace) errClosed() error {
+	return fmt.Errorf("namespace %s: %w", n.path, fs.ErrClosed)
+}

@@ -22,7 +22,8 @@ import (
 	"github.com/libcni/libcni/core/internal/host/netns/netnstest"
 )
 
-// withoutPrivileges names the variable that makes the test binary try things as nobody in a user namespace.
+// withoutPrivileges names the variable that makes the test binary try things as nobody in a user
+// namespace.
 const withoutPrivileges = "NETNS_TEST_WITHOUT_PRIVILEGES"
 
 func TestMain(m *testing.M) {
@@ -125,7 +126,8 @@ func TestDoReturnsWhatTheFunctionDoes(t *testing.T) {
 	}
 	err := n.Do(t.Context(), func() error { panic("broken") })
 	var panicked *netns.PanicError
-	if !errors.As(err, &panicked) || panicked.Value != "broken" || !strings.Contains(string(panicked.Stack), "netns_test") {
+	if !errors.As(err, &panicked) || panicked.Value != "broken" ||
+		!strings.Contains(string(panicked.Stack), "netns_test") {
 		t.Errorf("got %v, want the panic with its stack", err)
 	}
 	if err := n.Do(t.Context(), func() error { runtime.Goexit(); return nil }); err == nil {
@@ -200,7 +202,8 @@ func TestClosedNamespaceRefuses(t *testing.T) {
 
 func TestCookieKnowsTheNamespace(t *testing.T) {
 	path := netnstest.New(t)
-	a, again, b := netnstest.Open(t, path), netnstest.Open(t, path), netnstest.Open(t, netnstest.New(t))
+	a, again, b := netnstest.Open(t, path), netnstest.Open(t, path), netnstest.Open(t,
+		netnstest.New(t))
 	cookies := map[*netns.Namespace]uint64{}
 	for _, n := range []*netns.Namespace{a, again, b} {
 		cookie, err := n.Cookie(t.Context())
@@ -208,7 +211,8 @@ func TestCookieKnowsTheNamespace(t *testing.T) {
 		cookies[n] = cookie
 	}
 	if cookies[a] == 0 || cookies[a] != cookies[again] || cookies[a] == cookies[b] {
-		t.Errorf("cookies %d and %d of one namespace, %d of another", cookies[a], cookies[again], cookies[b])
+		t.Errorf("cookies %d and %d of one namespace, %d of another", cookies[a], cookies[again],
+			cookies[b])
 	}
 	kept, err := a.Cookie(t.Context())
 	if err != nil || kept != cookies[a] {
@@ -216,7 +220,8 @@ func TestCookieKnowsTheNamespace(t *testing.T) {
 	}
 }
 
-// What the kernel tells of an open namespace (Linux 6.18) is what a socket inside tells: states of both kinds are one.
+// What the kernel tells of an open namespace (Linux 6.18) is what a socket inside tells: states of
+// both kinds are one.
 func TestCookieIsThatOfASocketInside(t *testing.T) {
 	n := netnstest.Open(t, netnstest.New(t))
 	cookie, err := n.Cookie(t.Context())
@@ -310,7 +315,8 @@ func TestCreateThatFailsLeavesNothing(t *testing.T) {
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	dir := t.TempDir()
-	if err := netns.Create(ended, filepath.Join(dir, "a", "b", "netns")); !errors.Is(err, context.Canceled) {
+	if err := netns.Create(ended, filepath.Join(dir, "a", "b", "netns")); !errors.Is(err,
+		context.Canceled) {
 		t.Errorf("got %v, want %v", err, context.Canceled)
 	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {

@@ -7,7 +7,7 @@ import (
 	"github.com/google/nftables/expr"
 )
 
-// About says whether the rule compares something with the address, or translates to it.
+// About reports whether the rule compares something with the address, or translates to it.
 func (r Rule) About(addr netip.Addr) bool {
 	for _, e := range r.Exprs {
 		var data []byte

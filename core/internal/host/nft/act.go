@@ -15,13 +15,15 @@ func Masquerade() []Expr     { return []Expr{&expr.Masq{}} }
 func CountPackets() []Expr   { return []Expr{&expr.Counter{}} }
 func end(v VerdictOf) []Expr { return []Expr{v.encoded()} }
 
-// VerdictFrom does what the map of type Verdict says for the fields; packets whose fields it lacks pass.
+// VerdictFrom applies the verdict that the map has for the fields. Packets whose fields the map
+// lacks pass.
 func VerdictFrom(s Set, fields ...Field) []Expr {
-	return append(load(fields), &expr.Lookup{SourceRegister: register(0), DestRegister: 0, IsDestRegSet: true, SetName: s.Name})
+	return append(load(fields), &expr.Lookup{SourceRegister: register(0), DestRegister: 0,
+		IsDestRegSet: true, SetName: s.Name})
 }
 
-// RedirectFrom changes the destination to what the map says for the fields: its data is an address of the family, with a
-// port if the map's data has two fields.
+// RedirectFrom changes the destination to the data that the map has for the fields: an address of
+// the family, and a port if the data has two fields.
 func RedirectFrom(s Set, f Family, fields ...Field) []Expr {
 	nat := &expr.NAT{Type: expr.NATTypeDestNAT, Family: uint32(f), RegAddrMin: register(0)}
 	if len(s.Data) > 1 {
@@ -31,7 +33,8 @@ func RedirectFrom(s Set, f Family, fields ...Field) []Expr {
 		}
 		nat.Specified = true
 	}
-	return append(load(fields), &expr.Lookup{SourceRegister: register(0), DestRegister: register(0), IsDestRegSet: true, SetName: s.Name}, nat)
+	return append(load(fields), &expr.Lookup{SourceRegister: register(0), DestRegister: register(0),
+		IsDestRegSet: true, SetName: s.Name}, nat)
 }
 
 // SetMark sets bits of a packet's mark.
@@ -45,5 +48,6 @@ func SetMark(bits uint32) []Expr {
 // HasMark passes packets that have all of the mark's bits set.
 func HasMark(bits uint32) []Expr {
 	value := binaryutil.NativeEndian.PutUint32(bits)
-	return append(PacketMark().load(register(0)), bitwise(value), &expr.Cmp{Op: expr.CmpOpEq, Register: register(0), Data: value})
+	return append(PacketMark().load(register(0)), bitwise(value),
+		&expr.Cmp{Op: expr.CmpOpEq, Register: register(0), Data: value})
 }

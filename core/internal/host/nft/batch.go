@@ -15,7 +15,9 @@ type batch struct {
 // encode lets the library encode one message.
 func (tx *Tx) encode(add func(*nftables.Conn) error) { tx.Encode(tx.c.Conn, add) }
 
-func (tx *Tx) change(about subject, t Table, name string) { tx.changes[fact{about, t, name}] = true }
+func (tx *Tx) change(about subject, t Table, name string) {
+	tx.changes[fact{about, t, name}] = true
+}
 
 func (tx *Tx) changeRules(c Chain) {
 	tx.change(ofRules, c.Table, c.Name)

@@ -5,15 +5,18 @@ import (
 	"sync"
 )
 
-// cache holds what was read of the rules of some network namespaces, so that it need not be read again.
+// cache holds what was read of the rules of some network namespaces, so that it need not be read
+// again.
 //
-// The kernel counts every change of rules, of all processes in a network namespace: the generation. What was read of a
-// generation is true while the count stays. The kernel applies a batch of ours only to the generation that it was made
-// for; after the batch everything is still true except what the batch changed. After any other change nothing is.
+// The kernel counts every change of rules, of all processes in a network namespace: the generation.
+// What was read of a generation is true while the count stays. The kernel applies a batch of ours
+// only to the generation that it was made for; after the batch everything is still true except what
+// the batch changed. After any other change nothing is.
 //
-// The cache holds only what cannot change without being counted: no elements of sets that packets can add to, nothing
-// with a timeout, and nothing of tables that go with a process (see Reader.keep). A namespace is identified by its
-// cookie, which is not given again before the host restarts.
+// The cache holds only what cannot change without being counted: no elements of sets that packets
+// can add to, nothing with a timeout, and nothing of tables that go with a process (see
+// Reader.keep). A namespace is identified by its cookie, which is not given again before the host
+// restarts.
 //
 // Safe for concurrent use; the zero value is ready.
 type cache struct {
@@ -57,7 +60,8 @@ const (
 	maxKept   = 1 << 14 // rules and other parts of lists
 )
 
-// get returns what is known of a namespace, and of which generation. Of the cookie 0 nothing is known.
+// get returns what is known of a namespace, and of which generation. The cookie 0 stands for an
+// unknown namespace.
 func (c *cache) get(cookie uint64) (uint32, facts) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -95,8 +99,8 @@ func (c *cache) add(cookie uint64, generation uint32, read facts) {
 	}
 }
 
-// advance records that a batch was the change from one generation to the next, and what it changed. It adds what was
-// read before the batch.
+// advance records that a batch was the change from one generation to the next, and what it changed.
+// It adds what was read before the batch.
 func (c *cache) advance(cookie uint64, from, to uint32, read facts, changed map[fact]bool) {
 	if cookie == 0 {
 		return

@@ -36,7 +36,10 @@ func TestOwnBatchesKeepTheRest(t *testing.T) {
 			}
 		}
 	}
-	if err := Update(ctx, state, func(tx *Tx) error { tx.Ensure(touched, rest, set); return nil }); err != nil {
+	if err := Update(ctx, state, func(tx *Tx) error {
+		tx.Ensure(touched, rest, set)
+		return nil
+	}); err != nil {
 		t.Fatal(err)
 	}
 	before, _ := look(t, pool, read)
@@ -60,11 +63,17 @@ func TestOwnBatchesKeepTheRest(t *testing.T) {
 		}
 		before, _ = look(t, pool, read)
 	}
-	if err := Update(ctx, state, func(tx *Tx) error { tx.AddElements(set, Element{Key: []byte("same")}); return nil }); err != nil {
+	if err := Update(ctx, state, func(tx *Tx) error {
+		tx.AddElements(set, Element{Key: []byte("same")})
+		return nil
+	}); err != nil {
 		t.Fatal(err)
 	}
 	before, _ = look(t, pool, read)
-	if err := Update(ctx, state, func(tx *Tx) error { tx.AddElements(set, Element{Key: []byte("same")}); return nil }); err != nil {
+	if err := Update(ctx, state, func(tx *Tx) error {
+		tx.AddElements(set, Element{Key: []byte("same")})
+		return nil
+	}); err != nil {
 		t.Fatal(err)
 	}
 	if after, _ := look(t, pool, func(*Reader) {}); after != before {
@@ -124,11 +133,18 @@ func TestGenerationsOfTheCache(t *testing.T) {
 		{"an earlier one", func(m *cache) { m.add(1, 4, facts{b: true}) }, 5, true, false},
 		{"a later one", func(m *cache) { m.add(1, 6, facts{b: true}) }, 6, false, true},
 		{"a batch", func(m *cache) { m.advance(1, 5, 6, facts{b: true}, nil) }, 6, true, true},
-		{"a batch that touches", func(m *cache) { m.advance(1, 5, 6, facts{b: true}, map[fact]bool{a: true}) }, 6, false, true},
-		{"a batch that touches what was read", func(m *cache) { m.advance(1, 5, 6, facts{b: true}, map[fact]bool{b: true}) }, 6, true, false},
+		{"a batch that touches", func(m *cache) {
+			m.advance(1, 5, 6, facts{b: true}, map[fact]bool{a: true})
+		}, 6, false, true},
+		{"a batch that touches what was read", func(m *cache) {
+			m.advance(1, 5, 6, facts{b: true}, map[fact]bool{b: true})
+		}, 6, true, false},
 		{"a batch of later", func(m *cache) { m.advance(1, 7, 8, facts{b: true}, nil) }, 8, false, true},
 		{"a batch of before", func(m *cache) { m.advance(1, 3, 4, facts{b: true}, nil) }, 5, true, false},
-		{"a batch, told late", func(m *cache) { m.add(1, 6, facts{b: true}); m.advance(1, 5, 6, facts{a: true}, nil) }, 6, false, true},
+		{"a batch, told late", func(m *cache) {
+			m.add(1, 6, facts{b: true})
+			m.advance(1, 5, 6, facts{a: true}, nil)
+		}, 6, false, true},
 	} {
 		var m cache
 		m.add(1, 5, facts{a: true})
@@ -153,7 +169,8 @@ func TestCountSomeReadsOnlyTheStart(t *testing.T) {
 			tx.Ensure(set)
 			var elements []Element
 			for i := range many {
-				elements = append(elements, Element{Key: []byte{10, 9, byte(i >> 8), byte(i)}, Comment: "somebody's"})
+				elements = append(elements, Element{Key: []byte{10, 9, byte(i >> 8), byte(i)},
+					Comment: "somebody's"})
 			}
 			if many > 0 {
 				tx.AddElements(set, elements...)
@@ -167,7 +184,8 @@ func TestCountSomeReadsOnlyTheStart(t *testing.T) {
 			t.Errorf("of %d elements it counts %d, %v", many, n, err)
 		}
 	}
-	if out, err := exec.Command("nft", "delete", "table", "inet", "libcni").CombinedOutput(); err != nil {
+	if out, err := exec.Command("nft", "delete", "table", "inet",
+		"libcni").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	if n, err := countSome(ctx, set); n != 0 || err != nil {

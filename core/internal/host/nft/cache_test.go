@@ -95,21 +95,30 @@ func TestRememberedIsWhatIsThere(t *testing.T) {
 	}{
 		{"nothing", func(context.Context) error { return nil }},
 		{"a table", change(func(tx *nft.Tx) error { tx.Ensure(inet); return nil })},
-		{"a chain and sets", change(func(tx *nft.Tx) error { tx.Ensure(side, sources, nets); return nil })},
+		{"a chain and sets", change(func(tx *nft.Tx) error {
+			tx.Ensure(side, sources, nets)
+			return nil
+		})},
 		{"the same again", change(func(tx *nft.Tx) error { tx.Ensure(side, sources, nets); return nil })},
 		{"a rule", change(func(tx *nft.Tx) error { return tx.EnsureRule(one) })},
 		{"two rules", change(func(tx *nft.Tx) error { return tx.EnsureRule(two) })},
 		{"no change", change(func(tx *nft.Tx) error { return tx.EnsureRule(two) })},
 		{"an element", change(func(tx *nft.Tx) error { return tx.Put(sources, element) })},
-		{"the element again", change(func(tx *nft.Tx) error { tx.AddElements(sources, element); return nil })},
-		{"a range", change(func(tx *nft.Tx) error { return tx.Put(nets, nft.Range(netip.MustParsePrefix("fd00:1::/64"))) })},
+		{"the element again", change(func(tx *nft.Tx) error {
+			tx.AddElements(sources, element)
+			return nil
+		})},
+		{"a range", change(func(tx *nft.Tx) error {
+			return tx.Put(nets, nft.Range(netip.MustParsePrefix("fd00:1::/64")))
+		})},
 		{"another range", command("add element inet libcni nets { fd00:2::/64 }")},
 		{"a range that passes", command("add table inet libcni; add set inet libcni passing { type ipv4_addr; flags interval, timeout; }; add element inet libcni passing { 10.0.0.0/8 timeout 1m }")},
 		{"a foreign chain", command("add table ip filter; add chain ip filter FORWARD { type filter hook forward priority 0; policy drop; }")},
 		{"a foreign rule", command("add rule ip filter FORWARD counter accept")},
 		{"a rule in a foreign chain", change(func(tx *nft.Tx) error {
 			rules, err := tx.IptablesRules(foreign)
-			tx.AddIptablesRule(foreign, nft.IptablesRule{Src: netip.MustParsePrefix("10.1.0.0/16"), Verdict: nft.VerdictOf{Code: nft.AcceptVerdict}}, rules[0].Handle)
+			tx.AddIptablesRule(foreign, nft.IptablesRule{Src: netip.MustParsePrefix("10.1.0.0/16"),
+				Verdict: nft.VerdictOf{Code: nft.AcceptVerdict}}, rules[0].Handle)
 			return err
 		})},
 		{"none in it", change(func(tx *nft.Tx) error {
@@ -146,14 +155,18 @@ func TestRememberedIsWhatIsThere(t *testing.T) {
 				return err
 			}
 		}())},
-		{"one element less", change(func(tx *nft.Tx) error { tx.DeleteElements(sources, element); return nil })},
+		{"one element less", change(func(tx *nft.Tx) error {
+			tx.DeleteElements(sources, element)
+			return nil
+		})},
 		{"one set less", change(func(tx *nft.Tx) error { tx.DeleteSet(sources); return nil })},
 		{"one chain less", change(func(tx *nft.Tx) error { tx.DeleteChain(side); return nil })},
 		{"no foreign table", command("delete table ip filter")},
 		{"no table", command("delete table inet libcni")},
 	} {
 		for i, by := range []context.Context{ours, others, context.Background()} {
-			if i > 0 && strings.HasPrefix(step.name, "one ") || i > 0 && strings.HasPrefix(step.name, "no ") {
+			if i > 0 && strings.HasPrefix(step.name, "one ") || i > 0 &&
+				strings.HasPrefix(step.name, "no ") {
 				break
 			}
 			if err := step.change(by); err != nil {
@@ -175,7 +188,8 @@ func TestTableThatGoesWithItsProcess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	table := process.AddTable(&nftables.Table{Family: nftables.TableFamilyIPv4, Name: "filter", Flags: nftables.TableFlagOwner})
+	table := process.AddTable(&nftables.Table{Family: nftables.TableFamilyIPv4, Name: "filter",
+		Flags: nftables.TableFlagOwner})
 	chain := process.AddChain(&nftables.Chain{Table: table, Name: "FORWARD"})
 	process.AddRule(&nftables.Rule{Table: table, Chain: chain})
 	if err := process.Flush(); err != nil {
@@ -189,7 +203,8 @@ func TestTableThatGoesWithItsProcess(t *testing.T) {
 	}
 }
 
-// TestNamespacesAreNotConfused makes namespaces of the same generation, which may have the same inode one after another.
+// TestNamespacesAreNotConfused makes namespaces of the same generation, which may have the same
+// inode one after another.
 func TestNamespacesAreNotConfused(t *testing.T) {
 	var shared nft.Sockets
 	for i := range 8 {
@@ -240,7 +255,8 @@ func TestMemoryIsShared(t *testing.T) {
 					t.Error(err)
 				}
 				if i == 0 {
-					if out, err := exec.Command("nft", "add", "element", "inet", "libcni", "nets", fmt.Sprintf("{ fd00:%x::/64 }", n)).CombinedOutput(); err != nil {
+					if out, err := exec.Command("nft", "add", "element", "inet", "libcni", "nets",
+						fmt.Sprintf("{ fd00:%x::/64 }", n)).CombinedOutput(); err != nil {
 						t.Errorf("%v: %s", err, out)
 					}
 				}

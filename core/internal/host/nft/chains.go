@@ -47,8 +47,8 @@ func (r *Reader) Chains(t Table) ([]Chain, error) {
 	})
 }
 
-// DroppingForwards returns the chains of any table that drop forwarded packets unless one of their rules accepts them. It
-// reads all chains.
+// DroppingForwards returns the chains of any table that drop forwarded packets unless one of their
+// rules accepts them. It reads all chains.
 func (r *Reader) DroppingForwards() ([]Chain, error) {
 	if err := r.begin(); err != nil {
 		return nil, err
@@ -70,7 +70,8 @@ func (r *Reader) DroppingForwards() ([]Chain, error) {
 }
 
 func decodeChain(c wire.Chain) Chain {
-	decoded := Chain{Table: Table{Family(c.Family), c.Table}, Name: c.Name, Type: c.Type, Priority: c.Priority, Drop: c.Drop}
+	decoded := Chain{Table: Table{Family(c.Family), c.Table}, Name: c.Name, Type: c.Type,
+		Priority: c.Priority, Drop: c.Drop}
 	if c.Base {
 		decoded.Hook = Hook(c.Hook) + Prerouting
 	}

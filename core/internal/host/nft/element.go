@@ -19,7 +19,7 @@ type Element struct {
 	Comment string
 }
 
-// VerdictOf is a verdict, as the data of a map of type Verdict or the end of a rule.
+// VerdictOf is a verdict: the data of a map of type Verdict, or the end of a rule.
 type VerdictOf struct {
 	Code  VerdictCode
 	Chain string // of Jump and Goto
@@ -28,7 +28,7 @@ type VerdictOf struct {
 // VerdictCode says what happens to a packet.
 type VerdictCode int32
 
-// The verdicts. The zero value is none.
+// The verdicts. The zero value means "no verdict".
 const (
 	NoVerdict VerdictCode = iota
 	AcceptVerdict
@@ -51,12 +51,13 @@ func (v VerdictOf) encoded() *expr.Verdict {
 	return &expr.Verdict{Kind: verdictKinds[v.Code], Chain: v.Chain}
 }
 
-// sameValue says that both map the key to the same.
+// sameValue reports whether both elements map the key to the same.
 func (e Element) sameValue(other Element) bool {
-	return bytes.Equal(e.Data, other.Data) && e.Verdict == other.Verdict && bytes.Equal(e.Last, other.Last)
+	return bytes.Equal(e.Data, other.Data) && e.Verdict == other.Verdict &&
+		bytes.Equal(e.Last, other.Last)
 }
 
-// Key joins the fields of a key or of data: each is padded to 4 bytes if there are several.
+// Key joins the fields of a key or of data. If there are several, each is padded to 4 bytes.
 func Key(fields ...[]byte) []byte {
 	if len(fields) == 1 {
 		return fields[0]
@@ -88,7 +89,7 @@ func Name(link string) []byte {
 	return append([]byte(link), make([]byte, 16-min(16, len(link)))...)[:16]
 }
 
-// Range makes the element of an interval set that stands for a network.
+// Range returns the element of an interval set for a network.
 func Range(network netip.Prefix) Element {
 	first := network.Masked().Addr()
 	last := first.AsSlice()

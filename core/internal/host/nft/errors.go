@@ -29,7 +29,8 @@ type TakenError struct {
 }
 
 func (e *TakenError) Error() string {
-	return fmt.Sprintf("set %s already has the key, for %s", e.Set.Name, DescribeOwner(e.Element.Comment))
+	return fmt.Sprintf("set %s already has the key, for %s", e.Set.Name,
+		DescribeOwner(e.Element.Comment))
 }
 
 // IsTaken returns the *TakenError in an error, or nil.

@@ -6,7 +6,7 @@ import (
 	"github.com/google/nftables/expr"
 )
 
-// Target is the chain that the rule jumps or goes to, or "".
+// Target returns the chain that the rule jumps or goes to, or "".
 func (r Rule) Target() string {
 	for _, e := range r.Exprs {
 		if v, ok := e.(*expr.Verdict); ok && (v.Kind == expr.VerdictJump || v.Kind == expr.VerdictGoto) {
@@ -16,7 +16,7 @@ func (r Rule) Target() string {
 	return ""
 }
 
-// InLinkIs is the name of the one link that the rule is for packets from, or "".
+// InLinkIs returns the name of the only link whose packets the rule applies to, or "".
 func (r Rule) InLinkIs() string {
 	for i, e := range r.Exprs[:max(0, len(r.Exprs)-1)] {
 		m, loads := e.(*expr.Meta)

@@ -12,8 +12,8 @@ import (
 	"github.com/libcni/libcni/core/internal/host/nft/wire"
 )
 
-// IptablesRule is a rule of a chain that iptables keeps, in what can be told of it and made without iptables: its fields
-// are what every iptables can print and read back.
+// IptablesRule is a rule of a chain that iptables keeps, as far as it can be read and made without
+// iptables. Every iptables can print such a rule and read it back.
 type IptablesRule struct {
 	Handle   uint64 // of one that was read
 	Src, Dst netip.Prefix
@@ -21,31 +21,34 @@ type IptablesRule struct {
 	Comment  string         // at most 255 bytes
 	Verdict  VerdictOf      // of a rule that rejects, drops, or does neither of the known, see there
 	Rejects  bool           // the packet, with an answer to its sender
-	Other    bool           // there is more to it than is told here: it may not apply to all packets that it seems to
+	// the rule has conditions that are not listed here, so it may not apply to all packets that it
+	// seems to apply to
+	Other bool
 }
 
-// IptablesStates are states of connections as iptables has them, or-ed.
+// IptablesStates are states of connections in the encoding of iptables, or-ed.
 type IptablesStates uint16
 
-// The states. StateTranslated is a connection whose destination was translated.
+// The states. StateTranslated is that of a connection whose destination was translated.
 const (
 	StateEstablished IptablesStates = 1 << 1
 	StateRelated     IptablesStates = 1 << 2
 	StateTranslated  IptablesStates = 1 << 7
 )
 
-// Always says that the rule applies to every packet.
+// Always reports whether the rule applies to every packet.
 func (r IptablesRule) Always() bool {
 	return !r.Other && !r.Src.IsValid() && !r.Dst.IsValid() && r.States == 0
 }
 
-// Same says that the rules do the same and have the same comment.
+// Same reports whether the rules do the same and have the same comment.
 func (r IptablesRule) Same(other IptablesRule) bool {
 	r.Handle = other.Handle
 	return r == other
 }
 
-// IptablesRules returns the rules of a chain in their order. Unlike Rules it accepts any expression.
+// IptablesRules returns the rules of a chain in their order. Unlike Rules it accepts any
+// expression.
 func (r *Reader) IptablesRules(c Chain) ([]IptablesRule, error) {
 	return list(r, fact{ofIptables, c.Table, c.Name}, func(rules *[]IptablesRule) *wire.Question {
 		return wire.ListRules(byte(c.Table.Family), c.Table.Name, c.Name, func(d netlink.Decoder) error {
@@ -56,7 +59,7 @@ func (r *Reader) IptablesRules(c Chain) ([]IptablesRule, error) {
 	})
 }
 
-// AddIptablesRule puts a rule before the one with that handle, at the end of the chain for 0.
+// AddIptablesRule adds a rule before the one with that handle, at the end of the chain for 0.
 func (tx *Tx) AddIptablesRule(c Chain, rule IptablesRule, before uint64) {
 	n := Rule{Chain: c, Exprs: rule.exprs(c.Table.Family)}.encoded()
 	if n.Position = before; before == 0 {
@@ -67,7 +70,7 @@ func (tx *Tx) AddIptablesRule(c Chain, rule IptablesRule, before uint64) {
 	tx.changeRules(c)
 }
 
-// DeleteIptablesRules removes rules that were returned by IptablesRules.
+// DeleteIptablesRules deletes rules that IptablesRules has returned.
 func (tx *Tx) DeleteIptablesRules(c Chain, rules ...IptablesRule) {
 	for _, r := range rules {
 		tx.DeleteRules(Rule{Chain: c, Handle: r.Handle})
@@ -83,7 +86,7 @@ const (
 	commentName, commentSize              = "comment", 256
 )
 
-// exprs encodes the rule as iptables does: addresses natively, the rest as its own extensions.
+// exprs encodes the rule as iptables does: addresses natively, the rest by its own extensions.
 func (r IptablesRule) exprs(f Family) []Expr {
 	var steps []Expr
 	if r.Src.IsValid() {

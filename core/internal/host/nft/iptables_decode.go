@@ -12,14 +12,14 @@ import (
 	"github.com/libcni/libcni/core/internal/host/nft/wire"
 )
 
-// loaded is what a register holds while a rule is read.
+// loaded is the content of a register while a rule is read.
 type loaded struct {
 	known        bool
 	base, offset uint32
 	mask         []byte // nil for all
 }
 
-// iptablesDecoder reads a rule step by step. What it does not know makes the rule Other.
+// iptablesDecoder reads a rule step by step. An unknown step makes the rule Other.
 type iptablesDecoder struct {
 	family   Family
 	rule     IptablesRule
@@ -98,12 +98,15 @@ func (d *iptablesDecoder) step(name string, attributes netlink.Decoder) error {
 	case "target":
 		d.target(netlink.Text(at[unix.NFTA_TARGET_NAME]))
 	case "match":
-		d.match(netlink.Text(at[unix.NFTA_MATCH_NAME]), number(at[unix.NFTA_MATCH_REV]), at[unix.NFTA_MATCH_INFO])
+		d.match(netlink.Text(at[unix.NFTA_MATCH_NAME]), number(at[unix.NFTA_MATCH_REV]),
+			at[unix.NFTA_MATCH_INFO])
 	case "payload":
-		d.register = loaded{known: true, base: number(at[unix.NFTA_PAYLOAD_BASE]), offset: number(at[unix.NFTA_PAYLOAD_OFFSET])}
+		d.register = loaded{known: true, base: number(at[unix.NFTA_PAYLOAD_BASE]),
+			offset: number(at[unix.NFTA_PAYLOAD_OFFSET])}
 	case "bitwise":
 		d.register.mask = value(at[unix.NFTA_BITWISE_MASK])
-		d.register.known = d.register.known && len(bytes.Trim(value(at[unix.NFTA_BITWISE_XOR]), "\x00")) == 0
+		d.register.known = d.register.known && len(bytes.Trim(value(at[unix.NFTA_BITWISE_XOR]),
+			"\x00")) == 0
 	case "cmp":
 		d.compare(number(at[unix.NFTA_CMP_OP]), value(at[unix.NFTA_CMP_DATA]))
 	default:
@@ -119,7 +122,7 @@ func number(b []byte) uint32 {
 	return binary.BigEndian.Uint32(b)
 }
 
-// value returns the bytes in a data attribute, whose length does not count what pads it.
+// value returns the bytes in a data attribute, without its padding.
 func value(b []byte) []byte {
 	if len(b) < 4 {
 		return nil
@@ -146,7 +149,8 @@ func (d *iptablesDecoder) match(name string, revision uint32, info []byte) {
 		comment, _, _ := bytes.Cut(info, []byte{0})
 		d.rule.Comment = string(comment)
 	case name == conntrackName && revision == conntrackRevision && len(info) == conntrackSize &&
-		binary.NativeEndian.Uint16(info[conntrackFlags:])&^(1<<13) == conntrackMatchStates && // beside the mark of "-m state"
+		// beside the mark of "-m state"
+		binary.NativeEndian.Uint16(info[conntrackFlags:])&^(1<<13) == conntrackMatchStates &&
 		binary.NativeEndian.Uint16(info[conntrackInvert:]) == 0:
 		d.rule.States |= IptablesStates(binary.NativeEndian.Uint16(info[conntrackStates:]))
 	default:
@@ -154,7 +158,8 @@ func (d *iptablesDecoder) match(name string, revision uint32, info []byte) {
 	}
 }
 
-// compare reads the comparison of an address. A prefix of whole bytes may be compared without a mask, by loading fewer.
+// compare reads the comparison of an address. A prefix of whole bytes may be compared without a
+// mask, by loading fewer bytes.
 func (d *iptablesDecoder) compare(op uint32, data []byte) {
 	size, src, dst := 4, uint32(12), uint32(16)
 	if d.family == IPv6 {
@@ -170,7 +175,8 @@ func (d *iptablesDecoder) compare(op uint32, data []byte) {
 	var whole [16]byte
 	copy(whole[:], data)
 	address, ok := netip.AddrFromSlice(whole[:size])
-	if !ok || !d.register.known || d.register.base != unix.NFT_PAYLOAD_NETWORK_HEADER || op != unix.NFT_CMP_EQ || len(data) > size {
+	if !ok || !d.register.known || d.register.base != unix.NFT_PAYLOAD_NETWORK_HEADER ||
+		op != unix.NFT_CMP_EQ || len(data) > size {
 		d.rule.Other = true
 		return
 	}
@@ -184,7 +190,7 @@ func (d *iptablesDecoder) compare(op uint32, data []byte) {
 	}
 }
 
-// leadingOnes counts the ones of a mask, -1 if they are not all in front.
+// leadingOnes counts the ones of a mask. It returns -1 if they are not all in front.
 func leadingOnes(mask []byte) int {
 	ones, total := 0, 0
 	for i, b := range mask {

@@ -36,7 +36,8 @@ func foreignRules(t *testing.T, c nft.Chain) (rules []nft.IptablesRule) {
 	return rules
 }
 
-// TestForeignRulesSurviveSaveAndRestore writes rules without iptables, and reads what iptables makes of them.
+// TestForeignRulesSurviveSaveAndRestore writes rules without iptables, and reads what iptables
+// makes of them.
 func TestForeignRulesSurviveSaveAndRestore(t *testing.T) {
 	for _, test := range []struct {
 		name, program string
@@ -61,7 +62,8 @@ func TestForeignRulesSurviveSaveAndRestore(t *testing.T) {
 			single := netip.PrefixFrom(dst.Addr().Next(), dst.Addr().BitLen())
 			accept := nft.VerdictOf{Code: nft.AcceptVerdict}
 			want := []nft.IptablesRule{
-				{Src: src, States: nft.StateRelated | nft.StateEstablished | nft.StateTranslated, Comment: "libcni net", Verdict: accept},
+				{Src: src, States: nft.StateRelated | nft.StateEstablished | nft.StateTranslated,
+					Comment: "libcni net", Verdict: accept},
 				{Dst: dst, Verdict: accept},
 				{Src: src, Dst: single, Verdict: nft.VerdictOf{Code: nft.DropVerdict}},
 			}
@@ -74,7 +76,10 @@ func TestForeignRulesSurviveSaveAndRestore(t *testing.T) {
 				return nil
 			})
 			ignoreHandle := cmpopts.IgnoreFields(nft.IptablesRule{}, "Handle")
-			compare := []cmp.Option{ignoreHandle, cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })}
+			compare := []cmp.Option{ignoreHandle, cmp.Comparer(func(a,
+				b netip.Prefix) bool {
+				return a == b
+			})}
 			if diff := cmp.Diff(want, foreignRules(t, chain), compare...); diff != "" {
 				t.Errorf("written (-want +got):\n%s", diff)
 			}
@@ -111,7 +116,8 @@ func TestForeignRulesAreNotTakenForMoreThanTheyAre(t *testing.T) {
 	}
 }
 
-// BenchmarkForeignRules reads what other tools have for 200 containers, as after each change of theirs.
+// BenchmarkForeignRules reads what other tools have for 200 containers, as after each change of
+// theirs.
 func BenchmarkForeignRules(b *testing.B) {
 	netnstest.Host(b)
 	lines := "*filter\n:CNI-FORWARD -\n"
@@ -125,7 +131,8 @@ func BenchmarkForeignRules(b *testing.B) {
 	}
 	for b.Loop() {
 		if err := nft.View(b.Context(), func(r *nft.Reader) error {
-			rules, err := r.IptablesRules(nft.Chain{Table: nft.Table{Family: nft.IPv4, Name: "filter"}, Name: "CNI-FORWARD"})
+			rules, err := r.IptablesRules(nft.Chain{Table: nft.Table{Family: nft.IPv4, Name: "filter"},
+				Name: "CNI-FORWARD"})
 			if len(rules) != 400 {
 				b.Errorf("%d rules", len(rules))
 			}

@@ -8,14 +8,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Field is something of a packet that can be compared, or looked up in a set.
+// Field is a part of a packet that can be compared, or looked up in a set.
 type Field struct {
 	size int
 	load func(register uint32) []Expr
 }
 
-// The fields. In tables of the family Inet those of IPv4 and IPv6 come after IsFamily, and ports after IsProto or with
-// L4Proto.
+// The fields. In tables of the family Inet those of IPv4 and IPv6 come after IsFamily, and ports
+// after IsProto or with L4Proto.
 func SrcAddr4() Field { return payload(expr.PayloadBaseNetworkHeader, 12, 4) }
 func DstAddr4() Field { return payload(expr.PayloadBaseNetworkHeader, 16, 4) }
 func SrcAddr6() Field { return payload(expr.PayloadBaseNetworkHeader, 8, 16) }
@@ -30,7 +30,7 @@ func PacketMark() Field {
 	return meta(expr.MetaKeyMARK, 4)
 }
 
-// SrcAddr is SrcAddr4 or SrcAddr6, as the family says; DstAddr likewise.
+// SrcAddr is SrcAddr4 or SrcAddr6, depending on the family; DstAddr likewise.
 func SrcAddr(f Family) Field { return either(f, SrcAddr4(), SrcAddr6()) }
 func DstAddr(f Family) Field { return either(f, DstAddr4(), DstAddr6()) }
 
@@ -43,15 +43,18 @@ func either(f Family, four, six Field) Field {
 
 func payload(base expr.PayloadBase, offset, size int) Field {
 	return Field{size, func(register uint32) []Expr {
-		return []Expr{&expr.Payload{DestRegister: register, Base: base, Offset: uint32(offset), Len: uint32(size)}}
+		return []Expr{&expr.Payload{DestRegister: register, Base: base, Offset: uint32(offset),
+			Len: uint32(size)}}
 	}}
 }
 
 func meta(key expr.MetaKey, size int) Field {
-	return Field{size, func(register uint32) []Expr { return []Expr{&expr.Meta{Key: key, Register: register}} }}
+	return Field{size, func(register uint32) []Expr {
+		return []Expr{&expr.Meta{Key: key, Register: register}}
+	}}
 }
 
-// register returns the number of the register at an offset in bytes, as the kernel tells it.
+// register returns the number of the register at an offset in bytes, as the kernel reports it.
 func register(offset int) uint32 {
 	if offset%16 == 0 {
 		return uint32(unix.NFT_REG_1 + offset/16)
@@ -59,7 +62,7 @@ func register(offset int) uint32 {
 	return uint32(unix.NFT_REG32_00 + offset/4)
 }
 
-// load puts fields side by side, as a concatenation is.
+// load loads the fields side by side, as a concatenation.
 func load(fields []Field) []Expr {
 	var steps []Expr
 	offset := 0
@@ -88,11 +91,13 @@ func masked(f Field, op expr.CmpOp, network netip.Prefix) []Expr {
 	for i := range bits {
 		bits[i] = ^(mask.Key[i] ^ mask.Last[i])
 	}
-	return append(f.load(register(0)), bitwise(bits), &expr.Cmp{Op: op, Register: register(0), Data: mask.Key})
+	return append(f.load(register(0)), bitwise(bits),
+		&expr.Cmp{Op: op, Register: register(0), Data: mask.Key})
 }
 
 func bitwise(mask []byte) Expr {
-	return &expr.Bitwise{SourceRegister: register(0), DestRegister: register(0), Len: uint32(len(mask)), Mask: mask, Xor: make([]byte, len(mask))}
+	return &expr.Bitwise{SourceRegister: register(0), DestRegister: register(0),
+		Len: uint32(len(mask)), Mask: mask, Xor: make([]byte, len(mask))}
 }
 
 // IsFamily passes packets of IPv4 or IPv6, in a table of the family Inet.
@@ -104,7 +109,8 @@ func IsProto(number byte) []Expr { return Is(L4Proto(), []byte{number}) }
 // ToLocal passes packets to an address of the host.
 func ToLocal() []Expr {
 	return []Expr{&expr.Fib{Register: register(0), FlagDADDR: true, ResultADDRTYPE: true},
-		&expr.Cmp{Op: expr.CmpOpEq, Register: register(0), Data: binaryutil.NativeEndian.PutUint32(unix.RTN_LOCAL)}}
+		&expr.Cmp{Op: expr.CmpOpEq, Register: register(0),
+			Data: binaryutil.NativeEndian.PutUint32(unix.RTN_LOCAL)}}
 }
 
 // The states of connections, for InState.
@@ -128,7 +134,8 @@ const (
 func WithStatus(bits uint32) []Expr { return anyBit(expr.CtKeySTATUS, bits) }
 
 func anyBit(key expr.CtKey, bits uint32) []Expr {
-	return []Expr{&expr.Ct{Register: register(0), Key: key}, bitwise(binaryutil.NativeEndian.PutUint32(bits)),
+	return []Expr{&expr.Ct{Register: register(0), Key: key},
+		bitwise(binaryutil.NativeEndian.PutUint32(bits)),
 		&expr.Cmp{Op: expr.CmpOpNeq, Register: register(0), Data: make([]byte, 4)}}
 }
 
@@ -137,5 +144,6 @@ func In(s Set, fields ...Field) []Expr    { return inSet(s, fields, false) }
 func NotIn(s Set, fields ...Field) []Expr { return inSet(s, fields, true) }
 
 func inSet(s Set, fields []Field, invert bool) []Expr {
-	return append(load(fields), &expr.Lookup{SourceRegister: register(0), SetName: s.Name, Invert: invert})
+	return append(load(fields), &expr.Lookup{SourceRegister: register(0), SetName: s.Name,
+		Invert: invert})
 }

@@ -1,28 +1,32 @@
-// Package nft is the one place that speaks nftables. What libcni makes lives in the tables "inet libcni" and "bridge
-// libcni"; each object says in its comment whose it is.
+// Package nft is the one place that changes nftables. The objects of libcni are in the tables "inet
+// libcni" and "bridge libcni". The comment of each object names its owner.
 //
-// A plugin's call changes rules with one Update, which holds the host-wide lock, runs the given function to read and to
-// queue changes, and applies these as one atomic batch. If another process has changed any rule since the function began
-// to read, nothing is applied and the function runs again: it must have no other effect than what it queues.
+// A plugin's call changes rules with one Update. Update holds the host-wide lock, calls the given
+// function, which reads and queues changes, and applies the changes as one atomic batch. If another
+// process has changed any rule since the function began to read, Update applies nothing and calls
+// the function again. So the function must have no effect beyond what it queues.
 //
 //	err := nft.Update(ctx, stateDir, func(tx *nft.Tx) error {
-//		tx.Ensure(chain, set)                                  // table, chain and set, made if they are missing
-//		if err := tx.EnsureRule(rule); err != nil { … }        // compared with what is there, replaced if different
-//		return tx.Claim(set, owner, element)                   // *TakenError if the key is another owner's
+//		tx.Ensure(chain, set) // makes the table, chain and set that are missing
+//		if err := tx.EnsureRule(rule); err != nil { … } // adds or replaces it if it differs
+//		return tx.Claim(set, owner, element) // *TakenError if the key is another owner's
 //	})
 //
-// A key removed is a key read: the kernel removes by key whatever the value and comment, so that Release and ReleaseAll
-// look first whose an element is. An element is changed by removing and adding it, since adding alone keeps the old
-// comment. A function that looks for several elements says so with Prefetch, and they are asked for at once. CHECK reads with View, which takes no lock. What a function has queued it does not read back: it changes each
-// key once.
+// The kernel deletes elements by key, whatever their value and comment. So Release and ReleaseAll
+// first read whose an element is. An element is changed by deleting and adding it, because adding
+// alone keeps the old comment. A function that looks up several elements announces them with
+// Prefetch, so that they travel in one datagram. CHECK reads with View, which takes no lock. A
+// function does not read back what it has queued, so it changes each key once.
 //
-// Objects are plain values: Table, Chain, Set, Rule, Element, Owner. Keys and data are made with Key of Addr, Port,
-// Proto, MAC and Name; ranges with Range. Rules are made with Do of conditions (IsFamily, IsProto, Is, In, InNetwork,
-// ToLocal, InState, HasMark and so on) about fields (SrcAddr, DstPort, InLink and so on), and an end (Accept, Jump,
-// Masquerade, RedirectFrom, VerdictFrom and so on). In tables of the family Inet, IsFamily comes before addresses.
+// Objects are plain values: Table, Chain, Set, Rule, Element, Owner. Key makes keys and data of
+// Addr, Port, Proto, MAC and Name; Range makes ranges. Do makes a rule of conditions (IsFamily,
+// IsProto, Is, In, InNetwork, ToLocal, InState, HasMark and so on) on fields (SrcAddr, DstPort,
+// InLink and so on), and an end (Accept, Jump, Masquerade, RedirectFrom, VerdictFrom and so on). In
+// tables of the family Inet, IsFamily comes before addresses.
 //
-// Names of sets and chains are no keywords of nft's language ("masquerade", "drop"): what nft lists must be what it
-// loads. They hold the Hash of a network's name and not the name, which may be longer than they can be.
+// Names of sets and chains must not be keywords of nft's language ("masquerade", "drop"), so that
+// nft can load what it lists. They contain the Hash of a network's name instead of the name, which
+// may be too long.
 package nft
 
 import (
@@ -36,10 +40,12 @@ import (
 
 const maxAttempts = 100
 
-// Update runs change and applies what it queued, all or nothing. It works in the network namespace of the calling
-// thread; call it on the goroutine that serves the request. The lock is the file locks/nft below stateDir.
+// Update runs change and applies what it queued, all or nothing. It works in the network namespace
+// of the calling thread; call it on the goroutine that serves the request. The lock is the file
+// locks/nft below stateDir.
 func Update(ctx context.Context, stateDir string, change func(*Tx) error) error {
-	lock, err := lockfile.Flock(ctx, filepath.Join(stateDir, "locks", "nft"), 0o600, lockfile.Exclusive)
+	lock, err := lockfile.Flock(ctx, filepath.Join(stateDir, "locks", "nft"), 0o600,
+		lockfile.Exclusive)
 	if err != nil {
 		return fmt.Errorf("nftables: %w", err)
 	}
@@ -66,8 +72,8 @@ func attempt(ctx context.Context, change func(*Tx) error) error {
 	return fmt.Errorf("nftables: %w", ErrChanged)
 }
 
-// View runs look, which reads and changes nothing. What look returns passes through, but when the rules changed
-// meanwhile: then it runs again.
+// View runs look, which reads and changes nothing. What look returns passes through, but when the
+// rules changed meanwhile: then it runs again.
 func View(ctx context.Context, look func(*Reader) error) error {
 	c, err := open(ctx)
 	if err != nil {

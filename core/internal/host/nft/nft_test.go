@@ -38,33 +38,47 @@ func update(t *testing.T, state string, change func(tx *nft.Tx) error) {
 }
 
 var (
-	inet    = nft.Own(nft.Inet)
-	post    = nft.Chain{Table: inet, Name: "post", Type: "nat", Hook: nft.Postrouting, Priority: nft.PrioritySrcNAT}
+	inet = nft.Own(nft.Inet)
+	post = nft.Chain{Table: inet, Name: "post", Type: "nat", Hook: nft.Postrouting,
+		Priority: nft.PrioritySrcNAT}
 	forward = nft.Chain{Table: inet, Name: "forward", Hook: nft.Forward, Drop: true}
-	pre     = nft.Chain{Table: inet, Name: "pre", Type: "nat", Hook: nft.Prerouting, Priority: nft.PriorityDstNAT}
+	pre     = nft.Chain{Table: inet, Name: "pre", Type: "nat", Hook: nft.Prerouting,
+		Priority: nft.PriorityDstNAT}
 	side    = nft.Chain{Table: inet, Name: "side"}
 	sources = nft.Set{Table: inet, Name: "sources", Key: []nft.Type{nft.IPv4Addr}, Comment: "who"}
 	nets    = nft.Set{Table: inet, Name: "nets", Key: []nft.Type{nft.IPv6Addr}, Interval: true}
-	ports   = nft.Set{Table: inet, Name: "ports", Key: []nft.Type{nft.InetProto, nft.InetService}, Data: []nft.Type{nft.IPv4Addr, nft.InetService}}
-	ports6  = nft.Set{Table: inet, Name: "ports6", Key: []nft.Type{nft.InetProto, nft.InetService}, Data: []nft.Type{nft.IPv6Addr, nft.InetService}}
-	ways    = nft.Set{Table: inet, Name: "ways", Key: []nft.Type{nft.IfName}, Data: []nft.Type{nft.Verdict}}
-	claims  = nft.Set{Table: inet, Name: "claims", Key: []nft.Type{nft.InetProto, nft.IPv4Addr, nft.InetService}, Interval: true}
-	owner   = nft.Owner{Network: "web", ContainerID: "c1", IfName: "eth0"}
-	other   = nft.Owner{Network: "web", ContainerID: "c2", IfName: "eth0"}
+	ports   = nft.Set{Table: inet, Name: "ports", Key: []nft.Type{nft.InetProto, nft.InetService},
+		Data: []nft.Type{nft.IPv4Addr, nft.InetService}}
+	ports6 = nft.Set{Table: inet, Name: "ports6", Key: []nft.Type{nft.InetProto, nft.InetService},
+		Data: []nft.Type{nft.IPv6Addr, nft.InetService}}
+	ways = nft.Set{Table: inet, Name: "ways", Key: []nft.Type{nft.IfName},
+		Data: []nft.Type{nft.Verdict}}
+	claims = nft.Set{Table: inet, Name: "claims",
+		Key: []nft.Type{nft.InetProto, nft.IPv4Addr, nft.InetService}, Interval: true}
+	owner = nft.Owner{Network: "web", ContainerID: "c1", IfName: "eth0"}
+	other = nft.Owner{Network: "web", ContainerID: "c2", IfName: "eth0"}
 )
 
 func rules() []nft.Rule {
 	return []nft.Rule{
-		{Chain: post, Comment: "one", Exprs: nft.Do(nft.IsFamily(nft.IPv4), nft.In(sources, nft.SrcAddr4()), nft.NotInNetwork(nft.DstAddr4(), netip.MustParsePrefix("10.0.0.0/9")), nft.Masquerade())},
-		{Chain: post, Exprs: nft.Do(nft.IsFamily(nft.IPv6), nft.NotIn(nets, nft.DstAddr6()), nft.CountPackets(), nft.Masquerade())},
-		{Chain: pre, Exprs: nft.Do(nft.IsFamily(nft.IPv4), nft.ToLocal(), nft.RedirectFrom(ports, nft.IPv4, nft.L4Proto(), nft.DstPort()))},
-		{Chain: pre, Exprs: nft.Do(nft.IsFamily(nft.IPv6), nft.ToLocal(), nft.RedirectFrom(ports6, nft.IPv6, nft.L4Proto(), nft.DstPort()))},
+		{Chain: post, Comment: "one", Exprs: nft.Do(nft.IsFamily(nft.IPv4),
+			nft.In(sources, nft.SrcAddr4()), nft.NotInNetwork(nft.DstAddr4(),
+				netip.MustParsePrefix("10.0.0.0/9")), nft.Masquerade())},
+		{Chain: post, Exprs: nft.Do(nft.IsFamily(nft.IPv6), nft.NotIn(nets, nft.DstAddr6()),
+			nft.CountPackets(), nft.Masquerade())},
+		{Chain: pre, Exprs: nft.Do(nft.IsFamily(nft.IPv4), nft.ToLocal(),
+			nft.RedirectFrom(ports, nft.IPv4, nft.L4Proto(), nft.DstPort()))},
+		{Chain: pre, Exprs: nft.Do(nft.IsFamily(nft.IPv6), nft.ToLocal(),
+			nft.RedirectFrom(ports6, nft.IPv6, nft.L4Proto(), nft.DstPort()))},
 		{Chain: forward, Exprs: nft.Do(nft.InState(nft.Established|nft.Related), nft.Accept())},
 		{Chain: forward, Exprs: nft.Do(nft.WithStatus(nft.DestinationTranslated), nft.Accept())},
 		{Chain: forward, Exprs: nft.VerdictFrom(ways, nft.OutLink())},
-		{Chain: forward, Exprs: nft.Do(nft.HasMark(0x2000), nft.IsNot(nft.InLink(), nft.Name("lo")), nft.Goto(side))},
-		{Chain: side, Exprs: nft.Do(nft.IsProto(17), nft.Is(nft.DstPort(), nft.Port(53)), nft.SetMark(0x2000), nft.Return())},
-		{Chain: side, Exprs: nft.Do(nft.IsFamily(nft.IPv4), nft.In(claims, nft.L4Proto(), nft.DstAddr4(), nft.DstPort()), nft.Drop())},
+		{Chain: forward, Exprs: nft.Do(nft.HasMark(0x2000), nft.IsNot(nft.InLink(), nft.Name("lo")),
+			nft.Goto(side))},
+		{Chain: side, Exprs: nft.Do(nft.IsProto(17), nft.Is(nft.DstPort(), nft.Port(53)),
+			nft.SetMark(0x2000), nft.Return())},
+		{Chain: side, Exprs: nft.Do(nft.IsFamily(nft.IPv4),
+			nft.In(claims, nft.L4Proto(), nft.DstAddr4(), nft.DstPort()), nft.Drop())},
 	}
 }
 
@@ -78,10 +92,14 @@ func everything(tx *nft.Tx) error {
 		tx.Claim(sources, owner, nft.Element{Key: nft.Addr(netip.MustParseAddr("10.1.0.2"))}),
 		tx.Put(nets, nft.Range(netip.MustParsePrefix("ff00::/8"))),
 		tx.Put(nets, nft.Range(netip.MustParsePrefix("fd00:1::/64"))),
-		tx.Claim(ports, owner, nft.Element{Key: nft.Key(nft.Proto(6), nft.Port(80)), Data: nft.Key(nft.Addr(netip.MustParseAddr("10.1.0.2")), nft.Port(8080))}),
-		tx.Claim(ports6, owner, nft.Element{Key: nft.Key(nft.Proto(6), nft.Port(80)), Data: nft.Key(nft.Addr(netip.MustParseAddr("fd00::2")), nft.Port(8080))}),
-		tx.Put(ways, nft.Element{Key: nft.Name("cni0"), Verdict: nft.VerdictOf{Code: nft.JumpVerdict, Chain: "side"}}),
-		tx.Put(claims, nft.Element{Key: nft.Key(nft.Proto(6), nft.Addr(netip.MustParseAddr("0.0.0.0")), nft.Port(80)), Last: nft.Key(nft.Proto(6), nft.Addr(netip.MustParseAddr("255.255.255.255")), nft.Port(90)), Comment: owner.Comment()}),
+		tx.Claim(ports, owner, nft.Element{Key: nft.Key(nft.Proto(6), nft.Port(80)),
+			Data: nft.Key(nft.Addr(netip.MustParseAddr("10.1.0.2")), nft.Port(8080))}),
+		tx.Claim(ports6, owner, nft.Element{Key: nft.Key(nft.Proto(6), nft.Port(80)),
+			Data: nft.Key(nft.Addr(netip.MustParseAddr("fd00::2")), nft.Port(8080))}),
+		tx.Put(ways, nft.Element{Key: nft.Name("cni0"),
+			Verdict: nft.VerdictOf{Code: nft.JumpVerdict, Chain: "side"}}),
+		tx.Put(claims, nft.Element{Key: nft.Key(nft.Proto(6), nft.Addr(netip.MustParseAddr("0.0.0.0")),
+			nft.Port(80)), Last: nft.Key(nft.Proto(6), nft.Addr(netip.MustParseAddr("255.255.255.255")), nft.Port(90)), Comment: owner.Comment()}),
 	)...)
 }
 
@@ -89,7 +107,8 @@ func golden(t *testing.T, name, got string) {
 	t.Helper()
 	path := filepath.Join("testdata", name+".nft")
 	if *rewrite {
-		if err := errors.Join(os.MkdirAll("testdata", 0o755), os.WriteFile(path, []byte(got), 0o644)); err != nil {
+		if err := errors.Join(os.MkdirAll("testdata", 0o755),
+			os.WriteFile(path, []byte(got), 0o644)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -128,12 +147,16 @@ func TestReadingGivesWhatWasWritten(t *testing.T) {
 			set  nft.Set
 			want []nft.Element
 		}{
-			{nets, []nft.Element{nft.Range(netip.MustParsePrefix("fd00:1::/64")), nft.Range(netip.MustParsePrefix("ff00::/8"))}},
-			{ways, []nft.Element{{Key: nft.Name("cni0"), Verdict: nft.VerdictOf{Code: nft.JumpVerdict, Chain: "side"}}}},
+			{nets, []nft.Element{nft.Range(netip.MustParsePrefix("fd00:1::/64")),
+				nft.Range(netip.MustParsePrefix("ff00::/8"))}},
+			{ways, []nft.Element{{Key: nft.Name("cni0"),
+				Verdict: nft.VerdictOf{Code: nft.JumpVerdict, Chain: "side"}}}},
 			{ports, []nft.Element{{Key: nft.Key(nft.Proto(6), nft.Port(80)), Comment: owner.Comment(),
 				Data: nft.Key(nft.Addr(netip.MustParseAddr("10.1.0.2")), nft.Port(8080))}}},
-			{claims, []nft.Element{{Key: nft.Key(nft.Proto(6), nft.Addr(netip.MustParseAddr("0.0.0.0")), nft.Port(80)),
-				Last: nft.Key(nft.Proto(6), nft.Addr(netip.MustParseAddr("255.255.255.255")), nft.Port(90)), Comment: owner.Comment()}}},
+			{claims, []nft.Element{{Key: nft.Key(nft.Proto(6), nft.Addr(netip.MustParseAddr("0.0.0.0")),
+				nft.Port(80)),
+				Last: nft.Key(nft.Proto(6), nft.Addr(netip.MustParseAddr("255.255.255.255")),
+					nft.Port(90)), Comment: owner.Comment()}}},
 			{nft.Set{Table: inet, Name: "absent", Key: []nft.Type{nft.IPv4Addr}}, nil},
 		} {
 			got, err := r.Elements(test.set)
@@ -154,7 +177,8 @@ func TestReadingGivesWhatWasWritten(t *testing.T) {
 			}
 		}
 		chain, err := r.Chain(inet, "forward")
-		if diff := cmp.Diff(&nft.Chain{Table: inet, Name: "forward", Type: "filter", Hook: nft.Forward, Drop: true}, chain); diff != "" {
+		if diff := cmp.Diff(&nft.Chain{Table: inet, Name: "forward", Type: "filter", Hook: nft.Forward,
+			Drop: true}, chain); diff != "" {
 			t.Errorf("chain (-want +got):\n%s", diff)
 		}
 		return err
@@ -180,7 +204,8 @@ func TestElementsBelongToTheirOwners(t *testing.T) {
 	if nft.IsTaken(err) == nil || err.Error() != "set sources already has the key, for container c1, interface eth0, network web" {
 		t.Errorf("claiming what is another's: %v", err)
 	}
-	for _, o := range []nft.Owner{other, {Network: "web", ContainerID: "c1", IfName: "eth1"}, {Network: "net", ContainerID: "c1", IfName: "eth0"}} {
+	for _, o := range []nft.Owner{other, {Network: "web", ContainerID: "c1", IfName: "eth1"},
+		{Network: "net", ContainerID: "c1", IfName: "eth0"}} {
 		update(t, state, func(tx *nft.Tx) error {
 			n, err := tx.Release(sources, o, element.Key)
 			all, err2 := tx.ReleaseAll(sources, o)
@@ -253,7 +278,8 @@ func TestRulesThatNeverRest(t *testing.T) {
 			t.Fatal(err)
 		}
 		i++
-		if out, err := exec.Command("nft", "add", "table", "ip", "t"+strconv.Itoa(i)).CombinedOutput(); err != nil {
+		if out, err := exec.Command("nft", "add", "table", "ip",
+			"t"+strconv.Itoa(i)).CombinedOutput(); err != nil {
 			t.Fatalf("%v: %s", err, out)
 		}
 		return nil
@@ -274,7 +300,8 @@ func TestBatchIsAllOrNothing(t *testing.T) {
 		tx.DeleteElements(sources, nft.Element{Key: nft.Addr(netip.MustParseAddr("10.1.0.9"))})
 		return nil
 	})
-	if !errors.Is(err, nft.ErrNotFound) || !errors.Is(err, syscall.ENOENT) || !strings.Contains(err.Error(), "delete element") {
+	if !errors.Is(err, nft.ErrNotFound) || !errors.Is(err, syscall.ENOENT) ||
+		!strings.Contains(err.Error(), "delete element") {
 		t.Errorf("got %v", err)
 	}
 	if got := list(t, "ruleset"); got != "" {
@@ -404,7 +431,8 @@ func TestProcesses(t *testing.T) {
 			o, _ := nft.ParseOwner(e.Comment)
 			counts[o.ContainerID]++
 		}
-		if diff := cmp.Diff(map[string]int{"0": rounds / 2, "1": rounds / 2, "2": rounds / 2}, counts); diff != "" {
+		if diff := cmp.Diff(map[string]int{"0": rounds / 2, "1": rounds / 2, "2": rounds / 2},
+			counts); diff != "" {
 			t.Errorf("elements by owner (-want +got):\n%s", diff)
 		}
 		rules, err2 := r.Rules(post)
@@ -428,7 +456,8 @@ func work(t *testing.T, state, id string, rounds int) {
 			tx.Ensure(post, sources)
 			return errors.Join(tx.EnsureRule(rules()[0]), tx.Claim(sources, me, nft.Element{Key: key}))
 		})
-		err := nft.Update(context.Background(), state, func(tx *nft.Tx) error { return tx.Claim(sources, me, nft.Element{Key: contested}) })
+		err := nft.Update(context.Background(), state,
+			func(tx *nft.Tx) error { return tx.Claim(sources, me, nft.Element{Key: contested}) })
 		if err != nil && nft.IsTaken(err) == nil {
 			t.Fatal(err)
 		}
@@ -456,9 +485,14 @@ func BenchmarkAddAndRemove(b *testing.B) {
 	ctx := new(nft.Sockets).With(b.Context())
 	b.ReportAllocs()
 	for b.Loop() {
-		err := nft.Update(ctx, state, func(tx *nft.Tx) error { return tx.Claim(sources, owner, nft.Element{Key: key}) })
+		err := nft.Update(ctx, state, func(tx *nft.Tx) error {
+			return tx.Claim(sources, owner, nft.Element{Key: key})
+		})
 		if err == nil {
-			err = nft.Update(ctx, state, func(tx *nft.Tx) error { _, err := tx.Release(sources, owner, key); return err })
+			err = nft.Update(ctx, state, func(tx *nft.Tx) error {
+				_, err := tx.Release(sources, owner, key)
+				return err
+			})
 		}
 		if err != nil {
 			b.Fatal(err)

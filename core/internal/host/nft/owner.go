@@ -6,8 +6,9 @@ import (
 	"strings"
 )
 
-// Owner is the attachment that an object belongs to. Its comments begin with "h16(network)-h16(ifName:containerID)",
-// where h16 is the first 16 hex digits of the SHA-512, and go on with text for people.
+// Owner is the attachment that an object belongs to. The comments of its objects begin with
+// "h16(network)-h16(ifName:containerID)", where h16 is the first 16 hex digits of the SHA-512,
+// followed by text for people.
 type Owner struct{ Network, ContainerID, IfName string }
 
 const maxComment = 128 // what nft reads back
@@ -17,26 +18,27 @@ func (o Owner) Comment() string {
 	return Text(o.id() + ", net: " + o.Network + ", if: " + o.IfName + ", id: " + o.ContainerID)
 }
 
-// Owns says whether a comment is the owner's.
+// Owns reports whether a comment is the owner's.
 func (o Owner) Owns(comment string) bool {
 	rest, found := strings.CutPrefix(comment, o.id())
 	return found && (rest == "" || rest[0] == ',')
 }
 
-// OwnsIn says whether a comment is that of any owner in the network.
+// OwnsIn reports whether a comment is that of any owner in the network.
 func OwnsIn(network, comment string) bool { return strings.HasPrefix(comment, Hash(network)+"-") }
 
 // id returns what Owns compares.
 func (o Owner) id() string { return Hash(o.Network) + "-" + Hash(o.IfName+":"+o.ContainerID) }
 
-// Hash returns the first 16 hex digits of the text's SHA-512: names of sets and chains are made of it, since a
-// network's name may be longer than theirs.
+// Hash returns the first 16 hex digits of the text's SHA-512. Names of sets and chains contain it,
+// because the name of a network may be too long for them.
 func Hash(text string) string {
 	sum := sha512.Sum512([]byte(text))
 	return hex.EncodeToString(sum[:8])
 }
 
-// Text makes a comment of any text: without quotes and unprintable bytes, and cut to the length nft takes.
+// Text makes a comment of any text: without quotes and unprintable bytes, and not longer than nft
+// allows.
 func Text(text string) string {
 	var clean []byte
 	for i := range len(text) {
@@ -51,7 +53,7 @@ func Text(text string) string {
 	return string(clean[:min(len(clean), maxComment)])
 }
 
-// ParseOwner returns the owner that a comment names, for messages: a long comment was cut.
+// ParseOwner returns the owner that a comment names, for messages only: long comments are cut off.
 func ParseOwner(comment string) (Owner, bool) {
 	_, rest, found := strings.Cut(comment, ", net: ")
 	if !found {
@@ -63,7 +65,7 @@ func ParseOwner(comment string) (Owner, bool) {
 	return o, true
 }
 
-// DescribeOwner says whose an object with that comment is.
+// DescribeOwner names the owner of an object with that comment.
 func DescribeOwner(comment string) string {
 	o, found := ParseOwner(comment)
 	switch {
@@ -76,8 +78,8 @@ func DescribeOwner(comment string) string {
 	}
 }
 
-// Keep returns a function that says of a comment whether it is that of one of the owners, or of none in the network: GC
-// removes the others.
+// Keep returns a function that reports whether GC keeps an object with a comment: one of the
+// owners', or one that belongs to no owner in the network.
 func Keep(network string, owners []Owner) func(comment string) bool {
 	valid := make(map[string]bool, len(owners))
 	for _, o := range owners {

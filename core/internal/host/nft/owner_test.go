@@ -13,11 +13,16 @@ func TestOwners(t *testing.T) {
 		text          string
 	}{
 		{"its own", o.Comment(), true, true, "container c1, interface eth0, network web"},
-		{"of the reference plugin", "cbead8fe640f4d4a-f4d01f2ef4b92245, net: web, if: eth0, id: c1", true, true, "container c1, interface eth0, network web"},
-		{"hashes alone", "cbead8fe640f4d4a-f4d01f2ef4b92245", true, true, `"cbead8fe640f4d4a-f4d01f2ef4b92245"`},
-		{"another interface", Owner{"web", "c1", "eth1"}.Comment(), false, true, "container c1, interface eth1, network web"},
-		{"another network", Owner{"we", "c1", "eth0"}.Comment(), false, false, "container c1, interface eth0, network we"},
-		{"begins alike", "cbead8fe640f4d4a-f4d01f2ef4b922456", false, true, `"cbead8fe640f4d4a-f4d01f2ef4b922456"`},
+		{"of the reference plugin", "cbead8fe640f4d4a-f4d01f2ef4b92245, net: web, if: eth0, id: c1",
+			true, true, "container c1, interface eth0, network web"},
+		{"hashes alone", "cbead8fe640f4d4a-f4d01f2ef4b92245", true, true,
+			`"cbead8fe640f4d4a-f4d01f2ef4b92245"`},
+		{"another interface", Owner{"web", "c1", "eth1"}.Comment(), false, true,
+			"container c1, interface eth1, network web"},
+		{"another network", Owner{"we", "c1", "eth0"}.Comment(), false, false,
+			"container c1, interface eth0, network we"},
+		{"begins alike", "cbead8fe640f4d4a-f4d01f2ef4b922456", false, true,
+			`"cbead8fe640f4d4a-f4d01f2ef4b922456"`},
 		{"none", "", false, false, "an unknown owner"},
 		{"somebody's", "hello", false, false, `"hello"`},
 	} {

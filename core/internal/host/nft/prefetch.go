@@ -24,11 +24,12 @@ func (l lookup) place() place { return place{l.set.Table, l.set.Name, string(l.k
 // lookups are those that a Reader wants, and the results of those that it has made.
 type lookups struct {
 	wanted   []lookup
-	elements map[place]*Element // nil for none
+	elements map[place]*Element // nil if it does not exist
 	counts   map[place]int
 }
 
-// Prefetch says that Find will be called for the keys: they are looked up together with the next question.
+// Prefetch says that Find will be called for the keys: they are looked up together with the next
+// question.
 func (r *Reader) Prefetch(s Set, keys ...[]byte) {
 	for _, key := range keys {
 		if !s.Interval {
@@ -118,7 +119,8 @@ func (l *lookups) store(all results) error {
 	return nil
 }
 
-// countSome counts some elements of a set over a connection of its own, which it leaves in the middle of a list.
+// countSome counts some elements of a set over a connection of its own, which it leaves in the
+// middle of a list.
 func countSome(ctx context.Context, s Set) (int, error) {
 	c, err := open(ctx)
 	if err != nil {

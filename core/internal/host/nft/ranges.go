@@ -13,8 +13,8 @@ func (s Set) wire() wire.SetName {
 	return wire.SetName{Family: byte(s.Table.Family), Table: s.Table.Name, Name: s.Name}
 }
 
-// encode returns elements as the kernel keeps them. A range of single fields is two of them: its start, and what follows
-// its end.
+// encode returns elements as the kernel keeps them. A range of single fields is two of them: its
+// start, and what follows its end.
 func (s Set) encode(elements []Element) []wire.Element {
 	encoded := make([]wire.Element, 0, len(elements))
 	for _, e := range elements {

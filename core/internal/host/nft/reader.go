@@ -6,11 +6,11 @@ import (
 	"github.com/libcni/libcni/core/internal/host/nft/wire"
 )
 
-// Reader reads the rules. Of objects that do not exist it returns nothing, and no error. It is valid until the function
-// that it was given to returns.
+// Reader reads the rules. Of objects that do not exist it returns nothing, and no error. It is
+// valid until the function that it was given to returns.
 //
-// It asks the kernel only for what is not cached, and as late as possible: what is prefetched travels with the next
-// question.
+// It asks the kernel only for what is not cached, and as late as possible: what is prefetched
+// travels with the next question.
 type Reader struct {
 	c *conn
 	snapshot
@@ -70,8 +70,8 @@ func (r *Reader) HasSet(s Set) (bool, error) {
 	return found, nil
 }
 
-// Find returns the element with the key, or nil; of an interval set, the range whose first key it is. It reads one
-// element and not the set, except for interval sets.
+// Find returns the element with the key, or nil; of an interval set, the range whose first key it
+// is. It reads one element and not the set, except for interval sets.
 func (r *Reader) Find(s Set, key []byte) (*Element, error) {
 	if s.Interval {
 		return r.findRange(s, key)
@@ -98,7 +98,8 @@ func (r *Reader) findRange(s Set, key []byte) (*Element, error) {
 	return nil, err
 }
 
-// Elements returns all elements of a set; those of an interval set are the ranges, in ascending order.
+// Elements returns all elements of a set; those of an interval set are the ranges, in ascending
+// order.
 func (r *Reader) Elements(s Set) ([]Element, error) {
 	if s.Interval {
 		return r.ranges(s)
@@ -135,8 +136,8 @@ func (r *Reader) ranges(s Set) ([]Element, error) {
 	return slices.Clone(elements), nil
 }
 
-// CountAtLeast returns the number of elements of a set that is not an interval set. If the set is large and the kernel
-// does not count, it returns some dozens without reading all.
+// CountAtLeast returns the number of elements of a set that is not an interval set. If the set is
+// large and the kernel does not count, it returns some dozens without reading all.
 func (r *Reader) CountAtLeast(s Set) (int, error) {
 	e := lookup{s, nil}
 	if err := r.look(e); err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/google/nftables/userdata"
 )
 
-// Expr is a step of a rule. Rules are put together with Do from the functions that return steps.
+// Expr is a step of a rule. Do makes rules from the functions that return steps.
 type Expr = expr.Any
 
 // Rule is a rule of a chain.
@@ -39,7 +39,7 @@ func (r Rule) encoded() *nftables.Rule {
 
 func (c Chain) named(other Chain) bool { return c.Table == other.Table && c.Name == other.Name }
 
-// equal compares what rules do, and their comments.
+// equal reports whether two rules do the same and have the same comment.
 func (r Rule) equal(other Rule) bool {
 	if r.Comment != other.Comment || len(r.Exprs) != len(other.Exprs) {
 		return false
@@ -54,13 +54,13 @@ func (r Rule) equal(other Rule) bool {
 	return true
 }
 
-// Same says whether two rules do the same, whatever their comments.
+// Same reports whether two rules do the same, whatever their comments.
 func (r Rule) Same(other Rule) bool {
 	r.Comment = other.Comment
 	return r.equal(other)
 }
 
-// Uses says whether the rule looks something up in the set.
+// Uses reports whether the rule looks something up in the set.
 func (r Rule) Uses(s Set) bool {
 	return slices.ContainsFunc(r.Exprs, func(e Expr) bool {
 		lookup, ok := e.(*expr.Lookup)
@@ -68,27 +68,28 @@ func (r Rule) Uses(s Set) bool {
 	})
 }
 
-// fingerprint is the encoding of a step without what changes as packets pass, and what the kernel adds when it tells.
+// fingerprint returns the encoding of a step without what changes as packets pass, and without what
+// the kernel adds when it reports a rule.
 func fingerprint(f Family, e Expr) ([]byte, bool) {
 	switch n := e.(type) {
 	case *expr.Counter:
 		e = &expr.Counter{}
 	case *expr.NAT:
-		told := *n
-		told.RegAddrMax, told.RegProtoMax, told.Specified = 0, 0, false
+		reported := *n
+		reported.RegAddrMax, reported.RegProtoMax, reported.Specified = 0, 0, false
 		if n.RegAddrMax != n.RegAddrMin {
-			told.RegAddrMax = n.RegAddrMax
+			reported.RegAddrMax = n.RegAddrMax
 		}
 		if n.RegProtoMax != n.RegProtoMin {
-			told.RegProtoMax = n.RegProtoMax
+			reported.RegProtoMax = n.RegProtoMax
 		}
-		e = &told
+		e = &reported
 	}
 	encoded, err := expr.Marshal(byte(f), e)
 	return encoded, err == nil
 }
 
-// ruleComment reads the comment out of a rule's user data, which may be anything.
+// ruleComment returns the comment in the user data of a rule, which may hold anything.
 func ruleComment(data []byte) string {
 	for len(data) >= 2 {
 		kind, size := data[0], int(data[1])

@@ -24,17 +24,17 @@ type Table struct {
 	Name   string
 }
 
-// Own is the table of libcni for a family: use Inet or Bridge.
+// Own returns the table of libcni for a family: Inet or Bridge.
 func Own(f Family) Table { return Table{f, "libcni"} }
 
 func (t Table) encoded() *nftables.Table {
 	return &nftables.Table{Name: t.Name, Family: nftables.TableFamily(t.Family)}
 }
 
-// Hook is the place in a packet's way where a chain is called.
+// Hook is the point at which the kernel calls a base chain.
 type Hook uint32
 
-// The hooks, and None for a chain that is called by others only.
+// The hooks, and None for a chain that only other chains call.
 const (
 	None Hook = iota
 	Prerouting
@@ -136,12 +136,14 @@ type Set struct {
 func (s Set) isMap() bool { return len(s.Data) > 0 }
 
 func (s Set) equal(other Set) bool {
-	return s.Table == other.Table && s.Name == other.Name && slices.Equal(s.Key, other.Key) && slices.Equal(s.Data, other.Data) &&
+	return s.Table == other.Table && s.Name == other.Name && slices.Equal(s.Key, other.Key) &&
+		slices.Equal(s.Data, other.Data) &&
 		s.Interval == other.Interval
 }
 
 func (s Set) encoded() *nftables.Set {
-	e := &nftables.Set{Table: s.Table.encoded(), Name: s.Name, Interval: s.Interval, IsMap: s.isMap(), Comment: s.Comment,
+	e := &nftables.Set{Table: s.Table.encoded(), Name: s.Name, Interval: s.Interval, IsMap: s.isMap(),
+		Comment:       s.Comment,
 		Concatenation: len(s.Key) > 1, KeyType: concatenated(s.Key), KeyByteOrder: binaryutil.BigEndian}
 	if s.isMap() {
 		e.DataType = concatenated(s.Data)

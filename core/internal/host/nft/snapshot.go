@@ -17,8 +17,9 @@ type snapshot struct {
 	read    facts  // since, for the cache
 }
 
-// begin learns the generation, and what is prefetched with it. Facts of another generation are not used. They were taken
-// from the cache before the kernel was asked, so that they are not of a later one.
+// begin learns the generation, and what is prefetched with it. Facts of another generation are not
+// used. They were taken from the cache before the kernel was asked, so that they are not of a later
+// one.
 func (r *Reader) begin() error {
 	if r.begun {
 		return nil
@@ -26,8 +27,8 @@ func (r *Reader) begin() error {
 	return r.ask()
 }
 
-// ask asks the questions, after those for the generation and for what is prefetched. Only the last may be for a list. The
-// questions keep their own refusals.
+// ask asks the questions, after those for the generation and for what is prefetched. Only the last
+// may be for a list. The questions keep their own refusals.
 func (r *Reader) ask(questions ...*wire.Question) error {
 	for len(r.wanted) > wire.MaxQuestions {
 		if err := r.exchange(r.takeWanted(wire.MaxQuestions), nil); err != nil {
@@ -132,9 +133,9 @@ func (r *Reader) table(t Table) (table wire.Table, known bool) {
 	return wire.Table{}, false
 }
 
-// keep marks a fact about the content of a table for the cache. absent says that the fact is that there is nothing. A
-// table that goes with a process does so without being counted, so that its content, or its absence at the time, is
-// not kept.
+// keep marks a fact about the content of a table for the cache. absent means that the fact is an
+// absence. If a table belongs to a process, the kernel deletes it without counting that as a
+// change, so that neither its content nor its absence is kept.
 func (r *Reader) keep(f fact, value any, absent bool, table wire.Table) {
 	if table.Owned || !table.Exists && !absent {
 		return
@@ -143,8 +144,8 @@ func (r *Reader) keep(f fact, value any, absent bool, table wire.Table) {
 	r.read[f] = value
 }
 
-// askIn asks a question about the content of a table, and before it for the table if that is not known. A table that does
-// not exist has no content.
+// askIn asks a question about the content of a table, and before it for the table if that is not
+// known. A table that does not exist has no content.
 func (r *Reader) askIn(t Table, q *wire.Question) (found bool, table wire.Table, failed error) {
 	table, known := r.table(t)
 	switch {

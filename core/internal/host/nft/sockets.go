@@ -9,22 +9,24 @@ import (
 	"github.com/libcni/libcni/core/internal/host/nft/wire"
 )
 
-// Sockets is shared by the calls of a process: it keeps sockets of finished calls for the next ones, for a moment, and
-// what calls have read of rules. Safe for concurrent use; the zero value is ready.
+// Sockets is shared by the calls of a process: it keeps sockets of finished calls for the next
+// ones, for a moment, and what calls have read of rules. Safe for concurrent use; the zero value is
+// ready.
 type Sockets struct {
 	pool  wire.Pool
 	cache cache
 }
 
-// With returns a context for one call, whose Updates and Views share sockets and what was read. A thread that makes
-// them stays in its network namespace meanwhile.
+// With returns a context for one call, whose Updates and Views share sockets and what was read. A
+// thread that makes them stays in its network namespace meanwhile.
 func (s *Sockets) With(ctx context.Context) context.Context {
 	return context.WithValue(ctx, callKey{}, &call{Sockets: s})
 }
 
 type callKey struct{}
 
-// call is one call. Its threads stay in their namespaces, so that the namespace of a thread is looked up once.
+// call is one call. Its threads stay in their namespaces, so that the namespace of a thread is
+// looked up once.
 type call struct {
 	*Sockets
 	mu        sync.Mutex

@@ -4,7 +4,8 @@ import (
 	"github.com/google/nftables"
 )
 
-// Tx reads, and queues changes. They are applied when the function that it was given to has returned.
+// Tx reads, and queues changes. They are applied when the function that it was given to has
+// returned.
 type Tx struct {
 	*Reader
 	tables map[Table]bool // queued already
@@ -15,13 +16,15 @@ type Tx struct {
 }
 
 func newTx(c *conn) *Tx {
-	return &Tx{Reader: newReader(c, false), tables: map[Table]bool{}, chains: map[Chain]bool{}, batch: batch{changes: map[fact]bool{}}}
+	return &Tx{Reader: newReader(c, false), tables: map[Table]bool{}, chains: map[Chain]bool{},
+		batch: batch{changes: map[fact]bool{}}}
 }
 
 // Object is a Table, Chain or Set.
 type Object interface{ ensure(*Tx) }
 
-// Ensure makes those tables, chains and sets that do not exist, and the tables of chains and sets. It reads nothing.
+// Ensure makes those tables, chains and sets that do not exist, and the tables of chains and sets.
+// It reads nothing.
 func (tx *Tx) Ensure(objects ...Object) {
 	for _, o := range objects {
 		o.ensure(tx)
@@ -57,8 +60,9 @@ func (s Set) ensure(tx *Tx) {
 	tx.changeSet(s)
 }
 
-// EnsureRule adds the rule at the end of its chain unless it exists. It replaces one with the same comment that does
-// something else. A rule without comment is compared only with others without comment.
+// EnsureRule adds the rule at the end of its chain unless it exists. It replaces one with the same
+// comment that does something else. A rule without comment is compared only with others without
+// comment.
 func (tx *Tx) EnsureRule(rule Rule) error {
 	for _, other := range tx.rules {
 		if rule.equal(other) && rule.Chain.named(other.Chain) {
@@ -119,8 +123,8 @@ func (tx *Tx) DeleteSet(s Set) {
 	tx.changeSet(s)
 }
 
-// AddElements adds elements. If a key exists with another value, the batch fails with ErrExists; with the same value the
-// element keeps its comment.
+// AddElements adds elements. If a key exists with another value, the batch fails with ErrExists;
+// with the same value the element keeps its comment.
 func (tx *Tx) AddElements(s Set, elements ...Element) {
 	tx.Batch.AddElements(s.wire(), s.encode(elements))
 	tx.change(ofRanges, s.Table, s.Name)
@@ -148,7 +152,8 @@ func (tx *Tx) Put(s Set, e Element) error {
 	return nil
 }
 
-// Claim is Put that returns a *TakenError if the key belongs to another owner. The element's comment becomes the owner's.
+// Claim is Put that returns a *TakenError if the key belongs to another owner. The element's
+// comment becomes the owner's.
 func (tx *Tx) Claim(s Set, owner Owner, e Element) error {
 	present, err := tx.Find(s, e.Key)
 	if err != nil {

@@ -21,8 +21,8 @@ type Address struct {
 	LinkLocal     bool         // as read: of link scope
 }
 
-// AddAddress adds an address to a link. An IPv4 address gets the broadcast address of its network. The error
-// wraps ErrExists if the link has the address.
+// AddAddress adds an address to a link. An IPv4 address gets the broadcast address of its network.
+// The error wraps ErrExists if the link has the address.
 func (c *Conn) AddAddress(ctx context.Context, index int, a Address) error {
 	return c.changeAll(ctx, []request{a.request(index)})
 }
@@ -78,8 +78,8 @@ func (c *Conn) Addresses(ctx context.Context, index int) ([]Address, error) {
 	return found, nil
 }
 
-// OwnAddresses lists the host's addresses of the example's family, without those of link scope. Its cost
-// grows with the number of links.
+// OwnAddresses lists the host's addresses of the example's family, without those of link scope. Its
+// cost grows with the number of links.
 func (c *Conn) OwnAddresses(ctx context.Context, example netip.Addr) ([]netip.Addr, error) {
 	var own []netip.Addr
 	err := c.dump(ctx, unix.RTM_GETADDR, addressMessage(family(example), 0, 0), func(data []byte) {

@@ -13,24 +13,28 @@ type Change struct {
 	Up          bool
 	Down        bool
 	Promiscuous bool
-	MAC         net.HardwareAddr // setting the present one makes the kernel announce the link's addresses, see ArpNotify
-	MTU         int
-	Alias       string
-	Name        string    // a new name; before Linux 6.2 the link must be down
-	Master      int       // index of the bridge or VRF; SetMaster takes a link out
-	Namespace   Namespace // moves the link, which loses its addresses and may get another index
-	ArpNotify   bool      // net.ipv4.conf.NAME.arp_notify = 1: gratuitous ARP when the MAC is set or the link comes up
+	// setting the present one makes the kernel announce the link's addresses, see ArpNotify
+	MAC       net.HardwareAddr
+	MTU       int
+	Alias     string
+	Name      string    // a new name; before Linux 6.2 the link must be down
+	Master    int       // index of the bridge or VRF; SetMaster takes a link out
+	Namespace Namespace // moves the link, which loses its addresses and may get another index
+	// net.ipv4.conf.NAME.arp_notify = 1: gratuitous ARP when the MAC is set or the link comes up
+	ArpNotify bool
 }
 
-// SetLink changes a link in one request. A link that moves to another namespace and gets a new name does both
-// at once, so that no name is taken that is not kept.
+// SetLink changes a link in one request. A link that moves to another namespace and gets a new name
+// does both at once, so that no name is taken that is not kept.
 func (c *Conn) SetLink(ctx context.Context, index int, set Change) error {
 	return c.changeAll(ctx, []request{set.request(index)})
 }
 
-// Configure changes a link, adds addresses to it, then adds routes, in one datagram. It does what SetLink,
-// AddAddress and AddRoute do, except that the steps after a failed one are carried out too.
-func (c *Conn) Configure(ctx context.Context, index int, set Change, addresses []Address, routes []Route) error {
+// Configure changes a link, adds addresses to it, then adds routes, in one datagram. It does what
+// SetLink, AddAddress and AddRoute do, except that the steps after a failed one are carried out
+// too.
+func (c *Conn) Configure(ctx context.Context, index int, set Change, addresses []Address,
+	routes []Route) error {
 	requests := []request{set.request(index)}
 	for _, a := range addresses {
 		requests = append(requests, a.request(index))
@@ -71,7 +75,8 @@ func (set Change) request(index int) request {
 		e.Close()
 		e.Close()
 	}
-	return request{kind: unix.RTM_SETLINK, body: e, doing: fmt.Sprintf("link with index %d: set", index)}
+	return request{kind: unix.RTM_SETLINK, body: e,
+		doing: fmt.Sprintf("link with index %d: set", index)}
 }
 
 func (set Change) flags() (flags, mask uint32) {
@@ -87,8 +92,8 @@ func (set Change) flags() (flags, mask uint32) {
 	return flags, mask
 }
 
-// SetMaster makes a link a port of the bridge, or a member of the VRF, with index master; 0 takes it out. The
-// error wraps ErrBridgeFull.
+// SetMaster makes a link a port of the bridge, or a member of the VRF, with index master; 0 takes
+// it out. The error wraps ErrBridgeFull.
 func (c *Conn) SetMaster(ctx context.Context, index, master int) error {
 	e := linkMessage(unix.AF_UNSPEC, index, 0, 0)
 	e.Uint32(unix.IFLA_MASTER, uint32(master))

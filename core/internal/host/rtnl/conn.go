@@ -31,7 +31,8 @@ func newConn(ctx context.Context, deleter *Deleter, open opener) (*Conn, error) 
 	if err != nil {
 		return nil, err
 	}
-	return &Conn{netlink: netlink.NewConn(socket, deleter.takeBuffer()), open: open, deleter: deleter}, nil
+	return &Conn{netlink: netlink.NewConn(socket, deleter.takeBuffer()), open: open,
+		deleter: deleter}, nil
 }
 
 // close ends the connection. What it returned last is not valid any more.
@@ -54,9 +55,10 @@ func (c *Conn) get(ctx context.Context, kind uint16, e *netlink.Encoder) ([]byte
 	return answer, refusal(err)
 }
 
-// dump lists objects that match the fields of the message. A kernel before 4.20 does not compare the fields, so that
-// callers compare them too.
-func (c *Conn) dump(ctx context.Context, kind uint16, e *netlink.Encoder, each func(data []byte)) error {
+// dump lists objects that match the fields of the message. A kernel before 4.20 does not compare
+// the fields, so that callers compare them too.
+func (c *Conn) dump(ctx context.Context, kind uint16, e *netlink.Encoder,
+	each func(data []byte)) error {
 	if !c.strict {
 		c.netlink.Enable(unix.NETLINK_GET_STRICT_CHK)
 		c.strict = true
@@ -71,8 +73,8 @@ type request struct {
 	doing       string // for its error: the object, and what is done to it
 }
 
-// changeAll sends the requests in one datagram and returns the error of the first one that failed. Those after
-// it are carried out too.
+// changeAll sends the requests in one datagram and returns the error of the first one that failed.
+// Those after it are carried out too.
 func (c *Conn) changeAll(ctx context.Context, requests []request) error {
 	messages := make([]*netlink.Request, len(requests))
 	for i, r := range requests {

@@ -26,9 +26,9 @@ type NewLink struct {
 	Namespace Namespace // nil for the connection's own
 }
 
-// AddLink creates a link. It returns the link as it was when created, or nil if the kernel does not describe
-// it, which is so before Linux 6.2 and for a link in another namespace. The error wraps ErrExists if a link
-// has the name, and ErrUnsupported if the kernel does not know the kind.
+// AddLink creates a link. It returns the link as it was when created, or nil if the kernel does not
+// describe it, which is so before Linux 6.2 and for a link in another namespace. The error wraps
+// ErrExists if a link has the name, and ErrUnsupported if the kernel does not know the kind.
 func (c *Conn) AddLink(ctx context.Context, l NewLink) (*Link, error) {
 	e := newLinkMessage(l.Up)
 	identify(e, l.Name, l.MAC, l.MTU)
@@ -149,16 +149,16 @@ type NewVeth struct {
 	PeerNamespace Namespace // nil for the connection's own
 }
 
-// AddVeth creates a pair in one request. The peer stays down, because the kernel refuses to create it up. The
-// error wraps ErrExists if either name is taken, and ErrBridgeFull.
+// AddVeth creates a pair in one request. The peer stays down, because the kernel refuses to create
+// it up. The error wraps ErrExists if either name is taken, and ErrBridgeFull.
 func (c *Conn) AddVeth(ctx context.Context, v NewVeth) error {
 	_, err := c.addVeth(ctx, v)
 	return err
 }
 
-// CreateVeth is AddVeth that returns the near end as it was before it became a port: without Master and Port.
-// To look the link up takes ten times as long, because the kernel first settles the operational state of a
-// link without carrier.
+// CreateVeth is AddVeth that returns the near end as it was before it became a port: without Master
+// and Port. To look the link up takes ten times as long, because the kernel first settles the
+// operational state of a link without carrier.
 func (c *Conn) CreateVeth(ctx context.Context, v NewVeth) (*Link, error) {
 	link, err := c.addVeth(ctx, v)
 	if err == nil && link == nil { // before Linux 6.2
@@ -202,8 +202,9 @@ func (v NewVeth) peer(e *netlink.Encoder) {
 	e.Close()
 }
 
-// oneQueue gives an end one queue in each direction, which is all it needs. By default the kernel makes one for
-// each processor, turns all but one off, and waits twice until nothing uses them any more.
+// oneQueue gives an end one queue in each direction, which is all it needs. By default the kernel
+// makes one for each processor, turns all but one off, and waits twice until nothing uses them any
+// more.
 func oneQueue(e *netlink.Encoder) {
 	e.Uint32(unix.IFLA_NUM_TX_QUEUES, 1)
 	e.Uint32(unix.IFLA_NUM_RX_QUEUES, 1)

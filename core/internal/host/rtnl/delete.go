@@ -15,8 +15,8 @@ import (
 // DefaultOutstanding is how many link deletions may be in flight before the next one waits.
 const DefaultOutstanding = 8
 
-// Deleter is shared by sessions. It bounds the link deletions in flight, each of which keeps a thread in the
-// kernel, and keeps receive buffers for the next session. Safe for concurrent use.
+// Deleter is shared by sessions. It bounds the link deletions in flight, each of which keeps a
+// thread in the kernel, and keeps receive buffers for the next session. Safe for concurrent use.
 type Deleter struct {
 	slots   chan struct{}
 	threads *thread.Pool
@@ -35,11 +35,12 @@ func NewDeleter(outstanding int, threads *thread.Pool) *Deleter {
 func (d *Deleter) takeBuffer() *netlink.Buffer  { return d.buffers.Get().(*netlink.Buffer) }
 func (d *Deleter) giveBuffer(b *netlink.Buffer) { d.buffers.Put(b) }
 
-// DeleteLink deletes a link and returns as soon as it is gone from its namespace. The error wraps ErrNotFound.
+// DeleteLink deletes a link and returns as soon as it is gone from its namespace. The error wraps
+// ErrNotFound.
 //
-// The kernel acknowledges a deletion only when nothing in it refers to the link any more, after 10 to 30 ms. It
-// notifies long before that the link is gone. So a separate thread sends the request and stays in the kernel
-// meanwhile.
+// The kernel acknowledges a deletion only when nothing in it refers to the link any more, after 10
+// to 30 ms. It notifies long before that the link is gone. So a separate thread sends the request
+// and stays in the kernel meanwhile.
 func (c *Conn) DeleteLink(ctx context.Context, index int) error {
 	d, err := c.BeginDeletion(ctx, index)
 	if err != nil {
@@ -59,8 +60,8 @@ type Deletion struct {
 	unsent  context.CancelCauseFunc
 }
 
-// BeginDeletion is DeleteLink that does not wait, so that the caller can do something else meanwhile. The caller
-// calls Wait on what it returns.
+// BeginDeletion is DeleteLink that does not wait, so that the caller can do something else
+// meanwhile. The caller calls Wait on what it returns.
 func (c *Conn) BeginDeletion(ctx context.Context, index int) (*Deletion, error) {
 	select {
 	case c.deleter.slots <- struct{}{}:
@@ -112,8 +113,8 @@ func (d *Deletion) Wait(ctx context.Context) error {
 	return nil
 }
 
-// await returns at the notification that the link is gone, or at the acknowledgement, which comes first only if
-// it is an error.
+// await returns at the notification that the link is gone, or at the acknowledgement, which comes
+// first only if it is an error.
 func (d *Deletion) await(ctx context.Context) error {
 	for {
 		messages, err := d.socket.Receive(ctx, d.conn.netlink.Buffer)
@@ -143,7 +144,8 @@ func deletionError(index int, err error) error {
 
 // DeleteLinkAndWait deletes a link and waits for the kernel's acknowledgement, see DeleteLink.
 func (c *Conn) DeleteLinkAndWait(ctx context.Context, index int) error {
-	if err := c.change(ctx, unix.RTM_DELLINK, 0, linkMessage(unix.AF_UNSPEC, index, 0, 0)); err != nil {
+	if err := c.change(ctx, unix.RTM_DELLINK, 0,
+		linkMessage(unix.AF_UNSPEC, index, 0, 0)); err != nil {
 		return deletionError(index, err)
 	}
 	return nil

@@ -9,8 +9,10 @@ import (
 
 // Errors to test for with errors.Is.
 var (
-	ErrNotFound    = errors.New("not found")                  // the link, address or route is not there
-	ErrExists      = errors.New("exists already")             // a link of that name, an address, a route
+	// the link, address or route is not there
+	ErrNotFound = errors.New("not found")
+	// a link of that name, an address, a route
+	ErrExists      = errors.New("exists already")
 	ErrBridgeFull  = errors.New("the bridge has 1,023 ports") // the kernel's limit
 	ErrUnsupported = errors.New("not supported by the kernel")
 )

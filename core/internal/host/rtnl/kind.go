@@ -9,7 +9,7 @@ import (
 // Data holds the settings of a link's kind, as attributes of that kind (IFLA_INFO_DATA).
 type Data []byte
 
-// number returns the value of one setting, 0 if there is none.
+// number returns the value of one setting, 0 if it is absent.
 func (d Data) number(kind uint16) uint32 {
 	for a := netlink.Decode(d); a.Next(); {
 		if a.Kind() == kind {

@@ -12,7 +12,8 @@ import (
 
 func TestLinksOfAnyKind(t *testing.T) {
 	host, container, ns := pair(t)
-	lower, err := host.AddLink(t.Context(), rtnl.NewLink{Name: "lower", Kind: "ifb", MAC: macA, Up: true})
+	lower, err := host.AddLink(t.Context(), rtnl.NewLink{Name: "lower", Kind: "ifb", MAC: macA,
+		Up: true})
 	must(t, err)
 
 	for _, test := range []struct {
@@ -23,9 +24,11 @@ func TestLinksOfAnyKind(t *testing.T) {
 	}{
 		{"without settings", rtnl.NewLink{Kind: "ifb", MTU: 1300}, host, ""},
 		{"bridge", rtnl.NewLink{Kind: "bridge", Up: true}, host, ""},
-		{"macvlan", rtnl.NewLink{Kind: "macvlan", Parent: lower.Index, Data: rtnl.Macvlan(rtnl.MacvlanBridge)}, host, "mode 4"},
-		{"macvlan in a container", rtnl.NewLink{Kind: "macvlan", Parent: lower.Index, Data: rtnl.Macvlan(rtnl.MacvlanPrivate),
-			MAC: macB, Namespace: ns}, container, "mode 1"},
+		{"macvlan", rtnl.NewLink{Kind: "macvlan", Parent: lower.Index,
+			Data: rtnl.Macvlan(rtnl.MacvlanBridge)}, host, "mode 4"},
+		{"macvlan in a container", rtnl.NewLink{Kind: "macvlan", Parent: lower.Index,
+			Data: rtnl.Macvlan(rtnl.MacvlanPrivate),
+			MAC:  macB, Namespace: ns}, container, "mode 1"},
 		{"vxlan", rtnl.NewLink{Kind: "vxlan", Data: rtnl.VXLAN(4711, 4789)}, host, "id 4711"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -70,13 +73,16 @@ func TestAddLinkDescribesWhatItMade(t *testing.T) {
 		t.Errorf("the link (-looked up +returned):\n%s", diff)
 	}
 
-	if _, err := host.AddLink(t.Context(), rtnl.NewLink{Name: "new", Kind: "ifb"}); !errors.Is(err, rtnl.ErrExists) {
+	if _, err := host.AddLink(t.Context(), rtnl.NewLink{Name: "new", Kind: "ifb"}); !errors.Is(err,
+		rtnl.ErrExists) {
 		t.Errorf("the name again: %v, want %v", err, rtnl.ErrExists)
 	}
-	if _, err := host.AddLink(t.Context(), rtnl.NewLink{Name: "other", Kind: "nosuch"}); !errors.Is(err, rtnl.ErrUnsupported) {
+	if _, err := host.AddLink(t.Context(), rtnl.NewLink{Name: "other",
+		Kind: "nosuch"}); !errors.Is(err, rtnl.ErrUnsupported) {
 		t.Errorf("an unknown kind: %v, want %v", err, rtnl.ErrUnsupported)
 	}
-	if made, err := host.AddLink(t.Context(), rtnl.NewLink{Name: "inside", Kind: "ifb", Namespace: ns}); made != nil || err != nil {
+	if made, err := host.AddLink(t.Context(), rtnl.NewLink{Name: "inside", Kind: "ifb",
+		Namespace: ns}); made != nil || err != nil {
 		t.Errorf("in a container: %v, %v", made, err)
 	}
 }
@@ -95,7 +101,8 @@ func TestLinkMovesAndIsRenamedInOneRequest(t *testing.T) {
 	if moved := link(t, container, "net1"); moved.MAC.String() != macA.String() || !moved.Up {
 		t.Errorf("in the container: %+v", moved)
 	}
-	if again := container.SetLink(t.Context(), link(t, container, "net1").Index, rtnl.Change{Name: "eth0"}); !errors.Is(again, rtnl.ErrExists) {
+	if again := container.SetLink(t.Context(), link(t, container, "net1").Index,
+		rtnl.Change{Name: "eth0"}); !errors.Is(again, rtnl.ErrExists) {
 		t.Errorf("a name that is taken: %v, want %v", again, rtnl.ErrExists)
 	}
 }
@@ -112,7 +119,8 @@ func TestChangeSetsMaster(t *testing.T) {
 	}
 }
 
-// An address without its prefix's route, and a route with a source, are what a point-to-point link needs.
+// An address without its prefix's route, and a route with a source, are what a point-to-point link
+// needs.
 func TestAddressWithoutPrefixRouteAndRouteWithSource(t *testing.T) {
 	host, container, ns := pair(t)
 	bridged(t, host, ns)
@@ -120,7 +128,8 @@ func TestAddressWithoutPrefixRouteAndRouteWithSource(t *testing.T) {
 	address := netip.MustParsePrefix("10.9.0.2/24")
 	gateway := netip.MustParseAddr("10.9.0.1")
 	must(t, container.Configure(t.Context(), eth0, rtnl.Change{Up: true},
-		[]rtnl.Address{{Prefix: address, NoPrefixRoute: true}, {Prefix: netip.MustParsePrefix("2001:db8::2/64"), NoDAD: true, NoPrefixRoute: true}},
+		[]rtnl.Address{{Prefix: address, NoPrefixRoute: true},
+			{Prefix: netip.MustParsePrefix("2001:db8::2/64"), NoDAD: true, NoPrefixRoute: true}},
 		[]rtnl.Route{
 			{Dst: netip.PrefixFrom(gateway, 32), Link: eth0, Scope: rtnl.ScopeLink, Source: address.Addr()},
 			{Dst: address.Masked(), Gateway: gateway, Link: eth0, Source: address.Addr()},

@@ -83,7 +83,9 @@ func (c *Conn) Links(ctx context.Context) ([]*Link, error) {
 	var links []*Link
 	e := linkMessage(unix.AF_UNSPEC, 0, 0, 0)
 	e.Uint32(unix.IFLA_EXT_MASK, filterSkipStats)
-	err := c.dump(ctx, unix.RTM_GETLINK, e, func(data []byte) { links = append(links, parseLink(data)) })
+	err := c.dump(ctx, unix.RTM_GETLINK, e, func(data []byte) {
+		links = append(links, parseLink(data))
+	})
 	if err != nil {
 		return nil, fmt.Errorf("links: %w", err)
 	}

@@ -10,8 +10,9 @@ import (
 
 // NameIsFree reports that no link has the name. False means "unknown", not "taken".
 //
-// It avoids the lock that RTM_GETLINK waits for while links are created and deleted: it tries to bind
-// the connection's socket to the link (socket(7), SO_BINDTODEVICE), an option that netlink ignores.
+// It avoids the lock that RTM_GETLINK waits for while links are created and deleted: it tries to
+// bind the connection's socket to the link (socket(7), SO_BINDTODEVICE), an option that netlink
+// ignores.
 func (c *Conn) NameIsFree(name string) bool {
 	if len(name) >= unix.IFNAMSIZ {
 		return false // the kernel would look up the truncated name
@@ -39,10 +40,12 @@ func (c *Conn) RouteGet(ctx context.Context, addr netip.Addr) (Route, error) {
 	return parseRoute(data), nil
 }
 
-// DefaultRoute returns the host's default route: of IPv4 if there is one, else of IPv6. It asks for one
-// destination, so that its cost does not depend on the size of the routing table. The error wraps ErrNotFound.
+// DefaultRoute returns the host's default route: of IPv4 if there is one, else of IPv6. It asks for
+// one destination, so that its cost does not depend on the size of the routing table. The error
+// wraps ErrNotFound.
 func (c *Conn) DefaultRoute(ctx context.Context) (Route, error) {
-	for _, example := range []string{"198.51.100.1", "2001:db8::1"} { // reserved for documentation, RFC 5737 and 3849
+	// reserved for documentation, RFC 5737 and 3849
+	for _, example := range []string{"198.51.100.1", "2001:db8::1"} {
 		data, err := c.routeGet(ctx, netip.MustParseAddr(example), unix.RTM_F_FIB_MATCH)
 		if err != nil {
 			if ctx.Err() != nil {

@@ -56,8 +56,8 @@ func linkIndex(data []byte) int {
 	return int(int32(binary.NativeEndian.Uint32(data[4:])))
 }
 
-// isLink tells a message about a link itself from the bridge's message about its port, which has the same
-// type.
+// isLink distinguishes a message about a link itself from the bridge's message about its port,
+// which has the same type.
 func isLink(m netlink.Message, kind uint16) bool {
 	return m.Kind == kind && len(m.Data) >= unix.SizeofIfInfomsg && m.Data[0] == unix.AF_UNSPEC
 }

@@ -33,8 +33,8 @@ const (
 	filterBridgeVLANs  = 1 << 1 // RTEXT_FILTER_BRVLAN
 )
 
-// SetPort sets those flags of a bridge port that are true in port, and makes it a member of vlans, in one
-// request.
+// SetPort sets those flags of a bridge port that are true in port, and makes it a member of vlans,
+// in one request.
 func (c *Conn) SetPort(ctx context.Context, index int, port Port, vlans []VLAN) error {
 	e := linkMessage(unix.AF_BRIDGE, index, 0, 0)
 	if port.Hairpin || port.Isolated {
@@ -56,7 +56,8 @@ func (c *Conn) SetPort(ctx context.Context, index int, port Port, vlans []VLAN) 
 	return nil
 }
 
-// RemovePortVLAN ends a bridge port's membership of a VLAN. It succeeds if the port is not a member.
+// RemovePortVLAN ends a bridge port's membership of a VLAN. It succeeds if the port is not a
+// member.
 func (c *Conn) RemovePortVLAN(ctx context.Context, index, vlan int) error {
 	e := linkMessage(unix.AF_BRIDGE, index, 0, 0)
 	appendVLANs(e, []VLAN{{ID: vlan}})
@@ -87,7 +88,9 @@ func (c *Conn) PortVLANs(ctx context.Context) ([]PortVLANs, error) {
 	var ports []PortVLANs
 	e := linkMessage(unix.AF_BRIDGE, 0, 0, 0)
 	e.Uint32(unix.IFLA_EXT_MASK, filterBridgeVLANs)
-	err := c.dump(ctx, unix.RTM_GETLINK, e, func(data []byte) { ports = append(ports, parsePortVLANs(data)) })
+	err := c.dump(ctx, unix.RTM_GETLINK, e, func(data []byte) {
+		ports = append(ports, parsePortVLANs(data))
+	})
 	if err != nil {
 		return nil, fmt.Errorf("bridge ports: %w", err)
 	}

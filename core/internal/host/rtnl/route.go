@@ -14,10 +14,11 @@ import (
 
 // Route is a unicast route through one link. Zero fields are the kernel's defaults.
 type Route struct {
-	Dst      netip.Prefix // masked; the default route has length 0
-	Gateway  netip.Addr   // not valid for a directly connected destination
-	Source   netip.Addr   // preferred source address of what the host itself sends; not valid for the kernel's choice
-	Link     int          // index
+	Dst     netip.Prefix // masked; the default route has length 0
+	Gateway netip.Addr   // not valid for a directly connected destination
+	// preferred source address of what the host itself sends; not valid for the kernel's choice
+	Source   netip.Addr
+	Link     int // index
 	MTU      int
 	AdvMSS   int
 	Priority int
@@ -54,14 +55,15 @@ func ScopeName(scope int) string {
 	}
 }
 
-// AddRoute adds a route beside those to the same destination (IPv6 makes one of several paths of them; IPv4
-// prefers the newest). The error wraps ErrExists if the same route is there.
+// AddRoute adds a route beside those to the same destination (IPv6 makes one of several paths of
+// them; IPv4 prefers the newest). The error wraps ErrExists if the same route is there.
 func (c *Conn) AddRoute(ctx context.Context, r Route) error {
 	return c.changeAll(ctx, []request{r.request()})
 }
 
 func (r Route) request() request {
-	fields := routeFields{family: family(r.Dst.Addr()), bits: uint8(r.Dst.Bits()), scope: uint8(r.Scope),
+	fields := routeFields{family: family(r.Dst.Addr()), bits: uint8(r.Dst.Bits()),
+		scope: uint8(r.Scope),
 		table: unix.RT_TABLE_MAIN, protocol: unix.RTPROT_BOOT, kind: unix.RTN_UNICAST}
 	if r.Protocol != 0 {
 		fields.protocol = uint8(r.Protocol)
@@ -78,13 +80,15 @@ func (r Route) request() request {
 	if r.Source.IsValid() {
 		e.Bytes(unix.RTA_PREFSRC, r.Source.AsSlice())
 	}
-	appendNumbers(e, number{unix.RTA_OIF, r.Link}, number{unix.RTA_PRIORITY, r.Priority}, number{unix.RTA_TABLE, r.Table})
+	appendNumbers(e, number{unix.RTA_OIF, r.Link}, number{unix.RTA_PRIORITY, r.Priority},
+		number{unix.RTA_TABLE, r.Table})
 	if r.MTU != 0 || r.AdvMSS != 0 {
 		e.Open(unix.RTA_METRICS)
 		appendNumbers(e, number{unix.RTAX_MTU, r.MTU}, number{unix.RTAX_ADVMSS, r.AdvMSS})
 		e.Close()
 	}
-	return request{kind: unix.RTM_NEWROUTE, flags: unix.NLM_F_CREATE, body: e, doing: fmt.Sprintf("route %s: add", r)}
+	return request{kind: unix.RTM_NEWROUTE, flags: unix.NLM_F_CREATE, body: e,
+		doing: fmt.Sprintf("route %s: add", r)}
 }
 
 type number struct {
@@ -101,8 +105,8 @@ func appendNumbers(e *netlink.Encoder, numbers ...number) {
 	}
 }
 
-// RemoveRoute removes the first route of the main table, or of r.Table, that has r's destination, and r's
-// gateway if that is valid. The error wraps ErrNotFound.
+// RemoveRoute removes the first route of the main table, or of r.Table, that has r's destination,
+// and r's gateway if that is valid. The error wraps ErrNotFound.
 func (c *Conn) RemoveRoute(ctx context.Context, r Route) error {
 	e := routeMessage(routeFields{family: family(r.Dst.Addr()), bits: uint8(r.Dst.Bits()),
 		table: unix.RT_TABLE_MAIN, scope: unix.RT_SCOPE_NOWHERE})
@@ -117,10 +121,11 @@ func (c *Conn) RemoveRoute(ctx context.Context, r Route) error {
 	return nil
 }
 
-// Routes lists the unicast routes of one link, of all tables, IPv4 first. A route of several paths appears once
-// for each path through the link.
+// Routes lists the unicast routes of one link, of all tables, IPv4 first. A route of several paths
+// appears once for each path through the link.
 func (c *Conn) Routes(ctx context.Context, index int) ([]Route, error) {
-	return c.routes(ctx, index, func(r Route) bool { return r.Link == index }, unix.AF_INET, unix.AF_INET6)
+	return c.routes(ctx, index, func(r Route) bool { return r.Link == index }, unix.AF_INET,
+		unix.AF_INET6)
 }
 
 // AdvertisedRoutes lists the IPv6 routes of all links that came with router advertisements.
@@ -129,7 +134,8 @@ func (c *Conn) AdvertisedRoutes(ctx context.Context) ([]Route, error) {
 }
 
 // routes lists the routes that want selects, of one link unless index is 0.
-func (c *Conn) routes(ctx context.Context, index int, want func(Route) bool, families ...uint8) ([]Route, error) {
+func (c *Conn) routes(ctx context.Context, index int, want func(Route) bool,
+	families ...uint8) ([]Route, error) {
 	var found []Route
 	for _, family := range families {
 		e := routeMessage(routeFields{family: family})
@@ -165,7 +171,8 @@ func parseRoutes(data []byte) []Route {
 
 // parseRoute reads a message of at least struct rtmsg, without the paths of a multipath route.
 func parseRoute(data []byte) Route {
-	r := Route{Table: int(data[4]), Protocol: int(data[5]), Scope: int(data[6]), Local: data[7] == unix.RTN_LOCAL}
+	r := Route{Table: int(data[4]), Protocol: int(data[5]), Scope: int(data[6]),
+		Local: data[7] == unix.RTN_LOCAL}
 	dst := netip.IPv4Unspecified()
 	if data[0] == unix.AF_INET6 {
 		dst = netip.IPv6Unspecified()

@@ -66,14 +66,16 @@ func bridged(t *testing.T, host *rtnl.Conn, ns *netns.Namespace) {
 func TestVethIsMadeCompleteInOneRequest(t *testing.T) {
 	host, container, ns := pair(t)
 	bridged(t, host, ns)
-	must(t, host.WaitLink(t.Context(), link(t, host, "port").Index, func(l *rtnl.Link) bool { return !l.Port.Forwarding }))
+	must(t, host.WaitLink(t.Context(), link(t, host, "port").Index,
+		func(l *rtnl.Link) bool { return !l.Port.Forwarding }))
 	port, eth0 := link(t, host, "port"), link(t, container, "eth0")
 	want := rtnl.Link{Index: port.Index, Name: "port", Kind: "veth", MAC: macB, MTU: 1400, Up: true,
 		Master: link(t, host, "br").Index, Peer: eth0.Index, AcceptRA: 1, Port: &rtnl.Port{}}
 	if diff := cmp.Diff(want, *port); diff != "" {
 		t.Errorf("host end (-want +got):\n%s", diff)
 	}
-	want = rtnl.Link{Index: eth0.Index, Name: "eth0", Kind: "veth", MAC: macC, MTU: 1400, Peer: port.Index, AcceptRA: 1}
+	want = rtnl.Link{Index: eth0.Index, Name: "eth0", Kind: "veth", MAC: macC, MTU: 1400,
+		Peer: port.Index, AcceptRA: 1}
 	if diff := cmp.Diff(want, *eth0); diff != "" {
 		t.Errorf("container end (-want +got):\n%s", diff)
 	}
@@ -85,12 +87,15 @@ func TestContainerIsConfigured(t *testing.T) {
 	eth0 := link(t, container, "eth0")
 	must(t, container.SetLink(t.Context(), eth0.Index, rtnl.Change{Up: true, ArpNotify: true}))
 	for _, address := range []string{"10.9.0.2/24", "fd09::2/64"} {
-		must(t, container.AddAddress(t.Context(), eth0.Index, rtnl.Address{Prefix: netip.MustParsePrefix(address), NoDAD: true}))
+		must(t, container.AddAddress(t.Context(), eth0.Index,
+			rtnl.Address{Prefix: netip.MustParsePrefix(address), NoDAD: true}))
 	}
 	for _, r := range []rtnl.Route{
 		{Dst: netip.MustParsePrefix("0.0.0.0/0"), Gateway: netip.MustParseAddr("10.9.0.1")},
-		{Dst: netip.MustParsePrefix("10.8.0.0/16"), Gateway: netip.MustParseAddr("10.9.0.1"), MTU: 1300, AdvMSS: 1200, Priority: 7},
-		{Dst: netip.MustParsePrefix("10.7.0.0/16"), Gateway: netip.MustParseAddr("10.9.0.1"), Table: 1000},
+		{Dst: netip.MustParsePrefix("10.8.0.0/16"), Gateway: netip.MustParseAddr("10.9.0.1"), MTU: 1300,
+			AdvMSS: 1200, Priority: 7},
+		{Dst: netip.MustParsePrefix("10.7.0.0/16"), Gateway: netip.MustParseAddr("10.9.0.1"),
+			Table: 1000},
 		{Dst: netip.MustParsePrefix("fd08::/32"), Gateway: netip.MustParseAddr("fd09::1"), MTU: 1300},
 		{Dst: netip.MustParsePrefix("fd08::/32"), Gateway: netip.MustParseAddr("fd09::3"), MTU: 1300},
 	} {
@@ -126,7 +131,8 @@ func TestPortForwardsAsSoonAsTheWaitReturns(t *testing.T) {
 	bridged(t, host, ns)
 	port := link(t, host, "port")
 	// Until the kernel has noticed that there is no carrier it may count as forwarding.
-	must(t, host.WaitLink(t.Context(), port.Index, func(l *rtnl.Link) bool { return !l.Port.Forwarding }))
+	must(t, host.WaitLink(t.Context(), port.Index,
+		func(l *rtnl.Link) bool { return !l.Port.Forwarding }))
 	short, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
 	forwarding := func(l *rtnl.Link) bool { return l.Port != nil && l.Port.Forwarding }
@@ -143,7 +149,8 @@ func TestPortForwardsAsSoonAsTheWaitReturns(t *testing.T) {
 func TestPortFlags(t *testing.T) {
 	host, _, ns := pair(t)
 	bridged(t, host, ns)
-	must(t, host.SetPort(t.Context(), link(t, host, "port").Index, rtnl.Port{Hairpin: true, Isolated: true}, nil))
+	must(t, host.SetPort(t.Context(), link(t, host, "port").Index,
+		rtnl.Port{Hairpin: true, Isolated: true}, nil))
 	if got := link(t, host, "port").Port; !got.Hairpin || !got.Isolated {
 		t.Errorf("got %+v", got)
 	}
@@ -153,7 +160,8 @@ func TestAbsenceIsToldWithoutARequest(t *testing.T) {
 	host, container, ns := pair(t)
 	bridged(t, host, ns)
 	before := container.Requests()
-	for name, absent := range map[string]bool{"eth0": false, "eth1": true, "eth": true, "lo": false, "": false, "abcdefghijklmnop": false} {
+	for name, absent := range map[string]bool{"eth0": false, "eth1": true, "eth": true, "lo": false,
+		"": false, "abcdefghijklmnop": false} {
 		if got := container.NameIsFree(name); got != absent {
 			t.Errorf("NameIsFree(%q) = %v", name, got)
 		}
@@ -185,10 +193,14 @@ func TestErrorsCanBeToldApart(t *testing.T) {
 		{"no link of that index", second(host.LinkByIndex(t.Context(), 4711)), rtnl.ErrNotFound},
 		{"the errno is kept", second(host.LinkByName(t.Context(), "none")), syscall.ENODEV},
 		{"bridge twice", host.AddBridge(t.Context(), rtnl.NewBridge{Name: "br"}), rtnl.ErrExists},
-		{"veth of that name", host.AddVeth(t.Context(), rtnl.NewVeth{Name: "br", PeerName: "x"}), rtnl.ErrExists},
-		{"peer of that name", host.AddVeth(t.Context(), rtnl.NewVeth{Name: "x", PeerName: "eth0", PeerNamespace: ns}), rtnl.ErrExists},
-		{"address twice", host.AddAddress(t.Context(), index, rtnl.Address{Prefix: address}), rtnl.ErrExists},
-		{"no such address", host.RemoveAddress(t.Context(), index, netip.MustParsePrefix("10.9.0.7/24")), rtnl.ErrNotFound},
+		{"veth of that name", host.AddVeth(t.Context(), rtnl.NewVeth{Name: "br", PeerName: "x"}),
+			rtnl.ErrExists},
+		{"peer of that name", host.AddVeth(t.Context(),
+			rtnl.NewVeth{Name: "x", PeerName: "eth0", PeerNamespace: ns}), rtnl.ErrExists},
+		{"address twice", host.AddAddress(t.Context(), index, rtnl.Address{Prefix: address}),
+			rtnl.ErrExists},
+		{"no such address", host.RemoveAddress(t.Context(), index, netip.MustParsePrefix("10.9.0.7/24")),
+			rtnl.ErrNotFound},
 		{"deletion of no link", host.DeleteLink(t.Context(), 4711), rtnl.ErrNotFound},
 		{"context ended", second(host.LinkByName(ended, "br")), context.Canceled},
 		{"no default route", second(host.DefaultRoute(t.Context())), rtnl.ErrNotFound},
@@ -221,7 +233,8 @@ func TestDefaultRouteIsFoundWithoutListing(t *testing.T) {
 			host, _, ns := pair(t)
 			bridged(t, host, ns)
 			br := link(t, host, "br")
-			must(t, host.AddAddress(t.Context(), br.Index, rtnl.Address{Prefix: netip.MustParsePrefix(c.address), NoDAD: true}))
+			must(t, host.AddAddress(t.Context(), br.Index,
+				rtnl.Address{Prefix: netip.MustParsePrefix(c.address), NoDAD: true}))
 			must(t, host.AddRoute(t.Context(), rtnl.Route{Dst: netip.MustParsePrefix(c.dst),
 				Gateway: netip.MustParseAddr(c.gateway), Link: br.Index, MTU: 1350}))
 			before := host.Requests()
@@ -237,12 +250,14 @@ func TestDefaultRouteIsFoundWithoutListing(t *testing.T) {
 	}
 }
 
-// TestDeletionDoesNotWaitForTheKernel compares medians of both ways in one run, so that the machine's speed cancels out.
+// TestDeletionDoesNotWaitForTheKernel compares medians of both ways in one run, so that the
+// machine's speed cancels out.
 func TestDeletionDoesNotWaitForTheKernel(t *testing.T) {
 	host, _, ns := pair(t)
 	bridged(t, host, ns)
 	measure := func(remove func(context.Context, int) error) time.Duration {
-		must(t, host.AddVeth(t.Context(), rtnl.NewVeth{Name: "x", Up: true, PeerName: "y", PeerNamespace: ns}))
+		must(t, host.AddVeth(t.Context(), rtnl.NewVeth{Name: "x", Up: true, PeerName: "y",
+			PeerNamespace: ns}))
 		index := link(t, host, "x").Index
 		start := time.Now()
 		must(t, remove(t.Context(), index))
@@ -260,7 +275,8 @@ func TestDeletionDoesNotWaitForTheKernel(t *testing.T) {
 	slices.Sort(plain)
 	slices.Sort(notified)
 	t.Logf("median: %v acknowledged, %v notified", plain[3], notified[3])
-	if notified[3]*4 > plain[3]*3 { // a tenth is usual; an emulated processor needs most of the time itself
+	// a tenth is usual; an emulated processor needs most of the time itself
+	if notified[3]*4 > plain[3]*3 {
 		t.Errorf("median %v is not clearly less than %v", notified[3], plain[3])
 	}
 }
@@ -296,13 +312,16 @@ func TestWaitUsableSeesTheEndOfDuplicateDetection(t *testing.T) {
 	eth0 := link(t, container, "eth0").Index
 	must(t, container.SetLink(t.Context(), eth0, rtnl.Change{Up: true}))
 	br := link(t, host, "br").Index
-	must(t, host.AddAddress(t.Context(), br, rtnl.Address{Prefix: netip.MustParsePrefix("fd09::1/64"), NoDAD: true}))
-	must(t, host.WaitLink(t.Context(), link(t, host, "port").Index, func(l *rtnl.Link) bool { return l.Port.Forwarding }))
+	must(t, host.AddAddress(t.Context(), br, rtnl.Address{Prefix: netip.MustParsePrefix("fd09::1/64"),
+		NoDAD: true}))
+	must(t, host.WaitLink(t.Context(), link(t, host, "port").Index,
+		func(l *rtnl.Link) bool { return l.Port.Forwarding }))
 	free, taken := netip.MustParsePrefix("fd09::2/64"), netip.MustParsePrefix("fd09::1/64")
 	must(t, container.AddAddress(t.Context(), eth0, rtnl.Address{Prefix: free}))
 	must(t, container.WaitUsable(t.Context(), eth0, free))
 	must(t, container.AddAddress(t.Context(), eth0, rtnl.Address{Prefix: taken}))
-	if err := container.WaitUsable(t.Context(), eth0, free, taken); !errors.Is(err, rtnl.ErrDuplicate) {
+	if err := container.WaitUsable(t.Context(), eth0, free, taken); !errors.Is(err,
+		rtnl.ErrDuplicate) {
 		t.Errorf("an address that the host has: %v", err)
 	}
 }

@@ -1,5 +1,5 @@
-// Package rtnl speaks rtnetlink over explicit connections: links, addresses, routes, bridge ports. It looks objects
-// up by name or index, and lists them only where a caller asks for a list.
+// Package rtnl speaks rtnetlink over explicit connections: links, addresses, routes, bridge ports.
+// It looks objects up by name or index, and lists them only where a caller asks for a list.
 package rtnl
 
 import (
@@ -14,8 +14,9 @@ import (
 // ErrNoNamespace is returned by Session.Container when the session has no namespace.
 var ErrNoNamespace = errors.New("no network namespace")
 
-// Session is the pair of rtnetlink connections of one call: one to the namespace of the calling thread, one to the
-// container's. Each is opened when it is first asked for. Not safe for concurrent use.
+// Session is the pair of rtnetlink connections of one call: one to the namespace of the calling
+// thread, one to the container's. Each is opened when it is first asked for. Not safe for
+// concurrent use.
 type Session struct {
 	ns        *netns.Namespace
 	deleter   *Deleter
@@ -23,8 +24,8 @@ type Session struct {
 	container *Conn
 }
 
-// NewSession prepares a session and opens nothing. ns may be nil; it must stay open as long as the session. deleter
-// bounds the link deletions in flight; with nil the session has one of its own.
+// NewSession prepares a session and opens nothing. ns may be nil; it must stay open as long as the
+// session. deleter bounds the link deletions in flight; with nil the session has one of its own.
 func NewSession(ns *netns.Namespace, deleter *Deleter) *Session {
 	if deleter == nil {
 		deleter = NewDeleter(DefaultOutstanding, nil)
@@ -32,8 +33,9 @@ func NewSession(ns *netns.Namespace, deleter *Deleter) *Session {
 	return &Session{ns: ns, deleter: deleter}
 }
 
-// Host returns the connection to the network namespace of the calling thread. Call it on the goroutine that serves
-// the request: what the connection opens later, for a subscription or a deletion, is opened on the caller's thread too.
+// Host returns the connection to the network namespace of the calling thread. Call it on the
+// goroutine that serves the request: what the connection opens later, for a subscription or a
+// deletion, is opened on the caller's thread too.
 func (s *Session) Host(ctx context.Context) (*Conn, error) {
 	if s.host != nil {
 		return s.host, nil
@@ -46,7 +48,8 @@ func (s *Session) Host(ctx context.Context) (*Conn, error) {
 	return conn, nil
 }
 
-// Container returns the connection to the container's network namespace. It may be used from any thread.
+// Container returns the connection to the container's network namespace. It may be used from any
+// thread.
 func (s *Session) Container(ctx context.Context) (*Conn, error) {
 	if s.container != nil {
 		return s.container, nil

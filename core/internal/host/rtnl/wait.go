@@ -12,8 +12,8 @@ import (
 	"github.com/libcni/libcni/core/internal/host/netlink"
 )
 
-// WaitLink returns when the link satisfies until, which is called at once and after every change of the link. The
-// error wraps ErrNotFound if the link is deleted.
+// WaitLink returns when the link satisfies until, which is called at once and after every change of
+// the link. The error wraps ErrNotFound if the link is deleted.
 func (c *Conn) WaitLink(ctx context.Context, index int, until func(*Link) bool) error {
 	return c.waitFor(ctx, unix.RTMGRP_LINK,
 		func(m netlink.Message) bool { return linkIndex(m.Data) == index },
@@ -26,8 +26,8 @@ func (c *Conn) WaitLink(ctx context.Context, index int, until func(*Link) bool) 
 // ErrDuplicate says that another host on the network uses the address.
 var ErrDuplicate = errors.New("in use by another host on the network")
 
-// WaitUsable returns when none of the given addresses, which the link has, is tentative any more. The error wraps
-// ErrDuplicate if duplicate address detection finds one of them on another host.
+// WaitUsable returns when none of the given addresses, which the link has, is tentative any more.
+// The error wraps ErrDuplicate if duplicate address detection finds one of them on another host.
 func (c *Conn) WaitUsable(ctx context.Context, index int, given ...netip.Prefix) error {
 	return c.waitFor(ctx, unix.RTMGRP_IPV6_IFADDR,
 		func(m netlink.Message) bool {
@@ -75,12 +75,13 @@ func (c *Conn) WatchAddresses(ctx context.Context) (*AddressWatch, error) {
 // Close ends the watch.
 func (w *AddressWatch) Close() { w.socket.Close() }
 
-// Ready returns when the kernel has announced each of the IPv6 addresses that were given to the link since the watch
-// began. It announces an address without duplicate detection once it has joined the multicast group in which
-// neighbours ask for the address, some time after the request. A neighbour that asks earlier gets no answer, and
-// repeats its question only after a second.
+// Ready returns when the kernel has announced each of the IPv6 addresses that were given to the
+// link since the watch began. It announces an address without duplicate detection once it has
+// joined the multicast group in which neighbours ask for the address, some time after the request.
+// A neighbour that asks earlier gets no answer, and repeats its question only after a second.
 func (w *AddressWatch) Ready(ctx context.Context, index int, given ...netip.Prefix) error {
-	waiting := slices.DeleteFunc(slices.Clone(given), func(p netip.Prefix) bool { return p.Addr().Is4() })
+	waiting := slices.DeleteFunc(slices.Clone(given),
+		func(p netip.Prefix) bool { return p.Addr().Is4() })
 	for len(waiting) > 0 {
 		messages, err := w.socket.Receive(ctx, w.conn.netlink.Buffer)
 		if errors.Is(err, netlink.ErrLost) {
@@ -99,8 +100,8 @@ func (w *AddressWatch) Ready(ctx context.Context, index int, given ...netip.Pref
 	return nil
 }
 
-// waitFor calls done, and again after every notification of the groups that concerns it. It subscribes only if the
-// first call returns false.
+// waitFor calls done, and again after every notification of the groups that concerns it. It
+// subscribes only if the first call returns false.
 func (c *Conn) waitFor(
 	ctx context.Context, groups uint32, concerns func(netlink.Message) bool, done func() (bool, error),
 ) error {
@@ -122,7 +123,8 @@ func (c *Conn) waitFor(
 	}
 }
 
-func (c *Conn) awaitNotification(ctx context.Context, socket *netlink.Socket, concerns func(netlink.Message) bool) error {
+func (c *Conn) awaitNotification(ctx context.Context, socket *netlink.Socket,
+	concerns func(netlink.Message) bool) error {
 	for {
 		messages, err := socket.Receive(ctx, c.netlink.Buffer)
 		if errors.Is(err, netlink.ErrLost) {

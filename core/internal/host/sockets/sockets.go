@@ -1,5 +1,5 @@
-// Package sockets finds the sockets of any process that hold a port, without taking the port and without listing the
-// other sockets.
+// Package sockets finds the sockets of any process that hold a port, without taking the port and
+// without listing the other sockets.
 package sockets
 
 import (
@@ -27,8 +27,9 @@ const (
 	messageSize = 24 // up to the end of an IPv6 source address
 )
 
-// Bound returns the addresses of the TCP or UDP sockets (IPPROTO_*) that wait on one of the ports first to last, in the
-// network namespace of the calling thread. The address of a socket that waits on all addresses is unspecified.
+// Bound returns the addresses of the TCP or UDP sockets (IPPROTO_*) that wait on one of the ports
+// first to last, in the network namespace of the calling thread. The address of a socket that waits
+// on all addresses is unspecified.
 func Bound(ctx context.Context, proto byte, first, last uint16) ([]netip.AddrPort, error) {
 	socket, err := netlink.Open(unix.NETLINK_SOCK_DIAG, 0)
 	if err != nil {
@@ -39,11 +40,12 @@ func Bound(ctx context.Context, proto byte, first, last uint16) ([]netip.AddrPor
 	c := netlink.NewConn(socket, new(netlink.Buffer))
 	var found []netip.AddrPort
 	for _, family := range []byte{unix.AF_INET, unix.AF_INET6} {
-		err := c.Dump(ctx, unix.SOCK_DIAG_BY_FAMILY, request(family, proto, first, last), func(data []byte) {
-			if a, ok := parse(data); ok && a.Port() >= first && a.Port() <= last {
-				found = append(found, a)
-			}
-		})
+		err := c.Dump(ctx, unix.SOCK_DIAG_BY_FAMILY, request(family, proto, first, last),
+			func(data []byte) {
+				if a, ok := parse(data); ok && a.Port() >= first && a.Port() <= last {
+					found = append(found, a)
+				}
+			})
 		if errors.Is(err, unix.ENOENT) {
 			return nil, nil // the kernel cannot list sockets of this protocol
 		}
@@ -73,8 +75,8 @@ func request(family, proto byte, first, last uint16) []byte {
 	return e.Encoded()
 }
 
-// inRange returns a program for the kernel of two comparisons, each with its port behind it. Each goes on to the next if
-// it holds, and beyond the end otherwise.
+// inRange returns a program for the kernel of two comparisons, each with its port behind it. Each
+// goes on to the next if it holds, and beyond the end otherwise.
 func inRange(first, last uint16) []byte {
 	program := []byte{portAtLeast, 8}
 	program = binary.NativeEndian.AppendUint16(program, 20)

@@ -11,10 +11,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ForkExec is the Starter without C, for programs that are their own host: it relies on all descriptors of this process
-// being close-on-exec, as Go's own are, lets the process' umask pass, and turns signals this process ignores into
-// signals it receives and drops (which is the same to the process, but is not inherited). A library in someone else's
-// process can do none of this; libcni.so has a Starter in C.
+// ForkExec is the Starter without C, for programs that are their own host: it relies on all
+// descriptors of this process being close-on-exec, as Go's own are, lets the process' umask pass,
+// and turns signals this process ignores into signals it receives and drops (which is the same to
+// the process, but is not inherited). A library in someone else's process can do none of this;
+// libcni.so has a Starter in C.
 func ForkExec(spec Spec) (Started, error) {
 	// The mask and the namespaces of a child are those of the thread that forks.
 	runtime.LockOSThread()
@@ -40,8 +41,8 @@ func ForkExec(spec Spec) (Started, error) {
 	return Started{PID: pid, Pidfd: os.NewFile(uintptr(pidfd), "pidfd")}, nil
 }
 
-// dropIgnored makes the signals that this process ignores ones that it handles by dropping them: an ignored signal
-// stays ignored across exec, a handled one becomes a default one.
+// dropIgnored makes the signals that this process ignores ones that it handles by dropping them: an
+// ignored signal stays ignored across exec, a handled one becomes a default one.
 func dropIgnored() {
 	const lastSignal, firstReal, lastReal = 64, 32, 34 // 32 to 34 belong to the C library
 	var ignored []os.Signal

@@ -8,8 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Memfd returns an anonymous file that holds data, positioned at its beginning and sealed: whoever has it can neither
-// change nor lengthen it. Unlike a pipe it needs nobody to write while the reader reads. The caller closes it.
+// Memfd returns an anonymous file that holds data, positioned at its beginning and sealed, so that
+// its content and size are fixed. Unlike a pipe it does not need a writer while it is read. The
+// caller closes it.
 func Memfd(name string, data []byte) (*os.File, error) {
 	const flags = unix.MFD_CLOEXEC | unix.MFD_ALLOW_SEALING
 	fd, err := unix.MemfdCreate(name, flags|unix.MFD_NOEXEC_SEAL)
@@ -32,6 +33,7 @@ func fillAndSeal(file *os.File, data []byte) error {
 	if _, err := file.WriteAt(data, 0); err != nil {
 		return err
 	}
-	_, err := unix.FcntlInt(file.Fd(), unix.F_ADD_SEALS, unix.F_SEAL_SEAL|unix.F_SEAL_SHRINK|unix.F_SEAL_GROW|unix.F_SEAL_WRITE)
+	_, err := unix.FcntlInt(file.Fd(), unix.F_ADD_SEALS,
+		unix.F_SEAL_SEAL|unix.F_SEAL_SHRINK|unix.F_SEAL_GROW|unix.F_SEAL_WRITE)
 	return err
 }

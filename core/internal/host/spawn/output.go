@@ -11,7 +11,8 @@ import (
 // ErrTooMuch says that a process wrote more than its output may hold.
 var ErrTooMuch = errors.New("too much output")
 
-// Output collects what a process writes into a pipe. Process.Wait fills it. Not safe for concurrent use.
+// Output collects what a process writes into a pipe. Process.Wait fills it. Not safe for concurrent
+// use.
 type Output struct {
 	limit    int
 	tail     bool
@@ -21,8 +22,8 @@ type Output struct {
 	capacity int // of the pipe
 }
 
-// NewOutput makes the pipe. Output of more than limit bytes is ErrTooMuch; with tail, the last limit bytes are kept
-// instead. The caller closes it.
+// NewOutput makes the pipe. Output of more than limit bytes is ErrTooMuch; with tail, the last
+// limit bytes are kept instead. The caller closes it.
 func NewOutput(limit int, tail bool) (*Output, error) {
 	var fds [2]int
 	if err := unix.Pipe2(fds[:], unix.O_CLOEXEC); err != nil {
@@ -69,8 +70,8 @@ func (o *Output) closeReader() {
 	}
 }
 
-// pump takes what is in the pipe now, at most about as much as the pipe can hold: a writer that never pauses cannot
-// keep the caller. It returns ErrTooMuch beyond the limit.
+// pump takes what is in the pipe now, at most about as much as the pipe can hold: a writer that
+// never pauses cannot keep the caller. It returns ErrTooMuch beyond the limit.
 func (o *Output) pump() error {
 	for taken := 0; o.reader >= 0 && taken <= o.capacity; {
 		n, err := o.read()

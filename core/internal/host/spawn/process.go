@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/libcni/libcni/core/internal/host/wake"
 )
 
 // Process is a started process. Not safe for concurrent use.
@@ -35,7 +37,8 @@ func (p *Process) Signal(signal syscall.Signal) error {
 	if p.status != nil {
 		return nil
 	}
-	const toGroup = 1 << 2 // PIDFD_SIGNAL_PROCESS_GROUP, Linux 6.9: no pid that could be someone else's by now
+	// PIDFD_SIGNAL_PROCESS_GROUP, Linux 6.9: no pid that could be someone else's by now
+	const toGroup = 1 << 2
 	err := unix.PidfdSendSignal(int(p.started.Pidfd.Fd()), signal, nil, toGroup)
 	if errors.Is(err, unix.EINVAL) {
 		err = unix.Kill(-p.started.PID, signal)
@@ -46,21 +49,23 @@ func (p *Process) Signal(signal syscall.Signal) error {
 	return nil
 }
 
-// Wait collects the outputs until the process has ended, and says how. It does not wait for the end of an output, which
-// a process left behind may hold: what is in the pipes when the process ends is taken, and no more.
+// Wait collects the outputs until the process has ended, and says how. It does not wait for the end
+// of an output, which a process left behind may hold: what is in the pipes when the process ends is
+// taken, and no more.
 //
-// The error is ctx's when it ends first, or ErrTooMuch; the process then still runs, and Wait can be called again.
+// The error is ctx's when it ends first, or ErrTooMuch; the process then still runs, and Wait can
+// be called again.
 func (p *Process) Wait(ctx context.Context, outputs ...*Output) (Status, error) {
 	if p.status != nil {
 		return *p.status, nil
 	}
-	wake, err := newWaker(ctx)
+	waker, err := wake.New(ctx)
 	if err != nil {
 		return Status{}, err
 	}
-	defer wake.close()
+	defer waker.Close()
 	for {
-		what, err := p.step(wake.fd, forever, outputs)
+		what, err := p.step(waker.Fd(), forever, outputs)
 		switch {
 		case what == ended:
 			return p.end(), err
@@ -72,7 +77,8 @@ func (p *Process) Wait(ctx context.Context, outputs ...*Output) (Status, error) 
 	}
 }
 
-// WaitFor is Wait for a bounded time. It needs no descriptor, so that a process can be ended when there is none left.
+// WaitFor is Wait for a bounded time. It needs no descriptor, so that a process can be ended when
+// there is none left.
 func (p *Process) WaitFor(limit time.Duration, outputs ...*Output) (status Status, inTime bool) {
 	for end := time.Now().Add(limit); p.status == nil; {
 		left := max(0, time.Until(end))
@@ -97,8 +103,8 @@ const (
 
 const forever = -time.Millisecond
 
-// step blocks until the process has ended, wake is readable, there is output, or time has passed, and takes the output
-// there is. The error may be that of an output of a process that has ended.
+// step blocks until the process has ended, wake is readable, there is output, or time has passed,
+// and takes the output there is. The error may be that of an output of a process that has ended.
 func (p *Process) step(wake int, limit time.Duration, outputs []*Output) (event, error) {
 	fds := []unix.PollFd{
 		{Fd: int32(p.started.Pidfd.Fd()), Events: unix.POLLIN},

@@ -81,8 +81,10 @@ func TestWaitTellsHowItEndedAndWhatItWrote(t *testing.T) {
 			if diff := cmp.Diff(test.stdout, string(p.stdout.Bytes())); diff != "" {
 				t.Errorf("stdout (-want +got):\n%s", diff)
 			}
-			if got := string(p.stderr.Bytes()); !strings.HasSuffix(got, test.stderrSuffix) || len(got) > 1<<10 {
-				t.Errorf("stderr is %d bytes and ends with %q, want at most %d and %q", len(got), got[max(0, len(got)-20):], 1<<10, test.stderrSuffix)
+			if got := string(p.stderr.Bytes()); !strings.HasSuffix(got, test.stderrSuffix) ||
+				len(got) > 1<<10 {
+				t.Errorf("stderr is %d bytes and ends with %q, want at most %d and %q", len(got),
+					got[max(0, len(got)-20):], 1<<10, test.stderrSuffix)
 			}
 			if again, err := p.Wait(t.Context()); again != status || err != nil {
 				t.Errorf("a second Wait: %v, %v", again, err)
@@ -172,7 +174,8 @@ func TestTooMuchOutputIsAnError(t *testing.T) {
 }
 
 func TestStatusSurvivesAHostThatReaps(t *testing.T) {
-	for script, want := range map[string]string{"exit 3": "exit status 3", "kill -KILL $$": "killed by SIGKILL"} {
+	for script, want := range map[string]string{"exit 3": "exit status 3",
+		"kill -KILL $$": "killed by SIGKILL"} {
 		p := start(t, script)
 		var stolen unix.WaitStatus
 		if pid, err := unix.Wait4(p.PID(), &stolen, 0, nil); pid != p.PID() {
@@ -199,7 +202,8 @@ func kernelKeepsStatus(t *testing.T) bool {
 		t.Fatal(err)
 	}
 	var major, minor int
-	if _, err := fmt.Sscanf(unix.ByteSliceToString(name.Release[:]), "%d.%d", &major, &minor); err != nil {
+	if _, err := fmt.Sscanf(unix.ByteSliceToString(name.Release[:]), "%d.%d", &major,
+		&minor); err != nil {
 		t.Fatal(err)
 	}
 	return major > 6 || major == 6 && minor >= 15
@@ -244,8 +248,8 @@ func TestStatusFromAnIntermediate(t *testing.T) {
 	}
 }
 
-// ignoredForGood returns which of the signals 32 and 33, the C library's own, this process was started with ignored: some
-// ways of starting processes do that, and Go never changes those two.
+// ignoredForGood returns which of the signals 32 and 33, the C library's own, this process was
+// started with ignored: some ways of starting processes do that, and Go never changes those two.
 func ignoredForGood(t *testing.T) uint64 {
 	t.Helper()
 	status, err := os.ReadFile("/proc/self/status")
@@ -267,7 +271,8 @@ func TestForkExecGivesACleanChild(t *testing.T) {
 	if status, err := p.Wait(t.Context(), p.stdout, p.stderr); err != nil || !status.Success() {
 		t.Fatalf("%v, %v, %s", status, err, p.stderr.Bytes())
 	}
-	want := fmt.Sprintf("SigBlk:\t0000000000000000\nSigIgn:\t%016x\ngroup %d\n", ignoredForGood(t), p.PID())
+	want := fmt.Sprintf("SigBlk:\t0000000000000000\nSigIgn:\t%016x\ngroup %d\n", ignoredForGood(t),
+		p.PID())
 	if diff := cmp.Diff(want, string(p.stdout.Bytes())); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -279,7 +284,8 @@ func TestForkExecReportsTheKernelsError(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer null.Close()
-	_, err = ForkExec(Spec{Path: "/nonexistent", Args: []string{"x"}, Stdin: null, Stdout: null, Stderr: null})
+	_, err = ForkExec(Spec{Path: "/nonexistent", Args: []string{"x"}, Stdin: null, Stdout: null,
+		Stderr: null})
 	if !errors.Is(err, syscall.ENOENT) {
 		t.Errorf("got %v", err)
 	}
@@ -320,7 +326,8 @@ func TestNothingLeaks(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer stdin.Close()
-		started, err := ForkExec(Spec{Path: "/bin/true", Args: []string{"true"}, Stdin: stdin, Stdout: stdout.Writer(), Stderr: stdout.Writer()})
+		started, err := ForkExec(Spec{Path: "/bin/true", Args: []string{"true"}, Stdin: stdin,
+			Stdout: stdout.Writer(), Stderr: stdout.Writer()})
 		if err != nil {
 			t.Fatal(err)
 		}

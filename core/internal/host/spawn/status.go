@@ -14,7 +14,7 @@ import (
 
 // Status is how a process ended.
 type Status struct {
-	Known bool // false: someone else reaped it, and the kernel does not tell
+	Known bool // false: another part of the process reaped it, and the kernel does not keep it
 	Wait  syscall.WaitStatus
 }
 
@@ -33,7 +33,8 @@ func (s Status) String() string {
 	}
 }
 
-// patience bounds the waiting for what the kernel or the intermediate does right after a process has ended.
+// patience bounds the waiting for what the kernel or the intermediate does right after a process
+// has ended.
 const patience = 2 * time.Second
 
 // reap takes the status of a process whose pidfd says that it has ended, and leaves no zombie.
@@ -66,7 +67,8 @@ func waitPidfd(pidfd *os.File) (Status, bool) {
 		_                      [100]byte
 	}
 	for {
-		_, _, failed := unix.Syscall6(unix.SYS_WAITID, unix.P_PIDFD, pidfd.Fd(), uintptr(unsafe.Pointer(&info)),
+		_, _, failed := unix.Syscall6(unix.SYS_WAITID, unix.P_PIDFD, pidfd.Fd(),
+			uintptr(unsafe.Pointer(&info)),
 			unix.WEXITED|unix.WNOHANG|unix.WALL, 0, 0)
 		if failed == unix.EINTR {
 			continue
@@ -87,8 +89,9 @@ func waitPidfd(pidfd *os.File) (Status, bool) {
 	}
 }
 
-// askPidfd reads the status of a process that someone else has reaped, or is about to. The kernel keeps it with the
-// pidfd since Linux 6.15, from when the process is reaped on; the pidfd then hangs up.
+// askPidfd reads the status of a process that someone else has reaped, or is about to. The kernel
+// keeps it with the pidfd since Linux 6.15, from when the process is reaped on; the pidfd then
+// hangs up.
 func askPidfd(pidfd *os.File) Status {
 	status, err := exitInfo(pidfd)
 	if err == nil && !status.Known && waitFor(pidfd, 0, patience) {
@@ -115,7 +118,8 @@ func exitInfo(pidfd *os.File) (Status, error) {
 	return Status{Known: info.mask&infoExit != 0, Wait: syscall.WaitStatus(info.exitCode)}, nil
 }
 
-// readStatus takes the status from the intermediate, which writes it as soon as the process has ended.
+// readStatus takes the status from the intermediate, which writes it as soon as the process has
+// ended.
 func readStatus(from *os.File) (Status, bool) {
 	if !waitFor(from, unix.POLLIN, patience) {
 		return Status{}, false

@@ -10,14 +10,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// conn is a connection that raises no SIGPIPE when the peer is gone: the host may not handle that signal.
+// conn is a connection that raises no SIGPIPE when the peer is gone: the host may not handle that
+// signal.
 type conn struct {
 	net.Conn
 	raw syscall.RawConn
 }
 
-// Quiet returns a connection over one that net.Dialer has made. Writing to it raises no SIGPIPE. It closes the
-// given connection if it fails.
+// Quiet returns a connection over one that net.Dialer has made. Writing to it raises no SIGPIPE. It
+// closes the given connection if it fails.
 func Quiet(inner net.Conn) (net.Conn, error) {
 	socket, ok := inner.(syscall.Conn)
 	if !ok {

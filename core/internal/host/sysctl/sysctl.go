@@ -1,5 +1,5 @@
-// Package sysctl reads and writes the kernel's network settings below /proc/sys/net, in the namespace of the calling
-// thread.
+// Package sysctl reads and writes the kernel's network settings below /proc/sys/net, in the
+// namespace of the calling thread.
 package sysctl
 
 import (
@@ -20,8 +20,8 @@ const root = "/proc/sys/net"
 // ErrPath refuses a key that leads out of /proc/sys/net.
 var ErrPath = errors.New("not a path below " + root)
 
-// Get returns the value of a setting, such as "ipv4/ip_forward", without the newline. The error wraps fs.ErrNotExist if
-// the kernel or the link does not have the setting.
+// Get returns the value of a setting, such as "ipv4/ip_forward", without the newline. The error
+// wraps fs.ErrNotExist if the kernel or the link does not have the setting.
 func Get(key string) (string, error) {
 	name, err := path(key)
 	if err != nil {
@@ -34,15 +34,16 @@ func Get(key string) (string, error) {
 	return string(bytes.TrimSpace(value)), nil
 }
 
-// Set writes a setting if it has another value, and reports whether it did. It opens one file for both: the kernel takes
-// longer to find a setting of a new link than to set it.
+// Set writes a setting if it has another value, and reports whether it did. It opens one file for
+// both: the kernel takes longer to find a setting of a new link than to set it.
 func Set(key, value string) (changed bool, err error) {
 	name, err := path(key)
 	if err != nil {
 		return false, err
 	}
 	f, err := file.OpenAny(name, file.ReadWrite, 0)
-	if errors.Is(err, unix.EACCES) || errors.Is(err, unix.EROFS) || errors.Is(err, unix.EPERM) { // it may have the value
+	// it may have the value
+	if errors.Is(err, unix.EACCES) || errors.Is(err, unix.EROFS) || errors.Is(err, unix.EPERM) {
 		if present, e := Get(key); e == nil && present == value {
 			return false, nil
 		}
@@ -60,7 +61,8 @@ func Set(key, value string) (changed bool, err error) {
 	if string(bytes.TrimSpace(present[:n])) == value {
 		return false, nil
 	}
-	if _, err := f.WriteAt([]byte(value), 0); err != nil { // the kernel ignores what is not at the beginning
+	// the kernel ignores what is not at the beginning
+	if _, err := f.WriteAt([]byte(value), 0); err != nil {
 		return false, fmt.Errorf("sysctl net/%s: write %q: %w", key, value, reason(err))
 	}
 	return true, nil
@@ -86,7 +88,8 @@ func Link(family, link, setting string) string {
 // path returns the file of a setting. A link's name may hold dots, but no slash.
 func path(key string) (string, error) {
 	name := filepath.Join(root, key)
-	if !strings.HasPrefix(name, root+"/") || strings.ContainsRune(key, 0) || filepath.Clean(key) != key {
+	if !strings.HasPrefix(name, root+"/") || strings.ContainsRune(key, 0) ||
+		filepath.Clean(key) != key {
 		return "", fmt.Errorf("sysctl net/%s: %w", key, ErrPath)
 	}
 	return name, nil

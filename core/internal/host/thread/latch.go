@@ -8,7 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Latch is closed until Open is called, once. The zero value is closed. It is safe for concurrent use.
+// Latch is closed until Open is called, once. The zero value is closed. It is safe for concurrent
+// use.
 //
 // Wait blocks the thread in a futex. A channel would be slower here: a goroutine that serves a call
 // from C is locked to its thread, and the Go scheduler wakes two other threads before it runs one.

@@ -1,5 +1,5 @@
-// Package netnstest gives tests network namespaces of their own. Its functions fail the test where namespaces cannot
-// be made; nothing is skipped.
+// Package netnstest gives tests network namespaces of their own. Its functions fail the test where
+// namespaces cannot be made; nothing is skipped.
 package netnstest
 
 import (
@@ -17,9 +17,10 @@ import (
 
 const hint = "network namespaces are needed; run the test under test/isolate"
 
-// Host moves the test to a fresh network namespace that serves as its host, with lo up. The test's goroutine stays on
-// its thread, which ends with the test and the namespace with it. Goroutines that the test starts, subtests among them,
-// are in the namespace the test binary started in; a subtest calls Host itself.
+// Host moves the test to a fresh network namespace that serves as its host, with lo up. The test's
+// goroutine stays on its thread, which ends with the test and the namespace with it. Goroutines
+// that the test starts, subtests among them, are in the namespace the test binary started in; a
+// subtest calls Host itself.
 func Host(t testing.TB) {
 	t.Helper()
 	runtime.LockOSThread() // and never unlocked, so that the thread ends with the goroutine
@@ -37,7 +38,8 @@ func Host(t testing.TB) {
 	}
 }
 
-// New returns the path of a fresh bound namespace with lo up, which is removed at the end of the test.
+// New returns the path of a fresh bound namespace with lo up, which is removed at the end of the
+// test.
 func New(t testing.TB) string {
 	t.Helper()
 	path := bound(t)

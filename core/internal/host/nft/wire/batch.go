@@ -37,8 +37,11 @@ func (b *Batch) Encode(c *Conn, add func(*nftables.Conn) error) {
 	b.err = add(b.library.Conn)
 }
 
-// AddElements queues new elements. It does without the library, which most batches then do not need.
-func (b *Batch) AddElements(s SetName, all []Element) { b.elements(unix.NFT_MSG_NEWSETELEM, s, all) }
+// AddElements queues new elements. It does without the library, which most batches then do not
+// need.
+func (b *Batch) AddElements(s SetName, all []Element) {
+	b.elements(unix.NFT_MSG_NEWSETELEM, s, all)
+}
 
 // DeleteElements queues the deletion of elements. The kernel compares their keys only.
 func (b *Batch) DeleteElements(s SetName, all []Element) {
@@ -66,13 +69,13 @@ func (b *Batch) FirstElements() (family uint8, is bool) {
 	return b.queue[0].family, true
 }
 
-// Apply applies the batch, all or nothing, if the generation of the rules is the given one; otherwise the error is
-// ErrChanged. It returns the generation that the kernel made with the batch, or 0: the kernel makes none if there was
-// nothing to change.
+// Apply applies the batch, all or nothing, if the generation of the rules is the given one;
+// otherwise the error is ErrChanged. It returns the generation that the kernel made with the batch,
+// or 0: the kernel makes none if there was nothing to change.
 //
-// The kernel tells the generation if the first message asks for an echo, and then tells what that message changes too.
-// If the first change is one of elements, known can name a table of its family that exists: a message that makes that
-// table goes first, and changes nothing.
+// The kernel reports the generation if the first message asks for an echo; it then also reports
+// what that message changed. If the first change is one of elements, known may name an existing
+// table of its family: a message that makes that table goes first, and changes nothing.
 func (c *Conn) Apply(b *Batch, generation uint32, known string) (made uint32, failed error) {
 	if b.err != nil {
 		return 0, fmt.Errorf("nftables: %w", b.err)
@@ -88,7 +91,8 @@ func (c *Conn) Apply(b *Batch, generation uint32, known string) (made uint32, fa
 	first := c.conn.Number(len(messages))
 	var datagram []byte
 	for i, m := range messages {
-		datagram = netlink.AppendMessage(datagram, m.kind, unix.NLM_F_REQUEST|m.flags, first+uint32(i), m.body)
+		datagram = netlink.AppendMessage(datagram, m.kind, unix.NLM_F_REQUEST|m.flags, first+uint32(i),
+			m.body)
 	}
 	c.makeRoom(len(datagram), len(messages))
 	if err := c.conn.Send(datagram); err != nil {
@@ -130,7 +134,8 @@ func (b *Batch) messages(generation uint32, known string) ([]message, error) {
 		encoded = encoded[1:]
 	}
 	all[1].flags |= unix.NLM_F_ECHO
-	return append(all, message{unix.NFNL_MSG_BATCH_END, 0, body(0, unix.NFNL_SUBSYS_NFTABLES).Encoded()}), nil
+	return append(all, message{unix.NFNL_MSG_BATCH_END, 0,
+		body(0, unix.NFNL_SUBSYS_NFTABLES).Encoded()}), nil
 }
 
 // begin makes the message that begins a batch for one generation only.

@@ -7,7 +7,8 @@ import (
 	"github.com/libcni/libcni/core/internal/host/netlink"
 )
 
-// Element is an element as the kernel keeps it: of a range of single fields, its start or what follows its end.
+// Element is an element as the kernel keeps it: of a range of single fields, its start or what
+// follows its end.
 type Element struct {
 	Key, Last []byte
 	Data      []byte
@@ -36,12 +37,14 @@ func GetElement(s SetName, key []byte, found *[]Element) *Question {
 	e.Open(unix.NFTA_SET_ELEM_LIST_ELEMENTS)
 	Element{Key: key}.append(e)
 	e.Close()
-	return newQuestion(unix.NFT_MSG_GETSETELEM, e, elements(func(e Element) { *found = append(*found, e) }))
+	return newQuestion(unix.NFT_MSG_GETSETELEM, e,
+		elements(func(e Element) { *found = append(*found, e) }))
 }
 
 // ListElements asks for all elements of a set.
 func ListElements(s SetName, found *[]Element) *Question {
-	return newList(unix.NFT_MSG_GETSETELEM, s.elements(), elements(func(e Element) { *found = append(*found, e) }))
+	return newList(unix.NFT_MSG_GETSETELEM, s.elements(),
+		elements(func(e Element) { *found = append(*found, e) }))
 }
 
 // elements begins a message about elements of the set.
@@ -52,7 +55,8 @@ func (s SetName) elements() *netlink.Encoder {
 	return e
 }
 
-// elementLists returns the bodies of the messages about elements: several if there are more than one attribute holds.
+// elementLists returns the bodies of the messages about elements: several if there are more than
+// one attribute holds.
 func (s SetName) elementLists(all []Element) [][]byte {
 	var lists [][]byte
 	for rest := all; len(rest) > 0; {
@@ -111,7 +115,8 @@ func (el Element) userData() (user []byte) {
 		user = userdata.AppendString(user, userdata.NFTNL_UDATA_SET_ELEM_COMMENT, el.Comment)
 	}
 	if el.Open {
-		user = userdata.AppendUint32(user, userdata.NFTNL_UDATA_SET_ELEM_FLAGS, userdata.NFTNL_UDATA_SET_ELEM_F_INTERVAL_OPEN)
+		user = userdata.AppendUint32(user, userdata.NFTNL_UDATA_SET_ELEM_FLAGS,
+			userdata.NFTNL_UDATA_SET_ELEM_F_INTERVAL_OPEN)
 	}
 	return user
 }
@@ -192,11 +197,11 @@ func parseVerdict(d netlink.Decoder) *Verdict {
 	return v
 }
 
-// CountSome counts the elements in the first datagram of a list, which is some dozens at most. Of a large set the rest
-// is dropped with the socket, so that the cost does not depend on the size. It is for kernels that do not tell the
-// number of elements. The connection is of no other use afterwards.
+// CountSome counts the elements in the first datagram of a list, which are some dozens at most. The
+// rest of a large set is dropped with the socket, so that the cost does not depend on the size. It
+// is for kernels that do not count elements. The connection is of no other use afterwards.
 func (c *Conn) CountSome(s SetName) (int, error) {
-	const few = 10 // these fit one datagram for certain, so that the next one tells the end
+	const few = 10 // so many certainly fit one datagram
 	count := 0
 	q := newList(unix.NFT_MSG_GETSETELEM, s.elements(), elements(func(Element) { count++ }))
 	err := c.conn.Begin(c.ctx, &q.request)

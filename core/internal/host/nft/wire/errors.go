@@ -18,7 +18,8 @@ var (
 	ErrChanged     = errors.New("another process keeps changing the rules")
 )
 
-// Error is the kernel's refusal of a request. It matches the errors of this package and its error number.
+// Error is the kernel's refusal of a request. It matches the errors of this package and its error
+// number.
 type Error struct {
 	Errno   syscall.Errno
 	Request string // such as "add rule"
@@ -56,7 +57,8 @@ func (e *Error) Is(target error) bool {
 	}
 }
 
-// refusal makes the kernel's refusal of a request of a kind (NFT_MSG_*) an *Error, and leaves other errors alone.
+// refusal makes the kernel's refusal of a request of a kind (NFT_MSG_*) an *Error, and leaves other
+// errors alone.
 func refusal(err error, kind int) error {
 	var refused *netlink.Error
 	if !errors.As(err, &refused) {
@@ -66,8 +68,8 @@ func refusal(err error, kind int) error {
 		unsupported: isLacking(refused.Errno, kind)}
 }
 
-// isLacking recognises the refusal of a kernel that lacks something. A batch is applied to rules that were read before,
-// so that what it needs and does not find (ENOENT) is a part of the kernel.
+// isLacking recognises the refusal of a kernel that lacks something. A batch is applied to rules
+// that were read before, so that what it needs and does not find (ENOENT) is a part of the kernel.
 func isLacking(number syscall.Errno, kind int) bool {
 	switch number {
 	case syscall.EOPNOTSUPP, syscall.EPROTONOSUPPORT, syscall.EAFNOSUPPORT:
@@ -75,7 +77,8 @@ func isLacking(number syscall.Errno, kind int) bool {
 	case syscall.EINVAL: // a kernel without nftables does not know the request
 		return kind == unix.NFT_MSG_GETGEN
 	case syscall.ENOENT:
-		return kind == unix.NFT_MSG_NEWCHAIN || kind == unix.NFT_MSG_NEWRULE || kind == unix.NFT_MSG_NEWSET
+		return kind == unix.NFT_MSG_NEWCHAIN || kind == unix.NFT_MSG_NEWRULE ||
+			kind == unix.NFT_MSG_NEWSET
 	default:
 		return false
 	}

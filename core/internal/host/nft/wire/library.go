@@ -13,7 +13,8 @@ import (
 	"github.com/libcni/libcni/core/internal/host/netlink"
 )
 
-// library is google/nftables over the socket of a Conn. It takes longer to make than a question takes to be answered.
+// library is google/nftables over the socket of a Conn. It takes longer to make than a question
+// takes to be answered.
 type library struct {
 	*nftables.Conn
 	over   *Conn
@@ -28,8 +29,8 @@ func newLibrary(over *Conn) (*library, error) {
 	return l, err
 }
 
-// exchange sends the requests and returns the answers. Without requests the library asks for more answers, and there
-// are none.
+// exchange sends the requests and returns the answers. Without requests the library asks for more
+// answers, which do not exist.
 func (l *library) exchange(requests []md.Message) ([]md.Message, error) {
 	if len(requests) == 0 {
 		return nil, io.EOF
@@ -50,7 +51,8 @@ func (l *library) exchange(requests []md.Message) ([]md.Message, error) {
 func (c *Conn) talk(messages []md.Message) (answers []md.Message, err error) {
 	requests := make([]*netlink.Request, len(messages))
 	for i, m := range messages {
-		requests[i] = &netlink.Request{Kind: uint16(m.Header.Type), Flags: uint16(m.Header.Flags), Body: m.Data,
+		requests[i] = &netlink.Request{Kind: uint16(m.Header.Type), Flags: uint16(m.Header.Flags),
+			Body:   m.Data,
 			Answer: func(m netlink.Message) { answers = append(answers, libraryMessage(m)) }}
 	}
 	err = c.conn.Exchange(c.ctx, requests...)
@@ -83,7 +85,8 @@ func libraryMessage(m netlink.Message) md.Message {
 }
 
 // Rules returns the rules of a chain as the library decodes them, which knows all expressions.
-func (c *Conn) Rules(table *nftables.Table, chain *nftables.Chain) (rules []*nftables.Rule, found bool, err error) {
+func (c *Conn) Rules(table *nftables.Table, chain *nftables.Chain) (rules []*nftables.Rule,
+	found bool, err error) {
 	l, err := newLibrary(c)
 	if err != nil {
 		return nil, false, fmt.Errorf("nftables: %w", err)
@@ -95,7 +98,7 @@ func (c *Conn) Rules(table *nftables.Table, chain *nftables.Chain) (rules []*nft
 		return nil, false, ErrChanged
 	case errors.Is(l.failed, ErrNotFound):
 		return nil, false, nil
-	case l.failed != nil: // the kernel's error goes before the decoder's
+	case l.failed != nil: // the kernel's error takes precedence over the decoder's
 		return nil, false, l.failed
 	case err != nil:
 		return nil, false, fmt.Errorf("nftables: %w", err)

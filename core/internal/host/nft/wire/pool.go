@@ -12,9 +12,9 @@ import (
 	"github.com/libcni/libcni/core/internal/host/netlink"
 )
 
-// Pool keeps the sockets of finished calls for the next ones, for a moment. To close one at once is expensive: the
-// kernel first waits until what was deleted before is freed, some 10 ms, and lets no process change rules meanwhile.
-// Safe for concurrent use; the zero value is ready.
+// Pool keeps the sockets of finished calls for the next ones, for a moment. To close one at once is
+// expensive: the kernel first waits until what was deleted before is freed, some 10 ms, and lets no
+// process change rules meanwhile. Safe for concurrent use; the zero value is ready.
 type Pool struct {
 	mu   sync.Mutex
 	idle []*Socket
@@ -38,8 +38,8 @@ func CurrentNamespace() (Namespace, error) {
 	return Namespace{uint64(stat.Dev), stat.Ino}, nil
 }
 
-// Socket is a NETLINK_NETFILTER socket with what distinguishes its descriptor from others: the host may close
-// descriptors that are not its own, and open files that get the same numbers.
+// Socket is a NETLINK_NETFILTER socket with what distinguishes its descriptor from others: the host
+// may close descriptors that are not its own, and open files that get the same numbers.
 type Socket struct {
 	Namespace Namespace // of the thread that opened it
 	Cookie    uint64    // of the namespace; 0 before Linux 5.14
@@ -81,8 +81,8 @@ func (p *Pool) Give(done *Socket) {
 	time.AfterFunc(idleTime, func() { p.expire(done) })
 }
 
-// expire closes a socket that has not been taken since it was given back. If it was taken and given back again, its
-// first timer closes it too early, which does no harm.
+// expire closes a socket that has not been taken since it was given back. If it was taken and given
+// back again, its first timer closes it too early, which does no harm.
 func (p *Pool) expire(old *Socket) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -108,7 +108,8 @@ func newSocket(namespace Namespace) (*Socket, error) {
 		return nil, os.NewSyscallError("fstat", err)
 	}
 	opened.Enable(unix.NETLINK_CAP_ACK) // errors do not repeat the request, which may be large
-	s := &Socket{Namespace: namespace, conn: netlink.NewConn(opened, new(netlink.Buffer)), inode: stat.Ino}
+	s := &Socket{Namespace: namespace, conn: netlink.NewConn(opened, new(netlink.Buffer)),
+		inode: stat.Ino}
 	if cookie, err := opened.NamespaceCookie(); err == nil {
 		s.Cookie = cookie
 	}
@@ -118,7 +119,8 @@ func newSocket(namespace Namespace) (*Socket, error) {
 // intact reports whether the descriptor is still this socket's.
 func (s *Socket) intact() bool {
 	var stat unix.Stat_t
-	return unix.Fstat(s.conn.Fd(), &stat) == nil && stat.Ino == s.inode && stat.Mode&unix.S_IFMT == unix.S_IFSOCK
+	return unix.Fstat(s.conn.Fd(), &stat) == nil && stat.Ino == s.inode &&
+		stat.Mode&unix.S_IFMT == unix.S_IFSOCK
 }
 
 func (s *Socket) close() {

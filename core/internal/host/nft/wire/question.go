@@ -9,7 +9,8 @@ import (
 	"github.com/libcni/libcni/core/internal/host/netlink"
 )
 
-// Question is a request that changes nothing. Unless it asks for a list, the kernel sends one answer, or an error.
+// Question is a request that changes nothing. Unless it asks for a list, the kernel sends one
+// answer, or an error.
 type Question struct {
 	request netlink.Request
 	kind    int   // NFT_MSG_GET*
@@ -21,16 +22,17 @@ type answers func(family uint8, attributes netlink.Decoder) error
 
 func newQuestion(kind int, e *netlink.Encoder, answer answers) *Question {
 	q := &Question{kind: kind}
-	q.request = netlink.Request{Kind: subsystem | uint16(kind), Body: e.Encoded(), Answer: func(m netlink.Message) {
-		isAnswer := m.Kind == subsystem|uint16(kind-1) // NFT_MSG_NEW* is one less than NFT_MSG_GET*
-		switch {
-		case !isAnswer || q.failed != nil:
-		case len(m.Data) < headerSize:
-			q.failed = netlink.ErrMalformed
-		default:
-			q.failed = answer(m.Data[0], netlink.Decode(m.Data[headerSize:]))
-		}
-	}}
+	q.request = netlink.Request{Kind: subsystem | uint16(kind), Body: e.Encoded(),
+		Answer: func(m netlink.Message) {
+			isAnswer := m.Kind == subsystem|uint16(kind-1) // NFT_MSG_NEW* is one less than NFT_MSG_GET*
+			switch {
+			case !isAnswer || q.failed != nil:
+			case len(m.Data) < headerSize:
+				q.failed = netlink.ErrMalformed
+			default:
+				q.failed = answer(m.Data[0], netlink.Decode(m.Data[headerSize:]))
+			}
+		}}
 	return q
 }
 
@@ -43,7 +45,8 @@ func newList(kind int, e *netlink.Encoder, answer answers) *Question {
 // IsList reports whether the question is for a list.
 func (q *Question) IsList() bool { return q.request.Flags&unix.NLM_F_DUMP != 0 }
 
-// Outcome reports, after Ask, whether the kernel has the object. That it does not have it is no error.
+// Outcome reports, after Ask, whether the kernel has the object. That it does not have it is no
+// error.
 func (q *Question) Outcome() (found bool, failed error) {
 	err := q.Err()
 	if errors.Is(err, ErrNotFound) {
@@ -68,12 +71,14 @@ func (q *Question) explain(err error) error {
 	return fmt.Errorf("nftables: %s: %w", requestName(q.kind), err)
 }
 
-// GetGeneration asks for the number of changes of rules so far, of all processes in the network namespace.
+// GetGeneration asks for the number of changes of rules so far, of all processes in the network
+// namespace.
 func GetGeneration(number *uint32) *Question {
-	return newQuestion(unix.NFT_MSG_GETGEN, body(unix.AF_UNSPEC, 0), func(_ uint8, d netlink.Decoder) error {
-		*number = parseGeneration(d)
-		return d.Err()
-	})
+	return newQuestion(unix.NFT_MSG_GETGEN, body(unix.AF_UNSPEC, 0),
+		func(_ uint8, d netlink.Decoder) error {
+			*number = parseGeneration(d)
+			return d.Err()
+		})
 }
 
 func parseGeneration(d netlink.Decoder) (number uint32) {
@@ -101,12 +106,12 @@ func GetTable(family uint8, name string, found *Table) *Question {
 	})
 }
 
-// UnknownCount is the number of elements that a kernel tells which does not count them.
+// UnknownCount is the number of elements if the kernel does not count them.
 const UnknownCount = -1
 
 // GetSet asks for a set and for the number of its elements.
 func GetSet(s SetName, count *int) *Question {
-	const elementCount = 20 // NFTA_SET_COUNT, which newer kernels tell
+	const elementCount = 20 // NFTA_SET_COUNT, of newer kernels
 	e := body(s.Family, 0)
 	e.String(unix.NFTA_SET_TABLE, s.Table)
 	e.String(unix.NFTA_SET_NAME, s.Name)
@@ -184,7 +189,8 @@ func (c *Chain) parseHook(d netlink.Decoder) {
 	}
 }
 
-// ListRules asks for the rules of a chain, in their order. each reads the attributes of one (NFTA_RULE_*).
+// ListRules asks for the rules of a chain, in their order. each reads the attributes of one
+// (NFTA_RULE_*).
 func ListRules(family uint8, table, chain string, each func(netlink.Decoder) error) *Question {
 	e := body(family, 0)
 	e.String(unix.NFTA_RULE_TABLE, table)

@@ -1,5 +1,5 @@
-// Package rtnltest writes down, for tests, what a network namespace holds, as text that a person can read and a test
-// can compare.
+// Package rtnltest writes down, for tests, what a network namespace holds, as text that a person
+// can read and a test can compare.
 package rtnltest
 
 import (
@@ -12,8 +12,9 @@ import (
 	"github.com/libcni/libcni/core/internal/host/rtnl"
 )
 
-// Dump lists the links of the connection's namespace but lo, by name, each followed by its addresses, routes and VLANs.
-// Link-local and multicast things, which the kernel makes, are left out, as are indexes and MAC addresses.
+// Dump lists the links of the connection's namespace but lo, by name, each followed by its
+// addresses, routes and VLANs. Link-local and multicast things, which the kernel makes, are left
+// out, as are indexes and MAC addresses.
 func Dump(t testing.TB, conn *rtnl.Conn) string {
 	t.Helper()
 	ctx := context.Background()
