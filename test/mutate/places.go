@@ -158,7 +158,7 @@ func lives() []mutation {
 		change{"DEL keeps the entry", "Manager.Detach", never("err == nil || force")},
 		change{"a path proves the namespace", "Manager.isNamespaceOf", always("entry.Cookie")},
 		change{"an earlier boot counts as this one", "Manager.Locate", never("isOfEarlierBoot")},
-	), in(lifecycle, "./core ./test/faults:Failing.*/command/check",
+	), in(lifecycle, "",
 		change{"a plugin that could not be run has found drift", "isPluginsOwn", always("Unwrap")},
 		change{"a built-in that could not look has found drift", "isPluginsOwn", always("Builtin")},
 	)...)
