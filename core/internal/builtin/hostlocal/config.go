@@ -79,18 +79,26 @@ func (r *rawRange) fields() jsonobject.Fields {
 	}
 }
 
-// parseConfig reads and checks everything an ADD needs, so that what is left to go wrong is the store.
-func parseConfig(data []byte, args plugin.Args, cniVersion string) (*config, error) {
-	var raw rawConfig
+// readConfig decodes a configuration, which must have the object "ipam".
+func readConfig(data []byte) (*rawConfig, error) {
+	raw := &rawConfig{}
 	if err := ipamconfig.Decode(data, raw.fields()); err != nil {
 		return nil, err
 	}
 	if raw.IPAM == nil {
 		return nil, fault.InvalidConfig("ipam", "host-local: the configuration has no \"ipam\"")
 	}
+	return raw, nil
+}
+
+// parseConfig reads and checks everything an ADD needs, so that what is left to go wrong is the store.
+func parseConfig(data []byte, args plugin.Args, cniVersion string) (*config, error) {
+	raw, err := readConfig(data)
+	if err != nil {
+		return nil, err
+	}
 	conf := &config{dataDir: raw.IPAM.DataDir, resolvConf: raw.IPAM.ResolvConf}
-	var err error
-	if conf.sets, err = parseSets(&raw); err != nil {
+	if conf.sets, err = parseSets(raw); err != nil {
 		return nil, err
 	}
 	if err := checkSets(conf.sets, cniVersion); err != nil {
@@ -99,7 +107,7 @@ func parseConfig(data []byte, args plugin.Args, cniVersion string) (*config, err
 	if conf.routes, err = ipamconfig.Routes("ipam.routes", raw.IPAM.Routes); err != nil {
 		return nil, err
 	}
-	wanted, err := parseWanted(&raw, args)
+	wanted, err := parseWanted(raw, args)
 	if err != nil {
 		return nil, err
 	}
