@@ -33,7 +33,8 @@ func newScope(in incoming, request Common) *scope {
 	s.store = attachments.Open(options.CacheDir, options.StateDir)
 	s.runner = &invoke.Runner{
 		Mode: options.Builtins, Catalog: builtin.Lookup, Types: builtin.Types,
-		PluginDirs: options.PluginDirs, Env: options.environ(in.caller.Environ), Start: e.start, Events: s.events,
+		PluginDirs: options.PluginDirs, Env: options.environ(in.caller.Environ),
+		Start: e.start, Events: s.events,
 	}
 
 	s.bootID, _ = e.bootID() // see lifecycle.Manager for what an unknown one means

@@ -78,7 +78,8 @@ NETNS.`,
 	root.SetErr(a.err)
 	a.settings.register(root)
 	root.AddCommand(
-		a.addCommand(), a.delCommand(), a.checkCommand(), a.repairCommand(), a.gcCommand(), a.statusCommand(),
+		a.addCommand(), a.delCommand(), a.checkCommand(), a.repairCommand(),
+		a.gcCommand(), a.statusCommand(),
 		a.listCommand(), a.inspectCommand(), a.networksCommand(), a.validateCommand(), a.pluginCommand(),
 		a.netnsCommand(), a.volumeCommand(), a.versionCommand(), a.callCommand(),
 	)

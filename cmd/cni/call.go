@@ -91,7 +91,8 @@ func (a *app) answer(rc int, response []byte) error {
 
 func versionAnswer() []byte {
 	answer, _ := json.Marshal(map[string]any{ // strings and a number always encode
-		"version": api.Version, "abiVersion": abiVersion, "cniVersions": cniversion.All.SupportedVersions(),
+		"version": api.Version, "abiVersion": abiVersion,
+		"cniVersions": cniversion.All.SupportedVersions(),
 	})
 	return answer
 }

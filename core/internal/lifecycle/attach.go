@@ -84,7 +84,8 @@ func (m *Manager) newEntry(request *AttachRequest) (*attachments.Entry, error) {
 	}
 	return &attachments.Entry{
 		Key: request.Key, Netns: request.Netns.Path(), Owner: request.Owner,
-		Created: created, BootID: m.BootID, CNIVersion: request.Config.CNIVersion, Config: request.Config.Raw, Args: request.Args,
+		Created: created, BootID: m.BootID, CNIVersion: request.Config.CNIVersion,
+		Config: request.Config.Raw, Args: request.Args,
 		CapabilityArgs: request.CapabilityArgs, HostIfName: newHostIfName(), Incomplete: true,
 	}, nil
 }

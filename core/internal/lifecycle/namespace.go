@@ -173,7 +173,10 @@ func (m *Manager) isNamespaceOf(ctx context.Context, entry *attachments.Entry,
 // isKnownIn reports whether it is certain that an entry was made in ns.
 func (m *Manager) isKnownIn(ctx context.Context, entry *attachments.Entry,
 	ns *netns.Namespace) (bool, error) {
-	if entry.BootID != "" && entry.BootID != m.BootID || entry.ByGoLibcni && recordedMAC(entry) == nil {
+	if entry.BootID != "" && entry.BootID != m.BootID {
+		return false, nil
+	}
+	if entry.ByGoLibcni && recordedMAC(entry) == nil {
 		return false, nil
 	}
 	return m.isNamespaceOf(ctx, entry, ns)
