@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -106,7 +107,7 @@ var reserved = map[string][]string{
 	"flag":                                          {"api/generate", "cmd", "core/internal/kit/kittest", "test", "bench"},
 	"net/http":                                      {"core/volume", "test", "bench"},
 	"os/exec":                                       {"cmd", "core/internal/kit/kittest", "test", "bench"},
-	"testing":                                       {"core/internal/host/netns/netnstest", "core/internal/host/rtnl/rtnltest", "core/internal/kit/kittest", "test", "bench"},
+	"testing":                                       {"core/internal/host/leaktest", "core/internal/host/netns/netnstest", "core/internal/host/rtnl/rtnltest", "core/internal/kit/kittest", "test", "bench"},
 	"github.com/google/go-cmp":                      {"core/internal/kit/kittest", "test", "bench"},
 	"github.com/containernetworking/cni/pkg/version": {"core", "cmd", "test", "bench"},
 }
@@ -140,9 +141,12 @@ var processWide = map[string][]string{
 	"fmt":     {"Print", "Printf", "Println"},
 }
 
+// partsOfTests are packages that only tests import.
+var partsOfTests = []string{"core/internal/kit/kittest", "core/internal/host/leaktest"}
+
 func TestCoreLeavesItsProcessAlone(t *testing.T) {
 	for _, p := range packages(t) {
-		if !within("core", p.folder()) || p.folder() == "core/internal/kit/kittest" { // kittest is a part of tests
+		if !within("core", p.folder()) || slices.Contains(partsOfTests, p.folder()) {
 			continue
 		}
 		for _, path := range p.sources() {

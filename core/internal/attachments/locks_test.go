@@ -44,15 +44,16 @@ func TestLocksHoldAcrossProcesses(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			s, dir := newStore(t)
 			end := startOther(t, dir, test.errand)
-			held, err := test.lock(briefly(t), s)
 			if test.busy {
+				_, err := test.lock(briefly(t), s)
 				wantFault(t, err, fault.KindBusy, syscall.EBUSY)
 			} else {
+				held, err := test.lock(t.Context(), s)
 				must(t, err)
+				held.Unlock()
 			}
-			held.Unlock()
 			end()
-			held, err = test.lock(t.Context(), s)
+			held, err := test.lock(t.Context(), s)
 			must(t, err)
 			held.Unlock()
 			held.Unlock()

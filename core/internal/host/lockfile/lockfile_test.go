@@ -19,6 +19,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/libcni/libcni/core/internal/host/leaktest"
 	"github.com/libcni/libcni/core/internal/host/lockfile"
 )
 
@@ -31,7 +32,7 @@ func TestMain(m *testing.M) {
 		hold(os.Args[1], os.Args[2], os.Args[3])
 		return
 	}
-	os.Exit(m.Run())
+	os.Exit(leaktest.Main(m))
 }
 
 func hold(path, key, mode string) {

@@ -18,6 +18,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/libcni/libcni/core/internal/host/leaktest"
 	"github.com/libcni/libcni/core/internal/host/netns"
 	"github.com/libcni/libcni/core/internal/host/netns/netnstest"
 )
@@ -30,7 +31,7 @@ func TestMain(m *testing.M) {
 	if path := os.Getenv(withoutPrivileges); path != "" {
 		os.Exit(tryWithoutPrivileges(path))
 	}
-	os.Exit(m.Run())
+	os.Exit(leaktest.Main(m))
 }
 
 func TestOpenRefusesWhatIsNoOtherNetworkNamespace(t *testing.T) {

@@ -40,37 +40,55 @@ func (r *Reader) ask(questions ...*wire.Question) error {
 
 func (r *Reader) exchange(wanted []lookup, questions []*wire.Question) error {
 	found := lookUp(wanted)
-	all := found.questions()
-	all = append(all, questions...)
-
-	var first, last uint32
-	var opening, closing *wire.Question
-	if !r.begun {
-		opening = wire.GetGeneration(&first)
-		all = append([]*wire.Question{opening}, all...)
-	}
-	if len(all) == 0 {
+	e := r.frame(append(found.questions(), questions...))
+	if len(e.questions) == 0 {
 		return nil
 	}
-	if r.closing && !all[len(all)-1].IsList() && (r.begun || len(all) > 1) {
-		closing = wire.GetGeneration(&last)
-		all = append(all, closing)
-	}
-
-	if err := r.c.Ask(all...); err != nil {
+	if err := r.c.Ask(e.questions...); err != nil {
 		return fmt.Errorf("nftables: %w", err)
 	}
-	if opening != nil {
-		if err := opening.Err(); err != nil {
-			return err
-		}
-		r.opened(first)
-	}
-	r.settled = len(all) == 1 && opening != nil
-	if closing != nil {
-		r.settled = closing.Err() == nil && last == r.began
+	if err := r.settle(e); err != nil {
+		return err
 	}
 	return r.store(found)
+}
+
+// exchange is a datagram of questions, perhaps between two for the generation.
+type exchange struct {
+	questions        []*wire.Question
+	opening, closing *wire.Question // nil if not asked
+	first, last      uint32         // the answers to them
+}
+
+// frame adds the questions for the generation: at the beginning of reading, and after other
+// questions for a Reader that is closing, unless the last question is for a list.
+func (r *Reader) frame(questions []*wire.Question) *exchange {
+	e := &exchange{questions: questions}
+	if !r.begun {
+		e.opening = wire.GetGeneration(&e.first)
+		e.questions = append([]*wire.Question{e.opening}, questions...)
+	}
+	if n := len(questions); r.closing && n > 0 && !questions[n-1].IsList() {
+		e.closing = wire.GetGeneration(&e.last)
+		e.questions = append(e.questions, e.closing)
+	}
+	return e
+}
+
+// settle records the generation, and whether what was read is known to be of it.
+func (r *Reader) settle(e *exchange) error {
+	if e.opening != nil {
+		if err := e.opening.Err(); err != nil {
+			return err
+		}
+		r.opened(e.first)
+	}
+
+	r.settled = e.opening != nil && len(e.questions) == 1
+	if e.closing != nil {
+		r.settled = e.closing.Err() == nil && e.last == r.began
+	}
+	return nil
 }
 
 // opened records the generation that reading began with.
