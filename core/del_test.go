@@ -74,7 +74,7 @@ func (h *testHost) overwrite(name, content string) {
 	}
 }
 
-// rewrite changes what is in a file.
+// rewrite changes the content of a file.
 func (h *testHost) rewrite(name string, change func(string) string) {
 	h.t.Helper()
 	data, err := os.ReadFile(filepath.Join(h.dir, name))
@@ -141,7 +141,7 @@ func TestDelGoesInReverseWithTheCachedResultAndCapabilityArgs(t *testing.T) {
 	}
 }
 
-func TestDelRemovesWhatALostPluginMade(t *testing.T) {
+func TestDelRemovesWhatARemovedPluginMade(t *testing.T) {
 	h := newTestHost(t)
 	h.recorder("first")
 	h.recorder("second")
@@ -175,9 +175,8 @@ func TestDelNeverEntersTheCallersOwnNamespace(t *testing.T) {
 		"netns": "/proc/thread-self/ns/net"})
 }
 
-// The path of a DEL that is repeated, with the attachment forgotten, may lead to another container
-// by then.
-func TestRepeatedDelLeavesWhoeverHasThePathNow(t *testing.T) {
+// When a DEL is repeated and the entry is gone, its path may already lead to another container.
+func TestRepeatedDelLeavesTheNewOwnerOfThePathAlone(t *testing.T) {
 	for _, test := range []struct{ name, network, containerID string }{
 		{"another container", "web", "new"},
 		{"another network of the same container", "other", "old"},
@@ -197,9 +196,9 @@ func TestRepeatedDelLeavesWhoeverHasThePathNow(t *testing.T) {
 	}
 }
 
-// The link may go while the rules of portmap and firewall do. It may not while a plugin is at work
-// that is a process.
-func TestDelTakesTheLinkAwayWhenNobodyNeedsIt(t *testing.T) {
+// The link is removed at the same time as the rules of portmap and firewall, but not while a plugin
+// process runs.
+func TestDelRemovesTheLinkEarlyIfNoPluginNeedsIt(t *testing.T) {
 	attached := func(t *testing.T, last object) (h *testHost, request object) {
 		h = newTestHost(t)
 		h.recorder("stubborn")

@@ -24,7 +24,7 @@ func TestSecondAddIsRefusedAndShowsTheFirst(t *testing.T) {
 	h.must("check", add)
 }
 
-func TestReplaceAttachesAnew(t *testing.T) {
+func TestReplaceAttachesAgain(t *testing.T) {
 	h := newTestHost(t)
 	ns := netnstest.New(t)
 	add := object{"network": h.bridgeNet("web"), "containerId": "c1", "netns": ns}
@@ -64,7 +64,7 @@ func TestTakenInterfaceIsNoticedBeforeAnyPluginRuns(t *testing.T) {
 	}
 }
 
-func TestAttachmentIsOneCallsAtATime(t *testing.T) {
+func TestAttachmentIsLockedByOneCallAtATime(t *testing.T) {
 	h := newTestHost(t)
 	add := object{"network": h.bridgeNet("web"), "containerId": "c1", "netns": netnstest.New(t)}
 	store := attachments.Open(filepath.Join(h.dir, "cache"), filepath.Join(h.dir, "run"))
@@ -85,7 +85,7 @@ func TestAttachmentIsOneCallsAtATime(t *testing.T) {
 	h.must("add", add)
 }
 
-func TestAddAfterTheNamespaceWasReplacedStartsAnew(t *testing.T) {
+func TestAddAfterTheNamespaceWasReplaced(t *testing.T) {
 	h := newTestHost(t)
 	ns := netnstest.New(t)
 	add := object{"network": h.bridgeNet("web"), "containerId": "c1", "netns": ns}
@@ -99,7 +99,7 @@ func TestAddAfterTheNamespaceWasReplacedStartsAnew(t *testing.T) {
 	}
 }
 
-// Cookies of namespaces are counted anew at each boot, so the same one may be another namespace's.
+// Cookies of namespaces restart at each boot, so another namespace may have the same one.
 func TestAttachmentOfAnEarlierBootIsGone(t *testing.T) {
 	h := newTestHost(t)
 	add := object{"network": h.bridgeNet("web"), "containerId": "c1", "netns": netnstest.New(t)}
@@ -117,7 +117,7 @@ func TestAttachmentOfAnEarlierBootIsGone(t *testing.T) {
 }
 
 // An entry with invalid JSON does not keep the others from being listed.
-func TestAttachmentsWithoutWhatCannotBeShown(t *testing.T) {
+func TestAttachmentsLeaveOutInvalidJSON(t *testing.T) {
 	for name, damage := range map[string][2]string{
 		"a name twice":         {`"cniVersion":"1.1.0"`, `"cniVersion":"1.1.0","cniVersion":"1.1.0"`},
 		"not UTF-8":            {`"cniVersion":"1.1.0"`, "\"cniVersion\":\"1.1.0\",\"x\":\"\xff\""},
@@ -147,7 +147,7 @@ func TestAttachmentsWithoutWhatCannotBeShown(t *testing.T) {
 	}
 }
 
-// A path such as /proc/PID/ns/net is used again by another container when the pid is.
+// A path such as /proc/PID/ns/net leads to another container when the process ID is reused.
 func TestPathThatNowLeadsToAnotherContainer(t *testing.T) {
 	for _, verb := range []string{"del", "gc"} {
 		t.Run(verb, func(t *testing.T) {

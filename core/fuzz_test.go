@@ -11,7 +11,8 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// Whatever a request holds, it is decoded into what can be put into CNI_ARGS, or refused with a kind.
+// Whatever a request holds, it is decoded into what can be put into CNI_ARGS, or refused with a
+// kind.
 func FuzzRequestOfEveryVerb(f *testing.F) {
 	for _, seed := range []string{
 		`{}`, `{"network":"web","containerId":"c1","netns":"/run/netns/a","args":{"IP":"10.1.2.3"}}`,

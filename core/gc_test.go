@@ -8,8 +8,8 @@ import (
 	"github.com/libcni/libcni/core/internal/host/netns/netnstest"
 )
 
-// old makes an attachment look older than the time for which GC leaves attachments alone.
-func (h *testHost) old(containerID string) {
+// age makes an attachment older than the age below which GC leaves attachments alone.
+func (h *testHost) age(containerID string) {
 	h.t.Helper()
 	store := attachments.Open(h.dir+"/cache", h.dir+"/run")
 	entries, err := store.ByContainer(containerID, "")
@@ -40,7 +40,7 @@ func TestGCRemovesOnlyWhatItMay(t *testing.T) {
 	h.attach(network, "others", "somebody")
 	h.attach(network, "young", "me")
 	for _, id := range []string{"kept", "dropped", "others"} {
-		h.old(id)
+		h.age(id)
 	}
 	gc := object{
 		"network": network, "validAttachments": []any{object{"containerId": "kept", "ifName": "eth0"}},
@@ -70,7 +70,7 @@ func TestGCNeverRemovesWhatIsNewerThanItsList(t *testing.T) {
 	h := newTestHost(t)
 	network := h.bridgeNet("web")
 	h.attach(network, "newer", "libcni")
-	h.old("newer")
+	h.age("newer")
 	now, err := boot.Now()
 	if err != nil {
 		t.Fatal(err)
@@ -158,7 +158,7 @@ func TestDisableGCDoesNothing(t *testing.T) {
 	h := newTestHost(t)
 	network := h.bridgeNet("web")
 	h.attach(network, "c1", "libcni")
-	h.old("c1")
+	h.age("c1")
 	network["disableGC"] = true
 	asOf := h.must("attachments", object{})["asOf"]
 	if removed := h.must("gc", object{"network": network, "validAttachments": []any{},

@@ -53,7 +53,7 @@ func TestRepairAfterTheRuleSetWasFlushed(t *testing.T) {
 	}
 }
 
-func TestDelOfTheUnknownLooksForWhatExecutablesLeft(t *testing.T) {
+func TestDelOfAnUnknownAttachmentRemovesWhatExecutablesLeft(t *testing.T) {
 	h := newTestHost(t)
 	network := h.masqueraded("web")
 	plant := func(id string) {
@@ -68,7 +68,7 @@ func TestDelOfTheUnknownLooksForWhatExecutablesLeft(t *testing.T) {
 	if strings.Contains(left, "id: unknown") || !strings.Contains(left, "id: other") {
 		t.Errorf("left:\n%s", left)
 	}
-	// What a built-in attached has nothing of theirs: the rules of the same name are somebody's.
+	// A built-in's attachment has no such rules: those of its name were made by other programs.
 	h.must("add", object{"network": network, "containerId": "ours", "netns": netnstest.New(t)})
 	plant("ours")
 	h.must("del", object{"network": network, "containerId": "ours"})

@@ -11,7 +11,8 @@ import (
 	"github.com/libcni/libcni/core/internal/host/netns/netnstest"
 )
 
-// chain is a request for the full chain: bridge with masquerade, host-local, portmap, firewall.
+// chain returns a request for the first plugins of the full chain: bridge with masquerade and
+// host-local, portmap, firewall.
 func chain(dir, netns string, plugins int) []byte {
 	list := []any{
 		object{"type": "bridge", "bridge": "speed0", "isGateway": true, "ipMasq": plugins > 1,
@@ -35,8 +36,7 @@ func chain(dir, netns string, plugins int) []byte {
 	return data
 }
 
-// The limits have some room: what a map or a buffer needs varies. Whoever raises one says in the
-// commit what for.
+// The limits leave some room, because maps and buffers vary. A commit that raises one says why.
 func TestAllocationsOfAnAddAndADel(t *testing.T) {
 	for _, c := range []struct {
 		name           string
@@ -60,8 +60,8 @@ func TestAllocationsOfAnAddAndADel(t *testing.T) {
 	}
 }
 
-// After a DEL up to eight goroutines wait for the kernel to be done with its links, and up to four
-// threads are kept.
+// After a DEL, up to eight goroutines wait for the kernel to remove links, and up to four threads
+// are kept.
 func TestCallsLeaveNoGoroutines(t *testing.T) {
 	netnstest.Host(t)
 	request := chain(t.TempDir(), netnstest.New(t), 3)

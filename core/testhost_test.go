@@ -87,7 +87,7 @@ func (h *testHost) isLocked(key attachments.Key) {
 	}
 }
 
-// must makes a request that has to succeed.
+// must makes a request that must succeed.
 func (h *testHost) must(method string, request object) object {
 	h.t.Helper()
 	rc, answer := h.call(method, request)
@@ -97,7 +97,7 @@ func (h *testHost) must(method string, request object) object {
 	return answer
 }
 
-// fails makes a request that has to fail with the given kind.
+// fails makes a request that must fail with the given kind.
 func (h *testHost) fails(kind, method string, request object) object {
 	h.t.Helper()
 	rc, answer := h.call(method, request)
@@ -108,7 +108,7 @@ func (h *testHost) fails(kind, method string, request object) object {
 	return answer
 }
 
-// bridgeNet is a network of the built-in bridge and host-local, with its leases in the test's
+// bridgeNet returns a network of the built-in bridge and host-local, with its leases in the test's
 // directory.
 func (h *testHost) bridgeNet(name string, more ...any) object {
 	plugins := []any{object{
@@ -119,8 +119,8 @@ func (h *testHost) bridgeNet(name string, more ...any) object {
 	return object{"cniVersion": "1.1.0", "name": name, "plugins": append(plugins, more...)}
 }
 
-// recorder installs an executable plugin that keeps each request it gets, as NUMBER.TYPE.COMMAND.
-// What it does is steered by the configuration: fail (a command), versions, hang (a command).
+// recorder installs an executable plugin that stores each request as NUMBER.TYPE.COMMAND. The keys
+// fail and hang of its configuration name a command. A file TYPE.only limits it to one version.
 func (h *testHost) recorder(pluginType string) {
 	h.t.Helper()
 	const script = `#!/bin/sh
@@ -193,7 +193,7 @@ func links(t *testing.T) string {
 	return strings.Join(names, " ")
 }
 
-// linksIn does so in another namespace.
+// linksIn lists those of the namespace at path.
 func linksIn(t *testing.T, path string) (names string) {
 	t.Helper()
 	ns := netnstest.Open(t, path)

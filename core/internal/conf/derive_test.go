@@ -112,8 +112,8 @@ func TestDeriveRefuses(t *testing.T) {
 	}
 }
 
-// FuzzDerive: what the runtime writes is what a plugin reads, and nothing of the rest is lost,
-// whatever the configuration.
+// FuzzDerive checks, for any configuration, that a plugin reads what the runtime writes and that no
+// other key is lost.
 func FuzzDerive(f *testing.F) {
 	f.Add([]byte(`{"type":"bridge","capabilities":{"mac":true},"x":1}`),
 		[]byte(`{"cniVersion":"1.0.0"}`), "mac", []byte(`"0e:00:00:00:00:01"`))
@@ -152,8 +152,8 @@ func FuzzDerive(f *testing.F) {
 	})
 }
 
-// checkDerived reads a request as plugins do: with encoding/json, which takes keys in any case and
-// the last of them.
+// checkDerived reads a request as plugins do: with encoding/json, which ignores the case of keys
+// and uses the last one.
 func checkDerived(t *testing.T, list *List, in Input, capability string, derived []byte) {
 	t.Helper()
 	var read struct {
@@ -182,8 +182,8 @@ func checkDerived(t *testing.T, list *List, in Input, capability string, derived
 	}
 }
 
-// FuzzParseConfig: a text is refused with a kind, or is a list that can be used, and is the same
-// when read again.
+// FuzzParseConfig checks that a text is refused with a kind, or is a usable list that does not
+// change when it is parsed again.
 func FuzzParseConfig(f *testing.F) {
 	f.Add([]byte(`{"cniVersion":"1.0.0","name":"web","plugins":[{"type":"bridge","ipam":{"type":"host-local"}}]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {

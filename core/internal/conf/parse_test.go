@@ -11,7 +11,7 @@ import (
 	"github.com/libcni/libcni/core/internal/fault"
 )
 
-// describe writes what is known of a list as a line.
+// describe returns a list as one line.
 func describe(l *List) string {
 	var s strings.Builder
 	fmt.Fprintf(&s, "%s %s", l.Name, l.CNIVersion)

@@ -7,10 +7,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestRecordedConfigurations pins that configurations as other tools write them are loaded as Go's
-// libcni 1.3.1 loads them: this is what it said of the same files, in the order in which it looks
-// at them. The one difference is the version of a configuration without any: it leaves that empty,
-// which plugins take for 0.1.0, and the CNI project's upgrade guide for runtimes says 0.2.0.
+// TestRecordedConfigurations pins that configurations of other tools are loaded as Go's libcni
+// 1.3.1 loads them: these are its results for the same files, in its order. The one difference is a
+// configuration without a version: Go's libcni leaves it empty, which plugins treat as 0.1.0, while
+// the CNI project's upgrade guide for runtimes says 0.2.0.
 func TestRecordedConfigurations(t *testing.T) {
 	want := []string{
 		"10-calico.conflist: k8s-pod-network 0.3.1 calico+calico-ipam portmap bandwidth",

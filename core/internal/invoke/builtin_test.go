@@ -24,7 +24,7 @@ func withBuiltin(events *[]event.Event, do func(context.Context,
 	return r
 }
 
-func TestBuiltinIsAskedEachCommand(t *testing.T) {
+func TestBuiltinRunsEachCommand(t *testing.T) {
 	for _, command := range []string{plugin.Add, plugin.Del, plugin.Check, plugin.GC, plugin.Status} {
 		var events []event.Event
 		asked := ""
@@ -108,7 +108,7 @@ func TestPanicOfABuiltinIsAnError(t *testing.T) {
 	}
 }
 
-func TestBuiltinThatIsNot(t *testing.T) {
+func TestMissingBuiltin(t *testing.T) {
 	_, err := runner(nil).Run(t.Context(), memory, invocation(plugin.Add))
 	if e := faultOf(t, err); e.Kind != fault.KindPluginNotFound {
 		t.Errorf("%s: %s", e.Kind, e.Msg)

@@ -19,7 +19,7 @@ func TestResolve(t *testing.T) {
 	process := install(t, second, "process", "")
 	shadowed := install(t, first, "shadowed", "")
 	install(t, second, "shadowed", "")
-	// In the first directory, things with the right name that are no executables.
+	// The first directory has files of the right name that are not executable.
 	if err := os.Mkdir(filepath.Join(first, "process"), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +114,7 @@ func TestResolveNamesTheUnsupportedKeyInDetails(t *testing.T) {
 	}
 }
 
-func TestListIsWhatResolveWouldChoose(t *testing.T) {
+func TestListReturnsWhatResolveSelects(t *testing.T) {
 	dir := t.TempDir()
 	process := install(t, dir, "process", "")
 	install(t, dir, "both", "")
