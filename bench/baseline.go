@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// variant is a side of a case: its name, and whether it uses the baseline's library in place of this build's.
+// variant is a side of a case: its name, and whether it uses the baseline's library in place of
+// this build's.
 type variant struct {
 	name     string
 	baseline bool
@@ -20,8 +21,9 @@ func (v variant) String() string {
 	return v.name
 }
 
-// variants returns the sides of a case. With a baseline these are the sides that use libcni.so, each followed by its twin
-// on the baseline; peers and floor are left out, so that the two builds are measured close to each other.
+// variants returns the sides of a case. With a baseline these are the sides that use libcni.so,
+// each followed by its twin on the baseline; peers and floor are left out, so that the two builds
+// are measured close to each other.
 func (b *bench) variants(names []string) (all []variant) {
 	if b.baseline != "" {
 		return twins(names)
@@ -32,8 +34,8 @@ func (b *bench) variants(names []string) (all []variant) {
 	return all
 }
 
-// order returns the sides in the order of one run: another one begins each time. Twins stay next to each other and swap
-// places from run to run, so that each build follows the other equally often.
+// order returns the sides in the order of one run: another one begins each time. Twins stay next to
+// each other and swap places from run to run, so that each build follows the other equally often.
 func (b *bench) order(sides []*side, run int) []*side {
 	if b.baseline == "" {
 		return rotated(sides, run)
@@ -57,9 +59,9 @@ func twins(names []string) (all []variant) {
 	return all
 }
 
-// addBaseline makes a directory for each build with a copy of its library and programs that are linked with it. Both are
-// made in the same way, since how a file was written decides how the kernel keeps it in memory, and with that how long
-// it takes to load.
+// addBaseline makes a directory for each build with a copy of its library and programs that are
+// linked with it. Both are made in the same way, since how a file was written decides how the
+// kernel keeps it in memory, and with that how long it takes to load.
 func (b *bench) addBaseline(library string) error {
 	b.libraries = filepath.Join(b.build, "bench", "new")
 	b.baseline = filepath.Join(b.build, "bench", "old")
@@ -102,8 +104,8 @@ func (b *bench) reportRatios(name string, sides []*side, methods []string) {
 	}
 }
 
-// compareStarts times the start and end of a program that is linked with each build, and the first call of a process. The
-// two builds take turns, process by process.
+// compareStarts times the start and end of a program that is linked with each build, and the first
+// call of a process. The two builds take turns, process by process.
 func compareStarts(b *bench) error {
 	const networks = `{"network":{"cniVersion":"1.1.0","name":"first","plugins":[{"type":"loopback"}]}}`
 	old, now := [2][][]time.Duration{}, [2][][]time.Duration{}
@@ -135,8 +137,8 @@ func compareStarts(b *bench) error {
 	return nil
 }
 
-// firstCall starts a process that makes one call right away, and returns how long that call took. It includes what is left
-// of the start of Go's runtime.
+// firstCall starts a process that makes one call right away, and returns how long that call took.
+// It includes what is left of the start of Go's runtime.
 func firstCall(build, method, request string) (time.Duration, error) {
 	p, err := start(exec.Command(program(build, "first"), method, request))
 	if err != nil {

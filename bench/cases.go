@@ -30,13 +30,34 @@ const (
 
 func cases() []benchCase {
 	return []benchCase{
-		comparison{name: bridgeCase, chain: "bridge", full: 200, quick: 9, check: true, sides: []string{theFloor, oneQueue, libcni, reference}}.add(),
-		comparison{name: bridgeCase + onDisk, chain: "bridge", full: 100, quick: 3, disk: true, sides: []string{theFloor, libcni, reference}}.add(),
-		comparison{name: fullCase, chain: "full", full: 200, quick: 4, check: true, sides: []string{libcni, reference, iptables, netavark}}.add(),
-		comparison{name: fullCase + onDisk, chain: "full", full: 25, quick: 3, disk: true, sides: []string{libcni, reference}}.add(),
-		comparison{name: coldCase, chain: "full", full: 40, quick: 3, sides: []string{libcni, isolated, cold, cnitool}}.add(),
-		comparison{name: dualCase, chain: "full", full: 25, quick: 3, dual: true, sides: []string{libcni, reference}}.add(),
-		comparison{name: batchCase, chain: "bridge", full: 50, quick: 3, each: 1, sides: []string{libcni, reference}}.add(),
+		comparison{
+			name: bridgeCase, chain: "bridge", full: 200, quick: 9, check: true,
+			sides: []string{theFloor, oneQueue, libcni, reference},
+		}.add(),
+		comparison{
+			name: bridgeCase + onDisk, chain: "bridge", full: 100, quick: 3, disk: true,
+			sides: []string{theFloor, libcni, reference},
+		}.add(),
+		comparison{
+			name: fullCase, chain: "full", full: 200, quick: 4, check: true,
+			sides: []string{libcni, reference, iptables, netavark},
+		}.add(),
+		comparison{
+			name: fullCase + onDisk, chain: "full", full: 25, quick: 3, disk: true,
+			sides: []string{libcni, reference},
+		}.add(),
+		comparison{
+			name: coldCase, chain: "full", full: 40, quick: 3,
+			sides: []string{libcni, isolated, cold, cnitool},
+		}.add(),
+		comparison{
+			name: dualCase, chain: "full", full: 25, quick: 3, dual: true,
+			sides: []string{libcni, reference},
+		}.add(),
+		comparison{
+			name: batchCase, chain: "bridge", full: 50, quick: 3, each: 1,
+			sides: []string{libcni, reference},
+		}.add(),
 		{loadCase, load},
 		{"endurance", endurance},
 		{"parallel", parallel},
@@ -87,7 +108,8 @@ func (b *bench) sidesOf(c comparison) (sides []*side, err error) {
 			b.report.NotMeasured = append(b.report.NotMeasured, c.name+": netavark is not installed")
 			continue
 		}
-		s, err := b.newSide(v, side{chain: c.chain, number: 60 + i, dir: parent, each: c.each, dual: c.dual})
+		s, err := b.newSide(v,
+			side{chain: c.chain, number: 60 + i, dir: parent, each: c.each, dual: c.dual})
 		if err != nil {
 			return nil, err
 		}
@@ -96,8 +118,8 @@ func (b *bench) sidesOf(c comparison) (sides []*side, err error) {
 	return sides, nil
 }
 
-// runs is how many turns each side gets, so that all sides meet the same moments of the machine. Who begins changes from
-// run to run.
+// runs is how many turns each side gets, so that all sides meet the same moments of the machine.
+// Who begins changes from run to run.
 func (b *bench) runs() int {
 	if b.baseline != "" {
 		return b.count(20, 8)
@@ -105,9 +127,10 @@ func (b *bench) runs() int {
 	return b.count(5, 3)
 }
 
-// takeTurns has each side in turn attach, check and detach its share of a number of containers, which is as many as make
-// calls as warm as those of a host that has more than one container. Nobody's containers are there in another's turn but
-// the one that stays: those who list all rules would pay for others'.
+// takeTurns has each side in turn attach, check and detach its share of a number of containers,
+// which is as many as make calls as warm as those of a host that has more than one container.
+// Nobody's containers are there in another's turn but the one that stays: those who list all rules
+// would pay for others'.
 func (b *bench) takeTurns(sides []*side, count int, methods []string) error {
 	for _, s := range sides {
 		if err := s.prepare(count); err != nil {
@@ -185,7 +208,8 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// load measures the library's size, and what a program needs to start and end with it and without it.
+// load measures the library's size, and what a program needs to start and end with it and without
+// it.
 func load(b *bench) error {
 	library, err := filepath.EvalSymlinks(filepath.Join(b.build, "libcni.so"))
 	if err != nil {
@@ -228,7 +252,8 @@ func starts(b *bench) error {
 	return nil
 }
 
-// answers times what isolated mode cannot be faster than: a child that loads a library in Go, and calls it.
+// answers times what isolated mode cannot be faster than: a child that loads a library in Go, and
+// calls it.
 func answers(b *bench) error {
 	p, err := start(exec.Command(program(b.build, "child")))
 	if err != nil {

@@ -60,12 +60,15 @@ func inside(path string, fn func() error) error {
 	})
 }
 
-// reachesOut shows that a container reaches an address of the host, which may be an IPv6 address that the kernel is still
-// looking for elsewhere: the host listens there all the same, and the container's first packets are sent again.
+// reachesOut shows that a container reaches an address of the host, which may be an IPv6 address
+// that the kernel is still looking for elsewhere: the host listens there all the same, and the
+// container's first packets are sent again.
 func reachesOut(netns, address string) error {
 	early := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
 		var set error
-		err := c.Control(func(fd uintptr) { set = unix.SetsockoptInt(int(fd), unix.SOL_IP, unix.IP_FREEBIND, 1) })
+		err := c.Control(func(fd uintptr) {
+			set = unix.SetsockoptInt(int(fd), unix.SOL_IP, unix.IP_FREEBIND, 1)
+		})
 		return errors.Join(err, set)
 	}}
 	listener, err := early.Listen(context.Background(), "tcp", net.JoinHostPort(address, "0"))

@@ -10,8 +10,9 @@ import (
 	"strings"
 )
 
-// endurance attaches and detaches over and over, and looks at what the process holds that it happens in: with the library
-// as it is, and with one whose runtime lists its goroutines, which nothing else tells from outside.
+// endurance attaches and detaches over and over, and looks at what the process holds that it
+// happens in: with the library as it is, and with one whose runtime lists its goroutines, which
+// nothing else tells from outside.
 func endurance(b *bench) error {
 	calls := b.count(10000, 200)
 	b.report.figure(callsFigure, "", float64(calls))
@@ -116,8 +117,8 @@ func (s *side) lists(command *exec.Cmd, b *bench) error {
 	return nil
 }
 
-// countGoroutines sends how many goroutines live after each list, if somebody waits for it. Those whose status is 6 or 11
-// are dead, kept to be used again.
+// countGoroutines sends how many goroutines live after each list, if somebody waits for it. Those
+// whose status is 6 or 11 are dead, kept to be used again.
 func countGoroutines(lists io.Reader, to chan<- int) {
 	defer close(to)
 	live := 0

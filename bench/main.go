@@ -1,6 +1,7 @@
-// Command bench measures what users wait for: attaching and detaching containers with libcni.so, called by programs in
-// C, beside Go's libcni with the reference executables, cnitool, netavark, and a floor that asks the kernel for the
-// least. All take turns in one run, on networks of their own in one private network namespace. "make bench" runs it.
+// Command bench measures what users wait for: attaching and detaching containers with libcni.so,
+// called by programs in C, beside Go's libcni with the reference executables, cnitool, netavark,
+// and a floor that asks the kernel for the least. All take turns in one run, on networks of their
+// own in one private network namespace. "make bench" runs it.
 package main
 
 import (
@@ -16,7 +17,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// init keeps other goroutines off the first thread, which would not end with one and stay in the namespace it was taken to.
+// init keeps other goroutines off the first thread, which would not end with one and stay in the
+// namespace it was taken to.
 func init() { runtime.LockOSThread() }
 
 func main() {
@@ -48,7 +50,10 @@ func run(quick bool, only, chart, baseline string) error {
 	if library == "" || peers == "" {
 		return fmt.Errorf("CNI_LIBRARY and CNI_PEERS are not set; run \"make bench\"")
 	}
-	b := &bench{quick: quick, build: filepath.Dir(library), peers: peers, libraries: filepath.Dir(library), dir: "/run/bench"}
+	b := &bench{
+		quick: quick, build: filepath.Dir(library), peers: peers, libraries: filepath.Dir(library),
+		dir: "/run/bench",
+	}
 	if err := b.prepare(); err != nil {
 		return err
 	}

@@ -20,7 +20,8 @@ func (c crew) String() string {
 
 var crews = []crew{{1, 1}, {1, 2}, {1, 4}, {1, 8}, {4, 1}}
 
-// parallel has containers attached by several threads, and by several processes, of the floor and of libcni in turns.
+// parallel has containers attached by several threads, and by several processes, of the floor and
+// of libcni in turns.
 func parallel(b *bench) error {
 	count := b.count(400, 16)
 	if b.baseline != "" {
@@ -82,7 +83,8 @@ func (s *side) prepareCrews(b *bench, count int) error {
 	return nil
 }
 
-// attachAtOnce attaches all containers at once, looks whether they are connected, and detaches them.
+// attachAtOnce attaches all containers at once, looks whether they are connected, and detaches
+// them.
 func (s *side) attachAtOnce(b *bench, c crew, count int) error {
 	if err := quiet(); err != nil {
 		return err

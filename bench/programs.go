@@ -17,7 +17,8 @@ var sources = map[string]string{"alone": "empty", "nothing": "empty"}
 // compile builds the programs in C, and the library in Go that does nothing.
 func compile(build string) error {
 	nothing := program(build, "libnothing.so")
-	if out, err := exec.Command("go", "build", "-buildmode=c-shared", "-ldflags=-s -w", "-o", nothing, "./bench/programs/nothing").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-buildmode=c-shared", "-ldflags=-s -w", "-o", nothing,
+		"./bench/programs/nothing").CombinedOutput(); err != nil {
 		return fmt.Errorf("build bench/programs/nothing: %w\n%s", err, out)
 	}
 	if err := compileAll(build, map[string][]string{
@@ -46,7 +47,9 @@ func compileAll(build string, programs map[string][]string) error {
 		if !other {
 			source = name
 		}
-		args := append([]string{"-O2", "-Iinclude", "-o", program(build, name), "bench/programs/" + source + ".c", "-pthread"}, flags...)
+		args := append([]string{
+			"-O2", "-Iinclude", "-o", program(build, name), "bench/programs/" + source + ".c", "-pthread",
+		}, flags...)
 		if out, err := exec.Command("cc", args...).CombinedOutput(); err != nil {
 			return fmt.Errorf("compile bench/programs/%s.c: %w\n%s", source, err, out)
 		}
@@ -112,7 +115,8 @@ func (p *process) answer(to string) (time.Duration, error) {
 	return took, nil
 }
 
-// timed runs a command to its end and returns how long that took, from before the fork until it is reaped.
+// timed runs a command to its end and returns how long that took, from before the fork until it is
+// reaped.
 func timed(command *exec.Cmd) (time.Duration, error) {
 	var out strings.Builder
 	command.Stdout, command.Stderr = &out, &out

@@ -12,11 +12,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// quiet waits until the kernel has done what calls before left to it. The deletion of a link goes on for up to 30 ms after
-// the link is gone from sight, and so does that of rules; libcni does not wait for it, a process that exits does not
-// either, and whoever comes next should neither pay for it nor gain by it. The deletion of a link of our own is
-// acknowledged when the kernel has waited for all callbacks of RCU that were pending; the second one covers links that
-// were then still in use by one of those.
+// quiet waits until the kernel has done what calls before left to it. The deletion of a link goes
+// on for up to 30 ms after the link is gone from sight, and so does that of rules; libcni does not
+// wait for it, a process that exits does not either, and whoever comes next should neither pay for
+// it nor gain by it. The deletion of a link of our own is acknowledged when the kernel has waited
+// for all callbacks of RCU that were pending; the second one covers links that were then still in
+// use by one of those.
 func quiet() error {
 	for range 2 {
 		link := &netlink.Bridge{LinkAttrs: netlink.LinkAttrs{Name: "quiet"}}
@@ -30,8 +31,9 @@ func quiet() error {
 	return nil
 }
 
-// namespacesGone waits until the kernel has taken down the namespaces that were removed before, which it does one lot
-// after the other: when a namespace made now is gone, its lot is being worked on; when a second one is, that lot is done.
+// namespacesGone waits until the kernel has taken down the namespaces that were removed before,
+// which it does one lot after the other: when a namespace made now is gone, its lot is being worked
+// on; when a second one is, that lot is done.
 func (b *bench) namespacesGone() error {
 	for range 2 {
 		if err := b.comeAndGo(); err != nil {
@@ -41,7 +43,8 @@ func (b *bench) namespacesGone() error {
 	return nil
 }
 
-// comeAndGo makes a namespace with one end of a pair inside, removes it and waits until the other end is gone.
+// comeAndGo makes a namespace with one end of a pair inside, removes it and waits until the other
+// end is gone.
 func (b *bench) comeAndGo() error {
 	updates, done := make(chan netlink.LinkUpdate, 16), make(chan struct{})
 	defer close(done)
@@ -56,7 +59,11 @@ func (b *bench) comeAndGo() error {
 	if err != nil {
 		return err
 	}
-	err = netlink.LinkAdd(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "last"}, PeerName: "eth0", PeerNamespace: netlink.NsFd(file.Fd())})
+	err = netlink.LinkAdd(
+		&netlink.Veth{
+			LinkAttrs: netlink.LinkAttrs{Name: "last"}, PeerName: "eth0",
+			PeerNamespace: netlink.NsFd(file.Fd()),
+		})
 	file.Close()
 	if err != nil {
 		return err
@@ -72,15 +79,16 @@ func (b *bench) comeAndGo() error {
 	return fmt.Errorf("the kernel tells no more about links")
 }
 
-// clean shows that a case has left no link and no file, and removes the base of everybody's rules, so that no case
-// depends on the ones before.
+// clean shows that a case has left no link and no file, and removes the base of everybody's rules,
+// so that no case depends on the ones before.
 func (b *bench) clean() error {
 	links, err := linkNames()
 	if err != nil {
 		return err
 	}
 	if !slices.Equal(links, b.links) {
-		return fmt.Errorf("links are left: %s; there were %s", strings.Join(links, " "), strings.Join(b.links, " "))
+		return fmt.Errorf("links are left: %s; there were %s", strings.Join(links, " "),
+			strings.Join(b.links, " "))
 	}
 	for _, pattern := range []string{b.dir + "/*", b.build + "/side*", cnitoolCache + "/results/*"} {
 		if left, err := filepath.Glob(pattern); err != nil || len(left) > 0 {

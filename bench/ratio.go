@@ -27,13 +27,13 @@ const (
 	confidence = 95 // percent
 )
 
-// compare adds the row of one method. Each element of old and of new holds the times of one turn, and the turns with the
-// same index followed each other.
+// compare adds the row of one method. Each element of old and of new holds the times of one turn,
+// and the turns with the same index followed each other.
 //
-// The interval is a percentile bootstrap over turns: a resample draws as many turns as were made, with replacement, takes
-// both builds' times of each, and divides the medians. Drawing whole turns keeps the drift of the machine, which both
-// builds meet in the same turn, out of the ratio. The random generator has a fixed seed, so that the same times always
-// give the same interval.
+// The interval is a percentile bootstrap over turns: a resample draws as many turns as were made,
+// with replacement, takes both builds' times of each, and divides the medians. Drawing whole turns
+// keeps the drift of the machine, which both builds meet in the same turn, out of the ratio. The
+// random generator has a fixed seed, so that the same times always give the same interval.
 func (r *report) compare(name, side, method string, old, new [][]time.Duration) {
 	turns := min(len(old), len(new))
 	if turns == 0 {
@@ -88,7 +88,9 @@ func (r *report) printRatios(w io.Writer) {
 	if len(r.Ratios) == 0 {
 		return
 	}
-	fmt.Fprintf(w, "\n| | | | turns | calls | old p50, ms | new p50, ms | old / new | %d %% interval | |\n", confidence)
+	fmt.Fprintf(w,
+		"\n| | | | turns | calls | old p50, ms | new p50, ms | old / new | %d %% interval | |\n",
+		confidence)
 	fmt.Fprintln(w, "|---|---|---|--:|--:|--:|--:|--:|--:|---|")
 	for _, x := range r.Ratios {
 		fmt.Fprintf(w, "| %s | %s | %s | %d | %d | %.3f | %.3f | %.3f | %.3f – %.3f | %s |\n",

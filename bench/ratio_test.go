@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// drifting returns turns of calls on a machine that gets slower and faster by half from turn to turn.
+// drifting returns turns of calls on a machine that gets slower and faster by half from turn to
+// turn.
 func drifting(turns, calls int, base time.Duration) (times [][]time.Duration) {
 	for turn := range turns {
 		slow := 1 + 0.5*math.Sin(float64(turn))

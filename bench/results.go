@@ -59,7 +59,8 @@ func (r *report) add(name, side, method string, times []time.Duration) {
 	}
 	sorted := slices.Sorted(slices.Values(times))
 	at := func(percent int) float64 { return milliseconds(sorted[(len(sorted)-1)*percent/100]) }
-	r.Results = append(r.Results, result{name, side, method, len(sorted), at(50), at(90), at(99), milliseconds(sorted[0])})
+	r.Results = append(r.Results,
+		result{name, side, method, len(sorted), at(50), at(90), at(99), milliseconds(sorted[0])})
 }
 
 func (r *report) figure(name, unit string, value float64) {
@@ -97,7 +98,8 @@ func (r *report) write(build, chart string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(build, "bench", "results.json"), append(text, '\n'), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(build, "bench", "results.json"), append(text, '\n'),
+		0o644); err != nil {
 		return err
 	}
 	svg := []byte(r.svg())
@@ -125,7 +127,10 @@ func machine() map[string]string {
 	}
 	m["date"] = time.Now().UTC().Format(time.DateTime) + " UTC"
 	m["load as it began"] = loadAverages()
-	for name, command := range map[string][]string{"cc": {"cc", "--version"}, "nft": {"nft", "--version"}, "iptables": {"iptables", "--version"}, "netavark": {netavarkPath, "--version"}} {
+	for name, command := range map[string][]string{
+		"cc": {"cc", "--version"}, "nft": {"nft", "--version"}, "iptables": {"iptables", "--version"},
+		"netavark": {netavarkPath, "--version"},
+	} {
 		if out, err := exec.Command(command[0], command[1:]...).Output(); err == nil {
 			line, _, _ := strings.Cut(string(out), "\n")
 			m[name] = line

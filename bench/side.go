@@ -40,8 +40,8 @@ func (s *side) label() string { return variant{s.name, s.baseline}.String() }
 // times returns those of all turns.
 func (s *side) times(method string) []time.Duration { return slices.Concat(s.turns[method]...) }
 
-// warming is how many containers of a side are not measured: one stays attached meanwhile, so that bridges stay, one
-// comes and goes.
+// warming is how many containers of a side are not measured: one stays attached meanwhile, so that
+// bridges stay, one comes and goes.
 const warming = 2
 
 // network is one of a side's networks, named like its bridge.
@@ -50,16 +50,23 @@ type network struct {
 	mtu                               int // 0: the kernel's
 }
 
-// network returns the one that container i is attached to. Where each has its own, all are configured differently.
+// network returns the one that container i is attached to. Where each has its own, all are
+// configured differently.
 func (s *side) network(i int) network {
 	switch {
 	case s.beside != nil:
 		return s.beside.network(0)
 	case s.each == 0:
-		return network{fmt.Sprintf("bench%d", s.number), fmt.Sprintf("10.%d.0.0/16", s.number), fmt.Sprintf("10.%d.0.1", s.number), fmt.Sprintf("fd00:%d::1", s.number), 0}
+		return network{
+			fmt.Sprintf("bench%d", s.number), fmt.Sprintf("10.%d.0.0/16", s.number),
+			fmt.Sprintf("10.%d.0.1", s.number), fmt.Sprintf("fd00:%d::1", s.number), 0,
+		}
 	}
 	n := i / s.each
-	shared := network{fmt.Sprintf("bench%d-%d", s.number, n), fmt.Sprintf("10.%d.%d.0/24", s.number, n), fmt.Sprintf("10.%d.%d.1", s.number, n), "", 0}
+	shared := network{
+		fmt.Sprintf("bench%d-%d", s.number, n), fmt.Sprintf("10.%d.%d.0/24", s.number, n),
+		fmt.Sprintf("10.%d.%d.1", s.number, n), "", 0,
+	}
 	if s.each == 1 {
 		shared.mtu = 1400 + n
 	}
@@ -70,8 +77,8 @@ func (s *side) hostPort(i int) int     { return 1000 + 300*(s.number-60) + i }
 func (s *side) netns(i int) string     { return fmt.Sprintf("%s/netns%d", s.dir, i) }
 func (s *side) container(i int) string { return fmt.Sprintf("c%d-%d", s.number, i) }
 
-// address is for those that are told it. Beside others it is one that host-local does not give them, and that a container
-// of another turn may have had.
+// address is for those that are told it. Beside others it is one that host-local does not give
+// them, and that a container of another turn may have had.
 func (s *side) address(i int) string {
 	if s.beside != nil {
 		return fmt.Sprintf("10.%d.0.%d", s.beside.number, 201+i%50)
@@ -100,11 +107,14 @@ func (s *side) plugins(n network) []any {
 	ranges := []any{[]any{first}}
 	routes := []any{map[string]any{"dst": "0.0.0.0/0"}}
 	if s.dual {
-		ranges = append(ranges, []any{map[string]any{"subnet": strings.TrimSuffix(n.gateway6, "1") + "/64"}})
+		ranges = append(ranges,
+			[]any{map[string]any{"subnet": strings.TrimSuffix(n.gateway6, "1") + "/64"}})
 		routes = append(routes, map[string]any{"dst": "::/0"})
 	}
 	bridge := map[string]any{"type": "bridge", "bridge": n.bridge, "isGateway": true,
-		"ipam": map[string]any{"type": "host-local", "dataDir": s.state() + "/leases", "ranges": ranges, "routes": routes}}
+		"ipam": map[string]any{
+			"type": "host-local", "dataDir": s.state() + "/leases", "ranges": ranges, "routes": routes,
+		}}
 	if n.mtu > 0 {
 		bridge["mtu"] = n.mtu
 	}
@@ -116,7 +126,10 @@ func (s *side) plugins(n network) []any {
 		backend = "iptables"
 	}
 	bridge["ipMasq"], bridge["ipMasqBackend"] = true, backend
-	return []any{bridge, map[string]any{"type": "portmap", "backend": backend, "capabilities": map[string]any{"portMappings": true}},
+	return []any{bridge,
+		map[string]any{
+			"type": "portmap", "backend": backend, "capabilities": map[string]any{"portMappings": true},
+		},
 		map[string]any{"type": "firewall"}}
 }
 
@@ -129,7 +142,11 @@ func (s *side) capabilities(i int) map[string]any {
 	if s.chain == "bridge" {
 		return map[string]any{}
 	}
-	return map[string]any{"portMappings": []any{map[string]any{"hostPort": s.hostPort(i), "containerPort": 80, "protocol": "tcp"}}}
+	return map[string]any{
+		"portMappings": []any{
+			map[string]any{"hostPort": s.hostPort(i), "containerPort": 80, "protocol": "tcp"},
+		},
+	}
 }
 
 // request is what libcni.so and the driver of Go's libcni are asked.
@@ -160,7 +177,8 @@ func (s *side) floorRequest(method string, i int) string {
 	return fmt.Sprintf("%s %s %s %s/%s %s", s.netns(i), n.bridge, name, s.address(i), bits, n.gateway)
 }
 
-// prepare makes the namespaces of the containers, those for warming and count more, and makes a first call of each kind.
+// prepare makes the namespaces of the containers, those for warming and count more, and makes a
+// first call of each kind.
 func (s *side) prepare(count int) error {
 	if err := s.makeContainers(warming + count); err != nil {
 		return err
@@ -187,8 +205,8 @@ func (s *side) makeContainers(count int) error {
 	return nil
 }
 
-// connects shows of ten of the measured containers, the first and the last among them, that each reaches its
-// gateway and, where a port is published, that this leads to it.
+// connects shows of ten of the measured containers, the first and the last among them, that each
+// reaches its gateway and, where a port is published, that this leads to it.
 func (s *side) connects(from, to int) error {
 	tried := min(to-from, 10)
 	for n := range tried {
@@ -213,14 +231,16 @@ func (s *side) connected(i int) error {
 		if s.chain == "bridge" {
 			continue
 		}
-		if err := reachesIn(s.netns(i), net.JoinHostPort(gateway, fmt.Sprint(s.hostPort(i)))); err != nil {
+		if err := reachesIn(s.netns(i),
+			net.JoinHostPort(gateway, fmt.Sprint(s.hostPort(i)))); err != nil {
 			return fmt.Errorf("from the host through its port: %w", err)
 		}
 	}
 	return nil
 }
 
-// end detaches the container that stayed, shows that nothing is left of any, and removes the namespaces.
+// end detaches the container that stayed, shows that nothing is left of any, and removes the
+// namespaces.
 func (s *side) end() error {
 	if _, err := s.make("del", 0); err != nil {
 		return fmt.Errorf("%s: %w", s.name, err)
@@ -255,7 +275,9 @@ func noInterface() error {
 }
 
 func (s *side) nothingLeft() error {
-	for _, pattern := range []string{"/leases/*/10.*", "/leases/*/fd*", "/cache/results/*", "/state/intents/*"} {
+	for _, pattern := range []string{
+		"/leases/*/10.*", "/leases/*/fd*", "/cache/results/*", "/state/intents/*",
+	} {
 		if left, err := filepath.Glob(s.dir + pattern); err != nil || len(left) > 0 {
 			return fmt.Errorf("%v left, %v", left, err)
 		}
@@ -270,7 +292,8 @@ func (s *side) noRules() error {
 		return fmt.Errorf("nft list ruleset: %w", err)
 	}
 	gateway, gateway6 := fmt.Sprintf("10.%d.0.1", s.number), fmt.Sprintf("fd00:%d::1", s.number)
-	address := regexp.MustCompile(fmt.Sprintf(`\b10\.%d\.\d+\.\d+\b|\bfd00:%d:[0-9a-f:]+\b`, s.number, s.number))
+	address := regexp.MustCompile(
+		fmt.Sprintf(`\b10\.%d\.\d+\.\d+\b|\bfd00:%d:[0-9a-f:]+\b`, s.number, s.number))
 	for line := range strings.Lines(string(rules)) {
 		for _, found := range address.FindAllString(line, -1) {
 			if found != gateway && found != gateway6 && !strings.HasSuffix(found, ".0.0") {

@@ -62,7 +62,9 @@ func (s *side) serve(b *bench) (err error) {
 	if s.process, err = start(command); err != nil {
 		return err
 	}
-	s.make = func(method string, i int) (time.Duration, error) { return s.process.call(s.line(b, method, i)) }
+	s.make = func(method string, i int) (time.Duration, error) {
+		return s.process.call(s.line(b, method, i))
+	}
 	if strings.HasPrefix(s.name, theFloor) && s.beside == nil {
 		n := s.network(0)
 		_, bits, _ := strings.Cut(n.subnet, "/")
@@ -118,25 +120,35 @@ func (s *side) cnitool(peers string) func(string, int) (time.Duration, error) {
 			return 0, err
 		}
 		command := exec.Command(filepath.Join(peers, "cnitool"), method, s.network(i).bridge, s.netns(i))
-		command.Env = append(os.Environ(), "CNI_PATH="+peers, "NETCONFPATH="+s.dir, "CAP_ARGS="+string(capabilities))
+		command.Env = append(os.Environ(), "CNI_PATH="+peers, "NETCONFPATH="+s.dir,
+			"CAP_ARGS="+string(capabilities))
 		return timed(command)
 	}
 }
 
-// netavark gets what podman gives it: a bridge network, a fixed address and, in the full chain, a port.
+// netavark gets what podman gives it: a bridge network, a fixed address and, in the full chain, a
+// port.
 func (s *side) netavark(method string, i int) (time.Duration, error) {
 	const id = "6ce7e5d1b1b1b1b1b1b1b1b1b1b1b1b1b1b1b1b1b1b1b1b1b1b1b1b1b1b1b1b1"
 	n, ports := s.network(i), []any{}
 	if s.chain == "full" {
-		ports = append(ports, map[string]any{"container_port": 80, "host_port": s.hostPort(i), "protocol": "tcp", "range": 1, "host_ip": ""})
+		ports = append(ports,
+			map[string]any{
+				"container_port": 80, "host_port": s.hostPort(i), "protocol": "tcp", "range": 1, "host_ip": "",
+			})
 	}
 	input, err := json.Marshal(map[string]any{
-		"container_id": fmt.Sprintf("%064x", 1000*s.number+i), "container_name": s.container(i), "port_mappings": ports,
-		"networks": map[string]any{n.bridge: map[string]any{"static_ips": []string{s.address(i)}, "interface_name": "eth0"}},
+		"container_id": fmt.Sprintf("%064x", 1000*s.number+i), "container_name": s.container(i),
+		"port_mappings": ports,
+		"networks": map[string]any{
+			n.bridge: map[string]any{"static_ips": []string{s.address(i)}, "interface_name": "eth0"},
+		},
 		"network_info": map[string]any{n.bridge: map[string]any{
-			"name": n.bridge, "id": fmt.Sprintf("%x%s", s.number, id)[:64], "driver": "bridge", "network_interface": n.bridge,
-			"subnets":      []any{map[string]any{"subnet": n.subnet, "gateway": n.gateway}},
-			"ipv6_enabled": false, "internal": false, "dns_enabled": false, "ipam_options": map[string]any{"driver": "host-local"},
+			"name": n.bridge, "id": fmt.Sprintf("%x%s", s.number, id)[:64], "driver": "bridge",
+			"network_interface": n.bridge,
+			"subnets":           []any{map[string]any{"subnet": n.subnet, "gateway": n.gateway}},
+			"ipv6_enabled":      false, "internal": false, "dns_enabled": false,
+			"ipam_options": map[string]any{"driver": "host-local"},
 		}},
 	})
 	if err != nil {

@@ -22,8 +22,8 @@ const (
 	largest    = 1000.0 // at its right
 )
 
-// chartStyle has a ground of its own for each scheme: a page may be dark where its reader's browser is not. Text keeps a
-// margin of the ground's colour where it crosses a line of the scale.
+// chartStyle has a ground of its own for each scheme: a page may be dark where its reader's browser
+// is not. Text keeps a margin of the ground's colour where it crosses a line of the scale.
 const chartStyle = `<style>
 .b{fill:#fff}text{font:12px system-ui,sans-serif;fill:#1f2328;paint-order:stroke;stroke:#fff;stroke-width:4px;stroke-linejoin:round}
 .t{font-size:15px;font-weight:600}.h{font-weight:600;font-size:13px}.s{fill:#59636e;font-size:11px}
@@ -47,7 +47,8 @@ func (r *report) svg() string {
 				continue
 			}
 			y += rowHeight
-			fmt.Fprintf(&body, `<text class="h" x="12" y="%d">%s, %s</text>`+"\n", y-7, html.EscapeString(name), strings.ToUpper(method))
+			fmt.Fprintf(&body, `<text class="h" x="12" y="%d">%s, %s</text>`+"\n", y-7,
+				html.EscapeString(name), strings.ToUpper(method))
 			for _, x := range rows {
 				body.WriteString(bar(x, y))
 				y += rowHeight
@@ -55,22 +56,31 @@ func (r *report) svg() string {
 			y += 10
 		}
 	}
-	return fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" role="img" aria-label="Time of ADD and DEL, p50 and p99">`+
-		"\n%s\n"+`<rect class="b" width="100%%" height="100%%"/>`+"\n%s%s%s</svg>\n", chartWidth, y, chartStyle, r.heading(), scale(y), body.String())
+	return fmt.Sprintf(
+		`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" role="img" aria-label="Time of ADD and DEL, p50 and p99">`+
+			"\n%s\n"+`<rect class="b" width="100%%" height="100%%"/>`+"\n%s%s%s</svg>\n", chartWidth, y,
+		chartStyle, r.heading(), scale(y), body.String())
 }
 
 // heading is the title, what it was measured on, and what the colours and shapes mean.
 func (r *report) heading() string {
 	var text strings.Builder
-	fmt.Fprintf(&text, `<text class="t" x="12" y="24">Time of a call in milliseconds, logarithmic: shorter is better</text>`+"\n")
-	fmt.Fprintf(&text, `<text class="s" x="12" y="42">%s</text>`+"\n", html.EscapeString(fmt.Sprintf("%s cores, %s, Linux %s; libcni %s, %s; %s",
-		r.Machine["cores"], r.Machine["cpu"], r.Machine["kernel"], r.Machine["libcni"], r.Machine["peers"], r.Machine["date"])))
+	fmt.Fprintf(&text,
+		`<text class="t" x="12" y="24">Time of a call in milliseconds, logarithmic: shorter is better</text>`+"\n")
+	fmt.Fprintf(&text, `<text class="s" x="12" y="42">%s</text>`+"\n",
+		html.EscapeString(fmt.Sprintf("%s cores, %s, Linux %s; libcni %s, %s; %s",
+			r.Machine["cores"], r.Machine["cpu"], r.Machine["kernel"], r.Machine["libcni"],
+			r.Machine["peers"], r.Machine["date"])))
 	x := 12
-	for _, key := range []struct{ class, name string }{{"libcni", "libcni"}, {"peer", "others"}, {"floor", "the least the kernel can be asked"}} {
-		fmt.Fprintf(&text, `<rect class="%s" x="%d" y="53" width="14" height="10" rx="2"/><text class="s" x="%d" y="62">%s</text>`+"\n", key.class, x, x+20, key.name)
+	for _, key := range []struct{ class, name string }{
+		{"libcni", "libcni"}, {"peer", "others"}, {"floor", "the least the kernel can be asked"},
+	} {
+		fmt.Fprintf(&text,
+			`<rect class="%s" x="%d" y="53" width="14" height="10" rx="2"/><text class="s" x="%d" y="62">%s</text>`+"\n", key.class, x, x+20, key.name)
 		x += 40 + 6*len(key.name)
 	}
-	fmt.Fprintf(&text, `<rect class="peer" x="%d" y="53" width="14" height="10" rx="2"/>%s<text class="s" x="%d" y="62">bar: p50, line: p99</text>`+"\n",
+	fmt.Fprintf(&text,
+		`<rect class="peer" x="%d" y="53" width="14" height="10" rx="2"/>%s<text class="s" x="%d" y="62">bar: p50, line: p99</text>`+"\n",
 		x+20, whisker("peer", float64(x+34), float64(x+54), 58), x+62)
 	return text.String()
 }
@@ -99,15 +109,17 @@ func bar(x result, y int) string {
 		class = "floor"
 	}
 	p50, p99 := across(x.P50), across(x.P99)
-	return fmt.Sprintf(`<text x="%d" y="%d" text-anchor="end">%s</text><rect class="%s" x="%d" y="%d" width="%.1f" height="%d"/>`+
-		`%s<text class="s" x="%.1f" y="%d">%s, p99 %s</text>`+"\n",
+	return fmt.Sprintf(
+		`<text x="%d" y="%d" text-anchor="end">%s</text><rect class="%s" x="%d" y="%d" width="%.1f" height="%d"/>`+
+			`%s<text class="s" x="%.1f" y="%d">%s, p99 %s</text>`+"\n",
 		chartLeft-8, y+11, html.EscapeString(x.Side), class, chartLeft, y, p50-chartLeft, barHeight,
 		whisker(class, p50, p99, y+barHeight/2), p99+8, y+11, short(x.P50), short(x.P99))
 }
 
 // whisker is a line with an end to it.
 func whisker(class string, from, to float64, y int) string {
-	return fmt.Sprintf(`<line class="%s" x1="%.1f" y1="%d" x2="%.1f" y2="%d"/><line class="%s" x1="%.1f" y1="%d" x2="%.1f" y2="%d"/>`,
+	return fmt.Sprintf(
+		`<line class="%s" x1="%.1f" y1="%d" x2="%.1f" y2="%d"/><line class="%s" x1="%.1f" y1="%d" x2="%.1f" y2="%d"/>`,
 		class, from, y, to, y, class, to, y-4, to, y+4)
 }
 
@@ -125,11 +137,13 @@ func short(ms float64) string {
 func scale(bottom int) string {
 	var faint, lines strings.Builder
 	for ms := smallest; ms <= largest*1.01; ms *= 10 {
-		fmt.Fprintf(&lines, `<line class="g" x1="%.1f" y1="%d" x2="%.1f" y2="%d"/><text class="s" x="%.1f" y="%d" text-anchor="middle">%g ms</text>`+"\n",
+		fmt.Fprintf(&lines,
+			`<line class="g" x1="%.1f" y1="%d" x2="%.1f" y2="%d"/><text class="s" x="%.1f" y="%d" text-anchor="middle">%g ms</text>`+"\n",
 			across(ms), chartTop, across(ms), bottom-8, across(ms), chartTop-6, ms)
 		for _, times := range []float64{2, 5} {
 			if ms*times < largest {
-				fmt.Fprintf(&faint, `<line class="m" x1="%.1f" y1="%d" x2="%.1f" y2="%d"/>`+"\n", across(ms*times), chartTop, across(ms*times), bottom-8)
+				fmt.Fprintf(&faint, `<line class="m" x1="%.1f" y1="%d" x2="%.1f" y2="%d"/>`+"\n",
+					across(ms*times), chartTop, across(ms*times), bottom-8)
 			}
 		}
 	}

@@ -38,26 +38,75 @@ func (r *report) judge() {
 	}
 	rate := func(side string) float64 { return r.value(rateFigure(side, crew{1, 8})) }
 	held := func(after string) float64 {
-		return r.value("descriptors after "+after) + r.value("threads after "+after) + r.value("goroutines after "+after)
+		return r.value("descriptors after "+after) + r.value("threads after "+after) +
+			r.value("goroutines after "+after)
 	}
 	for _, t := range []target{
-		{Row: "bridge + host-local, ADD, over the floor", Must: 0.9, Goal: 0.4, Unit: "ms", Measured: minus(add(bridgeCase, libcni), add(bridgeCase, theFloor))},
-		{Row: "bridge + host-local, ADD, times faster than Go's libcni", Must: 7, Goal: 12, Larger: true, Measured: over(add(bridgeCase, reference), add(bridgeCase, libcni))},
-		{Row: "the same, state on disk", Must: 7, Goal: 12, Larger: true, Measured: over(add(bridgeCase+onDisk, reference), add(bridgeCase+onDisk, libcni))},
-		{Row: "bridge + host-local, DEL, times faster than Go's libcni", Must: 12, Goal: 25, Larger: true, Measured: over(del(bridgeCase, reference), del(bridgeCase, libcni))},
-		{Row: "full chain, ADD, times faster than Go's libcni, nftables", Must: 45, Goal: 80, Larger: true, Measured: over(add(fullCase, reference), add(fullCase, libcni))},
-		{Row: "full chain, ADD, times faster than Go's libcni, iptables", Must: 30, Goal: 50, Larger: true, Measured: over(add(fullCase, iptables), add(fullCase, libcni))},
-		{Row: "full chain, ADD, times faster than netavark", Must: 20, Goal: 35, Larger: true, Measured: over(add(fullCase, netavark), add(fullCase, libcni))},
-		{Row: "full chain, DEL, times faster than Go's libcni, nftables", Must: 80, Goal: 130, Larger: true, Measured: over(del(fullCase, reference), del(fullCase, libcni))},
-		{Row: "full chain, DEL, times faster than netavark", Must: 40, Goal: 60, Larger: true, Measured: over(del(fullCase, netavark), del(fullCase, libcni))},
-		{Row: "cold, times faster than cnitool", Must: 15, Goal: 25, Larger: true, Measured: over(add(coldCase, cnitool), add(coldCase, cold))},
-		{Row: "isolated mode adds", Must: 3, Goal: 1.5, Unit: "ms", Measured: minus(add(coldCase, isolated), add(coldCase, libcni))},
-		{Row: fmt.Sprintf("ADD beside %d attached, growth over the floor's", attached), Must: 1.3, Goal: 1.1, Measured: over(growth(libcni), growth(theFloor))},
-		{Row: "8 threads, rate over the floor's", Must: 0.8, Goal: 0.95, Larger: true, Measured: over(rate(libcni), rate(theFloor))},
-		{Row: "CHECK over ADD, full chain", Must: 1, Goal: 0.5, Measured: over(r.p50(fullCase, libcni, "check"), add(fullCase, libcni))},
+		{
+			Row: "bridge + host-local, ADD, over the floor", Must: 0.9, Goal: 0.4, Unit: "ms",
+			Measured: minus(add(bridgeCase, libcni), add(bridgeCase, theFloor)),
+		},
+		{
+			Row: "bridge + host-local, ADD, times faster than Go's libcni", Must: 7, Goal: 12, Larger: true,
+			Measured: over(add(bridgeCase, reference), add(bridgeCase, libcni)),
+		},
+		{
+			Row: "the same, state on disk", Must: 7, Goal: 12, Larger: true,
+			Measured: over(add(bridgeCase+onDisk, reference), add(bridgeCase+onDisk, libcni)),
+		},
+		{
+			Row: "bridge + host-local, DEL, times faster than Go's libcni", Must: 12, Goal: 25, Larger: true,
+			Measured: over(del(bridgeCase, reference), del(bridgeCase, libcni)),
+		},
+		{
+			Row: "full chain, ADD, times faster than Go's libcni, nftables", Must: 45, Goal: 80,
+			Larger: true, Measured: over(add(fullCase, reference), add(fullCase, libcni)),
+		},
+		{
+			Row: "full chain, ADD, times faster than Go's libcni, iptables", Must: 30, Goal: 50,
+			Larger: true, Measured: over(add(fullCase, iptables), add(fullCase, libcni)),
+		},
+		{
+			Row: "full chain, ADD, times faster than netavark", Must: 20, Goal: 35, Larger: true,
+			Measured: over(add(fullCase, netavark), add(fullCase, libcni)),
+		},
+		{
+			Row: "full chain, DEL, times faster than Go's libcni, nftables", Must: 80, Goal: 130,
+			Larger: true, Measured: over(del(fullCase, reference), del(fullCase, libcni)),
+		},
+		{
+			Row: "full chain, DEL, times faster than netavark", Must: 40, Goal: 60, Larger: true,
+			Measured: over(del(fullCase, netavark), del(fullCase, libcni)),
+		},
+		{
+			Row: "cold, times faster than cnitool", Must: 15, Goal: 25, Larger: true,
+			Measured: over(add(coldCase, cnitool), add(coldCase, cold)),
+		},
+		{
+			Row: "isolated mode adds", Must: 3, Goal: 1.5, Unit: "ms",
+			Measured: minus(add(coldCase, isolated), add(coldCase, libcni)),
+		},
+		{
+			Row: fmt.Sprintf("ADD beside %d attached, growth over the floor's", attached), Must: 1.3,
+			Goal: 1.1, Measured: over(growth(libcni), growth(theFloor)),
+		},
+		{
+			Row: "8 threads, rate over the floor's", Must: 0.8, Goal: 0.95, Larger: true,
+			Measured: over(rate(libcni), rate(theFloor)),
+		},
+		{
+			Row: "CHECK over ADD, full chain", Must: 1, Goal: 0.5,
+			Measured: over(r.p50(fullCase, libcni, "check"), add(fullCase, libcni)),
+		},
 		{Row: "size of libcni.so", Must: 10.5, Goal: 9, Unit: "MB", Measured: r.value(sizeFigure)},
-		{Row: fmt.Sprintf("RSS of the host after %d ADD and DEL", calls), Must: 25, Goal: 16, Unit: "MB", Measured: r.value("RSS after " + all)},
-		{Row: "descriptors, threads, goroutines then, over those after a tenth", Must: 1.1, Goal: 1, Measured: over(held(all), held(aTenth))},
+		{
+			Row: fmt.Sprintf("RSS of the host after %d ADD and DEL", calls), Must: 25, Goal: 16, Unit: "MB",
+			Measured: r.value("RSS after " + all),
+		},
+		{
+			Row: "descriptors, threads, goroutines then, over those after a tenth", Must: 1.1, Goal: 1,
+			Measured: over(held(all), held(aTenth)),
+		},
 	} {
 		if math.IsNaN(t.Measured) || t.Measured == 0 {
 			continue

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The least that a call in a child of its own costs with a library in Go: the child loads one that does nothing (LIBRARY),
- * calls it and says that it is done. */
+/* The least that a call in a child of its own costs with a library in Go: the child loads one that
+ * does nothing (LIBRARY), calls it and says that it is done. */
 #define _GNU_SOURCE
 #include "harness.h"
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The floor: the least that the kernel must be asked for. One RTM_NEWLINK makes the pair, puts one end into the namespace
- * and the other on the bridge and brings that up; inside, one send brings the link up and sets an address and the default
- * route. No checks, no state, nothing is undone.
+ * The floor: the least that the kernel must be asked for. One RTM_NEWLINK makes the pair, puts one
+ * end into the namespace and the other on the bridge and brings that up; inside, one send brings
+ * the link up and sets an address and the default route. No checks, no state, nothing is undone.
  *
- * Arguments: the number before that of its first link, which no other floor may take; and "default" or "1", how many queues each end of
- * a pair gets. The kernel's default is one for each processor, which then has it wait twice for all of them to take note
- * that one is used.
+ * Arguments: the number before that of its first link, which no other floor may take; and "default"
+ * or "1", how many queues each end of a pair gets. The kernel's default is one for each processor,
+ * which then has it wait twice for all of them to take note that one is used.
  *
  *     init BRIDGE ADDRESS/PREFIX                            makes the bridge
  *     add NETNS BRIDGE NAME ADDRESS/PREFIX GATEWAY          NAME is the host's end

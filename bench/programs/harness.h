@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the timed programs share. They read lines "METHOD REQUEST" and answer each with "RC NANOSECONDS RESPONSE".
- * "threads N" begins a crowd: the lines up to "end" are shared out among N threads; the answer's time is that of all.
+ * What the timed programs share. They read lines "METHOD REQUEST" and answer each with "RC
+ * NANOSECONDS RESPONSE". "threads N" begins a crowd: the lines up to "end" are shared out among N
+ * threads; the answer's time is that of all.
  */
 #ifndef BENCH_HARNESS_H
 #define BENCH_HARNESS_H

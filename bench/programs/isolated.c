@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The same through cni_dl.h: each call loads the library in a child of its own. LIBRARY is the library's path. */
+/* The same through cni_dl.h: each call loads the library in a child of its own. LIBRARY is the
+ * library's path. */
 #include <cni_dl.h>
 
 #include "harness.h"

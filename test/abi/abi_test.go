@@ -1,5 +1,5 @@
-// Package abi tests libcni as C programs meet it: it compiles the programs of this directory against the header and the
-// built library, runs them, and looks at the library's file.
+// Package abi tests libcni as C programs meet it: it compiles the programs of this directory
+// against the header and the built library, runs them, and looks at the library's file.
 package abi
 
 import (

@@ -10,8 +10,8 @@ import (
 	"github.com/libcni/libcni/test/rig"
 )
 
-// TestExamplesBuildAgainstAnInstalledPrefix follows what the examples say: pkg-config, with the shared library and with
-// the static one, and the header alone for those that load the library.
+// TestExamplesBuildAgainstAnInstalledPrefix follows what the examples say: pkg-config, with the
+// shared library and with the static one, and the header alone for those that load the library.
 func TestExamplesBuildAgainstAnInstalledPrefix(t *testing.T) {
 	rig.Library(t)
 	prefix := filepath.Join(t.TempDir(), "prefix")
@@ -26,7 +26,8 @@ func TestExamplesBuildAgainstAnInstalledPrefix(t *testing.T) {
 	}
 	linked := map[string][]string{
 		"shared": append(flags("--libs"), "-pthread", "-Wl,-rpath,"+prefix+"/lib"),
-		"static": append(append([]string{"-Wl,-Bstatic"}, flags("--libs")...), append([]string{"-Wl,-Bdynamic"}, flags("--static", "--libs-only-other")...)...),
+		"static": append(append([]string{"-Wl,-Bstatic"}, flags("--libs")...),
+			append([]string{"-Wl,-Bdynamic"}, flags("--static", "--libs-only-other")...)...),
 	}
 	sources, err := filepath.Glob(root + "/examples/*.c")
 	if err != nil || len(sources) < 4 {
@@ -62,10 +63,13 @@ func TestExamplesBuildAgainstAnInstalledPrefix(t *testing.T) {
 func TestPackagersSeeThatALoaderLikesToHaveTheLibrary(t *testing.T) {
 	dir := t.TempDir()
 	source, program := filepath.Join(dir, "note.c"), filepath.Join(dir, "program")
-	if err := os.WriteFile(source, []byte("#include <cni_dl.h>\nCNI_DL_NOTE(\"suggested\");\nint main(void) { return 0; }\n"), 0o600); err != nil {
+	if err := os.WriteFile(source,
+		[]byte("#include <cni_dl.h>\nCNI_DL_NOTE(\"suggested\");\nint main(void) { return 0; }\n"),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
-	rig.Run(t, "cc", "-std=c99", "-Wall", "-Wextra", "-pedantic", "-Werror", "-O2", "-I"+root+"/include", "-o", program, source)
+	rig.Run(t, "cc", "-std=c99", "-Wall", "-Wextra", "-pedantic", "-Werror", "-O2",
+		"-I"+root+"/include", "-o", program, source)
 	file, err := elf.Open(program)
 	if err != nil {
 		t.Fatal(err)
@@ -102,6 +106,7 @@ func TestProgramsInTheDocumentCompile(t *testing.T) {
 		if err := os.WriteFile(source, []byte(code), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		rig.Run(t, "cc", "-std=c99", "-Wall", "-Wextra", "-pedantic", "-Werror", "-Wno-unused-function", "-I"+root+"/include", "-fsyntax-only", source)
+		rig.Run(t, "cc", "-std=c99", "-Wall", "-Wextra", "-pedantic", "-Werror", "-Wno-unused-function",
+			"-I"+root+"/include", "-fsyntax-only", source)
 	}
 }

@@ -34,7 +34,8 @@ func headerFunctions(t *testing.T) []string {
 		t.Fatal(err)
 	}
 	var names []string
-	for _, m := range regexp.MustCompile(`(?m)^CNI_API .*?(cni_[a-z_]+)\(`).FindAllStringSubmatch(string(header), -1) {
+	for _, m := range regexp.MustCompile(`(?m)^CNI_API .*?(cni_[a-z_]+)\(`).FindAllStringSubmatch(
+		string(header), -1) {
 		names = append(names, m[1])
 	}
 	sort.Strings(names)
@@ -64,7 +65,8 @@ func TestLibraryExportsTheHeadersFunctionsAndNothingElse(t *testing.T) {
 func TestStaticLibraryDefinesTheHeadersFunctionsAndNothingElse(t *testing.T) {
 	archive := filepath.Join(filepath.Dir(rig.Library(t)), "libcni.a")
 	var names []string
-	for _, line := range strings.Split(rig.Run(t, "nm", "-g", "--defined-only", "--format=posix", archive), "\n") {
+	for _, line := range strings.Split(
+		rig.Run(t, "nm", "-g", "--defined-only", "--format=posix", archive), "\n") {
 		if fields := strings.Fields(line); len(fields) > 1 {
 			names = append(names, fields[0])
 		}
@@ -112,7 +114,9 @@ func TestLibraryIsFoundByItsSoname(t *testing.T) {
 	if diff := cmp.Diff([]string{"libcni.so.0"}, names); diff != "" {
 		t.Errorf("soname (-want +got):\n%s", diff)
 	}
-	for link, want := range map[string]string{"libcni.so": "libcni.so.0", "libcni.so.0": "libcni.so.0.1.0"} {
+	for link, want := range map[string]string{
+		"libcni.so": "libcni.so.0", "libcni.so.0": "libcni.so.0.1.0",
+	} {
 		if target, err := os.Readlink(filepath.Join(filepath.Dir(rig.Library(t)), link)); target != want {
 			t.Errorf("%s leads to %s, want %s (%v)", link, target, want, err)
 		}
@@ -132,13 +136,19 @@ func TestLibraryNeedsTheCLibraryOnly(t *testing.T) {
 }
 
 func TestHeadersCompileAloneAndTwice(t *testing.T) {
-	strict := []string{"-Wall", "-Wextra", "-pedantic", "-Werror", "-I" + root + "/include", "-o", filepath.Join(t.TempDir(), "object"), "-c"}
+	strict := []string{
+		"-Wall", "-Wextra", "-pedantic", "-Werror", "-I" + root + "/include", "-o",
+		filepath.Join(t.TempDir(), "object"), "-c",
+	}
 	for _, header := range []string{"cni.h", "cni_dl.h"} {
 		source := filepath.Join(t.TempDir(), "header.c")
-		if err := os.WriteFile(source, []byte("#include <"+header+">\n#include <"+header+">\n"), 0o600); err != nil {
+		if err := os.WriteFile(source, []byte("#include <"+header+">\n#include <"+header+">\n"),
+			0o600); err != nil {
 			t.Fatal(err)
 		}
-		for _, language := range [][]string{{"cc", "-xc", "-std=c99"}, {"cc", "-xc", "-std=c17"}, {"c++", "-xc++", "-std=c++17"}} {
+		for _, language := range [][]string{
+			{"cc", "-xc", "-std=c99"}, {"cc", "-xc", "-std=c17"}, {"c++", "-xc++", "-std=c++17"},
+		} {
 			t.Run(header+" "+language[2], func(t *testing.T) {
 				rig.Run(t, language[0], append(append(language[1:], strict...), source)...)
 			})
@@ -146,7 +156,8 @@ func TestHeadersCompileAloneAndTwice(t *testing.T) {
 	}
 }
 
-// TestBuildIsReproducible builds a copy in another directory; the libraries must be the same to the byte.
+// TestBuildIsReproducible builds a copy in another directory; the libraries must be the same to the
+// byte.
 func TestBuildIsReproducible(t *testing.T) {
 	dir := t.TempDir()
 	for _, path := range []string{"Makefile", "go.mod", "go.sum", "api", "capi", "core", "include"} {
@@ -158,7 +169,8 @@ func TestBuildIsReproducible(t *testing.T) {
 		t.Fatalf("make: %v\n%s", err, out)
 	}
 	for _, name := range []string{"libcni.so", "libcni.a"} {
-		if digest(t, filepath.Join(dir, "build", name)) != digest(t, filepath.Join(filepath.Dir(rig.Library(t)), name)) {
+		if digest(t, filepath.Join(dir, "build", name)) != digest(t,
+			filepath.Join(filepath.Dir(rig.Library(t)), name)) {
 			t.Errorf("%s differs when built in %s; is build/ up to date?", name, dir)
 		}
 	}
@@ -185,11 +197,14 @@ func TestInstalledLibraryIsFoundByPkgConfigAndRemovedAgain(t *testing.T) {
 	t.Setenv("PKG_CONFIG_PATH", prefix+"/lib/pkgconfig")
 	t.Setenv("PKG_CONFIG_SYSROOT_DIR", dest)
 	flags := strings.Fields(rig.Run(t, "pkg-config", "--cflags", "--libs", "libcni"))
-	if version := strings.TrimSpace(rig.Run(t, "pkg-config", "--modversion", "libcni")); version != "0.1.0" {
+	if version := strings.TrimSpace(
+		rig.Run(t, "pkg-config", "--modversion", "libcni")); version != "0.1.0" {
 		t.Errorf("pkg-config: version %s", version)
 	}
 	program := filepath.Join(t.TempDir(), "program")
-	rig.Run(t, "cc", append([]string{"-o", program, "programs/vectors.c"}, append(flags, "-Wl,-rpath,"+prefix+"/lib")...)...)
+	rig.Run(t, "cc",
+		append([]string{"-o", program, "programs/vectors.c"},
+			append(flags, "-Wl,-rpath,"+prefix+"/lib")...)...)
 	replayOne(t, program)
 	makeAt("uninstall")
 	left := rig.Run(t, "find", dest, "!", "-type", "d")

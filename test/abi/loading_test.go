@@ -11,12 +11,13 @@ import (
 	"github.com/libcni/libcni/test/rig"
 )
 
-// TestLoaderRunsOneConstructor: start.c runs Go's. At exit the loader runs nothing: an isolated host
-// has the library in its memory, and its file may have been overwritten.
+// TestLoaderRunsOneConstructor: start.c runs Go's. At exit the loader runs nothing: an isolated
+// host has the library in its memory, and its file may have been overwritten.
 func TestLoaderRunsOneConstructor(t *testing.T) {
 	file := open(t)
 	const constructors = 8 // bytes: one pointer
-	if sizes, err := file.DynValue(elf.DT_INIT_ARRAYSZ); err != nil || len(sizes) != 1 || sizes[0] != constructors {
+	if sizes, err := file.DynValue(elf.DT_INIT_ARRAYSZ); err != nil || len(sizes) != 1 ||
+		sizes[0] != constructors {
 		t.Errorf("DT_INIT_ARRAYSZ: %v %v, want [%d]", sizes, err, constructors)
 	}
 	for _, tag := range []elf.DynTag{elf.DT_INIT, elf.DT_FINI, elf.DT_FINI_ARRAY} {
@@ -57,10 +58,13 @@ func newerThan234(version string) bool {
 
 // TestLibraryWorksHoweverItIsLoaded also looks at what was relocated: it must be read-only.
 func TestLibraryWorksHoweverItIsLoaded(t *testing.T) {
-	linked := compile(t, "programs/loaded.c", append([]string{"-Wl,--no-as-needed"}, rig.Shared(t)...)...)
+	linked := compile(t, "programs/loaded.c",
+		append([]string{"-Wl,--no-as-needed"}, rig.Shared(t)...)...)
 	alone := compile(t, "programs/loaded.c", "-ldl")
 	want := "r--p\n0.1.0 -22\nanswered\n"
-	for _, run := range [][]string{{linked, "linked"}, {alone, "dlopen", rig.Library(t)}, {alone, "dlmopen", rig.Library(t)}} {
+	for _, run := range [][]string{
+		{linked, "linked"}, {alone, "dlopen", rig.Library(t)}, {alone, "dlmopen", rig.Library(t)},
+	} {
 		for _, environment := range []string{"LANG=C", "LD_BIND_NOW=1"} {
 			t.Run(run[1]+" "+environment, func(t *testing.T) {
 				command := exec.CommandContext(deadline(t), run[0], run[1:]...)

@@ -20,8 +20,8 @@ type vector struct {
 	Name   string `json:"name"`
 	Method string `json:"method"`
 
-	// The request is one of: JSON other than a string, sent as it stands; a string, whose text is sent; null, for no
-	// request at all; bytes in hexadecimal; text repeated.
+	// The request is one of: JSON other than a string, sent as it stands; a string, whose text is
+	// sent; null, for no request at all; bytes in hexadecimal; text repeated.
 	Request       json.RawMessage `json:"request"`
 	RequestHex    string          `json:"requestHex"`
 	RequestRepeat *struct {
@@ -140,7 +140,8 @@ func (v vector) check(t *testing.T, line string) {
 	if v.Kind != "" && answer.Kind != v.Kind {
 		t.Errorf("kind %q, want %q: %s", answer.Kind, v.Kind, response)
 	}
-	if v.RC != 0 && (answer.CNIVersion == "" || answer.Code <= 0 || answer.Msg == "" || answer.Retryable == nil) {
+	if v.RC != 0 &&
+		(answer.CNIVersion == "" || answer.Code <= 0 || answer.Msg == "" || answer.Retryable == nil) {
 		t.Errorf("the error lacks cniVersion, code, msg or retryable: %s", response)
 	}
 	for _, part := range v.ResponseContains {

@@ -11,7 +11,8 @@ import (
 func TestPackagersFlagsCount(t *testing.T) {
 	dir := t.TempDir()
 	out := succeed(t, command("make", "BUILD="+dir, "DEBUG=1", filepath.Join(dir, "libcni.so"),
-		"CFLAGS=-O1 -g3 -flto=auto", "CPPFLAGS=-DPACKAGED=packaged", "LDFLAGS=-Wl,-z,now -Wl,--hash-style=sysv"))
+		"CFLAGS=-O1 -g3 -flto=auto", "CPPFLAGS=-DPACKAGED=packaged",
+		"LDFLAGS=-Wl,-z,now -Wl,--hash-style=sysv"))
 	library, err := elf.Open(filepath.Join(dir, "libcni.so"))
 	if err != nil {
 		t.Fatal(err)

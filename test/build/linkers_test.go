@@ -21,7 +21,8 @@ func TestFetchedGoAndEveryLinker(t *testing.T) {
 			if err := os.Remove(linked); err != nil && !os.IsNotExist(err) {
 				t.Fatal(err)
 			}
-			c := command("make", "BUILD="+dir, "LDFLAGS=-fuse-ld="+linker, library, filepath.Join(dir, "libcni.a"))
+			c := command("make", "BUILD="+dir, "LDFLAGS=-fuse-ld="+linker, library,
+				filepath.Join(dir, "libcni.a"))
 			c.Env = append(os.Environ(), fetchedGo(t)...)
 			if out := succeed(t, c); strings.Contains(strings.ToLower(out), "warning") {
 				t.Errorf("the build warns:\n%s", out)
@@ -40,8 +41,8 @@ func TestFetchedGoAndEveryLinker(t *testing.T) {
 	}
 }
 
-// TestChangesOfTheRuntimeCanBeLeftOut builds without those changes that leave Go's own packages as they
-// are; "make test-toolchains" builds without each of them.
+// TestChangesOfTheRuntimeCanBeLeftOut builds without those changes that leave Go's own packages as
+// they are; "make test-toolchains" builds without each of them.
 func TestChangesOfTheRuntimeCanBeLeftOut(t *testing.T) {
 	for _, change := range []string{"entry", "godebug", "stack"} {
 		t.Run(change, func(t *testing.T) {
@@ -50,7 +51,8 @@ func TestChangesOfTheRuntimeCanBeLeftOut(t *testing.T) {
 			call(t, "-L"+dir, "-lcni", "-Wl,-rpath,"+dir)
 		})
 	}
-	if out, err := command("make", "BUILD="+t.TempDir(), "WITHOUT=sginals").CombinedOutput(); err == nil {
+	if out, err := command("make", "BUILD="+t.TempDir(),
+		"WITHOUT=sginals").CombinedOutput(); err == nil {
 		t.Errorf("a change that there is not is left out:\n%s", out)
 	}
 }

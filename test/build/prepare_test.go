@@ -33,8 +33,8 @@ func TestUnusableGoIsRefusedInOneLine(t *testing.T) {
 	}
 }
 
-// TestRuntimeThatIsNotKnownIsRefused: a build must not go on with the fault that the changed files are
-// there for.
+// TestRuntimeThatIsNotKnownIsRefused: a build must not go on with the fault that the changed files
+// are there for.
 func TestRuntimeThatIsNotKnownIsRefused(t *testing.T) {
 	const signals = "/* 17 */ {_SigNotify + _SigUnblock + _SigIgn, \"SIGCHLD: child\"},\n" +
 		"/* 27 */ {_SigNotify + _SigUnblock, \"SIGPROF: profiling\"},\n"
@@ -45,7 +45,10 @@ func TestRuntimeThatIsNotKnownIsRefused(t *testing.T) {
 	}{
 		{"as known", signals, stubs, "", ""},
 		{"one signal gone", strings.SplitAfter(signals, "\n")[0], stubs, "", "signals"},
-		{"another notation", strings.ReplaceAll(signals, " + _SigUnblock", "|_SigUnblock"), stubs, "", "signals"},
+		{
+			"another notation", strings.ReplaceAll(signals, " + _SigUnblock", "|_SigUnblock"), stubs, "",
+			"signals",
+		},
 		{"never blocked twice", signals + signals, stubs, "", "signals"},
 		{"empty", "", stubs, "", "signals"},
 		{"empty, without the change", "", stubs, "signals", ""},
@@ -58,7 +61,8 @@ func TestRuntimeThatIsNotKnownIsRefused(t *testing.T) {
 			write(t, filepath.Join(runtime, "sigtab_linux_generic.go"), c.signals)
 			write(t, filepath.Join(runtime, "cgroup_linux.go"), "")
 			write(t, filepath.Join(runtime, "cgroup_stubs.go"), c.stubs)
-			fake := script(t, `case "$*" in "env GOROOT") echo `+goroot+`;; *) echo go1.25.0; echo amd64;; esac`)
+			fake := script(t,
+				`case "$*" in "env GOROOT") echo `+goroot+`;; *) echo go1.25.0; echo amd64;; esac`)
 
 			prepare := command("capi/goruntime/prepare", fake, t.TempDir())
 			prepare.Env = append(os.Environ(), "WITHOUT="+c.without)
@@ -78,7 +82,8 @@ func TestCgroupsAreLeftAlone(t *testing.T) {
 	dir := t.TempDir()
 	succeed(t, command("capi/goruntime/prepare", "go", dir))
 	var overlay struct{ Replace map[string]string }
-	if err := json.Unmarshal([]byte(read(t, filepath.Join(dir, "overlay.json"))), &overlay); err != nil {
+	if err := json.Unmarshal([]byte(read(t, filepath.Join(dir, "overlay.json"))),
+		&overlay); err != nil {
 		t.Fatal(err)
 	}
 	replacement := overlay.Replace[dir+"/goroot/src/runtime/cgroup_linux.go"]

@@ -14,7 +14,8 @@ import (
 	"github.com/libcni/libcni/test/rig"
 )
 
-// TestHostKeepsTheRouteItsRouterAdvertises has a router send real advertisements, and the chain turn forwarding on.
+// TestHostKeepsTheRouteItsRouterAdvertises has a router send real advertisements, and the chain
+// turn forwarding on.
 func TestHostKeepsTheRouteItsRouterAdvertises(t *testing.T) {
 	h := newHost(t)
 	p := h.start()
@@ -31,7 +32,9 @@ func TestHostKeepsTheRouteItsRouterAdvertises(t *testing.T) {
 		t.Fatalf("forwarding is %s before", value)
 	}
 	p.must("add", h.attachment("a", "c1", p.namespace("c1"), 8080))
-	for key, want := range map[string]string{"all/forwarding": "1", "up0/accept_ra": "2", "br-a/accept_ra": "0"} {
+	for key, want := range map[string]string{
+		"all/forwarding": "1", "up0/accept_ra": "2", "br-a/accept_ra": "0",
+	} {
 		if got := h.setting(key); got != want {
 			t.Errorf("%s is %s, want %s", key, got, want)
 		}
@@ -44,7 +47,8 @@ func TestHostKeepsTheRouteItsRouterAdvertises(t *testing.T) {
 	h.advertise(router, 1800, changes, true)
 }
 
-// TestForwardingDropsTheRoute shows that the test above tests something: so does the kernel when nobody takes care.
+// TestForwardingDropsTheRoute shows that the test above tests something: so does the kernel when
+// nobody takes care.
 func TestForwardingDropsTheRoute(t *testing.T) {
 	h := newHost(t)
 	router := h.start().namespace("router")
@@ -82,8 +86,11 @@ func (h *host) hasAdvertisedRoute() bool {
 	return false
 }
 
-// advertise sends advertisements of a default router with a lifetime in seconds until there is, or is no longer, a route.
-func (h *host) advertise(router string, lifetime uint16, changes <-chan netlink.RouteUpdate, want bool) {
+// advertise sends advertisements of a default router with a lifetime in seconds until there is, or
+// is no longer, a route.
+func (h *host) advertise(
+	router string, lifetime uint16, changes <-chan netlink.RouteUpdate, want bool,
+) {
 	h.T.Helper()
 	deadline := time.After(patience)
 	again := time.NewTicker(100 * time.Millisecond) // the first may be lost before the link is ready
@@ -114,14 +121,19 @@ func sendAdvertisement(name string, lifetime uint16) error {
 	}
 	defer unix.Close(fd)
 	const routerAdvertisement = 134
-	message := []byte{routerAdvertisement, 0, 0, 0, 64, 0, byte(lifetime >> 8), byte(lifetime), 0, 0, 0, 0, 0, 0, 0, 0}
-	for option, value := range map[int]int{unix.IPV6_MULTICAST_HOPS: 255, unix.IPV6_MULTICAST_IF: link.Index} {
+	message := []byte{
+		routerAdvertisement, 0, 0, 0, 64, 0, byte(lifetime >> 8), byte(lifetime), 0, 0, 0, 0, 0, 0, 0, 0,
+	}
+	for option, value := range map[int]int{
+		unix.IPV6_MULTICAST_HOPS: 255, unix.IPV6_MULTICAST_IF: link.Index,
+	} {
 		if err := unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, option, value); err != nil {
 			return err
 		}
 	}
 	all := unix.SockaddrInet6{ZoneId: uint32(link.Index), Addr: [16]byte{0: 0xff, 1: 0x02, 15: 1}}
-	if err := unix.Sendto(fd, message, 0, &all); err != nil && err != unix.EADDRNOTAVAIL && err != unix.ENETUNREACH {
+	if err := unix.Sendto(fd, message, 0, &all); err != nil && err != unix.EADDRNOTAVAIL &&
+		err != unix.ENETUNREACH {
 		return fmt.Errorf("a router advertisement: %w", err) // the others: no address yet
 	}
 	return nil

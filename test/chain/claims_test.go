@@ -7,8 +7,8 @@ import (
 	"github.com/libcni/libcni/test/rig"
 )
 
-// TestOneOfTwoProcessesGetsThePort has two processes claim a port of the host at the same moment, each for a container of
-// a network of its own.
+// TestOneOfTwoProcessesGetsThePort has two processes claim a port of the host at the same moment,
+// each for a container of a network of its own.
 func TestOneOfTwoProcessesGetsThePort(t *testing.T) {
 	const rounds = 20
 	h := newHost(t)
@@ -42,14 +42,17 @@ func TestOneOfTwoProcessesGetsThePort(t *testing.T) {
 		if a := answers[winner]; a.rc != 0 {
 			t.Fatalf("round %d: nobody has the port: %s and %s", round, answers[0].text, answers[1].text)
 		}
-		for _, part := range []string{"tcp 8080", "container of-" + names[winner], "network " + names[winner]} {
+		for _, part := range []string{
+			"tcp 8080", "container of-" + names[winner], "network " + names[winner],
+		} {
 			if a := answers[loser]; a.rc == 0 || !strings.Contains(a.Msg, part) {
 				t.Errorf("round %d: the other's answer is without %q: %d %s", round, part, a.rc, a.text)
 			}
 		}
 		processes[winner].must("check", containers[winner])
 		processes[winner].must("del", containers[winner])
-		if left := rig.Run(h.T, "nft", "list", "table", "inet", "libcni"); strings.Contains(left, "id: of-") {
+		if left := rig.Run(h.T, "nft", "list", "table", "inet", "libcni"); strings.Contains(left,
+			"id: of-") {
 			t.Fatalf("round %d: left:\n%s", round, left)
 		}
 	}

@@ -15,8 +15,8 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files")
 
-// TestRulesGrowWithNetworks lists the table, as nft prints it, for 1, 2, 100 and no containers on two networks. For 2 and
-// for 100 the rules are the same: only elements are more.
+// TestRulesGrowWithNetworks lists the table, as nft prints it, for 1, 2, 100 and no containers on
+// two networks. For 2 and for 100 the rules are the same: only elements are more.
 func TestRulesGrowWithNetworks(t *testing.T) {
 	h := newHost(t)
 	p := h.start()

@@ -19,7 +19,8 @@ import (
 
 type object = map[string]any
 
-// host is a machine of one test: a network namespace, which the test's thread is in, and directories.
+// host is a machine of one test: a network namespace, which the test's thread is in, and
+// directories.
 type host struct {
 	*rig.Host
 	program string // serves requests; see compiled
@@ -37,7 +38,9 @@ func (h *host) up(name string) {
 // command runs the command cni.
 func (h *host) command(args ...string) string {
 	h.T.Helper()
-	directories := []string{"--conf-dir", h.Path("conf"), "--cache-dir", h.Path("cache"), "--state-dir", h.Path("state")}
+	directories := []string{
+		"--conf-dir", h.Path("conf"), "--cache-dir", h.Path("cache"), "--state-dir", h.Path("state"),
+	}
 	return rig.Run(h.T, rig.Command(h.T), append(directories, args...)...)
 }
 
@@ -80,7 +83,8 @@ func (h *host) start(args ...string) *process {
 // send hands the process a request with the options of the host.
 func (p *process) send(method string, request object) error {
 	full := object{"options": object{
-		"confDir": p.h.Path("conf"), "cacheDir": p.h.Path("cache"), "stateDir": p.h.Path("state"), "pluginDirs": []string{p.h.Path("plugins")},
+		"confDir": p.h.Path("conf"), "cacheDir": p.h.Path("cache"), "stateDir": p.h.Path("state"),
+		"pluginDirs": []string{p.h.Path("plugins")},
 	}}
 	for key, value := range request {
 		full[key] = value
@@ -136,19 +140,24 @@ func (p *process) namespace(name string) string {
 	p.h.T.Helper()
 	path := p.h.Path("netns-" + name)
 	p.must("netns.create", object{"path": path})
-	p.h.T.Cleanup(func() { _ = unix.Unmount(path, unix.MNT_DETACH) }) // gone, if the test has deleted it
+	// Gone, if the test has deleted it.
+	p.h.T.Cleanup(func() { _ = unix.Unmount(path, unix.MNT_DETACH) })
 	return path
 }
 
-// network is one of two, "a" and "b", with the addresses 10.1.0.0/24 and 10.2.0.0/24, fd00:1::/64 and fd00:2::/64, and
-// further plugins.
+// network is one of two, "a" and "b", with the addresses 10.1.0.0/24 and 10.2.0.0/24, fd00:1::/64
+// and fd00:2::/64, and further plugins.
 func (h *host) network(name string, more ...object) object {
 	n := int(name[0]-'a') + 1
 	plugins := []object{
-		{"type": "bridge", "bridge": "br-" + name, "isGateway": true, "ipMasq": true, "macspoofchk": true, "ipam": object{
-			"type": "host-local", "dataDir": h.Path("leases"), "routes": []object{{"dst": "0.0.0.0/0"}, {"dst": "::/0"}},
-			"ranges": [][]object{{{"subnet": fmt.Sprintf("10.%d.0.0/24", n)}}, {{"subnet": fmt.Sprintf("fd00:%d::/64", n)}}},
-		}},
+		{"type": "bridge", "bridge": "br-" + name, "isGateway": true, "ipMasq": true, "macspoofchk": true,
+			"ipam": object{
+				"type": "host-local", "dataDir": h.Path("leases"),
+				"routes": []object{{"dst": "0.0.0.0/0"}, {"dst": "::/0"}},
+				"ranges": [][]object{
+					{{"subnet": fmt.Sprintf("10.%d.0.0/24", n)}}, {{"subnet": fmt.Sprintf("fd00:%d::/64", n)}},
+				},
+			}},
 		{"type": "portmap", "capabilities": object{"portMappings": true}},
 		{"type": "firewall"},
 	}
@@ -157,19 +166,25 @@ func (h *host) network(name string, more ...object) object {
 
 // attachment is a request for a container that publishes its port 80.
 func (h *host) attachment(network, id, netns string, hostPort int) object {
-	return object{"network": h.network(network), "containerId": id, "netns": netns, "capabilityArgs": object{
-		"portMappings": []object{{"hostPort": hostPort, "containerPort": 80, "protocol": "tcp"}},
-	}}
+	return object{"network": h.network(network), "containerId": id, "netns": netns,
+		"capabilityArgs": object{
+			"portMappings": []object{{"hostPort": hostPort, "containerPort": 80, "protocol": "tcp"}},
+		}}
 }
 
-// connect makes a pair of links, one end in the host, the other named eth0 in a namespace, with addresses that can be
-// used at once.
+// connect makes a pair of links, one end in the host, the other named eth0 in a namespace, with
+// addresses that can be used at once.
 func (h *host) connect(netns, name string, here, there []string) {
 	h.T.Helper()
 	fd, err := os.Open(netns)
 	rig.Must(h.T, err)
 	defer fd.Close()
-	rig.Must(h.T, netlink.LinkAdd(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: name}, PeerName: "eth0", PeerNamespace: netlink.NsFd(int(fd.Fd()))}))
+	rig.Must(h.T,
+		netlink.LinkAdd(
+			&netlink.Veth{
+				LinkAttrs: netlink.LinkAttrs{Name: name}, PeerName: "eth0",
+				PeerNamespace: netlink.NsFd(int(fd.Fd())),
+			}))
 	rig.Must(h.T, ready(name, here))
 	rig.Must(h.T, rig.Within(netns, func() error { return ready("eth0", there) }))
 }
@@ -200,11 +215,12 @@ func ready(name string, addresses []string) error {
 	return nil
 }
 
-// outside makes a machine that the host reaches by a link: it has 192.0.2.9 and fd00:9::9, the host 192.0.2.1 and
-// fd00:9::1.
+// outside makes a machine that the host reaches by a link: it has 192.0.2.9 and fd00:9::9, the host
+// 192.0.2.1 and fd00:9::1.
 func (h *host) outside(p *process) string {
 	h.T.Helper()
 	netns := p.namespace("outside")
-	h.connect(netns, "out0", []string{"192.0.2.1/24", "fd00:9::1/64"}, []string{"192.0.2.9/24", "fd00:9::9/64"})
+	h.connect(netns, "out0", []string{"192.0.2.1/24", "fd00:9::1/64"},
+		[]string{"192.0.2.9/24", "fd00:9::9/64"})
 	return netns
 }

@@ -5,19 +5,22 @@ import (
 	"testing"
 )
 
-// TestKernelWithoutNFTables has the chain work, and not work, where there are no sockets of nftables.
+// TestKernelWithoutNFTables has the chain work, and not work, where there are no sockets of
+// nftables.
 func TestKernelWithoutNFTables(t *testing.T) {
 	h := newHost(t)
 	p := h.start("without-nftables")
 	c := h.attachment("a", "c1", p.namespace("c1"), 8080)
 	for _, plugin := range h.network("a")["plugins"].([]object) {
 		network := object{"cniVersion": "1.1.0", "name": "a", "plugins": []object{plugin}}
-		if a := p.call("status", object{"network": network}); a.Kind != "unsupported" || !strings.Contains(a.text, `"code":50`) || !strings.Contains(a.Msg, "nftables") {
+		if a := p.call("status", object{"network": network}); a.Kind != "unsupported" ||
+			!strings.Contains(a.text, `"code":50`) || !strings.Contains(a.Msg, "nftables") {
 			t.Errorf("STATUS of %s: %d %s", plugin["type"], a.rc, a.text)
 		}
 	}
 	before := h.state()
-	if a := p.call("add", c); a.Kind != "unsupported" || !strings.Contains(a.Msg, "nftables") || !strings.Contains(a.text, `"rolledBack":true`) {
+	if a := p.call("add", c); a.Kind != "unsupported" || !strings.Contains(a.Msg, "nftables") ||
+		!strings.Contains(a.text, `"rolledBack":true`) {
 		t.Errorf("ADD: %d %s", a.rc, a.text)
 	}
 	after := strings.Join(h.state(), "\n")
@@ -29,10 +32,12 @@ func TestKernelWithoutNFTables(t *testing.T) {
 	p.must("del", c)
 	full := h.network("a")
 	for name, plugins := range map[string][]object{
-		"portmap": {bridge(), full["plugins"].([]object)[1]}, "firewall": {bridge(), full["plugins"].([]object)[2]},
+		"portmap":  {bridge(), full["plugins"].([]object)[1]},
+		"firewall": {bridge(), full["plugins"].([]object)[2]},
 	} {
 		c["network"] = object{"cniVersion": "1.1.0", "name": "b", "plugins": plugins}
-		if a := p.call("add", c); a.Kind != "unsupported" || !strings.Contains(a.Msg, name+" needs nftables") {
+		if a := p.call("add", c); a.Kind != "unsupported" ||
+			!strings.Contains(a.Msg, name+" needs nftables") {
 			t.Errorf("ADD with %s: %d %s", name, a.rc, a.text)
 		}
 		p.must("del", c)

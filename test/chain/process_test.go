@@ -9,8 +9,8 @@ import (
 	"github.com/libcni/libcni/test/rig"
 )
 
-// TestNoProcessIsStarted lets every verb of the chain do its work in a process that the kernel kills if it makes another
-// one or executes a program.
+// TestNoProcessIsStarted lets every verb of the chain do its work in a process that the kernel
+// kills if it makes another one or executes a program.
 func TestNoProcessIsStarted(t *testing.T) {
 	h := newHost(t)
 	p := h.start("alone")
@@ -24,7 +24,11 @@ func TestNoProcessIsStarted(t *testing.T) {
 	}
 	p.must("repair", c)
 	p.must("check", c)
-	p.must("gc", object{"network": h.network("a"), "validAttachments": []object{{"containerId": "c1", "ifName": "eth0"}}, "asOf": p.must("attachments", nil).AsOf})
+	p.must("gc",
+		object{
+			"network": h.network("a"), "validAttachments": []object{{"containerId": "c1", "ifName": "eth0"}},
+			"asOf": p.must("attachments", nil).AsOf,
+		})
 	p.must("del", c)
 	p.must("del", c)
 }
@@ -33,7 +37,8 @@ func TestNoProcessIsStarted(t *testing.T) {
 func TestAProcessWouldBeNoticed(t *testing.T) {
 	h := newHost(t)
 	rig.Must(t, os.Mkdir(h.Path("plugins"), 0o755))
-	rig.Must(t, os.WriteFile(filepath.Join(h.Path("plugins"), "pass"), []byte("#!/bin/sh\ncat\n"), 0o755))
+	rig.Must(t,
+		os.WriteFile(filepath.Join(h.Path("plugins"), "pass"), []byte("#!/bin/sh\ncat\n"), 0o755))
 	p := h.start("alone")
 	c := h.attachment("a", "c1", p.namespace("c1"), 8080)
 	c["network"] = h.network("a", object{"type": "pass"})

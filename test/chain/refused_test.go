@@ -30,7 +30,8 @@ func (h *host) state() []string {
 		all = append(all, "link "+link.Name)
 	}
 	rig.Must(h.T, filepath.WalkDir(h.Dir, func(path string, entry fs.DirEntry, err error) error {
-		if err == nil && !entry.IsDir() && !strings.Contains(path, "last_reserved_ip") && !strings.Contains(path, "/locks/") {
+		if err == nil && !entry.IsDir() && !strings.Contains(path, "last_reserved_ip") &&
+			!strings.Contains(path, "/locks/") {
 			all = append(all, "file "+strings.TrimPrefix(path, h.Dir))
 		}
 		return err
@@ -39,7 +40,8 @@ func (h *host) state() []string {
 	return all
 }
 
-// TestRefusedAddsLeaveNothing asks for what cannot be, where the chain is at work for another container.
+// TestRefusedAddsLeaveNothing asks for what cannot be, where the chain is at work for another
+// container.
 func TestRefusedAddsLeaveNothing(t *testing.T) {
 	h := newHost(t)
 	p := h.start()
@@ -60,7 +62,9 @@ func TestRefusedAddsLeaveNothing(t *testing.T) {
 		}
 	}
 	plugin := func(index int, key string, value any) func(object) {
-		return func(request object) { request["network"].(object)["plugins"].([]object)[index][key] = value }
+		return func(request object) {
+			request["network"].(object)["plugins"].([]object)[index][key] = value
+		}
 	}
 	for _, test := range []struct {
 		name   string
@@ -73,24 +77,58 @@ func TestRefusedAddsLeaveNothing(t *testing.T) {
 		{"container port 0", mapping("containerPort", 0), "invalid-config", []string{"containerPort"}},
 		{"protocol", mapping("protocol", "icmp"), "invalid-config", []string{"icmp", "sctp"}},
 		{"range", mapping("hostPort", 65530, "range", 10), "invalid-config", []string{"range"}},
-		{"address of nobody", mapping("hostIP", "192.0.2.77"), "invalid-config", []string{"192.0.2.77 is not an address of this host"}},
-		{"IPv6 address of nobody", mapping("hostIP", "2001:db8::77"), "invalid-config", []string{"2001:db8::77 is not an address of this host"}},
-		{"port taken", mapping("hostPort", 8080), "exists", []string{"tcp 8080 is taken by container c1, interface eth0, network a"}},
-		{"range with a port taken", mapping("hostPort", 8070, "range", 20), "exists", []string{"container c1"}},
-		{"port taken on all addresses", mapping("hostPort", 8080, "hostIP", "127.0.0.1"), "exists", []string{"container c1"}},
+		{
+			"address of nobody", mapping("hostIP", "192.0.2.77"), "invalid-config",
+			[]string{"192.0.2.77 is not an address of this host"},
+		},
+		{
+			"IPv6 address of nobody", mapping("hostIP", "2001:db8::77"), "invalid-config",
+			[]string{"2001:db8::77 is not an address of this host"},
+		},
+		{
+			"port taken", mapping("hostPort", 8080), "exists",
+			[]string{"tcp 8080 is taken by container c1, interface eth0, network a"},
+		},
+		{
+			"range with a port taken", mapping("hostPort", 8070, "range", 20), "exists",
+			[]string{"container c1"},
+		},
+		{
+			"port taken on all addresses", mapping("hostPort", 8080, "hostIP", "127.0.0.1"), "exists",
+			[]string{"container c1"},
+		},
 		{"overlapping ranges", func(request object) {
 			request["capabilityArgs"] = object{"portMappings": []object{
-				{"hostPort": 9000, "containerPort": 9000, "protocol": "udp", "range": 10}, {"hostPort": 9009, "containerPort": 80, "protocol": "udp"},
+				{"hostPort": 9000, "containerPort": 9000, "protocol": "udp", "range": 10},
+				{"hostPort": 9009, "containerPort": 80, "protocol": "udp"},
 			}}
 		}, "invalid-config", []string{"overlaps", "9000-9009"}},
-		{"condition", plugin(1, "conditionsV4", []string{`ip saddr "`}), "invalid-config", []string{"conditionsV4"}},
-		{"backend of masquerade", plugin(0, "ipMasqBackend", "ipfw"), "invalid-config", []string{"ipMasqBackend"}},
+		{
+			"condition", plugin(1, "conditionsV4", []string{`ip saddr "`}), "invalid-config",
+			[]string{"conditionsV4"},
+		},
+		{
+			"backend of masquerade", plugin(0, "ipMasqBackend", "ipfw"), "invalid-config",
+			[]string{"ipMasqBackend"},
+		},
 		{"backend of portmap", plugin(1, "backend", "ipfw"), "invalid-config", []string{"backend"}},
 		{"backend of firewall", plugin(2, "backend", "ipfw"), "invalid-config", []string{"backend"}},
-		{"policy of firewall", plugin(2, "ingressPolicy", "shut"), "invalid-config", []string{"ingressPolicy"}},
-		{"chain with quotes", plugin(2, "iptablesAdminChainName", `a"'b`), "invalid-config", []string{"iptablesAdminChainName"}},
-		{"container with quotes", func(request object) { request["containerId"] = `c"'2` }, "invalid-request", []string{"containerId"}},
-		{"network with quotes", func(request object) { request["network"].(object)["name"] = `a"'b` }, "invalid-config", []string{"name"}},
+		{
+			"policy of firewall", plugin(2, "ingressPolicy", "shut"), "invalid-config",
+			[]string{"ingressPolicy"},
+		},
+		{
+			"chain with quotes", plugin(2, "iptablesAdminChainName", `a"'b`), "invalid-config",
+			[]string{"iptablesAdminChainName"},
+		},
+		{
+			"container with quotes", func(request object) { request["containerId"] = `c"'2` },
+			"invalid-request", []string{"containerId"},
+		},
+		{
+			"network with quotes", func(request object) { request["network"].(object)["name"] = `a"'b` },
+			"invalid-config", []string{"name"},
+		},
 	} {
 		request := second()
 		test.change(request)
@@ -110,8 +148,8 @@ func TestRefusedAddsLeaveNothing(t *testing.T) {
 	p.must("check", h.attachment("a", "c1", h.Path("netns-c1"), 8080))
 }
 
-// TestLongNames has names of 300 characters, which cannot be those of files, and of 200, which are longer than the
-// comment of an element and differ in their last character.
+// TestLongNames has names of 300 characters, which cannot be those of files, and of 200, which are
+// longer than the comment of an element and differ in their last character.
 func TestLongNames(t *testing.T) {
 	h := newHost(t)
 	p := h.start()
@@ -123,17 +161,23 @@ func TestLongNames(t *testing.T) {
 	p.namespace("c")
 	p.namespace("1")
 	p.namespace("2")
-	for _, request := range []object{long("a", strings.Repeat("c", 300), 8080), long(strings.Repeat("a", 300), "1", 8080)} {
-		if a := p.call("add", request); a.Kind != "invalid-request" || !strings.Contains(a.Msg, "240 are allowed") {
+	for _, request := range []object{
+		long("a", strings.Repeat("c", 300), 8080), long(strings.Repeat("a", 300), "1", 8080),
+	} {
+		if a := p.call("add", request); a.Kind != "invalid-request" ||
+			!strings.Contains(a.Msg, "240 are allowed") {
 			t.Errorf("300 characters: %d %s", a.rc, a.text)
 		}
 	}
-	for _, name := range []struct{ network, id string }{{"a", strings.Repeat("c", 200)}, {strings.Repeat("a", 200), "c"}} {
+	for _, name := range []struct{ network, id string }{
+		{"a", strings.Repeat("c", 200)}, {strings.Repeat("a", 200), "c"},
+	} {
 		one, two := long(name.network, name.id+"1", 8080), long(name.network, name.id+"2", 8081)
 		p.must("add", one)
 		p.must("add", two)
 		p.must("del", two)
-		if a := p.call("add", long(name.network, "2", 8080)); a.Kind != "exists" || !strings.Contains(a.Msg, "tcp 8080 is taken by ") {
+		if a := p.call("add", long(name.network, "2", 8080)); a.Kind != "exists" ||
+			!strings.Contains(a.Msg, "tcp 8080 is taken by ") {
 			t.Errorf("the port of another: %d %s", a.rc, a.text)
 		}
 		p.must("check", one)

@@ -22,8 +22,8 @@ import (
 
 const patience = 10 * time.Second
 
-// serve answers connections in a namespace: after a line "who" with the address they come from, otherwise with what it
-// is sent.
+// serve answers connections in a namespace: after a line "who" with the address they come from,
+// otherwise with what it is sent.
 func (h *host) serve(netns, address string) {
 	h.T.Helper()
 	rig.Must(h.T, rig.Within(netns, func() error {
@@ -64,7 +64,8 @@ func (h *host) who(netns, address string, wait time.Duration) string {
 	var seen []byte
 	rig.Must(h.T, rig.Within(netns, func() error {
 		conn, err := net.DialTimeout("tcp", address, wait)
-		if os.IsTimeout(err) || errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.EHOSTUNREACH) || errors.Is(err, syscall.ENETUNREACH) {
+		if os.IsTimeout(err) || errors.Is(err, syscall.ECONNREFUSED) ||
+			errors.Is(err, syscall.EHOSTUNREACH) || errors.Is(err, syscall.ENETUNREACH) {
 			return nil
 		} else if err != nil {
 			return err
@@ -150,7 +151,8 @@ func rulesIn(listing string) []string {
 	return rules
 }
 
-// TestRepairUnderARunningTransfer flushes all rules of the host while data are on their way through a published port.
+// TestRepairUnderARunningTransfer flushes all rules of the host while data are on their way through
+// a published port.
 func TestRepairUnderARunningTransfer(t *testing.T) {
 	h := newHost(t)
 	p := h.start()
@@ -212,9 +214,11 @@ func TestRepairUnderARunningTransfer(t *testing.T) {
 	if again := h.command("repair", "--all"); again != "" {
 		t.Errorf("a second repair finds\n%s", again)
 	}
-	// It was without translation for a while: it goes on, or its end is told as that of any connection.
+	// It was without translation for a while: it goes on, or its end is told as that of any
+	// connection.
 	err := running.goesOn()
-	if err != nil && !errors.Is(err, syscall.ECONNRESET) && !errors.Is(err, syscall.EPIPE) && !errors.Is(err, io.EOF) && !os.IsTimeout(err) {
+	if err != nil && !errors.Is(err, syscall.ECONNRESET) && !errors.Is(err, syscall.EPIPE) &&
+		!errors.Is(err, io.EOF) && !os.IsTimeout(err) {
 		t.Errorf("the transfer: %v", err)
 	}
 	t.Logf("the transfer that was running: %v", err)
@@ -224,7 +228,8 @@ func TestRepairUnderARunningTransfer(t *testing.T) {
 	for _, c := range []object{one, two} {
 		p.must("del", c)
 	}
-	if on := rig.Run(h.T, "sh", "-c", "grep -l 1 /proc/sys/net/ipv4/conf/*/route_localnet || :"); on != "" {
+	if on := rig.Run(h.T, "sh", "-c",
+		"grep -l 1 /proc/sys/net/ipv4/conf/*/route_localnet || :"); on != "" {
 		t.Errorf("route_localnet is left on:\n%s", on)
 	}
 }

@@ -33,7 +33,8 @@ func TestCallServesTheAPI(t *testing.T) {
 	h.bridge("web", "10.77.9.0/24", "", "")
 	ns := h.Path("blue")
 	t.Cleanup(func() { h.run("netns", "delete", ns) })
-	options := fmt.Sprintf(`"options":{"confDir":%q,"cacheDir":%q,"stateDir":%q}`, h.Path("conf"), h.Path("cache"), h.Path("state"))
+	options := fmt.Sprintf(`"options":{"confDir":%q,"cacheDir":%q,"stateDir":%q}`, h.Path("conf"),
+		h.Path("cache"), h.Path("state"))
 	attachment := fmt.Sprintf(`{"network":"web","containerId":"c1","netns":%q,%s}`, ns, options)
 	must := func(method, request string) map[string]any {
 		t.Helper()
@@ -73,9 +74,16 @@ func TestCallAnswersErrorsWithStatusZero(t *testing.T) {
 		{"duplicate key", "networks", `{"network":"a","network":"b"}`, "invalid-request", einval},
 		{"unknown key", "networks", `{"netwrok":"a"}`, "invalid-request", einval},
 		{"wrong type", "networks", `{"options":{"confDir":1}}`, "invalid-request", einval},
-		{"more than 16 MiB", "networks", `{"x-":"` + strings.Repeat("x", 16<<20) + `"}`, "invalid-request", einval},
+		{
+			"more than 16 MiB", "networks", `{"x-":"` + strings.Repeat("x", 16<<20) + `"}`,
+			"invalid-request", einval,
+		},
 		{"no such method", "attach.everything", "{}", "invalid-request", einval},
-		{"no such network", "status", fmt.Sprintf(`{"network":"nosuch","options":{"confDir":%q}}`, h.Path("conf")), "network-not-found", enoent},
+		{
+			"no such network", "status",
+			fmt.Sprintf(`{"network":"nosuch","options":{"confDir":%q}}`, h.Path("conf")),
+			"network-not-found", enoent,
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			a := h.call(test.method, test.request)
@@ -101,7 +109,10 @@ func TestDescribeIsTheDescription(t *testing.T) {
 	if version["version"] != want["version"] || version["abiVersion"] != want["abi"] {
 		t.Errorf("version %v of a library %v, ABI %v", version, want["version"], want["abi"])
 	}
-	if out := h.ok("version"); !strings.HasPrefix(out, fmt.Sprintf("cni %s\nABI %v\n", want["version"], want["abi"])) || !strings.Contains(out, "1.1.0") {
+	if out := h.ok(
+		"version"); !strings.HasPrefix(out,
+		fmt.Sprintf("cni %s\nABI %v\n", want["version"], want["abi"])) ||
+		!strings.Contains(out, "1.1.0") {
 		t.Errorf("version: %s", out)
 	}
 }
@@ -109,7 +120,8 @@ func TestDescribeIsTheDescription(t *testing.T) {
 func TestVerbsPrintTheAPIsAnswerAsJSON(t *testing.T) {
 	h := newHost(t)
 	h.bridge("web", "10.77.10.0/24", "", "")
-	options := fmt.Sprintf(`"options":{"confDir":%q,"pluginDirs":[%q],"cacheDir":%q,"stateDir":%q}`, h.Path("conf"), h.Path("plugins"), h.Path("cache"), h.Path("state"))
+	options := fmt.Sprintf(`"options":{"confDir":%q,"pluginDirs":[%q],"cacheDir":%q,"stateDir":%q}`,
+		h.Path("conf"), h.Path("plugins"), h.Path("cache"), h.Path("state"))
 	for _, test := range []struct {
 		method, request string
 		args            []string
@@ -131,7 +143,8 @@ func TestVerbsPrintTheAPIsAnswerAsJSON(t *testing.T) {
 func TestEventsOfACallAreJSONLines(t *testing.T) {
 	h := newHost(t)
 	h.bridge("web", "10.77.11.0/24", "", "")
-	request := fmt.Sprintf(`{"network":"web","options":{"confDir":%q,"cacheDir":%q,"stateDir":%q}}`, h.Path("conf"), h.Path("cache"), h.Path("state"))
+	request := fmt.Sprintf(`{"network":"web","options":{"confDir":%q,"cacheDir":%q,"stateDir":%q}}`,
+		h.Path("conf"), h.Path("cache"), h.Path("state"))
 	o := h.start(request, []string{"call", "status", "-v"})
 	var plugins []string
 	for _, line := range strings.Split(strings.TrimSpace(o.err), "\n") {

@@ -42,7 +42,10 @@ func TestCompletionKnowsNetworksAndContainers(t *testing.T) {
 
 func TestCompletionScripts(t *testing.T) {
 	h := newHost(t)
-	for shell, want := range map[string]string{"bash": "complete -o default -F __start_cni cni", "zsh": "#compdef cni", "fish": "complete -c cni"} {
+	for shell, want := range map[string]string{
+		"bash": "complete -o default -F __start_cni cni", "zsh": "#compdef cni",
+		"fish": "complete -c cni",
+	} {
 		if out := h.ok("completion", shell); !strings.Contains(out, want) {
 			t.Errorf("%s: %q is not in it", shell, want)
 		}

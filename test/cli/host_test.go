@@ -31,15 +31,19 @@ func newHost(t testing.TB) *host {
 	return h
 }
 
-// bridge configures a network of the name over a bridge of the name "br-NAME", with further members of its ipam and
-// further plugins.
+// bridge configures a network of the name over a bridge of the name "br-NAME", with further members
+// of its ipam and further plugins.
 func (h *host) bridge(name, subnet, ipam, plugins string) {
 	h.T.Helper()
-	h.Write("conf/"+name+".conflist", fmt.Sprintf(`{"cniVersion":"1.1.0","name":%q,"plugins":[{"type":"bridge","bridge":"br-%s","isGateway":true,
-		"ipam":{"type":"host-local","dataDir":%q,"ranges":[[{"subnet":%q%s}]]}}%s]}`, name, name, h.Path("leases"), subnet, ipam, plugins), 0o644)
+	h.Write("conf/"+name+".conflist",
+		fmt.Sprintf(
+			`{"cniVersion":"1.1.0","name":%q,"plugins":[{"type":"bridge","bridge":"br-%s","isGateway":true,
+		"ipam":{"type":"host-local","dataDir":%q,"ranges":[[{"subnet":%q%s}]]}}%s]}`, name, name,
+			h.Path("leases"), subnet, ipam, plugins), 0o644)
 }
 
-// namespace makes a network namespace with the command, and removes it after the test if it is still there.
+// namespace makes a network namespace with the command, and removes it after the test if it is
+// still there.
 func (h *host) namespace(name string) string {
 	h.T.Helper()
 	path := h.Path(name)
@@ -62,7 +66,10 @@ type outcome struct {
 
 // args puts the directories of the host before the arguments.
 func (h *host) args(args []string) []string {
-	return append([]string{"--conf-dir", h.Path("conf"), "--plugin-dir", h.Path("plugins"), "--cache-dir", h.Path("cache"), "--state-dir", h.Path("state")}, args...)
+	return append([]string{
+		"--conf-dir", h.Path("conf"), "--plugin-dir", h.Path("plugins"), "--cache-dir", h.Path("cache"),
+		"--state-dir", h.Path("state"),
+	}, args...)
 }
 
 func (h *host) run(args ...string) outcome { return h.start("", h.args(args)) }
@@ -81,17 +88,20 @@ func (h *host) start(stdin string, args []string) outcome {
 	return outcome{cmd.ProcessState.ExitCode(), out.String(), errOut.String()}
 }
 
-// ok runs the command, which must succeed without a word on standard error, and returns what it prints.
+// ok runs the command, which must succeed without a word on standard error, and returns what it
+// prints.
 func (h *host) ok(args ...string) string {
 	h.T.Helper()
 	o := h.run(args...)
 	if o.code != 0 || o.err != "" {
-		h.T.Fatalf("cni %s: exit status %d, standard error %q, output %q", strings.Join(args, " "), o.code, o.err, o.out)
+		h.T.Fatalf("cni %s: exit status %d, standard error %q, output %q", strings.Join(args, " "),
+			o.code, o.err, o.out)
 	}
 	return o.out
 }
 
-// links are the names of the interfaces of the host, lo aside, in order; of a veth only that it is one.
+// links are the names of the interfaces of the host, lo aside, in order; of a veth only that it is
+// one.
 func (h *host) links() string {
 	h.T.Helper()
 	handle, err := netlink.NewHandle()

@@ -25,7 +25,9 @@ esac
 `
 
 func TestInterruptedAddIsUndone(t *testing.T) {
-	for name, signal := range map[string]syscall.Signal{"SIGTERM": syscall.SIGTERM, "SIGINT": syscall.SIGINT} {
+	for name, signal := range map[string]syscall.Signal{
+		"SIGTERM": syscall.SIGTERM, "SIGINT": syscall.SIGINT,
+	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHost(t)
 			h.bridge("web", "10.77.14.0/24", "", `,{"type":"slow"}`)
@@ -86,8 +88,11 @@ func (h *host) signalWhen(fifo string, signal syscall.Signal, args ...string) ou
 
 func TestUmaskOfTheCallerDoesNotCount(t *testing.T) {
 	h := newHost(t)
-	h.Write("conf/tell.conflist", `{"cniVersion":"1.1.0","name":"tell","plugins":[{"type":"tell"}]}`, 0o644)
-	h.Write("plugins/tell", "#!/bin/sh\numask >"+h.Path("umask")+"\n[ $CNI_COMMAND != ADD ] || echo '{\"cniVersion\":\"1.1.0\"}'\n", 0o755)
+	h.Write("conf/tell.conflist", `{"cniVersion":"1.1.0","name":"tell","plugins":[{"type":"tell"}]}`,
+		0o644)
+	h.Write("plugins/tell",
+		"#!/bin/sh\numask >"+h.Path("umask")+
+			"\n[ $CNI_COMMAND != ADD ] || echo '{\"cniVersion\":\"1.1.0\"}'\n", 0o755)
 	ns := h.namespace("blue")
 	old := syscall.Umask(0o077)
 	o := h.run("add", "tell", ns)
@@ -99,7 +104,8 @@ func TestUmaskOfTheCallerDoesNotCount(t *testing.T) {
 }
 
 func TestSetUIDProgramIgnoresTheEnvironment(t *testing.T) {
-	if text, err := os.ReadFile("/proc/self/uid_map"); err != nil || len(strings.Fields(string(text))) != 3 || strings.Fields(string(text))[2] == "1" {
+	if text, err := os.ReadFile("/proc/self/uid_map"); err != nil ||
+		len(strings.Fields(string(text))) != 3 || strings.Fields(string(text))[2] == "1" {
 		t.Skip("needs a second user id, which a user namespace of an ordinary user lacks; run as root")
 	}
 	const nobody = 65534

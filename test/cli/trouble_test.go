@@ -26,7 +26,8 @@ func TestDriftIsATableAndStatusThree(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := h.run("check", "web", ns)
-	if o.code != 3 || o.out != "" || !strings.Contains(o.err, "PLUGIN") || !strings.Contains(o.err, "10.77.5.2/24") {
+	if o.code != 3 || o.out != "" || !strings.Contains(o.err, "PLUGIN") ||
+		!strings.Contains(o.err, "10.77.5.2/24") {
 		t.Errorf("check: %+v", o)
 	}
 	var object struct {
@@ -63,36 +64,93 @@ func TestStatusOfAFullNetworkIsFour(t *testing.T) {
 func TestBadInput(t *testing.T) {
 	h := newHost(t)
 	h.bridge("web", "10.77.7.0/24", "", "")
-	h.Write("conf/odd.conflist", `{"cniVersion":"1.1.0","name":"odd","plugins":[{"type":"../evil"}]}`, 0o644)
-	h.Write("conf/none.conflist", `{"cniVersion":"1.1.0","name":"none","plugins":[{"type":"nosuchplugin"}]}`, 0o644)
+	h.Write("conf/odd.conflist", `{"cniVersion":"1.1.0","name":"odd","plugins":[{"type":"../evil"}]}`,
+		0o644)
+	h.Write("conf/none.conflist",
+		`{"cniVersion":"1.1.0","name":"none","plugins":[{"type":"nosuchplugin"}]}`, 0o644)
 	h.Write("file", "", 0o644)
 	ns := h.namespace("blue")
 	for _, test := range []struct {
 		name, kind, hint string
 		args             []string
 	}{
-		{name: "no such network", kind: "network-not-found", args: []string{"add", "nosuch", ns}, hint: "cni networks"},
-		{name: "a path as the network", kind: "invalid-request", args: []string{"add", h.Path("conf/web.conflist"), ns}, hint: "networkFile"},
-		{name: "no such file", kind: "network-not-found", args: []string{"add", "-f", h.Path("nosuch"), ns}, hint: "nosuch"},
-		{name: "no such namespace", kind: "namespace-not-found", args: []string{"add", "web", h.Path("nosuch")}, hint: "cni netns create"},
-		{name: "a file that is no namespace", kind: "not-a-namespace", args: []string{"add", "web", h.Path("file")}, hint: h.Path("file")},
-		{name: "the caller's own namespace", kind: "not-a-namespace", args: []string{"add", "web", "/proc/self/ns/net"}, hint: "own"},
-		{name: "id with a slash", kind: "invalid-request", args: []string{"add", "web", ns, "--id", "../c"}, hint: "../c"},
-		{name: "id with a blank", kind: "invalid-request", args: []string{"add", "web", ns, "--id", "a b"}, hint: "a b"},
-		{name: "interface name of 16 bytes", kind: "invalid-request", args: []string{"add", "web", ns, "-i", "abcdefghijklmnop"}, hint: "abcdefghijklmnop"},
-		{name: "interface name that is a path", kind: "invalid-request", args: []string{"add", "web", ns, "-i", ".."}, hint: ".."},
-		{name: "argument with a semicolon", kind: "invalid-request", args: []string{"add", "web", ns, "--args", "A=1;B=2"}, hint: ";"},
-		{name: "plugin type with a slash", kind: "invalid-config", args: []string{"add", "odd", ns}, hint: "../evil"},
-		{name: "no such plugin", kind: "plugin-not-found", args: []string{"add", "none", ns}, hint: "cni plugins"},
-		{name: "mode of built-ins that is none", kind: "invalid-request", args: []string{"add", "web", ns, "--builtins", "maybe"}, hint: "prefer"},
-		{name: "state directory that cannot be", kind: "state", args: []string{"add", "web", ns, "--state-dir", h.Path("file")}, hint: h.Path("file")},
-		{name: "cache directory that cannot be", kind: "state", args: []string{"add", "web", ns, "--cache-dir", h.Path("file")}, hint: h.Path("file")},
-		{name: "namespace made twice", kind: "exists", args: []string{"netns", "create", ns}, hint: "exists"},
-		{name: "deleting what is no namespace", kind: "not-a-namespace", args: []string{"netns", "delete", h.Path("file")}, hint: h.Path("file")},
+		{
+			name: "no such network", kind: "network-not-found", args: []string{"add", "nosuch", ns},
+			hint: "cni networks",
+		},
+		{
+			name: "a path as the network", kind: "invalid-request",
+			args: []string{"add", h.Path("conf/web.conflist"), ns}, hint: "networkFile",
+		},
+		{
+			name: "no such file", kind: "network-not-found",
+			args: []string{"add", "-f", h.Path("nosuch"), ns}, hint: "nosuch",
+		},
+		{
+			name: "no such namespace", kind: "namespace-not-found",
+			args: []string{"add", "web", h.Path("nosuch")}, hint: "cni netns create",
+		},
+		{
+			name: "a file that is no namespace", kind: "not-a-namespace",
+			args: []string{"add", "web", h.Path("file")}, hint: h.Path("file"),
+		},
+		{
+			name: "the caller's own namespace", kind: "not-a-namespace",
+			args: []string{"add", "web", "/proc/self/ns/net"}, hint: "own",
+		},
+		{
+			name: "id with a slash", kind: "invalid-request",
+			args: []string{"add", "web", ns, "--id", "../c"}, hint: "../c",
+		},
+		{
+			name: "id with a blank", kind: "invalid-request",
+			args: []string{"add", "web", ns, "--id", "a b"}, hint: "a b",
+		},
+		{
+			name: "interface name of 16 bytes", kind: "invalid-request",
+			args: []string{"add", "web", ns, "-i", "abcdefghijklmnop"}, hint: "abcdefghijklmnop",
+		},
+		{
+			name: "interface name that is a path", kind: "invalid-request",
+			args: []string{"add", "web", ns, "-i", ".."}, hint: "..",
+		},
+		{
+			name: "argument with a semicolon", kind: "invalid-request",
+			args: []string{"add", "web", ns, "--args", "A=1;B=2"}, hint: ";",
+		},
+		{
+			name: "plugin type with a slash", kind: "invalid-config", args: []string{"add", "odd", ns},
+			hint: "../evil",
+		},
+		{
+			name: "no such plugin", kind: "plugin-not-found", args: []string{"add", "none", ns},
+			hint: "cni plugins",
+		},
+		{
+			name: "mode of built-ins that is none", kind: "invalid-request",
+			args: []string{"add", "web", ns, "--builtins", "maybe"}, hint: "prefer",
+		},
+		{
+			name: "state directory that cannot be", kind: "state",
+			args: []string{"add", "web", ns, "--state-dir", h.Path("file")}, hint: h.Path("file"),
+		},
+		{
+			name: "cache directory that cannot be", kind: "state",
+			args: []string{"add", "web", ns, "--cache-dir", h.Path("file")}, hint: h.Path("file"),
+		},
+		{
+			name: "namespace made twice", kind: "exists", args: []string{"netns", "create", ns},
+			hint: "exists",
+		},
+		{
+			name: "deleting what is no namespace", kind: "not-a-namespace",
+			args: []string{"netns", "delete", h.Path("file")}, hint: h.Path("file"),
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			o := h.run(test.args...)
-			if o.code != 1 || o.out != "" || !strings.HasPrefix(o.err, "cni: ") || !strings.Contains(o.err, test.hint) {
+			if o.code != 1 || o.out != "" || !strings.HasPrefix(o.err, "cni: ") ||
+				!strings.Contains(o.err, test.hint) {
 				t.Errorf("in words: %+v, want %q in it", o, test.hint)
 			}
 			var object struct{ Kind, Msg string }
@@ -103,7 +161,9 @@ func TestBadInput(t *testing.T) {
 			}
 		})
 	}
-	if got := h.links() + "|" + linkNames(t, h.inside(ns)) + "|" + strings.Join(fields(h.ok("list")), "\n"); got != "||"+strings.Join(fields("NETWORK CONTAINER INTERFACE ADDRESSES STATE OWNER NAMESPACE"), "") {
+	if got := h.links() + "|" + linkNames(t, h.inside(ns)) + "|" +
+		strings.Join(fields(h.ok("list")), "\n"); got != "||"+
+		strings.Join(fields("NETWORK CONTAINER INTERFACE ADDRESSES STATE OWNER NAMESPACE"), "") {
 		t.Errorf("something was changed: %q", got)
 	}
 	if _, err := os.Stat(h.Path("file")); err != nil {
@@ -116,7 +176,8 @@ func TestSecondAddSaysWhatIsThere(t *testing.T) {
 	h.bridge("web", "10.77.8.0/24", "", "")
 	ns := h.namespace("blue")
 	h.ok("add", "web", ns, "--id", "c1")
-	if o := h.run("add", "web", ns, "--id", "c1"); o.code != 1 || !strings.Contains(o.err, "--on-existing replace") {
+	if o := h.run("add", "web", ns, "--id", "c1"); o.code != 1 ||
+		!strings.Contains(o.err, "--on-existing replace") {
 		t.Errorf("second add: %+v", o)
 	}
 	h.ok("check", "--id", "c1")
@@ -127,7 +188,10 @@ func TestSecondAddSaysWhatIsThere(t *testing.T) {
 
 func TestWrongCommandLineIsTwo(t *testing.T) {
 	h := newHost(t)
-	for _, args := range [][]string{{"attach"}, {"add"}, {"list", "--bogus"}, {"gc", "web"}, {"netns"}, {"call"}, {"add", "web", "/n", "-p", "0:1"}} {
+	for _, args := range [][]string{
+		{"attach"}, {"add"}, {"list", "--bogus"}, {"gc", "web"}, {"netns"}, {"call"},
+		{"add", "web", "/n", "-p", "0:1"},
+	} {
 		if o := h.run(args...); o.code != 2 || o.out != "" || !strings.HasPrefix(o.err, "cni: ") {
 			t.Errorf("%v: %+v", args, o)
 		}

@@ -76,8 +76,8 @@ func text(value any) string {
 	return string(data)
 }
 
-// normalizer replaces what differs by chance: directories, random MAC addresses, and random names in the order they
-// are met.
+// normalizer replaces what differs by chance: directories, random MAC addresses, and random names
+// in the order they are met.
 type normalizer struct {
 	dirs map[string]string
 	seen map[string]string

@@ -129,8 +129,8 @@ func with(request object, more ...object) object {
 	return all
 }
 
-// namespaces returns the network namespaces that threads of the driver stay in. A thread that has just done its work
-// takes a moment to end.
+// namespaces returns the network namespaces that threads of the driver stay in. A thread that has
+// just done its work takes a moment to end.
 func (d *driver) namespaces() []string {
 	d.t.Helper()
 	var all []string

@@ -69,7 +69,8 @@ func (h *host) links(netns string, but ...string) []string {
 	return names
 }
 
-// files returns the names in a directory, those left out aside. There are none in a directory that is not there.
+// files returns the names in a directory, those left out aside. There are none in a directory that
+// is not there.
 func (h *host) files(dir string, but ...string) []string {
 	h.T.Helper()
 	entries, err := os.ReadDir(dir)

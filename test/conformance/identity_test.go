@@ -47,8 +47,11 @@ func TestPathOfAnotherContainersNamespace(t *testing.T) {
 	}
 }
 
-// expectIntact shows that a container is alone on the network, is as its ADD left it, and is reached.
-func (m *mixed) expectIntact(id, netns string, request object, result json.RawMessage, links []string) {
+// expectIntact shows that a container is alone on the network, is as its ADD left it, and is
+// reached.
+func (m *mixed) expectIntact(
+	id, netns string, request object, result json.RawMessage, links []string,
+) {
 	m.T.Helper()
 	if diff := cmp.Diff(links, m.links(netns)); diff != "" {
 		m.T.Errorf("interfaces of %s (-before +after):\n%s", id, diff)
@@ -64,7 +67,8 @@ func (m *mixed) expectIntact(id, netns string, request object, result json.RawMe
 	}
 }
 
-// A runtime that lost its memory attaches a running container once more. It is refused, and the container runs on.
+// A runtime that lost its memory attaches a running container once more. It is refused, and the
+// container runs on.
 func TestSecondAddWithoutMemory(t *testing.T) {
 	for name, builtins := range modes {
 		t.Run(name, func(t *testing.T) {
@@ -113,12 +117,14 @@ func (m *mixed) restoreMemory(memory map[string]string) {
 	}
 }
 
-// A thread that stayed in a container's namespace would keep it alive, and the host's end of its cable.
+// A thread that stayed in a container's namespace would keep it alive, and the host's end of its
+// cable.
 func TestNoThreadStaysInANamespace(t *testing.T) {
 	m := newMixed(t)
 	for name, builtins := range modes {
 		for i := range 12 {
-			request := with(m.oursWith(builtins), object{"containerId": fmt.Sprint("c", i), "netns": m.container(fmt.Sprint(builtins, i))})
+			request := with(m.oursWith(builtins),
+				object{"containerId": fmt.Sprint("c", i), "netns": m.container(fmt.Sprint(builtins, i))})
 			m.cSide.must("add", request)
 			m.cSide.must("del", request)
 		}

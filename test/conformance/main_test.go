@@ -10,11 +10,12 @@ import (
 	"github.com/libcni/libcni/test/rig"
 )
 
-// init keeps the main goroutine, and no other, on the first thread: that one would not end with a goroutine, but stay in
-// the namespace it was taken to.
+// init keeps the main goroutine, and no other, on the first thread: that one would not end with a
+// goroutine, but stay in the namespace it was taken to.
 func init() { runtime.LockOSThread() }
 
-// TestMain makes the test binary two programs: the tests, and under the name of a plugin the recorder.
+// TestMain makes the test binary two programs: the tests, and under the name of a plugin the
+// recorder.
 func TestMain(m *testing.M) {
 	if os.Getenv("CNI_COMMAND") != "" && os.Getenv(recordTo) != "" {
 		record()

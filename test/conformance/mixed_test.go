@@ -14,8 +14,8 @@ import (
 	"github.com/libcni/libcni/test/rig"
 )
 
-// mixed is a network that Go's libcni with the executables and libcni.so with its built-in plugins both use, with one
-// cache and one store of addresses.
+// mixed is a network that Go's libcni with the executables and libcni.so with its built-in plugins
+// both use, with one cache and one store of addresses.
 type mixed struct {
 	*host
 	goSide, cSide *driver
@@ -49,15 +49,17 @@ func (m *mixed) leases() []string {
 	return m.files(m.Path("leases/net"), "lock", "last_reserved_ip.0", "last_reserved_ip.1")
 }
 
-// expectNothing shows that no attachment left anything. The bridge stays for the next one. The kernel takes its time to
-// remove a namespace, and the other ends of its cables with it.
+// expectNothing shows that no attachment left anything. The bridge stays for the next one. The
+// kernel takes its time to remove a namespace, and the other ends of its cables with it.
 func (m *mixed) expectNothing(containers ...string) {
 	m.T.Helper()
-	for deadline := time.Now().Add(patience); len(m.links("", "br0")) > 0 && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(patience); len(m.links("", "br0")) > 0 &&
+		time.Now().Before(deadline); {
 		time.Sleep(10 * time.Millisecond)
 	}
 	left := map[string][]string{
-		"links": m.links("", "br0"), "leases": m.leases(), "cache": m.files(m.Path("cache/results")), "intents": m.files(m.Path("state/intents")),
+		"links": m.links("", "br0"), "leases": m.leases(), "cache": m.files(m.Path("cache/results")),
+		"intents": m.files(m.Path("state/intents")),
 	}
 	for _, netns := range containers {
 		left["links"] = append(left["links"], m.links(netns)...)
@@ -70,7 +72,9 @@ func (m *mixed) expectNothing(containers ...string) {
 }
 
 func TestAttachedByOneCheckedAndRemovedByTheOther(t *testing.T) {
-	for name, attachedByOurs := range map[string]bool{"attached by the executables": false, "attached by the built-ins": true} {
+	for name, attachedByOurs := range map[string]bool{
+		"attached by the executables": false, "attached by the built-ins": true,
+	} {
 		t.Run(name, func(t *testing.T) {
 			m := newMixed(t)
 			adder, addRequest := m.side(attachedByOurs)
@@ -111,7 +115,9 @@ func (m *mixed) expectListed(netns string, result json.RawMessage) {
 		m.T.Fatalf("attachments: %s", answer)
 	}
 	a := list.Attachments[0]
-	if got, want := []string{a.Network, a.ContainerID, a.IfName, a.Netns, a.State}, []string{"net", "c1", "eth0", netns, "attached"}; !slices.Equal(got, want) {
+	if got, want := []string{a.Network, a.ContainerID, a.IfName, a.Netns, a.State}, []string{
+		"net", "c1", "eth0", netns, "attached",
+	}; !slices.Equal(got, want) {
 		m.T.Errorf("listed as %v, want %v", got, want)
 	}
 	if diff := cmp.Diff(decode(m.T, result), decode(m.T, a.Result)); diff != "" {
@@ -137,7 +143,8 @@ func TestAddressesAreNeverGivenTwiceInTurns(t *testing.T) {
 	for i := range 24 {
 		d, request := m.side(i%2 == 0)
 		id := fmt.Sprint("c", i)
-		result := d.must("add", with(request, object{"containerId": id, "netns": m.container("netns-" + id)}))
+		result := d.must("add",
+			with(request, object{"containerId": id, "netns": m.container("netns-" + id)}))
 		for _, address := range addresses(t, result, "address") {
 			if held[address] != "" {
 				t.Errorf("%s is given to %s and %s", address, held[address], id)
@@ -180,7 +187,8 @@ func TestAddressesAreNeverGivenTwiceAtOnce(t *testing.T) {
 		var requests []object
 		for i := range each {
 			id := fmt.Sprintf("w%d-%d", w, i)
-			requests = append(requests, with(m.shared(ours), object{"containerId": id, "netns": m.container("netns-" + id)}))
+			requests = append(requests,
+				with(m.shared(ours), object{"containerId": id, "netns": m.container("netns-" + id)}))
 		}
 		wait.Go(func() {
 			for i, request := range requests {
@@ -202,7 +210,8 @@ func TestAddressesAreNeverGivenTwiceAtOnce(t *testing.T) {
 			held[address] = r.id
 		}
 	}
-	if diff := cmp.Diff(slices.Sorted(maps.Keys(held)), slices.Sorted(slices.Values(m.leases()))); diff != "" {
+	if diff := cmp.Diff(slices.Sorted(maps.Keys(held)),
+		slices.Sorted(slices.Values(m.leases()))); diff != "" {
 		t.Errorf("leases (-held +in the store):\n%s", diff)
 	}
 }

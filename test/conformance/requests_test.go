@@ -45,7 +45,9 @@ type call struct {
 }
 
 // play takes one side through a case, on a host of its own.
-func (c requestCase) play(t *testing.T, side, plugins string, start func(*host, ...string) *driver) (transcript []step) {
+func (c requestCase) play(
+	t *testing.T, side, plugins string, start func(*host, ...string) *driver,
+) (transcript []step) {
 	t.Helper()
 	if !t.Run(side, func(t *testing.T) { transcript = c.playOn(newHost(t), plugins, start) }) {
 		t.FailNow()
@@ -61,7 +63,9 @@ func (c requestCase) playOn(h *host, plugins string, start func(*host, ...string
 	}
 	base := object{
 		"containerId": "c1", "ifName": "eth0", "netns": h.container("netns"),
-		"options": object{"pluginDirs": []string{plugins}, "cacheDir": h.Path("cache"), "confDir": h.Path("net.d")},
+		"options": object{
+			"pluginDirs": []string{plugins}, "cacheDir": h.Path("cache"), "confDir": h.Path("net.d"),
+		},
 	}
 	if d.ours {
 		options := base["options"].(object)
@@ -99,8 +103,8 @@ func (c requestCase) playOn(h *host, plugins string, start func(*host, ...string
 // fill puts the host's directory into a text.
 func fill(content, dir string) string { return strings.ReplaceAll(content, "DIR", dir) }
 
-// response is what of an answer is compared: the code, and the result of those methods that have one. Go's libcni
-// answers validate with the capabilities alone.
+// response is what of an answer is compared: the code, and the result of those methods that have
+// one. Go's libcni answers validate with the capabilities alone.
 func response(t testing.TB, names *normalizer, method string, a answer) any {
 	t.Helper()
 	got := object{"rc": json.Number(fmt.Sprint(a.rc))}

@@ -10,7 +10,8 @@ import (
 	"github.com/libcni/libcni/test/rig"
 )
 
-// resultCase is a bridge network of two containers. The containers reach each other; the host, if it has an address.
+// resultCase is a bridge network of two containers. The containers reach each other; the host, if
+// it has an address.
 type resultCase struct {
 	name    string
 	version string // "" for the newest
@@ -30,7 +31,9 @@ const (
 
 func resultCases() []resultCase {
 	capability := func(name string, first, second any) [2]object {
-		return [2]object{{"capabilityArgs": object{name: first}}, {"capabilityArgs": object{name: second}}}
+		return [2]object{
+			{"capabilityArgs": object{name: first}}, {"capabilityArgs": object{name: second}},
+		}
 	}
 	return []resultCase{
 		{name: "IPv4", ipam: v4},
@@ -41,7 +44,8 @@ func resultCases() []resultCase {
 		{name: "a gateway, both families", bridge: `"isGateway":true,`, ipam: dualStack, gateway: true},
 		{name: "a default gateway", bridge: `"isDefaultGateway":true,`, ipam: dualStack, gateway: true},
 		{name: "routes", bridge: `"isGateway":true,`, gateway: true,
-			ipam: dualStack + `,"routes":[{"dst":"0.0.0.0/0"},{"dst":"10.9.0.0/16","gw":"10.1.0.1"},{"dst":"10.8.0.0/16","priority":7},{"dst":"::/0"}]`},
+			ipam: dualStack +
+				`,"routes":[{"dst":"0.0.0.0/0"},{"dst":"10.9.0.0/16","gw":"10.1.0.1"},{"dst":"10.8.0.0/16","priority":7},{"dst":"::/0"}]`},
 		{name: "a range and a gateway of its own", bridge: `"isGateway":true,`, gateway: true,
 			ipam: `"type":"host-local","dataDir":"DIR/leases","ranges":[[{"subnet":"10.1.0.0/24","rangeStart":"10.1.0.50","rangeEnd":"10.1.0.51","gateway":"10.1.0.254"}]]`},
 		{name: "an MTU", bridge: `"mtu":1400,"isGateway":true,`, ipam: v4, gateway: true},
@@ -49,24 +53,50 @@ func resultCases() []resultCase {
 		{name: "promiscuous", bridge: `"promiscMode":true,"isGateway":true,`, ipam: v4, gateway: true},
 		{name: "a VLAN", bridge: `"vlan":7,"isGateway":true,`, ipam: v4, gateway: true, vlan: true},
 		{name: "a VLAN, no gateway", bridge: `"vlan":7,`, ipam: v4, vlan: true},
-		{name: "a VLAN trunk", bridge: `"vlan":7,"vlanTrunk":[{"minID":10,"maxID":12},{"id":20}],`, ipam: v4, vlan: true},
+		{
+			name: "a VLAN trunk", bridge: `"vlan":7,"vlanTrunk":[{"minID":10,"maxID":12},{"id":20}],`,
+			ipam: v4, vlan: true,
+		},
 		{name: "static addresses", bridge: `"isGateway":true,`, gateway: true,
 			ipam:   `"type":"static","addresses":[{"address":"10.1.0.5/24","gateway":"10.1.0.1"},{"address":"fd00:1::5/64","gateway":"fd00:1::1"}],"routes":[{"dst":"0.0.0.0/0"}],"dns":{"nameservers":["10.1.0.1"]}`,
 			second: `"type":"static","addresses":[{"address":"10.1.0.6/24","gateway":"10.1.0.1"},{"address":"fd00:1::6/64","gateway":"fd00:1::1"}]`},
-		{name: "addresses asked for", bridge: `"capabilities":{"ips":true},`, ipam: v4, request: capability("ips", []string{"10.1.0.77"}, []string{"10.1.0.78"})},
-		{name: "MAC addresses asked for", bridge: `"capabilities":{"mac":true},`, ipam: v4, request: capability("mac", given+"00:00:01", given+"00:00:02")},
-		{name: "ranges asked for", bridge: `"isGateway":true,"capabilities":{"ipRanges":true},`, ipam: `"type":"host-local","dataDir":"DIR/leases"`, gateway: true,
-			request: capability("ipRanges", [][]object{{{"subnet": "10.2.0.0/24"}}}, [][]object{{{"subnet": "10.2.0.0/24"}}})},
+		{
+			name: "addresses asked for", bridge: `"capabilities":{"ips":true},`, ipam: v4,
+			request: capability("ips", []string{"10.1.0.77"}, []string{"10.1.0.78"}),
+		},
+		{
+			name: "MAC addresses asked for", bridge: `"capabilities":{"mac":true},`, ipam: v4,
+			request: capability("mac", given+"00:00:01", given+"00:00:02"),
+		},
+		{name: "ranges asked for", bridge: `"isGateway":true,"capabilities":{"ipRanges":true},`,
+			ipam: `"type":"host-local","dataDir":"DIR/leases"`, gateway: true,
+			request: capability("ipRanges", [][]object{{{"subnet": "10.2.0.0/24"}}},
+				[][]object{{{"subnet": "10.2.0.0/24"}}})},
 		{name: "arguments", ipam: v4, request: [2]object{
 			{"args": [][2]string{{"IgnoreUnknown", "1"}, {"IP", "10.1.0.9"}, {"MAC", given + "00:00:03"}}},
 			{"args": [][2]string{{"IgnoreUnknown", "1"}, {"IP", "10.1.0.10"}}},
 		}},
-		{name: "DNS of the network", bridge: `"dns":{"nameservers":["10.1.0.1"],"domain":"lan","search":["a","b"],"options":["ndots:1"]},`, ipam: v4},
+		{
+			name:   "DNS of the network",
+			bridge: `"dns":{"nameservers":["10.1.0.1"],"domain":"lan","search":["a","b"],"options":["ndots:1"]},`, ipam: v4,
+		},
 		{name: "no addresses", ipam: ""},
-		{name: "a result of 0.2.0", version: "0.2.0", bridge: `"isDefaultGateway":true,`, ipam: v4, gateway: true},
-		{name: "a result of 0.3.1", version: "0.3.1", bridge: `"isDefaultGateway":true,`, ipam: dualStack, gateway: true},
-		{name: "a result of 0.4.0", version: "0.4.0", bridge: `"isDefaultGateway":true,`, ipam: dualStack, gateway: true},
-		{name: "a result of 1.0.0", version: "1.0.0", bridge: `"isDefaultGateway":true,`, ipam: dualStack, gateway: true},
+		{
+			name: "a result of 0.2.0", version: "0.2.0", bridge: `"isDefaultGateway":true,`, ipam: v4,
+			gateway: true,
+		},
+		{
+			name: "a result of 0.3.1", version: "0.3.1", bridge: `"isDefaultGateway":true,`, ipam: dualStack,
+			gateway: true,
+		},
+		{
+			name: "a result of 0.4.0", version: "0.4.0", bridge: `"isDefaultGateway":true,`, ipam: dualStack,
+			gateway: true,
+		},
+		{
+			name: "a result of 1.0.0", version: "1.0.0", bridge: `"isDefaultGateway":true,`, ipam: dualStack,
+			gateway: true,
+		},
 	}
 }
 
@@ -85,11 +115,12 @@ func (c resultCase) network(h *host, container int) json.RawMessage {
 		ipam = `"ipam":{` + ipam + `}`
 	}
 	plugin := fmt.Sprintf(`{"type":"bridge","bridge":"br0",%s%s}`, c.bridge, ipam)
-	return json.RawMessage(fill(fmt.Sprintf(`{"cniVersion":%q,"name":"net","plugins":[%s]}`, version, plugin), h.Dir))
+	return json.RawMessage(
+		fill(fmt.Sprintf(`{"cniVersion":%q,"name":"net","plugins":[%s]}`, version, plugin), h.Dir))
 }
 
-// TestSameResultsAndConnectivity runs each network with Go's libcni and the executables, and with libcni.so and its
-// built-in plugins.
+// TestSameResultsAndConnectivity runs each network with Go's libcni and the executables, and with
+// libcni.so and its built-in plugins.
 func TestSameResultsAndConnectivity(t *testing.T) {
 	ledger := newLedger(resultDifferences())
 	all, ran := resultCases(), 0
@@ -123,10 +154,12 @@ func (c resultCase) play(h *host, isOurs bool) any {
 	var raw [2]json.RawMessage
 	for i := range requests {
 		requests[i] = with(h.request(isOurs), c.request[i], object{
-			"network": c.network(h, i), "containerId": fmt.Sprint("c", i), "netns": h.container(fmt.Sprint("netns", i)),
+			"network": c.network(h, i), "containerId": fmt.Sprint("c", i),
+			"netns": h.container(fmt.Sprint("netns", i)),
 		})
 		if c.vlan && i == 0 {
-			if a := d.call("add", requests[i]); a.rc != 0 && strings.Contains(string(a.response), "operation not supported") {
+			if a := d.call("add", requests[i]); a.rc != 0 &&
+				strings.Contains(string(a.response), "operation not supported") {
 				h.T.Skip("this kernel has no CONFIG_BRIDGE_VLAN_FILTERING; the other side has to say so, too")
 			}
 			d.must("del", requests[i])
@@ -144,13 +177,15 @@ func (c resultCase) play(h *host, isOurs bool) any {
 			h.T.Errorf("c%d still has %v", i, left)
 		}
 	}
-	if left := h.files(h.Path("leases/net"), "lock", "last_reserved_ip.0", "last_reserved_ip.1"); len(left) > 0 {
+	if left := h.files(h.Path("leases/net"), "lock", "last_reserved_ip.0",
+		"last_reserved_ip.1"); len(left) > 0 {
 		h.T.Errorf("leases left: %v", left)
 	}
 	return results
 }
 
-// checks reports whether there is a CHECK: not in old versions, and without IPAM not in the reference's bridge.
+// checks reports whether there is a CHECK: not in old versions, and without IPAM not in the
+// reference's bridge.
 func (c resultCase) checks(isOurs bool) bool {
 	return c.version != "0.2.0" && c.version != "0.3.1" && (isOurs || c.ipam != "")
 }
@@ -159,12 +194,14 @@ func (c resultCase) checks(isOurs bool) bool {
 func (h *host) request(isOurs bool) object {
 	options := object{"pluginDirs": []string{rig.Peers(h.T)}, "cacheDir": h.Path("cache")}
 	if isOurs {
-		options["pluginDirs"], options["stateDir"], options["builtins"] = []string{}, h.Path("state"), "only"
+		options["pluginDirs"], options["stateDir"], options["builtins"] = []string{}, h.Path(
+			"state"), "only"
 	}
 	return object{"ifName": "eth0", "options": options}
 }
 
-// connect shows that the containers reach each other, and the gateway if there is one, over TCP and UDP.
+// connect shows that the containers reach each other, and the gateway if there is one, over TCP and
+// UDP.
 func (c resultCase) connect(h *host, results [2]json.RawMessage, requests [2]object) {
 	h.T.Helper()
 	first, second := requests[0]["netns"].(string), requests[1]["netns"].(string)

@@ -11,12 +11,12 @@ import (
 	"github.com/libcni/libcni/test/rig"
 )
 
-// patience is how long a server and its client wait for each other. An IPv6 address of the host may be of use only a
-// second after it was set.
+// patience is how long a server and its client wait for each other. An IPv6 address of the host may
+// be of use only a second after it was set.
 const patience = 10 * time.Second
 
-// reach sends a word from one namespace to a server in another and expects it back; "" is the host. It is called on
-// the host's goroutine.
+// reach sends a word from one namespace to a server in another and expects it back; "" is the host.
+// It is called on the host's goroutine.
 func reach(network, address, serverIn, clientIn string) error {
 	deadline := time.Now().Add(patience)
 	port, stop, err := serve(network, address, serverIn, deadline)
@@ -34,7 +34,8 @@ func reach(network, address, serverIn, clientIn string) error {
 	})
 }
 
-// askUntil asks once over TCP, and again and again over UDP: the first datagrams may go while the peer is looked for.
+// askUntil asks once over TCP, and again and again over UDP: the first datagrams may go while the
+// peer is looked for.
 func askUntil(conn net.Conn, network string, deadline time.Time) error {
 	for {
 		limit := deadline
@@ -66,11 +67,14 @@ func ask(conn net.Conn, limit time.Time) error {
 }
 
 // serve echoes what comes in to an address, and returns its port.
-func serve(network, address, netns string, deadline time.Time) (port string, stop func(), err error) {
+func serve(
+	network, address, netns string, deadline time.Time,
+) (port string, stop func(), err error) {
 	err = rig.Within(netns, func() error {
 		at := net.JoinHostPort(address, "0")
 		if network == "udp" {
-			conn, err := untilAssignable(deadline, func() (net.PacketConn, error) { return net.ListenPacket(network, at) })
+			conn, err := untilAssignable(deadline,
+				func() (net.PacketConn, error) { return net.ListenPacket(network, at) })
 			if err != nil {
 				return err
 			}
@@ -79,7 +83,8 @@ func serve(network, address, netns string, deadline time.Time) (port string, sto
 			go echoPackets(conn)
 			return nil
 		}
-		listener, err := untilAssignable(deadline, func() (net.Listener, error) { return net.Listen(network, at) })
+		listener, err := untilAssignable(deadline,
+			func() (net.Listener, error) { return net.Listen(network, at) })
 		if err != nil {
 			return err
 		}

@@ -17,7 +17,8 @@ func outside(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
 	for from, to := range map[string]string{
-		"testdata/outside/main.go": "main.go", filepath.Join(root, "go.mod"): "go.mod", filepath.Join(root, "go.sum"): "go.sum",
+		"testdata/outside/main.go": "main.go", filepath.Join(root, "go.mod"): "go.mod",
+		filepath.Join(root, "go.sum"): "go.sum",
 	} {
 		data, err := os.ReadFile(from)
 		if err != nil {
@@ -41,7 +42,9 @@ func asOutside(t *testing.T, mod []byte) []byte {
 		t.Fatal(err)
 	}
 	mod = regexp.MustCompile(`(?m)^module .*$`).ReplaceAll(mod, []byte("module example.org/outside"))
-	return append(mod, []byte("\nrequire github.com/libcni/libcni v0.0.0\nreplace github.com/libcni/libcni => "+here+"\n")...)
+	return append(mod,
+		[]byte(
+			"\nrequire github.com/libcni/libcni v0.0.0\nreplace github.com/libcni/libcni => "+here+"\n")...)
 }
 
 func TestAModuleOutsideImplementsAPlugin(t *testing.T) {

@@ -16,11 +16,12 @@ import (
 	"github.com/libcni/libcni/test/rig"
 )
 
-// warm is how many pairs of ADD and DEL come before the one that is counted: the first makes bridge, tables and files.
+// warm is how many pairs of ADD and DEL come before the one that is counted: the first makes
+// bridge, tables and files.
 const warm = 3
 
-// The limits have some room above what is measured: a call of the kernel may have to be repeated. Whoever raises one
-// says in the commit what for.
+// The limits have some room above what is measured: a call of the kernel may have to be repeated.
+// Whoever raises one says in the commit what for.
 func TestCallsMakeNoMoreThanTheyDid(t *testing.T) {
 	for _, c := range []struct {
 		name     string
@@ -30,7 +31,10 @@ func TestCallsMakeNoMoreThanTheyDid(t *testing.T) {
 	}{
 		{"bridge and host-local", 1, 0, tally{calls: 102, messages: 14}, tally{calls: 74, messages: 3}},
 		{"full chain", 3, 0, tally{calls: 196, messages: 80}, tally{calls: 166, messages: 58}},
-		{"full chain beside another container", 3, 1, tally{calls: 162, messages: 48}, tally{calls: 120, messages: 35}},
+		{
+			"full chain beside another container", 3, 1, tally{calls: 162, messages: 48},
+			tally{calls: 120, messages: 35},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			tallies := counted(t, c.plugins, c.others)
@@ -42,20 +46,23 @@ func TestCallsMakeNoMoreThanTheyDid(t *testing.T) {
 
 func compare(t *testing.T, method string, got, limit *tally) {
 	t.Helper()
-	t.Logf("%s: %d system calls, %d netlink messages, %d new threads; by number %v", method, got.calls, got.messages, got.threads, got.each)
+	t.Logf("%s: %d system calls, %d netlink messages, %d new threads; by number %v", method, got.calls,
+		got.messages, got.threads, got.each)
 	if got.calls > limit.calls || got.calls < limit.calls/2 {
-		t.Errorf("%s: %d system calls, limit %d, and at least half of that: by number %v", method, got.calls, limit.calls, got.each)
+		t.Errorf("%s: %d system calls, limit %d, and at least half of that: by number %v", method,
+			got.calls, limit.calls, got.each)
 	}
 	if got.messages > limit.messages || got.messages < limit.messages/2 {
-		t.Errorf("%s: %d netlink messages, limit %d, and at least half of that", method, got.messages, limit.messages)
+		t.Errorf("%s: %d netlink messages, limit %d, and at least half of that", method, got.messages,
+			limit.messages)
 	}
 	if got.processes > 0 {
 		t.Errorf("%s: %d processes", method, got.processes)
 	}
 }
 
-// counted has a program in C attach and detach a container, after some others that stay, and returns the tallies of its
-// calls.
+// counted has a program in C attach and detach a container, after some others that stay, and
+// returns the tallies of its calls.
 func counted(t *testing.T, plugins, others int) []*tally {
 	t.Helper()
 	dir := t.TempDir()
@@ -64,7 +71,8 @@ func counted(t *testing.T, plugins, others int) []*tally {
 	for i := range others {
 		lines += "add " + request(dir, plugins, i+1) + "\n"
 	}
-	lines += strings.Repeat("add "+request(dir, plugins, 0)+"\ndel "+request(dir, plugins, 0)+"\n", warm+1)
+	lines += strings.Repeat("add "+request(dir, plugins, 0)+"\ndel "+request(dir, plugins, 0)+"\n",
+		warm+1)
 	in, out := file(t, dir, "in", lines), file(t, dir, "out", "")
 	host(t, dir, others)
 	tallies := trace(t, program, in, out)
@@ -75,8 +83,10 @@ func counted(t *testing.T, plugins, others int) []*tally {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := strings.Count("\n"+string(answers), "\n0 "); got != others+2*(warm+1) || len(tallies) != got {
-		t.Fatalf("%d calls succeeded, %d were counted, of %d:\n%s", got, len(tallies), others+2*(warm+1), answers)
+	if got := strings.Count("\n"+string(answers), "\n0 "); got != others+2*(warm+1) ||
+		len(tallies) != got {
+		t.Fatalf("%d calls succeeded, %d were counted, of %d:\n%s", got, len(tallies), others+2*(warm+1),
+			answers)
 	}
 	return tallies
 }
@@ -87,8 +97,11 @@ func host(t *testing.T, dir string, others int) {
 	runtime.LockOSThread() // and never unlocked: the thread ends with the test
 	for i := range others + 1 {
 		netns := file(t, dir, fmt.Sprint("netns", i), "").Name()
-		if err := errors.Join(unix.Unshare(unix.CLONE_NEWNET), unix.Mount("/proc/thread-self/ns/net", netns, "", unix.MS_BIND, "")); err != nil {
-			t.Fatalf("a network namespace for the test: %v; run with: go test -exec $PWD/test/isolate ./test/count", err)
+		if err := errors.Join(unix.Unshare(unix.CLONE_NEWNET),
+			unix.Mount("/proc/thread-self/ns/net", netns, "", unix.MS_BIND, "")); err != nil {
+			t.Fatalf(
+				"a network namespace for the test: %v; run with: go test -exec $PWD/test/isolate ./test/count",
+				err)
 		}
 		t.Cleanup(func() { _ = unix.Unmount(netns, unix.MNT_DETACH) })
 	}
@@ -115,17 +128,25 @@ func file(t *testing.T, dir, name, content string) *os.File {
 
 func request(dir string, plugins, container int) string {
 	list := []any{
-		map[string]any{"type": "bridge", "bridge": "count0", "isGateway": true, "ipMasq": plugins > 1, "ipMasqBackend": "nftables", "ipam": map[string]any{
-			"type": "host-local", "dataDir": dir + "/leases", "ranges": []any{[]any{map[string]any{"subnet": "10.89.0.0/16"}}},
-			"routes": []any{map[string]any{"dst": "0.0.0.0/0"}}}},
+		map[string]any{"type": "bridge", "bridge": "count0", "isGateway": true, "ipMasq": plugins > 1,
+			"ipMasqBackend": "nftables", "ipam": map[string]any{
+				"type": "host-local", "dataDir": dir + "/leases",
+				"ranges": []any{[]any{map[string]any{"subnet": "10.89.0.0/16"}}},
+				"routes": []any{map[string]any{"dst": "0.0.0.0/0"}}}},
 		map[string]any{"type": "portmap", "capabilities": map[string]any{"portMappings": true}},
 		map[string]any{"type": "firewall"},
 	}
 	text, err := json.Marshal(map[string]any{
 		"containerId": fmt.Sprint("c", container), "netns": fmt.Sprint(dir, "/netns", container),
-		"capabilityArgs": map[string]any{"portMappings": []any{map[string]any{"hostPort": 8080 + container, "containerPort": 80, "protocol": "tcp"}}},
-		"network":        map[string]any{"cniVersion": "1.1.0", "name": "count", "plugins": list[:plugins]},
-		"options":        map[string]any{"cacheDir": dir + "/cache", "stateDir": dir + "/run", "builtins": "only"},
+		"capabilityArgs": map[string]any{
+			"portMappings": []any{
+				map[string]any{"hostPort": 8080 + container, "containerPort": 80, "protocol": "tcp"},
+			},
+		},
+		"network": map[string]any{"cniVersion": "1.1.0", "name": "count", "plugins": list[:plugins]},
+		"options": map[string]any{
+			"cacheDir": dir + "/cache", "stateDir": dir + "/run", "builtins": "only",
+		},
 	})
 	if err != nil {
 		panic(err) // it is made of strings and numbers

@@ -11,17 +11,22 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// tally is what one call made, in all threads of its process, without what Go's runtime does on its own.
+// tally is what one call made, in all threads of its process, without what Go's runtime does on its
+// own.
 type tally struct {
 	calls, messages, threads, processes int
 	each                                map[uint64]int
 }
 
-// ofRuntime are calls for memory, threads, waiting and signals. How many there are depends on what else the machine does.
+// ofRuntime are calls for memory, threads, waiting and signals. How many there are depends on what
+// else the machine does.
 var ofRuntime = map[uint64]bool{
-	unix.SYS_FUTEX: true, unix.SYS_NANOSLEEP: true, unix.SYS_SCHED_YIELD: true, unix.SYS_MMAP: true, unix.SYS_MUNMAP: true,
-	unix.SYS_MPROTECT: true, unix.SYS_MADVISE: true, unix.SYS_BRK: true, unix.SYS_RT_SIGACTION: true, unix.SYS_RT_SIGPROCMASK: true,
-	unix.SYS_RT_SIGRETURN: true, unix.SYS_SIGALTSTACK: true, unix.SYS_EPOLL_PWAIT: true, unix.SYS_GETTID: true, unix.SYS_GETPID: true,
+	unix.SYS_FUTEX: true, unix.SYS_NANOSLEEP: true, unix.SYS_SCHED_YIELD: true, unix.SYS_MMAP: true,
+	unix.SYS_MUNMAP:   true,
+	unix.SYS_MPROTECT: true, unix.SYS_MADVISE: true, unix.SYS_BRK: true, unix.SYS_RT_SIGACTION: true,
+	unix.SYS_RT_SIGPROCMASK: true,
+	unix.SYS_RT_SIGRETURN:   true, unix.SYS_SIGALTSTACK: true, unix.SYS_EPOLL_PWAIT: true,
+	unix.SYS_GETTID: true, unix.SYS_GETPID: true,
 	unix.SYS_TGKILL: true, unix.SYS_SET_ROBUST_LIST: true, unix.SYS_RSEQ: true, unix.SYS_EXIT: true,
 	unix.SYS_RESTART_SYSCALL: true, unix.SYS_PRLIMIT64: true, unix.SYS_CLOCK_NANOSLEEP: true,
 }
@@ -39,7 +44,8 @@ func trace(t *testing.T, path string, stdin, stdout *os.File) []*tally {
 	runtime.LockOSThread() // the kernel ties a tracee to the thread that traces it
 	defer runtime.UnlockOSThread()
 	pid, err := syscall.ForkExec(path, []string{path}, &syscall.ProcAttr{
-		Files: []uintptr{stdin.Fd(), stdout.Fd(), os.Stderr.Fd()}, Sys: &syscall.SysProcAttr{Ptrace: true},
+		Files: []uintptr{stdin.Fd(), stdout.Fd(), os.Stderr.Fd()},
+		Sys:   &syscall.SysProcAttr{Ptrace: true},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -59,7 +65,8 @@ func (tr *tracer) run() error {
 	if _, err := syscall.Wait4(tr.pid, &status, 0, nil); err != nil {
 		return err
 	}
-	const options = unix.PTRACE_O_TRACESYSGOOD | unix.PTRACE_O_TRACECLONE | unix.PTRACE_O_TRACEFORK | unix.PTRACE_O_TRACEVFORK | unix.PTRACE_O_EXITKILL
+	const options = unix.PTRACE_O_TRACESYSGOOD | unix.PTRACE_O_TRACECLONE | unix.PTRACE_O_TRACEFORK |
+		unix.PTRACE_O_TRACEVFORK | unix.PTRACE_O_EXITKILL
 	if err := syscall.PtraceSetOptions(tr.pid, options); err != nil {
 		return err
 	}

@@ -1,4 +1,5 @@
-// Package dl tests cni_dl.h: it compiles hosts against the header alone, and has them call the library in each mode.
+// Package dl tests cni_dl.h: it compiles hosts against the header alone, and has them call the
+// library in each mode.
 package dl
 
 import (
@@ -15,7 +16,8 @@ func compile(t *testing.T, source string, flags ...string) string {
 	return rig.Compile(t, "programs/"+source, append(flags, "-I../abi/programs")...)
 }
 
-// ways are the modes in which the library is kept out of the host, each with the real thing and with the stub.
+// ways are the modes in which the library is kept out of the host, each with the real thing and
+// with the stub.
 func ways(t *testing.T) map[string][]string {
 	return map[string][]string{
 		"isolated": {rig.Library(t), compile(t, "stub.c", "-shared", "-fPIC")},

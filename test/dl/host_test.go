@@ -22,7 +22,8 @@ func TestCallsLeaveTheirHostAsItWas(t *testing.T) {
 func TestCallsUnderTheAddressSanitizer(t *testing.T) {
 	sanitizers := []string{"-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"}
 	t.Setenv("LIBRARY", rig.Library(t))
-	t.Setenv("SANITIZED", "yes") // a limit on address space is none under the sanitizer, and a child takes longer
+	// A limit on address space is none under the sanitizer, and a child takes longer.
+	t.Setenv("SANITIZED", "yes")
 	for _, source := range []string{"calls.c", "host.c"} {
 		program := compile(t, source, sanitizers...)
 		for mode, paths := range ways(t) {
@@ -40,8 +41,10 @@ func TestInProcess(t *testing.T) {
 
 // A static program is told so when it opens, so that it can use the command.
 func TestStaticPrograms(t *testing.T) {
-	out, err := exec.Command(compile(t, "static.c", "-static"), rig.Library(t), rig.Command(t)).Output()
-	want := regexp.MustCompile(`^in-process -95 .*static.*CNI_DL_EXEC.*"unsupported".*\nisolated -95 .*static.*\nexec 0 .*"networks":\[\].*\n$`)
+	out, err := exec.Command(compile(t, "static.c", "-static"), rig.Library(t),
+		rig.Command(t)).Output()
+	want := regexp.MustCompile(
+		`^in-process -95 .*static.*CNI_DL_EXEC.*"unsupported".*\nisolated -95 .*static.*\nexec 0 .*"networks":\[\].*\n$`)
 	if err != nil || !want.Match(out) {
 		t.Errorf("%v\n%s", err, out)
 	}

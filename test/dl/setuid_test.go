@@ -49,7 +49,10 @@ func TestSetUIDProgramsDoNotBelieveTheEnvironment(t *testing.T) {
 	}{
 		{"set-uid", place("setuid", program, 0o755|os.ModeSetuid), "/nonexistent", "secure 1 rc 0 "},
 		{"ordinary", place("ordinary", program, 0o755), dir, "secure 0 rc 0 "},
-		{"ordinary, the command is not in PATH", filepath.Join(dir, "ordinary"), "/nonexistent", "secure 0 rc -95 "},
+		{
+			"ordinary, the command is not in PATH", filepath.Join(dir, "ordinary"), "/nonexistent",
+			"secure 0 rc -95 ",
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			cmd := exec.Command(test.program)
@@ -60,7 +63,8 @@ func TestSetUIDProgramsDoNotBelieveTheEnvironment(t *testing.T) {
 				t.Fatalf("%v\n%s", err, out)
 			}
 			believed := strings.Contains(string(out), "believed")
-			if !strings.HasPrefix(string(out), test.want) || believed != strings.HasPrefix(test.want, "secure 0 rc 0") {
+			if !strings.HasPrefix(string(out), test.want) ||
+				believed != strings.HasPrefix(test.want, "secure 0 rc 0") {
 				t.Errorf("%s; want %s", out, test.want)
 			}
 		})

@@ -35,7 +35,8 @@ func TestHookAttachesAndDetaches(t *testing.T) {
 				if network == "a path" {
 					annotation = h.Path("conf/web.conflist")
 				}
-				h.bundle(map[string]string{"libcni.network": annotation, "libcni.capabilityArgs": published}, h.hooks(program))
+				h.bundle(map[string]string{"libcni.network": annotation, "libcni.capabilityArgs": published},
+					h.hooks(program))
 				args := append(runtime[1:], "run", "--detach", "--bundle", h.Path("bundle"), h.id)
 				c := h.start(nil, runtime[0], args...)
 				if status := c.wait(); status != 0 {
@@ -50,14 +51,16 @@ func TestHookAttachesAndDetaches(t *testing.T) {
 	}
 }
 
-// In the foreground the runtime waits with signalfd for the container's end, and runs the hook itself.
+// In the foreground the runtime waits with signalfd for the container's end, and runs the hook
+// itself.
 func TestHookDetachesWhenTheContainerEnds(t *testing.T) {
 	program := example(t, "crun-hook")
 	for name, runtime := range runtimes {
 		for _, end := range []string{"by itself", "killed"} {
 			t.Run(name+" "+end, func(t *testing.T) {
 				h := newHost(t)
-				h.bundle(map[string]string{"libcni.network": "web", "libcni.capabilityArgs": published}, h.hooks(program))
+				h.bundle(map[string]string{"libcni.network": "web", "libcni.capabilityArgs": published},
+					h.hooks(program))
 				c := h.start(nil, runtime[0], append(runtime[1:], "run", "--bundle", h.Path("bundle"), h.id)...)
 				h.fetchFromContainer()
 				want := 0
@@ -82,7 +85,8 @@ func TestHookThatCannotAttachEndsTheContainer(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := newHost(t)
 			// crun shows what a hook writes only if told where.
-			h.bundle(map[string]string{"libcni.network": "nowhere", "run.oci.hooks.stderr": h.Path("hook")}, h.hooks(program))
+			h.bundle(map[string]string{"libcni.network": "nowhere", "run.oci.hooks.stderr": h.Path("hook")},
+				h.hooks(program))
 			c := h.launch(nil, runtime[0], append(runtime[1:], "run", "--bundle", h.Path("bundle"), h.id)...)
 			if status := c.wait(); status == 0 {
 				t.Error("the container ran without its network")

@@ -20,16 +20,19 @@ import (
 	"github.com/libcni/libcni/test/rig"
 )
 
-// TestMain gives the runtimes what they look for: only the second version of cgroups. Whoever mounts it must own the
-// cgroup namespace, which in a user namespace is one's own only if it is made there.
+// TestMain gives the runtimes what they look for: only the second version of cgroups. Whoever
+// mounts it must own the cgroup namespace, which in a user namespace is one's own only if it is
+// made there.
 func TestMain(m *testing.M) {
 	runtime.LockOSThread()
 	if err := syscall.Unshare(syscall.CLONE_NEWCGROUP); err != nil {
-		fmt.Fprintf(os.Stderr, "a cgroup namespace: %v; run with: go test -exec $PWD/test/isolate ./test/e2e\n", err)
+		fmt.Fprintf(os.Stderr,
+			"a cgroup namespace: %v; run with: go test -exec $PWD/test/isolate ./test/e2e\n", err)
 		os.Exit(1)
 	}
 	if err := syscall.Mount("cgroup2", "/sys/fs/cgroup", "cgroup2", 0, ""); err != nil {
-		fmt.Fprintf(os.Stderr, "mounting cgroup2: %v; run with: go test -exec $PWD/test/isolate ./test/e2e\n", err)
+		fmt.Fprintf(os.Stderr,
+			"mounting cgroup2: %v; run with: go test -exec $PWD/test/isolate ./test/e2e\n", err)
 		os.Exit(1)
 	}
 	os.Exit(m.Run())
@@ -75,7 +78,8 @@ func newHost(t *testing.T) *host {
 }
 
 func (h *host) options() string {
-	return fmt.Sprintf(`{"confDir":%q,"cacheDir":%q,"stateDir":%q}`, h.Path("conf"), h.Path("cache"), h.Path("state"))
+	return fmt.Sprintf(`{"confDir":%q,"cacheDir":%q,"stateDir":%q}`, h.Path("conf"), h.Path("cache"),
+		h.Path("state"))
 }
 
 // example compiles a program of examples/ against the header alone.
@@ -90,7 +94,8 @@ func libraryDir(t testing.TB) string {
 	return filepath.Dir(rig.Library(t))
 }
 
-// served is what runs in the container: it serves its page, says so, and ends when its input does, or when told to.
+// served is what runs in the container: it serves its page, says so, and ends when its input does,
+// or when told to.
 const served = `trap "exit 7" INT; /bin/busybox httpd -p 8080 -h /www && echo up; while read -r line; do :; done`
 
 // bundle writes a configuration.
@@ -211,7 +216,9 @@ type attachment struct {
 // fetch gets the container's page from an address.
 func (h *host) fetch(address string) {
 	h.T.Helper()
-	client := http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	client := http.Client{
+		Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true},
+	}
 	response, err := client.Get("http://" + address + "/")
 	if err != nil {
 		h.T.Fatal(err)
@@ -225,7 +232,8 @@ func (h *host) fetch(address string) {
 // published is the capability argument that publishes the container's port.
 const published = `{"portMappings":[{"hostPort":18080,"containerPort":8080,"protocol":"tcp"}]}`
 
-// fetchFromContainer gets the page from the container's own address, and from the port published on the host's addresses.
+// fetchFromContainer gets the page from the container's own address, and from the port published on
+// the host's addresses.
 func (h *host) fetchFromContainer() {
 	h.T.Helper()
 	found := h.attachments()

@@ -9,8 +9,14 @@ import (
 )
 
 func (h *host) crunRun(program string) (env []string, args []string) {
-	env = []string{"LD_LIBRARY_PATH=" + libraryDir(h.T), "NETWORK_OPTIONS=" + h.options(), "CAPABILITY_ARGS=" + published}
-	return env, []string{program, h.Path("conf/web.conflist"), h.Path("bundle"), h.id, "--cgroup-manager=disabled"}
+	env = []string{
+		"LD_LIBRARY_PATH=" + libraryDir(h.T), "NETWORK_OPTIONS=" + h.options(),
+		"CAPABILITY_ARGS=" + published,
+	}
+	return env,
+		[]string{
+			program, h.Path("conf/web.conflist"), h.Path("bundle"), h.id, "--cgroup-manager=disabled",
+		}
 }
 
 func TestCrunRunAttachesRunsAndCleansUp(t *testing.T) {
@@ -21,8 +27,15 @@ func TestCrunRunAttachesRunsAndCleansUp(t *testing.T) {
 		want int
 	}{
 		{"the container ends", func(_ *host, c *container) error { return c.stdin.Close() }, 0},
-		{"the container is killed", func(h *host, _ *container) error { rig.Run(h.T, "crun", "kill", h.id, "KILL"); return nil }, 137},
-		{"crun-run is told to end", func(_ *host, c *container) error { return c.cmd.Process.Signal(os.Interrupt) }, 7},
+		{
+			"the container is killed",
+			func(h *host, _ *container) error { rig.Run(h.T, "crun", "kill", h.id, "KILL"); return nil },
+			137,
+		},
+		{
+			"crun-run is told to end",
+			func(_ *host, c *container) error { return c.cmd.Process.Signal(os.Interrupt) }, 7,
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			h := newHost(t)

@@ -1,2 +1,3 @@
-// Package examples builds the programs of examples/ as their comments say and runs them, in a network namespace each.
+// Package examples builds the programs of examples/ as their comments say and runs them, in a
+// network namespace each.
 package examples

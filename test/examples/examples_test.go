@@ -38,9 +38,12 @@ func TestQuickstart(t *testing.T) {
 		}
 	}
 	want := []string{
-		"ok the namespace is made", "ok the container is attached", "ok the host has its end of the cable",
-		"ok a page from the container, fetched through port 8080 of the host", "ok it is as it was made", "ok the container is detached",
-		"ok the cable is gone", "ok what is attached can be listed", "ok nothing is attached", "ok the namespace is deleted",
+		"ok the namespace is made", "ok the container is attached",
+		"ok the host has its end of the cable",
+		"ok a page from the container, fetched through port 8080 of the host", "ok it is as it was made",
+		"ok the container is detached",
+		"ok the cable is gone", "ok what is attached can be listed", "ok nothing is attached",
+		"ok the namespace is deleted",
 		"ok the directory is removed",
 	}
 	if diff := cmp.Diff(want, steps); diff != "" {
@@ -60,7 +63,8 @@ func TestQuickstartFailsAloud(t *testing.T) {
 	var errOut bytes.Buffer
 	cmd.Stderr = &errOut
 	out, err := cmd.Output()
-	if err == nil || !strings.Contains(string(out), "FAIL the namespace is made") || !strings.Contains(errOut.String(), `"kind":"exists"`) {
+	if err == nil || !strings.Contains(string(out), "FAIL the namespace is made") ||
+		!strings.Contains(errOut.String(), `"kind":"exists"`) {
 		t.Errorf("%v, output %s, standard error %s", err, out, &errOut)
 	}
 }
@@ -89,7 +93,8 @@ func container(t *testing.T) string {
 func TestCnitool(t *testing.T) {
 	rig.Isolate(t)
 	program, dir, ns := build(t, "cnitool"), t.TempDir(), container(t)
-	config := fmt.Sprintf(`{"cniVersion":"1.1.0","name":"web","plugins":[{"type":"bridge","bridge":"br-web","isGateway":true,
+	config := fmt.Sprintf(
+		`{"cniVersion":"1.1.0","name":"web","plugins":[{"type":"bridge","bridge":"br-web","isGateway":true,
 		"ipam":{"type":"host-local","dataDir":"%s/leases","subnet":"10.78.1.0/24"}}]}`, dir)
 	if err := os.WriteFile(filepath.Join(dir, "web.conflist"), []byte(config), 0o644); err != nil {
 		t.Fatal(err)
@@ -99,13 +104,17 @@ func TestCnitool(t *testing.T) {
 		var o, e bytes.Buffer
 		cmd := exec.Command(program, args...)
 		cmd.Stdout, cmd.Stderr = &o, &e
-		cmd.Env = []string{"NETCONFPATH=" + dir, "CNITOOL_STATE=" + dir, "CNI_IFNAME=net1", "CNI_ARGS=IgnoreUnknown=1;IP=10.78.1.99", "CAP_ARGS={}"}
+		cmd.Env = []string{
+			"NETCONFPATH=" + dir, "CNITOOL_STATE=" + dir, "CNI_IFNAME=net1",
+			"CNI_ARGS=IgnoreUnknown=1;IP=10.78.1.99", "CAP_ARGS={}",
+		}
 		_ = cmd.Run() // the status is looked at by the caller
 		return cmd.ProcessState.ExitCode(), o.String(), e.String()
 	}
 	status, out, errOut := run("add", "web", ns)
 	var result struct{ IPs []struct{ Address string } }
-	if err := json.Unmarshal([]byte(out), &result); err != nil || status != 0 || len(result.IPs) != 1 || result.IPs[0].Address != "10.78.1.99/24" {
+	if err := json.Unmarshal([]byte(out), &result); err != nil || status != 0 ||
+		len(result.IPs) != 1 || result.IPs[0].Address != "10.78.1.99/24" {
 		t.Fatalf("add: %d, %v, output %s, standard error %s", status, err, out, errOut)
 	}
 	for _, verb := range []string{"check", "del", "del"} {
@@ -113,10 +122,12 @@ func TestCnitool(t *testing.T) {
 			t.Errorf("%s: %d, output %s, standard error %s", verb, status, out, errOut)
 		}
 	}
-	if status, out, errOut := run("check", "web", ns); status != 1 || out != "" || !strings.Contains(errOut, `"kind"`) {
+	if status, out, errOut := run("check", "web", ns); status != 1 || out != "" ||
+		!strings.Contains(errOut, `"kind"`) {
 		t.Errorf("check after del: %d, output %s, standard error %s", status, out, errOut)
 	}
-	if status, _, errOut := run("add", `no"such`, ns); status != 1 || !strings.Contains(errOut, `no\\\"such`) {
+	if status, _, errOut := run("add", `no"such`, ns); status != 1 ||
+		!strings.Contains(errOut, `no\\\"such`) {
 		t.Errorf("a network with a quote in its name: %d, %s", status, errOut)
 	}
 	if status, _, errOut := run("list"); status != 1 || !strings.Contains(errOut, "usage:") {

@@ -15,7 +15,8 @@ import (
 	"github.com/libcni/libcni/test/rig"
 )
 
-// volumePlugins starts a plugin made with Docker's helpers, and Podman's, and returns their addresses.
+// volumePlugins starts a plugin made with Docker's helpers, and Podman's, and returns their
+// addresses.
 func volumePlugins(t *testing.T) map[string]string {
 	t.Helper()
 	rig.Isolate(t)
@@ -23,12 +24,14 @@ func volumePlugins(t *testing.T) map[string]string {
 	if err := os.Mkdir(filepath.Join(dir, "podmans"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	helpers := exec.Command(filepath.Join(peers, "volumeplugin"), "-listen", "unix:"+dir+"/helpers.sock", "-root", dir+"/helpers")
+	helpers := exec.Command(filepath.Join(peers, "volumeplugin"), "-listen",
+		"unix:"+dir+"/helpers.sock", "-root", dir+"/helpers")
 	out, err := helpers.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	podmans := exec.Command(filepath.Join(peers, "testvol"), "serve", "--sock-name", dir+"/podmans.sock", "--path", dir+"/podmans")
+	podmans := exec.Command(filepath.Join(peers, "testvol"), "serve", "--sock-name",
+		dir+"/podmans.sock", "--path", dir+"/podmans")
 	for _, plugin := range []*exec.Cmd{helpers, podmans} {
 		if err := plugin.Start(); err != nil {
 			t.Fatal(err)
@@ -42,7 +45,9 @@ func volumePlugins(t *testing.T) map[string]string {
 		t.Fatal(err)
 	}
 	listens(t, dir+"/podmans.sock")
-	return map[string]string{"helpers": "unix://" + dir + "/helpers.sock", "podmans": "unix://" + dir + "/podmans.sock"}
+	return map[string]string{
+		"helpers": "unix://" + dir + "/helpers.sock", "podmans": "unix://" + dir + "/podmans.sock",
+	}
 }
 
 func TestVolume(t *testing.T) {
@@ -54,7 +59,10 @@ func TestVolume(t *testing.T) {
 			step, _, _ := strings.Cut(line, ":")
 			steps = append(steps, step)
 		}
-		want := []string{"ok   the volume is made", "ok   it is mounted", "ok   a file is written", "ok   it is unmounted", "ok   it is removed"}
+		want := []string{
+			"ok   the volume is made", "ok   it is mounted", "ok   a file is written",
+			"ok   it is unmounted", "ok   it is removed",
+		}
 		if diff := cmp.Diff(want, steps); diff != "" {
 			t.Errorf("%s: steps (-want +got):\n%s", name, diff)
 		}
@@ -63,7 +71,8 @@ func TestVolume(t *testing.T) {
 
 func TestVolumeFailsAloud(t *testing.T) {
 	out, err := exec.Command(build(t, "volume"), "unix:///nowhere/x.sock").CombinedOutput()
-	if err == nil || !strings.Contains(string(out), "FAIL the volume is made") || !strings.Contains(string(out), "volume-plugin-unreachable") {
+	if err == nil || !strings.Contains(string(out), "FAIL the volume is made") ||
+		!strings.Contains(string(out), "volume-plugin-unreachable") {
 		t.Errorf("%v, %s", err, out)
 	}
 }
@@ -83,7 +92,8 @@ func TestVolumeInPython(t *testing.T) {
 func run(t *testing.T, name, program string, args ...string) string {
 	t.Helper()
 	cmd := exec.Command(program, args...)
-	cmd.Env = append(os.Environ(), "PYTHONPATH=../../python", "PYTHONDONTWRITEBYTECODE=1", "LIBCNI_PATH="+rig.Library(t))
+	cmd.Env = append(os.Environ(), "PYTHONPATH=../../python", "PYTHONDONTWRITEBYTECODE=1",
+		"LIBCNI_PATH="+rig.Library(t))
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%s: %v\n%s", name, err, out)

@@ -16,8 +16,8 @@ import (
 	"github.com/libcni/libcni/test/rig"
 )
 
-// TestCrowdsAttachAndDetachAtRandom has 64 threads, in 4 processes, at work on one network, with containers of their own
-// and shared ones, for CNI_CROWD_SECONDS (default 20).
+// TestCrowdsAttachAndDetachAtRandom has 64 threads, in 4 processes, at work on one network, with
+// containers of their own and shared ones, for CNI_CROWD_SECONDS (default 20).
 func TestCrowdsAttachAndDetachAtRandom(t *testing.T) {
 	const processes, threads = 4, 16
 	h := newHost(t, library(t))
@@ -57,7 +57,8 @@ func TestCrowdsAttachAndDetachAtRandom(t *testing.T) {
 	h.nothingInside(namespaces)
 }
 
-// namespaces makes some, and returns their paths as the program crowd wants them in its environment.
+// namespaces makes some, and returns their paths as the program crowd wants them in its
+// environment.
 func (h *host) namespaces(count int) []string {
 	var env []string
 	for i := range count {
@@ -84,7 +85,8 @@ func (h *host) judgeCrowd(process int, output string) {
 	h.T.Helper()
 	lines := strings.Split(output, "\n")
 	var added, removed, conflicts int
-	if n, _ := fmt.Sscan(lines[len(lines)-1], &added, &removed, &conflicts); n != 3 || added < 5 || removed < 5 || conflicts == 0 {
+	if n, _ := fmt.Sscan(lines[len(lines)-1], &added, &removed, &conflicts); n != 3 || added < 5 ||
+		removed < 5 || conflicts == 0 {
 		h.T.Errorf("process %d: ADD, DEL, ADD in vain: %s", process, lines[len(lines)-1])
 	}
 	for i, line := range lines[:len(lines)-1] {
@@ -131,7 +133,8 @@ func (h *host) nothingInside(namespaces []string) {
 	h.T.Helper()
 	for _, variable := range namespaces {
 		_, h.netns, _ = strings.Cut(variable, "=")
-		if _, inside, _ := strings.Cut(h.state(), "container:\n"); inside != "lo\n" && !strings.HasPrefix(inside, "lo 127.0.0.1/8 ::1/128\n") {
+		if _, inside, _ := strings.Cut(h.state(), "container:\n"); inside != "lo\n" &&
+			!strings.HasPrefix(inside, "lo 127.0.0.1/8 ::1/128\n") {
 			h.T.Errorf("in %s there is still %q", h.netns, inside)
 		}
 	}

@@ -10,11 +10,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-var failures = []syscall.Errno{syscall.ENOMEM, syscall.EIO, syscall.ENOSPC, syscall.EMFILE, syscall.EINTR, syscall.EAGAIN}
+var failures = []syscall.Errno{
+	syscall.ENOMEM, syscall.EIO, syscall.ENOSPC, syscall.EMFILE, syscall.EINTR, syscall.EAGAIN,
+}
 
-// impossible says that the kernel never fails such a call in such a way, so that nobody has to be ready for it: a
-// socket that has something to read does not say EAGAIN, and its readiness is told once; waiting for a process needs
-// nothing.
+// impossible says that the kernel never fails such a call in such a way, so that nobody has to be
+// ready for it: a socket that has something to read does not say EAGAIN, and its readiness is told
+// once; waiting for a process needs nothing.
 func impossible(c call, errno syscall.Errno) bool {
 	switch c.number {
 	case unix.SYS_RECVFROM, unix.SYS_RECVMSG, unix.SYS_READ:
@@ -60,7 +62,8 @@ func failAnywhere(t testing.TB, h *host, method string) {
 		status, out, errOut := h.traced(tr, method, h.attachment())
 		what := func() string { return method + ", " + errno.Error() + " at " + join(tr.hit) }
 		if status.ExitStatus() != 0 {
-			t.Errorf("=%d: %s: the process ended with %d, signal %v: %s", n, what(), status.ExitStatus(), status.Signal(), errOut)
+			t.Errorf("=%d: %s: the process ended with %d, signal %v: %s", n, what(), status.ExitStatus(),
+				status.Signal(), errOut)
 		} else {
 			a := h.parse(out)
 			h.judge(n, what(), a, method, before)
@@ -95,7 +98,8 @@ func (h *host) judge(n int, what string, a answer, method, before string) {
 	}
 	if method == "add" && (r.RolledBack == nil || *r.RolledBack) {
 		if more := left(before, h.state()); len(more) > 0 {
-			h.T.Errorf("=%d: %s: said to be rolled back, or not begun, and there is still %q: %v", n, what, more, a)
+			h.T.Errorf("=%d: %s: said to be rolled back, or not begun, and there is still %q: %v", n, what,
+				more, a)
 		}
 	}
 }

@@ -67,7 +67,8 @@ func library(t testing.TB) server {
 	return server{rig.Compile(t, "programs/caller.c", rig.Shared(t)...), nil}
 }
 
-// host is a machine of one test: a network namespace, which the test's thread is in, and directories.
+// host is a machine of one test: a network namespace, which the test's thread is in, and
+// directories.
 type host struct {
 	*rig.Host
 	server server
@@ -97,12 +98,13 @@ func newHost(t testing.TB, s server) *host {
 // network is a list of built-ins and of a plugin process.
 func (h *host) network() map[string]any {
 	return map[string]any{"cniVersion": "1.1.0", "name": "web", "plugins": []any{
-		map[string]any{"type": "bridge", "bridge": "br0", "isGateway": true, "ipMasq": true, "macspoofchk": true, "hairpinMode": true, "ipam": map[string]any{
-			"type": "host-local", "dataDir": h.Path("leases"), "ranges": []any{
-				[]any{map[string]any{"subnet": "10.9.0.0/24"}}, []any{map[string]any{"subnet": "fd09::/64"}},
-			},
-			"routes": []any{map[string]any{"dst": "0.0.0.0/0"}, map[string]any{"dst": "::/0"}},
-		}},
+		map[string]any{"type": "bridge", "bridge": "br0", "isGateway": true, "ipMasq": true,
+			"macspoofchk": true, "hairpinMode": true, "ipam": map[string]any{
+				"type": "host-local", "dataDir": h.Path("leases"), "ranges": []any{
+					[]any{map[string]any{"subnet": "10.9.0.0/24"}}, []any{map[string]any{"subnet": "fd09::/64"}},
+				},
+				"routes": []any{map[string]any{"dst": "0.0.0.0/0"}, map[string]any{"dst": "::/0"}},
+			}},
 		map[string]any{"type": "portmap", "capabilities": map[string]any{"portMappings": true}},
 		map[string]any{"type": "firewall"},
 		map[string]any{"type": "pass"},
@@ -111,21 +113,25 @@ func (h *host) network() map[string]any {
 
 func (h *host) options() map[string]any {
 	return map[string]any{
-		"confDir": h.Path("conf"), "pluginDirs": []any{h.Path("plugins")}, "cacheDir": h.Path("cache"), "stateDir": h.Path("state"),
+		"confDir": h.Path("conf"), "pluginDirs": []any{h.Path("plugins")}, "cacheDir": h.Path("cache"),
+		"stateDir":  h.Path("state"),
 		"timeoutMs": 5000, "rollbackTimeoutMs": 5000,
 	}
 }
 
 // attachment is a request about the one attachment of the tests.
 func (h *host) attachment() map[string]any {
-	return map[string]any{"network": h.network(), "containerId": "c1", "ifName": "eth0", "netns": h.netns, "capabilityArgs": map[string]any{
-		"portMappings": []any{map[string]any{"hostPort": 8080, "containerPort": 80, "protocol": "tcp"}},
-	}}
+	return map[string]any{"network": h.network(), "containerId": "c1", "ifName": "eth0",
+		"netns": h.netns, "capabilityArgs": map[string]any{
+			"portMappings": []any{map[string]any{"hostPort": 8080, "containerPort": 80, "protocol": "tcp"}},
+		}}
 }
 
 // second is a request about another.
 func (h *host) second() map[string]any {
-	return map[string]any{"network": h.network(), "containerId": "c2", "ifName": "eth1", "netns": h.netns}
+	return map[string]any{
+		"network": h.network(), "containerId": "c2", "ifName": "eth1", "netns": h.netns,
+	}
 }
 
 // answer is what a call answers.
@@ -144,7 +150,8 @@ type answer struct {
 	raw string
 }
 
-// honest are the kinds of error that are true when something of the machine failed: not that something is missing, or has drifted.
+// honest are the kinds of error that are true when something of the machine failed: not that
+// something is missing, or has drifted.
 var honest = []string{"state", "plugin-failed", "plugin-protocol", "plugin-status-unknown"}
 
 func (a answer) String() string { return strings.TrimSpace(a.raw) }
@@ -202,7 +209,8 @@ func (h *host) gc() answer {
 	h.T.Helper()
 	h.age()
 	asOf := h.must("attachments", nil).Response.AsOf
-	return h.call("gc", map[string]any{"network": h.network(), "validAttachments": []any{}, "asOf": asOf})
+	return h.call("gc",
+		map[string]any{"network": h.network(), "validAttachments": []any{}, "asOf": asOf})
 }
 
 var created = regexp.MustCompile(`"created":\d+`)
@@ -268,8 +276,8 @@ func (h *host) files(dir string) []string {
 	return lines
 }
 
-// links lists the links of the thread's namespace with the addresses that somebody gave them. It fails the test from
-// whatever goroutine.
+// links lists the links of the thread's namespace with the addresses that somebody gave them. It
+// fails the test from whatever goroutine.
 func links(t testing.TB) []string {
 	handle, err := netlink.NewHandle(unix.NETLINK_ROUTE)
 	if err != nil {
@@ -299,7 +307,8 @@ func links(t testing.TB) []string {
 	return lines
 }
 
-// left is what state has that was not there before: shared objects are, once there was an attachment.
+// left is what state has that was not there before: shared objects are, once there was an
+// attachment.
 func left(before, after string) []string {
 	was := strings.Split(before, "\n")
 	var more []string
@@ -316,7 +325,9 @@ func (h *host) settled() string {
 	h.T.Helper()
 	h.must("add", h.attachment())
 	attached := h.state()
-	for _, word := range []string{"\nveth", "\neth0 10.9.0.", "leases/web/10.", "results/", " element "} {
+	for _, word := range []string{
+		"\nveth", "\neth0 10.9.0.", "leases/web/10.", "results/", " element ",
+	} {
 		if !strings.Contains(attached, word) {
 			h.T.Fatalf("the state of an attachment does not have %q:\n%s", word, attached)
 		}

@@ -7,8 +7,11 @@ import (
 	"testing"
 )
 
-// traced serves a request in a process whose system calls are counted and decided about. It returns what was printed.
-func (h *host) traced(tr *tracer, method string, values map[string]any) (syscall.WaitStatus, []byte, []byte) {
+// traced serves a request in a process whose system calls are counted and decided about. It returns
+// what was printed.
+func (h *host) traced(
+	tr *tracer, method string, values map[string]any,
+) (syscall.WaitStatus, []byte, []byte) {
 	h.T.Helper()
 	var files [3]*os.File
 	for i, content := range [][]byte{h.request(values), nil, nil} {
@@ -23,7 +26,8 @@ func (h *host) traced(tr *tracer, method string, values map[string]any) (syscall
 		}
 		files[i] = file
 	}
-	status := tr.run(h.T, h.server.path, append(slices.Clone(h.server.args), method), environment(), files)
+	status := tr.run(h.T, h.server.path, append(slices.Clone(h.server.args), method), environment(),
+		files)
 	var printed [3][]byte
 	for i, file := range files {
 		data, err := os.ReadFile(file.Name())
@@ -95,7 +99,8 @@ func killAnywhere(t testing.TB, h *host, method string) {
 			t.Errorf("killed %s at %s: %s afterwards: %v", method, join(tr.hit), afterwards, a)
 		}
 		if more := left(before, h.state()); len(more) > 0 {
-			t.Fatalf("killed %s at %s, and after %s there is still %q", method, join(tr.hit), afterwards, more)
+			t.Fatalf("killed %s at %s, and after %s there is still %q", method, join(tr.hit), afterwards,
+				more)
 		}
 	}
 }

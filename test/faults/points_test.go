@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// points are the numbers, from 1 to count, that the test goes through, as CNI_FAULTS says: about sample of them, by
-// default.
+// points are the numbers, from 1 to count, that the test goes through, as CNI_FAULTS says: about
+// sample of them, by default.
 func points(t testing.TB, count, sample int) []int {
 	t.Helper()
 	wanted := os.Getenv("CNI_FAULTS")

@@ -8,7 +8,8 @@ import (
 	"github.com/google/nftables"
 )
 
-// rules lists the nftables rules and set elements of the thread's namespace, each element by its key.
+// rules lists the nftables rules and set elements of the thread's namespace, each element by its
+// key.
 func rules(t testing.TB) []string {
 	t.Helper()
 	conn, err := nftables.New()
@@ -28,7 +29,9 @@ func rules(t testing.TB) []string {
 		list, err := conn.GetRules(chain.Table, chain)
 		check(err)
 		for _, rule := range list {
-			lines = append(lines, fmt.Sprintf("nft %d %s %s rule %d %x", chain.Table.Family, chain.Table.Name, chain.Name, rule.Handle, rule.UserData))
+			lines = append(lines,
+				fmt.Sprintf("nft %d %s %s rule %d %x", chain.Table.Family, chain.Table.Name, chain.Name,
+					rule.Handle, rule.UserData))
 		}
 	}
 	tables, err := conn.ListTables()
@@ -40,7 +43,8 @@ func rules(t testing.TB) []string {
 			elements, err := conn.GetSetElements(set)
 			check(err)
 			for _, element := range elements {
-				lines = append(lines, fmt.Sprintf("nft %d %s %s element %x", table.Family, table.Name, set.Name, element.Key))
+				lines = append(lines,
+					fmt.Sprintf("nft %d %s %s element %x", table.Family, table.Name, set.Name, element.Key))
 			}
 		}
 	}

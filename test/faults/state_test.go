@@ -12,7 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// directories are those that a host keeps state in, and the key or configuration that errors have to name.
+// directories are those that a host keeps state in, and the key or configuration that errors have
+// to name.
 var directories = map[string]string{"cache": "cacheDir", "state": "stateDir", "leases": "leases"}
 
 // conditions spoil a directory that is a file system of its own.
@@ -43,7 +44,8 @@ var conditions = map[string]func(t testing.TB, dir string){
 func mount(t testing.TB, dir string, flags uintptr, data string) {
 	t.Helper()
 	if err := unix.Mount("tmpfs", dir, "tmpfs", flags, data); err != nil {
-		t.Fatalf("mount %s %s: %v; run with: go test -exec $PWD/test/isolate ./test/faults", dir, data, err)
+		t.Fatalf("mount %s %s: %v; run with: go test -exec $PWD/test/isolate ./test/faults", dir, data,
+			err)
 	}
 }
 
@@ -59,8 +61,8 @@ func TestSpoiledDirectories(t *testing.T) {
 	}
 }
 
-// spoiled has one attachment when the directory is spoilt. A second one must fail, and say why; the first can be
-// detached; or, if it may stay, is not forgotten.
+// spoiled has one attachment when the directory is spoilt. A second one must fail, and say why; the
+// first can be detached; or, if it may stay, is not forgotten.
 func (h *host) spoiled(dir, named string, spoil func(testing.TB, string), mayStay bool) {
 	t := h.T
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -90,7 +92,8 @@ func (h *host) spoiled(dir, named string, spoil func(testing.TB, string), maySta
 			t.Errorf("DEL: %v; want success, or an error that names %s", a, named)
 		}
 		mount(t, dir, unix.MS_REMOUNT, "size=1m,nr_inodes=1000")
-		if a := h.must("attachments", map[string]any{"containerId": "c1"}); len(a.Response.Attachments) != 1 {
+		if a := h.must("attachments",
+			map[string]any{"containerId": "c1"}); len(a.Response.Attachments) != 1 {
 			t.Errorf("a DEL that failed forgot the attachment: %v", a)
 		}
 		h.must("del", h.attachment())
@@ -107,7 +110,9 @@ func (h *host) spoiled(dir, named string, spoil func(testing.TB, string), maySta
 var damages = map[string]func(path string, data []byte) error{
 	"empty":     func(path string, data []byte) error { return os.Truncate(path, 0) },
 	"truncated": func(path string, data []byte) error { return os.Truncate(path, int64(len(data)/2)) },
-	"foreign":   func(path string, data []byte) error { return os.WriteFile(path, []byte("what?\x00\xff\n{}"), 0o644) },
+	"foreign": func(path string, data []byte) error {
+		return os.WriteFile(path, []byte("what?\x00\xff\n{}"), 0o644)
+	},
 	"a folder": func(path string, data []byte) error {
 		return errors.Join(os.Remove(path), os.Mkdir(path, 0o755))
 	},

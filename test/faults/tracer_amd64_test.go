@@ -20,16 +20,19 @@ type call struct {
 	where  string // what its descriptor or path is
 }
 
-func (c call) String() string { return fmt.Sprintf("#%d %s(%s)", c.n, callNames[c.number], c.where) }
+func (c call) String() string {
+	return fmt.Sprintf("#%d %s(%s)", c.n, callNames[c.number], c.where)
+}
 
-// verdict is what happens to a call: nothing, the process is killed before it, or it fails with an error.
+// verdict is what happens to a call: nothing, the process is killed before it, or it fails with an
+// error.
 type verdict struct {
 	kill bool
 	fail syscall.Errno
 }
 
-// tracer runs a program and decides about the system calls that it makes after it began to read standard input, in
-// whatever thread. Processes that the program makes are not traced.
+// tracer runs a program and decides about the system calls that it makes after it began to read
+// standard input, in whatever thread. Processes that the program makes are not traced.
 type tracer struct {
 	counts func(c call) bool // whether a call is one of those that are numbered
 	decide func(c call) verdict
@@ -42,15 +45,18 @@ type tracer struct {
 	hit     []call                // the calls that were not left alone
 }
 
-// run returns how the program ended. The calling goroutine is locked to its thread, since the kernel ties a tracee to
-// the thread that traces it.
-func (tr *tracer) run(t testing.TB, path string, args, env []string, files [3]*os.File) syscall.WaitStatus {
+// run returns how the program ended. The calling goroutine is locked to its thread, since the
+// kernel ties a tracee to the thread that traces it.
+func (tr *tracer) run(
+	t testing.TB, path string, args, env []string, files [3]*os.File,
+) syscall.WaitStatus {
 	t.Helper()
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	tr.failing, tr.inside = map[int]syscall.Errno{}, map[int]bool{}
 	pid, err := syscall.ForkExec(path, append([]string{path}, args...), &syscall.ProcAttr{
-		Env: env, Files: []uintptr{files[0].Fd(), files[1].Fd(), files[2].Fd()}, Sys: &syscall.SysProcAttr{Ptrace: true},
+		Env: env, Files: []uintptr{files[0].Fd(), files[1].Fd(), files[2].Fd()},
+		Sys: &syscall.SysProcAttr{Ptrace: true},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -87,7 +93,8 @@ func (tr *tracer) trace() (syscall.WaitStatus, error) {
 			}
 			continue
 		}
-		if err := tr.stopped(tid, status); err != nil && !errors.Is(err, syscall.ESRCH) { // killed meanwhile
+		if err := tr.stopped(tid, status); err != nil &&
+			!errors.Is(err, syscall.ESRCH) { // killed meanwhile
 			return status, err
 		}
 	}
@@ -170,7 +177,8 @@ func (tr *tracer) entered(tid int) error {
 		return nil
 	}
 	tr.failing[tid] = v.fail
-	return edit(tid, func(regs *syscall.PtraceRegs) { regs.Orig_rax = ^uint64(0) }) // no such call: nothing happens
+	// No such call: nothing happens.
+	return edit(tid, func(regs *syscall.PtraceRegs) { regs.Orig_rax = ^uint64(0) })
 }
 
 func edit(tid int, change func(*syscall.PtraceRegs)) error {
@@ -190,7 +198,8 @@ func (tr *tracer) where(tid int, c call) string {
 	if !takesDescriptor[c.number] {
 		return ""
 	}
-	target, _ := os.Readlink("/proc/" + strconv.Itoa(tr.pid) + "/fd/" + strconv.Itoa(int(int32(c.args[0]))))
+	target, _ := os.Readlink(
+		"/proc/" + strconv.Itoa(tr.pid) + "/fd/" + strconv.Itoa(int(int32(c.args[0]))))
 	return target
 }
 

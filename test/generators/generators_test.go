@@ -108,7 +108,8 @@ func TestTypeScript(t *testing.T) {
 func TestPython(t *testing.T) {
 	dir := t.TempDir()
 	types := filepath.Join(dir, "libcni_types.py")
-	run(t, ".", tool(t, "venv/bin/datamodel-codegen"), "--input", source, "--input-file-type", "jsonschema",
+	run(t, ".", tool(t, "venv/bin/datamodel-codegen"), "--input", source, "--input-file-type",
+		"jsonschema",
 		"--output-model-type", "typing.TypedDict", "--target-python-version", "3.11", "--output", types)
 	compareNames(t, `(?m)^(?:class )?([A-Z]\w*)(?:\(|: TypeAlias)`, types)
 	copyProgram(t, "uses.py", dir)

@@ -7,7 +7,8 @@ import (
 	"github.com/libcni/libcni/test/rig"
 )
 
-// buildWithDefects builds libcni.so with testdata/panics/call.go in the place of capi/call.go: methods that panic.
+// buildWithDefects builds libcni.so with testdata/panics/call.go in the place of capi/call.go:
+// methods that panic.
 func buildWithDefects(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -20,7 +21,8 @@ func buildWithDefects(t *testing.T) string {
 // buildOther builds another library in Go where hosts look for it.
 func buildOther(t *testing.T, folder string) {
 	t.Helper()
-	rig.Run(t, "go", "build", "-buildvcs=false", "-buildmode=c-shared", "-o", filepath.Join(folder, "other.so"), "./testdata/other")
+	rig.Run(t, "go", "build", "-buildvcs=false", "-buildmode=c-shared", "-o",
+		filepath.Join(folder, "other.so"), "./testdata/other")
 }
 
 func absolute(t *testing.T, path string) string {

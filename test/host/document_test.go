@@ -14,7 +14,9 @@ func TestDocumentHasARowForEachHost(t *testing.T) {
 		t.Fatal(err)
 	}
 	verdicts := map[string]string{}
-	for _, m := range regexp.MustCompile("(?m)^\\| ([0-9]+) \\|.*\\| \\[`([a-z_]+)`\\]\\(\\.\\./test/host/programs/([a-z_]+)\\.c\\) \\| (kept, but|kept|changed)\\b").FindAllStringSubmatch(string(text), -1) {
+	for _, m := range regexp.MustCompile(
+		"(?m)^\\| ([0-9]+) \\|.*\\| \\[`([a-z_]+)`\\]\\(\\.\\./test/host/programs/([a-z_]+)\\.c\\) \\| "+
+			"(kept, but|kept|changed)\\b").FindAllStringSubmatch(string(text), -1) {
 		if m[2] != m[3] {
 			t.Errorf("row %s: %s leads to %s.c", m[1], m[2], m[3])
 		}

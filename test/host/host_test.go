@@ -1,5 +1,6 @@
-// Package host tests libcni as a guest of C processes: a host for each hazard of a Go runtime in a C process. What must
-// be as it was without the library stands in rows; docs/embedding.md tells hosts about it.
+// Package host tests libcni as a guest of C processes: a host for each hazard of a Go runtime in a
+// C process. What must be as it was without the library stands in rows; docs/embedding.md tells
+// hosts about it.
 package host
 
 import (
@@ -43,9 +44,11 @@ func TestHosts(t *testing.T) {
 	}
 }
 
-// goSettings would have a Go program print each time it collects garbage, which is never, but for a limit of 1 MiB.
+// goSettings would have a Go program print each time it collects garbage, which is never, but for a
+// limit of 1 MiB.
 var goSettings = []string{
-	"GODEBUG=gctrace=1,schedtrace=100,asyncpreemptoff=0", "GOGC=off", "GOMEMLIMIT=1MiB", "GOTRACEBACK=crash", "GOMAXPROCS=64",
+	"GODEBUG=gctrace=1,schedtrace=100,asyncpreemptoff=0", "GOGC=off", "GOMEMLIMIT=1MiB",
+	"GOTRACEBACK=crash", "GOMAXPROCS=64",
 }
 
 func TestHostsWithSanitizers(t *testing.T) {
@@ -60,7 +63,8 @@ func TestHostsWithSanitizers(t *testing.T) {
 					continue
 				}
 				folder := newFolder(t)
-				row.run(t, compile(t, row.program, flags...), []string{"REPORT=" + filepath.Join(folder, "report")}, rig.Library(t), folder)
+				row.run(t, compile(t, row.program, flags...),
+					[]string{"REPORT=" + filepath.Join(folder, "report")}, rig.Library(t), folder)
 			}
 		})
 	}
@@ -124,10 +128,12 @@ func newFolder(t *testing.T) string {
 		}
 	}
 	const network = `{"cniVersion":"1.1.0","name":"one","plugins":[{"type":"loopback"}]}`
-	if err := os.WriteFile(filepath.Join(folder, "net.d", "one.conflist"), []byte(network), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(folder, "net.d", "one.conflist"), []byte(network),
+		0o644); err != nil {
 		t.Fatal(err)
 	}
-	rig.Run(t, "cc", "-std=gnu99", "-Wall", "-Wextra", "-Werror", "-O1", "-o", filepath.Join(folder, "bin", "reporter"), "programs/reporter.c")
+	rig.Run(t, "cc", "-std=gnu99", "-Wall", "-Wextra", "-Werror", "-O1", "-o",
+		filepath.Join(folder, "bin", "reporter"), "programs/reporter.c")
 	return folder
 }
 

@@ -62,7 +62,8 @@ func endsStatement(line string) bool {
 		strings.HasSuffix(line, "}") || strings.HasSuffix(line, "*/")
 }
 
-// endOfStatement returns the line after a statement. A condition has the next statement, or a block.
+// endOfStatement returns the line after a statement. A condition has the next statement, or a
+// block.
 func endOfStatement(lines []string, begin int) int {
 	depth := 0
 	for i := begin; i < len(lines); i++ {

@@ -79,7 +79,9 @@ type workshop struct {
 }
 
 func newWorkshop(root string) (*workshop, error) {
-	w := &workshop{root: root, tree: filepath.Join(root, "build", "mutate", "tree"), sound: map[string]bool{}}
+	w := &workshop{
+		root: root, tree: filepath.Join(root, "build", "mutate", "tree"), sound: map[string]bool{},
+	}
 	if err := os.RemoveAll(w.tree); err != nil {
 		return nil, err
 	}
@@ -173,7 +175,8 @@ func (w *workshop) run(name string, args ...string) (string, error) {
 	command := exec.Command(name, args...)
 	command.Dir = w.tree
 	build := filepath.Join(w.tree, "build")
-	command.Env = append(os.Environ(), "CNI_LIBRARY="+build+"/libcni.so", "CNI_COMMAND_PATH="+build+"/cni",
+	command.Env = append(os.Environ(), "CNI_LIBRARY="+build+"/libcni.so",
+		"CNI_COMMAND_PATH="+build+"/cni",
 		"CNI_PEERS="+filepath.Join(w.root, "build", "peers"), "MAKEFLAGS=", "MAKELEVEL=")
 	out, err := command.CombinedOutput()
 	return string(out), err

@@ -65,7 +65,8 @@ func TestOperators(t *testing.T) {
 		was, is  string // empty: an error
 	}{
 		{"a statement", drop("send"), "t.send(i)", "if false { t.send(i) }"},
-		{"a condition's statement", drop("check"), "if err := t.check(ctx); err != nil {\n\t\treturn 0, err\n\t}",
+		{"a condition's statement", drop("check"),
+			"if err := t.check(ctx); err != nil {\n\t\treturn 0, err\n\t}",
 			"if false { if err := t.check(ctx); err != nil {\n\t\treturn 0, err\n\t} }"},
 		{"a return statement", drop("last"), "return t.last()",
 			"if false { return t.last()}; return *new(int), *new(error)"},
@@ -87,7 +88,9 @@ func TestOperators(t *testing.T) {
 			if err := os.WriteFile(path, []byte(sample), 0o644); err != nil {
 				t.Fatal(err)
 			}
-			_, got, err := inGo{directory: directory[1:], function: "thing.run", operator: c.operator}.change("/")
+			_, got, err := inGo{
+				directory: directory[1:], function: "thing.run", operator: c.operator,
+			}.change("/")
 			if c.was == "" {
 				if err == nil {
 					t.Errorf("no error, but\n%s", got)
@@ -102,7 +105,8 @@ func TestOperators(t *testing.T) {
 }
 
 func TestStatementsOfC(t *testing.T) {
-	const text = "int f(int a);\n\nint f(int a)\n{\n    int b;\n\n    if (ready(a) &&\n        a > 1)\n        return 2;\n" +
+	const text = "int f(int a);\n\nint f(int a)\n{\n    int b;\n\n    if (ready(a) &&\n        a > " +
+		"1)\n        return 2;\n" +
 		"    while (next()) {\n        b();\n    }\n    c(\n        a);\n    return 0;\n}\n"
 	for name, gone := range map[string]string{
 		"ready": "    if (ready(a) &&\n        a > 1)\n        return 2;\n",

@@ -53,8 +53,12 @@ func interfaces() []mutation {
 		change{"the gateway has no address", "attachment.steps", dropElement("ensureGateway")},
 		change{"forwarding stays off", "attachment.steps", dropElement("enableForwarding")},
 		change{"rules are not made", "attachment.steps", dropElement("addRules")},
-		change{"the container's end is not configured", "attachment.steps", dropElement("configureContainer")},
-		change{"ADD does not wait until the port forwards", "attachment.steps", dropElement("awaitForwarding")},
+		change{
+			"the container's end is not configured", "attachment.steps", dropElement("configureContainer"),
+		},
+		change{
+			"ADD does not wait until the port forwards", "attachment.steps", dropElement("awaitForwarding"),
+		},
 		change{"the address is not announced", "attachment.steps", dropElement("announce")},
 		change{"a pair stays after a failure", "attachment.steps", dropField("removePair")},
 		change{"an address stays after a failure", "attachment.steps", dropField("Release")},
@@ -97,9 +101,14 @@ func shared() []mutation {
 
 func addresses() []mutation {
 	return append(in(hostLocal, "",
-		change{"an existing lease is taken over", "store.reserve", swap("file.CreateNew", "file.CreateAny")},
+		change{
+			"an existing lease is taken over", "store.reserve", swap("file.CreateNew", "file.CreateAny"),
+		},
 		change{"leases are not marked with the boot", "store.reserve", drop("mark")},
-		change{"the last address is not recorded", "store.reserve", swap("file.Overwrite(s.lastPath(set), []byte(text), leaseMode)", "nil")},
+		change{
+			"the last address is not recorded", "store.reserve",
+			swap("file.Overwrite(s.lastPath(set), []byte(text), leaseMode)", "nil"),
+		},
 		change{"a directory that was replaced counts as locked", "store.lock",
 			always("s.id.Inode == before.Inode")},
 		change{"a lease follows symbolic links", "readSmall", swap("file.NoFollow", "0")},
@@ -179,7 +188,9 @@ func state() []mutation {
 
 func processes() []mutation {
 	return in(invoke, "",
-		change{"a file that is being written is not tried again", "Runner.start", always("syscall.ETXTBSY")},
+		change{
+			"a file that is being written is not tried again", "Runner.start", always("syscall.ETXTBSY"),
+		},
 		change{"a plugin is killed without SIGTERM", "stop", drop("syscall.SIGTERM")},
 		change{"a type may hold a slash", "validateType", never("ContainsAny")},
 		change{"a type may begin with a dot", "validateType", never("pluginType[0] == '.'")},

@@ -51,9 +51,10 @@ func commands(blocks []block) string {
 	return script.String()
 }
 
-// prelude makes the place that the commands are run in: a machine whose /etc, /var/lib and /usr/local they may change.
-// It is root's already, and off every network: pip takes what "make test" has installed. make is kept from running
-// this test inside itself, and from measuring for minutes.
+// prelude makes the place that the commands are run in: a machine whose /etc, /var/lib and
+// /usr/local they may change. It is root's already, and off every network: pip takes what "make
+// test" has installed. make is kept from running this test inside itself, and from measuring for
+// minutes.
 const prelude = `
 cp -a /etc /run/etc
 mount --bind /run/etc /etc
@@ -83,7 +84,8 @@ func TestEveryBlockOfCommandsRuns(t *testing.T) {
 	_, blocks := readme(t)
 	session := exec.Command("test/isolate", "sh", "-euc", prelude+commands(blocks))
 	session.Dir = root
-	session.Env = append(os.Environ(), "VENV="+filepath.Join(filepath.Dir(library), "venv"), "MAKEFLAGS=", "MAKELEVEL=")
+	session.Env = append(os.Environ(), "VENV="+filepath.Join(filepath.Dir(library), "venv"),
+		"MAKEFLAGS=", "MAKELEVEL=")
 	out, err := session.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -134,7 +136,9 @@ func TestExamplesAreWhatIsInTheirFiles(t *testing.T) {
 }
 
 // mentioned are commands that stand in a sentence and are run by another test.
-var mentioned = []string{"make uninstall", "cni --verbose add", "make test STEPS=core", "make test STEPS=programs"}
+var mentioned = []string{
+	"make uninstall", "cni --verbose add", "make test STEPS=core", "make test STEPS=programs",
+}
 
 func TestCommandsInSentencesAreRunToo(t *testing.T) {
 	text, blocks := readme(t)

@@ -1,4 +1,5 @@
-// Package spawn tests the C spawner of libcni.so from inside C hosts that treat their children badly.
+// Package spawn tests the C spawner of libcni.so from inside C hosts that treat their children
+// badly.
 package spawn
 
 import (
@@ -56,7 +57,9 @@ func script(t *testing.T, content string) string {
 
 func TestPluginInheritsNothing(t *testing.T) {
 	host := build(t)
-	for _, conditions := range []string{"plain", "junk,blocked", "junk,blocked,closed", "ignored,junk"} {
+	for _, conditions := range []string{
+		"plain", "junk,blocked", "junk,blocked,closed", "ignored,junk",
+	} {
 		for name, flags := range map[string]int{
 			"direct": direct, "intermediate": intermediate,
 			"no close_range": noCloseRange, "intermediate, no close_range": intermediate | noCloseRange,
@@ -89,25 +92,63 @@ func TestHostSeesNothingAndCannotHideTheEnd(t *testing.T) {
 		program    []string
 		want       []string
 	}{
-		{"exits", "plain", direct, []string{"/bin/sh", "-c", "exit 3"}, []string{"ended=exit 3", "sigchld=seen", "children=none"}},
-		{"killed", "plain", direct, []string{"/bin/sh", "-c", "kill -SEGV $$"}, []string{"ended=signal 11", "sigchld=seen", "children=none"}},
-		{"stolen", "thief", direct, []string{"/bin/sh", "-c", "exit 3"}, []string{"ended=exit 3", "sigchld=*"}},
-		{"stolen, killed", "thief", direct, []string{"/bin/sh", "-c", "kill -9 $$"}, []string{"ended=signal 9", "sigchld=*"}},
-		{"SIGCHLD ignored", "ignored", direct, []string{"/bin/sh", "-c", "exit 3"}, []string{"ended=exit 3", "sigchld=none", "children=none"}},
-		{"signals blocked", "blocked", direct, []string{"/bin/sh", "-c", "exit 3"}, []string{"ended=exit 3", "sigchld=seen", "children=none"}},
-		{"intermediate", "plain", intermediate, []string{"/bin/sh", "-c", "exit 3"}, []string{"ended=exit 3", "sigchld=none", "children=none"}},
-		{"intermediate, killed", "plain", intermediate, []string{"/bin/sh", "-c", "kill -SEGV $$"}, []string{"ended=signal 11", "sigchld=none", "children=none"}},
-		{"intermediate, thief", "thief", intermediate, []string{"/bin/sh", "-c", "exit 3"}, []string{"ended=exit 3", "sigchld=none"}},
-		{"intermediate, SIGCHLD ignored", "ignored", intermediate, []string{"/bin/sh", "-c", "exit 3"}, []string{"ended=exit 3", "sigchld=none", "children=none"}},
-		{"intermediate, stdio closed", "closed", intermediate, []string{"/bin/sh", "-c", "exit 3"}, []string{"ended=exit 3", "sigchld=none", "children=none"}},
-		{"intermediate, host's group terminated", "terminated", intermediate, []string{"/bin/sh", "-c", "exit 3"}, []string{"ended=exit 3", "sigchld=none", "children=none"}},
+		{
+			"exits", "plain", direct, []string{"/bin/sh", "-c", "exit 3"},
+			[]string{"ended=exit 3", "sigchld=seen", "children=none"},
+		},
+		{
+			"killed", "plain", direct, []string{"/bin/sh", "-c", "kill -SEGV $$"},
+			[]string{"ended=signal 11", "sigchld=seen", "children=none"},
+		},
+		{
+			"stolen", "thief", direct, []string{"/bin/sh", "-c", "exit 3"},
+			[]string{"ended=exit 3", "sigchld=*"},
+		},
+		{
+			"stolen, killed", "thief", direct, []string{"/bin/sh", "-c", "kill -9 $$"},
+			[]string{"ended=signal 9", "sigchld=*"},
+		},
+		{
+			"SIGCHLD ignored", "ignored", direct, []string{"/bin/sh", "-c", "exit 3"},
+			[]string{"ended=exit 3", "sigchld=none", "children=none"},
+		},
+		{
+			"signals blocked", "blocked", direct, []string{"/bin/sh", "-c", "exit 3"},
+			[]string{"ended=exit 3", "sigchld=seen", "children=none"},
+		},
+		{
+			"intermediate", "plain", intermediate, []string{"/bin/sh", "-c", "exit 3"},
+			[]string{"ended=exit 3", "sigchld=none", "children=none"},
+		},
+		{
+			"intermediate, killed", "plain", intermediate, []string{"/bin/sh", "-c", "kill -SEGV $$"},
+			[]string{"ended=signal 11", "sigchld=none", "children=none"},
+		},
+		{
+			"intermediate, thief", "thief", intermediate, []string{"/bin/sh", "-c", "exit 3"},
+			[]string{"ended=exit 3", "sigchld=none"},
+		},
+		{
+			"intermediate, SIGCHLD ignored", "ignored", intermediate, []string{"/bin/sh", "-c", "exit 3"},
+			[]string{"ended=exit 3", "sigchld=none", "children=none"},
+		},
+		{
+			"intermediate, stdio closed", "closed", intermediate, []string{"/bin/sh", "-c", "exit 3"},
+			[]string{"ended=exit 3", "sigchld=none", "children=none"},
+		},
+		{
+			"intermediate, host's group terminated", "terminated", intermediate,
+			[]string{"/bin/sh", "-c", "exit 3"}, []string{"ended=exit 3", "sigchld=none", "children=none"},
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			got := strings.Split(strings.TrimSpace(run(t, host, test.conditions, test.flags, test.program...)), "\n")
+			got := strings.Split(
+				strings.TrimSpace(run(t, host, test.conditions, test.flags, test.program...)), "\n")
 			want := append([]string{"mask=kept", test.want[0], "descriptors=kept"}, test.want[1:]...)
 			for i, line := range want {
-				if name, found := strings.CutSuffix(line, "*"); found && i < len(got) && strings.HasPrefix(got[i], name) {
+				if name, found := strings.CutSuffix(line, "*"); found && i < len(got) &&
+					strings.HasPrefix(got[i], name) {
 					want[i] = got[i]
 				}
 			}
@@ -143,7 +184,8 @@ func TestFailedStart(t *testing.T) {
 			t.Run(test.name+", "+name, func(t *testing.T) {
 				got := run(t, host, "plain", flags, test.program)
 				sigchld := map[int]string{direct: "seen", intermediate: "none"}[flags]
-				want := "mask=kept\n" + test.want + "\ndescriptors=kept\nsigchld=" + sigchld + "\nchildren=none\n"
+				want := "mask=kept\n" + test.want + "\ndescriptors=kept\nsigchld=" + sigchld +
+					"\nchildren=none\n"
 				if diff := cmp.Diff(want, got); diff != "" {
 					t.Errorf("(-want +got):\n%s", diff)
 				}

@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// A module outside cannot name a type of core/internal. An alias of one can be named through the alias.
+// A module outside cannot name a type of core/internal. An alias of one can be named through the
+// alias.
 func TestThePluginContractUsesNoInternalType(t *testing.T) {
 	sources, err := filepath.Glob(filepath.Join(root, "core/plugin/*.go"))
 	if err != nil || len(sources) == 0 {
@@ -54,8 +55,8 @@ func internalImports(file *ast.File) map[string]bool {
 	return names
 }
 
-// exportedTypes returns the parts of a file that its importers see: types and signatures, without bodies, values and
-// fields that are not exported.
+// exportedTypes returns the parts of a file that its importers see: types and signatures, without
+// bodies, values and fields that are not exported.
 func exportedTypes(file *ast.File) (parts []ast.Node) {
 	for _, decl := range file.Decls {
 		switch decl := decl.(type) {

@@ -197,7 +197,9 @@ func copies(a, b []codeFile) (places []string) {
 func TestCopiesAreFound(t *testing.T) {
 	code := func(body string) []codeFile {
 		body = strings.ReplaceAll(body, "; ", "\n")
-		return []codeFile{{"x.go", codeLines([]byte("package p\n\nimport (\n\t\"a\"\n)\n\n" + body + "\n"))}}
+		return []codeFile{
+			{"x.go", codeLines([]byte("package p\n\nimport (\n\t\"a\"\n)\n\n" + body + "\n"))},
+		}
 	}
 	original := code("func f(a, b int) int {; c := g(a, 1); d := h(b); k(c); k(d); return g(c, 2); }")
 	for _, c := range []struct {
@@ -205,9 +207,16 @@ func TestCopiesAreFound(t *testing.T) {
 		want       int
 	}{
 		{"renamed, with comments and blank lines",
-			"// Why.; func ff(x, y int) int {; ; z := gg(x, 1); w := hh(y); kk(z); kk(w) // why; return gg(z, 2); }", 1},
-		{"other literals", "func f(a, b int) int {; c := g(a, 3); d := h(b); k(c); k(d); return g(c, 2); }", 0},
-		{"other variables", "func f(a, b int) int {; c := g(b, 1); d := h(b); k(d); k(d); return g(c, 2); }", 0},
+			"// Why.; func ff(x, y int) int {; ; z := gg(x, 1); w := hh(y); kk(z); kk(w) // why; return " +
+				"gg(z, 2); }", 1},
+		{
+			"other literals",
+			"func f(a, b int) int {; c := g(a, 3); d := h(b); k(c); k(d); return g(c, 2); }", 0,
+		},
+		{
+			"other variables",
+			"func f(a, b int) int {; c := g(b, 1); d := h(b); k(d); k(d); return g(c, 2); }", 0,
+		},
 		{"shorter", "func f(a, b int) int {; c := g(a, 1); d := h(b); k(c); k(d); return 2; }", 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {

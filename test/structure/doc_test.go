@@ -17,7 +17,8 @@ func TestEveryPackageHasOneDocComment(t *testing.T) {
 		}
 		var found []string
 		for _, path := range files {
-			file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.PackageClauseOnly|parser.ParseComments)
+			file, err := parser.ParseFile(token.NewFileSet(), path, nil,
+				parser.PackageClauseOnly|parser.ParseComments)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -29,8 +30,10 @@ func TestEveryPackageHasOneDocComment(t *testing.T) {
 			t.Errorf("%s has %d doc comments, not one", p.ImportPath, len(found))
 			continue
 		}
-		if !strings.HasPrefix(found[0], "Package "+p.Name+" ") && !strings.HasPrefix(found[0], "Command ") {
-			t.Errorf("%s: the doc comment begins with %.40q, not with Package %s", p.ImportPath, found[0], p.Name)
+		if !strings.HasPrefix(found[0], "Package "+p.Name+" ") &&
+			!strings.HasPrefix(found[0], "Command ") {
+			t.Errorf("%s: the doc comment begins with %.40q, not with Package %s", p.ImportPath, found[0],
+				p.Name)
 		}
 	}
 }

@@ -92,8 +92,11 @@ func TestDocumentsNameOnlyFunctionsThatExist(t *testing.T) {
 
 func TestVersionIsTheSameEverywhere(t *testing.T) {
 	d := describe(t)
-	abi := regexp.MustCompile(`define CNI_ABI_VERSION (\d+)`).FindStringSubmatch(read(t, "include/cni.h"))[1]
-	parts := regexp.MustCompile(`define CNI_VERSION_(?:MAJOR|MINOR|PATCH) (\d+)`).FindAllStringSubmatch(read(t, "include/cni.h"), -1)
+	abi := regexp.MustCompile(`define CNI_ABI_VERSION (\d+)`).FindStringSubmatch(
+		read(t, "include/cni.h"))[1]
+	parts := regexp.MustCompile(
+		`define CNI_VERSION_(?:MAJOR|MINOR|PATCH) (\d+)`).FindAllStringSubmatch(read(t, "include/cni.h"),
+		-1)
 	for _, tt := range []struct{ name, want string }{
 		{"CNI_VERSION", first(t, `define CNI_VERSION "([0-9.]+)"`, "include/cni.h")},
 		{"CNI_VERSION_MAJOR, _MINOR, _PATCH", parts[0][1] + "." + parts[1][1] + "." + parts[2][1]},

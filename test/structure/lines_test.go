@@ -43,8 +43,9 @@ func breakable(line string) bool {
 	return at >= 0 && at < columns
 }
 
-// fixedLines returns the numbers of lines whose breaks have a meaning: of Markdown the tables and
-// blocks of code, of Go the string literals over several lines.
+// fixedLines returns the numbers of lines that cannot be broken without changing what they mean: of
+// Markdown the tables and blocks of code, of Go the raw strings over several lines or across the
+// last column.
 func fixedLines(f sourceFile) map[int]bool {
 	switch f.kind() {
 	case "md":
@@ -78,11 +79,15 @@ func rawStrings(text string) map[int]bool {
 		if kind == token.EOF {
 			return fixed
 		}
-		if lines := strings.Count(literal, "\n"); kind == token.STRING && lines > 0 {
-			first := files.Position(position).Line
-			for line := first; line <= first+lines; line++ {
-				fixed[line] = true
-			}
+		if kind != token.STRING || literal[0] != '`' {
+			continue
+		}
+		begin, end := files.Position(position), files.Position(position+token.Pos(len(literal)))
+		if begin.Line == end.Line && (begin.Column > columns || end.Column <= columns) {
+			continue
+		}
+		for line := begin.Line; line <= end.Line; line++ {
+			fixed[line] = true
 		}
 	}
 }

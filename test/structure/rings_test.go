@@ -9,29 +9,38 @@ import (
 	"testing"
 )
 
-// rings says, for the packages below a path, which others of this module they may import. The longest path that fits
-// counts. Imports point inwards only.
+// rings says, for the packages below a path, which others of this module they may import. The
+// longest path that fits counts. Imports point inwards only.
 var rings = map[string][]string{
 	"api":  {"api"},
 	"capi": {"core", "api", "capi/goruntime"},
 	"cmd":  {"cmd", "core", "core/plugin", "api"},
 	"core": {"core/plugin", "core/volume", "core/internal", "api"},
 
-	"core/plugin":               {"core/internal/fault", "core/internal/jsonobject", "core/internal/resultjson", "core/internal/spec"},
-	"core/volume":               {"core/internal/fault", "core/internal/host"},
-	"core/internal":             {"core/plugin", "core/internal"},
-	"core/internal/fault":       {"core/internal/host/errno"},
-	"core/internal/event":       {},
-	"core/internal/spec":        {},
-	"core/internal/strictjson":  {"core/internal/fault", "core/internal/jsonobject"},
-	"core/internal/jsonobject":  {},
-	"core/internal/resultjson":  {"core/internal/jsonobject"},
-	"core/internal/conf":        {"core/internal/host/file", "core/internal/fault", "core/internal/jsonobject", "core/internal/spec"},
+	"core/plugin": {
+		"core/internal/fault", "core/internal/jsonobject", "core/internal/resultjson",
+		"core/internal/spec",
+	},
+	"core/volume":              {"core/internal/fault", "core/internal/host"},
+	"core/internal":            {"core/plugin", "core/internal"},
+	"core/internal/fault":      {"core/internal/host/errno"},
+	"core/internal/event":      {},
+	"core/internal/spec":       {},
+	"core/internal/strictjson": {"core/internal/fault", "core/internal/jsonobject"},
+	"core/internal/jsonobject": {},
+	"core/internal/resultjson": {"core/internal/jsonobject"},
+	"core/internal/conf": {
+		"core/internal/host/file", "core/internal/fault", "core/internal/jsonobject",
+		"core/internal/spec",
+	},
 	"core/internal/attachments": inner,
 	"core/internal/invoke":      inner,
 	"core/internal/kit":         append([]string{"core/internal/kit"}, inner...),
-	"core/internal/builtin":     append([]string{"core/internal/builtin", "core/internal/kit"}, inner...),
-	"core/internal/lifecycle":   append([]string{"core/internal/attachments", "core/internal/conf", "core/internal/invoke", "core/internal/kit"}, inner...),
+	"core/internal/builtin": append([]string{"core/internal/builtin", "core/internal/kit"},
+		inner...),
+	"core/internal/lifecycle": append([]string{
+		"core/internal/attachments", "core/internal/conf", "core/internal/invoke", "core/internal/kit",
+	}, inner...),
 	"core/internal/host":        {"core/internal/host"},
 	"core/internal/kit/kittest": append([]string{"core/internal/kit"}, inner...),
 
@@ -45,7 +54,8 @@ const everything = ""
 
 // inner is what the engine's parts and the built-in plugins stand on; they do not know each other.
 var inner = []string{
-	"core/plugin", "core/internal/fault", "core/internal/event", "core/internal/spec", "core/internal/strictjson",
+	"core/plugin", "core/internal/fault", "core/internal/event", "core/internal/spec",
+	"core/internal/strictjson",
 	"core/internal/jsonobject", "core/internal/resultjson", "core/internal/host",
 }
 
@@ -59,7 +69,8 @@ func TestImportsPointInwards(t *testing.T) {
 		for _, path := range p.Imports {
 			imported, own := strings.CutPrefix(path, module+"/")
 			if own && !allowed(rings[ring], imported) {
-				t.Errorf("%s imports %s; packages of %s may import %v", p.ImportPath, imported, ring, rings[ring])
+				t.Errorf("%s imports %s; packages of %s may import %v", p.ImportPath, imported, ring,
+					rings[ring])
 			}
 		}
 	}
@@ -89,7 +100,8 @@ func allowed(list []string, path string) bool {
 	return false
 }
 
-// reserved says which packages of this module may import a package from elsewhere, or anything below it.
+// reserved says which packages of this module may import a package from elsewhere, or anything
+// below it.
 var reserved = map[string][]string{
 	"github.com/vishvananda/netlink":                {"test", "bench"},
 	"github.com/vishvananda/netns":                  {"test", "bench"},
@@ -104,11 +116,16 @@ var reserved = map[string][]string{
 	"C":                                             {"capi", "bench/programs/nothing"},
 	"log":                                           {"cmd", "test", "bench"},
 	"log/slog":                                      {"cmd", "test", "bench"},
-	"flag":                                          {"api/generate", "cmd", "core/internal/kit/kittest", "test", "bench"},
-	"net/http":                                      {"core/volume", "test", "bench"},
-	"os/exec":                                       {"cmd", "core/internal/kit/kittest", "test", "bench"},
-	"testing":                                       {"core/internal/host/leaktest", "core/internal/host/netns/netnstest", "core/internal/host/rtnl/rtnltest", "core/internal/kit/kittest", "test", "bench"},
-	"github.com/google/go-cmp":                      {"core/internal/kit/kittest", "test", "bench"},
+	"flag": {
+		"api/generate", "cmd", "core/internal/kit/kittest", "test", "bench",
+	},
+	"net/http": {"core/volume", "test", "bench"},
+	"os/exec":  {"cmd", "core/internal/kit/kittest", "test", "bench"},
+	"testing": {
+		"core/internal/host/leaktest", "core/internal/host/netns/netnstest",
+		"core/internal/host/rtnl/rtnltest", "core/internal/kit/kittest", "test", "bench",
+	},
+	"github.com/google/go-cmp":                       {"core/internal/kit/kittest", "test", "bench"},
 	"github.com/containernetworking/cni/pkg/version": {"core", "cmd", "test", "bench"},
 }
 
@@ -135,7 +152,10 @@ func inAny(rings []string, path string) bool {
 
 // processWide are the names through which code reads or changes its process, by package.
 var processWide = map[string][]string{
-	"os":      {"Getenv", "LookupEnv", "Environ", "Setenv", "Unsetenv", "Stdin", "Stdout", "Stderr", "Exit", "Chdir", "Args"},
+	"os": {
+		"Getenv", "LookupEnv", "Environ", "Setenv", "Unsetenv", "Stdin", "Stdout", "Stderr", "Exit",
+		"Chdir", "Args",
+	},
 	"syscall": {"Umask", "Chdir", "Setenv", "Getenv", "Environ", "Setrlimit"},
 	"runtime": {"GOMAXPROCS"},
 	"fmt":     {"Print", "Printf", "Println"},

@@ -1,5 +1,5 @@
-// Package structure holds the tests that police the repository: which package may import what, and that the header,
-// the symbol map, the API description, Go, Python and the documents say the same.
+// Package structure holds the tests that police the repository: which package may import what, and
+// that the header, the symbol map, the API description, Go, Python and the documents say the same.
 package structure
 
 import (
@@ -29,7 +29,8 @@ func (p goPackage) folder() string { return strings.TrimPrefix(p.ImportPath, mod
 // packages lists the packages of the main module.
 func packages(t *testing.T) []goPackage {
 	t.Helper()
-	list := exec.Command("go", "list", "-json=Dir,ImportPath,Name,Doc,GoFiles,CgoFiles,TestGoFiles,XTestGoFiles,Imports", "./...")
+	list := exec.Command("go", "list",
+		"-json=Dir,ImportPath,Name,Doc,GoFiles,CgoFiles,TestGoFiles,XTestGoFiles,Imports", "./...")
 	list.Dir = root
 	list.Stderr = os.Stderr
 	out, err := list.Output()

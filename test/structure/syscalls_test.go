@@ -22,8 +22,10 @@ const kernelRing = "core/internal/host"
 // host/file does so without blocking on a FIFO. Looking at a file (Stat, Readlink) is allowed
 // everywhere.
 var fileFunctions = []string{
-	"Chdir", "Chmod", "Chown", "Chtimes", "CopyFS", "Create", "CreateTemp", "DirFS", "Lchown", "Link", "Mkdir", "MkdirAll",
-	"MkdirTemp", "NewFile", "Open", "OpenFile", "OpenInRoot", "OpenRoot", "Pipe", "ReadDir", "ReadFile", "Remove",
+	"Chdir", "Chmod", "Chown", "Chtimes", "CopyFS", "Create", "CreateTemp", "DirFS", "Lchown", "Link",
+	"Mkdir", "MkdirAll",
+	"MkdirTemp", "NewFile", "Open", "OpenFile", "OpenInRoot", "OpenRoot", "Pipe", "ReadDir",
+	"ReadFile", "Remove",
 	"RemoveAll", "Rename", "StartProcess", "Symlink", "Truncate", "WriteFile",
 }
 

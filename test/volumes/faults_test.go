@@ -32,7 +32,10 @@ func TestEveryFaultHasItsKindAndSaysWhatThePluginSaid(t *testing.T) {
 		{"mount", "truncated", -71, "plugin-protocol", "not JSON"},
 		{"list", "truncatedlist", -71, "plugin-protocol", "not JSON"},
 		{"list", "short", -71, "plugin-protocol", "closed the connection before its answer was complete"},
-		{"list", "shortend", -71, "plugin-protocol", "closed the connection before its answer was complete"},
+		{
+			"list", "shortend", -71, "plugin-protocol",
+			"closed the connection before its answer was complete",
+		},
 		{"list", "shorthead", -71, "plugin-protocol", "not HTTP"},
 		{"create", "trailing", -71, "plugin-protocol", "more after the answer"},
 		{"mount", "trailing", -71, "plugin-protocol", "more after the answer"},
@@ -63,7 +66,10 @@ func TestEveryFaultHasItsKindAndSaysWhatThePluginSaid(t *testing.T) {
 		{"path", "mountrelative", -71, "volume-no-mountpoint", `"var/lib/x" is no absolute path`},
 
 		// The handshake.
-		{"activate", "networkdriver", -91, "wrong-plugin-kind", "implements NetworkDriver and not VolumeDriver"},
+		{
+			"activate", "networkdriver", -91, "wrong-plugin-kind",
+			"implements NetworkDriver and not VolumeDriver",
+		},
 		{"activate", "implementsnothing", -91, "wrong-plugin-kind", "not VolumeDriver"},
 		{"activate", "html404", -71, "not-a-plugin", "HTTP 404"},
 		{"activate", "err500", -71, "not-a-plugin", "disk full"},
@@ -100,13 +106,16 @@ func TestEveryFaultHasItsKindAndSaysWhatThePluginSaid(t *testing.T) {
 			if a.rc != test.rc || a.Kind != test.kind || !strings.Contains(a.Msg, test.says) {
 				t.Errorf("%d %s\nwant %d, %s that says %q", a.rc, a.raw, test.rc, test.kind, test.says)
 			}
-			if !strings.Contains(a.Msg, p.address) || a.VolumePlugin.Address != p.address || a.VolumePlugin.Endpoint == "" {
+			if !strings.Contains(a.Msg, p.address) || a.VolumePlugin.Address != p.address ||
+				a.VolumePlugin.Endpoint == "" {
 				t.Errorf("the error does not tell the plugin's address and the endpoint: %s", a.raw)
 			}
 			if took := time.Since(began); took > 4*time.Second {
 				t.Errorf("took %v", took)
 			}
-			for path, n := range map[string]int{"Create": p.count("Create"), "Mount": p.count("Mount"), "Remove": p.count("Remove")} {
+			for path, n := range map[string]int{
+				"Create": p.count("Create"), "Mount": p.count("Mount"), "Remove": p.count("Remove"),
+			} {
 				if n > 1 {
 					t.Errorf("%s was sent %d times", path, n)
 				}
@@ -118,14 +127,21 @@ func TestEveryFaultHasItsKindAndSaysWhatThePluginSaid(t *testing.T) {
 // Unusual, and well.
 func TestAnswersThatAreWell(t *testing.T) {
 	for _, test := range []struct{ method, fault, want string }{
-		{"create", "ok", "{}"}, {"create", "object", "{}"}, {"create", "null", "{}"}, {"create", "chunked", "{}"},
+		{"create", "ok", "{}"}, {"create", "object", "{}"}, {"create", "null", "{}"},
+		{"create", "chunked", "{}"},
 		{"create", "http10", "{}"}, {"create", "interim", "{}"},
 		{"path", "mountempty", `{"mountpoint":""}`}, {"path", "object", `{"mountpoint":""}`},
-		{"list", "listnull", `{"errors":[],"volumes":[]}`}, {"list", "object", `{"errors":[],"volumes":[]}`},
-		{"get", "statusdouble", `{"volume":{"plugin":"ADDRESS","name":"a","status":{"k":2,"n":18446744073709551615}}}`},
+		{"list", "listnull", `{"errors":[],"volumes":[]}`},
+		{"list", "object", `{"errors":[],"volumes":[]}`},
+		{
+			"get", "statusdouble",
+			`{"volume":{"plugin":"ADDRESS","name":"a","status":{"k":2,"n":18446744073709551615}}}`,
+		},
 		{"capabilities", "err500", `{"scope":"local"}`}, {"capabilities", "html404", `{"scope":"local"}`},
-		{"capabilities", "object", `{"scope":"local"}`}, {"capabilities", "scopestrange", `{"scope":"local"}`},
-		{"capabilities", "scopenumber", `{"scope":"local"}`}, {"capabilities", "text200", `{"scope":"local"}`},
+		{"capabilities", "object", `{"scope":"local"}`},
+		{"capabilities", "scopestrange", `{"scope":"local"}`},
+		{"capabilities", "scopenumber", `{"scope":"local"}`},
+		{"capabilities", "text200", `{"scope":"local"}`},
 	} {
 		t.Run(test.method+" "+test.fault, func(t *testing.T) {
 			t.Parallel()
@@ -135,7 +151,8 @@ func TestAnswersThatAreWell(t *testing.T) {
 				request["name"] = "a"
 			}
 			a := done(t, newEngine(), "volume."+test.method, request)
-			if got := sorted(t, a.raw); got != sorted(t, strings.ReplaceAll(test.want, "ADDRESS", p.address)) {
+			if got := sorted(t, a.raw); got != sorted(t,
+				strings.ReplaceAll(test.want, "ADDRESS", p.address)) {
 				t.Errorf("got %s, want %s", got, test.want)
 			}
 		})

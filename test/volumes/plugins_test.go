@@ -173,7 +173,9 @@ func ask(t *testing.T, engine *core.Engine, method string, request object) answe
 	return askWith(t, context.Background(), engine, method, request)
 }
 
-func askWith(t *testing.T, ctx context.Context, engine *core.Engine, method string, request object) answer {
+func askWith(
+	t *testing.T, ctx context.Context, engine *core.Engine, method string, request object,
+) answer {
 	t.Helper()
 	data, err := json.Marshal(request)
 	if err != nil {
@@ -205,7 +207,8 @@ func testvol(t *testing.T) (address string) {
 	t.Helper()
 	dir := t.TempDir()
 	socket := filepath.Join(dir, "testvol.sock")
-	command := exec.Command(peer(t, "testvol"), "serve", "--sock-name", socket, "--path", filepath.Join(dir, "volumes"))
+	command := exec.Command(peer(t, "testvol"), "serve", "--sock-name", socket, "--path",
+		filepath.Join(dir, "volumes"))
 	if err := os.Mkdir(filepath.Join(dir, "volumes"), 0o755); err != nil {
 		t.Fatal(err)
 	}

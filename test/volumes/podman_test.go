@@ -45,8 +45,8 @@ func (a podmanAnswer) says() string {
 	return "success: " + string(a.Answer)
 }
 
-// What Podman's client makes of the same answers, and what libcni makes of them. The table in docs/volumes.md is this
-// one: a row of it that is no longer so fails here.
+// What Podman's client makes of the same answers, and what libcni makes of them. The table in
+// docs/volumes.md is this one: a row of it that is no longer so fails here.
 func TestSideBySideWithPodman(t *testing.T) {
 	for _, test := range []struct {
 		name, call, fault string
@@ -54,13 +54,34 @@ func TestSideBySideWithPodman(t *testing.T) {
 		rc                int
 		kind, says        string
 	}{
-		{"an error with status 200", "create", "err200", "success: null", 999, "volume-plugin-failed", "disk full"},
-		{"a mount refused with status 200", "mount", "mounterr200", `success: ""`, 999, "volume-plugin-failed", "cannot mount"},
-		{"a volume that is not there", "get", "object", "success: null", -2, "volume-not-found", "no such volume"},
-		{"an error in plain text", "create", "text500", "unmarshalling JSON response", 999, "volume-plugin-failed", "out of order"},
-		{"an error without text", "create", "empty500", "unmarshalling JSON response", 999, "volume-plugin-failed", "HTTP 500, empty"},
-		{"a mount that names no path", "mount", "mountempty", `success: ""`, -71, "volume-no-mountpoint", "not where"},
-		{"text after the answer", "mount", "trailing", "unmarshalling volume plugin", -71, "plugin-protocol", "more after the answer"},
+		{
+			"an error with status 200", "create", "err200", "success: null", 999, "volume-plugin-failed",
+			"disk full",
+		},
+		{
+			"a mount refused with status 200", "mount", "mounterr200", `success: ""`, 999,
+			"volume-plugin-failed", "cannot mount",
+		},
+		{
+			"a volume that is not there", "get", "object", "success: null", -2, "volume-not-found",
+			"no such volume",
+		},
+		{
+			"an error in plain text", "create", "text500", "unmarshalling JSON response", 999,
+			"volume-plugin-failed", "out of order",
+		},
+		{
+			"an error without text", "create", "empty500", "unmarshalling JSON response", 999,
+			"volume-plugin-failed", "HTTP 500, empty",
+		},
+		{
+			"a mount that names no path", "mount", "mountempty", `success: ""`, -71, "volume-no-mountpoint",
+			"not where",
+		},
+		{
+			"text after the answer", "mount", "trailing", "unmarshalling volume plugin", -71,
+			"plugin-protocol", "more after the answer",
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			p := started(t, "-fault", strings.ToUpper(test.call[:1])+test.call[1:]+"="+test.fault)
@@ -90,8 +111,11 @@ func TestSideBySideWithPodmanOnePluginHangs(t *testing.T) {
 		}
 	}
 	engine, ended := newEngine(), make(chan answer)
-	go func() { ended <- ask(t, engine, "volume.list", object{"plugin": hung.address, "requestId": "hung"}) }()
-	for limit := time.Now().Add(5 * time.Second); hung.count("Plugin.Activate") < 2 && time.Now().Before(limit); {
+	go func() {
+		ended <- ask(t, engine, "volume.list", object{"plugin": hung.address, "requestId": "hung"})
+	}()
+	for limit := time.Now().Add(5 * time.Second); hung.count("Plugin.Activate") < 2 &&
+		time.Now().Before(limit); {
 		time.Sleep(time.Millisecond) // until it waits for its plugin
 	}
 	began := time.Now()
@@ -103,7 +127,8 @@ func TestSideBySideWithPodmanOnePluginHangs(t *testing.T) {
 	<-ended
 }
 
-// The socket is made anew: Podman's client goes on without a handshake, and leaves Opts out when there are none.
+// The socket is made anew: Podman's client goes on without a handshake, and leaves Opts out when
+// there are none.
 func TestSideBySideWithPodmanRequests(t *testing.T) {
 	p := started(t)
 	podman(t, strings.TrimPrefix(p.address, "unix://")+":create:v")
@@ -119,33 +144,39 @@ func TestSideBySideWithPodmanRequests(t *testing.T) {
 	}
 }
 
-// The life of a volume on Podman's own test plugin, with data that stays from one mount to the next.
+// The life of a volume on Podman's own test plugin, with data that stays from one mount to the
+// next.
 func TestLifeOnPodmansPlugin(t *testing.T) {
 	engine, plugin := newEngine(), testvol(t)
 	on := func(keys object) object { keys["plugin"] = plugin; return keys }
 	done(t, engine, "volume.create", on(object{"name": "data", "opts": object{"o": "nosuid"}}))
-	if a := done(t, engine, "volume.path", on(object{"name": "data"})); a.Mountpoint != "" && !filepath.IsAbs(a.Mountpoint) {
+	if a := done(t, engine, "volume.path", on(object{"name": "data"})); a.Mountpoint != "" &&
+		!filepath.IsAbs(a.Mountpoint) {
 		t.Errorf("%s", a.raw)
 	}
 	first := done(t, engine, "volume.mount", on(object{"name": "data", "id": "c1"})).Mountpoint
 	write(t, filepath.Join(first, "kept"), "what c1 wrote")
 	done(t, engine, "volume.unmount", on(object{"name": "data", "id": "c1"}))
 	second := done(t, engine, "volume.mount", on(object{"name": "data", "id": "c2"})).Mountpoint
-	if text, err := os.ReadFile(filepath.Join(second, "kept")); err != nil || string(text) != "what c1 wrote" {
+	if text, err := os.ReadFile(filepath.Join(second, "kept")); err != nil ||
+		string(text) != "what c1 wrote" {
 		t.Errorf("%q, %v", text, err)
 	}
 	if a := done(t, engine, "volume.capabilities", on(object{})); a.Scope != "local" {
 		t.Errorf("%s", a.raw)
 	}
-	if a := done(t, engine, "volume.list", on(object{})); len(a.Volumes) != 1 || a.Volumes[0].Name != "data" {
+	if a := done(t, engine, "volume.list", on(object{})); len(a.Volumes) != 1 ||
+		a.Volumes[0].Name != "data" {
 		t.Errorf("%s", a.raw)
 	}
-	if a := ask(t, engine, "volume.create", on(object{"name": "data"})); a.Kind != "volume-plugin-failed" || a.VolumePlugin.Status != 500 {
+	if a := ask(t, engine, "volume.create",
+		on(object{"name": "data"})); a.Kind != "volume-plugin-failed" || a.VolumePlugin.Status != 500 {
 		t.Errorf("created twice: %s", a.raw)
 	}
 	done(t, engine, "volume.unmount", on(object{"name": "data", "id": "c2"}))
 	done(t, engine, "volume.remove", on(object{"name": "data"}))
-	if a := ask(t, engine, "volume.get", on(object{"name": "data"})); a.Kind != "volume-plugin-failed" {
+	if a := ask(t, engine, "volume.get",
+		on(object{"name": "data"})); a.Kind != "volume-plugin-failed" {
 		t.Errorf("after its end: %s", a.raw)
 	}
 }

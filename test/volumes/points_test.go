@@ -42,7 +42,9 @@ func TestPluginsAreFoundInDockersOrder(t *testing.T) {
 	sockets, specs := filepath.Join(dir, "run"), filepath.Join(dir, "etc")
 	write(t, filepath.Join(specs, "spec.spec"), " "+p.address+"\n")
 	write(t, filepath.Join(specs, "sub", "sub.spec"), tcp.address)
-	write(t, filepath.Join(specs, "json.json"), fmt.Sprintf(`{"Name":"other","Addr":%q}`, strings.Replace(tcp.address, "tcp", "http", 1)+"/docker/plugin"))
+	write(t, filepath.Join(specs, "json.json"),
+		fmt.Sprintf(`{"Name":"other","Addr":%q}`,
+			strings.Replace(tcp.address, "tcp", "http", 1)+"/docker/plugin"))
 	write(t, filepath.Join(specs, "both.json"), `{"Addr":"tcp://127.0.0.1:1"}`)
 	write(t, filepath.Join(specs, "both.spec"), p.address)
 	write(t, filepath.Join(sockets, "notasocket.sock"), "")
@@ -54,13 +56,17 @@ func TestPluginsAreFoundInDockersOrder(t *testing.T) {
 	}
 	startedAt(t, filepath.Join(sockets, "deep", "deep.sock"), "-scope", "global")
 
-	options := object{"volumePluginDirs": []string{sockets, specs}, "volumePlugins": object{"podmans": path, "given": tcp.address}}
+	options := object{
+		"volumePluginDirs": []string{sockets, specs},
+		"volumePlugins":    object{"podmans": path, "given": tcp.address},
+	}
 	_, port, _ := net.SplitHostPort(strings.TrimPrefix(tcp.address, "tcp://"))
 	for _, name := range []string{
 		"spec", "sub", "json", "both", "notasocket", "first", "deep", "podmans", "given",
 		p.address, tcp.address, strings.Replace(tcp.address, "tcp", "http", 1), "tcp://localhost:" + port,
 	} {
-		if a := ask(t, newEngine(), "volume.capabilities", object{"plugin": name, "options": options}); a.Scope != "global" {
+		if a := ask(t, newEngine(), "volume.capabilities",
+			object{"plugin": name, "options": options}); a.Scope != "global" {
 			t.Errorf("%s: %d %s", name, a.rc, a.raw)
 		}
 	}
@@ -69,7 +75,9 @@ func TestPluginsAreFoundInDockersOrder(t *testing.T) {
 	for _, l := range list.Plugins {
 		found = append(found, l.Name)
 	}
-	if diff := cmp.Diff([]string{"both", "deep", "first", "given", "json", "notasocket", "podmans", "spec", "sub"}, found); diff != "" {
+	if diff := cmp.Diff([]string{
+		"both", "deep", "first", "given", "json", "notasocket", "podmans", "spec", "sub",
+	}, found); diff != "" {
 		t.Errorf("plugins (-want +got):\n%s", diff)
 	}
 	if len(list.Errors) != 0 {
@@ -110,7 +118,10 @@ func TestPluginsThatCannotBeUsed(t *testing.T) {
 	} {
 		t.Run(test.plugin, func(t *testing.T) {
 			began := time.Now()
-			a := ask(t, newEngine(), "volume.remove", object{"plugin": test.plugin, "name": "v", "options": object{"volumePluginDirs": []string{dir}}})
+			a := ask(t, newEngine(), "volume.remove",
+				object{
+					"plugin": test.plugin, "name": "v", "options": object{"volumePluginDirs": []string{dir}},
+				})
 			if a.rc != test.rc || a.Kind != test.kind || !strings.Contains(a.Msg, test.says) {
 				t.Errorf("%d %s\nwant %d, %s that says %q", a.rc, a.raw, test.rc, test.kind, test.says)
 			}
@@ -129,16 +140,19 @@ func TestHandshakes(t *testing.T) {
 	for range 3 {
 		done(t, engine, "volume.list", object{"plugin": first.address})
 	}
-	if diff := cmp.Diff([]string{"Plugin.Activate", "List", "List", "List"}, first.paths()); diff != "" {
+	if diff := cmp.Diff([]string{"Plugin.Activate", "List", "List", "List"},
+		first.paths()); diff != "" {
 		t.Errorf("three calls (-want +got):\n%s", diff)
 	}
-	done(t, engine, "volume.list", object{"plugin": first.address, "options": object{"volumeReload": true}})
+	done(t, engine, "volume.list",
+		object{"plugin": first.address, "options": object{"volumeReload": true}})
 	if n := first.count("Plugin.Activate"); n != 2 {
 		t.Errorf("volumeReload: %d handshakes, want 2", n)
 	}
 
 	first.stop()
-	if a := ask(t, engine, "volume.list", object{"plugin": first.address}); a.Kind != "volume-plugin-unreachable" || !a.Retryable {
+	if a := ask(t, engine, "volume.list",
+		object{"plugin": first.address}); a.Kind != "volume-plugin-unreachable" || !a.Retryable {
 		t.Errorf("while it is down: %s", a.raw)
 	}
 	if err := os.Remove(socket); err != nil {
@@ -151,13 +165,15 @@ func TestHandshakes(t *testing.T) {
 	}
 }
 
-// A server on TCP cannot be known by a socket's inode: a connection that fails ends what is known of it.
+// A server on TCP cannot be known by a socket's inode: a connection that fails ends what is known
+// of it.
 func TestHandshakeAfterAFailedConnection(t *testing.T) {
 	engine := newEngine()
 	first := startedTCP(t)
 	done(t, engine, "volume.list", object{"plugin": first.address})
 	first.stop()
-	if a := ask(t, engine, "volume.list", object{"plugin": first.address}); a.Kind != "volume-plugin-unreachable" {
+	if a := ask(t, engine, "volume.list",
+		object{"plugin": first.address}); a.Kind != "volume-plugin-unreachable" {
 		t.Errorf("while it is down: %s", a.raw)
 	}
 	second := newPlugin(t, "-listen", strings.Replace(first.address, "://", ":", 1))
@@ -174,10 +190,12 @@ func TestAPluginThatHangsDelaysNoOther(t *testing.T) {
 	ended := make(chan answer, 8)
 	for range 8 {
 		go func() {
-			ended <- askWith(t, ctx, engine, "volume.list", object{"plugin": hung.address, "options": object{"volumeTimeouts": object{"activateMs": 0}}})
+			ended <- askWith(t, ctx, engine, "volume.list",
+				object{"plugin": hung.address, "options": object{"volumeTimeouts": object{"activateMs": 0}}})
 		}()
 	}
-	for limit := time.Now().Add(10 * time.Second); hung.count("Plugin.Activate") < 8 && time.Now().Before(limit); {
+	for limit := time.Now().Add(10 * time.Second); hung.count("Plugin.Activate") < 8 &&
+		time.Now().Before(limit); {
 		time.Sleep(time.Millisecond) // until all wait for the plugin
 	}
 	began := time.Now()
@@ -198,7 +216,8 @@ func TestRequestsAsThePluginSeesThem(t *testing.T) {
 	engine, p := newEngine(), started(t)
 	on := func(keys object) object { keys["plugin"] = p.address; return keys }
 	done(t, engine, "volume.create", on(object{"name": "v"}))
-	done(t, engine, "volume.create", on(object{"name": "w", "opts": object{"size": "10G", "é": "<&>"}}))
+	done(t, engine, "volume.create",
+		on(object{"name": "w", "opts": object{"size": "10G", "é": "<&>"}}))
 	done(t, engine, "volume.mount", on(object{"name": "v", "id": "m1"}))
 	done(t, engine, "volume.path", on(object{"name": "v"}))
 	done(t, engine, "volume.get", on(object{"name": "v"}))
@@ -210,14 +229,16 @@ func TestRequestsAsThePluginSeesThem(t *testing.T) {
 		{"/Plugin.Activate", ""}, {"/VolumeDriver.Create", `{"Name":"v","Opts":{}}`},
 		{"/VolumeDriver.Create", `{"Name":"w","Opts":{"size":"10G","é":"\u003c\u0026\u003e"}}`},
 		{"/VolumeDriver.Mount", `{"Name":"v","ID":"m1"}`}, {"/VolumeDriver.Path", `{"Name":"v"}`},
-		{"/VolumeDriver.Get", `{"Name":"v"}`}, {"/VolumeDriver.List", `{}`}, {"/VolumeDriver.Capabilities", `{}`},
+		{"/VolumeDriver.Get", `{"Name":"v"}`}, {"/VolumeDriver.List", `{}`},
+		{"/VolumeDriver.Capabilities", `{}`},
 		{"/VolumeDriver.Unmount", `{"Name":"v","ID":"m1"}`}, {"/VolumeDriver.Remove", `{"Name":"v"}`},
 	}
 	var got [][2]string
 	for _, h := range p.heard() {
 		got = append(got, [2]string{h.Path, h.Body})
 		if h.Method != "POST" || h.Accept != "application/vnd.docker.plugins.v1.2+json" ||
-			h.ContentType != "application/vnd.docker.plugins.v1.1+json" || h.Host != "plugin.moby.localhost" || h.Length != int64(len(h.Body)) {
+			h.ContentType != "application/vnd.docker.plugins.v1.1+json" ||
+			h.Host != "plugin.moby.localhost" || h.Length != int64(len(h.Body)) {
 			t.Errorf("%+v", h)
 		}
 	}
@@ -226,14 +247,21 @@ func TestRequestsAsThePluginSeesThem(t *testing.T) {
 	}
 }
 
-// Point 4: details has the plugin's text as it is, and the error names plugin, endpoint, status and volume.
+// Point 4: details has the plugin's text as it is, and the error names plugin, endpoint, status and
+// volume.
 func TestErrorsNamePluginEndpointAndVolume(t *testing.T) {
 	p := started(t, "-fault", "Mount=err500")
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "store.spec"), p.address)
-	a := ask(t, newEngine(), "volume.mount", object{"plugin": "store", "name": "data", "id": "m", "options": object{"volumePluginDirs": []string{dir}}})
-	want := "volume plugin store at " + p.address + ": VolumeDriver.Mount of data: disk full (HTTP 500)"
-	if a.Msg != want || a.Details != "disk full" || string(a.Volume) != `"data"` || a.VolumePlugin.Name != "store" ||
+	a := ask(t, newEngine(), "volume.mount",
+		object{
+			"plugin": "store", "name": "data", "id": "m",
+			"options": object{"volumePluginDirs": []string{dir}},
+		})
+	want := "volume plugin store at " + p.address +
+		": VolumeDriver.Mount of data: disk full (HTTP 500)"
+	if a.Msg != want || a.Details != "disk full" || string(a.Volume) != `"data"` ||
+		a.VolumePlugin.Name != "store" ||
 		a.VolumePlugin.Endpoint != "VolumeDriver.Mount" || a.VolumePlugin.Status != 500 || a.Code != 999 {
 		t.Errorf("%s\nwant msg %q", a.raw, want)
 	}
@@ -250,15 +278,26 @@ func TestTimesOfTheSteps(t *testing.T) {
 		least   time.Duration
 		says    string
 	}{
-		{"the handshake", hangs.address, object{"volumeTimeouts": object{"activateMs": 200}}, 200 * time.Millisecond, "time for this step"},
-		{"the beginning of the answer", mute.address, object{"volumeTimeouts": object{"headerMs": 200}}, 200 * time.Millisecond, "did not begin in time"},
-		{"the whole call", drips.address, object{"timeoutMs": 400, "volumeTimeouts": object{"headerMs": 200}}, 400 * time.Millisecond, "deadline of the call"},
+		{
+			"the handshake", hangs.address, object{"volumeTimeouts": object{"activateMs": 200}},
+			200 * time.Millisecond, "time for this step",
+		},
+		{
+			"the beginning of the answer", mute.address, object{"volumeTimeouts": object{"headerMs": 200}},
+			200 * time.Millisecond, "did not begin in time",
+		},
+		{
+			"the whole call", drips.address,
+			object{"timeoutMs": 400, "volumeTimeouts": object{"headerMs": 200}}, 400 * time.Millisecond,
+			"deadline of the call",
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			began := time.Now()
 			a := ask(t, newEngine(), "volume.list", object{"plugin": test.plugin, "options": test.options})
 			took := time.Since(began)
-			if a.rc != -110 || a.Kind != "timeout" || !strings.Contains(a.Msg, test.says) || took < test.least || took > test.least+2*time.Second {
+			if a.rc != -110 || a.Kind != "timeout" || !strings.Contains(a.Msg, test.says) ||
+				took < test.least || took > test.least+2*time.Second {
 				t.Errorf("%d %s after %v", a.rc, a.raw, took)
 			}
 		})
@@ -266,7 +305,8 @@ func TestTimesOfTheSteps(t *testing.T) {
 	t.Run("cancelled by another thread", func(t *testing.T) {
 		engine, ended := newEngine(), make(chan answer)
 		go func() {
-			ended <- ask(t, engine, "volume.list", object{"plugin": mute.address, "requestId": "r1", "options": object{"timeoutMs": 0}})
+			ended <- ask(t, engine, "volume.list",
+				object{"plugin": mute.address, "requestId": "r1", "options": object{"timeoutMs": 0}})
 		}()
 		for !engine.Cancel("r1") {
 			time.Sleep(time.Millisecond) // until the call has begun
@@ -294,7 +334,8 @@ func TestRetryOnlyBeforeAnythingIsSent(t *testing.T) {
 		t.Errorf("requests (-want +got):\n%s", diff)
 	}
 	dies := started(t, "-fault", "Create=close")
-	a := ask(t, engine, "volume.create", object{"plugin": dies.address, "name": "v", "options": object{"volumeRetryMs": 1000}})
+	a := ask(t, engine, "volume.create",
+		object{"plugin": dies.address, "name": "v", "options": object{"volumeRetryMs": 1000}})
 	if a.Kind != "plugin-protocol" || dies.count("Create") != 1 {
 		t.Errorf("%d requests, %s", dies.count("Create"), a.raw)
 	}
@@ -311,7 +352,8 @@ func TestCapabilitiesAreKeptAfterSuccessOnly(t *testing.T) {
 	if n := p.count("Capabilities"); n != 2 {
 		t.Errorf("asked %d times, want 2", n)
 	}
-	if a := ask(t, engine, "volume.capabilities", object{"plugin": "unix:///nowhere/x.sock"}); a.Kind != "volume-plugin-unreachable" {
+	if a := ask(t, engine, "volume.capabilities",
+		object{"plugin": "unix:///nowhere/x.sock"}); a.Kind != "volume-plugin-unreachable" {
 		t.Errorf("a plugin that is not there has no scope: %s", a.raw)
 	}
 }
@@ -326,16 +368,23 @@ func TestMountThatMayHaveHappenedIsUndone(t *testing.T) {
 		held        int // mounts that are left
 	}{
 		{"refused", "err500", object{}, []string{"Mount"}, true, 0},
-		{"done, and the answer lost", "done-close", object{}, []string{"Mount", "Plugin.Activate", "Unmount"}, true, 0},
+		{
+			"done, and the answer lost", "done-close", object{},
+			[]string{"Mount", "Plugin.Activate", "Unmount"}, true, 0,
+		},
 		{"done, without a path", "done-mountempty", object{}, []string{"Mount", "Unmount"}, true, 0},
-		{"done, and never told", "done-hang", object{"timeoutMs": 300}, []string{"Mount", "Unmount"}, true, 0},
+		{
+			"done, and never told", "done-hang", object{"timeoutMs": 300}, []string{"Mount", "Unmount"},
+			true, 0,
+		},
 		{"left, as was asked", "done-close", object{"rollback": false}, []string{"Mount"}, false, 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			engine, p := newEngine(), started(t, "-fault", "Mount="+test.fault)
 			done(t, engine, "volume.create", object{"plugin": p.address, "name": "v"})
 			before := len(p.paths())
-			a := ask(t, engine, "volume.mount", object{"plugin": p.address, "name": "v", "id": "m1", "options": test.options})
+			a := ask(t, engine, "volume.mount",
+				object{"plugin": p.address, "name": "v", "id": "m1", "options": test.options})
 			if a.rc == 0 || a.RolledBack == nil || *a.RolledBack != test.rolledBack {
 				t.Errorf("%d %s; want rolledBack %v", a.rc, a.raw, test.rolledBack)
 			}
@@ -343,10 +392,13 @@ func TestMountThatMayHaveHappenedIsUndone(t *testing.T) {
 				t.Errorf("requests (-want +got):\n%s", diff)
 			}
 			status := struct{ Volume listed }{}
-			if err := json.Unmarshal([]byte(done(t, engine, "volume.get", object{"plugin": p.address, "name": "v"}).raw), &status); err != nil {
+			if err := json.Unmarshal(
+				[]byte(done(t, engine, "volume.get", object{"plugin": p.address, "name": "v"}).raw),
+				&status); err != nil {
 				t.Fatal(err)
 			}
-			if want := fmt.Sprintf(`"mounts":%d`, test.held); !strings.Contains(string(status.Volume.Status), want) {
+			if want := fmt.Sprintf(`"mounts":%d`, test.held); !strings.Contains(string(status.Volume.Status),
+				want) {
 				t.Errorf("status %s, want %s", status.Volume.Status, want)
 			}
 		})
@@ -372,7 +424,8 @@ func TestListingAllKeepsThosePluginsApartThatDoNotAnswer(t *testing.T) {
 	for _, e := range a.Errors {
 		kinds[e.Plugin] = e.Kind
 	}
-	want := map[string]string{"hangs": "timeout", "nets": "wrong-plugin-kind", "cut": "plugin-protocol",
+	want := map[string]string{"hangs": "timeout", "nets": "wrong-plugin-kind",
+		"cut":  "plugin-protocol",
 		"down": "volume-plugin-unreachable", "bad": "not-a-plugin"}
 	if diff := cmp.Diff(want, kinds); diff != "" {
 		t.Errorf("errors (-want +got):\n%s", diff)
@@ -399,7 +452,13 @@ func TestNothingIsLeftOfACall(t *testing.T) {
 		ask(t, engine, "volume.list", object{"plugin": p.address})
 		ask(t, engine, "volume.list", object{"plugin": hung, "options": object{"timeoutMs": 20}})
 		ask(t, engine, "volume.list", object{"plugin": "unix:///nowhere/x.sock"})
-		ask(t, engine, "volume.list", object{"options": object{"volumePlugins": object{"a": hung, "b": p.address}, "volumePluginDirs": []string{}, "timeoutMs": 20}})
+		ask(t, engine, "volume.list",
+			object{
+				"options": object{
+					"volumePlugins": object{"a": hung, "b": p.address}, "volumePluginDirs": []string{},
+					"timeoutMs": 20,
+				},
+			})
 	}
 	call()
 	before := descriptors(t)
@@ -407,7 +466,8 @@ func TestNothingIsLeftOfACall(t *testing.T) {
 		call()
 	}
 	// The silent server, which is this process's too, learns a little later that its clients are gone.
-	for limit := time.Now().Add(5 * time.Second); descriptors(t) > before && time.Now().Before(limit); {
+	for limit := time.Now().Add(5 * time.Second); descriptors(t) > before &&
+		time.Now().Before(limit); {
 		time.Sleep(time.Millisecond)
 	}
 	if after := descriptors(t); after > before {

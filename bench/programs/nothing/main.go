@@ -1,4 +1,5 @@
-// Package main is a library in Go that does nothing: what it costs to load is what Go's runtime costs.
+// Package main is a library in Go that does nothing: what it costs to load is what Go's runtime
+// costs.
 package main
 
 import "C"

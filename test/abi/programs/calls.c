@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What calls see of their host, the log, and cancelling: calls PLUGIN-DIRECTORY, in which there is a plugin "marked". */
+/* What calls see of their host, the log, and cancelling: calls PLUGIN-DIRECTORY, in which there is
+ * a plugin "marked". */
 #define _GNU_SOURCE
 #include <cni.h>
 
@@ -15,7 +16,7 @@ static char info_request[4096];    /* runs the plugin for VERSION */
 static char waiting_request[4096]; /* the same; the plugin hangs */
 static char status_request[4096];  /* runs the plugin for STATUS */
 
-/* ---- The environment ------------------------------------------------------------------------------------------ */
+/* ---- The environment ------------------------------------------------------------------------- */
 
 static void environment_is_that_of_the_moment(void)
 {
@@ -31,7 +32,7 @@ static void environment_is_that_of_the_moment(void)
     PASS();
 }
 
-/* ---- The log -------------------------------------------------------------------------------------------------- */
+/* ---- The log --------------------------------------------------------------------------------- */
 
 struct record {
     pthread_t thread;
@@ -137,7 +138,7 @@ static void an_old_callback_is_not_running_when_set_log_returns(void)
     PASS();
 }
 
-/* ---- Cancelling ----------------------------------------------------------------------------------------------- */
+/* ---- Cancelling ------------------------------------------------------------------------------ */
 
 struct outcome {
     int rc;
@@ -179,7 +180,7 @@ static void cancelling_nothing_is_an_error(void)
     PASS();
 }
 
-/* ---- The description, and responses ---------------------------------------------------------------------------- */
+/* ---- The description, and responses ---------------------------------------------------------- */
 
 static void call_refuses_a_method_that_is_NULL(void)
 {

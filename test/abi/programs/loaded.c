@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Uses the library as it came into the process and prints how it lies there: loaded linked | dlopen PATH | dlmopen PATH.
- * A line for each mapping with what was made read-only after relocation: its rights.
+ * Uses the library as it came into the process and prints how it lies there: loaded linked | dlopen
+ * PATH | dlmopen PATH. A line for each mapping with what was made read-only after relocation: its
+ * rights.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * vectors.c by way of cni_dl.h: modes MODE PATH. Each line of standard input is a method and a request in hexadecimal
- * ("NULL" for none); the answers are those of the table's own function and of call.
+ * vectors.c by way of cni_dl.h: modes MODE PATH. Each line of standard input is a method and a
+ * request in hexadecimal ("NULL" for none); the answers are those of the table's own function and
+ * of call.
  */
 #include <cni_dl.h>
 

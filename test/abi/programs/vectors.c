@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Replays requests: each line of standard input is a method and a request in hexadecimal ("NULL" for none). For each it
- * prints the return value and the response, of the verb's own function and of cni_call, which must agree.
+ * Replays requests: each line of standard input is a method and a request in hexadecimal ("NULL"
+ * for none). For each it prints the return value and the response, of the verb's own function and
+ * of cni_call, which must agree.
  */
 #define _GNU_SOURCE
 #include <cni.h>

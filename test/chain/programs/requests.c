@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Serves requests, one "METHOD JSON" a line, and answers "CODE RESPONSE". With "alone" as its argument the process is
- * killed when it, or a thread of it, makes a process or executes a program after the library has started; with
- * "without-nftables" it has no sockets of nftables, as on a kernel that lacks them. */
+/* Serves requests, one "METHOD JSON" a line, and answers "CODE RESPONSE". With "alone" as its
+ * argument the process is killed when it, or a thread of it, makes a process or executes a program
+ * after the library has started; with "without-nftables" it has no sockets of nftables, as on a
+ * kernel that lacks them. */
 #define _GNU_SOURCE
 #include <cni.h>
 #include <errno.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads lines "METHOD REQUEST" and answers each with a line "RC NANOSECONDS RESPONSE", as test/peers/golibcni does.
+ * Reads lines "METHOD REQUEST" and answers each with a line "RC NANOSECONDS RESPONSE", as
+ * test/peers/golibcni does.
  */
 #define _GNU_SOURCE
 #include <cni.h>

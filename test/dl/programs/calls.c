@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Calls in children, isolated or exec: answers, ends without an answer, events, calls that do not block. */
+/* Calls in children, isolated or exec: answers, ends without an answer, events, calls that do not
+ * block. */
 #include "host.h"
 
 /* A FIFO in the directory. */
@@ -275,8 +276,8 @@ static void a_hang_that_is_polled_ends_too(void)
 
 /* ---- The real thing ---- */
 
-/* Runs the plugin "slow", which writes to the FIFO "started", and then reads "held", which has a writer until this
- * process ends. */
+/* Runs the plugin "slow", which writes to the FIFO "started", and then reads "held", which has a
+ * writer until this process ends. */
 static cni_dl_call *start_slow(cni_dl *api, const char *options)
 {
     char request[8192], byte;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a trivial call costs in each mode: cost LIBRARY COMMAND [CALLS]. Prints a table: opening, and of the calls the
- * median, the 99th percentile and the worst, in microseconds; and what of them is in the host afterwards.
+ * What a trivial call costs in each mode: cost LIBRARY COMMAND [CALLS]. Prints a table: opening,
+ * and of the calls the median, the 99th percentile and the worst, in microseconds; and what of them
+ * is in the host afterwards.
  */
 #include <cni_dl.h>
 

@@ -68,7 +68,8 @@ static void user_namespaces_can_be_entered_and_made(void)
 
 /* ---- Children ---- */
 
-/* All signals blocked, SIGCHLD by signalfd, as crun waits: its own children, each of them, and no other. */
+/* All signals blocked, SIGCHLD by signalfd, as crun waits: its own children, each of them, and no
+ * other. */
 static void signalfd_sees_the_hosts_own_children_and_no_other(void)
 {
     cni_dl api = open_api(real);
@@ -267,7 +268,8 @@ static void signals_that_interrupt_change_nothing(void)
     PASS();
 }
 
-/* Descriptors 0, 1 and 2 are free: those of the call must not become standard input and output of the child. */
+/* Descriptors 0, 1 and 2 are free: those of the call must not become standard input and output of
+ * the child. */
 static int call_without_standard_files(void)
 {
     char *response = NULL;
@@ -529,7 +531,8 @@ static int replace_the_library(void)
 
 static void it_stays_when_its_file_is_replaced(void) { PASS_IF_CHILD_DOES(replace_the_library); }
 
-/* As "cp" does it: what the host has in its memory is another file's. Its end must not run any of it. */
+/* As "cp" does it: what the host has in its memory is another file's. Its end must not run any of
+ * it. */
 static int overwrite_the_library(void)
 {
     char command[2 * 4096], path[2048];

@@ -13,7 +13,8 @@
 #include <sys/signalfd.h>
 #include <sys/time.h>
 
-/* The arguments: mode, the real thing, the stub of the same kind, the directory of the plugin "slow". */
+/* The arguments: mode, the real thing, the stub of the same kind, the directory of the plugin
+ * "slow". */
 static int mode;
 static const char *real, *stub, *directory;
 
@@ -83,7 +84,8 @@ static inline int in_child(int (*function)(void))
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-/* Ends the test: it holds if the function, which returns the number of the step that failed, returns 0 in a child. */
+/* Ends the test: it holds if the function, which returns the number of the step that failed,
+ * returns 0 in a child. */
 #define PASS_IF_CHILD_DOES(function)                                                               \
     do {                                                                                           \
         int status = in_child(function);                                                           \

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Opens the command without a path, and prints what a child of it sees of the environment, and the error if that fails. */
+/* Opens the command without a path, and prints what a child of it sees of the environment, and the
+ * error if that fails. */
 #include <cni_dl.h>
 
 int main(void)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A library with libcni's names that does what the method says, for what the real one should never do. It is older than
- * cni_dl.h: it has no verb but cni_add. As a program, it is the command cni of the same kind.
+ * A library with libcni's names that does what the method says, for what the real one should never
+ * do. It is older than cni_dl.h: it has no verb but cni_add. As a program, it is the command cni of
+ * the same kind.
  */
 #define _GNU_SOURCE
 #include <cni_dl.h>
@@ -16,8 +17,9 @@ static char *text(const char *s)
     return strcpy(copy, s);
 }
 
-/* A process that holds all descriptors of this one, as a plugin that does not end might. The file named by the
- * request's "holds" leaves no doubt that it lives: it is a FIFO, whose other end the host holds. */
+/* A process that holds all descriptors of this one, as a plugin that does not end might. The file
+ * named by the request's "holds" leaves no doubt that it lives: it is a FIFO, whose other end the
+ * host holds. */
 static void leave_a_process(const char *request)
 {
     char path[4096] = "";

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Threads that attach and detach containers at random through libcni.so, all in one network:
  *   crowd THREADS SECONDS FIRST < BASE
- * BASE is what all requests have in common: members of an object, without braces. Container N, whose namespace's path is
- * in the environment as NETNS_N, is mostly thread N's, with FIRST added; the first few are everybody's. Prints a line for
- * each answer that should not be, and at the end the numbers of ADD, of DEL, and of ADD of what was there; before it what the
- * process has too much of by then: descriptors, threads. */
+ * BASE is what all requests have in common: members of an object, without braces. Container N,
+ * whose namespace's path is in the environment as NETNS_N, is mostly thread N's, with FIRST added;
+ * the first few are everybody's. Prints a line for each answer that should not be, and at the end
+ * the numbers of ADD, of DEL, and of ADD of what was there; before it what the process has too much
+ * of by then: descriptors, threads. */
 #include <cni.h>
 #include <dirent.h>
 #include <pthread.h>
@@ -29,14 +30,15 @@ static void count(long *what)
     pthread_mutex_unlock(&counting);
 }
 
-/* What a call may say when another thread works on the same attachment: that it is there already. */
+/* What a call may say when another thread works on the same attachment: that it is there already.
+ * */
 static int is_conflict(const char *response)
 {
     return strstr(response, "\"kind\":\"exists\"") != NULL;
 }
 
-/* GC of attachments that were there before this call, which leaves young ones, so all of them. It has the network to
- * itself meanwhile. */
+/* GC of attachments that were there before this call, which leaves young ones, so all of them. It
+ * has the network to itself meanwhile. */
 static void collect(void)
 {
     char as_of[256] = "", *request = malloc(sizeof base + 512), *response = NULL;

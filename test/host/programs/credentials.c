@@ -57,7 +57,8 @@ static void other_threads_keep_their_rights(void)
     PASS();
 }
 
-/* Signals to die with the parent come when the thread that made the process ends: plugins ask for none. */
+/* Signals to die with the parent come when the thread that made the process ends: plugins ask for
+ * none. */
 static void *run_plugin_and_end(void *unused)
 {
     MUST(run_plugin() == 0);

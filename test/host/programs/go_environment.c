@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A host that was started with settings for Go programs in its environment (the test sees to it): collecting garbage
- * never, or always, and telling of it on standard error. They are for the programs that the host starts.
+ * A host that was started with settings for Go programs in its environment (the test sees to it):
+ * collecting garbage never, or always, and telling of it on standard error. They are for the
+ * programs that the host starts.
  */
 #define _GNU_SOURCE
 #include "host.h"

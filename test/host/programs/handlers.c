@@ -23,7 +23,7 @@ static void set_handler(int number, void (*handler)(int), int flags)
     MUST(sigaction(number, &action, NULL) == 0);
 }
 
-/* ---- What loading changes --------------------------------------------------------------------------------------- */
+/* ---- What loading changes -------------------------------------------------------------------- */
 
 static int dispositions_without_handlers(void)
 {
@@ -81,7 +81,7 @@ static void handlers_of_the_host_are_kept(void)
     PASS();
 }
 
-/* ---- Faults ----------------------------------------------------------------------------------------------------- */
+/* ---- Faults ---------------------------------------------------------------------------------- */
 
 static void crash(void)
 {
@@ -138,7 +138,7 @@ static void a_crash_of_the_host_runs_its_handler(void)
     PASS();
 }
 
-/* ---- SIGPIPE ---------------------------------------------------------------------------------------------------- */
+/* ---- SIGPIPE --------------------------------------------------------------------------------- */
 
 static int write_to_nobody(void)
 {
@@ -194,7 +194,7 @@ static void a_broken_pipe_does_what_the_host_chose(void)
     PASS();
 }
 
-/* ---- Handlers that run during a call ---------------------------------------------------------------------------- */
+/* ---- Handlers that run during a call --------------------------------------------------------- */
 
 static int stop;
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the hosts of this directory share. Each is run as HOST LIBRARY DIRECTORY and loads the library itself, so as to
- * look before. DIRECTORY has bin/reporter, a plugin (reporter.c), and net.d, a directory of configurations.
+ * What the hosts of this directory share. Each is run as HOST LIBRARY DIRECTORY and loads the
+ * library itself, so as to look before. DIRECTORY has bin/reporter, a plugin (reporter.c), and
+ * net.d, a directory of configurations.
  */
 #ifndef HOST_H
 #define HOST_H
@@ -134,7 +135,8 @@ static inline void __attribute__((format(printf, 1, 2))) figure(const char *form
     va_end(arguments);
 }
 
-/* The wait status of a child that ran function and exited with what it returned. A hang ends it with SIGALRM. */
+/* The wait status of a child that ran function and exited with what it returned. A hang ends it
+ * with SIGALRM. */
 static inline int in_child(int (*function)(void))
 {
     pid_t pid = fork();

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A host with a mask of zero, blocked and ignored signals and open descriptors: its plugins inherit none of it. */
+/* A host with a mask of zero, blocked and ignored signals and open descriptors: its plugins inherit
+ * none of it. */
 #define _GNU_SOURCE
 #include "host.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the library costs its host: memory, threads and descriptors, from before loading to after 10,000 calls. */
+/* What the library costs its host: memory, threads and descriptors, from before loading to after
+ * 10,000 calls. */
 #define _GNU_SOURCE
 #include "host.h"
 

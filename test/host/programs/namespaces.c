@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A host with a thread in network and mount namespaces of its own: the thread's calls are made there. */
+/* A host with a thread in network and mount namespaces of its own: the thread's calls are made
+ * there. */
 #define _GNU_SOURCE
 #include "host.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A host whose standard streams are its own: nothing else is written to them, and they may be closed. */
+/* A host whose standard streams are its own: nothing else is written to them, and they may be
+ * closed. */
 #define _GNU_SOURCE
 #include "host.h"
 
@@ -42,7 +43,8 @@ static void nothing_is_written_to_the_standard_streams(void)
     PASS();
 }
 
-/* What the library opens then has the numbers of the streams; a plugin gets streams of its own all the same. */
+/* What the library opens then has the numbers of the streams; a plugin gets streams of its own all
+ * the same. */
 static void closed_standard_streams_do_no_harm(void)
 {
     int rc;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A host that meets a defect of the library. The test builds a library with methods that have some. */
+/* A host that meets a defect of the library. The test builds a library with methods that have some.
+ * */
 #define _GNU_SOURCE
 #include "host.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A host with more rights than its user (the test makes it set-group-id): the user's environment is not to be trusted. */
+/* A host with more rights than its user (the test makes it set-group-id): the user's environment is
+ * not to be trusted. */
 #define _GNU_SOURCE
 #include "host.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A host that changes its user after loading, and cancels a thread: the C library tells all threads by signals. */
+/* A host that changes its user after loading, and cancels a thread: the C library tells all threads
+ * by signals. */
 #define _GNU_SOURCE
 #include "host.h"
 

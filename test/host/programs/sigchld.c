@@ -21,7 +21,8 @@ static void listen_for_children(void)
     MUST(signals >= 0);
 }
 
-/* How many of the host's children announce themselves. SIGCHLD is not queued, so there is one child at a time. */
+/* How many of the host's children announce themselves. SIGCHLD is not queued, so there is one child
+ * at a time. */
 static int children_seen(void)
 {
     struct pollfd readable = {signals, POLLIN, 0};

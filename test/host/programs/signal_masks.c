@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A host that uses signal masks: its own are kept, and the library's threads take none of its signals. */
+/* A host that uses signal masks: its own are kept, and the library's threads take none of its
+ * signals. */
 #define _GNU_SOURCE
 #include "host.h"
 
@@ -70,7 +71,8 @@ static void errno_is_kept(void)
     PASS();
 }
 
-/* Only what the kernel raises for the thread itself, and what the C library and Go send to one thread. */
+/* Only what the kernel raises for the thread itself, and what the C library and Go send to one
+ * thread. */
 static void threads_of_the_library_block_the_signals_of_the_host(void)
 {
     static const int open_to_them[] = {
@@ -106,7 +108,8 @@ static void count_signal(int number)
     handled++;
 }
 
-/* With the signal blocked in the only thread of the host, it stays pending: no other thread has taken it. */
+/* With the signal blocked in the only thread of the host, it stays pending: no other thread has
+ * taken it. */
 static void blocked_signals_stay_pending(void)
 {
     static const int numbers[] = {SIGHUP, SIGINT, SIGTERM, SIGALRM, SIGUSR1, SIGUSR2, SIGCHLD,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A host that makes namespaces. Some the kernel refuses to a process with more than one thread, which loading makes it. */
+/* A host that makes namespaces. Some the kernel refuses to a process with more than one thread,
+ * which loading makes it. */
 #define _GNU_SOURCE
 #include "host.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A host that loads the library late, when little room is left for thread-local variables at fixed places. */
+/* A host that loads the library late, when little room is left for thread-local variables at fixed
+ * places. */
 #define _GNU_SOURCE
 #include "host.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A host that loads another library written in Go too: DIRECTORY/other.so (other/main.go), before or after. */
+/* A host that loads another library written in Go too: DIRECTORY/other.so (other/main.go), before
+ * or after. */
 #define _GNU_SOURCE
 #include "host.h"
 

@@ -1,8 +1,9 @@
-// Command golibcni calls Go's libcni as libcni.so is called, so that both can be given the same requests.
+// Command golibcni calls Go's libcni as libcni.so is called, so that both can be given the same
+// requests.
 //
-// It reads lines "METHOD REQUEST", where METHOD is add, del, check, gc, status or validate and REQUEST is a request of
-// cni.h in one line, and answers each with a line "RC NANOSECONDS RESPONSE": 0 and the result, or the code of the error
-// and its text as CNI's error object.
+// It reads lines "METHOD REQUEST", where METHOD is add, del, check, gc, status or validate and
+// REQUEST is a request of cni.h in one line, and answers each with a line "RC NANOSECONDS
+// RESPONSE": 0 and the result, or the code of the error and its text as CNI's error object.
 package main
 
 import (
@@ -87,7 +88,10 @@ func call(method, text string) (any, error) {
 	}
 	ctx := context.Background()
 	cni := libcni.NewCNIConfigWithCacheDir(r.Options.PluginDirs, r.Options.CacheDir, nil)
-	rt := &libcni.RuntimeConf{ContainerID: r.ContainerID, NetNS: r.Netns, IfName: r.IfName, Args: r.Args, CapabilityArgs: r.CapabilityArgs}
+	rt := &libcni.RuntimeConf{
+		ContainerID: r.ContainerID, NetNS: r.Netns, IfName: r.IfName, Args: r.Args,
+		CapabilityArgs: r.CapabilityArgs,
+	}
 	if rt.IfName == "" {
 		rt.IfName = "eth0"
 	}
@@ -113,7 +117,8 @@ func call(method, text string) (any, error) {
 	return nil, fmt.Errorf("no method %q", method)
 }
 
-// list finds the configuration as a Go program would: a name in a directory, a file, or bytes of either form.
+// list finds the configuration as a Go program would: a name in a directory, a file, or bytes of
+// either form.
 func (r *request) list() (*libcni.NetworkConfigList, error) {
 	if r.NetworkFile != "" {
 		if strings.HasSuffix(r.NetworkFile, ".conflist") {

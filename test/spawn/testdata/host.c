@@ -1,9 +1,10 @@
 /*
  * A host that starts a process with libcni's spawner and tells what became of both:
  *   host CONDITIONS FLAGS PROGRAM [ARGUMENT ...]
- * CONDITIONS are words: thief (a thread that reaps every child), ignored (SIGCHLD), blocked (all signals), closed (no
- * stdin, stdout and stderr), junk (descriptors without close-on-exec, umask 0), terminated (SIGTERM to the own group).
- * FLAGS is the number for the spawner. As `host inspect` it is the program that is started.
+ * CONDITIONS are words: thief (a thread that reaps every child), ignored (SIGCHLD), blocked (all
+ * signals), closed (no stdin, stdout and stderr), junk (descriptors without close-on-exec, umask
+ * 0), terminated (SIGTERM to the own group). FLAGS is the number for the spawner. As `host inspect`
+ * it is the program that is started.
  */
 #define _GNU_SOURCE
 #include "spawn.h"

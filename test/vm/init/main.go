@@ -1,5 +1,5 @@
-// Command init is the first and only process of the tests' virtual machine: it loads kernel modules, runs Go test
-// binaries one after the other, and turns the machine off.
+// Command init is the first and only process of the tests' virtual machine: it loads kernel
+// modules, runs Go test binaries one after the other, and turns the machine off.
 package main
 
 import (
@@ -32,7 +32,9 @@ func main() {
 }
 
 func serve() error {
-	for _, m := range [][2]string{{"proc", "/proc"}, {"sysfs", "/sys"}, {"devtmpfs", "/dev"}, {"tmpfs", "/tmp"}, {"tmpfs", "/run"}} {
+	for _, m := range [][2]string{
+		{"proc", "/proc"}, {"sysfs", "/sys"}, {"devtmpfs", "/dev"}, {"tmpfs", "/tmp"}, {"tmpfs", "/run"},
+	} {
 		if err := os.MkdirAll(m[1], 0o755); err != nil {
 			return err
 		}

@@ -1,9 +1,10 @@
-// Command podmanvolume makes calls to volume plugins with Podman's own client, to be held against libcni's:
+// Command podmanvolume makes calls to volume plugins with Podman's own client, to be held against
+// libcni's:
 //
 //	podmanvolume [-timeout SECONDS] CALL ...
 //
-// A call is SOCKET:METHOD[:VOLUME], or & before it to go on without waiting for its end. Each prints one JSON object,
-// {"call","ms","error","answer"}, when it ends.
+// A call is SOCKET:METHOD[:VOLUME], or & before it to go on without waiting for its end. Each
+// prints one JSON object, {"call","ms","error","answer"}, when it ends.
 package main
 
 import (
@@ -46,7 +47,9 @@ var output sync.Mutex
 func report(call string, timeout uint) {
 	started := time.Now()
 	answer, err := do(call, timeout)
-	said := map[string]any{"call": call, "ms": time.Since(started).Milliseconds(), "answer": answer, "error": nil}
+	said := map[string]any{
+		"call": call, "ms": time.Since(started).Milliseconds(), "answer": answer, "error": nil,
+	}
 	if err != nil {
 		said["error"] = err.Error()
 	}

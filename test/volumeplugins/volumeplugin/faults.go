@@ -82,29 +82,43 @@ var answers = map[string]string{
 
 // deeds are faults that are done, on the bare connection.
 var deeds = map[string]func(net.Conn){
-	"hang":      func(c net.Conn) { c.Read(make([]byte, 1)) }, // until the client goes
-	"close":     func(net.Conn) {},
-	"reset":     reset,
-	"short":     func(c net.Conn) { fmt.Fprint(c, "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{\"Volumes\":[") },
-	"shortend":  func(c net.Conn) { fmt.Fprint(c, "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{\"Volumes\":[]}") },
+	"hang":  func(c net.Conn) { c.Read(make([]byte, 1)) }, // until the client goes
+	"close": func(net.Conn) {},
+	"reset": reset,
+	"short": func(c net.Conn) {
+		fmt.Fprint(c, "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{\"Volumes\":[")
+	},
+	"shortend": func(c net.Conn) {
+		fmt.Fprint(c, "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{\"Volumes\":[]}")
+	},
 	"shorthead": func(c net.Conn) { fmt.Fprint(c, "HTTP/1.1 200 OK\r\nContent-Le") },
 	"nothttp":   func(c net.Conn) { fmt.Fprint(c, "220 mail.example.com ESMTP\r\n") },
 	"huge": func(c net.Conn) {
 		fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n")
 		flood(c, "{\"Volumes\":[")
 	},
-	"endless": func(c net.Conn) { fmt.Fprint(c, "HTTP/1.0 200 OK\r\n\r\n"); flood(c, "                ") },
-	"headers": func(c net.Conn) { fmt.Fprint(c, "HTTP/1.1 200 OK\r\n"); flood(c, "X-More: and more\r\n") },
-	"line":    func(c net.Conn) { flood(c, "HTTP/1.1 200 OK ") },
+	"endless": func(c net.Conn) {
+		fmt.Fprint(c, "HTTP/1.0 200 OK\r\n\r\n")
+		flood(c, "                ")
+	},
+	"headers": func(c net.Conn) {
+		fmt.Fprint(c, "HTTP/1.1 200 OK\r\n")
+		flood(c, "X-More: and more\r\n")
+	},
+	"line": func(c net.Conn) { flood(c, "HTTP/1.1 200 OK ") },
 	"chunks": func(c net.Conn) {
 		fmt.Fprint(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
 		flood(c, "10\r\n                \r\n")
 	},
 	"slow": slow,
 	"chunked": func(c net.Conn) {
-		fmt.Fprint(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6\r\n{\"Err\"\r\n4;x=y\r\n:\"\"}\r\n0\r\n\r\n")
+		fmt.Fprint(c,
+			"HTTP/1.1 200 OK\r\nTransfer-Encoding: "+
+				"chunked\r\n\r\n6\r\n{\"Err\"\r\n4;x=y\r\n:\"\"}\r\n0\r\n\r\n")
 	},
-	"http10": func(c net.Conn) { fmt.Fprint(c, "HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\n{\"Err\":\"\"}") },
+	"http10": func(c net.Conn) {
+		fmt.Fprint(c, "HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\n{\"Err\":\"\"}")
+	},
 	"interim": func(c net.Conn) {
 		fmt.Fprint(c, "HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
 	},

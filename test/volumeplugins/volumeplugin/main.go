@@ -1,9 +1,11 @@
-// Command volumeplugin is a volume plugin made with Docker's go-plugins-helpers, that misbehaves when it is told to:
+// Command volumeplugin is a volume plugin made with Docker's go-plugins-helpers, that misbehaves
+// when it is told to:
 //
 //	volumeplugin -listen unix:/run/x.sock -root DIR [-scope global] [-log FILE] [-fault ENDPOINT=FAULT ...]
 //
-// It prints "ready ADDRESS" when it listens. Each request goes to the log, one JSON object a line, and then to the
-// helpers' handler, unless there is a fault for its endpoint (Mount, or Activate); see faults.go for their names.
+// It prints "ready ADDRESS" when it listens. Each request goes to the log, one JSON object a line,
+// and then to the helpers' handler, unless there is a fault for its endpoint (Mount, or Activate);
+// see faults.go for their names.
 package main
 
 import (

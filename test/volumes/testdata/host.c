@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A host with the default disposition of SIGPIPE: it makes the calls "METHOD REQUEST" of its standard input, and after
- * each prints the return value, how many descriptors are open, and the signal mask's first word. */
+/* A host with the default disposition of SIGPIPE: it makes the calls "METHOD REQUEST" of its
+ * standard input, and after each prints the return value, how many descriptors are open, and the
+ * signal mask's first word. */
 #define _GNU_SOURCE
 #include <cni.h>
 #include <dirent.h>

@@ -21,7 +21,9 @@ var (
 	_ plugin.DelStarter = outside{}
 )
 
-func (outside) Traits() plugin.Traits     { return plugin.Traits{Chained: true, IgnoresInterface: true} }
+func (outside) Traits() plugin.Traits {
+	return plugin.Traits{Chained: true, IgnoresInterface: true}
+}
 func (outside) Unsupported([]byte) string { return "" }
 
 func (outside) Add(ctx context.Context, inv *plugin.Invocation) (*plugin.Result, error) {
@@ -29,7 +31,8 @@ func (outside) Add(ctx context.Context, inv *plugin.Invocation) (*plugin.Result,
 		return nil, err
 	}
 	inv.Warn("interface %s in %s", inv.IfName, inv.Netns.Path())
-	return plugin.NewResult(&types100.Result{Interfaces: []*types100.Interface{{Name: inv.IfName}}}), nil
+	return plugin.NewResult(&types100.Result{Interfaces: []*types100.Interface{{Name: inv.IfName}}}),
+		nil
 }
 
 func (outside) Del(context.Context, *plugin.Invocation) error {
@@ -68,7 +71,8 @@ func (namespace) Do(_ context.Context, fn func() error) error { return fn() }
 func main() {
 	var p plugin.Plugin = outside{}
 	ctx := context.Background()
-	inv := &plugin.Invocation{IfName: "eth0", Netns: namespace{}, Warnings: func(msg string) { fmt.Println("warning:", msg) },
+	inv := &plugin.Invocation{IfName: "eth0", Netns: namespace{},
+		Warnings:         func(msg string) { fmt.Println("warning:", msg) },
 		ValidAttachments: []plugin.AttachmentID{{ContainerID: "c1", IfName: "eth0"}}}
 	result, err := p.Add(ctx, inv)
 	if err != nil {

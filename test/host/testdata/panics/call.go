@@ -1,4 +1,5 @@
-// This file takes the place of capi/call.go in a library that the test builds: it has methods with defects.
+// This file takes the place of capi/call.go in a library that the test builds: it has methods with
+// defects.
 package main
 
 // #include "shim.h"
