@@ -21,7 +21,15 @@ const maxDepth = 8
 func (e *Encoder) Encoded() []byte { return e.data }
 
 // Fixed appends bytes that are not an attribute.
-func (e *Encoder) Fixed(data ...byte) { e.data = append(e.data, data...) }
+func (e *Encoder) Fixed(data ...byte) {
+	if e.data == nil {
+		e.data = make([]byte, 0, usualSize)
+	}
+	e.data = append(e.data, data...)
+}
+
+// usualSize is enough for most messages, so that they do not grow.
+const usualSize = 256
 
 // Bytes appends an attribute with any value.
 func (e *Encoder) Bytes(kind uint16, value []byte) {

@@ -11,20 +11,20 @@ import (
 
 // linkMessage begins a message about a link: struct ifinfomsg. flags are set as far as mask says.
 func linkMessage(family uint8, index int, flags, mask uint32) *netlink.Encoder {
-	fixed := make([]byte, unix.SizeofIfInfomsg)
+	var fixed [unix.SizeofIfInfomsg]byte
 	fixed[0] = family
 	binary.NativeEndian.PutUint32(fixed[4:], uint32(index))
 	binary.NativeEndian.PutUint32(fixed[8:], flags)
 	binary.NativeEndian.PutUint32(fixed[12:], mask)
-	return message(fixed)
+	return message(fixed[:])
 }
 
 // addressMessage begins a message about addresses: struct ifaddrmsg.
 func addressMessage(family uint8, bits, index int) *netlink.Encoder {
-	fixed := make([]byte, unix.SizeofIfAddrmsg)
+	var fixed [unix.SizeofIfAddrmsg]byte
 	fixed[0], fixed[1] = family, uint8(bits)
 	binary.NativeEndian.PutUint32(fixed[4:], uint32(index))
-	return message(fixed)
+	return message(fixed[:])
 }
 
 // routeFields is struct rtmsg.
@@ -35,11 +35,11 @@ type routeFields struct {
 
 // routeMessage begins a message about routes.
 func routeMessage(r routeFields) *netlink.Encoder {
-	fixed := make([]byte, unix.SizeofRtMsg)
+	var fixed [unix.SizeofRtMsg]byte
 	fixed[0], fixed[1] = r.family, r.bits
 	fixed[4], fixed[5], fixed[6], fixed[7] = r.table, r.protocol, r.scope, r.kind
 	binary.NativeEndian.PutUint32(fixed[8:], r.flags)
-	return message(fixed)
+	return message(fixed[:])
 }
 
 func message(fixed []byte) *netlink.Encoder {
