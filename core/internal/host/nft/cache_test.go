@@ -82,7 +82,7 @@ func TestRememberedIsWhatIsThere(t *testing.T) {
 	element := nft.Element{Key: nft.Addr(netip.MustParseAddr("10.1.0.2"))}
 	one := nft.Rule{Chain: side, Comment: "one", Exprs: nft.Accept()}
 	two := nft.Rule{Chain: side, Comment: "two", Exprs: nft.Drop()}
-	foreign := nft.Chain{Table: nft.Table{Family: nft.IPv4, Name: "filter"}, Name: "FORWARD"}
+	forward := nft.Chain{Table: nft.Table{Family: nft.IPv4, Name: "filter"}, Name: "FORWARD"}
 	change := func(change func(*nft.Tx) error) func(context.Context) error {
 		return func(ctx context.Context) error { return nft.Update(ctx, state, change) }
 	}
@@ -113,17 +113,17 @@ func TestRememberedIsWhatIsThere(t *testing.T) {
 		})},
 		{"another range", command("add element inet libcni nets { fd00:2::/64 }")},
 		{"a range that passes", command("add table inet libcni; add set inet libcni passing { type ipv4_addr; flags interval, timeout; }; add element inet libcni passing { 10.0.0.0/8 timeout 1m }")},
-		{"a foreign chain", command("add table ip filter; add chain ip filter FORWARD { type filter hook forward priority 0; policy drop; }")},
-		{"a foreign rule", command("add rule ip filter FORWARD counter accept")},
-		{"a rule in a foreign chain", change(func(tx *nft.Tx) error {
-			rules, err := tx.IptablesRules(foreign)
-			tx.AddIptablesRule(foreign, nft.IptablesRule{Src: netip.MustParsePrefix("10.1.0.0/16"),
+		{"a chain of iptables", command("add table ip filter; add chain ip filter FORWARD { type filter hook forward priority 0; policy drop; }")},
+		{"a rule of iptables", command("add rule ip filter FORWARD counter accept")},
+		{"a rule in a chain of iptables", change(func(tx *nft.Tx) error {
+			rules, err := tx.IptablesRules(forward)
+			tx.AddIptablesRule(forward, nft.IptablesRule{Src: netip.MustParsePrefix("10.1.0.0/16"),
 				Verdict: nft.VerdictOf{Code: nft.AcceptVerdict}}, rules[0].Handle)
 			return err
 		})},
 		{"none in it", change(func(tx *nft.Tx) error {
-			rules, err := tx.IptablesRules(foreign)
-			tx.DeleteIptablesRules(foreign, rules...)
+			rules, err := tx.IptablesRules(forward)
+			tx.DeleteIptablesRules(forward, rules...)
 			return err
 		})},
 		{"another policy", command("chain ip filter FORWARD { policy accept; }")},
@@ -161,7 +161,7 @@ func TestRememberedIsWhatIsThere(t *testing.T) {
 		})},
 		{"one set less", change(func(tx *nft.Tx) error { tx.DeleteSet(sources); return nil })},
 		{"one chain less", change(func(tx *nft.Tx) error { tx.DeleteChain(side); return nil })},
-		{"no foreign table", command("delete table ip filter")},
+		{"no table of iptables", command("delete table ip filter")},
 		{"no table", command("delete table inet libcni")},
 	} {
 		for i, by := range []context.Context{ours, others, context.Background()} {

@@ -25,7 +25,7 @@ func command(t *testing.T, stdin, name string, arguments ...string) string {
 	return string(out)
 }
 
-func foreignRules(t *testing.T, c nft.Chain) (rules []nft.IptablesRule) {
+func iptablesRules(t *testing.T, c nft.Chain) (rules []nft.IptablesRule) {
 	t.Helper()
 	if err := nft.View(t.Context(), func(r *nft.Reader) (err error) {
 		rules, err = r.IptablesRules(c)
@@ -36,9 +36,9 @@ func foreignRules(t *testing.T, c nft.Chain) (rules []nft.IptablesRule) {
 	return rules
 }
 
-// TestForeignRulesSurviveSaveAndRestore writes rules without iptables, and reads what iptables
+// TestIptablesRulesSurviveSaveAndRestore writes rules without iptables, and reads what iptables
 // makes of them.
-func TestForeignRulesSurviveSaveAndRestore(t *testing.T) {
+func TestIptablesRulesSurviveSaveAndRestore(t *testing.T) {
 	for _, test := range []struct {
 		name, program string
 		family        nft.Family
@@ -69,7 +69,7 @@ func TestForeignRulesSurviveSaveAndRestore(t *testing.T) {
 			}
 			state := t.TempDir()
 			update(t, state, func(tx *nft.Tx) error { tx.AddIptablesRule(chain, want[2], 0); return nil })
-			last := foreignRules(t, chain)[0].Handle
+			last := iptablesRules(t, chain)[0].Handle
 			update(t, state, func(tx *nft.Tx) error {
 				tx.AddIptablesRule(chain, want[0], last)
 				tx.AddIptablesRule(chain, want[1], last)
@@ -80,7 +80,7 @@ func TestForeignRulesSurviveSaveAndRestore(t *testing.T) {
 				b netip.Prefix) bool {
 				return a == b
 			})}
-			if diff := cmp.Diff(want, foreignRules(t, chain), compare...); diff != "" {
+			if diff := cmp.Diff(want, iptablesRules(t, chain), compare...); diff != "" {
 				t.Errorf("written (-want +got):\n%s", diff)
 			}
 			if got := command(t, "", test.program, "-S", "FORWARD"); got != "-P FORWARD DROP\n"+test.want {
@@ -89,14 +89,14 @@ func TestForeignRulesSurviveSaveAndRestore(t *testing.T) {
 			saved := command(t, "", test.program+"-save")
 			command(t, "", test.program, "-F")
 			command(t, saved, test.program+"-restore")
-			if diff := cmp.Diff(want, foreignRules(t, chain), compare...); diff != "" {
+			if diff := cmp.Diff(want, iptablesRules(t, chain), compare...); diff != "" {
 				t.Errorf("restored (-want +got):\n%s", diff)
 			}
 		})
 	}
 }
 
-func TestForeignRulesAreNotTakenForMoreThanTheyAre(t *testing.T) {
+func TestIptablesRulesAreNotWidened(t *testing.T) {
 	netnstest.Host(t)
 	for _, rule := range []string{
 		"-j DROP", "-j REJECT", "-p tcp -j DROP", "-i eth0 -j DROP", "-m limit --limit 1/s -j DROP", "! -s 10.0.0.0/8 -j DROP",
@@ -106,7 +106,7 @@ func TestForeignRulesAreNotTakenForMoreThanTheyAre(t *testing.T) {
 	}
 	chain := nft.Chain{Table: nft.Table{Family: nft.IPv4, Name: "filter"}, Name: "FORWARD"}
 	var always []int
-	for i, r := range foreignRules(t, chain) {
+	for i, r := range iptablesRules(t, chain) {
 		if r.Always() {
 			always = append(always, i)
 		}
@@ -116,9 +116,9 @@ func TestForeignRulesAreNotTakenForMoreThanTheyAre(t *testing.T) {
 	}
 }
 
-// BenchmarkForeignRules reads what other tools have for 200 containers, as after each change of
+// BenchmarkIptablesRules reads what other tools have for 200 containers, as after each change of
 // theirs.
-func BenchmarkForeignRules(b *testing.B) {
+func BenchmarkIptablesRules(b *testing.B) {
 	netnstest.Host(b)
 	lines := "*filter\n:CNI-FORWARD -\n"
 	for i := range 200 {

@@ -147,3 +147,23 @@ func inSet(s Set, fields []Field, invert bool) []Expr {
 	return append(load(fields), &expr.Lookup{SourceRegister: register(0), SetName: s.Name,
 		Invert: invert})
 }
+
+// Between passes packets whose field is in the range from first to last; NotBetween the others.
+func Between(f Field, first, last []byte) []Expr { return between(f, expr.CmpOpEq, first, last) }
+func NotBetween(f Field, first, last []byte) []Expr {
+	return between(f, expr.CmpOpNeq, first, last)
+}
+
+func between(f Field, op expr.CmpOp, first, last []byte) []Expr {
+	return append(f.load(register(0)), &expr.Range{Op: op, Register: register(0), FromData: first,
+		ToData: last})
+}
+
+// CarriesIP passes frames that hold a packet of IPv4 or IPv6, in a table of the family Bridge.
+func CarriesIP(f Family) []Expr {
+	ether := []byte{0x08, 0x00}
+	if f == IPv6 {
+		ether = []byte{0x86, 0xdd}
+	}
+	return Is(meta(expr.MetaKeyPROTOCOL, 2), ether)
+}
