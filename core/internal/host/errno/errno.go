@@ -1,4 +1,4 @@
-// Package errno names the kernel's error numbers, and takes them out of wrapped errors.
+// Package errno deals with the kernel's error numbers: their names, those in wrapped errors, and EINTR.
 package errno
 
 import (
@@ -23,4 +23,13 @@ func Name(number syscall.Errno) string {
 		return ""
 	}
 	return unix.ErrnoName(number)
+}
+
+// Retry repeats a system call that a signal interrupted (EINTR).
+func Retry(call func() error) error {
+	for {
+		if err := call(); err != unix.EINTR {
+			return err
+		}
+	}
 }

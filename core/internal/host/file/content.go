@@ -7,6 +7,8 @@ import (
 	"io/fs"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/libcni/libcni/core/internal/host/errno"
 )
 
 // ErrTooLarge says that a file has more bytes than the caller allows.
@@ -102,7 +104,7 @@ func Overwrite(path string, data []byte, perm fs.FileMode) error {
 
 // Remove removes a file. It succeeds if the file does not exist.
 func Remove(path string) error {
-	err := Retry(func() error { return unix.Unlink(path) })
+	err := errno.Retry(func() error { return unix.Unlink(path) })
 	if err == unix.ENOENT {
 		return nil
 	}

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/libcni/libcni/core/internal/host/errno"
 )
 
 // MakeDirectories makes a directory and the missing ones above it.
@@ -70,7 +72,7 @@ func Names(path string, visit func(names []string) error) error {
 // openDirectory refuses what is not a directory: to open a FIFO would wait for its writer.
 func openDirectory(path string) (*os.File, error) {
 	var fd int
-	err := Retry(func() (err error) {
+	err := errno.Retry(func() (err error) {
 		fd, err = unix.Open(path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 		return err
 	})

@@ -11,6 +11,8 @@ import (
 	"io/fs"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/libcni/libcni/core/internal/host/errno"
 )
 
 // ErrIrregular says that a directory, link, FIFO, socket or device has the name of a file.
@@ -56,7 +58,7 @@ func Open(path string, flags int, perm fs.FileMode) (*File, error) {
 func OpenAny(path string, flags int, perm fs.FileMode) (*File, error) {
 	const always = unix.O_CLOEXEC | unix.O_NONBLOCK | unix.O_NOCTTY
 	f := &File{path: path}
-	err := Retry(func() (err error) {
+	err := errno.Retry(func() (err error) {
 		f.fd, err = unix.Open(path, flags|always, uint32(perm.Perm()))
 		return err
 	})
@@ -110,7 +112,7 @@ func (f *File) Write(p []byte) (int, error) {
 
 // ReadOnce reads with one system call, which is all that a file of /proc answers.
 func (f *File) ReadOnce(p []byte) (n int, err error) {
-	err = Retry(func() (err error) {
+	err = errno.Retry(func() (err error) {
 		n, err = unix.Read(f.fd, p)
 		return err
 	})
@@ -125,7 +127,7 @@ func (f *File) readAll(p []byte) (int, error) {
 
 // truncate cuts off what is behind size.
 func (f *File) truncate(size int64) error {
-	return f.failed("truncate", Retry(func() error { return unix.Ftruncate(f.fd, size) }))
+	return f.failed("truncate", errno.Retry(func() error { return unix.Ftruncate(f.fd, size) }))
 }
 
 func (f *File) failed(doing string, err error) error { return pathError(doing, f.path, err) }
@@ -148,7 +150,7 @@ func short(n int, p []byte, err error) error {
 func through(p []byte, step func(rest []byte, done int64) (int, error)) (done int, err error) {
 	for done < len(p) {
 		var n int
-		err := Retry(func() (err error) {
+		err := errno.Retry(func() (err error) {
 			n, err = step(p[done:], int64(done))
 			return err
 		})
@@ -161,13 +163,4 @@ func through(p []byte, step func(rest []byte, done int64) (int, error)) (done in
 		done += n
 	}
 	return done, nil
-}
-
-// Retry repeats a system call that a signal interrupted.
-func Retry(call func() error) error {
-	for {
-		if err := call(); err != unix.EINTR {
-			return err
-		}
-	}
 }

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/libcni/libcni/core/internal/host/errno"
 )
 
 // Info describes a file.
@@ -24,7 +26,7 @@ func (i Info) IsDirectory() bool { return i.mode&unix.S_IFMT == unix.S_IFDIR }
 // Stat looks at a file, or at what a symbolic link leads to.
 func Stat(path string) (Info, error) {
 	var s unix.Stat_t
-	if err := Retry(func() error { return unix.Stat(path, &s) }); err != nil {
+	if err := errno.Retry(func() error { return unix.Stat(path, &s) }); err != nil {
 		return Info{}, pathError("stat", path, err)
 	}
 	return newInfo(&s), nil
@@ -32,7 +34,7 @@ func Stat(path string) (Info, error) {
 
 func (f *File) stat() (Info, error) {
 	var s unix.Stat_t
-	if err := Retry(func() error { return unix.Fstat(f.fd, &s) }); err != nil {
+	if err := errno.Retry(func() error { return unix.Fstat(f.fd, &s) }); err != nil {
 		return Info{}, f.failed("fstat", err)
 	}
 	return newInfo(&s), nil
@@ -46,14 +48,14 @@ func newInfo(s *unix.Stat_t) Info {
 // SetModified sets the time of the last modification, and leaves the time of access.
 func SetModified(path string, to time.Time) error {
 	times := []unix.Timespec{{Nsec: unix.UTIME_OMIT}, unix.NsecToTimespec(to.UnixNano())}
-	err := Retry(func() error { return unix.UtimesNanoAt(unix.AT_FDCWD, path, times, 0) })
+	err := errno.Retry(func() error { return unix.UtimesNanoAt(unix.AT_FDCWD, path, times, 0) })
 	return pathError("utimensat", path, err)
 }
 
 // FileSystem returns the type of the file system of a file, as in statfs(2).
 func FileSystem(path string) (int64, error) {
 	var s unix.Statfs_t
-	if err := Retry(func() error { return unix.Statfs(path, &s) }); err != nil {
+	if err := errno.Retry(func() error { return unix.Statfs(path, &s) }); err != nil {
 		return 0, pathError("statfs", path, err)
 	}
 	return int64(s.Type), nil
@@ -61,7 +63,7 @@ func FileSystem(path string) (int64, error) {
 
 // SetAttribute sets an extended attribute. Not all file systems have them.
 func SetAttribute(path, name string, value []byte) error {
-	return pathError("setxattr", path, Retry(func() error {
+	return pathError("setxattr", path, errno.Retry(func() error {
 		return unix.Setxattr(path, name, value, 0)
 	}))
 }
@@ -71,7 +73,7 @@ func SetAttribute(path, name string, value []byte) error {
 func Attribute(path, name string, limit int) ([]byte, error) {
 	value := make([]byte, limit)
 	var n int
-	err := Retry(func() (err error) {
+	err := errno.Retry(func() (err error) {
 		n, err = unix.Getxattr(path, name, value)
 		return err
 	})

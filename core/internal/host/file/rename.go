@@ -6,6 +6,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/libcni/libcni/core/internal/host/errno"
 )
 
 // ErrUnsupported says that the file system or the kernel cannot rename without replacing.
@@ -14,13 +16,13 @@ var ErrUnsupported = errors.New("the file system cannot rename without replacing
 // Rename renames a file and replaces one of the new name. The kernel itself refuses to replace a
 // directory.
 func Rename(from, to string) error {
-	return linkError(from, to, Retry(func() error { return unix.Rename(from, to) }))
+	return linkError(from, to, errno.Retry(func() error { return unix.Rename(from, to) }))
 }
 
 // RenameNew renames a file unless the new name is taken: then the error wraps fs.ErrExist. The
 // kernel checks and renames in one step. The error is ErrUnsupported where it cannot.
 func RenameNew(from, to string) error {
-	err := Retry(func() error {
+	err := errno.Retry(func() error {
 		return unix.Renameat2(unix.AT_FDCWD, from, unix.AT_FDCWD, to, unix.RENAME_NOREPLACE)
 	})
 	switch err {

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/libcni/libcni/core/internal/host/errno"
 	"github.com/libcni/libcni/core/internal/host/file"
 )
 
@@ -54,7 +55,7 @@ func (b *Bytes) Pass(ctx context.Context, key uint64, mode Mode, atMost time.Dur
 		}
 		return err
 	}
-	err := file.Retry(func() error { return try(b.file.Fd()) })
+	err := errno.Retry(func() error { return try(b.file.Fd()) })
 	if errors.Is(err, unix.EAGAIN) {
 		bounded, cancel := context.WithTimeout(ctx, atMost)
 		defer cancel()
@@ -65,7 +66,7 @@ func (b *Bytes) Pass(ctx context.Context, key uint64, mode Mode, atMost time.Dur
 
 // Release releases the lock of one key.
 func (b *Bytes) Release(key uint64) error {
-	return b.explain("unlock", file.Retry(func() error {
+	return b.explain("unlock", errno.Retry(func() error {
 		return set(b.file.Fd(), unix.F_UNLCK, position(key), 1)
 	}))
 }
@@ -79,7 +80,7 @@ func (b *Bytes) Unlock() error {
 
 	f := b.file
 	b.file = nil
-	err := file.Retry(func() error { return set(f.Fd(), unix.F_UNLCK, 0, 0) })
+	err := errno.Retry(func() error { return set(f.Fd(), unix.F_UNLCK, 0, 0) })
 	return b.explain("unlock", errors.Join(err, f.Close()))
 }
 

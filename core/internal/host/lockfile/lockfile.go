@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/libcni/libcni/core/internal/host/errno"
 	"github.com/libcni/libcni/core/internal/host/file"
 )
 
@@ -79,7 +80,7 @@ func (l *Lock) Unlock() error {
 
 	f := l.file
 	l.file = nil
-	err := file.Retry(func() error { return l.unlock(f.Fd()) })
+	err := errno.Retry(func() error { return l.unlock(f.Fd()) })
 	if err = errors.Join(err, f.Close()); err != nil {
 		return fmt.Errorf("unlock %s: %w", l.path, err)
 	}
@@ -106,7 +107,7 @@ func take(ctx context.Context, path string, perm fs.FileMode, try,
 func wait(ctx context.Context, fd int, try func(fd int) error) error {
 	var timer *time.Timer
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
-		err := file.Retry(func() error { return try(fd) })
+		err := errno.Retry(func() error { return try(fd) })
 		if !errors.Is(err, unix.EAGAIN) && !errors.Is(err, unix.EACCES) {
 			return err
 		}

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/libcni/libcni/core/internal/host/errno"
 	"github.com/libcni/libcni/core/internal/host/wake"
 )
 
@@ -89,12 +90,9 @@ func (s *Socket) Enlarge(size int) {
 
 // Send hands a datagram to the kernel, which carries its requests out before Send returns.
 func (s *Socket) Send(datagram []byte) error {
-	for {
-		err := unix.Sendto(s.fd, datagram, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK})
-		if err != unix.EINTR {
-			return os.NewSyscallError("sendto", err)
-		}
-	}
+	return os.NewSyscallError("sendto", errno.Retry(func() error {
+		return unix.Sendto(s.fd, datagram, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK})
+	}))
 }
 
 // Buffer is the memory that messages are received in. Its zero value is ready.
@@ -126,10 +124,8 @@ func (s *Socket) ReceiveNow(b *Buffer) ([]Message, error) {
 		b.data = make([]byte, bufferSize)
 	}
 	for {
-		n, from, err := unix.Recvfrom(s.fd, b.data, unix.MSG_TRUNC)
+		n, from, err := s.receive(b.data)
 		switch {
-		case err == unix.EINTR:
-			continue
 		case err == unix.EAGAIN:
 			return nil, ErrEmpty
 		case err == unix.ENOBUFS:
@@ -150,6 +146,15 @@ func (s *Socket) ReceiveNow(b *Buffer) ([]Message, error) {
 	}
 }
 
+// receive returns the size of the next datagram, which may be more than there is room for.
+func (s *Socket) receive(p []byte) (n int, from unix.Sockaddr, err error) {
+	err = errno.Retry(func() (err error) {
+		n, from, err = unix.Recvfrom(s.fd, p, unix.MSG_TRUNC)
+		return err
+	})
+	return n, from, err
+}
+
 // wait returns when there is something to receive, or the context's error when that ends first.
 func (s *Socket) wait(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
@@ -163,15 +168,11 @@ func (s *Socket) wait(ctx context.Context) error {
 
 	set := []unix.PollFd{{Fd: int32(s.fd), Events: unix.POLLIN},
 		{Fd: int32(waker.Fd()), Events: unix.POLLIN}}
-	for {
-		if _, err := unix.Poll(set, -1); err == unix.EINTR {
-			continue
-		} else if err != nil {
-			return os.NewSyscallError("poll", err)
-		}
-		if set[0].Revents != 0 {
-			return nil
-		}
-		return ctx.Err()
+	if err := errno.Retry(func() error { _, err := unix.Poll(set, -1); return err }); err != nil {
+		return os.NewSyscallError("poll", err)
 	}
+	if set[0].Revents != 0 {
+		return nil
+	}
+	return ctx.Err()
 }

@@ -13,7 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/libcni/libcni/core/internal/host/file"
+	"github.com/libcni/libcni/core/internal/host/errno"
 	"github.com/libcni/libcni/core/internal/host/netlink"
 	"github.com/libcni/libcni/core/internal/host/thread"
 )
@@ -86,7 +86,7 @@ func open(path string) (int, error) {
 
 // openFile opens any file and does not wait for the writer of a FIFO.
 func openFile(path string) (fd int, err error) {
-	err = file.Retry(func() (err error) {
+	err = errno.Retry(func() (err error) {
 		fd, err = unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
 		return err
 	})

@@ -10,6 +10,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/libcni/libcni/core/internal/host/errno"
 )
 
 // Status is how a process ended.
@@ -66,18 +68,18 @@ func waitPidfd(pidfd *os.File) (Status, bool) {
 		pid, uid, status       int32
 		_                      [100]byte
 	}
-	for {
+	err := errno.Retry(func() error {
 		_, _, failed := unix.Syscall6(unix.SYS_WAITID, unix.P_PIDFD, pidfd.Fd(),
-			uintptr(unsafe.Pointer(&info)),
-			unix.WEXITED|unix.WNOHANG|unix.WALL, 0, 0)
-		if failed == unix.EINTR {
-			continue
+			uintptr(unsafe.Pointer(&info)), unix.WEXITED|unix.WNOHANG|unix.WALL, 0, 0)
+		if failed != 0 {
+			return failed
 		}
-		if failed != 0 || info.pid == 0 {
-			return Status{}, false
-		}
-		break
+		return nil
+	})
+	if err != nil || info.pid == 0 {
+		return Status{}, false
 	}
+
 	const exited, dumped, coreFlag = 1, 3, 0x80 // CLD_EXITED, CLD_DUMPED
 	switch info.code {
 	case exited:
@@ -133,11 +135,10 @@ func readStatus(from *os.File) (Status, bool) {
 
 // waitIntermediate reaps the intermediate, which has nothing left to do but to exit.
 func waitIntermediate(pid int) {
-	for {
-		if _, err := unix.Wait4(pid, nil, unix.WALL, nil); !errors.Is(err, unix.EINTR) {
-			return
-		}
-	}
+	_ = errno.Retry(func() error {
+		_, err := unix.Wait4(pid, nil, unix.WALL, nil)
+		return err
+	})
 }
 
 // waitFor waits for the given events, or for a hang-up.

@@ -8,6 +8,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/libcni/libcni/core/internal/host/errno"
 )
 
 // conn is a connection that raises no SIGPIPE when the peer is gone: the host may not handle that
@@ -48,12 +50,11 @@ func (c *conn) Write(p []byte) (written int, err error) {
 // send waits until the kernel takes some of p.
 func (c *conn) send(p []byte) (n int, err error) {
 	failed := c.raw.Write(func(fd uintptr) (done bool) {
-		for {
+		err = errno.Retry(func() (err error) {
 			n, err = unix.SendmsgN(int(fd), p, nil, nil, unix.MSG_NOSIGNAL)
-			if err != unix.EINTR {
-				return err != unix.EAGAIN
-			}
-		}
+			return err
+		})
+		return err != unix.EAGAIN
 	})
 	if failed != nil {
 		err = failed
