@@ -124,13 +124,13 @@ func addresses() []mutation {
 
 func ports() []mutation {
 	return append(in(portmap, "",
-		change{"rules stay if the settings fail", "undo", answer("nil")},
+		change{"rules stay if the settings fail", "plan.undo", answer("nil")},
 		change{"a host address may be any address", "publish", drop("checkHostIPs")},
 		change{"a socket on the port causes no warning", "publish", drop("warnOfSockets")},
 		change{"127.0.0.1 does not lead to the container", "settle", drop("setRouteLocalnet")},
-		change{"the container does not reach itself", "settle", drop("makeReflect")},
-		change{"old flows stay", "settle", drop("forgetFlows")},
-		change{"a port is published twice", "plan.apply", drop("claimable")},
+		change{"the container does not reach itself", "settle", drop("enableHairpin")},
+		change{"old flows stay", "settle", drop("forget")},
+		change{"a port is published twice", "plan.queueAdd", drop("claimable")},
 	), in(firewall, "",
 		change{"a failed ADD is not undone", "firewall.Add", swap("s.remove(ctx, a.target())", "nil")},
 		change{"the host's legacy tables still drop", "legacyTables.add", drop("addPairs")},

@@ -32,7 +32,7 @@ type backend interface {
 type target struct {
 	network    network
 	attachment *attachment               // of a DEL; nil for GC
-	selects    func(comment string) bool // reports whether the comment is that of an owner to remove
+	selects    func(comment string) bool // for comments of the owners to remove
 }
 
 // removal is what a DEL or GC removed.

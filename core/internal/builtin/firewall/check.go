@@ -11,11 +11,9 @@ import (
 // Check reports everything that ADD makes and that is missing or changed, and unknown rules in
 // chains of ours.
 func (p firewall) Check(ctx context.Context, inv *plugin.Invocation) error {
-	return p.examine(
-		ctx,
-		inv,
-		func(_ backend, _ *attachment, list *drift.List) error { return fault.NewDrift(list.Found) },
-	)
+	return p.examine(ctx, inv, func(_ backend, _ *attachment, list *drift.List) error {
+		return fault.NewDrift(list.Found)
+	})
 }
 
 // examine checks the attachment, and calls conclude with the differences.

@@ -28,13 +28,16 @@ type firewall struct {
 func New() plugin.Plugin { return firewall{bus: firewalld.SystemBus} }
 
 // Traits: the rules concern addresses, so that DEL does not depend on the interface.
-func (firewall) Traits() plugin.Traits { return plugin.Traits{Chained: true, IgnoresInterface: true} }
+func (firewall) Traits() plugin.Traits {
+	return plugin.Traits{Chained: true, IgnoresInterface: true}
+}
 
 // Unsupported returns "": the plugin supports every key of the reference plugin.
 func (firewall) Unsupported([]byte) string { return "" }
 
 // needsNFTables is what Unsupported says of a kernel without nftables.
-const needsNFTables = "firewall needs nftables (CONFIG_NF_TABLES_INET, CONFIG_NFT_CT; CONFIG_NF_TABLES_BRIDGE for ingressPolicy isolated; " +
+const needsNFTables = "firewall needs nftables (CONFIG_NF_TABLES_INET, CONFIG_NFT_CT; " +
+	"CONFIG_NF_TABLES_BRIDGE for ingressPolicy isolated; " +
 	"CONFIG_NFT_COMPAT where the host's own chain FORWARD drops), or backend iptables"
 
 func noNFTables(err error) error { return filter.Unsupported(err, needsNFTables) }

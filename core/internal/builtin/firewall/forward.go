@@ -79,7 +79,9 @@ func (w forwarding) beforeDrop() (position, error) {
 	if p.rules, err = w.rules(forwardChain); err != nil {
 		return position{}, err
 	}
-	callsDocker := func(r nft.IptablesRule) bool { return r.Always() && r.Verdict.Chain == dockerChain }
+	callsDocker := func(r nft.IptablesRule) bool {
+		return r.Always() && r.Verdict.Chain == dockerChain
+	}
 	if slices.ContainsFunc(p.rules[:at], callsDocker) {
 		p.chain = dockerChain
 		if _, p.at, err = w.evaluate(dockerChain, 0); err != nil {

@@ -84,7 +84,9 @@ func (t target) chainDeletions(content *iptables.Table) []string {
 			addresses = append(addresses, p.Addr())
 		}
 	}
-	gone := func(r nft.IptablesRule) bool { return t.selects(r.Comment) || isReferenceRule(r, addresses) }
+	gone := func(r nft.IptablesRule) bool {
+		return t.selects(r.Comment) || isReferenceRule(r, addresses)
+	}
 	lines := deletions(content, gone, referenceChain)
 	left := func(words []string) bool {
 		comment := parseRule(words).Comment

@@ -69,7 +69,8 @@ func (b legacyTables) remove(ctx context.Context, t target) (removal, error) {
 	return gone, errors.Join(err, b.each(ctx, func(l *legacyTable) error {
 		var lines []string
 		if gone.emptied {
-			ofNetwork := func(r nft.IptablesRule) bool { return r.Comment == t.network.pairComment() }
+			comment := t.network.pairComment()
+			ofNetwork := func(r nft.IptablesRule) bool { return r.Comment == comment }
 			lines = deletions(l.content, ofNetwork, forwardChain, dockerChain)
 		}
 		ofReference := func(r nft.IptablesRule) bool { return isReferenceRule(r, addresses) }

@@ -27,7 +27,8 @@ func newAttachment(c *config, inv *plugin.Invocation) (*attachment, error) {
 	if inv.PrevResult == nil {
 		return nil, fault.InvalidConfig(
 			"prevResult",
-			"prevResult: firewall needs the result of an earlier plugin; put it after the plugin that makes the interface",
+			"prevResult: firewall needs the result of an earlier plugin; "+
+				"put it after the plugin that makes the interface",
 		)
 	}
 	a, result, err := knownAttachment(c, inv)
@@ -41,7 +42,8 @@ func newAttachment(c *config, inv *plugin.Invocation) (*attachment, error) {
 		result.Interfaces[0].Name == "" {
 		return nil, fault.InvalidConfig(
 			"ingressPolicy",
-			"ingressPolicy: %s needs a bridge as the first interface of prevResult; put firewall after bridge",
+			"ingressPolicy: %s needs a bridge as the first interface of prevResult; "+
+				"put firewall after bridge",
 			c.IngressPolicy,
 		)
 	}

@@ -38,7 +38,8 @@ func warnOfDrops(r *nft.Reader, inv *plugin.Invocation) error {
 			continue
 		}
 		inv.Warn(
-			"chain %s of nftables table %s drops what it does not accept, the containers' packets too",
+			"chain %s of nftables table %s drops what it does not accept, "+
+				"the containers' packets too",
 			c.Name,
 			c.Table.Name,
 		)

@@ -3,17 +3,15 @@ package portmap
 import (
 	"context"
 	"errors"
-	"fmt"
-	"time"
 
 	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/host/nft"
 	"github.com/libcni/libcni/core/internal/host/sysctl"
 	"github.com/libcni/libcni/core/internal/kit"
+	"github.com/libcni/libcni/core/internal/kit/filter"
+	"github.com/libcni/libcni/core/internal/kit/steps"
 	"github.com/libcni/libcni/core/plugin"
 )
-
-const undoTimeout = 10 * time.Second
 
 // Add publishes the ports and passes the previous result through.
 func (portmap) Add(ctx context.Context, inv *plugin.Invocation) (*plugin.Result, error) {
@@ -22,7 +20,11 @@ func (portmap) Add(ctx context.Context, inv *plugin.Invocation) (*plugin.Result,
 		return nil, err
 	}
 	if inv.PrevResult == nil {
-		return nil, fault.InvalidConfig("prevResult", "prevResult: portmap needs the result of the plugins before it")
+		return nil, fault.InvalidConfig(
+			"prevResult",
+			"prevResult: portmap needs the result of an earlier plugin; "+
+				"put it after the plugin that makes the interface",
+		)
 	}
 	if len(c.mappings) == 0 {
 		return inv.PrevResult, nil
@@ -37,7 +39,8 @@ func (portmap) Add(ctx context.Context, inv *plugin.Invocation) (*plugin.Result,
 	return inv.PrevResult, nil
 }
 
-// publish makes what the plan says. All it makes is in one batch, or is a setting that goes with it.
+// publish makes the objects of the plan. All rules are made in one batch; the settings that they
+// need follow.
 func publish(ctx context.Context, c *config, p *plan, inv *plugin.Invocation) error {
 	host, err := kit.Host(ctx, inv)
 	if err != nil {
@@ -53,70 +56,81 @@ func publish(ctx context.Context, c *config, p *plan, inv *plugin.Invocation) er
 	if err != nil {
 		return err
 	}
-	if err := p.write(ctx, inv, link); errors.Is(err, nft.ErrUnsupported) {
-		return noNFTables(err)
-	} else if err != nil { // the kernel may have done it, and its answer was lost
-		return errors.Join(err, undo(ctx, p, inv))
-	}
-	if err := settle(ctx, c, p, inv, link); err != nil {
-		return errors.Join(err, undo(ctx, p, inv))
-	}
-	return nil
+	return steps.Run(ctx, []steps.Step{
+		{
+			Do: func(ctx context.Context) error {
+				return filter.Unsupported(p.write(ctx, inv, link), needsNFTables)
+			},
+			Undo:    func(ctx context.Context) error { return p.undo(ctx, inv) },
+			Partial: true, // if the kernel's answer is lost, the batch may have been applied
+		},
+		{Do: func(ctx context.Context) error { return settle(ctx, c, p, inv, link) }},
+	})
 }
 
-// write changes the rules. What a killed ADD of this attachment left is removed first. If the rules are not what an
-// earlier call has made of them, it goes over all of them.
+func (p *plan) undo(ctx context.Context, inv *plugin.Invocation) error {
+	return filter.IgnoreUnsupported(nft.Update(ctx, inv.StateDir, func(tx *nft.Tx) error {
+		_, err := removeOwned(tx, p.owner)
+		return err
+	}))
+}
+
+// write changes the rules. It first removes what a killed ADD of this attachment left. If the
+// kernel refuses the batch, the existing objects are not as an earlier call made them, and write
+// repairs them.
 func (p *plan) write(ctx context.Context, inv *plugin.Invocation, link string) error {
-	leftOver, heal := false, false
+	stale := false
+	queue := p.queueAdd
 	update := func(tx *nft.Tx) error {
-		p.expect(tx.Reader, link)
-		left, err := tx.Find(owners(), ownerKey(p.owner))
+		p.prefetch(tx.Reader, link)
+		left, err := tx.Find(owners().Set, ownerKey(p.owner))
 		if err != nil {
 			return err
 		}
-		if leftOver = left != nil; leftOver {
-			_, err = removeAll(tx, p.owner)
+		if stale = left != nil; stale {
+			_, err = removeOwned(tx, p.owner)
 			return err
 		}
 		own, err := tracked(tx.Reader, link)
 		if err != nil {
 			return err
 		}
-		return p.apply(tx, own, heal)
+		return queue(tx, own)
 	}
 	err := nft.Update(ctx, inv.StateDir, update)
-	if err == nil && leftOver {
+	if err == nil && stale {
 		err = nft.Update(ctx, inv.StateDir, update)
 	}
 	var refused *nft.Error
 	if errors.As(err, &refused) {
-		heal = true
+		queue = p.queueRepair
 		err = nft.Update(ctx, inv.StateDir, update)
 	}
 	return err
 }
 
-// expect has all that an ADD looks for asked for at once.
-func (p *plan) expect(r *nft.Reader, link string) {
-	r.Prefetch(owners(), ownerKey(p.owner))
-	expectClaims(r, p.ports)
+// prefetch looks up everything that an ADD needs in one request.
+func (p *plan) prefetch(r *nft.Reader, link string) {
+	r.Prefetch(owners().Set, ownerKey(p.owner))
+	prefetchClaims(r, p.ports)
 	for _, t := range p.used() {
 		if len(t.sources) > 0 {
-			r.Prefetch(masqueraded(t.family, p.owner.Network, t.sources), nft.Addr(t.addr))
+			r.Prefetch(masqueraded(t.family, p.owner.Network, t.sources).Set, nft.Addr(t.addr))
 		}
 	}
 	if link != "" {
-		r.Prefetch(localnet(link), nft.Addr(p.localAddress()))
+		r.Prefetch(localnet(link).Set, nft.Addr(p.localAddress()))
 	}
 }
 
-// tracked returns the link if its route_localnet is ours to take back: it is off, or was turned on by us.
+// tracked returns the link if its route_localnet is ours to turn off again: it is off, or we turned
+// it on.
 func tracked(r *nft.Reader, link string) (string, error) {
 	if link == "" {
 		return "", nil
 	}
-	there, err := r.HasSet(localnet(link))
-	if err != nil || there {
+	exists, err := r.HasSet(localnet(link).Set)
+	if err != nil || exists {
 		return link, err
 	}
 	value, err := sysctl.Get(routeLocalnet(link))
@@ -126,7 +140,8 @@ func tracked(r *nft.Reader, link string) (string, error) {
 	return link, nil
 }
 
-// settle does what the rules need besides.
+// settle makes the settings that the rules need, and removes the flows that they would not apply
+// to.
 func settle(ctx context.Context, c *config, p *plan, inv *plugin.Invocation, link string) error {
 	if link != "" {
 		if err := setRouteLocalnet(link, true); err != nil {
@@ -134,22 +149,17 @@ func settle(ctx context.Context, c *config, p *plan, inv *plugin.Invocation, lin
 		}
 	}
 	if c.masquerades() {
-		if err := makeReflect(ctx, inv); err != nil {
+		if err := enableHairpin(ctx, inv); err != nil {
 			return err
 		}
 	}
-	return forgetFlows(ctx, inv, p.ports)
-}
-
-func undo(ctx context.Context, p *plan, inv *plugin.Invocation) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
-	defer cancel()
-	err := nft.Update(ctx, inv.StateDir, func(tx *nft.Tx) error {
-		_, err := removeAll(tx, p.owner)
-		return err
-	})
+	host, err := kit.Host(ctx, inv)
 	if err != nil {
-		return fmt.Errorf("%w: %w", fault.ErrNotUndone, err)
+		return err
 	}
-	return nil
+	old, err := flowsToHost(ctx, host, p.ports)
+	if err != nil {
+		return err
+	}
+	return old.forget(ctx, inv)
 }

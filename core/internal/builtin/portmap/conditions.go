@@ -11,11 +11,11 @@ import (
 	"github.com/libcni/libcni/core/internal/host/nft"
 )
 
-// condition is one way to meet the conditions of a network: all of its matches. A list of values gives as many
-// conditions as it has values.
+// condition is a conjunction of matches. A list of values in the configuration makes one condition
+// per value, and one of them must hold.
 type condition []match
 
-// match compares a field of a packet with a value, or a run of values.
+// match compares a field of a packet with a value or a range of values.
 type match struct {
 	field string // such as "ip saddr"
 	not   bool
@@ -27,12 +27,12 @@ type value struct {
 	network     netip.Prefix // instead, for an address field
 }
 
-// fields are what conditions may be about, by the words of nft.
+// fields are the supported fields, by their names in nft.
 func fields() map[string]struct {
 	load   func() nft.Field
 	read   func(word string) (value, bool)
 	family family   // 0 for both
-	proto  protocol // to be matched before; 0 for none
+	proto  protocol // must match first; 0 for none
 } {
 	type entry = struct {
 		load   func() nft.Field
@@ -63,26 +63,39 @@ func fields() map[string]struct {
 	}
 }
 
-// Limits of what conditions may grow to.
+// Limits of the conditions of a configuration.
 const (
 	maxWords        = 1000
 	maxAlternatives = 64
 )
 
-// ofIPTables says whether conditions are in the words of iptables, by the rule of the reference plugin.
+// ofIPTables reports whether conditions are in iptables syntax, by the rule of the reference
+// plugin.
 func ofIPTables(words *[]string) bool {
-	return words != nil && len(*words) > 0 && (strings.HasPrefix((*words)[0], "-") || strings.HasPrefix((*words)[0], "!"))
+	return words != nil && len(*words) > 0 &&
+		(strings.HasPrefix((*words)[0], "-") || strings.HasPrefix((*words)[0], "!"))
 }
 
-// parseConditions reads matches in the words of nft: a field, perhaps == or !=, and a value, a run of values or a list
-// of them in braces.
+// parseConditions parses matches in nft syntax: a field, optionally == or !=, and a value, a range
+// or a list of them in braces.
 func parseConditions(key string, f family, lines []string) ([]condition, error) {
 	if ofIPTables(&lines) {
-		return nil, fault.InvalidConfig(key, "%s: %q is a condition of iptables, and the backend is nftables", key, lines[0])
+		return nil, fault.InvalidConfig(
+			key,
+			"%s: %q is in iptables syntax, and the backend is nftables",
+			key,
+			lines[0],
+		)
 	}
 	p := parser{key: key, family: f, words: split(lines)}
 	if len(p.words) > maxWords {
-		return nil, fault.InvalidConfig(key, "%s: %d words are more than %d", key, len(p.words), maxWords)
+		return nil, fault.InvalidConfig(
+			key,
+			"%s: %d words; at most %d are supported",
+			key,
+			len(p.words),
+			maxWords,
+		)
 	}
 	if len(p.words) == 0 {
 		return nil, nil
@@ -94,7 +107,12 @@ func parseConditions(key string, f family, lines []string) ([]condition, error) 
 			return nil, err
 		}
 		if all = product(all, alternatives); len(all) > maxAlternatives {
-			return nil, fault.InvalidConfig(key, "%s: the lists make more than %d combinations", key, maxAlternatives)
+			return nil, fault.InvalidConfig(
+				key,
+				"%s: the lists have more than %d combinations",
+				key,
+				maxAlternatives,
+			)
 		}
 	}
 	return all, nil
@@ -110,7 +128,7 @@ func product(some []condition, more []condition) []condition {
 	return all
 }
 
-// split makes words; braces and commas are words of their own, and the comparisons too.
+// split splits into words. Braces, commas and comparisons are words of their own.
 func split(lines []string) []string {
 	text := strings.Join(lines, " ")
 	for _, mark := range []string{"{", "}", ",", "==", "!="} {
@@ -134,7 +152,7 @@ func (p *parser) next() string {
 	return word
 }
 
-// match reads one match and returns its alternatives.
+// match parses one match and returns its alternatives.
 func (p *parser) match() ([]condition, error) {
 	name := p.next()
 	known := fields()
@@ -144,7 +162,12 @@ func (p *parser) match() ([]condition, error) {
 		field, found = known[name]
 	}
 	if !found {
-		return nil, p.refuse(name, "is not a match that libcni knows; it knows ip and ip6 saddr and daddr, tcp, udp, sctp and th sport and dport, meta l4proto, ip protocol, iifname, mark, ether saddr")
+		return nil, p.refuse(
+			name,
+			"is not supported; use ip or ip6 saddr or daddr; "+
+				"tcp, udp, sctp or th sport or dport; "+
+				"meta l4proto, ip protocol, iifname, mark or ether saddr",
+		)
 	}
 	if field.family != 0 && field.family != p.family {
 		return nil, p.refuse(name, "never matches here")
@@ -162,7 +185,7 @@ func (p *parser) match() ([]condition, error) {
 }
 
 func alternatives(name string, not bool, before condition, values []value) []condition {
-	if not { // none of them
+	if not { // none of the values may match
 		for _, v := range values {
 			before = append(before, match{name, true, v})
 		}
@@ -190,7 +213,7 @@ func (p *parser) values(name string, read func(string) (value, bool)) ([]value, 
 			return v, p.refuse(name, "needs a value")
 		}
 		if !ok {
-			return v, p.refuse(word, "is not a value for "+name)
+			return v, p.refuse(word, "is not a valid value of "+name)
 		}
 		return v, nil
 	}
@@ -210,12 +233,12 @@ func (p *parser) values(name string, read func(string) (value, bool)) ([]value, 
 		case "}":
 			return all, nil
 		case ",":
-			if len(p.words) > 0 && p.words[0] == "}" { // nft allows it
+			if len(p.words) > 0 && p.words[0] == "}" { // nft accepts a trailing comma
 				p.next()
 				return all, nil
 			}
 		default:
-			return nil, p.refuse(word, "stands where a comma or a closing brace should, after "+name)
+			return nil, p.refuse(word, "is in the place of a comma or a closing brace, after "+name)
 		}
 	}
 }
@@ -224,7 +247,7 @@ func (p *parser) refuse(word, why string) error {
 	return fault.InvalidConfig(p.key, "%s: %q %s", p.key, word, why)
 }
 
-// expressions is the condition as steps of a rule.
+// expressions converts the condition for a rule.
 func (c condition) expressions() []nft.Expr {
 	var steps []nft.Expr
 	known := fields()
@@ -258,7 +281,9 @@ func readAddress(word string, right func(netip.Addr) bool) (value, bool) {
 	if from, to, found := strings.Cut(word, "-"); found {
 		first, err := netip.ParseAddr(from)
 		last, also := netip.ParseAddr(to)
-		ok := err == nil && also == nil && right(first) && right(last) && first.Zone()+last.Zone() == "" && first.Less(last)
+		ok := err == nil && also == nil && right(first) && right(last) &&
+			first.Zone()+last.Zone() == "" &&
+			first.Less(last)
 		return value{first: first.AsSlice(), last: last.AsSlice()}, ok
 	}
 	if addr, err := netip.ParseAddr(word); err == nil {
@@ -289,7 +314,8 @@ func readPort(word string) (value, bool) {
 }
 
 func readProtocol(word string) (value, bool) {
-	number, found := map[string]byte{"tcp": 6, "udp": 17, "sctp": 132, "udplite": 136, "dccp": 33}[word]
+	numbers := map[string]byte{"tcp": 6, "udp": 17, "sctp": 132, "udplite": 136, "dccp": 33}
+	number, found := numbers[word]
 	if !found {
 		n, err := strconv.ParseUint(word, 10, 8)
 		number, found = byte(n), err == nil
@@ -315,7 +341,7 @@ func readMAC(word string) (value, bool) {
 	return value{first: mac}, len(mac) == 6
 }
 
-// readLink reads the name of a link, quoted or not. A star at its end stands for any rest.
+// readLink parses the name of a link, quoted or not. A trailing star matches any suffix.
 func readLink(word string) (value, bool) {
 	if unquoted, found := strings.CutPrefix(word, `"`); found {
 		if word, found = strings.CutSuffix(unquoted, `"`); !found {

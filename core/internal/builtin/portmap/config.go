@@ -10,7 +10,7 @@ import (
 	"github.com/libcni/libcni/core/internal/jsonobject"
 )
 
-// config is the plugin's configuration; fields says with which keys.
+// config is the plugin's configuration; fields maps its keys.
 type config struct {
 	Backend              *string
 	SNAT                 *bool
@@ -22,10 +22,10 @@ type config struct {
 	RuntimeConfig        struct{ PortMappings []mappingEntry }
 
 	mappings   []mapping
-	conditions map[family][]condition // nil for none
+	conditions map[family][]condition // no entry: none
 }
 
-// mappingEntry is one of portMappings as it was given.
+// mappingEntry is an element of portMappings, not validated.
 type mappingEntry struct {
 	HostPort      int
 	ContainerPort int
@@ -45,29 +45,36 @@ func (c *config) fields() jsonobject.Fields {
 		{"conditionsV4", &c.ConditionsV4},
 		{"conditionsV6", &c.ConditionsV6},
 		{"runtimeConfig", jsonobject.Fields{
-			{"portMappings", jsonobject.List(&c.RuntimeConfig.PortMappings, (*mappingEntry).fields)},
+			{
+				"portMappings",
+				jsonobject.List(&c.RuntimeConfig.PortMappings, (*mappingEntry).fields),
+			},
 		}},
 	}
 }
 
 func (e *mappingEntry) fields() any {
 	return jsonobject.Fields{
-		{"hostPort", &e.HostPort}, {"containerPort", &e.ContainerPort}, {"protocol", &e.Protocol}, {"hostIP", &e.HostIP}, {"range", &e.Range},
+		{"hostPort", &e.HostPort},
+		{"containerPort", &e.ContainerPort},
+		{"protocol", &e.Protocol},
+		{"hostIP", &e.HostIP},
+		{"range", &e.Range},
 	}
 }
 
-// mapping is a run of ports that is published, in the families that hostIP allows.
+// mapping is a range of published ports, in the families that hostIP allows.
 type mapping struct {
 	proto         protocol
-	hostIP        netip.Addr // not valid for all addresses
+	hostIP        netip.Addr // invalid: all addresses
 	only          family     // 0 for both
 	hostPort      int
 	containerPort int
 	count         int
-	key           string // the entry, for errors
+	key           string // path of the entry, for errors
 }
 
-// family is that of addresses.
+// family is a family of addresses.
 type family byte
 
 const (
@@ -97,7 +104,7 @@ func (p protocol) String() string {
 
 const maxPort = 65535
 
-// read decodes a configuration and judges nothing.
+// read decodes a configuration without validating it.
 func read(data []byte) (*config, error) {
 	c := &config{}
 	if err := ipamconfig.Decode(data, c.fields()); err != nil {
@@ -106,7 +113,7 @@ func read(data []byte) (*config, error) {
 	return c, nil
 }
 
-// parse reads a configuration for all but DEL and GC.
+// parse reads and validates a configuration.
 func parse(data []byte) (*config, error) {
 	c, err := read(data)
 	if err != nil {
@@ -127,19 +134,28 @@ func parse(data []byte) (*config, error) {
 		if given.words == nil {
 			continue
 		}
-		if c.conditions[given.family], err = parseConditions(given.key, given.family, *given.words); err != nil {
+		parsed, err := parseConditions(given.key, given.family, *given.words)
+		if err != nil {
 			return nil, err
 		}
+		c.conditions[given.family] = parsed
 	}
 	return c, nil
 }
 
 func (c *config) validate() error {
 	if c.Backend != nil && *c.Backend != "nftables" && *c.Backend != "iptables" {
-		return fault.InvalidConfig("backend", "backend: %q is neither nftables nor iptables", *c.Backend)
+		return fault.InvalidConfig(
+			"backend",
+			"backend: %q is unknown; use nftables or iptables",
+			*c.Backend,
+		)
 	}
 	if c.ExternalSetMarkChain != nil {
-		return fault.InvalidConfig("externalSetMarkChain", "externalSetMarkChain: belongs to the backend iptables")
+		return fault.InvalidConfig(
+			"externalSetMarkChain",
+			"externalSetMarkChain: requires backend iptables",
+		)
 	}
 	if bit := c.MarkMasqBit; bit != nil && (*bit < 0 || *bit > 31) {
 		return fault.InvalidConfig("markMasqBit", "markMasqBit: %d is not between 0 and 31", *bit)
@@ -147,7 +163,8 @@ func (c *config) validate() error {
 	return nil
 }
 
-// masquerades says whether replies are brought back by changing the source.
+// masquerades reports whether connections get the host's address where replies would otherwise not
+// come back.
 func (c *config) masquerades() bool { return c.SNAT == nil || *c.SNAT }
 
 func parseMappings(entries []mappingEntry) ([]mapping, error) {
@@ -159,7 +176,14 @@ func parseMappings(entries []mappingEntry) ([]mapping, error) {
 		}
 		for _, other := range all {
 			if m.overlaps(other) {
-				return nil, fault.InvalidConfig(m.key, "%s: %s overlaps %s of %s", m.key, m, other, other.key)
+				return nil, fault.InvalidConfig(
+					m.key,
+					"%s: %s overlaps %s of %s",
+					m.key,
+					m,
+					other,
+					other.key,
+				)
 			}
 		}
 		all = append(all, m)
@@ -168,23 +192,43 @@ func parseMappings(entries []mappingEntry) ([]mapping, error) {
 }
 
 func (e mappingEntry) parse(key string) (mapping, error) {
-	m := mapping{hostPort: e.HostPort, containerPort: e.ContainerPort, count: max(e.Range, 1), key: key}
+	m := mapping{
+		hostPort:      e.HostPort,
+		containerPort: e.ContainerPort,
+		count:         max(e.Range, 1),
+		key:           key,
+	}
 	var err error
 	if m.proto, err = parseProtocol(key, e.Protocol); err != nil {
 		return m, err
 	}
 	if e.Range < 0 {
-		return m, fault.InvalidConfig(key+".range", "%s.range: %d is not a number of ports", key, e.Range)
+		return m, fault.InvalidConfig(key+".range", "%s.range: %d is negative", key, e.Range)
 	}
 	for _, port := range []struct {
 		name  string
 		value int
 	}{{"hostPort", e.HostPort}, {"containerPort", e.ContainerPort}} {
 		if port.value < 1 || port.value > maxPort {
-			return m, fault.InvalidConfig(key+"."+port.name, "%s.%s: %d is not between 1 and %d", key, port.name, port.value, maxPort)
+			return m, fault.InvalidConfig(
+				key+"."+port.name,
+				"%s.%s: %d is not between 1 and %d",
+				key,
+				port.name,
+				port.value,
+				maxPort,
+			)
 		}
 		if port.value > maxPort-m.count+1 {
-			return m, fault.InvalidConfig(key+".range", "%s.range: %d ports from %s %d go beyond %d", key, m.count, port.name, port.value, maxPort)
+			return m, fault.InvalidConfig(
+				key+".range",
+				"%s.range: %d ports from %s %d go beyond %d",
+				key,
+				m.count,
+				port.name,
+				port.value,
+				maxPort,
+			)
 		}
 	}
 	return m, m.parseHostIP(e.HostIP)
@@ -199,7 +243,12 @@ func parseProtocol(key, name string) (protocol, error) {
 	case "sctp":
 		return sctp, nil
 	default:
-		return 0, fault.InvalidConfig(key+".protocol", "%s.protocol: %q is none of tcp, udp, sctp", key, name)
+		return 0, fault.InvalidConfig(
+			key+".protocol",
+			"%s.protocol: %q is unknown; use tcp, udp or sctp",
+			key,
+			name,
+		)
 	}
 }
 
@@ -216,7 +265,12 @@ func (m *mapping) parseHostIP(text string) error {
 		return fault.InvalidConfig(key, "%s: %s is not the address of a host", key, addr)
 	}
 	if addr == netip.IPv6Loopback() {
-		return fault.InvalidConfig(key, "%s: ::1 cannot be published: the kernel lets nothing from there leave the host; use 127.0.0.1", key)
+		return fault.InvalidConfig(
+			key,
+			"%s: ::1 cannot be published, since the kernel lets no packet from there "+
+				"leave the host; use 127.0.0.1",
+			key,
+		)
 	}
 	m.only = familyOf(addr)
 	if !addr.IsUnspecified() {
@@ -234,7 +288,8 @@ func familyOf(addr netip.Addr) family {
 
 func (m mapping) in(f family) bool { return m.only == 0 || m.only == f }
 
-// overlaps says whether there is a port that both would take. All addresses include the one.
+// overlaps reports whether both mappings claim the same port. A mapping of all addresses conflicts
+// with one of any address.
 func (m mapping) overlaps(other mapping) bool {
 	if m.proto != other.proto || m.only != 0 && other.only != 0 && m.only != other.only {
 		return false

@@ -46,7 +46,8 @@ func TestInvalidConfigurationsNameTheKey(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := parse([]byte(c.config))
 			var f *fault.Error
-			if !errors.As(err, &f) || f.Kind != fault.KindInvalidConfig || f.Details != c.key || !strings.Contains(f.Msg, c.text) {
+			if !errors.As(err, &f) || f.Kind != fault.KindInvalidConfig || f.Details != c.key ||
+				!strings.Contains(f.Msg, c.text) {
 				t.Errorf("got %#v, want invalid-config of %q with %q", err, c.key, c.text)
 			}
 		})
@@ -170,7 +171,8 @@ func TestConditions(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := parseConditions("conditionsV4", c.family, c.lines)
 			var f *fault.Error
-			refused := errors.As(err, &f) && f.Kind == fault.KindInvalidConfig && f.Details == "conditionsV4"
+			refused := errors.As(err, &f) && f.Kind == fault.KindInvalidConfig &&
+				f.Details == "conditionsV4"
 			if c.want == nil && c.name != "none" {
 				if !refused || !strings.Contains(f.Msg, c.refuse) {
 					t.Errorf("got %v, want a refusal of %q", err, c.refuse)
@@ -215,15 +217,29 @@ func FuzzConditions(f *testing.F) {
 
 // FuzzPortMappings: what is taken is within the range of ports, and does not overlap.
 func FuzzPortMappings(f *testing.F) {
-	f.Add([]byte(mappings(`{"hostPort":8080,"containerPort":80,"protocol":"tcp","hostIP":"10.0.0.1"},{"hostPort":9000,"containerPort":1,"range":100}`)))
-	f.Add([]byte(mappings(`{"hostPort":65535,"containerPort":65535,"range":1,"protocol":"SCTP"},{"hostPort":1,"containerPort":1,"hostIP":"::"}`)))
+	f.Add(
+		[]byte(
+			mappings(
+				`{"hostPort":8080,"containerPort":80,"protocol":"tcp","hostIP":"10.0.0.1"},{"hostPort":9000,"containerPort":1,"range":100}`,
+			),
+		),
+	)
+	f.Add(
+		[]byte(
+			mappings(
+				`{"hostPort":65535,"containerPort":65535,"range":1,"protocol":"SCTP"},{"hostPort":1,"containerPort":1,"hostIP":"::"}`,
+			),
+		),
+	)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c, err := parse(data)
 		if err != nil {
 			return
 		}
 		for i, m := range c.mappings {
-			if m.hostPort < 1 || m.containerPort < 1 || m.count < 1 || m.hostPort+m.count-1 > maxPort || m.containerPort+m.count-1 > maxPort {
+			if m.hostPort < 1 || m.containerPort < 1 || m.count < 1 ||
+				m.hostPort+m.count-1 > maxPort ||
+				m.containerPort+m.count-1 > maxPort {
 				t.Fatalf("%+v", m)
 			}
 			for _, other := range c.mappings[:i] {

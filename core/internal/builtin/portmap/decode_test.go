@@ -7,7 +7,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// tagged are the keys of config for encoding/json, which the reference plugin reads its configuration with.
+// tagged are the keys of config for encoding/json, which the reference plugin reads its
+// configuration with.
 type tagged struct {
 	Backend              *string   `json:"backend"`
 	SNAT                 *bool     `json:"snat"`
@@ -38,7 +39,16 @@ func TestConfigurationIsReadAsEncodingJSONDoes(t *testing.T) {
 			t.Errorf("%s: %v", text, err)
 			continue
 		}
-		got := tagged{c.Backend, c.SNAT, c.MasqAll, c.MarkMasqBit, c.ExternalSetMarkChain, c.ConditionsV4, c.ConditionsV6, want.RuntimeConfig}
+		got := tagged{
+			c.Backend,
+			c.SNAT,
+			c.MasqAll,
+			c.MarkMasqBit,
+			c.ExternalSetMarkChain,
+			c.ConditionsV4,
+			c.ConditionsV6,
+			want.RuntimeConfig,
+		}
 		got.RuntimeConfig.PortMappings = c.RuntimeConfig.PortMappings
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s (-encoding/json +got)\n%s", text, diff)

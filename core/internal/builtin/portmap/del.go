@@ -5,44 +5,49 @@ import (
 	"errors"
 
 	"github.com/libcni/libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/internal/kit/filter"
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// Del removes the attachment's ports, and what the executable has left of it. With its configuration and result it knows
-// where to look; without, it looks everywhere.
+// Del removes the attachment's ports, and what the reference executable made for it. Its
+// configuration and result say where to look; without them it looks everywhere.
 func (portmap) Del(ctx context.Context, inv *plugin.Invocation) error {
-	p, l := remembered(inv), leftoversOf(inv)
-	return discardWith(ctx, inv, l, p.release)
+	return removeAll(ctx, inv, referenceOf(inv), knownPlan(inv).release)
 }
 
-// discardWith removes what release queues and the executable's leftovers, in one batch, and makes the kernel forget the
-// datagrams that went there.
-func discardWith(ctx context.Context, inv *plugin.Invocation, l leftovers, release func(*nft.Tx) ([]item, error)) error {
+// removeAll removes in one batch the elements that release queues and returns, and what the
+// reference executable made. Then it removes the flows of datagrams that the elements translated.
+func removeAll(
+	ctx context.Context,
+	inv *plugin.Invocation,
+	r reference,
+	release func(*nft.Tx) ([]item, error),
+) error {
 	var found []item
 	err := nft.Update(ctx, inv.StateDir, func(tx *nft.Tx) (err error) {
 		if found, err = release(tx); err != nil {
 			return err
 		}
-		return l.queue(tx)
+		return r.queueRemoval(tx)
 	})
-	if errors.Is(err, nft.ErrUnsupported) { // then there is nothing
-		return l.removeLegacy(ctx, inv)
+	if errors.Is(err, nft.ErrUnsupported) { // there is nothing
+		return r.removeLegacy(ctx, inv)
 	}
 	if err != nil {
 		return err
 	}
-	return errors.Join(forgetAnswers(ctx, inv, portsOf(found)), l.removeLegacy(ctx, inv))
+	return errors.Join(flowsToContainers(portsOf(found)).forget(ctx, inv), r.removeLegacy(ctx, inv))
 }
 
-// remembered is the plan of the ADD as far as it is known.
-func remembered(inv *plugin.Invocation) *plan {
+// knownPlan is the plan of the ADD, or as much of it as is known.
+func knownPlan(inv *plugin.Invocation) *plan {
 	c, err := parse(inv.Config)
 	if err == nil {
 		if p, err := newPlan(c, inv); err == nil {
 			return p
 		}
 	}
-	return &plan{owner: ownerOf(inv)}
+	return &plan{owner: filter.Owner(inv)}
 }
 
 // portsOf returns the ports that removed elements translated.
@@ -54,16 +59,4 @@ func portsOf(found []item) []port {
 		}
 	}
 	return ports
-}
-
-// GC removes the ports of attachments of the network that are not valid.
-func (portmap) GC(ctx context.Context, inv *plugin.Invocation) error {
-	valid := make([]nft.Owner, len(inv.ValidAttachments))
-	for i, a := range inv.ValidAttachments {
-		valid[i] = nft.Owner{Network: inv.Network, ContainerID: a.ContainerID, IfName: a.IfName}
-	}
-	keep := nft.Keep(inv.Network, valid)
-	return discardWith(ctx, inv, invalidLeftovers(inv), func(tx *nft.Tx) ([]item, error) {
-		return remove(tx, func(e nft.Element) bool { return !keep(e.Comment) })
-	})
 }

@@ -20,12 +20,19 @@ func (r *rig) paper(network string, number int) *kittest.Container {
 	return kittest.Paper(network, number)
 }
 
-// TestGoldenRules lists the table for 0, 1, 2 and 100 containers on two networks. The rules are the same for the last two.
+// TestGoldenRules lists the table for 0, 1, 2 and 100 containers on two networks. The rules are the
+// same for the last two.
 func TestGoldenRules(t *testing.T) {
 	r := newRig(t)
 	var all []*kittest.Container
 	mapping := func(n int) []byte {
-		return config(fmt.Sprintf(`{"hostPort":%d,"containerPort":80},{"hostPort":%d,"containerPort":9,"protocol":"sctp"}`, 8000+n, 8000+n))
+		return config(
+			fmt.Sprintf(
+				`{"hostPort":%d,"containerPort":80},{"hostPort":%d,"containerPort":9,"protocol":"sctp"}`,
+				8000+n,
+				8000+n,
+			),
+		)
 	}
 	chains := map[int]string{}
 	for _, count := range []int{1, 2, 100} {
@@ -48,8 +55,14 @@ func TestGoldenRules(t *testing.T) {
 
 func TestGoldenRulesOfOptions(t *testing.T) {
 	r := newRig(t)
-	r.mustAdd(r.paper("a", 2), config(`{"hostPort":80,"containerPort":80,"hostIP":"192.0.2.1"},{"hostPort":80,"containerPort":80,"hostIP":"fd00:9::1"},{"hostPort":9000,"containerPort":9000,"protocol":"sctp","range":3}`,
-		`"conditionsV4":["iifname { out0, \"veth*\" } ip saddr != { 10.0.0.0/8, 192.0.2.7-192.0.2.8 }"]`, `"conditionsV6":["tcp dport 1-1023"]`))
+	r.mustAdd(
+		r.paper("a", 2),
+		config(
+			`{"hostPort":80,"containerPort":80,"hostIP":"192.0.2.1"},{"hostPort":80,"containerPort":80,"hostIP":"fd00:9::1"},{"hostPort":9000,"containerPort":9000,"protocol":"sctp","range":3}`,
+			`"conditionsV4":["iifname { out0, \"veth*\" } ip saddr != { 10.0.0.0/8, 192.0.2.7-192.0.2.8 }"]`,
+			`"conditionsV6":["tcp dport 1-1023"]`,
+		),
+	)
 	r.mustAdd(r.paper("b", 3), config(`{"hostPort":81,"containerPort":80}`, `"masqAll":true`))
 	kittest.Golden(t, "options.nft", r.listing())
 }

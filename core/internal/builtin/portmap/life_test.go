@@ -43,7 +43,10 @@ func TestTakenPortNamesItsOwner(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			r := newRig(t)
 			a, b := r.container("a", 2), r.container("b", 3)
-			r.mustAdd(a, config(c.first, `"conditionsV4":["ip saddr 192.0.2.9"]`)) // claims do not depend on conditions
+			r.mustAdd(
+				a,
+				config(c.first, `"conditionsV4":["ip saddr 192.0.2.9"]`),
+			) // claims do not depend on conditions
 			before := r.listing()
 			err := r.add(b, config(c.second))
 			if c.taken == "" {
@@ -56,7 +59,10 @@ func TestTakenPortNamesItsOwner(t *testing.T) {
 				t.Errorf("got %v, want %s", err, want)
 			}
 			kittest.Same(r.T, "rules after the refusal", before, r.listing())
-			kittest.Must(t, r.del(b, config(c.second))) // as the engine does, and it takes nothing away
+			kittest.Must(
+				t,
+				r.del(b, config(c.second)),
+			) // as the engine does, and it takes nothing away
 			kittest.Same(r.T, "rules after DEL", before, r.listing())
 		})
 	}
@@ -66,9 +72,13 @@ func TestHostIPMustBeLocal(t *testing.T) {
 	r := newRig(t)
 	c := r.container("a", 2)
 	for _, address := range []string{"192.0.2.9", "198.51.100.1", "fd00:9::9", "10.1.0.2", "192.0.2.255"} {
-		err := r.add(c, config(fmt.Sprintf(`{"hostPort":80,"containerPort":80,"hostIP":%q}`, address)))
+		err := r.add(
+			c,
+			config(fmt.Sprintf(`{"hostPort":80,"containerPort":80,"hostIP":%q}`, address)),
+		)
 		var f *fault.Error
-		if !errors.As(err, &f) || f.Kind != fault.KindInvalidConfig || f.Details != "runtimeConfig.portMappings[0].hostIP" {
+		if !errors.As(err, &f) || f.Kind != fault.KindInvalidConfig ||
+			f.Details != "runtimeConfig.portMappings[0].hostIP" {
 			t.Errorf("%s: %v", address, err)
 		}
 	}
@@ -170,13 +180,22 @@ func TestLeavingOneNetworkKeepsTheOther(t *testing.T) {
 		t.Run(fmt.Sprintf("result known: %t", known), func(t *testing.T) {
 			r := newRig(t)
 			inA := r.container("a", 2)
-			inB := &kittest.Container{Node: inA.Node, Network: "b", ID: inA.ID, IfName: "eth1", HostIfName: "vc2b1"}
+			inB := &kittest.Container{
+				Node:       inA.Node,
+				Network:    "b",
+				ID:         inA.ID,
+				IfName:     "eth1",
+				HostIfName: "vc2b1",
+			}
 			r.Attach(bridge.New(), inB, 2)
 			ofA, ofB := `{"hostPort":8001,"containerPort":80}`, `{"hostPort":8002,"containerPort":80}`
 			r.mustAdd(inA, config(ofA))
 			r.mustAdd(inB, config(ofB))
 			r.Serve(&inA.Node, ":80", "c")
-			if got := r.Ask(nil, "tcp", "192.0.2.1:8002", kittest.Patience); !strings.HasPrefix(got, "c") {
+			if got := r.Ask(nil, "tcp", "192.0.2.1:8002", kittest.Patience); !strings.HasPrefix(
+				got,
+				"c",
+			) {
 				t.Fatalf("in b: %q", got)
 			}
 			if !known {
@@ -184,7 +203,10 @@ func TestLeavingOneNetworkKeepsTheOther(t *testing.T) {
 			}
 			kittest.Must(t, r.del(inB, config("")))
 			kittest.Same(r.T, "drift of a", []string(nil), r.drift(inA, config(ofA)))
-			if got := r.Ask(nil, "tcp", "192.0.2.1:8001", kittest.Patience); !strings.HasPrefix(got, "c") {
+			if got := r.Ask(nil, "tcp", "192.0.2.1:8001", kittest.Patience); !strings.HasPrefix(
+				got,
+				"c",
+			) {
 				t.Errorf("in a: %q", got)
 			}
 			for _, e := range r.elements() {
@@ -198,7 +220,10 @@ func TestLeavingOneNetworkKeepsTheOther(t *testing.T) {
 
 func TestCheckFindsEveryObject(t *testing.T) {
 	r := newRig(t)
-	mapping := config(`{"hostPort":8080,"containerPort":80},{"hostPort":81,"containerPort":81,"hostIP":"192.0.2.1"}`, `"conditionsV6":["iifname out0"]`)
+	mapping := config(
+		`{"hostPort":8080,"containerPort":80},{"hostPort":81,"containerPort":81,"hostIP":"192.0.2.1"}`,
+		`"conditionsV6":["iifname out0"]`,
+	)
 	c := r.container("a", 2)
 	r.mustAdd(c, mapping)
 	kittest.Same(r.T, "drift", []string(nil), r.drift(c, mapping))
@@ -212,7 +237,10 @@ func TestCheckFindsEveryObject(t *testing.T) {
 		}
 		sets = nil
 		for _, name := range names {
-			sets = append(sets, nft.Set{Table: table, Name: name, Key: []nft.Type{nft.InetProto, nft.InetService}})
+			sets = append(
+				sets,
+				nft.Set{Table: table, Name: name, Key: []nft.Type{nft.InetProto, nft.InetService}},
+			)
 		}
 		chains, err = v.Chains(table)
 		return err
@@ -226,10 +254,15 @@ func TestCheckFindsEveryObject(t *testing.T) {
 		}))
 		for _, e := range elements {
 			removed++
-			r.breaks(c, mapping, fmt.Sprintf("element %x of %s", e.Key, s.Name), func(tx *nft.Tx) error {
-				tx.DeleteElements(s, e)
-				return nil
-			})
+			r.breaks(
+				c,
+				mapping,
+				fmt.Sprintf("element %x of %s", e.Key, s.Name),
+				func(tx *nft.Tx) error {
+					tx.DeleteElements(s, e)
+					return nil
+				},
+			)
 		}
 	}
 	for _, chain := range chains {
@@ -240,11 +273,18 @@ func TestCheckFindsEveryObject(t *testing.T) {
 		}))
 		for i := range rules {
 			removed++
-			r.breaks(c, mapping, fmt.Sprintf("rule %d of %s", i, chain.Name), func(tx *nft.Tx) error {
-				present, err := tx.Rules(chain)
-				tx.DeleteRules(present[0]) // repaired rules come last, so that this is each in turn
-				return err
-			})
+			r.breaks(
+				c,
+				mapping,
+				fmt.Sprintf("rule %d of %s", i, chain.Name),
+				func(tx *nft.Tx) error {
+					present, err := tx.Rules(chain)
+					tx.DeleteRules(
+						present[0],
+					) // repaired rules come last, so that this is each in turn
+					return err
+				},
+			)
 		}
 	}
 	if removed < 20 {
@@ -300,7 +340,7 @@ func (r *rig) repair(c *kittest.Container, config []byte) []string {
 	return r.Repair(portmap.New(), r.Invocation(c, config))
 }
 
-func TestCheckFindsForeignValuesAndSettings(t *testing.T) {
+func TestCheckFindsChangedValuesAndSettings(t *testing.T) {
 	r := newRig(t)
 	mapping := config(`{"hostPort":8080,"containerPort":80}`)
 	c := r.container("a", 2)
@@ -308,10 +348,21 @@ func TestCheckFindsForeignValuesAndSettings(t *testing.T) {
 	table := nft.Own(nft.Inet)
 	key := nft.Key(nft.Proto(6), nft.Port(8080))
 	kittest.Must(t, nft.Update(t.Context(), r.StateDir, func(tx *nft.Tx) error {
-		m := nft.Set{Table: table, Name: "portmap4", Key: []nft.Type{nft.InetProto, nft.InetService}, Data: []nft.Type{nft.IPv4Addr, nft.InetService}}
+		m := nft.Set{
+			Table: table,
+			Name:  "portmap4",
+			Key:   []nft.Type{nft.InetProto, nft.InetService},
+			Data:  []nft.Type{nft.IPv4Addr, nft.InetService},
+		}
 		tx.DeleteElements(m, nft.Element{Key: key})
-		tx.AddElements(m, nft.Element{Key: key, Data: nft.Key(nft.Addr(netip.MustParseAddr("10.1.0.9")), nft.Port(9)),
-			Comment: nft.Owner{Network: "x", ContainerID: "y", IfName: "z"}.Comment()})
+		tx.AddElements(
+			m,
+			nft.Element{
+				Key:     key,
+				Data:    nft.Key(nft.Addr(netip.MustParseAddr("10.1.0.9")), nft.Port(9)),
+				Comment: nft.Owner{Network: "x", ContainerID: "y", IfName: "z"}.Comment(),
+			},
+		)
 		return nil
 	}))
 	_, err := sysctl.Set("ipv4/conf/bra/route_localnet", "0")
@@ -327,7 +378,12 @@ func TestCheckFindsForeignValuesAndSettings(t *testing.T) {
 func TestRepairAfterFlush(t *testing.T) {
 	r := newRig(t)
 	a, b := r.container("a", 2), r.container("b", 3)
-	ofA, ofB := config(both), config(`{"hostPort":81,"containerPort":80}`, `"conditionsV4":["ip saddr 192.0.2.0/24"]`)
+	ofA, ofB := config(
+		both,
+	), config(
+		`{"hostPort":81,"containerPort":80}`,
+		`"conditionsV4":["ip saddr 192.0.2.0/24"]`,
+	)
 	r.mustAdd(a, ofA)
 	r.mustAdd(b, ofB)
 	r.Serve(&a.Node, ":80", "a")
@@ -373,21 +429,42 @@ func TestAddHealsChangedRules(t *testing.T) {
 	// Somebody has put a value in the map without a claim.
 	key := nft.Key(nft.Proto(6), nft.Port(82))
 	kittest.Must(t, nft.Update(t.Context(), r.StateDir, func(tx *nft.Tx) error {
-		tx.AddElements(nft.Set{Table: nft.Own(nft.Inet), Name: "portmap4", Key: []nft.Type{nft.InetProto, nft.InetService}, Data: []nft.Type{nft.IPv4Addr, nft.InetService}},
-			nft.Element{Key: key, Data: nft.Key(nft.Addr(netip.MustParseAddr("10.1.0.9")), nft.Port(9))})
+		tx.AddElements(
+			nft.Set{
+				Table: nft.Own(nft.Inet),
+				Name:  "portmap4",
+				Key:   []nft.Type{nft.InetProto, nft.InetService},
+				Data:  []nft.Type{nft.IPv4Addr, nft.InetService},
+			},
+			nft.Element{
+				Key:  key,
+				Data: nft.Key(nft.Addr(netip.MustParseAddr("10.1.0.9")), nft.Port(9)),
+			},
+		)
 		return nil
 	}))
 	r.mustAdd(b, config(`{"hostPort":82,"containerPort":80}`))
-	kittest.Same(r.T, "drift", []string(nil), r.drift(b, config(`{"hostPort":82,"containerPort":80}`)))
+	kittest.Same(
+		r.T,
+		"drift",
+		[]string(nil),
+		r.drift(b, config(`{"hostPort":82,"containerPort":80}`)),
+	)
 }
 
-// TestAddAgainReplacesWhatIsLeft is an ADD after one that was killed between its batch and its answer.
+// TestAddAgainReplacesWhatIsLeft is an ADD after one that was killed between its batch and its
+// answer.
 func TestAddAgainReplacesWhatIsLeft(t *testing.T) {
 	r := newRig(t)
 	c := r.container("a", 2)
 	r.mustAdd(c, config(both))
 	r.mustAdd(c, config(`{"hostPort":81,"containerPort":80}`))
-	kittest.Same(r.T, "drift", []string(nil), r.drift(c, config(`{"hostPort":81,"containerPort":80}`)))
+	kittest.Same(
+		r.T,
+		"drift",
+		[]string(nil),
+		r.drift(c, config(`{"hostPort":81,"containerPort":80}`)),
+	)
 	kittest.Must(t, r.del(c, config(`{"hostPort":81,"containerPort":80}`)))
 	kittest.Same(r.T, "left", []string(nil), r.elements())
 }
@@ -411,7 +488,8 @@ func TestFailedAddLeavesNothing(t *testing.T) {
 			inv.Lent.(*kit.Lent).Links.Close()
 			cancel()
 		}
-		if _, err := portmap.New().Add(ctx, inv); err == nil || !last && !errors.Is(err, context.Canceled) {
+		if _, err := portmap.New().Add(ctx, inv); err == nil ||
+			!last && !errors.Is(err, context.Canceled) {
 			t.Errorf("last step %t: got %v", last, err)
 		}
 		kittest.Same(r.T, "rules", before, r.listing())
@@ -427,19 +505,29 @@ func TestGCKeepsValidAttachmentsAndOtherNetworks(t *testing.T) {
 	r.mustAdd(keep, config(`{"hostPort":81,"containerPort":80}`))
 	r.mustAdd(other, config(`{"hostPort":83,"containerPort":80}`))
 	before := r.listing()
-	r.mustAdd(gone, config(`{"hostPort":82,"containerPort":80,"protocol":"udp"},{"hostPort":82,"containerPort":80,"hostIP":"192.0.2.1"}`))
+	r.mustAdd(
+		gone,
+		config(
+			`{"hostPort":82,"containerPort":80,"protocol":"udp"},{"hostPort":82,"containerPort":80,"hostIP":"192.0.2.1"}`,
+		),
+	)
 	collect := func(network string, valid ...plugin.AttachmentID) {
 		t.Helper()
 		inv := r.Invocation(kittest.Lost(network, ""), config(""))
 		inv.ValidAttachments = valid
 		kittest.Must(t, portmap.New().GC(t.Context(), inv))
 	}
-	collect("a", plugin.AttachmentID{ContainerID: keep.ID, IfName: "eth0"}, plugin.AttachmentID{ContainerID: gone.ID, IfName: "eth1"})
+	collect(
+		"a",
+		plugin.AttachmentID{ContainerID: keep.ID, IfName: "eth0"},
+		plugin.AttachmentID{ContainerID: gone.ID, IfName: "eth1"},
+	)
 	kittest.Same(r.T, "rules", before, r.listing())
 	collect("a")
 	collect("b")
 	kittest.Same(r.T, "left", []string(nil), r.elements())
-	if listing := r.listing(); strings.Contains(listing, "net: ") || strings.Contains(listing, "localnet-") {
+	if listing := r.listing(); strings.Contains(listing, "net: ") ||
+		strings.Contains(listing, "localnet-") {
 		t.Errorf("left:\n%s", listing)
 	}
 }
@@ -450,7 +538,8 @@ func TestStatus(t *testing.T) {
 	kittest.Must(t, portmap.New().Status(t.Context(), inv))
 	inv.Config = config("", `"backend":"ipfw"`)
 	var f *fault.Error
-	if err := portmap.New().Status(t.Context(), inv); !errors.As(err, &f) || f.Details != "backend" {
+	if err := portmap.New().Status(t.Context(), inv); !errors.As(err, &f) ||
+		f.Details != "backend" {
 		t.Errorf("got %v", err)
 	}
 }
@@ -482,19 +571,28 @@ func TestSocketOnThePortIsAWarning(t *testing.T) {
 	client, err := net.Dial("udp", "192.0.2.9:9999") // a port that is only used to ask from
 	kittest.Must(t, err)
 	defer client.Close()
-	r.mustAdd(c, config(both+`,{"hostPort":8100,"containerPort":1,"protocol":"udp","range":10},{"hostPort":8080,"containerPort":1,"protocol":"sctp"}`))
+	r.mustAdd(
+		c,
+		config(
+			both+`,{"hostPort":8100,"containerPort":1,"protocol":"udp","range":10},{"hostPort":8080,"containerPort":1,"protocol":"sctp"}`,
+		),
+	)
 	kittest.Same(r.T, "warnings", []string{
-		"host port tcp 8080: a process of the host waits on 192.0.2.1:8080; what is sent there goes to the container now",
-		"host port udp 8100-8109: a process of the host waits on [::]:8105; what is sent there goes to the container now",
+		"host port tcp 8080: a process of the host listens on 192.0.2.1:8080; its packets go to the container now",
+		"host port udp 8100-8109: a process of the host listens on [::]:8105; its packets go to the container now",
 	}, r.Warnings)
 	r.Warnings = nil
 	other := r.container("a", 3)
 	port := client.LocalAddr().(*net.UDPAddr).Port
-	r.mustAdd(other, config(fmt.Sprintf(`{"hostPort":%d,"containerPort":1,"protocol":"udp"}`, port)))
+	r.mustAdd(
+		other,
+		config(fmt.Sprintf(`{"hostPort":%d,"containerPort":1,"protocol":"udp"}`, port)),
+	)
 	kittest.Same(r.T, "warnings", []string(nil), r.Warnings)
 }
 
-// TestReusedAddressAnswersAtOnce has a client keep talking over UDP while the container behind the port changes.
+// TestReusedAddressAnswersAtOnce has a client keep talking over UDP while the container behind the
+// port changes.
 func TestReusedAddressAnswersAtOnce(t *testing.T) {
 	r := newRig(t)
 	mapping := config(`{"hostPort":8080,"containerPort":80,"protocol":"udp"}`)
@@ -525,7 +623,8 @@ func TestReusedAddressAnswersAtOnce(t *testing.T) {
 	}
 }
 
-// TestOnlyChangedFlowsAreForgotten has connections to the same port elsewhere, and to other ports here.
+// TestOnlyChangedFlowsAreForgotten has connections to the same port elsewhere, and to other ports
+// here.
 func TestOnlyChangedFlowsAreForgotten(t *testing.T) {
 	r := newRig(t)
 	c, server := r.container("a", 2), r.container("b", 3)
@@ -544,7 +643,10 @@ func TestOnlyChangedFlowsAreForgotten(t *testing.T) {
 		t.Fatalf("flows %v", kept)
 	}
 	for _, address := range []string{"192.0.2.1:8080", "[fd00:9::1]:8080"} {
-		if got := r.Ask(r.outside, "udp", address, kittest.Patience); !strings.HasPrefix(got, "host") {
+		if got := r.Ask(r.outside, "udp", address, kittest.Patience); !strings.HasPrefix(
+			got,
+			"host",
+		) {
 			t.Fatalf("%s: %q", address, got)
 		}
 	}
@@ -573,7 +675,10 @@ func (r *rig) flows() []flow {
 	var destinations []conntrack.Destination
 	for _, unspecified := range []netip.Addr{netip.IPv4Unspecified(), netip.IPv6Unspecified()} {
 		for _, port := range []uint16{8080, 8081} {
-			destinations = append(destinations, conntrack.Destination{Addr: unspecified, Port: port, Proto: 17})
+			destinations = append(
+				destinations,
+				conntrack.Destination{Addr: unspecified, Port: port, Proto: 17},
+			)
 		}
 	}
 	_, err := conntrack.Forget(r.T.Context(), destinations, func(f conntrack.Flow) bool {

@@ -6,7 +6,11 @@ import (
 	"github.com/libcni/libcni/core/internal/host/nft"
 )
 
-// lookup finds elements: few one by one, many by reading the set as a whole.
+// maxLookups is up to how many elements of a set are looked up one by one. For more the whole set
+// is read.
+const maxLookups = 100
+
+// lookup finds elements, one by one or by reading whole sets.
 type lookup struct {
 	reader *nft.Reader
 	whole  bool
@@ -14,15 +18,21 @@ type lookup struct {
 	index  map[string]map[string]*nft.Element
 }
 
-func finder(r *nft.Reader, count int) lookup {
-	return lookup{reader: r, whole: count > many, read: map[string][]nft.Element{}, index: map[string]map[string]*nft.Element{}}
+// newLookup returns a lookup for a number of elements.
+func newLookup(r *nft.Reader, count int) lookup {
+	return lookup{
+		reader: r,
+		whole:  count > maxLookups,
+		read:   map[string][]nft.Element{},
+		index:  map[string]map[string]*nft.Element{},
+	}
 }
 
-func (l lookup) elements(s nft.Set) ([]nft.Element, error) {
+func (l lookup) elements(s set) ([]nft.Element, error) {
 	if known, found := l.read[s.Name]; found {
 		return known, nil
 	}
-	elements, err := l.reader.Elements(s)
+	elements, err := l.reader.Elements(s.Set)
 	if err != nil {
 		return nil, err
 	}
@@ -34,9 +44,9 @@ func (l lookup) elements(s nft.Set) ([]nft.Element, error) {
 	return elements, nil
 }
 
-func (l lookup) find(s nft.Set, key []byte) (*nft.Element, error) {
+func (l lookup) find(s set, key []byte) (*nft.Element, error) {
 	if !l.whole {
-		return l.reader.Find(s, key)
+		return l.reader.Find(s.Set, key)
 	}
 	if _, err := l.elements(s); err != nil {
 		return nil, err
@@ -44,9 +54,10 @@ func (l lookup) find(s nft.Set, key []byte) (*nft.Element, error) {
 	return l.index[s.Name][string(key)], nil
 }
 
-// suffix finds an element whose key ends so. It reads the whole set, once, if there is anything in it.
-func (l lookup) suffix(s nft.Set, end []byte) (*nft.Element, error) {
-	if count, err := l.reader.CountAtLeast(s); count == 0 || err != nil {
+// suffix finds an element whose key ends with the given bytes. It reads the whole set, once, if it
+// has any elements.
+func (l lookup) suffix(s set, end []byte) (*nft.Element, error) {
+	if count, err := l.reader.CountAtLeast(s.Set); count == 0 || err != nil {
 		return nil, err
 	}
 	elements, err := l.elements(s)
@@ -58,40 +69,25 @@ func (l lookup) suffix(s nft.Set, end []byte) (*nft.Element, error) {
 	return nil, err
 }
 
-// expectKeys has the elements that are about to be looked for one by one asked for at once.
-func expectKeys(r *nft.Reader, items []item) {
+// prefetch looks up elements that are going to be found one by one in one request.
+func prefetch(r *nft.Reader, items []item) {
 	for _, group := range grouped(items) {
-		if len(group) > many {
+		if len(group) > maxLookups {
 			continue
 		}
 		for _, i := range group {
-			r.Prefetch(i.set, i.element.Key)
+			r.Prefetch(i.set.Set, i.element.Key)
 		}
 	}
 }
 
-// expectRemoval does so, and for whether others are in the sets that go with their last element.
-func expectRemoval(r *nft.Reader, items []item) {
+// prefetchRemoval is prefetch for a removal, which asks whether the sets that are removed with
+// their last element have others.
+func prefetchRemoval(r *nft.Reader, items []item) {
 	for _, i := range items {
-		if len(i.set.Key) == 1 {
-			r.PrefetchCount(i.set)
+		if i.set.role == masquerades || i.set.role == localnets {
+			r.PrefetchCount(i.set.Set)
 		}
 	}
-	expectKeys(r, items)
-}
-
-// expectClaims does so for what a port may be taken by.
-func expectClaims(r *nft.Reader, ports []port) {
-	if len(ports) > many {
-		return
-	}
-	for _, p := range ports {
-		wide := port{family: p.family, proto: p.proto, number: p.number}.claim()
-		r.Prefetch(wide.set, wide.element.Key)
-		if own := p.claim(); p.hostIP.IsValid() {
-			r.Prefetch(own.set, own.element.Key)
-		} else {
-			r.PrefetchCount(hostClaims(p.family))
-		}
-	}
+	prefetch(r, items)
 }

@@ -9,10 +9,12 @@ import (
 
 	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/internal/kit/filter"
+	"github.com/libcni/libcni/core/internal/kit/ipam"
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// plan is every decision of an ADD: what to put where.
+// plan holds every decision of an ADD.
 type plan struct {
 	owner   nft.Owner
 	targets []target
@@ -25,26 +27,26 @@ type plan struct {
 type target struct {
 	family  family
 	addr    netip.Addr
-	sources []netip.Prefix // from where connections get the host's address
+	sources []netip.Prefix // connections from these get the host's address
 }
 
 // port is one port of the host that leads to one of the container.
 type port struct {
 	family family
 	proto  protocol
-	hostIP netip.Addr // not valid for all addresses
+	hostIP netip.Addr // invalid: all addresses
 	number uint16
 	to     netip.AddrPort
 }
 
-// item is an element with its place.
+// item is an element of a set.
 type item struct {
-	set     nft.Set
+	set     set
 	element nft.Element
 }
 
 func newPlan(c *config, inv *plugin.Invocation) (*plan, error) {
-	p := &plan{owner: ownerOf(inv), suffix: map[family]string{}, rules: c.conditions}
+	p := &plan{owner: filter.Owner(inv), suffix: map[family]string{}, rules: c.conditions}
 	prefixes, err := containerAddresses(inv)
 	if err != nil {
 		return nil, err
@@ -59,17 +61,19 @@ func newPlan(c *config, inv *plugin.Invocation) (*plan, error) {
 	}
 	for _, m := range c.mappings {
 		if m.hostIP.IsValid() && !prefixes[m.only].IsValid() {
-			return nil, fault.InvalidConfig(m.key+".hostIP", "%s.hostIP: %s cannot lead to the container, which has no IPv%d address", m.key, m.hostIP, m.only)
+			return nil, fault.InvalidConfig(
+				m.key+".hostIP",
+				"%s.hostIP: %s cannot be translated: the container has no IPv%d address",
+				m.key,
+				m.hostIP,
+				m.only,
+			)
 		}
 		for _, t := range p.targets {
 			p.publish(m, t)
 		}
 	}
 	return p, nil
-}
-
-func ownerOf(inv *plugin.Invocation) nft.Owner {
-	return nft.Owner{Network: inv.Network, ContainerID: inv.ContainerID, IfName: inv.IfName}
 }
 
 func (p *plan) publish(m mapping, t target) {
@@ -82,7 +86,7 @@ func (p *plan) publish(m mapping, t target) {
 	}
 }
 
-// sourcesOf is from where the container's replies would not come back through the host, or would not leave it.
+// sourcesOf are the sources to which the container's replies would not pass the host again.
 func sourcesOf(c *config, f family, container netip.Prefix) []netip.Prefix {
 	switch {
 	case !c.masquerades():
@@ -96,10 +100,15 @@ func sourcesOf(c *config, f family, container netip.Prefix) []netip.Prefix {
 	}
 }
 
-// containerAddresses returns the first address of each family that the previous result has for the container.
+// containerAddresses returns the first address of each family that the previous result has for the
+// container.
 func containerAddresses(inv *plugin.Invocation) (map[family]netip.Prefix, error) {
 	if inv.PrevResult == nil {
-		return nil, fault.InvalidConfig("prevResult", "prevResult: portmap needs the result of the plugins before it")
+		return nil, fault.InvalidConfig(
+			"prevResult",
+			"prevResult: portmap needs the result of an earlier plugin; "+
+				"put it after the plugin that makes the interface",
+		)
 	}
 	value, err := inv.PrevResult.Value()
 	if err != nil {
@@ -107,15 +116,18 @@ func containerAddresses(inv *plugin.Invocation) (map[family]netip.Prefix, error)
 	}
 	found := map[family]netip.Prefix{}
 	for _, ip := range value.IPs {
-		addr, ok := netip.AddrFromSlice(ip.Address.IP)
-		ones, _ := ip.Address.Mask.Size()
-		if addr = addr.Unmap(); !ok || !ofContainer(value, ip, inv.IfName) || found[familyOf(addr)].IsValid() {
-			continue
+		prefix, ok := ipam.Prefix(ip.Address)
+		f := familyOf(prefix.Addr())
+		if ok && ofContainer(value, ip, inv.IfName) && !found[f].IsValid() {
+			found[f] = prefix
 		}
-		found[familyOf(addr)] = netip.PrefixFrom(addr, ones)
 	}
 	if len(found) == 0 {
-		return nil, fault.InvalidConfig("prevResult", "prevResult: there is no address of the container's %s to publish ports of", inv.IfName)
+		return nil, fault.InvalidConfig(
+			"prevResult",
+			"prevResult: it has no address of the container's interface %s",
+			inv.IfName,
+		)
 	}
 	return found, nil
 }
@@ -128,17 +140,20 @@ func ofContainer(r *types100.Result, ip *types100.IPConfig, ifName string) bool 
 	return link.Sandbox != "" && link.Name == ifName
 }
 
-// claim is the element that takes the port.
+// claim is the element that claims the port.
 func (p port) claim() item {
 	number := nft.Port(p.number)
 	proto := nft.Proto(byte(p.proto))
 	if p.hostIP.IsValid() {
-		return item{hostClaims(p.family), nft.Element{Key: nft.Key(nft.Addr(p.hostIP), proto, number)}}
+		return item{
+			hostClaims(p.family),
+			nft.Element{Key: nft.Key(nft.Addr(p.hostIP), proto, number)},
+		}
 	}
 	return item{claims(p.family), nft.Element{Key: nft.Key(proto, number)}}
 }
 
-// redirect is the element that translates.
+// redirect is the element that translates the port.
 func (p port) redirect(suffix string) item {
 	i := p.claim()
 	if i.set = anyHost(p.family, suffix); p.hostIP.IsValid() {
@@ -148,14 +163,14 @@ func (p port) redirect(suffix string) item {
 	return i
 }
 
-// redirected reads a port from an element of a map; the opposite of redirect.
+// redirected decodes a port from an element of a map; it is the inverse of redirect.
 func redirected(i item) (p port, ok bool) {
-	if len(i.set.Data) != 2 {
+	if i.set.role != redirects {
 		return p, false
 	}
 	size := 4
-	if p.family = v4; i.set.Data[0] == nft.IPv6Addr {
-		p.family, size = v6, 16
+	if p.family = i.set.family; p.family == v6 {
+		size = 16
 	}
 	key, data := i.element.Key, i.element.Data
 	if len(i.set.Key) == 3 && len(key) >= size { // the host's address comes first
@@ -179,7 +194,7 @@ func (p port) String() string {
 	return fmt.Sprintf("%s %d", p.proto, p.number)
 }
 
-// items are all elements with the owner's name, without those of localnet. The claims come first.
+// items are the elements of the owner but those of localnets. The claims come first.
 func (p *plan) items() []item {
 	var all []item
 	for _, port := range p.ports {
@@ -190,7 +205,13 @@ func (p *plan) items() []item {
 	}
 	for _, t := range p.used() {
 		if len(t.sources) > 0 {
-			all = append(all, item{masqueraded(t.family, p.owner.Network, t.sources), nft.Element{Key: nft.Addr(t.addr)}})
+			all = append(
+				all,
+				item{
+					masqueraded(t.family, p.owner.Network, t.sources),
+					nft.Element{Key: nft.Addr(t.addr)},
+				},
+			)
 		}
 	}
 	comment := p.owner.Comment()
@@ -200,7 +221,7 @@ func (p *plan) items() []item {
 	return all
 }
 
-// used are the targets that a port leads to.
+// used are the targets with a port.
 func (p *plan) used() []target {
 	var all []target
 	for _, t := range p.targets {
@@ -214,11 +235,12 @@ func (p *plan) used() []target {
 	return all
 }
 
-// localAddress is the address that must be reached from 127.0.0.0/8, or not valid.
+// localAddress is the address that must be reachable from 127.0.0.0/8; invalid if there is none.
 func (p *plan) localAddress() netip.Addr {
 	for _, t := range p.used() {
 		for _, port := range p.ports {
-			if t.family == v4 && port.family == v4 && len(t.sources) > 0 && (!port.hostIP.IsValid() || port.hostIP.IsLoopback()) {
+			if t.family == v4 && port.family == v4 && len(t.sources) > 0 &&
+				(!port.hostIP.IsValid() || port.hostIP.IsLoopback()) {
 				return t.addr
 			}
 		}
@@ -226,7 +248,14 @@ func (p *plan) localAddress() netip.Addr {
 	return netip.Addr{}
 }
 
-// counter is the owner's element.
+// counter is the element that counts the owner's others.
 func (p *plan) counter(elements int) item {
-	return item{owners(), nft.Element{Key: ownerKey(p.owner), Data: binary.NativeEndian.AppendUint32(nil, uint32(elements)), Comment: p.owner.Comment()}}
+	return item{
+		owners(),
+		nft.Element{
+			Key:     ownerKey(p.owner),
+			Data:    binary.NativeEndian.AppendUint32(nil, uint32(elements)),
+			Comment: p.owner.Comment(),
+		},
+	}
 }

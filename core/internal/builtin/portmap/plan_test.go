@@ -16,13 +16,24 @@ import (
 
 // result has addresses "ADDRESS INTERFACE", of a container's eth0 and net1, and a link of the host.
 func result(addresses ...string) *plugin.Result {
-	r := &types100.Result{Interfaces: []*types100.Interface{{Name: "br0"}, {Name: "eth0", Sandbox: "/ns"}, {Name: "net1", Sandbox: "/ns"}}}
+	r := &types100.Result{
+		Interfaces: []*types100.Interface{
+			{Name: "br0"},
+			{Name: "eth0", Sandbox: "/ns"},
+			{Name: "net1", Sandbox: "/ns"},
+		},
+	}
 	for _, a := range addresses {
 		var text string
 		var index int
 		_, _ = fmt.Sscan(a, &text, &index)
 		prefix := netip.MustParsePrefix(text)
-		ip := &types100.IPConfig{Address: net.IPNet{IP: prefix.Addr().AsSlice(), Mask: net.CIDRMask(prefix.Bits(), prefix.Addr().BitLen())}}
+		ip := &types100.IPConfig{
+			Address: net.IPNet{
+				IP:   prefix.Addr().AsSlice(),
+				Mask: net.CIDRMask(prefix.Bits(), prefix.Addr().BitLen()),
+			},
+		}
 		if index >= 0 {
 			ip.Interface = types100.Int(index)
 		}
@@ -75,7 +86,15 @@ func TestPlan(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			p, err := newPlan(conf, &plugin.Invocation{Network: "n", ContainerID: "c", IfName: "eth0", PrevResult: result(c.addresses...)})
+			p, err := newPlan(
+				conf,
+				&plugin.Invocation{
+					Network:     "n",
+					ContainerID: "c",
+					IfName:      "eth0",
+					PrevResult:  result(c.addresses...),
+				},
+			)
 			var f *fault.Error
 			if c.key != "" {
 				if !errors.As(err, &f) || f.Kind != fault.KindInvalidConfig || f.Details != c.key {
@@ -96,7 +115,10 @@ func TestPlan(t *testing.T) {
 			}
 			for _, target := range p.used() {
 				if len(target.sources) > 0 {
-					masquerade = append(masquerade, fmt.Sprintf("%d %s", target.family, target.sources))
+					masquerade = append(
+						masquerade,
+						fmt.Sprintf("%d %s", target.family, target.sources),
+					)
 				}
 			}
 			local := ""
@@ -115,25 +137,27 @@ func TestPlan(t *testing.T) {
 func TestSetsAreKnownByTheirNames(t *testing.T) {
 	for _, f := range families() {
 		for _, suffix := range []string{"", suffixOf("net")} {
-			if s, found := setNamed(anyHost(f, suffix).Name); !found || s.Name != anyHost(f, suffix).Name || len(s.Key) != 2 {
+			if s, found := setNamed(anyHost(f, suffix).Name); !found ||
+				s.Name != anyHost(f, suffix).Name ||
+				len(s.Key) != 2 {
 				t.Errorf("%s is taken for %+v", anyHost(f, suffix).Name, s)
 			}
-			if s, found := setNamed(oneHost(f, suffix).Name); !found || s.Name != oneHost(f, suffix).Name || len(s.Key) != 3 {
+			if s, found := setNamed(oneHost(f, suffix).Name); !found ||
+				s.Name != oneHost(f, suffix).Name ||
+				len(s.Key) != 3 {
 				t.Errorf("%s is taken for %+v", oneHost(f, suffix).Name, s)
 			}
-			for _, s := range []struct {
-				name  string
-				found bool
-			}{{anyHost(f, suffix).Name, suffix != ""}, {oneHost(f, suffix).Name, suffix != ""}} {
-				set, _ := setNamed(s.name)
-				if of, rest, found := conditionalMap(set); found != s.found || found && (of != f || rest != suffix) {
-					t.Errorf("%s is of %d%s, %t", s.name, of, rest, found)
+			for _, want := range []set{anyHost(f, suffix), oneHost(f, suffix)} {
+				got, _ := setNamed(want.Name)
+				if got.role != redirects || got.family != f || got.suffix != suffix {
+					t.Errorf("%s is taken for %+v", want.Name, got)
 				}
 			}
 		}
 		masquerade := masqueraded(f, "net", []netip.Prefix{loopbackNetwork()}).Name
-		for _, name := range []string{claims(f).Name, hostClaims(f).Name, masquerade, localnet("br0").Name} {
-			if s, found := setNamed(name); !found || s.Name != name {
+		for name, role := range map[string]role{claims(f).Name: portClaims, hostClaims(f).Name: portClaims,
+			masquerade: masquerades, localnet("br0").Name: localnets} {
+			if s, found := setNamed(name); !found || s.Name != name || s.role != role {
 				t.Errorf("%s is taken for %+v", name, s)
 			}
 		}

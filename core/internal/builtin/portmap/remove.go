@@ -2,18 +2,18 @@ package portmap
 
 import (
 	"encoding/binary"
-	"strings"
+	"slices"
 
 	"github.com/libcni/libcni/core/internal/host/nft"
 )
 
-// release queues the removal of what is the plan's owner's, and returns what that was. It looks at the elements that
-// the plan names, and at all only if these are not all that the attachment has.
+// release queues the removal of the owner's elements, and returns them. It looks up the elements of
+// the plan, and reads all sets only if the owner has others.
 func (p *plan) release(tx *nft.Tx) ([]item, error) {
 	items := p.items()
-	tx.Prefetch(owners(), ownerKey(p.owner))
-	expectRemoval(tx.Reader, items)
-	counted, err := tx.Find(owners(), ownerKey(p.owner))
+	tx.Prefetch(owners().Set, ownerKey(p.owner))
+	prefetchRemoval(tx.Reader, items)
+	counted, err := tx.Find(owners().Set, ownerKey(p.owner))
 	if err != nil {
 		return nil, err
 	}
@@ -21,31 +21,27 @@ func (p *plan) release(tx *nft.Tx) ([]item, error) {
 	if err != nil {
 		return nil, err
 	}
-	if counted == nil { // nothing is there, unless somebody removed the counter alone
+	if counted == nil { // there are none, unless somebody removed the counter alone
 		return found, discard(tx, found)
 	}
 	if len(counted.Data) == 4 && int(binary.NativeEndian.Uint32(counted.Data)) == len(found) {
-		tx.DeleteElements(owners(), *counted)
+		tx.DeleteElements(owners().Set, *counted)
 		return found, discard(tx, found)
 	}
-	return removeAll(tx, p.owner)
+	return removeOwned(tx, p.owner)
 }
 
-// find returns the elements that are the owner's: of the candidates, and of the links whose route_localnet is on.
+// find returns the owner's elements among the candidates and in the sets of links with
+// route_localnet.
 func (p *plan) find(tx *nft.Tx, candidates []item) ([]item, error) {
-	if addr := p.localAddress(); addr.IsValid() {
-		links, err := localnets(tx.Reader)
-		if err != nil {
-			return nil, err
-		}
-		for _, s := range links {
-			candidates = append(candidates, item{s, nft.Element{Key: nft.Addr(addr)}})
-		}
-		expectRemoval(tx.Reader, candidates[len(candidates)-len(links):])
+	links, err := p.onLinks(tx.Reader)
+	if err != nil {
+		return nil, err
 	}
+	prefetchRemoval(tx.Reader, links)
 	var found []item
-	for _, group := range grouped(candidates) {
-		look := finder(tx.Reader, len(group))
+	for _, group := range grouped(append(candidates, links...)) {
+		look := newLookup(tx.Reader, len(group))
 		for _, i := range group {
 			e, err := look.find(i.set, i.element.Key)
 			if err != nil {
@@ -59,36 +55,37 @@ func (p *plan) find(tx *nft.Tx, candidates []item) ([]item, error) {
 	return found, nil
 }
 
-// localnets lists the sets of links whose route_localnet is on for containers.
-func localnets(r *nft.Reader) ([]nft.Set, error) {
-	names, err := r.SetNames(table())
-	var sets []nft.Set
-	for _, name := range names {
-		if link, found := strings.CutPrefix(name, localnetPrefix); found {
-			sets = append(sets, localnet(link))
+// onLinks are the elements that the container may have in the sets of links with route_localnet.
+func (p *plan) onLinks(r *nft.Reader) ([]item, error) {
+	addr := p.localAddress()
+	if !addr.IsValid() {
+		return nil, nil
+	}
+	sets, err := allSets(r)
+	var items []item
+	for _, s := range sets {
+		if s.role == localnets {
+			items = append(items, item{s, nft.Element{Key: nft.Addr(addr)}})
 		}
 	}
-	return sets, err
+	return items, err
 }
 
-// removeAll queues the removal of all that is the owner's, wherever it is.
-func removeAll(tx *nft.Tx, owner nft.Owner) ([]item, error) {
+// removeOwned queues the removal of all elements of an owner.
+func removeOwned(tx *nft.Tx, owner nft.Owner) ([]item, error) {
 	return remove(tx, func(e nft.Element) bool { return owner.Owns(e.Comment) })
 }
 
-// remove queues the removal of all unwanted elements, and returns those but the owners' counters. It reads every set.
+// remove queues the removal of all unwanted elements, and returns them without the counters. It
+// reads every set.
 func remove(tx *nft.Tx, unwanted func(nft.Element) bool) ([]item, error) {
-	names, err := tx.SetNames(table())
+	sets, err := allSets(tx.Reader)
 	if err != nil {
 		return nil, err
 	}
 	var found []item
-	for _, name := range names {
-		s, known := setNamed(name)
-		if !known {
-			continue
-		}
-		elements, err := tx.Elements(s)
+	for _, s := range sets {
+		elements, err := tx.Elements(s.Set)
 		if err != nil {
 			return nil, err
 		}
@@ -98,116 +95,84 @@ func remove(tx *nft.Tx, unwanted func(nft.Element) bool) ([]item, error) {
 			}
 		}
 	}
-	if _, err := tx.DeleteWhere(owners(), unwanted); err != nil {
+	if _, err := tx.DeleteWhere(owners().Set, unwanted); err != nil {
 		return nil, err
 	}
 	return found, discard(tx, found)
 }
 
-func deleteAll(tx *nft.Tx, group []item) {
-	var elements []nft.Element
-	for _, i := range group {
-		elements = append(elements, i.element)
-	}
-	tx.DeleteElements(group[0].set, elements...)
-}
-
-// discard removes elements, and with the last one of a network or link what was there for it.
+// discard queues the removal of elements, and of the objects that nobody uses without them.
 func discard(tx *nft.Tx, found []item) error {
-	groups := grouped(found)
-	for _, group := range groups {
-		deleteAll(tx, group)
-	}
-	own := map[string]map[family]bool{} // suffixes of networks with conditions
-	for _, group := range groups {
+	removed := map[string]int{} // elements by set
+	var conditional []set
+	for _, group := range grouped(found) {
 		s := group[0].set
-		if f, suffix, found := conditionalMap(s); found {
-			if own[suffix] == nil {
-				own[suffix] = map[family]bool{}
-			}
-			own[suffix][f] = true
-			continue
-		}
-		link, ofLink := strings.CutPrefix(s.Name, localnetPrefix)
-		if !ofLink && !strings.HasPrefix(s.Name, "portmap-masquerade") {
-			continue
-		}
-		more, err := others(tx, group)
-		if err != nil {
-			return err
-		}
-		if more {
-			continue
-		}
-		if ofLink { // before the lock is released: after that somebody may need it again
-			err = setRouteLocalnet(link, false)
-		} else {
-			err = exactly(tx, masquerading(), s.Name, nil)
-		}
-		if err != nil {
-			return err
-		}
-		tx.DeleteSet(s)
-	}
-	return discardConditional(tx, groups, own)
-}
-
-// conditionalMap says of which network with conditions a map is.
-func conditionalMap(s nft.Set) (f family, suffix string, found bool) {
-	if len(s.Data) != 2 {
-		return 0, "", false
-	}
-	for _, f := range families() {
-		rest, one := strings.CutPrefix(s.Name, oneHost(f, "").Name)
-		if !one {
-			rest, _ = strings.CutPrefix(s.Name, anyHost(f, "").Name)
-		}
-		if rest != s.Name {
-			return f, rest, rest != ""
-		}
-	}
-	return 0, "", false
-}
-
-// discardConditional removes a network's own maps when both of a family are empty, and what leads there.
-func discardConditional(tx *nft.Tx, groups [][]item, own map[string]map[family]bool) error {
-	removed := map[string]int{}
-	for _, group := range groups {
-		removed[group[0].set.Name] = len(group)
-	}
-	for suffix, seen := range own {
-		for _, f := range families() {
-			if !seen[f] {
-				continue
-			}
-			left := 0
-			for _, s := range []nft.Set{oneHost(f, suffix), anyHost(f, suffix)} {
-				elements, err := tx.Elements(s)
-				if err != nil {
-					return err
-				}
-				left += len(elements) - removed[s.Name]
-			}
-			if left > 0 {
-				continue
-			}
-			if err := exactly(tx, translation(f, ""), translation(f, suffix).Name, nil); err != nil {
+		tx.DeleteElements(s.Set, elementsOf(group)...)
+		removed[s.Name] = len(group)
+		switch s.role {
+		case masquerades, localnets:
+			if err := discardSet(tx, s, len(group)); err != nil {
 				return err
 			}
-			tx.DeleteChain(translation(f, suffix))
-			tx.DeleteSet(oneHost(f, suffix))
-			tx.DeleteSet(anyHost(f, suffix))
+		case redirects:
+			own := anyHost(s.family, s.suffix)
+			if s.suffix != "" &&
+				!slices.ContainsFunc(conditional, func(o set) bool { return o.Name == own.Name }) {
+				conditional = append(conditional, own)
+			}
+		}
+	}
+	for _, s := range conditional {
+		if err := discardConditional(tx, s.family, s.suffix, removed); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// others says whether a set has other elements than the group. AtLeast stops counting after some dozens.
-func others(tx *nft.Tx, group []item) (bool, error) {
-	if len(group) < 10 {
-		count, err := tx.CountAtLeast(group[0].set)
-		return count > len(group), err
+// discardSet queues the removal of a set that loses its last elements, and removes what the set
+// stands for.
+func discardSet(tx *nft.Tx, s set, removed int) error {
+	if more, err := hasMore(tx, s, removed); more || err != nil {
+		return err
 	}
-	elements, err := tx.Elements(group[0].set)
-	return len(elements) > len(group), err
+	var err error
+	if s.role == localnets { // before another attachment, which needs it, can get the lock
+		err = setRouteLocalnet(s.link, false)
+	} else {
+		err = replaceRules(tx, masquerading(), s.Name, nil)
+	}
+	if err == nil {
+		tx.DeleteSet(s.Set)
+	}
+	return err
+}
+
+// discardConditional queues the removal of the maps of a network with conditions, once both of a
+// family are empty, and of the rules that lead there.
+func discardConditional(tx *nft.Tx, f family, suffix string, removed map[string]int) error {
+	for _, s := range []set{oneHost(f, suffix), anyHost(f, suffix)} {
+		elements, err := tx.Elements(s.Set)
+		if err != nil || len(elements) > removed[s.Name] {
+			return err
+		}
+	}
+	if err := replaceRules(tx, translation(f, ""), translation(f, suffix).Name, nil); err != nil {
+		return err
+	}
+	tx.DeleteChain(translation(f, suffix))
+	tx.DeleteSet(oneHost(f, suffix).Set)
+	tx.DeleteSet(anyHost(f, suffix).Set)
+	return nil
+}
+
+// hasMore reports whether a set has more than a number of elements. CountAtLeast stops counting
+// after some dozens.
+func hasMore(tx *nft.Tx, s set, number int) (bool, error) {
+	if number < 10 {
+		count, err := tx.CountAtLeast(s.Set)
+		return count > number, err
+	}
+	elements, err := tx.Elements(s.Set)
+	return len(elements) > number, err
 }

@@ -40,7 +40,12 @@ func (r *rig) container(network string, number int) *kittest.Container {
 
 // config writes a configuration with mappings in JSON, and further members.
 func config(mappings string, members ...string) []byte {
-	return []byte(`{"cniVersion":"1.1.0","type":"portmap",` + strings.Join(append(members, ""), ",") + `"runtimeConfig":{"portMappings":[` + mappings + `]}}`)
+	return []byte(
+		`{"cniVersion":"1.1.0","type":"portmap",` + strings.Join(
+			append(members, ""),
+			",",
+		) + `"runtimeConfig":{"portMappings":[` + mappings + `]}}`,
+	)
 }
 
 func (r *rig) add(c *kittest.Container, config []byte) error {
@@ -76,7 +81,13 @@ func (r *rig) elements() []string {
 			return err
 		}
 		for _, name := range names {
-			elements, err := v.Elements(nft.Set{Table: nft.Own(nft.Inet), Name: name, Key: []nft.Type{nft.InetProto, nft.InetService}})
+			elements, err := v.Elements(
+				nft.Set{
+					Table: nft.Own(nft.Inet),
+					Name:  name,
+					Key:   []nft.Type{nft.InetProto, nft.InetService},
+				},
+			)
 			if err != nil {
 				return err
 			}
@@ -98,7 +109,14 @@ func (r *rig) listing() string {
 // routeLoopback makes a node send what is to 127.0.0.1 to a gateway.
 func (r *rig) routeLoopback(n *kittest.Node, gateway string) {
 	r.T.Helper()
-	kittest.Must(r.T, n.Conn.RemoveAddress(r.T.Context(), r.Link(n.Conn, "lo").Index, netip.MustParsePrefix("127.0.0.1/8")))
+	kittest.Must(
+		r.T,
+		n.Conn.RemoveAddress(
+			r.T.Context(),
+			r.Link(n.Conn, "lo").Index,
+			netip.MustParsePrefix("127.0.0.1/8"),
+		),
+	)
 	kittest.Must(r.T, n.Do(r.T, func() error {
 		for _, link := range []string{"all", "eth0"} {
 			if _, err := sysctl.Set(sysctl.Link("ipv4", link, "route_localnet"), "1"); err != nil {
@@ -107,7 +125,16 @@ func (r *rig) routeLoopback(n *kittest.Node, gateway string) {
 		}
 		return nil
 	}))
-	kittest.Must(r.T, n.Conn.AddRoute(r.T.Context(), rtnl.Route{Dst: netip.MustParsePrefix("127.0.0.0/8"), Gateway: netip.MustParseAddr(gateway)}))
+	kittest.Must(
+		r.T,
+		n.Conn.AddRoute(
+			r.T.Context(),
+			rtnl.Route{
+				Dst:     netip.MustParsePrefix("127.0.0.0/8"),
+				Gateway: netip.MustParseAddr(gateway),
+			},
+		),
+	)
 }
 
 func (r *rig) flushChain(name string) {

@@ -12,7 +12,8 @@ import (
 
 const both = `{"hostPort":8080,"containerPort":80,"protocol":"tcp"},{"hostPort":8080,"containerPort":80,"protocol":"udp"}`
 
-// TestPublishedPortIsReached asks from everywhere, with bridged packets shown to the packet filter and not.
+// TestPublishedPortIsReached asks from everywhere, with bridged packets shown to the packet filter
+// and not.
 func TestPublishedPortIsReached(t *testing.T) {
 	for _, bridged := range []string{"0", "1"} {
 		t.Run("bridge-nf-call-iptables "+bridged, func(t *testing.T) {
@@ -64,7 +65,8 @@ func TestPublishedPortIsReached(t *testing.T) {
 	}
 }
 
-// TestTransitTrafficIsNotIntercepted sends through the host to the port that is published on the host.
+// TestTransitTrafficIsNotIntercepted sends through the host to the port that is published on the
+// host.
 func TestTransitTrafficIsNotIntercepted(t *testing.T) {
 	r := newRig(t)
 	c, server := r.container("a", 2), r.container("b", 3)
@@ -91,7 +93,8 @@ func TestTransitTrafficIsNotIntercepted(t *testing.T) {
 	}
 }
 
-// TestLoopbackOfTheHostIsNotOpened sends, from a container whose link has route_localnet, to services of the host on 127.0.0.1.
+// TestLoopbackOfTheHostIsNotOpened sends, from a container whose link has route_localnet, to
+// services of the host on 127.0.0.1.
 func TestLoopbackOfTheHostIsNotOpened(t *testing.T) {
 	r := newRig(t)
 	c := r.container("a", 2)
@@ -131,7 +134,10 @@ func TestLoopbackIsOpenWithoutTheRule(t *testing.T) {
 	r.Serve(nil, "127.0.0.1:9000", "host")
 	r.routeLoopback(&c.Node, "10.1.0.1")
 	r.flushChain("portmap-loopback")
-	if got := r.Ask(&c.Node, "udp", "127.0.0.1:9000", kittest.Patience); !strings.HasPrefix(got, "host ") {
+	if got := r.Ask(&c.Node, "udp", "127.0.0.1:9000", kittest.Patience); !strings.HasPrefix(
+		got,
+		"host ",
+	) {
 		t.Errorf("got %q", got)
 	}
 }
@@ -140,8 +146,18 @@ func TestTwoMappingsOnDifferentAddresses(t *testing.T) {
 	r := newRig(t)
 	r.AddAddresses(r.Conn, "out0", "192.0.2.2/24", "fd00:9::2/64")
 	a, b := r.container("a", 2), r.container("b", 3)
-	r.mustAdd(a, config(`{"hostPort":80,"containerPort":8000,"hostIP":"192.0.2.1"},{"hostPort":80,"containerPort":8000,"hostIP":"fd00:9::1"}`))
-	r.mustAdd(b, config(`{"hostPort":80,"containerPort":8000,"hostIP":"192.0.2.2"},{"hostPort":80,"containerPort":8000,"hostIP":"fd00:9::2"}`))
+	r.mustAdd(
+		a,
+		config(
+			`{"hostPort":80,"containerPort":8000,"hostIP":"192.0.2.1"},{"hostPort":80,"containerPort":8000,"hostIP":"fd00:9::1"}`,
+		),
+	)
+	r.mustAdd(
+		b,
+		config(
+			`{"hostPort":80,"containerPort":8000,"hostIP":"192.0.2.2"},{"hostPort":80,"containerPort":8000,"hostIP":"fd00:9::2"}`,
+		),
+	)
 	r.Serve(&a.Node, ":8000", "a")
 	r.Serve(&b.Node, ":8000", "b")
 	for address, want := range map[string]string{
@@ -210,11 +226,15 @@ func TestWithoutMasqueradeOutsideStillReaches(t *testing.T) {
 	}
 }
 
-// TestNetworksKeepTheirConditions adds to both networks in turn, so that either could overwrite the other's.
+// TestNetworksKeepTheirConditions adds to both networks in turn, so that either could overwrite the
+// other's.
 func TestNetworksKeepTheirConditions(t *testing.T) {
 	r := newRig(t)
 	a, b, third := r.container("a", 2), r.container("b", 3), r.container("a", 4)
-	conditionsA := []string{`"conditionsV4":["ip saddr != 192.0.2.9"]`, `"conditionsV6":["ip6","saddr","{fd00:2::/64, fd00:9::1}"]`}
+	conditionsA := []string{
+		`"conditionsV4":["ip saddr != 192.0.2.9"]`,
+		`"conditionsV6":["ip6","saddr","{fd00:2::/64, fd00:9::1}"]`,
+	}
 	conditionsB := []string{`"conditionsV4":["iifname","\"out0\""]`}
 	r.mustAdd(a, config(`{"hostPort":8001,"containerPort":80}`, conditionsA...))
 	r.mustAdd(b, config(`{"hostPort":8002,"containerPort":80}`, conditionsB...))
@@ -246,8 +266,18 @@ func TestNetworksKeepTheirConditions(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", way.address, got, way.want)
 		}
 	}
-	kittest.Same(r.T, "drift of a", []string(nil), r.drift(a, config(`{"hostPort":8001,"containerPort":80}`, conditionsA...)))
-	kittest.Same(r.T, "drift of b", []string(nil), r.drift(b, config(`{"hostPort":8002,"containerPort":80}`, conditionsB...)))
+	kittest.Same(
+		r.T,
+		"drift of a",
+		[]string(nil),
+		r.drift(a, config(`{"hostPort":8001,"containerPort":80}`, conditionsA...)),
+	)
+	kittest.Same(
+		r.T,
+		"drift of b",
+		[]string(nil),
+		r.drift(b, config(`{"hostPort":8002,"containerPort":80}`, conditionsB...)),
+	)
 	for _, c := range []*kittest.Container{a, b, third} {
 		kittest.Must(t, r.del(c, config("")))
 	}

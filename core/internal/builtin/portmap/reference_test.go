@@ -10,7 +10,8 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// executable runs the reference plugin with the iptables that is the first in the directories of path.
+// executable runs the reference plugin with the iptables that is the first in the directories of
+// path.
 func (r *rig) executable(c *kittest.Container, command string, config []byte, path string) {
 	r.T.Helper()
 	inv := r.Invocation(c, config)
@@ -19,11 +20,26 @@ func (r *rig) executable(c *kittest.Container, command string, config []byte, pa
 	kittest.Must(r.T, err)
 }
 
-// traces lists what the executable has made for containers: the lines about the addresses, and the chains.
+// traces lists what the executable has made for containers: the lines about the addresses, and the
+// chains.
 func (r *rig) traces() string {
 	r.T.Helper()
-	all := kittest.Run(r.T, "nft", "list", "ruleset") + kittest.Run(r.T, "iptables-legacy-save") + kittest.Run(r.T, "ip6tables-legacy-save")
-	return strings.Join(regexp.MustCompile(`(?m)^.*(CNI-DN-|10\.[12]\.0\.|fd00:[12]::).*$`).FindAllString(all, -1), "\n")
+	all := kittest.Run(
+		r.T,
+		"nft",
+		"list",
+		"ruleset",
+	) + kittest.Run(
+		r.T,
+		"iptables-legacy-save",
+	) + kittest.Run(
+		r.T,
+		"ip6tables-legacy-save",
+	)
+	return strings.Join(
+		regexp.MustCompile(`(?m)^.*(CNI-DN-|10\.[12]\.0\.|fd00:[12]::).*$`).FindAllString(all, -1),
+		"\n",
+	)
 }
 
 // TestDelCleansUpAfterTheExecutable attaches with it, to two networks, and deletes here.
@@ -34,7 +50,16 @@ func TestDelCleansUpAfterTheExecutable(t *testing.T) {
 			a, b := r.paper("a", 2), r.paper("b", 2) // one container
 			neighbour := r.paper("a", 3)
 			backend := `"backend":"` + v.Backend + `"`
-			ofA, ofB, ofNeighbour := config(both, backend), config(`{"hostPort":81,"containerPort":80,"protocol":"tcp"}`, backend), config(`{"hostPort":82,"containerPort":80,"protocol":"tcp"}`, backend)
+			ofA, ofB, ofNeighbour := config(
+				both,
+				backend,
+			), config(
+				`{"hostPort":81,"containerPort":80,"protocol":"tcp"}`,
+				backend,
+			), config(
+				`{"hostPort":82,"containerPort":80,"protocol":"tcp"}`,
+				backend,
+			)
 			r.executable(b, "ADD", ofB, v.Path)
 			r.executable(neighbour, "ADD", ofNeighbour, v.Path)
 			before := r.traces()
@@ -46,24 +71,25 @@ func TestDelCleansUpAfterTheExecutable(t *testing.T) {
 				t.Fatal("the executable has made nothing for a")
 			}
 			for range 2 {
-				kittest.Must(t, r.delForeign(a, ofA))
+				kittest.Must(t, r.delReference(a, ofA))
 				kittest.Same(r.T, "left", before, r.traces())
 			}
-			kittest.Must(t, r.delForeign(b, config("")))
+			kittest.Must(t, r.delReference(b, config("")))
 			neighbour.Result = nil
-			kittest.Must(t, r.delForeign(neighbour, config("")))
+			kittest.Must(t, r.delReference(neighbour, config("")))
 			kittest.Same(r.T, "left in the end", "", r.traces())
 		})
 	}
 }
 
-func (r *rig) delForeign(c *kittest.Container, config []byte) error {
+func (r *rig) delReference(c *kittest.Container, config []byte) error {
 	inv := r.Invocation(c, config)
 	inv.ByExecutable = true
 	return portmap.New().Del(r.T.Context(), inv)
 }
 
-// TestGCCleansUpAfterTheExecutable is for iptables: with nftables its rules do not tell the network.
+// TestGCCleansUpAfterTheExecutable is for iptables: with nftables its rules do not tell the
+// network.
 func TestGCCleansUpAfterTheExecutable(t *testing.T) {
 	for _, v := range kittest.Variants(t) {
 		if v.Backend != "iptables" {
@@ -72,7 +98,10 @@ func TestGCCleansUpAfterTheExecutable(t *testing.T) {
 		t.Run(v.Name, func(t *testing.T) {
 			r := newRig(t)
 			conf := func(port string) []byte {
-				return config(`{"hostPort":`+port+`,"containerPort":80,"protocol":"tcp"}`, `"backend":"iptables"`)
+				return config(
+					`{"hostPort":`+port+`,"containerPort":80,"protocol":"tcp"}`,
+					`"backend":"iptables"`,
+				)
 			}
 			keep, other, gone := r.paper("a", 2), r.paper("b", 2), r.paper("a", 3)
 			r.executable(keep, "ADD", conf("81"), v.Path)
@@ -90,14 +119,20 @@ func TestGCCleansUpAfterTheExecutable(t *testing.T) {
 	}
 }
 
-// TestExecutableAndBuiltinSideBySide: either publishes while the other's rules are there, and leaves them.
+// TestExecutableAndBuiltinSideBySide: either publishes while the other's rules are there, and
+// leaves them.
 func TestExecutableAndBuiltinSideBySide(t *testing.T) {
 	for _, v := range kittest.Variants(t) {
 		t.Run(v.Name, func(t *testing.T) {
 			r := newRig(t)
 			theirs, ours := r.container("a", 2), r.container("a", 3)
 			backend := `"backend":"` + v.Backend + `"`
-			their, our := config(`{"hostPort":81,"containerPort":80,"protocol":"tcp"}`, backend), config(`{"hostPort":82,"containerPort":80}`)
+			their, our := config(
+				`{"hostPort":81,"containerPort":80,"protocol":"tcp"}`,
+				backend,
+			), config(
+				`{"hostPort":82,"containerPort":80}`,
+			)
 			r.executable(theirs, "ADD", their, v.Path)
 			r.mustAdd(ours, our)
 			r.Serve(&theirs.Node, ":80", "theirs")
@@ -107,7 +142,7 @@ func TestExecutableAndBuiltinSideBySide(t *testing.T) {
 					t.Errorf("%s: got %q, want %q", address, got, want)
 				}
 			}
-			kittest.Must(t, r.delForeign(ours, our))
+			kittest.Must(t, r.delReference(ours, our))
 			if got := r.Ask(r.outside, "tcp", "192.0.2.1:81", kittest.Patience); got != "theirs 192.0.2.9" {
 				t.Errorf("after our DEL: %q", got)
 			}

@@ -1,0 +1,132 @@
+package portmap
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+
+	"github.com/libcni/libcni/core/internal/host/conntrack"
+	"github.com/libcni/libcni/core/internal/host/rtnl"
+	"github.com/libcni/libcni/core/plugin"
+)
+
+// flows are the connections of datagrams that the kernel must forget, because it would go on to
+// translate them as before. They are described twice: by selectors for the kernel, and by a
+// condition on the flows to some destinations.
+type flows struct {
+	selectors    []conntrack.Selector
+	destinations []conntrack.Destination
+	matches      func(conntrack.Flow) bool
+}
+
+// maxSelectors is up to how many selectors the kernel applies: it goes through its connections for
+// each. A listing costs as much as some dozens.
+const maxSelectors = 24
+
+// forget removes the flows. A kernel without ctnetlink causes a warning: everything but the old
+// flows works.
+func (f flows) forget(ctx context.Context, inv *plugin.Invocation) error {
+	var err error
+	if len(f.selectors) <= maxSelectors {
+		err = conntrack.Remove(ctx, f.selectors)
+	} else {
+		_, err = conntrack.Forget(ctx, f.destinations, f.matches)
+	}
+	if errors.Is(err, conntrack.ErrUnsupported) {
+		inv.Warn("datagrams of earlier connections may still go where they went before: %v", err)
+		return nil
+	}
+	return err
+}
+
+// flowsToHost are the flows to published ports that anybody but their container answers, at any
+// address of the host.
+func flowsToHost(ctx context.Context, host *rtnl.Conn, ports []port) (flows, error) {
+	var f flows
+	leads := map[conntrack.Destination]netip.AddrPort{}
+	local := hostAddresses{ctx: ctx, host: host, known: map[family][]netip.Addr{}}
+	for _, p := range ports {
+		if p.proto != udp {
+			continue
+		}
+		d := p.destination()
+		f.destinations = append(f.destinations, d)
+		leads[d] = p.to
+		addresses, err := local.of(p)
+		if err != nil {
+			return flows{}, err
+		}
+		for _, d.Addr = range addresses {
+			f.selectors = append(f.selectors, conntrack.Selector{Destination: d})
+		}
+	}
+	f.matches = func(flow conntrack.Flow) bool {
+		d := conntrack.Destination{Addr: flow.To.Addr(), Port: flow.To.Port(), Proto: flow.Proto}
+		to, found := leads[d]
+		if !found {
+			d.Addr = unspecified(familyOf(d.Addr))
+			to = leads[d]
+		}
+		if flow.Answers == to {
+			return false
+		}
+		route, err := host.RouteGet(ctx, flow.To.Addr())
+		return err == nil && route.Local
+	}
+	return f, nil
+}
+
+// flowsToContainers are the flows that the containers of removed ports answered.
+func flowsToContainers(ports []port) flows {
+	var f flows
+	gone := map[netip.AddrPort]bool{}
+	for _, p := range ports {
+		if p.proto == udp {
+			f.destinations = append(f.destinations, p.destination())
+			f.selectors = append(
+				f.selectors,
+				conntrack.Selector{Destination: p.destination(), Answers: p.to},
+			)
+			gone[p.to] = true
+		}
+	}
+	f.matches = func(flow conntrack.Flow) bool { return gone[flow.Answers] }
+	return f
+}
+
+// hostAddresses reads the addresses of the host, once for each family.
+type hostAddresses struct {
+	ctx   context.Context
+	host  *rtnl.Conn
+	known map[family][]netip.Addr
+}
+
+// of returns the addresses on which a port is published.
+func (h hostAddresses) of(p port) ([]netip.Addr, error) {
+	if p.hostIP.IsValid() {
+		return []netip.Addr{p.hostIP}, nil
+	}
+	if _, known := h.known[p.family]; !known {
+		addresses, err := h.host.OwnAddresses(h.ctx, unspecified(p.family))
+		if err != nil {
+			return nil, err
+		}
+		h.known[p.family] = addresses
+	}
+	return h.known[p.family], nil
+}
+
+func (p port) destination() conntrack.Destination {
+	d := conntrack.Destination{Addr: p.hostIP, Port: p.number, Proto: byte(p.proto)}
+	if !d.Addr.IsValid() {
+		d.Addr = unspecified(p.family)
+	}
+	return d
+}
+
+func unspecified(f family) netip.Addr {
+	if f == v6 {
+		return netip.IPv6Unspecified()
+	}
+	return netip.IPv4Unspecified()
+}
