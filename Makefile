@@ -18,14 +18,15 @@ READELF ?= readelf
 AR ?= ar
 INSTALL ?= install
 
-COMMA := ,
 BUILD := build
-# HTTP/2 is not used. Names resolve in Go: the C library's resolver would read files and load modules inside the host.
+
+# Names resolve in Go: the C library's resolver would read files and load modules inside the host.
+# Volume plugins speak HTTP/1.
 TAGS := netgo,osusergo,nethttpomithttp2
 export CGO_ENABLED := 1
 
-# A packager's flags: CFLAGS and CPPFLAGS reach the C files, LDFLAGS the link of the library. Link-time
-# optimisation is left out, since the C files are linked to one object first.
+# A packager's flags: CFLAGS and CPPFLAGS reach the C files, LDFLAGS the link of the library.
+# Link-time optimization is left out, since the C files are linked into one object first.
 CFLAGS ?= -g -O2
 LDFLAGS ?= $(CGO_LDFLAGS)
 export CGO_CFLAGS = $(filter-out -flto%,$(CFLAGS))
@@ -35,24 +36,27 @@ export CGO_CPPFLAGS = $(CPPFLAGS) $(if $(filter stack,$(WITHOUT)),-DWITHOUT_STAC
 STRIP := $(if $(DEBUG),,-s)
 GO_LDFLAGS := $(if $(DEBUG),,-s -w )-buildid=
 
-LINK := -nostartfiles -Wl,--version-script=capi/libcni.map -Wl,-soname,$(SONAME) -Wl,-Bsymbolic -Wl,-z,nodelete \
-	-Wl,-z,now -Wl,-z,relro -Wl,-z,noexecstack -Wl,--no-undefined -Wl,--build-id=sha1
+LINK := -nostartfiles -Wl,--version-script=capi/libcni.map -Wl,-soname,$(SONAME) -Wl,-Bsymbolic \
+	-Wl,-z,nodelete -Wl,-z,now -Wl,-z,relro -Wl,-z,noexecstack -Wl,--no-undefined -Wl,--build-id=sha1
 
 # How the build changes Go's runtime: capi/goruntime/README.md. "make WITHOUT='signals cgroup entry
-# godebug stack'" leaves out those named. REPLACE="FILE=REPLACEMENT ..." replaces sources, for tests.
+# godebug stack'" leaves out those named. REPLACE="FILE=REPLACEMENT ..." replaces sources in tests.
 WITHOUT :=
-with = $(if $(filter $(1),$(WITHOUT)),,$(2))
 export WITHOUT AR OBJCOPY READELF
+with = $(if $(filter $(1),$(WITHOUT)),,$(2))
+comma := ,
+GODEBUG_VALUE := asyncpreemptoff=1,containermaxprocs=0,updatemaxprocs=0
+GODEBUG_DEFAULT := $(call with,godebug,-X=runtime.godebugDefault=$(GODEBUG_VALUE))
+WRAP := $(call with,stack,-Wl$(comma)--wrap=pthread_getattr_np)
+
+# The underscore hides the directory from "./...".
 GORUNTIME := $(abspath $(BUILD))/_goruntime
 PREPARED := $(GORUNTIME)/overlay.json
 GOBUILD := GOROOT=$(GORUNTIME)/goroot GOTOOLCHAIN=local $(GORUNTIME)/goroot/bin/go build \
 	-trimpath -buildvcs=false -tags $(TAGS)
-GODEBUG_VALUE := asyncpreemptoff=1,containermaxprocs=0,updatemaxprocs=0
-GODEBUG_DEFAULT := $(call with,godebug,-X=runtime.godebugDefault=$(GODEBUG_VALUE))
-WRAP := $(call with,stack,-Wl$(COMMA)--wrap=pthread_getattr_np)
 
-SOURCES := go.mod go.sum include/cni.h api/cni.api.json $(shell find api capi core -name '*.go' ! -name '*_test.go') \
-	$(wildcard capi/*.[ch] capi/libcni.map capi/goruntime/*[!d])
+SOURCES := go.mod go.sum include/cni.h api/cni.api.json $(wildcard capi/*.[ch] capi/libcni.map) \
+	$(wildcard capi/goruntime/*[!d]) $(shell find api capi core -name '*.go' ! -name '*_test.go')
 COMMAND_SOURCES := $(SOURCES) $(shell find cmd -name '*.go' ! -name '*_test.go' 2>/dev/null)
 
 # What the tests are told: where the things under test are.
@@ -64,32 +68,43 @@ VENV := $(BUILD)/venv
 LINTER := $(BUILD)/lint/golangci-lint
 
 .DELETE_ON_ERROR:
-.PHONY: all generate install uninstall deps peers test lint test-vm test-faults mutate fuzz demo
+.PHONY: all generate install uninstall deps peers test lint test-vm test-toolchains test-faults mutate fuzz demo
 .PHONY: bench bench-parts figures release help clean
 
-all: $(BUILD)/libcni.so $(BUILD)/libcni.a $(BUILD)/cni $(BUILD)/libcni.pc ## build library, command and pkg-config file in build/
+all: $(BUILD)/libcni.so $(BUILD)/libcni.a $(BUILD)/cni $(BUILD)/libcni.pc ## build the library and the command; DEBUG=1 keeps symbols
 
-# Go is looked at each time, since it may be another one; "make install" of what is built needs none.
-# The underscore hides the directory from "./...".
-$(PREPARED): $(if $(filter-out install uninstall,$(or $(MAKECMDGOALS),all)),FORCE)
-	@capi/goruntime/prepare $(GO) $(@D) $(REPLACE)
+# Go and the flags are looked at each time, since they may be others. "make install" of what is
+# built looks at neither, and needs no Go.
+CHANGEABLE := $(if $(filter-out install uninstall,$(or $(MAKECMDGOALS),all)),FORCE)
 FORCE:
 
-# One relocatable object, in which start.c runs Go's constructor, and not the loader.
-# The second is the benchmark's: its runtime lists its goroutines, which no function of the library tells.
+$(PREPARED): $(CHANGEABLE)
+	@capi/goruntime/prepare $(GO) $(@D) $(REPLACE)
+
+COMPILE_FLAGS := $(GORUNTIME)/compile-flags
+LINK_FLAGS := $(GORUNTIME)/link-flags
+$(COMPILE_FLAGS): export FLAGS = $(CC) $(CGO_CFLAGS) $(CGO_CPPFLAGS) $(GOARCH) $(DEBUG) $(WITHOUT)
+$(LINK_FLAGS): export FLAGS = $(LDFLAGS)
+$(COMPILE_FLAGS) $(LINK_FLAGS): $(CHANGEABLE)
+	@mkdir -p $(@D)
+	@printf '%s\n' "$$FLAGS" | cmp -s - $@ || printf '%s\n' "$$FLAGS" >$@
+
+# One relocatable object, in which start.c runs Go's constructor, and not the loader. The second
+# is for the benchmark: its runtime prints its goroutines, which no function of the library returns.
 OBJECT := $(BUILD)/static/whole.o
 LISTING := $(BUILD)/bench/listing/$(SONAME)
 $(LISTING:.so.0=.o): GODEBUG_DEFAULT := $(GODEBUG_DEFAULT),schedtrace=100,scheddetail=1
-$(OBJECT) $(LISTING:.so.0=.o): $(SOURCES) $(PREPARED)
+$(OBJECT) $(LISTING:.so.0=.o): $(SOURCES) $(PREPARED) $(COMPILE_FLAGS)
 	@echo "building the library; the first time takes a minute or two"
 	mkdir -p $(@D)
-	$(GOBUILD) -overlay $(PREPARED) -buildmode=c-archive -ldflags '$(GO_LDFLAGS) $(GODEBUG_DEFAULT)' -o $(@D)/go.a ./capi
+	$(GOBUILD) -overlay $(PREPARED) -buildmode=c-archive -ldflags '$(GO_LDFLAGS) $(GODEBUG_DEFAULT)' \
+		-o $(@D)/go.a ./capi
 	capi/goruntime/entry $(@D)/go.a
 	$(CC) -nostdlib -r -o $@ -Wl,--build-id=none $(WRAP) -Wl,--whole-archive $(@D)/go.a
 
 $(BUILD)/$(REAL): $(OBJECT)
 $(LISTING): $(LISTING:.so.0=.o)
-$(BUILD)/$(REAL) $(LISTING): capi/libcni.map
+$(BUILD)/$(REAL) $(LISTING): capi/libcni.map $(LINK_FLAGS)
 	$(CC) -shared -o $@ $(filter %.o,$^) -pthread $(LINK) $(STRIP) $(LDFLAGS)
 	capi/goruntime/check $@ $(GODEBUG_VALUE)
 
@@ -97,20 +112,21 @@ $(BUILD)/libcni.so: $(BUILD)/$(REAL)
 	ln -sf $(REAL) $(BUILD)/$(SONAME)
 	ln -sf $(SONAME) $@
 
-# The object again, so that nothing but the header's functions can clash with names of the host.
+# The same object, in which only the header's functions are global names.
 $(BUILD)/libcni.a: $(OBJECT)
 	sed -n 's/^\t\t\(cni_[a-z_]*\);$$/\1/p' capi/libcni.map >$(BUILD)/static/symbols
-	$(OBJCOPY) $(if $(DEBUG),,--strip-debug) --keep-global-symbols=$(BUILD)/static/symbols $(OBJECT) $(BUILD)/static/libcni.o
+	$(OBJCOPY) $(if $(DEBUG),,--strip-debug) --keep-global-symbols=$(BUILD)/static/symbols \
+		$(OBJECT) $(BUILD)/static/libcni.o
 	rm -f $@
 	$(AR) rcsD $@ $(BUILD)/static/libcni.o
 
-$(BUILD)/cni: $(COMMAND_SOURCES) $(PREPARED)
+$(BUILD)/cni: $(COMMAND_SOURCES) $(PREPARED) $(COMPILE_FLAGS)
 	@echo "building the command"
 	CGO_ENABLED=0 $(GOBUILD) -ldflags '$(GO_LDFLAGS)' -o $@ ./cmd/cni
 
 # Made anew each time: PREFIX may have changed.
-PKGCONFIG = sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' -e 's|@LIBDIR@|$(LIBDIR)|' \
-	-e 's|@VERSION@|$(VERSION)|' capi/libcni.pc.in
+PKGCONFIG = sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
+	-e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@VERSION@|$(VERSION)|' capi/libcni.pc.in
 $(BUILD)/libcni.pc: capi/libcni.pc.in include/cni.h
 	mkdir -p $(BUILD)
 	$(PKGCONFIG) >$@
@@ -133,8 +149,8 @@ install: all ## install below PREFIX (default /usr/local), inside DESTDIR
 
 uninstall: ## remove what install put there
 	rm -f $(DESTDIR)$(LIBDIR)/$(REAL) $(DESTDIR)$(LIBDIR)/$(SONAME) $(DESTDIR)$(LIBDIR)/libcni.so \
-		$(DESTDIR)$(LIBDIR)/libcni.a $(DESTDIR)$(LIBDIR)/pkgconfig/libcni.pc $(DESTDIR)$(INCLUDEDIR)/cni.h $(DESTDIR)$(INCLUDEDIR)/cni_dl.h \
-		$(DESTDIR)$(DATADIR)/libcni/cni.api.json $(DESTDIR)$(BINDIR)/cni $(DESTDIR)$(MANDIR)/man1/cni.1 \
+		$(DESTDIR)$(LIBDIR)/libcni.a $(DESTDIR)$(LIBDIR)/pkgconfig/libcni.pc \
+		$(DESTDIR)$(INCLUDEDIR)/cni.h $(DESTDIR)$(INCLUDEDIR)/cni_dl.h $(DESTDIR)$(DATADIR)/libcni/cni.api.json $(DESTDIR)$(BINDIR)/cni $(DESTDIR)$(MANDIR)/man1/cni.1 \
 		$(addprefix $(DESTDIR)$(MANDIR)/man3/,$(notdir $(MANUAL)))
 	-rmdir $(DESTDIR)$(DATADIR)/libcni 2>/dev/null
 
@@ -162,11 +178,16 @@ test: all peers $(VENV)/bin/python $(BUILD)/npm/node_modules/.package-lock.json 
 lint: $(VENV)/bin/python $(LINTER) ## run the linters, which are part of "make test"
 	$(PYTHON) test/run gofmt vet golangci clang-format mypy ruff
 
-# The linter needs a newer Go than the project: a module of its own, for which Go may fetch its toolchain.
+# The linter needs a newer Go than the project: a module of its own, for which Go may fetch its
+# toolchain.
 $(LINTER): test/lint/go.mod test/lint/go.sum
 	mkdir -p $(@D)
 	cd test/lint && GOTOOLCHAIN=auto CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -o $(CURDIR)/$(@D)/ tool
 	touch $@
+
+# WORDS="clang arm64" runs the combinations whose name has one of them.
+test-toolchains: ## build and test with old and new Go, gcc and clang, four linkers, and for arm64
+	$(PYTHON) test/toolchains/run $(WORDS)
 
 test-vm: ## run the tests for kernel features that this machine may lack, in a virtual machine
 	$(PYTHON) test/vm/run
@@ -192,7 +213,8 @@ fuzz: ## look for input that breaks a parser, FUZZTIME (default 30s) for each
 	done
 
 demo: $(BUILD)/libcni.so ## attach, check and detach a container with a C program, in a network namespace of its own
-	$(CC) -O2 -Wall -Iinclude -o $(BUILD)/demo examples/quickstart.c -L$(BUILD) -lcni -pthread -Wl,-rpath,$(abspath $(BUILD))
+	$(CC) -O2 -Wall -Iinclude -o $(BUILD)/demo examples/quickstart.c -L$(BUILD) -lcni -pthread \
+		-Wl,-rpath,$(abspath $(BUILD))
 	$(ISOLATE) $(BUILD)/demo
 
 # BASELINE=old/libcni.so compares that build with this one instead, turn by turn.
@@ -231,7 +253,7 @@ figures: ## print measures of the sources, or of another checkout: DIR=../old
 	@$(GO) run ./test/figures $(DIR)
 
 help: ## list the targets
-	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 17
 
 clean: ## remove build/
 	rm -rf $(BUILD)

@@ -1,5 +1,6 @@
-// Package goruntime makes Go's runtime a good guest in a C process. Whatever of the library depends on
-// the inside of Go is here: README.md lists each assumption, what a host loses without it, and its test.
+// Package goruntime makes Go's runtime a good guest in a C process. Whatever of the library depends
+// on the inside of Go is here: README.md lists each assumption, what a host loses without it, and
+// its test.
 package goruntime
 
 // #cgo CFLAGS: -std=gnu11 -Wall -fvisibility=hidden -fstack-protector-strong
@@ -21,8 +22,8 @@ const maxProcs = 4
 const gcPercent = 100
 
 // Settle limits what Go's runtime takes of the host and completes its start. GOGC, GOMEMLIMIT and
-// GOMAXPROCS in the environment are meant for other Go programs and do not count. It is called once,
-// when the program's packages are initialized.
+// GOMAXPROCS in the environment are meant for other Go programs and do not count. It is called
+// once, when the program's packages are initialized.
 func Settle() {
 	runtime.GOMAXPROCS(min(runtime.NumCPU(), maxProcs))
 	debug.SetGCPercent(gcPercent)
@@ -31,8 +32,8 @@ func Settle() {
 	C.sem_post(&C.start_complete)
 }
 
-// restoreOpenFileLimit undoes what package syscall does when it is initialized: it raises the soft limit
-// on open files, which the processes that the host starts would inherit.
+// restoreOpenFileLimit undoes what package syscall does when it is initialized: it raises the soft
+// limit on open files, which the processes that the host starts would inherit.
 func restoreOpenFileLimit() {
 	var host C.struct_rlimit
 	if !C.start_host_nofile(&host) {

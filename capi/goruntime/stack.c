@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The bounds of the main thread's stack, which Go asks the C library for at the first call of a thread. */
+/* The bounds of the main thread's stack, which Go asks the C library for at the first call of a
+ * thread. */
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <sys/auxv.h>
@@ -15,8 +16,8 @@ extern int __real_pthread_getattr_np(pthread_t, pthread_attr_t *);
 
 /* Go's runtime/cgo calls this in place of pthread_getattr_np (--wrap in the Makefile, and in
  * goruntime.go for programs in Go such as tests). For the main thread the C library reads all of
- * /proc/self/maps to find the stack; its end is known without that, since the kernel puts the program's
- * name there. */
+ * /proc/self/maps to find the stack; its end is known without that, since the kernel puts the
+ * program's name there. */
 int __wrap_pthread_getattr_np(pthread_t thread, pthread_attr_t *attr)
 {
     struct rlimit limit;

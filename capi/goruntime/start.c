@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* When Go starts, and what it sees of the host meanwhile. README.md lists what this assumes of Go. */
+/* When Go starts, and what it sees of the host meanwhile. README.md lists what this assumes of
+ * Go. */
 #define _GNU_SOURCE
 #include "start.h"
 
@@ -17,8 +18,8 @@
 
 extern char **environ;
 
-/* Go's constructor, which the build takes out of the list that the loader runs (see entry). It is NULL
- * in a program in Go, such as a test, whose Go runs already. */
+/* Go's constructor, which the build takes out of the list that the loader runs (see entry). It
+ * is NULL in a program in Go, such as a test, whose Go runs already. */
 extern void libcni_go_entry(int argc, char **argv, char **envp) __attribute__((weak));
 
 /* runtime/cgo declares it as a common symbol, which objcopy could not make local in libcni.a. */
@@ -44,9 +45,10 @@ sem_t start_complete;
 static struct rlimit host_nofile;
 static bool host_nofile_known;
 
-/* The state of this process. It is on a page that the kernel clears in a forked child, since clone runs
- * no handlers of pthread_atfork, and a child in a new pid namespace may have the same pid. Cleared, it
- * says that Go was not started, and the lock (PTHREAD_MUTEX_INITIALIZER is zero) is free. */
+/* The state of this process. It is on a page that the kernel clears in a forked child, since
+ * clone runs no handlers of pthread_atfork, and a child in a new pid namespace may have the same
+ * pid. Cleared, it says that Go was not started, and the lock (PTHREAD_MUTEX_INITIALIZER is
+ * zero) is free. */
 static struct here {
     pthread_mutex_t lock;
     bool starting, started;
@@ -96,10 +98,10 @@ static bool is_runtime_variable(const char *entry)
     return false;
 }
 
-/* Makes the list from which Go reads arguments, environment and auxiliary vector, in the order in which
- * the kernel gives them to a program: arguments, NULL, environment, NULL, pairs of numbers. The
- * environment is the host's without runtime_variables. The list is never freed, since Go keeps pointers
- * into it. NULL if there is no memory. */
+/* Makes the list from which Go reads arguments, environment and auxiliary vector, in the order
+ * in which the kernel gives them to a program: arguments, NULL, environment, NULL, pairs of
+ * numbers. The environment is the host's without runtime_variables. The list is never freed,
+ * since Go keeps pointers into it. NULL if there is no memory. */
 static char **make_list(void)
 {
     char **from = start_environment(), **list, **entry;
@@ -124,8 +126,8 @@ static char **make_list(void)
     return list;
 }
 
-/* Runs Go's constructor, which starts a thread, and waits until Go's start is complete: the thread raises
- * the limit on open files, and goruntime.go restores it. */
+/* Runs Go's constructor, which starts a thread, and waits until Go's start is complete: the
+ * thread raises the limit on open files, and goruntime.go restores it. */
 static void enter_go(char **list)
 {
     struct timespec deadline;
@@ -137,9 +139,9 @@ static void enter_go(char **list)
         ;
 }
 
-/* Go's threads inherit the signal mask of the thread that starts them. With everything blocked, the
- * host's handlers never run on them. Go's handler of SIGURG interrupts its threads, which the build turns
- * off (asyncpreemptoff in the Makefile), so the host keeps its own. */
+/* Go's threads inherit the signal mask of the thread that starts them. With everything blocked,
+ * the host's handlers never run on them. Go's handler of SIGURG interrupts its threads, which
+ * the build turns off (asyncpreemptoff in the Makefile), so the host keeps its own. */
 static bool start(void)
 {
     sigset_t all, mask;
@@ -183,8 +185,8 @@ static bool is_asked_to_wait(void)
            environ[1] == NULL;
 }
 
-/* Starts Go when the library is loaded. Go's threads have the rights, the namespaces and the priority of
- * the thread that starts it, which should not be the one that happens to call first. */
+/* Starts Go when the library is loaded. Go's threads have the rights, the namespaces and the
+ * priority of the thread that starts it, which should not be the one that happens to call first. */
 __attribute__((constructor(101))) static void loaded(void)
 {
     mark_process();

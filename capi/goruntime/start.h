@@ -7,8 +7,8 @@
 #include <stdbool.h>
 #include <sys/resource.h>
 
-/* The only entry of the environment while cni_dl.h loads a library that starts Go at its first call.
- * It has no "=", so that no program has such an environment and no getenv finds it. */
+/* The only entry of the environment while cni_dl.h loads a library that starts Go at its first
+ * call. It has no "=", so that no program has such an environment and no getenv finds it. */
 #define START_LATER "libcni: start later"
 
 /* Starts Go unless it runs. False if there is no memory for it. */
