@@ -63,7 +63,7 @@ func pluginTables(api *source) map[string]string {
 
 // configuration describes the keys of a plugin and of the objects in them, and its arguments.
 func configuration(b *model.Builtin) string {
-	keys, where := b.Config.Own, ""
+	keys, where := b.Keys(), ""
 	if ipam := b.Config.Key("ipam"); b.Role == "ipam" {
 		keys, where = ipam.Value.Type.Own, " of `ipam`"
 	}

@@ -48,7 +48,7 @@ func targets(api *source) []target {
 		{"core/answers_generated.go", answers},
 		{"core/internal/fault/kind_generated.go", kinds},
 		{"core/internal/fault/error_generated.go", faultTypes},
-	}, pythonTargets(), documents(), manualPages(api))
+	}, configTargets(), pythonTargets(), documents(), manualPages(api))
 }
 
 func main() {

@@ -127,6 +127,15 @@ type Builtin struct {
 	Since        string
 }
 
+// Keys returns the keys of the configuration, without those that every plugin has.
+func (b *Builtin) Keys() []*Key {
+	var keys []*Key
+	for t := b.Config; t != nil && t.Base != nil; t = t.Base {
+		keys = append(keys, t.Own...)
+	}
+	return keys
+}
+
 // Type is a definition: an object, an enumeration of strings, or a string.
 type Type struct {
 	Name        string // such as "addRequest"

@@ -8,61 +8,16 @@ import (
 
 	"github.com/libcni/libcni/core/internal/builtin/ipamconfig"
 	"github.com/libcni/libcni/core/internal/fault"
-	"github.com/libcni/libcni/core/internal/jsonobject"
-	"github.com/libcni/libcni/core/internal/kit/settings"
 )
 
-// config is the plugin's configuration; see fields for its keys.
+// config is the plugin's configuration.
 type config struct {
-	settings.Settings
-	Bridge                    string
-	IsGateway                 bool
-	IsDefaultGateway          bool
-	ForceAddress              bool
-	HairpinMode               bool
-	PromiscMode               bool
-	VLAN                      int
-	VLANTrunk                 []trunkItem
-	PreserveDefaultVLAN       bool
-	MACSpoofCheck             bool
-	EnableDAD                 bool
-	DisableContainerInterface bool
-	PortIsolation             bool
-	Args                      struct{ CNI struct{ MAC string } }
-	RuntimeConfig             struct{ MAC string }
+	configKeys
 
 	trunk []int // the VLANs of VLANTrunk, ascending
 }
 
-type trunkItem struct{ MinID, MaxID, ID *int }
-
-// fields are the keys of the reference plugin.
-func (c *config) fields() jsonobject.Fields {
-	return append(c.Settings.Fields(), jsonobject.Fields{
-		{"bridge", &c.Bridge},
-		{"isGateway", &c.IsGateway},
-		{"isDefaultGateway", &c.IsDefaultGateway},
-		{"forceAddress", &c.ForceAddress},
-		{"hairpinMode", &c.HairpinMode},
-		{"promiscMode", &c.PromiscMode},
-		{"vlan", &c.VLAN},
-		{"vlanTrunk", jsonobject.List(&c.VLANTrunk, (*trunkItem).fields)},
-		{"preserveDefaultVlan", &c.PreserveDefaultVLAN},
-		{"macspoofchk", &c.MACSpoofCheck},
-		{"enabledad", &c.EnableDAD},
-		{"disableContainerInterface", &c.DisableContainerInterface},
-		{"portIsolation", &c.PortIsolation},
-		{"args", jsonobject.Fields{{"cni", jsonobject.Fields{{"mac", &c.Args.CNI.MAC}}}}},
-		{"runtimeConfig", jsonobject.Fields{{"mac", &c.RuntimeConfig.MAC}}},
-	}...)
-}
-
-func (t *trunkItem) fields() any {
-	return jsonobject.Fields{{"minID", &t.MinID}, {"maxID", &t.MaxID}, {"id", &t.ID}}
-}
-
 const (
-	defaultBridge = "cni0"
 	maxNameLength = 15 // IFNAMSIZ without the zero
 	maxVLAN       = 4094
 	emptyMTU      = 1500 // of a bridge without ports
@@ -71,14 +26,12 @@ const (
 // read decodes a configuration without validating it, so that DEL works with one that ADD would
 // refuse.
 func read(data []byte) (*config, error) {
-	c := &config{Bridge: defaultBridge}
+	c := &config{}
 	if err := ipamconfig.Decode(data, c.fields()); err != nil {
 		return nil, err
 	}
-	if c.Bridge == "" {
-		c.Bridge = defaultBridge
-	}
 	c.IsGateway = c.IsGateway || c.IsDefaultGateway
+	c.fillDefaults()
 	return c, nil
 }
 

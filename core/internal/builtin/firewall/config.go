@@ -8,28 +8,10 @@ import (
 
 	"github.com/libcni/libcni/core/internal/builtin/ipamconfig"
 	"github.com/libcni/libcni/core/internal/fault"
-	"github.com/libcni/libcni/core/internal/jsonobject"
 )
 
-// config is the plugin's configuration; fields maps its keys.
-type config struct {
-	CNIVersion    string
-	Backend       string
-	AdminChain    string
-	Zone          string
-	IngressPolicy string
-}
-
-// fields are the keys of the reference plugin.
-func (c *config) fields() jsonobject.Fields {
-	return jsonobject.Fields{
-		{"cniVersion", &c.CNIVersion},
-		{"backend", &c.Backend},
-		{"iptablesAdminChainName", &c.AdminChain},
-		{"firewalldZone", &c.Zone},
-		{"ingressPolicy", &c.IngressPolicy},
-	}
-}
+// config is the plugin's configuration.
+type config struct{ configKeys }
 
 // The values of backend. Without one it is firewalld if that runs, otherwise nftables.
 const (
@@ -54,15 +36,7 @@ func read(data []byte) (*config, error) {
 	if err := ipamconfig.Decode(data, c.fields()); err != nil {
 		return nil, err
 	}
-	if c.AdminChain == "" {
-		c.AdminChain = "CNI-ADMIN"
-	}
-	if c.Zone == "" {
-		c.Zone = "trusted"
-	}
-	if c.IngressPolicy == "" {
-		c.IngressPolicy = policyOpen
-	}
+	c.fillDefaults()
 	return c, nil
 }
 

@@ -8,15 +8,12 @@ import (
 	"strings"
 
 	"github.com/containernetworking/cni/pkg/types"
-	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/libcni/libcni/core/internal/builtin/ipamconfig"
 	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/jsonobject"
 	"github.com/libcni/libcni/core/plugin"
 )
-
-const defaultDataDir = "/var/lib/cni/networks"
 
 type config struct {
 	sets       []rangeSet // one address is given from each
@@ -26,57 +23,9 @@ type config struct {
 	requested  []netip.Addr // per set; invalid where any address will do
 }
 
-// rawConfig is the configuration as it is written; fields says with which keys.
-type rawConfig struct {
-	IPAM          *rawIPAM
-	RuntimeConfig struct {
-		IPRanges [][]rawRange
-		IPs      []string
-	}
-	Args struct{ CNI struct{ IPs []string } }
-}
-
-type rawIPAM struct {
-	rawRange
-	Ranges     [][]rawRange
-	Routes     []jsontext.Value
-	DataDir    string
-	ResolvConf string
-}
-
-type rawRange struct{ Subnet, RangeStart, RangeEnd, Gateway string }
-
-// fields are the keys of the reference plugin.
-func (c *rawConfig) fields() jsonobject.Fields {
-	return jsonobject.Fields{
-		{"ipam", jsonobject.Optional(&c.IPAM, (*rawIPAM).fields)},
-		{"runtimeConfig", jsonobject.Fields{
-			{"ipRanges", rangeSets(&c.RuntimeConfig.IPRanges)},
-			{"ips", &c.RuntimeConfig.IPs},
-		}},
-		{"args", jsonobject.Fields{{"cni", jsonobject.Fields{{"ips", &c.Args.CNI.IPs}}}}},
-	}
-}
-
-func (c *rawIPAM) fields() any {
-	return append(c.rawRange.fields(), jsonobject.Fields{
-		{"ranges", rangeSets(&c.Ranges)},
-		{"routes", &c.Routes},
-		{"dataDir", &c.DataDir},
-		{"resolvConf", &c.ResolvConf},
-	}...)
-}
-
-func rangeSets(sets *[][]rawRange) any {
-	return jsonobject.List(sets, func(set *[]rawRange) any {
-		return jsonobject.List(set, func(r *rawRange) any { return r.fields() })
-	})
-}
-
-func (r *rawRange) fields() jsonobject.Fields {
-	return jsonobject.Fields{
-		{"subnet", &r.Subnet}, {"rangeStart", &r.RangeStart}, {"rangeEnd", &r.RangeEnd}, {"gateway", &r.Gateway},
-	}
+// single is the range of a configuration in the old form.
+func (c *rawIPAM) single() rawRange {
+	return rawRange{Subnet: c.Subnet, RangeStart: c.RangeStart, RangeEnd: c.RangeEnd, Gateway: c.Gateway}
 }
 
 // readConfig decodes a configuration, which must have the object "ipam".
@@ -128,13 +77,12 @@ func directory(dataDir, network string) (string, error) {
 	if network == "" || network == "." || network == ".." || strings.ContainsAny(network, "/\x00") {
 		return "", fault.InvalidConfig("name", "host-local: %q cannot be the name of a network", network)
 	}
-	if dataDir == "" {
-		dataDir = defaultDataDir
+	ipam := rawIPAM{DataDir: dataDir}
+	ipam.fillDefaults()
+	if strings.ContainsRune(ipam.DataDir, 0) {
+		return "", fault.InvalidConfig("ipam.dataDir", "host-local: ipam.dataDir: %q is not a path", ipam.DataDir)
 	}
-	if strings.ContainsRune(dataDir, 0) {
-		return "", fault.InvalidConfig("ipam.dataDir", "host-local: ipam.dataDir: %q is not a path", dataDir)
-	}
-	return filepath.Join(dataDir, network), nil
+	return filepath.Join(ipam.DataDir, network), nil
 }
 
 // parseSets puts the range sets in the order the executable numbers them: those of the runtime, the one in the old
@@ -152,7 +100,7 @@ func parseSets(raw *rawConfig) ([]rangeSet, error) {
 		}
 	}
 	if raw.IPAM.Subnet != "" {
-		single, err := newRange("ipam", raw.IPAM.rawRange)
+		single, err := newRange("ipam", raw.IPAM.single())
 		if err != nil {
 			return nil, err
 		}

@@ -7,63 +7,17 @@ import (
 
 	"github.com/libcni/libcni/core/internal/builtin/ipamconfig"
 	"github.com/libcni/libcni/core/internal/fault"
-	"github.com/libcni/libcni/core/internal/jsonobject"
 )
 
-// config is the plugin's configuration; fields maps its keys.
+// config is the plugin's configuration.
 type config struct {
-	Backend              *string
-	SNAT                 *bool
-	MasqAll              bool
-	MarkMasqBit          *int
-	ExternalSetMarkChain *string
-	ConditionsV4         *[]string
-	ConditionsV6         *[]string
-	RuntimeConfig        struct{ PortMappings []mappingEntry }
+	configKeys
 
 	mappings   []mapping
 	conditions map[family][]condition // no entry: none
 }
 
-// mappingEntry is an element of portMappings, not validated.
-type mappingEntry struct {
-	HostPort      int
-	ContainerPort int
-	Protocol      string
-	HostIP        string
-	Range         int
-}
-
-// fields are the keys of the reference plugin.
-func (c *config) fields() jsonobject.Fields {
-	return jsonobject.Fields{
-		{"backend", &c.Backend},
-		{"snat", &c.SNAT},
-		{"masqAll", &c.MasqAll},
-		{"markMasqBit", &c.MarkMasqBit},
-		{"externalSetMarkChain", &c.ExternalSetMarkChain},
-		{"conditionsV4", &c.ConditionsV4},
-		{"conditionsV6", &c.ConditionsV6},
-		{"runtimeConfig", jsonobject.Fields{
-			{
-				"portMappings",
-				jsonobject.List(&c.RuntimeConfig.PortMappings, (*mappingEntry).fields),
-			},
-		}},
-	}
-}
-
-func (e *mappingEntry) fields() any {
-	return jsonobject.Fields{
-		{"hostPort", &e.HostPort},
-		{"containerPort", &e.ContainerPort},
-		{"protocol", &e.Protocol},
-		{"hostIP", &e.HostIP},
-		{"range", &e.Range},
-	}
-}
-
-// mapping is a range of published ports, in the families that hostIP allows.
+// mapping is a run of ports that is published, in the families that hostIP allows.
 type mapping struct {
 	proto         protocol
 	hostIP        netip.Addr // invalid: all addresses
@@ -192,12 +146,8 @@ func parseMappings(entries []mappingEntry) ([]mapping, error) {
 }
 
 func (e mappingEntry) parse(key string) (mapping, error) {
-	m := mapping{
-		hostPort:      e.HostPort,
-		containerPort: e.ContainerPort,
-		count:         max(e.Range, 1),
-		key:           key,
-	}
+	e.fillDefaults()
+	m := mapping{hostPort: e.HostPort, containerPort: e.ContainerPort, count: max(e.Range, 1), key: key}
 	var err error
 	if m.proto, err = parseProtocol(key, e.Protocol); err != nil {
 		return m, err
@@ -236,7 +186,7 @@ func (e mappingEntry) parse(key string) (mapping, error) {
 
 func parseProtocol(key, name string) (protocol, error) {
 	switch strings.ToLower(name) {
-	case "", "tcp":
+	case "tcp":
 		return tcp, nil
 	case "udp":
 		return udp, nil

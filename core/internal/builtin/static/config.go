@@ -6,12 +6,9 @@ import (
 	"strings"
 
 	"github.com/containernetworking/cni/pkg/types"
-	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/libcni/libcni/core/internal/builtin/ipamconfig"
 	"github.com/libcni/libcni/core/internal/fault"
-	"github.com/libcni/libcni/core/internal/jsonobject"
-	"github.com/libcni/libcni/core/internal/resultjson"
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -24,42 +21,6 @@ type config struct {
 type address struct {
 	prefix  netip.Prefix
 	gateway netip.Addr // invalid for none
-}
-
-// rawConfig is the configuration as it is written; fields says with which keys.
-type rawConfig struct {
-	IPAM          *rawIPAM
-	RuntimeConfig struct{ IPs []string }
-	Args          struct{ CNI struct{ IPs []string } }
-}
-
-type rawIPAM struct {
-	Addresses []rawAddress
-	Routes    []jsontext.Value
-	DNS       types.DNS
-}
-
-type rawAddress struct{ Address, Gateway string }
-
-// fields are the keys of the reference plugin.
-func (c *rawConfig) fields() jsonobject.Fields {
-	return jsonobject.Fields{
-		{"ipam", jsonobject.Optional(&c.IPAM, (*rawIPAM).fields)},
-		{"runtimeConfig", jsonobject.Fields{{"ips", &c.RuntimeConfig.IPs}}},
-		{"args", jsonobject.Fields{{"cni", jsonobject.Fields{{"ips", &c.Args.CNI.IPs}}}}},
-	}
-}
-
-func (c *rawIPAM) fields() any {
-	return jsonobject.Fields{
-		{"addresses", jsonobject.List(&c.Addresses, (*rawAddress).fields)},
-		{"routes", &c.Routes},
-		{"dns", resultjson.DNSFields(&c.DNS)},
-	}
-}
-
-func (a *rawAddress) fields() any {
-	return jsonobject.Fields{{"address", &a.Address}, {"gateway", &a.Gateway}}
 }
 
 // parseConfig reads the configuration. IP and GATEWAY of CNI_ARGS add to the configured addresses; args.cni.ips

@@ -2,36 +2,12 @@
 package settings
 
 import (
-	"github.com/containernetworking/cni/pkg/types"
-
 	"github.com/libcni/libcni/core/internal/fault"
-	"github.com/libcni/libcni/core/internal/jsonobject"
 	"github.com/libcni/libcni/core/internal/kit/masquerade"
-	"github.com/libcni/libcni/core/internal/resultjson"
 )
 
 // MaxMTU is the largest MTU of a link.
 const MaxMTU = 65535
-
-// Settings are the shared keys; a plugin's configuration embeds them.
-type Settings struct {
-	IPMasq        bool
-	IPMasqBackend *string
-	MTU           int // 0: that of the default route
-	IPAM          struct{ Type string }
-	DNS           types.DNS
-}
-
-// Fields returns the keys.
-func (s *Settings) Fields() jsonobject.Fields {
-	return jsonobject.Fields{
-		{"ipMasq", &s.IPMasq},
-		{"ipMasqBackend", &s.IPMasqBackend},
-		{"mtu", &s.MTU},
-		{"ipam", jsonobject.Fields{{"type", &s.IPAM.Type}}},
-		{"dns", resultjson.DNSFields(&s.DNS)},
-	}
-}
 
 // RequireIPAM refuses a configuration without an IPAM plugin.
 func (s *Settings) RequireIPAM() error {
