@@ -154,7 +154,8 @@ func (f *encoder) plugins(plugins []Ran) {
 	f.text = append(f.text, ']')
 }
 
-// separator is what stands before an element: the bracket before the first.
+// separator returns what precedes an element: the bracket before the first, a comma before the
+// others.
 func separator(i int, open byte) byte {
 	if i == 0 {
 		return open

@@ -10,11 +10,10 @@ import (
 	"github.com/libcni/libcni/core/internal/jsonobject"
 )
 
-// cacheKind marks the one format of Go's libcni since 0.7.0. Files of earlier ones are a bare
-// result.
+// cacheKind marks the format of Go's libcni since 0.7.0. Earlier versions wrote a bare result.
 const cacheKind = "cniCacheV1"
 
-// document is a cache file as Go's libcni writes and reads it, with our member beside its own.
+// document is a cache file as Go's libcni writes and reads it, with our additional member.
 type document struct {
 	Entry
 	kind   string
@@ -22,7 +21,7 @@ type document struct {
 	ours   jsontext.Value
 }
 
-// fields are read as Go's libcni does, so that both agree on what a file says.
+// fields are read as Go's libcni reads them, so that both understand a file alike.
 func (d *document) fields() jsonobject.Fields {
 	return jsonobject.Fields{
 		{"kind", &d.kind},
@@ -58,8 +57,8 @@ func (r *Ran) fields() any {
 		{"result", &r.Result}}
 }
 
-// decode reads a file. A bare result, which does not say whose it is, gives an entry with an empty
-// Key.
+// decode reads a file. A bare result, which does not name its attachment, gives an entry with an
+// empty Key.
 func decode(data []byte) (*Entry, error) {
 	if len(data) == 0 {
 		return nil, errors.New("empty")
@@ -78,7 +77,7 @@ func decode(data []byte) (*Entry, error) {
 	}
 }
 
-// decodeKey reads whose a file says it is, which is a fraction of the work.
+// decodeKey reads only the key that a file states, at a fraction of the cost.
 func decodeKey(data []byte) (Key, error) {
 	var key Key
 	err := jsonobject.Decode(data, jsonobject.Fields{
@@ -112,7 +111,7 @@ func (d *document) entry() (*Entry, error) {
 	return e, nil
 }
 
-// isJSON takes what Go's libcni takes.
+// isJSON accepts what Go's libcni accepts.
 func isJSON(text jsontext.Value) bool {
 	return text.IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 }
@@ -132,7 +131,7 @@ func bareResult(data []byte) (*Entry, error) {
 	return &Entry{ByGoLibcni: true, CNIVersion: version, Result: bytes.TrimSpace(data)}, nil
 }
 
-// firstVersion returns the cniVersion of the first document that has one.
+// firstVersion returns the cniVersion of the first document with one.
 func firstVersion(documents ...[]byte) string {
 	for _, d := range documents {
 		var version string

@@ -1,5 +1,5 @@
-// Package firewalld speaks to firewalld over D-Bus, about the sources of its zones. What it changes
-// is firewalld's runtime configuration, which the next reload forgets.
+// Package firewalld manages the sources of firewalld's zones over D-Bus. It changes the runtime
+// configuration, which lasts until firewalld is reloaded.
 package firewalld
 
 import (
@@ -35,9 +35,9 @@ type Conn struct {
 	release func() bool
 }
 
-// Open connects to the firewalld that is on the bus with that socket, or returns ErrNotRunning. The
-// socket is opened on the calling goroutine, in whose network and mount namespace the bus is looked
-// for. The caller closes the connection, which ends with the context in any case.
+// Open connects to the firewalld on the bus with that socket, or returns ErrNotRunning. It opens
+// the socket on the calling goroutine, in its network and mount namespaces. The caller closes the
+// connection, which also ends with the context.
 func Open(ctx context.Context, socket string) (*Conn, error) {
 	if _, err := os.Stat(socket); errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%s: %w", socket, ErrNotRunning)
@@ -48,7 +48,7 @@ func Open(ctx context.Context, socket string) (*Conn, error) {
 	} else if err != nil {
 		return nil, fmt.Errorf("system bus: %w", err)
 	}
-	// Neither the greeting nor a bus that reads nothing ends with the context otherwise.
+	// The greeting, and a write to a bus that reads nothing, do not end with the context otherwise.
 	release := context.AfterFunc(ctx, func() { raw.Close() })
 	c, err := greet(ctx, raw.(*net.UnixConn), release)
 	if err != nil {
@@ -92,7 +92,7 @@ func (c *Conn) present(ctx context.Context) error {
 // Close closes the connection.
 func (c *Conn) Close() {
 	c.release()
-	_ = c.bus.Close() // nothing was left to be written
+	_ = c.bus.Close() // nothing was waiting to be written
 }
 
 // AddSource adds the address to the sources of the zone. It succeeds if it is one already, and
@@ -102,9 +102,9 @@ func (c *Conn) AddSource(ctx context.Context, zoneName string, address netip.Add
 	if code(err) == "ALREADY_ENABLED" {
 		return nil
 	}
-	// which of both depends on the version
+	// the version decides which of the two it is
 	if code(err) == "ZONE_ALREADY_SET" || code(err) == "ZONE_CONFLICT" {
-		// Some say so of the zone itself.
+		// Some versions report this for the zone itself.
 		if there, failed := c.HasSource(ctx, zoneName, address); there || failed != nil {
 			return failed
 		}
@@ -122,7 +122,7 @@ func (c *Conn) RemoveSource(ctx context.Context, zoneName string, address netip.
 	return err
 }
 
-// HasSource says whether the address is a source of the zone.
+// HasSource reports whether the address is a source of the zone.
 func (c *Conn) HasSource(ctx context.Context, zoneName string, address netip.Addr) (bool, error) {
 	var there bool
 	err := c.call(ctx, "querySource", zoneName, address, &there)

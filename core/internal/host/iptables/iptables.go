@@ -25,7 +25,7 @@ import (
 // ErrMissing says that the executables are not installed.
 var ErrMissing = errors.New("iptables is not installed")
 
-// Family is the kind of packets a table is for.
+// Family is the kind of packets of a table.
 type Family byte
 
 // The families.
@@ -34,14 +34,14 @@ const (
 	IPv6 Family = 6
 )
 
-// Tool is an iptables: the executable that lists and the one that changes rules. Safe for
+// Tool is a pair of iptables executables: one that lists rules and one that changes them. Safe for
 // concurrent use.
 type Tool struct {
 	list, restore string
 	start         spawn.Starter
 }
 
-// directories are searched in this order. The host's PATH is the host's.
+// directories are searched in this order. The host's PATH is not used.
 func directories() []string {
 	return []string{"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"}
 }
@@ -111,7 +111,7 @@ func HasLegacyTable(f Family, table string) bool {
 	return false
 }
 
-// Table is a table as iptables lists it.
+// Table is a table in the form in which iptables lists it.
 type Table struct {
 	Policies map[string]string // of the chains that have one
 	// the words of each rule, without "-A CHAIN"; an empty chain is in it too
@@ -128,8 +128,8 @@ func (t *Tool) Read(ctx context.Context, table string) (*Table, error) {
 }
 
 // Apply changes a table, all or nothing. A line is a command of iptables without the table, such as
-// "-A FORWARD -j DROP", put together with Line; NewChain makes the line for a chain that is not
-// there yet.
+// "-A FORWARD -j DROP". Line makes lines of words; NewChain makes the line for a chain that does
+// not exist.
 func (t *Tool) Apply(ctx context.Context, table string, lines []string) error {
 	if len(lines) == 0 {
 		return nil
@@ -171,7 +171,7 @@ const (
 	endGrace    = 2 * time.Second
 )
 
-// run starts an executable and returns what it wrote.
+// run starts an executable and returns its output.
 func (t *Tool) run(
 	ctx context.Context, path string, input []byte, arguments ...string,
 ) (string, error) {
@@ -205,7 +205,7 @@ func (t *Tool) run(
 	stderr.CloseWriter()
 	status, err := process.Wait(ctx, stdout, stderr)
 	if err != nil {
-		// It waits for a lock at most: there is nothing that it would have to clean up.
+		// At most it waits for a lock, so that it leaves nothing to clean up.
 		err = errors.Join(err, process.Signal(syscall.SIGKILL))
 		process.WaitFor(endGrace, stderr)
 		return "", fmt.Errorf("%s: %w", path, err)

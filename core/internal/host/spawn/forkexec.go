@@ -11,10 +11,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ForkExec is the Starter without C, for programs that are their own host: it relies on all
-// descriptors of this process being close-on-exec, as Go's own are, lets the process' umask pass,
-// and turns signals this process ignores into signals it receives and drops (which is the same to
-// the process, but is not inherited). A library in someone else's process can do none of this;
+// ForkExec is the Starter without C, for programs that control their own process. It relies on all
+// descriptors of the process being close-on-exec, as Go's are, and leaves the umask to the child.
+// Signals that the process ignores become signals that it receives and drops: the process notices
+// no difference, but the child does not inherit it. A library cannot do this to its host, so
 // libcni.so has a Starter in C.
 func ForkExec(spec Spec) (Started, error) {
 	// The mask and the namespaces of a child are those of the thread that forks.
@@ -33,7 +33,7 @@ func ForkExec(spec Spec) (Started, error) {
 		Sys:   &syscall.SysProcAttr{Setpgid: true, PidFD: &pidfd},
 	})
 	runtime.KeepAlive(spec)
-	// The mask was valid a moment ago; there is nothing to do if the kernel refuses to take it back.
+	// The mask was valid a moment ago; if the kernel refuses it now, nothing can be done.
 	_ = unix.PthreadSigmask(unix.SIG_SETMASK, &all, nil)
 	if err != nil {
 		return Started{}, fmt.Errorf("start %s: %w", spec.Path, err)
@@ -41,8 +41,8 @@ func ForkExec(spec Spec) (Started, error) {
 	return Started{PID: pid, Pidfd: os.NewFile(uintptr(pidfd), "pidfd")}, nil
 }
 
-// dropIgnored makes the signals that this process ignores ones that it handles by dropping them: an
-// ignored signal stays ignored across exec, a handled one becomes a default one.
+// dropIgnored handles the signals that this process ignores by dropping them: an ignored signal
+// stays ignored across exec, a handled one gets its default action.
 func dropIgnored() {
 	const lastSignal, firstReal, lastReal = 64, 32, 34 // 32 to 34 belong to the C library
 	var ignored []os.Signal

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrTooMuch says that a process wrote more than its output may hold.
+// ErrTooMuch says that the output of a process exceeds its limit.
 var ErrTooMuch = errors.New("too much output")
 
 // Output collects what a process writes into a pipe. Process.Wait fills it. Not safe for concurrent
@@ -70,8 +70,8 @@ func (o *Output) closeReader() {
 	}
 }
 
-// pump takes what is in the pipe now, at most about as much as the pipe can hold: a writer that
-// never pauses cannot keep the caller. It returns ErrTooMuch beyond the limit.
+// pump reads what is in the pipe, but not much more than the pipe can hold: a writer that never
+// pauses does not block the caller. It returns ErrTooMuch beyond the limit.
 func (o *Output) pump() error {
 	for taken := 0; o.reader >= 0 && taken <= o.capacity; {
 		n, err := o.read()

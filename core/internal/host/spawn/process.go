@@ -18,10 +18,10 @@ type Process struct {
 	status  *Status // once it has ended
 }
 
-// New takes over what a Starter made.
+// New returns the process that a Starter has made, and takes over its files.
 func New(started Started) *Process { return &Process{started: started} }
 
-// PID is the process' id, and that of its group.
+// PID returns the id of the process, which is also that of its group.
 func (p *Process) PID() int { return p.started.PID }
 
 // Close closes the descriptors. It neither ends the process nor waits for it.
@@ -37,7 +37,7 @@ func (p *Process) Signal(signal syscall.Signal) error {
 	if p.status != nil {
 		return nil
 	}
-	// PIDFD_SIGNAL_PROCESS_GROUP, Linux 6.9: no pid that could be someone else's by now
+	// PIDFD_SIGNAL_PROCESS_GROUP, Linux 6.9. Unlike a pid, the pidfd cannot mean another process.
 	const toGroup = 1 << 2
 	err := unix.PidfdSendSignal(int(p.started.Pidfd.Fd()), signal, nil, toGroup)
 	if errors.Is(err, unix.EINVAL) {
@@ -49,12 +49,12 @@ func (p *Process) Signal(signal syscall.Signal) error {
 	return nil
 }
 
-// Wait collects the outputs until the process has ended, and says how. It does not wait for the end
-// of an output, which a process left behind may hold: what is in the pipes when the process ends is
-// taken, and no more.
+// Wait collects the outputs until the process has ended, and returns how it ended. It does not wait
+// for the end of an output, which a child of the process may hold open: it takes what is in the
+// pipes when the process ends, and no more.
 //
-// The error is ctx's when it ends first, or ErrTooMuch; the process then still runs, and Wait can
-// be called again.
+// The error is the context's if that ends first, or ErrTooMuch. The process then still runs, and
+// Wait can be called again.
 func (p *Process) Wait(ctx context.Context, outputs ...*Output) (Status, error) {
 	if p.status != nil {
 		return *p.status, nil
@@ -78,7 +78,7 @@ func (p *Process) Wait(ctx context.Context, outputs ...*Output) (Status, error) 
 }
 
 // WaitFor is Wait for a bounded time. It needs no descriptor, so that a process can be ended when
-// there is none left.
+// the limit of descriptors is reached.
 func (p *Process) WaitFor(limit time.Duration, outputs ...*Output) (status Status, inTime bool) {
 	for end := time.Now().Add(limit); p.status == nil; {
 		left := max(0, time.Until(end))
@@ -103,8 +103,8 @@ const (
 
 const forever = -time.Millisecond
 
-// step blocks until the process has ended, wake is readable, there is output, or time has passed,
-// and takes the output there is. The error may be that of an output of a process that has ended.
+// step blocks until the process has ended, wake is readable, output has arrived, or time has
+// passed. It takes the output. The error may be that of an output of a process that has ended.
 func (p *Process) step(wake int, limit time.Duration, outputs []*Output) (event, error) {
 	fds := []unix.PollFd{
 		{Fd: int32(p.started.Pidfd.Fd()), Events: unix.POLLIN},

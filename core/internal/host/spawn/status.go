@@ -35,11 +35,11 @@ func (s Status) String() string {
 	}
 }
 
-// patience bounds the waiting for what the kernel or the intermediate does right after a process
-// has ended.
+// patience bounds the wait for what the kernel or the intermediate does right after the end of a
+// process.
 const patience = 2 * time.Second
 
-// reap takes the status of a process whose pidfd says that it has ended, and leaves no zombie.
+// reap returns the status of a process that has ended according to its pidfd, and leaves no zombie.
 func (s *Started) reap() Status {
 	if s.Status == nil {
 		if status, ok := waitPidfd(s.Pidfd); ok {
@@ -50,7 +50,7 @@ func (s *Started) reap() Status {
 	status, ok := readStatus(s.Status)
 	if s.Intermediate > 0 {
 		if !ok {
-			// It was killed, or is held. It is our unreaped child, so the pid is still its own.
+			// It was killed, or is stopped. It is an unreaped child, so the pid is still its own.
 			_ = unix.Kill(s.Intermediate, unix.SIGKILL)
 		}
 		waitIntermediate(s.Intermediate)
@@ -61,7 +61,7 @@ func (s *Started) reap() Status {
 	return status
 }
 
-// waitPidfd reaps a child. It fails if the host has done so, or ignores SIGCHLD.
+// waitPidfd reaps a child. It fails if the host has reaped it, or ignores SIGCHLD.
 func waitPidfd(pidfd *os.File) (Status, bool) {
 	var info struct { // siginfo_t for SIGCHLD
 		signal, errno, code, _ int32
@@ -91,9 +91,9 @@ func waitPidfd(pidfd *os.File) (Status, bool) {
 	}
 }
 
-// askPidfd reads the status of a process that someone else has reaped, or is about to. The kernel
-// keeps it with the pidfd since Linux 6.15, from when the process is reaped on; the pidfd then
-// hangs up.
+// askPidfd reads the status of a process that another part of the process has reaped, or is about
+// to. Since Linux 6.15 the kernel keeps the status with the pidfd once the process is reaped; the
+// pidfd then hangs up.
 func askPidfd(pidfd *os.File) Status {
 	status, err := exitInfo(pidfd)
 	if err == nil && !status.Known && waitFor(pidfd, 0, patience) {
@@ -120,8 +120,7 @@ func exitInfo(pidfd *os.File) (Status, error) {
 	return Status{Known: info.mask&infoExit != 0, Wait: syscall.WaitStatus(info.exitCode)}, nil
 }
 
-// readStatus takes the status from the intermediate, which writes it as soon as the process has
-// ended.
+// readStatus reads the status that the intermediate writes as soon as the process has ended.
 func readStatus(from *os.File) (Status, bool) {
 	if !waitFor(from, unix.POLLIN, patience) {
 		return Status{}, false
@@ -133,7 +132,7 @@ func readStatus(from *os.File) (Status, bool) {
 	return Status{Known: true, Wait: syscall.WaitStatus(binary.NativeEndian.Uint32(raw[:]))}, true
 }
 
-// waitIntermediate reaps the intermediate, which has nothing left to do but to exit.
+// waitIntermediate reaps the intermediate, which exits by itself.
 func waitIntermediate(pid int) {
 	_ = errno.Retry(func() error {
 		_, err := unix.Wait4(pid, nil, unix.WALL, nil)

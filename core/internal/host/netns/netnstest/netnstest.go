@@ -18,8 +18,8 @@ import (
 const hint = "network namespaces are needed; run the test under test/isolate"
 
 // Host moves the test to a fresh network namespace that serves as its host, with lo up. The test's
-// goroutine stays on its thread, which ends with the test and the namespace with it. Goroutines
-// that the test starts, subtests among them, are in the namespace the test binary started in; a
+// goroutine stays on its thread; the thread, and with it the namespace, ends with the test.
+// Goroutines that the test starts, including subtests, are in the namespace of the test binary; a
 // subtest calls Host itself.
 func Host(t testing.TB) {
 	t.Helper()

@@ -1,4 +1,4 @@
-// Package rtnltest writes down, for tests, what a network namespace holds, as text that a person
+// Package rtnltest describes the content of a network namespace, for tests, as text that a person
 // can read and a test can compare.
 package rtnltest
 
@@ -12,9 +12,9 @@ import (
 	"github.com/libcni/libcni/core/internal/host/rtnl"
 )
 
-// Dump lists the links of the connection's namespace but lo, by name, each followed by its
-// addresses, routes and VLANs. Link-local and multicast things, which the kernel makes, are left
-// out, as are indexes and MAC addresses.
+// Dump lists the links of the connection's namespace except lo, by name, each followed by its
+// addresses, routes and VLANs. It omits link-local and multicast objects, which the kernel makes,
+// and indexes and MAC addresses.
 func Dump(t testing.TB, conn *rtnl.Conn) string {
 	t.Helper()
 	ctx := context.Background()
@@ -87,7 +87,7 @@ func contents(t testing.TB, ctx context.Context, conn *rtnl.Conn, index int) []s
 	return lines
 }
 
-// route leaves out the table when it is the main one, and what the kernel sets by itself.
+// route omits the main table, and what the kernel sets by itself.
 func route(r rtnl.Route) string {
 	if r.Table == 254 {
 		r.Table = 0
