@@ -40,13 +40,13 @@ func name(message []byte) string {
 
 func TestAnswersLargerThanTheBuffer(t *testing.T) {
 	for _, size := range []int{1, 64, 500, bufferSize} {
-		c := NewConn(open(t, 0), &Buffer{data: make([]byte, size)})
+		c := NewConn(open(t, 0), NewBuffer(size))
 		data, err := c.Get(t.Context(), unix.RTM_GETLINK, loopback())
 		if err != nil || name(data) != "lo" {
 			t.Errorf("a buffer of %d bytes: get %q, %v", size, name(data), err)
 		}
 
-		c = NewConn(open(t, 0), &Buffer{data: make([]byte, size)})
+		c = NewConn(open(t, 0), NewBuffer(size))
 		var names []string
 		err = c.Dump(t.Context(), unix.RTM_GETLINK, make([]byte, unix.SizeofIfInfomsg),
 			func(data []byte) {

@@ -101,6 +101,9 @@ type Buffer struct {
 	messages []Message
 }
 
+// NewBuffer returns a buffer with room for size bytes at first.
+func NewBuffer(size int) *Buffer { return &Buffer{data: make([]byte, size)} }
+
 // bufferSize is what the kernel puts at most into one datagram of a dump. Others may be larger.
 const bufferSize = 32 << 10
 
