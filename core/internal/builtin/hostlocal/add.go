@@ -7,6 +7,7 @@ import (
 
 	types100 "github.com/containernetworking/cni/pkg/types/100"
 
+	"github.com/libcni/libcni/core/internal/builtin/hostlocal/leaseindex"
 	"github.com/libcni/libcni/core/internal/builtin/ipamconfig"
 	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/plugin"
@@ -137,9 +138,9 @@ func (s *store) giveNext(ctx context.Context, set rangeSet, number int, o owner)
 
 // firstFree returns the first free address of the spans, or none.
 func (s *store) firstFree(ctx context.Context, spans []span) (netip.Addr, error) {
-	return query(ctx, s, func(x *index) (netip.Addr, error) {
+	return query(ctx, s, func(x *leaseindex.Index) (netip.Addr, error) {
 		for _, span := range spans {
-			if addr, err := span.firstFree(x.nextFree); err != nil || addr.IsValid() {
+			if addr, err := span.firstFree(x.NextFree); err != nil || addr.IsValid() {
 				return addr, err
 			}
 		}
@@ -150,7 +151,7 @@ func (s *store) firstFree(ctx context.Context, spans []span) (netip.Addr, error)
 // distrust deals with an address that is taken although the index says it is free.
 func (s *store) distrust(ctx context.Context, addr netip.Addr) error {
 	if s.fresh {
-		return s.index.add(addr, owner{})
+		return s.index.Add(addr, leaseindex.Owner{})
 	}
 	_, err := s.scan(ctx, nil)
 	return err

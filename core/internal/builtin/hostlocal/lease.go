@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/libcni/libcni/core/internal/builtin/hostlocal/leaseindex"
 	"github.com/libcni/libcni/core/internal/host/file"
 	"github.com/libcni/libcni/core/plugin"
 )
@@ -24,6 +25,14 @@ func (o owner) content() string {
 		return o.ContainerID
 	}
 	return o.ContainerID + separator + o.IfName
+}
+
+// indexed is the owner in the index.
+func (o owner) indexed() leaseindex.Owner {
+	if o == (owner{}) {
+		return leaseindex.Owner{}
+	}
+	return leaseindex.NewOwner(o.ContainerID, o.content())
 }
 
 // legacy is the owner as old leases name it.

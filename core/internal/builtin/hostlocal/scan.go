@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/libcni/libcni/core/internal/builtin/hostlocal/leaseindex"
 	"github.com/libcni/libcni/core/internal/host/file"
 )
 
@@ -15,7 +16,7 @@ import (
 // removed on the way. With reclaim, so are the unmarked leases in its ranges that were written before this boot.
 func (s *store) scan(ctx context.Context, reclaim rangeSet) ([]lease, error) {
 	s.scanned()
-	s.index.close()
+	s.index.Close()
 	s.index, s.fresh = nil, true
 	var booted time.Time
 	if reclaim != nil && s.isLocal() {
@@ -94,17 +95,12 @@ func (s *store) read(name string) (lease, bool, error) {
 // holder returns the lease of one address as it is on disk, without its mark.
 func (s *store) holder(addr netip.Addr) (lease, bool, error) { return s.read(addr.String()) }
 
-func indexOf(leases []lease, bootID string) *index {
-	pages := map[key]bool{}
-	for _, l := range leases {
-		page, _ := pageOf(l.addr)
-		pages[page] = true
+func indexOf(leases []lease, bootID string) *leaseindex.Index {
+	indexed := make([]leaseindex.Lease, len(leases))
+	for i, l := range leases {
+		indexed[i] = leaseindex.Lease{Addr: l.addr, Owner: l.owner.indexed()}
 	}
-	x := newIndex(bootID, len(leases), len(pages))
-	for _, l := range leases {
-		_ = x.add(l.addr, l.owner) // cannot fail in memory
-	}
-	return x
+	return leaseindex.New(bootID, indexed)
 }
 
 // inUse says how full a range set is.

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/libcni/libcni/core/internal/builtin/hostlocal/leaseindex"
 	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/host/file"
 	"github.com/libcni/libcni/core/internal/host/lockfile"
@@ -26,10 +27,10 @@ type store struct {
 	scanned func()
 
 	held  *lockfile.Lock
-	id    identity // of the directory when the lock was taken
-	local locality // of the file system that the directory is on
-	index *index   // nil until it is needed
-	fresh bool     // the index comes from a scan of this call
+	id    leaseindex.Directory // when the lock was taken
+	local locality             // of the file system that the directory is on
+	index *leaseindex.Index    // nil until it is needed
+	fresh bool                 // the index comes from a scan of this call
 }
 
 // Modes as the executable has them.
@@ -58,7 +59,7 @@ func (s *store) lockToCreate(ctx context.Context) error {
 // lock takes the lock of the store. It is false if there is no store.
 func (s *store) lock(ctx context.Context) (found bool, err error) {
 	for {
-		if s.id, err = identify(s.dir); errors.Is(err, fs.ErrNotExist) {
+		if s.id, err = leaseindex.Identify(s.dir); errors.Is(err, fs.ErrNotExist) {
 			return false, nil
 		} else if err != nil {
 			return false, s.fault(err, "open the directory")
@@ -69,7 +70,7 @@ func (s *store) lock(ctx context.Context) (found bool, err error) {
 		}
 		before := s.id
 		// The directory may have been removed, and made anew, while we waited for the lock of the old one.
-		if s.id, err = identify(s.dir); err == nil && s.id.Inode == before.Inode && s.id.Device == before.Device {
+		if s.id, err = leaseindex.Identify(s.dir); err == nil && s.id.SameAs(before) {
 			s.held = lock
 			return true, nil
 		}
@@ -83,28 +84,13 @@ func (s *store) lock(ctx context.Context) (found bool, err error) {
 // the next call scans.
 func (s *store) unlock() {
 	if s.index != nil {
-		s.keepIndex()
-		s.index.close()
+		if s.indexed() {
+			s.index.Keep(s.indexPath(), s.dir)
+		}
+		s.index.Close()
 		s.index = nil
 	}
 	_ = s.held.Unlock() // what was done is done, and the descriptor is closed
-}
-
-func (s *store) keepIndex() {
-	x := s.index
-	if !s.indexed() || x.file != nil && !x.dirty && !x.failed {
-		return
-	}
-	err := errors.New("a write failed")
-	if !x.failed {
-		var now identity
-		if now, err = stamp(s.dir); err == nil {
-			err = x.save(s.indexPath(), now)
-		}
-	}
-	if err != nil {
-		_ = file.Remove(s.indexPath()) // if it stays, it still does not match the directory
-	}
 }
 
 // indexPath contains the directory's identity: a path may be another directory in another mount namespace, with another
@@ -114,14 +100,14 @@ func (s *store) indexPath() string {
 }
 
 // query asks the index. One that cannot be trusted, or turns out to be damaged, is replaced by a scan.
-func query[T any](ctx context.Context, s *store, ask func(*index) (T, error)) (T, error) {
+func query[T any](ctx context.Context, s *store, ask func(*leaseindex.Index) (T, error)) (T, error) {
 	if s.index == nil && s.stateDir != "" && s.local != perhapsElse {
-		s.index, _ = openIndex(s.indexPath(), s.id, s.bootID) // nil if there is none that can be trusted
+		s.index, _ = leaseindex.Open(s.indexPath(), s.id, s.bootID) // nil if there is none that can be trusted
 		if s.index != nil {
 			s.local = onlyHere // or none would have been kept of this very directory, in this boot
 		}
 	}
-	if s.index != nil && !s.index.failed {
+	if s.index != nil && s.index.Usable() {
 		if answer, err := ask(s.index); err == nil {
 			return answer, nil
 		}
@@ -135,7 +121,9 @@ func query[T any](ctx context.Context, s *store, ask func(*index) (T, error)) (T
 
 // addresses returns the addresses of exactly this owner.
 func (s *store) addresses(ctx context.Context, o owner) ([]netip.Addr, error) {
-	return query(ctx, s, func(x *index) ([]netip.Addr, error) { return x.addresses(o) })
+	return query(ctx, s, func(x *leaseindex.Index) ([]netip.Addr, error) {
+		return x.Addresses(o.indexed())
+	})
 }
 
 // reserve makes the lease of an address. errTaken if there is one.
@@ -156,8 +144,8 @@ func (s *store) reserve(addr netip.Addr, o owner, set int) error {
 	if err != nil {
 		return s.fault(errors.Join(err, file.Remove(path)), "write a lease")
 	}
-	s.index.noteLast(set, addr)
-	_ = s.index.add(addr, o) // the index remembers that it failed
+	s.index.SetLast(set, addr)
+	_ = s.index.Add(addr, o.indexed()) // the index remembers that it failed
 	return nil
 }
 
@@ -167,7 +155,7 @@ func (s *store) release(addr netip.Addr, o owner) error {
 		return s.fault(err, "remove a lease")
 	}
 	if s.index != nil {
-		_ = s.index.remove(addr, o) // the index remembers that it failed
+		_ = s.index.Remove(addr, o.indexed()) // the index remembers that it failed
 	}
 	return nil
 }
@@ -175,7 +163,7 @@ func (s *store) release(addr netip.Addr, o owner) error {
 // lastGiven returns the address that was given last from a set; none if that is not known, which is no harm.
 func (s *store) lastGiven(set int) netip.Addr {
 	if s.index != nil {
-		if addr := s.index.lastGiven(set); addr.IsValid() {
+		if addr := s.index.Last(set); addr.IsValid() {
 			return addr
 		}
 	}

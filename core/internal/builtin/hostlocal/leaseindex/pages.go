@@ -1,19 +1,19 @@
-package hostlocal
+package leaseindex
 
 import (
 	"math/bits"
 	"net/netip"
 )
 
-// pageBits is the size of a page: 512 addresses. Small enough that addresses asked for at random in a large IPv6 range
-// cost little each, large enough to step over a full /16 in 128 reads.
+// A page is the bitmap of 512 addresses. It is small enough that random addresses of a large IPv6 range cost little, and
+// large enough to pass a full /16 in 128 reads.
 const (
 	pageBits = 9
 	pageSize = 1 << pageBits / 8
 )
 
-// nextFree returns the first address from one to another, both inclusive, that is not taken; none if all are.
-func (x *index) nextFree(from, to netip.Addr) (netip.Addr, error) {
+// NextFree returns the first free address between two addresses, inclusive; the zero address if all are taken.
+func (x *Index) NextFree(from, to netip.Addr) (netip.Addr, error) {
 	for {
 		page, offset := pageOf(from)
 		taken, exists := make([]byte, pageSize), false
@@ -40,7 +40,7 @@ func (x *index) nextFree(from, to netip.Addr) (netip.Addr, error) {
 	}
 }
 
-func (x *index) page(k key) (bitmap []byte, slot uint32, exists bool, err error) {
+func (x *Index) page(k key) (bitmap []byte, slot uint32, exists bool, err error) {
 	bitmap = make([]byte, pageSize)
 	err = x.pages.find(k, func(at uint32, value []byte) bool {
 		copy(bitmap, value)
@@ -50,7 +50,7 @@ func (x *index) page(k key) (bitmap []byte, slot uint32, exists bool, err error)
 	return bitmap, slot, exists, err
 }
 
-// pageOf returns the page an address is in, and where.
+// pageOf returns the page of an address, and its bit there.
 func pageOf(addr netip.Addr) (page key, offset int) {
 	page = addr.As16()
 	offset = int(page[15]) | int(page[14]&1)<<8
@@ -68,7 +68,7 @@ func addressIn(page key, offset int, v4 bool) netip.Addr {
 	return addr
 }
 
-// firstZero returns the first bit that is not set, from one on, or -1.
+// firstZero returns the first bit from a position on that is not set, or -1.
 func firstZero(bitmap []byte, from int) int {
 	for offset := from; offset < len(bitmap)*8; {
 		if free := ^bitmap[offset/8] >> (offset % 8); free != 0 {

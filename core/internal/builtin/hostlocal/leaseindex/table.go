@@ -1,4 +1,4 @@
-package hostlocal
+package leaseindex
 
 import (
 	"encoding/binary"
@@ -8,21 +8,20 @@ import (
 	"math/bits"
 )
 
-// table is a hash table in a file: slots of one size, found by linear probing, read and written in place, so that the
-// cost of an operation does not grow with the table. A key may occur more than once. Every slot carries a checksum over
-// its content, its number and the table's kind, empty ones included: whatever happened to the file, damage is noticed
-// when it is met.
+// table is a hash table in a file, with slots of one size and linear probing. Slots are read and written in place, so that
+// the cost of an operation does not grow with the table. A key may occur more than once. Every slot, empty ones included,
+// has a checksum over its content, its number and the table's kind, so that any damage is noticed when the slot is read.
 type table struct {
 	at    backing
 	base  int64  // offset of slot 0
 	kind  byte   // part of the checksum
 	slots uint32 // a power of two
 	size  int    // of a value
-	used  uint32 // slots that are not empty: live ones, and those whose entry was removed
+	used  uint32 // slots that are not empty: those with an entry, and those whose entry was removed
 	live  uint32
-	place func(key) uint64 // where a key's slots begin, of which the lower bits count
+	place func(key) uint64 // slot at which probing for a key begins, modulo slots
 
-	buffer         []byte // the slots read last, so that what looks at a slot and then writes it reads it once
+	buffer         []byte // the slots read last: looking at a slot and then writing it reads it once
 	first, through uint32 // their numbers, the second exclusive
 }
 
@@ -31,7 +30,7 @@ type backing interface {
 	io.WriterAt
 }
 
-// memory is a table's backing that is not in a file (yet).
+// memory is the backing of a table that is not in a file.
 type memory []byte
 
 func (m memory) ReadAt(p []byte, off int64) (int, error)  { return copy(p, m[off:]), nil }
@@ -39,7 +38,7 @@ func (m memory) WriteAt(p []byte, off int64) (int, error) { return copy(m[off:],
 
 type key [16]byte
 
-// A slot is a checksum, a state, three bytes of nothing, the key and the value.
+// A slot is a checksum, a state, three zero bytes, the key and the value.
 const slotHead = 8 + 16
 
 const (
@@ -48,10 +47,11 @@ const (
 	slotRemoved
 )
 
-// probe is how many slots are read at once. Tables are at most half full, so that mostly one read does.
+// probe is how many slots are read at once. Tables are at most half full, so that one read mostly suffices.
 const probe = 8
 
-var errDamaged = errors.New("index is damaged")
+// ErrDamaged says that the file of an index is damaged.
+var ErrDamaged = errors.New("index is damaged")
 
 func (t *table) slotSize() int { return slotHead + t.size }
 
@@ -69,10 +69,10 @@ func (t *table) clear() error {
 	return err
 }
 
-// crowded says that the table must grow before the next insert.
+// crowded reports whether the table must grow before the next insert.
 func (t *table) crowded() bool { return t.used+1 > t.slots/2 }
 
-// find calls visit with the slots of a key until visit returns true. The value is only good during the call.
+// find calls visit with the slots of a key until visit returns true. The value is valid during the call.
 func (t *table) find(k key, visit func(slot uint32, value []byte) bool) error {
 	return t.walk(t.place(k), t.slots, func(slot uint32, state byte, have key, value []byte) bool {
 		return state == slotEmpty || state == slotLive && have == k && visit(slot, value)
@@ -89,7 +89,7 @@ func (t *table) all(visit func(k key, value []byte)) error {
 	})
 }
 
-// insert adds an entry. The caller has made sure that the table is not crowded.
+// insert adds an entry. The table must not be crowded.
 func (t *table) insert(k key, value []byte) error {
 	free, wasEmpty := uint32(0), false
 	found := false
@@ -99,7 +99,7 @@ func (t *table) insert(k key, value []byte) error {
 		return found
 	})
 	if err == nil && !found {
-		err = fmt.Errorf("%w: no slot is free", errDamaged)
+		err = fmt.Errorf("%w: no slot is free", ErrDamaged)
 	}
 	if err != nil {
 		return err
@@ -114,13 +114,13 @@ func (t *table) insert(k key, value []byte) error {
 	return nil
 }
 
-// remove takes the entry of a slot away.
+// remove removes the entry of a slot.
 func (t *table) remove(slot uint32) error {
 	t.live--
 	return t.write(slot, slotRemoved, key{}, nil)
 }
 
-// walk visits slots from the one a hash falls on, until visit returns true or count slots were seen.
+// walk visits slots from that of a hash on, until visit returns true or count slots were visited.
 func (t *table) walk(hash uint64, count uint32, visit func(slot uint32, state byte, k key, value []byte) bool) error {
 	first := uint32(hash) & (t.slots - 1)
 	for seen := uint32(0); seen < count; {
@@ -144,7 +144,7 @@ func (t *table) walk(hash uint64, count uint32, visit func(slot uint32, state by
 	return nil
 }
 
-// read returns slots. The store's lock is held, so that what was read stays true.
+// read returns slots. The caller's lock keeps the file as it was read.
 func (t *table) read(slot, count uint32) ([]byte, error) {
 	if slot < t.first || slot+count > t.through {
 		if t.buffer == nil {
@@ -172,7 +172,7 @@ func (t *table) write(slot uint32, state byte, k key, value []byte) error {
 
 func (t *table) offset(slot uint32) int64 { return t.base + int64(slot)*int64(t.slotSize()) }
 
-// encode writes all of a slot, whatever was there.
+// encode writes all bytes of a slot.
 func (t *table) encode(data []byte, slot uint32, state byte, k key, value []byte) {
 	clear(data)
 	data[4] = state
@@ -184,7 +184,7 @@ func (t *table) encode(data []byte, slot uint32, state byte, k key, value []byte
 func (t *table) decode(data []byte, slot uint32) (state byte, k key, value []byte, err error) {
 	state = data[4]
 	if binary.LittleEndian.Uint32(data) != t.checksum(data, slot) || state < slotEmpty || state > slotRemoved {
-		return 0, k, nil, fmt.Errorf("%w: slot %d", errDamaged, slot)
+		return 0, k, nil, fmt.Errorf("%w: slot %d", ErrDamaged, slot)
 	}
 	copy(k[:], data[8:])
 	return state, k, data[slotHead:], nil
@@ -194,11 +194,11 @@ func (t *table) checksum(data []byte, slot uint32) uint32 {
 	return checksum(uint64(slot)<<8|uint64(t.kind), data[4:])
 }
 
-// golden is 2^64 divided by the golden ratio: odd, so that a product with it keeps every difference.
+// golden is 2^64 divided by the golden ratio. It is odd, so that products with it differ if the factors do.
 const golden = 0x9e3779b97f4a7c15
 
-// checksum notices damage: for content that differs in one word it always differs before it is folded. A CRC would do the
-// same, but its tables take a quarter of a millisecond whenever a process starts.
+// checksum detects damage: before it is folded it always differs for content that differs in one word. A CRC would detect
+// as much, but initialising its tables takes a quarter of a millisecond in each process.
 func checksum(start uint64, data []byte) uint32 {
 	sum := (start + 1) * golden
 	for ; len(data) >= 8; data = data[8:] {
@@ -210,7 +210,7 @@ func checksum(start uint64, data []byte) uint32 {
 	return uint32(sum>>32) ^ uint32(sum)
 }
 
-// spread is the place of keys that differ in few bits, as addresses do.
+// spread is the place of keys that differ in few bits, such as addresses.
 func (k key) spread() uint64 {
 	mixed := binary.BigEndian.Uint64(k[:8]) ^ binary.BigEndian.Uint64(k[8:])
 	mixed *= golden

@@ -1,0 +1,79 @@
+package hostlocal
+
+import (
+	"context"
+	"net/netip"
+
+	"github.com/libcni/libcni/core/plugin"
+)
+
+// Del releases all addresses of the interface. It needs no more of the configuration than where the store is.
+func (p *hostLocal) Del(ctx context.Context, inv *plugin.Invocation) error {
+	s, err := p.existing(ctx, inv)
+	if s == nil || err != nil {
+		return err
+	}
+	defer s.unlock()
+	return s.releaseAll(ctx, owner{inv.ContainerID, inv.IfName})
+}
+
+// existing opens and locks the store; nil if there is none.
+func (p *hostLocal) existing(ctx context.Context, inv *plugin.Invocation) (*store, error) {
+	dataDir, err := parseDataDir(inv.Config)
+	if err != nil {
+		return nil, err
+	}
+	s, err := p.open(inv, dataDir)
+	if err != nil {
+		return nil, err
+	}
+	if found, err := s.lock(ctx); !found || err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// releaseAll releases what the owner has, or if that is nothing, what an old version of the executable noted for the
+// container.
+func (s *store) releaseAll(ctx context.Context, o owner) error {
+	for _, o := range []owner{o, o.legacy()} {
+		addrs, err := s.confirmed(ctx, o)
+		if err != nil {
+			return err
+		}
+		for _, addr := range addrs {
+			if err := s.release(addr, o); err != nil {
+				return err
+			}
+		}
+		if len(addrs) > 0 {
+			return nil
+		}
+	}
+	return nil
+}
+
+// confirmed returns the addresses of an owner for which the files say so too: what is in a file can be changed without a
+// trace in the directory.
+func (s *store) confirmed(ctx context.Context, o owner) ([]netip.Addr, error) {
+	for {
+		addrs, err := s.addresses(ctx, o)
+		if err != nil {
+			return nil, err
+		}
+		agree := true
+		for _, addr := range addrs {
+			l, found, err := s.holder(addr)
+			if err != nil {
+				return nil, err
+			}
+			agree = agree && found && l.owner == o
+		}
+		if agree || s.fresh {
+			return addrs, nil
+		}
+		if _, err := s.scan(ctx, nil); err != nil {
+			return nil, err
+		}
+	}
+}
