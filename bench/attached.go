@@ -2,9 +2,9 @@ package main
 
 import "fmt"
 
-// attached measures ADD and DEL beside containers that are there already, the same number on each
-// of ten bridges. Those of libcni and of the floor join the first of these, one lot of them after
-// the other, so that it never has many more than its share.
+// attached measures ADD and DEL on a host that already has containers, the same number on each of
+// ten bridges. The measured containers of libcni and of the floor join the first bridge, and each
+// group is detached before the next one, so that the bridge never has many more than its share.
 func attached(b *bench) error {
 	full := b.count(1000, 100)
 	crowd, err := b.newSide(variant{name: libcni},

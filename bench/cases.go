@@ -9,13 +9,13 @@ import (
 	"time"
 )
 
-// benchCase is one of what is measured.
+// benchCase is a group of measurements.
 type benchCase struct {
 	name string
 	run  func(*bench) error
 }
 
-// The names of the cases, which results are found by.
+// The names of the cases, by which results are looked up.
 const (
 	bridgeCase = "bridge + host-local"
 	fullCase   = "full chain"
@@ -118,8 +118,8 @@ func (b *bench) sidesOf(c comparison) (sides []*side, err error) {
 	return sides, nil
 }
 
-// runs is how many turns each side gets, so that all sides meet the same moments of the machine.
-// Who begins changes from run to run.
+// runs returns the number of turns of each side. Turns expose all sides to the same moments of the
+// machine; each round begins with another side.
 func (b *bench) runs() int {
 	if b.baseline != "" {
 		return b.count(20, 8)
@@ -127,10 +127,10 @@ func (b *bench) runs() int {
 	return b.count(5, 3)
 }
 
-// takeTurns has each side in turn attach, check and detach its share of a number of containers,
-// which is as many as make calls as warm as those of a host that has more than one container.
-// Nobody's containers are there in another's turn but the one that stays: those who list all rules
-// would pay for others'.
+// takeTurns makes each side in turn attach, check and detach its share of the containers. The share
+// is large enough for calls to be as warm as on a host with more than one container. During a turn
+// one container of each other side is attached, and no more, since sides that list all rules would
+// also list those of the others.
 func (b *bench) takeTurns(sides []*side, count int, methods []string) error {
 	for _, s := range sides {
 		if err := s.prepare(count); err != nil {
@@ -147,7 +147,7 @@ func (b *bench) takeTurns(sides []*side, count int, methods []string) error {
 	return nil
 }
 
-// turn makes the calls for the measured containers from one number to another.
+// turn makes the calls for a range of the measured containers.
 func (s *side) turn(methods []string, from, to int) error {
 	for _, method := range methods {
 		if err := s.calls(method, from, to); err != nil {
@@ -162,7 +162,8 @@ func (s *side) turn(methods []string, from, to int) error {
 	return nil
 }
 
-// calls makes those of one method, after the kernel has done what calls before left to it.
+// calls makes the calls of one method, after the kernel has finished the deferred work of earlier
+// calls.
 func (s *side) calls(method string, from, to int) error {
 	if from == to || !s.has(method) {
 		return nil
@@ -208,8 +209,8 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// load measures the library's size, and what a program needs to start and end with it and without
-// it.
+// load measures the size of the library and the time that a program takes to start and end, with
+// the library and without it.
 func load(b *bench) error {
 	library, err := filepath.EvalSymlinks(filepath.Join(b.build, "libcni.so"))
 	if err != nil {
@@ -232,7 +233,7 @@ func load(b *bench) error {
 	return answers(b)
 }
 
-// starts times programs from their start to their end.
+// starts measures programs from their start to their end.
 func starts(b *bench) error {
 	names := []string{linkedProgram, "the same without", "… with a library in Go that does nothing"}
 	programs := []string{"empty", "alone", "nothing"}
@@ -252,8 +253,8 @@ func starts(b *bench) error {
 	return nil
 }
 
-// answers times what isolated mode cannot be faster than: a child that loads a library in Go, and
-// calls it.
+// answers measures the lower bound of isolated mode: a child that loads a library in Go and calls
+// it.
 func answers(b *bench) error {
 	p, err := start(exec.Command(program(b.build, "child")))
 	if err != nil {

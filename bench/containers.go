@@ -60,9 +60,9 @@ func inside(path string, fn func() error) error {
 	})
 }
 
-// reachesOut shows that a container reaches an address of the host, which may be an IPv6 address
-// that the kernel is still looking for elsewhere: the host listens there all the same, and the
-// container's first packets are sent again.
+// reachesOut proves that a container reaches an address of the host. Duplicate address detection of
+// an IPv6 address may still run: the host listens nevertheless, and the container repeats its first
+// packets.
 func reachesOut(netns, address string) error {
 	early := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
 		var set error
@@ -79,7 +79,7 @@ func reachesOut(netns, address string) error {
 	return inside(netns, func() error { return dial(listener.Addr().String()) })
 }
 
-// reachesIn shows that a port of the host leads to port 80 of a container.
+// reachesIn proves that a port of the host leads to port 80 of a container.
 func reachesIn(netns, address string) error {
 	var listener net.Listener
 	err := inside(netns, func() (err error) {
@@ -101,7 +101,7 @@ func dial(address string) error {
 	return conn.Close()
 }
 
-// removeLinks removes the bridges whose name begins so.
+// removeLinks removes the bridges whose names begin with a prefix.
 func removeLinks(bridge string) error {
 	links, err := netlink.LinkList()
 	if err != nil {

@@ -10,9 +10,9 @@ import (
 	"strings"
 )
 
-// endurance attaches and detaches over and over, and looks at what the process holds that it
-// happens in: with the library as it is, and with one whose runtime lists its goroutines, which
-// nothing else tells from outside.
+// endurance attaches and detaches repeatedly and records what the process holds. It runs twice:
+// with the library as it is, and with one whose runtime lists its goroutines, which cannot be
+// counted from outside.
 func endurance(b *bench) error {
 	calls := b.count(10000, 200)
 	b.report.figure(callsFigure, "", float64(calls))
@@ -69,7 +69,8 @@ func (s *side) callAll(method string, containers int) error {
 	return nil
 }
 
-// look notes what the process holds once the kernel has done what its threads wait for.
+// look records what the process holds once the kernel has finished the work that its threads wait
+// for.
 func (b *bench) look(s *side, after string) error {
 	if err := quiet(); err != nil {
 		return err
@@ -105,7 +106,7 @@ func holds(pid int) (h held) {
 	return h
 }
 
-// lists has a side's program run with the library that lists its goroutines, and reads the lists.
+// lists runs a side's program with the library that lists its goroutines, and reads the lists.
 func (s *side) lists(command *exec.Cmd, b *bench) error {
 	command.Env = append(os.Environ(), "LD_LIBRARY_PATH="+filepath.Join(b.build, "bench", "listing"))
 	printed, err := command.StderrPipe()
@@ -117,8 +118,8 @@ func (s *side) lists(command *exec.Cmd, b *bench) error {
 	return nil
 }
 
-// countGoroutines sends how many goroutines live after each list, if somebody waits for it. Those
-// whose status is 6 or 11 are dead, kept to be used again.
+// countGoroutines sends the number of live goroutines after each list, if a receiver waits for it.
+// Goroutines with status 6 or 11 are dead and kept for reuse.
 func countGoroutines(lists io.Reader, to chan<- int) {
 	defer close(to)
 	live := 0

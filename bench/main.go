@@ -1,7 +1,7 @@
 // Command bench measures what users wait for: attaching and detaching containers with libcni.so,
-// called by programs in C, beside Go's libcni with the reference executables, cnitool, netavark,
-// and a floor that asks the kernel for the least. All take turns in one run, on networks of their
-// own in one private network namespace. "make bench" runs it.
+// called by C programs, beside Go's libcni with the reference executables, cnitool, netavark, and a
+// floor that sends the minimum of requests to the kernel. All sides take turns in one run, on
+// networks of their own in one private network namespace. "make bench" runs it.
 package main
 
 import (
@@ -17,8 +17,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// init keeps other goroutines off the first thread, which would not end with one and stay in the
-// namespace it was taken to.
+// init keeps other goroutines off the first thread. That thread does not end with a goroutine and
+// would stay in the namespace that the goroutine entered.
 func init() { runtime.LockOSThread() }
 
 func main() {
@@ -70,13 +70,13 @@ func run(quick bool, only, chart, baseline string) error {
 	}
 	b.report.Machine["load as it ended"] = loadAverages()
 	if b.baseline == "" {
-		b.report.judge()
+		b.report.evaluate()
 	}
 	b.report.print(os.Stdout)
 	return errors.Join(err, b.report.write(b.build, chart))
 }
 
-// measure runs the cases. The first that fails, or leaves something behind, is the last.
+// measure runs the cases. It stops at the first case that fails or leaves something behind.
 func (b *bench) measure(only string) error {
 	for _, c := range cases() {
 		if !strings.Contains(c.name, only) {
@@ -97,10 +97,10 @@ func (b *bench) measure(only string) error {
 	return nil
 }
 
-// cnitoolCache is where cnitool has its cache, which cannot be elsewhere.
+// cnitoolCache is the directory of cnitool's cache, which cannot be chosen.
 const cnitoolCache = "/var/lib/cni"
 
-// prepare compiles the programs, and gives cnitool an empty cache.
+// prepare compiles the programs and gives cnitool an empty cache.
 func (b *bench) prepare() error {
 	if err := compile(b.build); err != nil {
 		return err
@@ -121,7 +121,7 @@ func (b *bench) prepare() error {
 	return os.MkdirAll(b.dir, 0o755) // test/isolate mounts a tmpfs at /run
 }
 
-// count is how many containers a case takes: many in a full run, few in a quick one.
+// count returns the number of containers of a case in a full or in a quick run.
 func (b *bench) count(full, quick int) int {
 	if b.quick {
 		return quick

@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// crew is a way to attach many containers at once.
-type crew struct{ processes, threads int }
+// workers is a way to attach many containers at once.
+type workers struct{ processes, threads int }
 
-func (c crew) String() string {
+func (c workers) String() string {
 	switch {
 	case c.processes > 1:
 		return fmt.Sprintf("%d processes", c.processes)
@@ -18,10 +18,10 @@ func (c crew) String() string {
 	return fmt.Sprintf("%d threads", c.threads)
 }
 
-var crews = []crew{{1, 1}, {1, 2}, {1, 4}, {1, 8}, {4, 1}}
+var allWorkers = []workers{{1, 1}, {1, 2}, {1, 4}, {1, 8}, {4, 1}}
 
-// parallel has containers attached by several threads, and by several processes, of the floor and
-// of libcni in turns.
+// parallel attaches containers by several threads and by several processes, with the floor and
+// libcni in turns.
 func parallel(b *bench) error {
 	count := b.count(400, 16)
 	if b.baseline != "" {
@@ -31,11 +31,11 @@ func parallel(b *bench) error {
 	if err != nil {
 		return err
 	}
-	if err := each(sides, func(s *side) error { return s.prepareCrews(b, count) }); err != nil {
+	if err := each(sides, func(s *side) error { return s.prepareWorkers(b, count) }); err != nil {
 		return err
 	}
 	for run := range b.runs() {
-		for _, c := range crews {
+		for _, c := range allWorkers {
 			for _, s := range b.order(sides, run) {
 				if err := s.attachAtOnce(b, c, count); err != nil {
 					return fmt.Errorf("%s by %s: %w", s.label(), c, err)
@@ -43,7 +43,7 @@ func parallel(b *bench) error {
 			}
 		}
 	}
-	for _, c := range crews {
+	for _, c := range allWorkers {
 		for _, s := range sides {
 			times := s.times(c.String())
 			b.report.add(fmt.Sprintf("%d at once by %s", count, c), s.label(), "add", times)
@@ -59,12 +59,12 @@ func parallel(b *bench) error {
 	return each(sides, (*side).end)
 }
 
-func rateFigure(side string, c crew) string {
+func rateFigure(side string, c workers) string {
 	return fmt.Sprintf("%s: containers attached a second by %s", side, c)
 }
 
-// prepareCrews starts three processes more, whose first calls are not counted either.
-func (s *side) prepareCrews(b *bench, count int) error {
+// prepareWorkers starts three more processes, whose first calls are not counted either.
+func (s *side) prepareWorkers(b *bench, count int) error {
 	if err := s.prepare(count); err != nil {
 		return err
 	}
@@ -83,9 +83,9 @@ func (s *side) prepareCrews(b *bench, count int) error {
 	return nil
 }
 
-// attachAtOnce attaches all containers at once, looks whether they are connected, and detaches
+// attachAtOnce attaches all containers at once, verifies that they are connected, and detaches
 // them.
-func (s *side) attachAtOnce(b *bench, c crew, count int) error {
+func (s *side) attachAtOnce(b *bench, c workers, count int) error {
 	if err := quiet(); err != nil {
 		return err
 	}

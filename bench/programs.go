@@ -59,7 +59,7 @@ func compileAll(build string, programs map[string][]string) error {
 
 func program(build, name string) string { return filepath.Join(build, "bench", name) }
 
-// process is a program that makes calls as it reads them, and times each of them itself.
+// process is a program that reads calls, makes them and measures each.
 type process struct {
 	command *exec.Cmd
 	stdin   io.WriteCloser
@@ -96,7 +96,7 @@ func (p *process) call(line string) (time.Duration, error) {
 	return p.answer(line)
 }
 
-// begin has calls made by a number of threads. The answer is how long all took.
+// begin starts calls by a number of threads. The answer is the time that all of them took.
 func (p *process) begin(threads int, lines []string) error {
 	_, err := fmt.Fprintf(p.stdin, "threads %d\n%s\nend\n", threads, strings.Join(lines, "\n"))
 	return err
@@ -115,8 +115,7 @@ func (p *process) answer(to string) (time.Duration, error) {
 	return took, nil
 }
 
-// timed runs a command to its end and returns how long that took, from before the fork until it is
-// reaped.
+// timed runs a command and returns the time from before the fork until it is reaped.
 func timed(command *exec.Cmd) (time.Duration, error) {
 	var out strings.Builder
 	command.Stdout, command.Stderr = &out, &out

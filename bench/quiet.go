@@ -12,12 +12,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// quiet waits until the kernel has done what calls before left to it. The deletion of a link goes
-// on for up to 30 ms after the link is gone from sight, and so does that of rules; libcni does not
-// wait for it, a process that exits does not either, and whoever comes next should neither pay for
-// it nor gain by it. The deletion of a link of our own is acknowledged when the kernel has waited
-// for all callbacks of RCU that were pending; the second one covers links that were then still in
-// use by one of those.
+// quiet waits until the kernel has finished the deferred work of earlier calls. The deletion of a
+// link or of rules continues for up to 30 ms after the object has disappeared. Neither libcni nor a
+// process that exits waits for it, and the next side should neither pay for it nor profit from it.
+//
+// The deletion of the link made here is acknowledged when all pending RCU callbacks have run. The
+// second one covers links that such a callback still used.
 func quiet() error {
 	for range 2 {
 		link := &netlink.Bridge{LinkAttrs: netlink.LinkAttrs{Name: "quiet"}}
@@ -31,9 +31,9 @@ func quiet() error {
 	return nil
 }
 
-// namespacesGone waits until the kernel has taken down the namespaces that were removed before,
-// which it does one lot after the other: when a namespace made now is gone, its lot is being worked
-// on; when a second one is, that lot is done.
+// namespacesGone waits until the kernel has destroyed the namespaces that were removed before. It
+// destroys them in batches: when a namespace made now is gone, the batch with those before it has
+// begun; when a second one is gone, that batch is complete.
 func (b *bench) namespacesGone() error {
 	for range 2 {
 		if err := b.comeAndGo(); err != nil {
@@ -43,8 +43,8 @@ func (b *bench) namespacesGone() error {
 	return nil
 }
 
-// comeAndGo makes a namespace with one end of a pair inside, removes it and waits until the other
-// end is gone.
+// comeAndGo makes a namespace with one end of a pair inside, removes the namespace and waits until
+// the other end is gone.
 func (b *bench) comeAndGo() error {
 	updates, done := make(chan netlink.LinkUpdate, 16), make(chan struct{})
 	defer close(done)
@@ -76,11 +76,11 @@ func (b *bench) comeAndGo() error {
 			return nil
 		}
 	}
-	return fmt.Errorf("the kernel tells no more about links")
+	return fmt.Errorf("the kernel reports no more changes of links")
 }
 
-// clean shows that a case has left no link and no file, and removes the base of everybody's rules,
-// so that no case depends on the ones before.
+// clean proves that a case has left no link and no file. It flushes the rule set, so that no case
+// depends on the ones before.
 func (b *bench) clean() error {
 	links, err := linkNames()
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// result is what one side took for one method of one case.
+// result is the time that one side took for one method of one case.
 type result struct {
 	Case   string  `json:"case"`
 	Side   string  `json:"side"`
@@ -26,14 +26,14 @@ type result struct {
 	Min    float64 `json:"minMs"`
 }
 
-// figure is what is no time of a call.
+// figure is a measurement other than the time of a call.
 type figure struct {
 	Name  string  `json:"name"`
 	Value float64 `json:"value"`
 	Unit  string  `json:"unit"`
 }
 
-// The names of the figures that others are computed from.
+// The names of the figures from which others are computed.
 const (
 	sizeFigure     = "size of libcni.so"
 	callsFigure    = "ADD and DEL made by one process"
@@ -67,7 +67,7 @@ func (r *report) figure(name, unit string, value float64) {
 	r.Figures = append(r.Figures, figure{name, value, unit})
 }
 
-// p50 returns 0 if that was not measured.
+// p50 returns the median, or 0 if the row was not measured.
 func (r *report) p50(name, side, method string) float64 {
 	for _, x := range r.Results {
 		if x.Case == name && x.Side == side && x.Method == method {
@@ -111,7 +111,7 @@ func (r *report) write(build, chart string) error {
 	return os.WriteFile(filepath.Join(build, "bench", "chart.svg"), svg, 0o644)
 }
 
-// machine says where it ran and with what.
+// machine describes where the benchmark ran, and with which versions.
 func machine() map[string]string {
 	m := map[string]string{"cores": strconv.Itoa(runtime.NumCPU()), "go": runtime.Version()}
 	var uname unix.Utsname

@@ -13,7 +13,8 @@ import (
 	"time"
 )
 
-// side is one of what is compared: how it is called, and networks and containers of its own.
+// side is one of the compared implementations: how it is called, with its own networks and
+// containers.
 type side struct {
 	name   string
 	dir    string // of its namespaces and state
@@ -37,20 +38,20 @@ type side struct {
 
 func (s *side) label() string { return variant{s.name, s.baseline}.String() }
 
-// times returns those of all turns.
+// times returns the times of all turns.
 func (s *side) times(method string) []time.Duration { return slices.Concat(s.turns[method]...) }
 
-// warming is how many containers of a side are not measured: one stays attached meanwhile, so that
-// bridges stay, one comes and goes.
+// warming is the number of containers of a side that are not measured. One stays attached, so that
+// bridges stay; the other is attached and detached before the first turn.
 const warming = 2
 
-// network is one of a side's networks, named like its bridge.
+// network is one of a side's networks. It has the name of its bridge.
 type network struct {
 	bridge, subnet, gateway, gateway6 string
 	mtu                               int // 0: the kernel's
 }
 
-// network returns the one that container i is attached to. Where each has its own, all are
+// network returns the network of container i. If each container has its own, all networks are
 // configured differently.
 func (s *side) network(i int) network {
 	switch {
@@ -77,8 +78,8 @@ func (s *side) hostPort(i int) int     { return 1000 + 300*(s.number-60) + i }
 func (s *side) netns(i int) string     { return fmt.Sprintf("%s/netns%d", s.dir, i) }
 func (s *side) container(i int) string { return fmt.Sprintf("c%d-%d", s.number, i) }
 
-// address is for those that are told it. Beside others it is one that host-local does not give
-// them, and that a container of another turn may have had.
+// address returns the address for sides that need a fixed one. Beside another side it is an address
+// outside the range of host-local, and a container of an earlier turn may have had it.
 func (s *side) address(i int) string {
 	if s.beside != nil {
 		return fmt.Sprintf("10.%d.0.%d", s.beside.number, 201+i%50)
@@ -86,7 +87,7 @@ func (s *side) address(i int) string {
 	return fmt.Sprintf("10.%d.%d.%d", s.number, i/250, 2+i%250)
 }
 
-// state is where leases, cache and intents are.
+// state returns the directory of leases, cache and intents.
 func (s *side) state() string {
 	if s.beside != nil {
 		return s.beside.state()
@@ -98,7 +99,7 @@ func (s *side) has(method string) bool {
 	return method != "check" || !strings.HasPrefix(s.name, theFloor) && s.name != netavark
 }
 
-// plugins is the list of a network.
+// plugins returns the plugins of a network.
 func (s *side) plugins(n network) []any {
 	first := map[string]any{"subnet": n.subnet}
 	if s.each > 1 || s.beside != nil {
@@ -149,7 +150,7 @@ func (s *side) capabilities(i int) map[string]any {
 	}
 }
 
-// request is what libcni.so and the driver of Go's libcni are asked.
+// request returns the request for libcni.so and for the driver of Go's libcni.
 func (s *side) request(i int, options map[string]any) string {
 	options["cacheDir"] = s.state() + "/cache"
 	text, err := json.Marshal(map[string]any{
@@ -166,7 +167,7 @@ func (s *side) ours(i int) string {
 	return s.request(i, map[string]any{"stateDir": s.state() + "/state", "builtins": "only"})
 }
 
-// floorRequest is the same for the floor, which is told its address.
+// floorRequest returns the request for the floor, with a fixed address.
 func (s *side) floorRequest(method string, i int) string {
 	name := fmt.Sprintf("vethf%d-%d", s.number, i)
 	if method == "del" {
@@ -177,8 +178,8 @@ func (s *side) floorRequest(method string, i int) string {
 	return fmt.Sprintf("%s %s %s %s/%s %s", s.netns(i), n.bridge, name, s.address(i), bits, n.gateway)
 }
 
-// prepare makes the namespaces of the containers, those for warming and count more, and makes a
-// first call of each kind.
+// prepare makes the namespaces of count measured containers and those for warming, and makes a
+// first call of each method.
 func (s *side) prepare(count int) error {
 	if err := s.makeContainers(warming + count); err != nil {
 		return err
@@ -205,8 +206,8 @@ func (s *side) makeContainers(count int) error {
 	return nil
 }
 
-// connects shows of ten of the measured containers, the first and the last among them, that each
-// reaches its gateway and, where a port is published, that this leads to it.
+// connects proves of ten measured containers, including the first and the last, that they reach
+// their gateway and, if a port is published, that it leads to them.
 func (s *side) connects(from, to int) error {
 	tried := min(to-from, 10)
 	for n := range tried {
@@ -239,8 +240,8 @@ func (s *side) connected(i int) error {
 	return nil
 }
 
-// end detaches the container that stayed, shows that nothing is left of any, and removes the
-// namespaces.
+// end detaches the container that stayed, proves that nothing is left of any container, and removes
+// the namespaces.
 func (s *side) end() error {
 	if _, err := s.make("del", 0); err != nil {
 		return fmt.Errorf("%s: %w", s.name, err)
@@ -285,7 +286,7 @@ func (s *side) nothingLeft() error {
 	return s.noRules()
 }
 
-// noRules looks for the containers' addresses in every rule, set and map.
+// noRules searches every rule, set and map for the addresses of the containers.
 func (s *side) noRules() error {
 	rules, err := exec.Command("nft", "list", "ruleset").Output()
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// The names of the sides, which results are found by.
+// The names of the sides, by which results are looked up.
 const (
 	libcni    = "libcni"
 	isolated  = "libcni, isolated"
@@ -24,10 +24,11 @@ const (
 	oneQueue  = "floor, one queue"
 )
 
-// netavarkPath is where Debian's package has it.
+// netavarkPath is the path in Debian's package.
 const netavarkPath = "/usr/lib/podman/netavark"
 
-// newSide completes a side whose directory is to be below that of s, and starts its program.
+// newSide completes a side and starts its program. The directory of the side is made below that of
+// s.
 func (b *bench) newSide(v variant, s side) (*side, error) {
 	s.name, s.baseline, s.build = v.name, v.baseline, b.libraries
 	if v.baseline {
@@ -87,7 +88,7 @@ func (s *side) program(b *bench) *exec.Cmd {
 	return exec.Command(program(s.build, "driver"))
 }
 
-// line asks a program for a call.
+// line returns the line that requests a call from a program.
 func (s *side) line(b *bench, method string, i int) string {
 	switch s.name {
 	case reference, iptables:
@@ -105,7 +106,7 @@ func (s *side) lines(b *bench, method string, from, to int) (lines []string) {
 	return lines
 }
 
-// cold has a new program in C load the library, make one call and exit.
+// cold starts a C program for each call: it loads the library, makes the call and exits.
 func (s *side) cold(path string) func(string, int) (time.Duration, error) {
 	return func(method string, i int) (time.Duration, error) {
 		return timed(exec.Command(path, method, s.ours(i)))
@@ -126,8 +127,8 @@ func (s *side) cnitool(peers string) func(string, int) (time.Duration, error) {
 	}
 }
 
-// netavark gets what podman gives it: a bridge network, a fixed address and, in the full chain, a
-// port.
+// netavark makes the calls that podman makes: a bridge network, a fixed address and, in the full
+// chain, a port.
 func (s *side) netavark(method string, i int) (time.Duration, error) {
 	const id = "6ce7e5d1b1b1b1b1b1b1b1b1b1b1b1b1b1b1b1b1b1b1b1b1b1b1b1b1b1b1b1b1"
 	n, ports := s.network(i), []any{}

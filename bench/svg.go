@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// charted are the cases that the chart shows: few enough to be read.
+// charted are the cases in the chart, few enough to be readable.
 var charted = []string{bridgeCase, fullCase, coldCase}
 
 const (
@@ -22,8 +22,8 @@ const (
 	largest    = 1000.0 // at its right
 )
 
-// chartStyle has a ground of its own for each scheme: a page may be dark where its reader's browser
-// is not. Text keeps a margin of the ground's colour where it crosses a line of the scale.
+// chartStyle has a background for each colour scheme, since a page may be dark in a light browser.
+// Text has an outline in the background's colour where it crosses a line of the scale.
 const chartStyle = `<style>
 .b{fill:#fff}text{font:12px system-ui,sans-serif;fill:#1f2328;paint-order:stroke;stroke:#fff;stroke-width:4px;stroke-linejoin:round}
 .t{font-size:15px;font-weight:600}.h{font-weight:600;font-size:13px}.s{fill:#59636e;font-size:11px}
@@ -36,7 +36,8 @@ line.libcni,line.peer,line.floor{stroke-width:2}
 }
 </style>`
 
-// svg draws a bar to the p50 of each side, and a line on to the p99, on a logarithmic scale.
+// svg draws a bar up to the median of each side, and a line from there to the 99th percentile, on a
+// logarithmic scale.
 func (r *report) svg() string {
 	var body strings.Builder
 	y := chartTop
@@ -62,7 +63,7 @@ func (r *report) svg() string {
 		chartStyle, r.heading(), scale(y), body.String())
 }
 
-// heading is the title, what it was measured on, and what the colours and shapes mean.
+// heading returns the title, the machine, and the meaning of colours and shapes.
 func (r *report) heading() string {
 	var text strings.Builder
 	fmt.Fprintf(&text,
@@ -116,7 +117,7 @@ func bar(x result, y int) string {
 		whisker(class, p50, p99, y+barHeight/2), p99+8, y+11, short(x.P50), short(x.P99))
 }
 
-// whisker is a line with an end to it.
+// whisker draws a line with a cap at its end.
 func whisker(class string, from, to float64, y int) string {
 	return fmt.Sprintf(
 		`<line class="%s" x1="%.1f" y1="%d" x2="%.1f" y2="%d"/><line class="%s" x1="%.1f" y1="%d" x2="%.1f" y2="%d"/>`,
@@ -133,7 +134,7 @@ func short(ms float64) string {
 	return fmt.Sprintf("%.0f", ms)
 }
 
-// scale draws a line for each power of ten, and fainter ones for twice and five times as much.
+// scale draws a line for each power of ten, and fainter ones at two and five times that.
 func scale(bottom int) string {
 	var faint, lines strings.Builder
 	for ms := smallest; ms <= largest*1.01; ms *= 10 {

@@ -5,7 +5,7 @@ import (
 	"math"
 )
 
-// target is a row of what is to be reached.
+// target is a row of the table of targets.
 type target struct {
 	Row      string  `json:"row"`
 	Must     float64 `json:"must"`
@@ -16,8 +16,8 @@ type target struct {
 	Verdict  string  `json:"verdict"`
 }
 
-// judge computes the rows that this run has the figures for.
-func (r *report) judge() {
+// evaluate computes the rows for which this run has the figures.
+func (r *report) evaluate() {
 	over := func(a, b float64) float64 {
 		if a == 0 || b == 0 {
 			return math.NaN()
@@ -36,7 +36,7 @@ func (r *report) judge() {
 	growth := func(side string) float64 {
 		return over(add(fmt.Sprintf("%d attached", attached), side), add("0 attached", side))
 	}
-	rate := func(side string) float64 { return r.value(rateFigure(side, crew{1, 8})) }
+	rate := func(side string) float64 { return r.value(rateFigure(side, workers{1, 8})) }
 	held := func(after string) float64 {
 		return r.value("descriptors after "+after) + r.value("threads after "+after) +
 			r.value("goroutines after "+after)

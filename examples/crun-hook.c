@@ -7,13 +7,17 @@
  * In the bundle's config.json, with a new network namespace ({"type":"network"} without a path):
  *
  *     "annotations": {"libcni.network": "web"},
- *     "hooks": {"createRuntime": [{"path": "/usr/local/libexec/crun-hook", "args": ["crun-hook", "attach"]}],
- *               "poststop":      [{"path": "/usr/local/libexec/crun-hook", "args": ["crun-hook", "detach"]}]}
+ *     "hooks": {
+ *         "createRuntime": [{"path": "/usr/local/libexec/crun-hook",
+ *                            "args": ["crun-hook", "attach"]}],
+ *         "poststop": [{"path": "/usr/local/libexec/crun-hook",
+ *                       "args": ["crun-hook", "detach"]}]
+ *     }
  *
  * libcni.network is the name of a network in /etc/cni/net.d, or the path of a .conflist. The
  * annotation libcni.capabilityArgs may hold an object, such as
- * "{\"portMappings\":[{\"hostPort\":8080,\"containerPort\":80}]}". A third argument holds the options
- * of the request. Containers without the annotation are ignored.
+ * "{\"portMappings\":[{\"hostPort\":8080,\"containerPort\":80}]}". A third argument holds the
+ * options of the request. Containers without the annotation are ignored.
  *
  * The library is loaded in-process: a hook has no threads, children or handlers that would require
  * isolated mode, and exits at once. Without the library, the hook uses the command cni.
@@ -34,7 +38,7 @@ static int read_state(void)
     return cni_dl_find(state, "id") != NULL;
 }
 
-/* Appends to the request. Text that does not fit makes the request invalid; the library refuses it. */
+/* Appends to the request. Text that does not fit makes it invalid, and the library refuses it. */
 static void put(const char *s, size_t length)
 {
     size_t used = strlen(request);

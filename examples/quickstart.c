@@ -5,8 +5,8 @@
  *
  *     cc quickstart.c $(pkg-config --cflags --libs libcni) -pthread && sudo unshare --net ./a.out
  *
- * Its files are in a temporary directory, or in the one given as argument. It needs the capabilities
- * to change the network: make demo runs it in a private network namespace.
+ * Its files are in a temporary directory, or in the one given as argument. It needs the
+ * capabilities to change the network: make demo runs it in a private network namespace.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -33,10 +33,12 @@
  * options. The configuration is that of a file in /etc/cni/net.d; all its plugins are built in. */
 static const char request_format[] =
     "{\"containerId\":\"demo\",\"netns\":\"%1$s/netns\","
-    " \"capabilityArgs\":{\"portMappings\":[{\"hostPort\":8080,\"containerPort\":80,\"protocol\":\"tcp\"}]},"
+    " \"capabilityArgs\":{\"portMappings\":["
+    "   {\"hostPort\":8080,\"containerPort\":80,\"protocol\":\"tcp\"}]},"
     " \"network\":{\"cniVersion\":\"1.1.0\",\"name\":\"demo\",\"plugins\":["
     "   {\"type\":\"bridge\",\"bridge\":\"" BRIDGE "\",\"isDefaultGateway\":true,\"ipMasq\":true,"
-    "    \"ipam\":{\"type\":\"host-local\",\"dataDir\":\"%1$s/leases\",\"ranges\":[[{\"subnet\":\"10.88.7.0/24\"}]]}},"
+    "    \"ipam\":{\"type\":\"host-local\",\"dataDir\":\"%1$s/leases\","
+    "             \"ranges\":[[{\"subnet\":\"10.88.7.0/24\"}]]}},"
     "   {\"type\":\"portmap\",\"capabilities\":{\"portMappings\":true}},"
     "   {\"type\":\"firewall\"}]},"
     " \"options\":{\"cacheDir\":\"%1$s/cache\",\"stateDir\":\"%1$s/state\"}}";
@@ -52,7 +54,7 @@ static void expect(int truth, const char *what)
     failures += !truth;
 }
 
-/* Makes one call and prints an error. The caller frees the response, if requested, with cni_free. */
+/* Makes one call and prints an error. If response is given, the caller frees it with cni_free. */
 static int call(int (*verb)(const char *, char **), const char *what, const char *format,
     const char *dir, char **response)
 {
@@ -95,7 +97,8 @@ static int patient_socket(void)
 }
 
 /* The container's web server: a socket that listens in its namespace. A separate thread enters the
- * namespace, opens the socket and exits. libcni never changes the namespace of a caller's thread. */
+ * namespace, opens the socket and exits. libcni never changes the namespace of a caller's thread.
+ */
 static void *container_listener(void *path)
 {
     static int listener;

@@ -15,7 +15,11 @@ with tempfile.TemporaryDirectory() as folder:
         "type": "bridge",
         "bridge": "cni-quick",
         "isGateway": True,
-        "ipam": {"type": "host-local", "ranges": [[{"subnet": "10.88.7.0/24"}]], "dataDir": f"{folder}/leases"},
+        "ipam": {
+            "type": "host-local",
+            "ranges": [[{"subnet": "10.88.7.0/24"}]],
+            "dataDir": f"{folder}/leases",
+        },
     }
     client = cni.Client(cache_dir=f"{folder}/cache", state_dir=f"{folder}/state")
     with client.netns() as path, client.attach(network, container_id="quick", netns=path) as result:

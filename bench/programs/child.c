@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The least that a call in a child of its own costs with a library in Go: the child loads one that
- * does nothing (LIBRARY), calls it and says that it is done. */
+/* The lower bound of a call in a child of its own with a library in Go: the child loads a library
+ * that does nothing (LIBRARY), calls it and reports completion. */
 #define _GNU_SOURCE
 #include "harness.h"
 

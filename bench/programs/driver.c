@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A program in C that calls libcni.so, which it is linked with. */
+/* Calls libcni.so, which it is linked with. */
 #define _GNU_SOURCE
 #include "harness.h"
 #include <cni.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Loads libcni.so and calls nothing of it that needs Go: what is left is the time a program takes
- * to start with it. ALONE is the same program without it, NOTHING with a library in Go that does
- * nothing, which is called since it starts beside. */
+/* Loads libcni.so and calls nothing that needs Go: this measures the time that a program takes to
+ * start with it. With ALONE the same program is built without the library, with NOTHING with a
+ * library in Go that does nothing. That library is called, because its runtime starts in parallel.
+ * */
 #if defined ALONE
 int main(void) { return 0; }
 #elif defined NOTHING

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Times the first call of a process: METHOD and REQUEST as arguments. Answers like the programs of
- * harness.h. */
+/* Measures the first call of a process: METHOD and REQUEST as arguments. It answers like the
+ * programs of harness.h. */
 #define _GNU_SOURCE
 #include <cni.h>
 #include <stdio.h>

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The floor: the least that the kernel must be asked for. One RTM_NEWLINK makes the pair, puts one
- * end into the namespace and the other on the bridge and brings that up; inside, one send brings
- * the link up and sets an address and the default route. No checks, no state, nothing is undone.
+ * The floor: the minimum of requests to the kernel. One RTM_NEWLINK makes the pair, with one end in
+ * the namespace and the other on the bridge and up. One message inside sets the link up and adds an
+ * address and the default route. There are no checks and no state, and nothing is undone.
  *
- * Arguments: the number before that of its first link, which no other floor may take; and "default"
- * or "1", how many queues each end of a pair gets. The kernel's default is one for each processor,
- * which then has it wait twice for all of them to take note that one is used.
+ * Arguments: the index before that of the first link, unique among the floors; and the number of
+ * queues of each end, "default" or "1". The kernel's default is one for each processor, which costs
+ * two waits for all processors.
  *
  *     init BRIDGE ADDRESS/PREFIX                            makes the bridge
  *     add NETNS BRIDGE NAME ADDRESS/PREFIX GATEWAY          NAME is the host's end

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the timed programs share. They read lines "METHOD REQUEST" and answer each with "RC
- * NANOSECONDS RESPONSE". "threads N" begins a crowd: the lines up to "end" are shared out among N
- * threads; the answer's time is that of all.
+ * What the measured programs share. They read lines "METHOD REQUEST" and answer each with "RC
+ * NANOSECONDS RESPONSE". After "threads N", N threads share the lines up to "end"; the time in the
+ * answer is that of all of them.
  */
 #ifndef BENCH_HARNESS_H
 #define BENCH_HARNESS_H

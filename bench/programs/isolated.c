@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The same through cni_dl.h: each call loads the library in a child of its own. LIBRARY is the
- * library's path. */
+/* The driver through cni_dl.h in isolated mode: each call runs in a child. LIBRARY is the path of
+ * the library. */
 #include <cni_dl.h>
 
 #include "harness.h"

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The cold case: METHOD and REQUEST as arguments, one call, the end. Linked with libcni.so like any
- * program. */
+/* The cold case: METHOD and REQUEST as arguments, one call, exit. */
 #include <cni.h>
 #include <stdio.h>
 

@@ -87,7 +87,7 @@ func (c *call) mountpoint(ctx context.Context) (string, error) {
 		return "", err
 	}
 	if m := answer.Mountpoint; m != "" && (!filepath.IsAbs(m) || strings.ContainsRune(m, 0)) {
-		return "", c.fail(fault.KindVolumeNoMountpoint, nil, "the mountpoint %s is no absolute path", quoted(clip(m, maxExcerpt)))
+		return "", c.fail(fault.KindVolumeNoMountpoint, nil, "the mountpoint %s is not an absolute path", quoted(clip(m, maxExcerpt)))
 	}
 	return answer.Mountpoint, nil
 }

@@ -1,9 +1,7 @@
 package abi
 
 import (
-	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -13,26 +11,16 @@ import (
 	"github.com/libcni/libcni/test/rig"
 )
 
-// command is the path of the command under test.
-func command(t *testing.T) string {
+// modePaths returns what each mode of cni_dl.h opens.
+func modePaths(t *testing.T) map[string]string {
 	t.Helper()
-	path := os.Getenv("CNI_COMMAND_PATH")
-	if path == "" {
-		path = filepath.Join(root, "build", "cni")
-	}
-	path, err := filepath.Abs(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(path); err != nil {
-		t.Fatalf("%v; run make first", err)
-	}
-	return path
+	library := rig.Library(t)
+	return map[string]string{"in-process": library, "isolated": library, "exec": rig.Command(t)}
 }
 
 func TestVectorsInEachMode(t *testing.T) {
 	program := compile(t, "programs/modes.c")
-	for mode, path := range map[string]string{"in-process": rig.Library(t), "isolated": rig.Library(t), "exec": command(t)} {
+	for mode, path := range modePaths(t) {
 		t.Run(mode, func(t *testing.T) { replay(t, program, mode, path) })
 	}
 }
@@ -59,7 +47,7 @@ func TestModesAnswerAlike(t *testing.T) {
 	}
 	linked := answers(compile(t, "programs/vectors.c", rig.Shared(t)...))
 	modes := compile(t, "programs/modes.c")
-	for mode, path := range map[string]string{"in-process": rig.Library(t), "isolated": rig.Library(t), "exec": command(t)} {
+	for mode, path := range modePaths(t) {
 		if diff := cmp.Diff(linked, answers(modes, mode, path)); diff != "" {
 			t.Errorf("%s (-linked +%s):\n%s", mode, mode, diff)
 		}

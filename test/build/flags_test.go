@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestPackagersFlagsCount builds as a packager does, who takes the symbols out of what was built. The
-// flags count although the library is built already.
+// TestPackagersFlagsCount builds as a packager does, who takes the symbols out of what was built.
+// The flags count although the library is built already.
 func TestPackagersFlagsCount(t *testing.T) {
 	dir := t.TempDir()
 	succeed(t, command("make", "BUILD="+dir, filepath.Join(dir, "libcni.so")))

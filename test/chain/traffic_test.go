@@ -214,7 +214,7 @@ func TestRepairUnderARunningTransfer(t *testing.T) {
 	if again := h.command("repair", "--all"); again != "" {
 		t.Errorf("a second repair finds\n%s", again)
 	}
-	// It was without translation for a while: it goes on, or its end is told as that of any
+	// It was without translation for a while: it continues, or its end is reported like that of any
 	// connection.
 	err := running.goesOn()
 	if err != nil && !errors.Is(err, syscall.ECONNRESET) && !errors.Is(err, syscall.EPIPE) &&

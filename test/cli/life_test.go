@@ -32,9 +32,8 @@ func TestLifeOfAnAttachment(t *testing.T) {
 	if got := h.links(); got != "br-web veth*" {
 		t.Errorf("links of the host: %q", got)
 	}
-	want := fields(
-		"NETWORK CONTAINER INTERFACE ADDRESSES STATE OWNER NAMESPACE\nweb c1 eth5 10.77.1.2/24 attached " +
-			"libcni " + ns)
+	want := fields("NETWORK CONTAINER INTERFACE ADDRESSES STATE OWNER NAMESPACE\n" +
+		"web c1 eth5 10.77.1.2/24 attached libcni " + ns)
 	if diff := cmp.Diff(want, fields(h.ok("list"))); diff != "" {
 		t.Errorf("list (-want +got):\n%s", diff)
 	}

@@ -91,7 +91,7 @@ func TestBadInput(t *testing.T) {
 			args: []string{"add", "web", h.Path("nosuch")}, hint: "cni netns create",
 		},
 		{
-			name: "a file that is no namespace", kind: "not-a-namespace",
+			name: "a file that is not a namespace", kind: "not-a-namespace",
 			args: []string{"add", "web", h.Path("file")}, hint: h.Path("file"),
 		},
 		{
@@ -127,7 +127,7 @@ func TestBadInput(t *testing.T) {
 			hint: "cni plugins",
 		},
 		{
-			name: "mode of built-ins that is none", kind: "invalid-request",
+			name: "unknown mode of built-ins", kind: "invalid-request",
 			args: []string{"add", "web", ns, "--builtins", "maybe"}, hint: "prefer",
 		},
 		{
@@ -143,7 +143,7 @@ func TestBadInput(t *testing.T) {
 			hint: "exists",
 		},
 		{
-			name: "deleting what is no namespace", kind: "not-a-namespace",
+			name: "deleting a file that is not a namespace", kind: "not-a-namespace",
 			args: []string{"netns", "delete", h.Path("file")}, hint: h.Path("file"),
 		},
 	} {

@@ -55,7 +55,7 @@ func requestDifferences() []intended {
 		{
 			`GC \S+\.stdin\.cni\.dev/(valid-)?attachments`, `\[\]`,
 			`\[{"containerID":"c1","ifname":"eth0"}\]`,
-			"GC spares an attachment younger than a minute, and plugins are told to",
+			"GC spares an attachment younger than a minute, and lists it for the plugins to",
 		},
 
 		// Which plugins are called.

@@ -37,7 +37,7 @@ func (h *host) container(name string) string {
 	return path
 }
 
-// vanish removes a namespace and its path. That there is none is fine.
+// vanish removes a namespace and its path. It may be gone already.
 func (h *host) vanish(path string) {
 	h.T.Helper()
 	err := unix.Unmount(path, unix.MNT_DETACH)
@@ -69,8 +69,8 @@ func (h *host) links(netns string, but ...string) []string {
 	return names
 }
 
-// files returns the names in a directory, those left out aside. There are none in a directory that
-// is not there.
+// files returns the names in a directory, those left out aside. The result is empty for a directory
+// that is not there.
 func (h *host) files(dir string, but ...string) []string {
 	h.T.Helper()
 	entries, err := os.ReadDir(dir)

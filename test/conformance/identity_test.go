@@ -61,7 +61,7 @@ func (m *mixed) expectIntact(
 	}
 	m.cSide.must("check", with(request, object{"containerId": id, "netns": netns}))
 	for _, to := range addresses(m.T, result, "gateway") {
-		if err := reach("tcp", to, "", netns); err != nil {
+		if err := exchange("tcp", to, "", netns); err != nil {
 			m.T.Errorf("from %s to %s: %v", id, to, err)
 		}
 	}

@@ -86,7 +86,7 @@ func TestAttachedByOneCheckedAndRemovedByTheOther(t *testing.T) {
 			remover.must("check", with(delRequest, container))
 			m.expectListed(netns, result)
 			for _, to := range addresses(t, result, "gateway") {
-				if err := reach("tcp", to, "", netns); err != nil {
+				if err := exchange("tcp", to, "", netns); err != nil {
 					t.Errorf("to the gateway: %v", err)
 				}
 			}

@@ -207,7 +207,7 @@ func (c resultCase) connect(h *host, results [2]json.RawMessage, requests [2]obj
 	first, second := requests[0]["netns"].(string), requests[1]["netns"].(string)
 	for _, network := range []string{"tcp", "udp"} {
 		for _, to := range addresses(h.T, results[1], "address", "ip") {
-			if err := reach(network, to, second, first); err != nil {
+			if err := exchange(network, to, second, first); err != nil {
 				h.T.Errorf("from container to container, %s %s: %v", network, to, err)
 			}
 		}
@@ -215,7 +215,7 @@ func (c resultCase) connect(h *host, results [2]json.RawMessage, requests [2]obj
 			continue
 		}
 		for _, to := range addresses(h.T, results[0], "gateway") {
-			if err := reach(network, to, "", first); err != nil {
+			if err := exchange(network, to, "", first); err != nil {
 				h.T.Errorf("from container to gateway, %s %s: %v", network, to, err)
 			}
 		}

@@ -15,9 +15,9 @@ import (
 // be of use only a second after it was set.
 const patience = 10 * time.Second
 
-// reach sends a word from one namespace to a server in another and expects it back; "" is the host.
-// It is called on the host's goroutine.
-func reach(network, address, serverIn, clientIn string) error {
+// exchange sends a word from one namespace to a server in another and expects it back; "" is the
+// host. It is called on the host's goroutine.
+func exchange(network, address, serverIn, clientIn string) error {
 	deadline := time.Now().Add(patience)
 	port, stop, err := serve(network, address, serverIn, deadline)
 	if err != nil {

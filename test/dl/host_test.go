@@ -22,7 +22,7 @@ func TestCallsLeaveTheirHostAsItWas(t *testing.T) {
 func TestCallsUnderTheAddressSanitizer(t *testing.T) {
 	sanitizers := []string{"-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"}
 	t.Setenv("LIBRARY", rig.Library(t))
-	// A limit on address space is none under the sanitizer, and a child takes longer.
+	// The sanitizer lifts limits on address space, and a child takes longer.
 	t.Setenv("SANITIZED", "yes")
 	for _, source := range []string{"calls.c", "host.c"} {
 		program := compile(t, source, sanitizers...)
@@ -39,7 +39,8 @@ func TestInProcess(t *testing.T) {
 	rig.RunTests(t, compile(t, "inprocess.c"), "in-process", rig.Library(t), stub, t.TempDir())
 }
 
-// A static program is told so when it opens, so that it can use the command.
+// Opening the library in a static program returns an error, so that the program can use the
+// command.
 func TestStaticPrograms(t *testing.T) {
 	out, err := exec.Command(compile(t, "static.c", "-static"), rig.Library(t),
 		rig.Command(t)).Output()

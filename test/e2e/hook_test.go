@@ -84,7 +84,7 @@ func TestHookThatCannotAttachEndsTheContainer(t *testing.T) {
 	for name, runtime := range runtimes {
 		t.Run(name, func(t *testing.T) {
 			h := newHost(t)
-			// crun shows what a hook writes only if told where.
+			// crun needs an annotation to show what a hook writes.
 			h.bundle(map[string]string{"libcni.network": "nowhere", "run.oci.hooks.stderr": h.Path("hook")},
 				h.hooks(program))
 			c := h.launch(nil, runtime[0], append(runtime[1:], "run", "--bundle", h.Path("bundle"), h.id)...)

@@ -94,8 +94,8 @@ func libraryDir(t testing.TB) string {
 	return filepath.Dir(rig.Library(t))
 }
 
-// served is what runs in the container: it serves its page, says so, and ends when its input does,
-// or when told to.
+// served runs in the container: it serves its page, prints "up", and exits at the end of its input
+// or at SIGINT.
 const served = `trap "exit 7" INT; /bin/busybox httpd -p 8080 -h /www && echo up; while read -r line; do :; done`
 
 // bundle writes a configuration.

@@ -33,7 +33,7 @@ func TestCrunRunAttachesRunsAndCleansUp(t *testing.T) {
 			137,
 		},
 		{
-			"crun-run is told to end",
+			"crun-run gets SIGINT",
 			func(_ *host, c *container) error { return c.cmd.Process.Signal(os.Interrupt) }, 7,
 		},
 	} {

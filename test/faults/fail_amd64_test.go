@@ -14,9 +14,9 @@ var failures = []syscall.Errno{
 	syscall.ENOMEM, syscall.EIO, syscall.ENOSPC, syscall.EMFILE, syscall.EINTR, syscall.EAGAIN,
 }
 
-// impossible says that the kernel never fails such a call in such a way, so that nobody has to be
-// ready for it: a socket that has something to read does not say EAGAIN, and its readiness is told
-// once; waiting for a process needs nothing.
+// impossible reports whether the kernel never returns an error for such a call, so that no code has
+// to handle it: a readable socket does not return EAGAIN, and its readiness is reported once;
+// waiting for a process needs no resource.
 func impossible(c call, errno syscall.Errno) bool {
 	switch c.number {
 	case unix.SYS_RECVFROM, unix.SYS_RECVMSG, unix.SYS_READ:
@@ -66,7 +66,7 @@ func failAnywhere(t testing.TB, h *host, method string) {
 				status.Signal(), errOut)
 		} else {
 			a := h.parse(out)
-			h.judge(n, what(), a, method, before)
+			h.examine(n, what(), a, method, before)
 			reported[a.Response.Kind]++
 			if testing.Verbose() && a.RC != 0 {
 				t.Logf("=%d: %s: %v", n, what(), a)
@@ -85,8 +85,8 @@ func failAnywhere(t testing.TB, h *host, method string) {
 	t.Logf("answers by kind: %v", reported)
 }
 
-// judge looks at the answer to a request one of whose system calls failed.
-func (h *host) judge(n int, what string, a answer, method, before string) {
+// examine checks the answer to a request during which one system call failed.
+func (h *host) examine(n int, what string, a answer, method, before string) {
 	h.T.Helper()
 	if a.RC == 0 {
 		h.believe(n, what, a, method, before)

@@ -64,7 +64,7 @@ func TestHelpListsEveryTarget(t *testing.T) {
 		}
 	}
 	for name := range listed {
-		t.Errorf("make help lists %s, which is no target", name)
+		t.Errorf("make help lists %s, which is not a target", name)
 	}
 }
 

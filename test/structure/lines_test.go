@@ -14,8 +14,7 @@ const columns = 100
 
 // longLines are limits for lines over 100 columns by folder.
 var longLines = map[string]int{
-	"api": 40, "bench": 129, "capi": 85, "cmd": 25, "core": 2200, "docs": 19,
-	"examples": 11, "include": 113, "python": 213, "test": 700,
+	"api": 40, "capi": 58, "cmd": 2, "core": 1060, "docs": 2, "include": 113, "python": 140,
 }
 
 func TestLinesAreShort(t *testing.T) {

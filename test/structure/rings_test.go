@@ -177,7 +177,7 @@ func TestCoreLeavesItsProcessAlone(t *testing.T) {
 			}
 			ast.Inspect(file, func(n ast.Node) bool {
 				if use := processUse(n); use != "" {
-					t.Errorf("%s: %s; core is told what it needs", files.Position(n.Pos()), use)
+					t.Errorf("%s: %s; core gets what it needs from its caller", files.Position(n.Pos()), use)
 				}
 				return true
 			})

@@ -62,8 +62,8 @@ func TestEveryFaultHasItsKindAndSaysWhatThePluginSaid(t *testing.T) {
 		{"mount", "mountempty", -71, "volume-no-mountpoint", "not where"},
 		{"mount", "mountnull", -71, "volume-no-mountpoint", "not where"},
 		{"mount", "object", -71, "volume-no-mountpoint", "not where"},
-		{"mount", "mountrelative", -71, "volume-no-mountpoint", `"var/lib/x" is no absolute path`},
-		{"path", "mountrelative", -71, "volume-no-mountpoint", `"var/lib/x" is no absolute path`},
+		{"mount", "mountrelative", -71, "volume-no-mountpoint", `"var/lib/x" is not an absolute path`},
+		{"path", "mountrelative", -71, "volume-no-mountpoint", `"var/lib/x" is not an absolute path`},
 
 		// The handshake.
 		{

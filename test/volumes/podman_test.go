@@ -127,8 +127,8 @@ func TestSideBySideWithPodmanOnePluginHangs(t *testing.T) {
 	<-ended
 }
 
-// The socket is made anew: Podman's client goes on without a handshake, and leaves Opts out when
-// there are none.
+// The socket is made anew: Podman's client continues without a handshake, and omits Opts if they
+// are empty.
 func TestSideBySideWithPodmanRequests(t *testing.T) {
 	p := started(t)
 	podman(t, strings.TrimPrefix(p.address, "unix://")+":create:v")

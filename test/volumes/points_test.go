@@ -341,7 +341,7 @@ func TestRetryOnlyBeforeAnythingIsSent(t *testing.T) {
 	}
 }
 
-// Point 8: a scope that was told is kept; a refusal is not.
+// Point 8: a scope that was returned is kept; a refusal is not.
 func TestCapabilitiesAreKeptAfterSuccessOnly(t *testing.T) {
 	engine, p := newEngine(), started(t, "-scope", "global", "-fault", "Capabilities=once-err500")
 	for i, want := range []string{"local", "global", "global"} {
@@ -374,7 +374,7 @@ func TestMountThatMayHaveHappenedIsUndone(t *testing.T) {
 		},
 		{"done, without a path", "done-mountempty", object{}, []string{"Mount", "Unmount"}, true, 0},
 		{
-			"done, and never told", "done-hang", object{"timeoutMs": 300}, []string{"Mount", "Unmount"},
+			"done, and never reported", "done-hang", object{"timeoutMs": 300}, []string{"Mount", "Unmount"},
 			true, 0,
 		},
 		{"left, as was asked", "done-close", object{"rollback": false}, []string{"Mount"}, false, 1},

@@ -1,5 +1,4 @@
-// Package main is a library in Go that does nothing: what it costs to load is what Go's runtime
-// costs.
+// Package main is a library in Go that does nothing. Its cost is that of loading Go's runtime.
 package main
 
 import "C"

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Threads that attach and detach containers at random through libcni.so, all in one network:
  *   crowd THREADS SECONDS FIRST < BASE
- * BASE is what all requests have in common: members of an object, without braces. Container N,
- * whose namespace's path is in the environment as NETNS_N, is mostly thread N's, with FIRST added;
- * the first few are everybody's. Prints a line for each answer that should not be, and at the end
- * the numbers of ADD, of DEL, and of ADD of what was there; before it what the process has too much
- * of by then: descriptors, threads. */
+ * BASE holds what all requests have in common: members of an object, without braces. Mostly thread
+ * N works on container N, with FIRST added; the environment variable NETNS_N holds the path of its
+ * namespace. All threads share the first few containers. The program prints a line for each wrong
+ * answer, then the descriptors and threads that were leaked, and at the end the numbers of ADDs, of
+ * DELs, and of ADDs of attached containers. */
 #include <cni.h>
 #include <dirent.h>
 #include <pthread.h>

@@ -9,13 +9,24 @@ ADD: AddRequest = {
     "containerId": "c1",
     "netns": "/run/netns/c1",
     "args": [["IP", "10.1.0.7"]],
-    "capabilityArgs": {"portMappings": [{"hostPort": 8080, "containerPort": 80, "protocol": "tcp"}]},
+    "capabilityArgs": {
+        "portMappings": [{"hostPort": 8080, "containerPort": 80, "protocol": "tcp"}],
+    },
     "options": {"builtins": "only", "timeoutMs": 1000},
 }
 
-MISSPELLED: AddRequest = {"containerid": "c1", "containerId": "c1", "netns": "/n"}  # type: ignore[typeddict-unknown-key]
+MISSPELLED: AddRequest = {
+    "containerid": "c1",  # type: ignore[typeddict-unknown-key]
+    "containerId": "c1",
+    "netns": "/n",
+}
 INCOMPLETE: AddRequest = {"network": "web", "containerId": "c1"}  # type: ignore[typeddict-item]
-FOREIGN: GcRequest = {"network": "web", "validAttachments": [], "asOf": "", "netns": "/n"}  # type: ignore[typeddict-unknown-key]
+FOREIGN: GcRequest = {
+    "network": "web",
+    "validAttachments": [],
+    "asOf": "",
+    "netns": "/n",  # type: ignore[typeddict-unknown-key]
+}
 
 
 def first_address(result: Result) -> str | None:

@@ -21,8 +21,8 @@ static struct cost measure(const char *when)
         .descriptors = count_descriptors(0, ""),
     };
 
-    figure(
-        "%s: %d KiB resident, %d KiB of it private and written, %d threads, %d descriptors, %llu MiB of addresses",
+    figure("%s: %d KiB resident, %d KiB of it private and written, %d threads, %d descriptors, "
+           "%llu MiB of addresses",
         when, now.resident, now.private, now.threads, now.descriptors,
         status_of("/proc/self/status", "VmSize", 10) >> 10);
     return now;

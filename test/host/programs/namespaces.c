@@ -11,11 +11,13 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-#define REQUEST                                                                                                      \
-    "{\"containerId\":\"c1\",\"netns\":\"%1$s/private/netns\",\"network\":{\"cniVersion\":\"1.1.0\",\"name\":\"n\"," \
-    "\"plugins\":[{\"type\":\"bridge\",\"bridge\":\"there0\",\"ipam\":{\"type\":\"host-local\","                     \
-    "\"dataDir\":\"%1$s/private/leases\",\"ranges\":[[{\"subnet\":\"10.77.0.0/24\"}]]}}]},"                          \
-    "\"options\":{\"cacheDir\":\"%1$s/private/cache\",\"stateDir\":\"%1$s/private/state\",\"builtins\":\"only\"}}"
+static const char attach_request[] =
+    "{\"containerId\":\"c1\",\"netns\":\"%1$s/private/netns\","
+    "\"network\":{\"cniVersion\":\"1.1.0\",\"name\":\"n\","
+    "\"plugins\":[{\"type\":\"bridge\",\"bridge\":\"there0\",\"ipam\":{\"type\":\"host-local\","
+    "\"dataDir\":\"%1$s/private/leases\",\"ranges\":[[{\"subnet\":\"10.77.0.0/24\"}]]}}]},"
+    "\"options\":{\"cacheDir\":\"%1$s/private/cache\",\"stateDir\":\"%1$s/private/state\","
+    "\"builtins\":\"only\"}}";
 
 static pthread_barrier_t both;
 static char private_path[4096];
@@ -64,8 +66,8 @@ static void calls_act_in_the_namespaces_of_their_thread(void)
     namespace_of("mnt", mnt, sizeof mnt);
 
     must_answer("netns.create", "{\"path\":\"%1$s/private/netns\"}");
-    must_answer("add", REQUEST);
-    must_answer("check", REQUEST);
+    must_answer("add", attach_request);
+    must_answer("check", attach_request);
     CHECK(exists("netns") && exists("cache") && exists("leases"));
     CHECK(if_nametoindex("there0") > 0, "no bridge in the thread's namespace");
     CHECK(run_plugin() == 0);
@@ -75,7 +77,7 @@ static void calls_act_in_the_namespaces_of_their_thread(void)
         strcmp(reported("mnt"), mnt) == 0, "a plugin process in %s, not %s", reported("mnt"), mnt);
     pthread_barrier_wait(&both); /* the other thread looks */
     pthread_barrier_wait(&both);
-    must_answer("del", REQUEST);
+    must_answer("del", attach_request);
     must_answer("netns.delete", "{\"path\":\"%1$s/private/netns\"}");
 
     namespace_of("net", net_after, sizeof net_after);

@@ -26,10 +26,9 @@ static int wrong_verdicts(void)
     for (int i = 0; i < CALLS; i++) {
         wrong += run_plugin() != 0;
         setenv("FAIL", "1", 1);
-        wrong +=
-            request("plugin.info", NULL,
-                "{\"type\":\"reporter\",\"options\":{\"pluginDirs\":[\"%1$s/bin\"],\"builtins\":\"never\"}}") !=
-            123;
+        wrong += request("plugin.info", NULL,
+                     "{\"type\":\"reporter\",\"options\":"
+                     "{\"pluginDirs\":[\"%1$s/bin\"],\"builtins\":\"never\"}}") != 123;
         unsetenv("FAIL");
     }
     return wrong;

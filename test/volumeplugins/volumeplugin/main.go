@@ -1,7 +1,8 @@
-// Command volumeplugin is a volume plugin made with Docker's go-plugins-helpers, that misbehaves
-// when it is told to:
+// Command volumeplugin is a volume plugin made with Docker's go-plugins-helpers that misbehaves on
+// request:
 //
-//	volumeplugin -listen unix:/run/x.sock -root DIR [-scope global] [-log FILE] [-fault ENDPOINT=FAULT ...]
+//	volumeplugin -listen unix:/run/x.sock -root DIR [-scope global] [-log FILE]
+//		[-fault ENDPOINT=FAULT ...]
 //
 // It prints "ready ADDRESS" when it listens. Each request goes to the log, one JSON object a line,
 // and then to the helpers' handler, unless there is a fault for its endpoint (Mount, or Activate);
