@@ -13,7 +13,7 @@ import (
 	"github.com/libcni/libcni/core"
 )
 
-// answer puts what body returns where C finds it. Without memory for it the shim answers instead.
+// answer copies the response of body to where C finds it. If there is no memory, the shim answers.
 func answer(call *C.struct_shim_call, body func() (int, []byte)) C.int {
 	rc, response := guarded(body)
 	if room := C.shim_response(call, C.size_t(len(response))); room != nil {
@@ -22,7 +22,7 @@ func answer(call *C.struct_shim_call, body func() (int, []byte)) C.int {
 	return C.int(rc)
 }
 
-// guarded turns a panic into an error of kind bug: it would end the host's process otherwise.
+// guarded turns a panic, which would abort the host's process, into an error of kind bug.
 func guarded(body func() (int, []byte)) (rc int, response []byte) {
 	defer func() {
 		if cause := recover(); cause != nil {
@@ -33,7 +33,7 @@ func guarded(body func() (int, []byte)) (rc int, response []byte) {
 }
 
 func bug(cause any, stack []byte) (int, []byte) {
-	// Only strings, which always encode.
+	// It has only strings, which always encode.
 	response, _ := json.Marshal(core.Error{
 		CNIVersion: "1.1.0",
 		Code:       999,
@@ -45,7 +45,7 @@ func bug(cause any, stack []byte) (int, []byte) {
 	return -int(syscall.EFAULT), response
 }
 
-// caller is what the host's thread brings along.
+// caller returns the environment and the log callback of the host's thread.
 func caller(call *C.struct_shim_call) core.Caller {
 	c := core.Caller{Environ: environ(call.environment)}
 	if call.wants_log != 0 {

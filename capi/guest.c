@@ -9,11 +9,12 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* What a call may have open at once: Go's poller, sockets, namespaces, locks, state, and a plugin process's pipes. */
+/* The most that a call has open at once: Go's poller, sockets, namespaces, locks, state, and the
+ * pipes of a plugin process. */
 #define DESCRIPTORS_NEEDED 20
 
-/* Looks for closed descriptors from the limit downwards, where hosts have nothing open. Opening some instead would take
- * numbers away from the host's other threads. poll tells of many at once. */
+/* Looks for closed descriptors from the limit downwards, where hosts rarely have any open.
+ * Opening some would take numbers away from the host's other threads. One poll asks about many. */
 bool guest_has_descriptors(void)
 {
     struct pollfd asked[DESCRIPTORS_NEEDED];
@@ -30,7 +31,7 @@ bool guest_has_descriptors(void)
         for (int i = 0; i < count; i++)
             asked[i] = (struct pollfd){.fd = --end};
         if (poll(asked, (nfds_t)count, 0) < 0)
-            found = DESCRIPTORS_NEEDED; /* it does not tell: nothing is known against the call */
+            found = DESCRIPTORS_NEEDED; /* unknown: the call may go on */
         else
             for (int i = 0; i < count; i++)
                 found += (asked[i].revents & POLLNVAL) != 0;
@@ -39,7 +40,8 @@ bool guest_has_descriptors(void)
     return found >= DESCRIPTORS_NEEDED;
 }
 
-/* Raised by what a thread does itself. One that is blocked when it comes ends the process. */
+/* Whether the thread itself raises the signal. If it is blocked then, the kernel kills the
+ * process. */
 static bool is_fault(int number)
 {
     switch (number) {
@@ -56,8 +58,9 @@ static bool is_fault(int number)
     }
 }
 
-/* A handler without SA_ONSTACK would run on the goroutine's stack, which is too small for it: the thread's own is not in
- * use while Go runs. Such signals wait until the call returns. The C library's own (32, 33) are left alone. */
+/* Blocks the signals whose handlers lack SA_ONSTACK until the call returns. Such a handler would
+ * run on the goroutine's stack, which is too small for it. The C library's own signals, 32 and
+ * 33, are left alone. */
 static void add_handlers_without_stack(sigset_t *set)
 {
     struct sigaction action;
@@ -73,8 +76,8 @@ static void add_handlers_without_stack(sigset_t *set)
     }
 }
 
-/* A nil dereference in Go is a panic that guard.go catches, but a SIGSEGV that arrives while it is blocked ends the
- * process. Hosts such as crun block everything. */
+/* Go turns a nil dereference into a panic, which guard.go catches, but not if SIGSEGV is
+ * blocked: then the kernel kills the process. Hosts such as crun block everything. */
 void guest_enter(struct guest_thread *thread)
 {
     sigset_t mask;

@@ -6,10 +6,10 @@
 #include <signal.h>
 #include <stdbool.h>
 
-/* Whether the process can open enough descriptors for a call. Opens none to find out. */
+/* Whether the process can open enough descriptors for a call. It opens none itself. */
 bool guest_has_descriptors(void);
 
-/* What entering Go may change on the calling thread, and leaving it must put back. */
+/* The state of the calling thread that entering Go may change and leaving it restores. */
 struct guest_thread {
     sigset_t mask;
     int error;

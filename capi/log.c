@@ -10,8 +10,9 @@
 #include <errno.h>
 #include <pthread.h>
 
-/* Held shared while a callback runs, and exclusively while it is replaced. Writers first, so that a steady stream of
- * events cannot keep cni_set_log waiting; readers never nest, since a callback may not make calls that log. */
+/* Held shared while a callback runs, and exclusively while it is replaced. Writers go first, so
+ * that a steady stream of events cannot keep cni_set_log waiting. Readers never nest, since a
+ * callback may not make calls that log. */
 static pthread_rwlock_t lock = PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
 static cni_log_fn callback;
 static void *callback_user;

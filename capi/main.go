@@ -1,5 +1,6 @@
-// Package main is libcni.so: it turns C calls into calls of core.Engine and answers into C strings. It guards the host
-// process (see guest.c, goruntime) and decides nothing about networks. cni.h in ../include is the manual of what it exports.
+// Package main is libcni.so. It turns C calls into calls of core.Engine, and answers into C
+// strings. It guards the host process (guest.c, goruntime) and decides nothing about networks. The
+// manual of its functions is ../include/cni.h.
 package main
 
 // #cgo CFLAGS: -std=gnu11 -Wall -fvisibility=hidden -fstack-protector-strong

@@ -48,8 +48,8 @@ static const struct {
     [REFUSED_MEMORY] = {no_memory, -EIO},
 };
 
-/* The text itself is handed out, not a copy: in a forked child malloc may wait for ever for a lock that a thread of the
- * parent held. */
+/* The response is the text itself and not a copy: in a forked child malloc may wait forever for
+ * a lock that a thread of the parent held. */
 int response_refuse(enum refusal why, char **response)
 {
     if (response != NULL)

@@ -13,7 +13,8 @@ enum refusal {
     REFUSED_MEMORY
 };
 
-/* Sets *response, if response is not NULL, to the refusal's error object and returns its return value. */
+/* Sets *response, if response is not NULL, to the refusal's error object. Returns its return
+ * value. */
 int response_refuse(enum refusal why, char **response);
 
 #endif

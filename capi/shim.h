@@ -18,10 +18,9 @@ struct shim_call {
 /* Serves a verb. method is what the description calls it. */
 int shim_serve(const char *method, const char *request, char **response);
 
-/*
- * Makes room for an answer that the caller will cni_free, or returns NULL. Go copies into it: C code that read Go's memory
- * would look like a data race to a host's ThreadSanitizer, which does not see how Go's threads synchronise.
- */
+/* Makes room for an answer that the caller will cni_free, or returns NULL. Go copies into it: C
+ * code that read Go's memory would look like a data race to a host's ThreadSanitizer, which does
+ * not see how Go's threads synchronise. */
 void *shim_response(struct shim_call *call, size_t length);
 
 /* Runs the host's callback, if one is set, on this thread. */

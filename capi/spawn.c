@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #define _GNU_SOURCE
 #include "spawn.h"
 
@@ -7,6 +8,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Spelled out, since the headers of the oldest C library and kernel we build with lack some of them. */
+/* Defined here, since the headers of old C libraries and kernels lack some of them. */
 #ifndef CLONE_PIDFD
 #define CLONE_PIDFD 0x1000
 #endif
@@ -63,8 +65,9 @@ struct outcome {
     int pid, pidfd;
 };
 
-/* ---- System calls of a process that shares the host's memory. Raw, since a sanitizer of the host takes the place of the
- * C library's functions and keeps account of descriptors: it would hold what the child does for the host's doing. ---- */
+/* ---- System calls of a process that shares the host's memory. They are raw, since a sanitizer
+ * in the host replaces the C library's functions and would count the child's descriptors as the
+ * host's. ---- */
 
 static int raw_close(int fd) { return (int)syscall(SYS_close, fd); }
 
@@ -89,7 +92,7 @@ static _Noreturn void raw_exit(int status)
         syscall(SYS_exit_group, status);
 }
 
-/* ---- Signals. Raw system calls: the C library hides two real-time signals from its own functions. ---- */
+/* ---- Signals. The system calls are raw, since the C library hides two real-time signals. ---- */
 
 static uint64_t set_mask(uint64_t mask)
 {
@@ -126,28 +129,38 @@ static int to_number(const char *digits)
     return number;
 }
 
-/* Closes what /proc lists, which, unlike the limit, covers descriptors opened before the limit was lowered. */
-static int close_listed(int from)
+/* Closes the descriptors listed in directory, an open /proc/self/fd. Returns whether there was
+ * any. */
+static bool close_once(int directory, int from)
 {
     char buffer[2048] __attribute__((aligned(8)));
-    int directory = raw_open_directory("/proc/self/fd");
-    if (directory < 0)
-        return -1;
-    for (int closed = 1;
-         closed;) { /* closing moves the listing on: list until there is nothing left to close */
-        long size;
-        closed = 0;
-        syscall(SYS_lseek, directory, 0, SEEK_SET);
-        while ((size = syscall(SYS_getdents64, directory, buffer, sizeof buffer)) > 0) {
-            struct directory_entry *entry;
-            for (long at = 0; at < size; at += entry->length) {
-                entry = (struct directory_entry *)(buffer + at);
-                int fd = to_number(entry->name);
-                if (fd >= from && fd != directory && raw_close(fd) == 0)
-                    closed = 1;
-            }
+    bool closed = false;
+    long size;
+
+    syscall(SYS_lseek, directory, 0, SEEK_SET);
+    while ((size = syscall(SYS_getdents64, directory, buffer, sizeof buffer)) > 0) {
+        struct directory_entry *entry;
+        for (long at = 0; at < size; at += entry->length) {
+            entry = (struct directory_entry *)(buffer + at);
+            int fd = to_number(entry->name);
+            if (fd >= from && fd != directory && raw_close(fd) == 0)
+                closed = true;
         }
     }
+    return closed;
+}
+
+/* Closes the descriptors that /proc lists. Unlike those below the limit, they include
+ * descriptors that were opened before the limit was lowered. */
+static int close_listed(int from)
+{
+    int directory = raw_open_directory("/proc/self/fd");
+
+    if (directory < 0)
+        return -1;
+    /* Closing shifts the listing, so it is repeated until nothing is left to close. */
+    while (close_once(directory, from))
+        ;
     raw_close(directory);
     return 0;
 }
@@ -166,13 +179,13 @@ static void close_from(int from, unsigned flags)
         raw_close(fd);
 }
 
-/*
- * Makes fds[i] descriptor number i for each i below count, the first `inherited` of them without close-on-exec, and
- * closes all others. fds is updated also on failure, so that what could be moved can be used.
- */
+/* Makes fds[i] descriptor number i for each i below count, the first `inherited` of them without
+ * close-on-exec, and closes all others. fds is updated also on failure, so that what could be
+ * moved can be used. */
 static int arrange(int *fds, int count, int inherited, unsigned flags)
 {
-    /* First out of the way: a host that closed its stdin may have given us descriptor 0. */
+    /* First move them out of the way: if the host closed its stdin, one of ours may be
+     * descriptor 0. */
     for (int i = 0; i < count; i++) {
         int moved = fds[i] < count ? raw_duplicate(fds[i], count) : fds[i];
         if (moved < 0)
@@ -195,7 +208,8 @@ struct child {
     int errors; /* pipe for a struct outcome */
 };
 
-/* Runs in the new process, which shares our memory until it execs: only system calls from here on. */
+/* Runs in the new process, which shares our memory until it execs, so it makes only system
+ * calls. */
 static int become_plugin(void *argument)
 {
     const struct child *child = argument;
@@ -216,7 +230,7 @@ static int become_plugin(void *argument)
     raw_exit(syscall(SYS_write, fds[STDIO], &outcome, sizeof outcome) < 0 ? 126 : 127);
 }
 
-/* Reaps a child of ours. That the host has done so is fine. */
+/* Reaps a child of ours, unless the host has already done so. */
 static void reap(int pidfd)
 {
     siginfo_t info;
@@ -224,11 +238,12 @@ static void reap(int pidfd)
         ;
 }
 
-/* The C library's clone by the name that sanitizers do not replace: ThreadSanitizer takes what shares our memory for a
- * forked child, and then refuses to start threads. */
+/* The C library's clone, by a name that sanitizers do not replace: ThreadSanitizer would treat a
+ * process that shares our memory as a forked child and refuse to start threads. */
 extern int __clone(int (*)(void *), void *, int, void *, ...);
 
-/* Runs a function in a process that shares our memory, on a stack of its own; returns when it has exec'ed or exited. */
+/* Runs a function in a process that shares our memory and has its own stack. Returns when the
+ * process has called exec or has exited. */
 static int clone_sharing(int (*function)(void *), void *argument, int flags, int *pidfd)
 {
     char *stack =
@@ -258,8 +273,9 @@ static struct outcome start(const struct libcni_spawn_request *request)
     outcome.pid = clone_sharing(become_plugin, &child, SIGCHLD, &outcome.pidfd);
     if (outcome.pid < 0)
         outcome.error = -outcome.pid;
-    /* What the child has to say it has said. Waiting for the end of the pipe instead could last for ever: another
-     * thread of the host may have forked meanwhile, and its child hold the pipe. */
+    /* The child has already written its report, if it has one. Waiting for the end of the pipe
+     * could block forever, since a child that another thread of the host forked meanwhile may
+     * hold it. */
     else if (read(errors[0], &failure, sizeof failure) == (ssize_t)sizeof failure) {
         reap(outcome.pidfd);
         close(outcome.pidfd);
@@ -272,10 +288,9 @@ static struct outcome start(const struct libcni_spawn_request *request)
 
 /* ---- The intermediate ---- */
 
-/*
- * Starts the plugin, reports, waits for the plugin, reports its wait status. All signals stay blocked, so that what is
- * sent to the host's process group does not end it. It never execs: that would give it SIGCHLD as its exit signal.
- */
+/* Starts the plugin, reports, waits for the plugin, and reports its wait status. All signals
+ * stay blocked, so that a signal to the host's process group does not kill it. It never calls
+ * exec, which would make SIGCHLD its exit signal. */
 static _Noreturn void be_intermediate(const struct libcni_spawn_request *request, int socket)
 {
     struct libcni_spawn_request inner = *request;
@@ -294,7 +309,7 @@ static _Noreturn void be_intermediate(const struct libcni_spawn_request *request
     int sent = send(fds[STDIO], &outcome, sizeof outcome, MSG_NOSIGNAL) >= 0;
     if (outcome.error != 0 || !sent)
         _exit(0);
-    /* Not reaped before the host's side has its pidfd, or is gone. */
+    /* The plugin is not reaped before the host has its pidfd, or is gone. */
     while (recv(fds[STDIO], &acknowledged, 1, 0) < 0 && errno == EINTR)
         ;
     int status;
@@ -317,33 +332,59 @@ static struct outcome report_of(int socket, int intermediate)
     return outcome;
 }
 
+/* Makes the intermediate, which uses sockets[1]. Returns its pid, or -1 with errno.
+ *
+ * Exit signal 0 means that there is no SIGCHLD, and that waitpid does not return it without
+ * __WALL or __WCLONE. The system call is raw, so that no atfork handler of the host runs. Memory
+ * is copied, since the intermediate lives as long as the plugin. */
+static long clone_intermediate(
+    const struct libcni_spawn_request *request, const int *sockets, int *pidfd)
+{
+    uint64_t mask = set_mask(~(uint64_t)0);
+    long pid = syscall(SYS_clone, (unsigned long)CLONE_PIDFD, NULL, pidfd, NULL, NULL);
+
+    if (pid == 0)
+        be_intermediate(request, sockets[1]);
+    int saved = errno;
+    set_mask(mask);
+    errno = saved;
+    return pid;
+}
+
+/* Waits until the intermediate has started the plugin, and opens the plugin's pidfd. */
+static struct outcome await_start(int socket, int intermediate)
+{
+    struct outcome outcome = report_of(socket, intermediate);
+
+    if (outcome.error != 0)
+        return outcome;
+    outcome.pidfd = (int)syscall(SYS_pidfd_open, outcome.pid, 0);
+    if (outcome.pidfd < 0) {
+        outcome.error = errno;
+        outcome.step = STEP_PIDFD;
+        /* The intermediate waits for our acknowledgement, so the pid is still the plugin's. */
+        kill(-outcome.pid, SIGKILL);
+    }
+    return outcome;
+}
+
 static struct outcome start_by_intermediate(
     const struct libcni_spawn_request *request, struct libcni_spawn_result *result)
 {
     struct outcome outcome = {0, STEP_PREPARE, 0, -1};
     int sockets[2], pidfd = -1;
+
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0) {
         outcome.error = errno;
         return outcome;
     }
-    /* Exit signal 0: no SIGCHLD, and no waitpid without __WALL or __WCLONE sees it. Raw, so that no atfork handler of
-     * the host runs. Memory is copied, since this process lives as long as the plugin does. */
-    uint64_t mask = set_mask(~(uint64_t)0);
-    long pid = syscall(SYS_clone, (unsigned long)CLONE_PIDFD, NULL, &pidfd, NULL, NULL);
-    if (pid == 0)
-        be_intermediate(request, sockets[1]);
+    long pid = clone_intermediate(request, sockets, &pidfd);
     outcome.error = pid < 0 ? errno : 0;
     outcome.step = STEP_CLONE;
-    set_mask(mask);
     close(sockets[1]);
     if (outcome.error == 0)
-        outcome = report_of(sockets[0], pidfd);
-    if (outcome.error == 0 && (outcome.pidfd = (int)syscall(SYS_pidfd_open, outcome.pid, 0)) < 0) {
-        outcome.error = errno;
-        outcome.step = STEP_PIDFD;
-        kill(-outcome.pid,
-            SIGKILL); /* not acknowledged, hence not reaped: the pid is the plugin's */
-    }
+        outcome = await_start(sockets[0], pidfd);
+
     if (outcome.error == 0) {
         send(sockets[0], "", 1, MSG_NOSIGNAL);
         result->status = sockets[0];

@@ -18,10 +18,11 @@ import (
 	"github.com/libcni/libcni/core"
 )
 
-// keepsStatus is a fact about the running kernel, found out when the first process is started.
+// keepsStatus reports whether the kernel needs no intermediate. It asks the kernel once.
 var keepsStatus = sync.OnceValue(func() bool { return C.libcni_spawn_keeps_status() != 0 })
 
-// startProcess starts a plugin process from the calling thread. It is the core.Starter of libcni.so.
+// startProcess starts a plugin process from the calling thread. It is the core.Starter of
+// libcni.so.
 func startProcess(spec core.ProcessSpec) (core.StartedProcess, error) {
 	flags := 0
 	if !keepsStatus() {

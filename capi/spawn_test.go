@@ -77,7 +77,8 @@ func pluginInfo(t *testing.T, start core.Starter, commands string) (int, string)
 	return rc, string(response)
 }
 
-// reapEverything takes the exit statuses of all children, as some hosts do, until the function it returns is called.
+// reapEverything takes the exit statuses of all children, as some hosts do, until the function it
+// returns is called.
 func reapEverything() (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
