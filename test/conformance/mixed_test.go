@@ -19,11 +19,12 @@ import (
 type mixed struct {
 	*host
 	goSide, cSide *driver
+	plugin        string // keys of the plugin that makes the interface
 }
 
 func newMixed(t testing.TB) *mixed {
 	h := newHost(t)
-	return &mixed{h, h.reference(), h.ours()}
+	return &mixed{h, h.reference(), h.ours(), `"type":"bridge","bridge":"br0","isGateway":true`}
 }
 
 // side returns a driver and the beginning of its requests.
@@ -40,7 +41,7 @@ func (m *mixed) shared(ours bool) object {
 		options := request["options"].(object)
 		options["pluginDirs"], options["builtins"] = []string{rig.Peers(m.T)}, "prefer"
 	}
-	network := `{"cniVersion":"1.1.0","name":"net","plugins":[{"type":"bridge","bridge":"br0","isGateway":true,
+	network := `{"cniVersion":"1.1.0","name":"net","plugins":[{` + m.plugin + `,
 		"ipam":{"type":"host-local","dataDir":"DIR/leases","ranges":[[{"subnet":"10.1.0.0/26"}],[{"subnet":"fd00:1::/64"}]],"routes":[{"dst":"0.0.0.0/0"}]}}]}`
 	return with(request, object{"network": json.RawMessage(fill(network, m.Dir))})
 }
@@ -72,29 +73,42 @@ func (m *mixed) expectNothing(containers ...string) {
 }
 
 func TestAttachedByOneCheckedAndRemovedByTheOther(t *testing.T) {
-	for name, attachedByOurs := range map[string]bool{
+	for side, attachedByOurs := range map[string]bool{
 		"attached by the executables": false, "attached by the built-ins": true,
 	} {
-		t.Run(name, func(t *testing.T) {
-			m := newMixed(t)
-			adder, addRequest := m.side(attachedByOurs)
-			remover, delRequest := m.side(!attachedByOurs)
-			netns := m.container("netns")
-			container := object{"containerId": "c1", "netns": netns}
-			result := adder.must("add", with(addRequest, container))
-
-			remover.must("check", with(delRequest, container))
-			m.expectListed(netns, result)
-			for _, to := range addresses(t, result, "gateway") {
-				if err := exchange("tcp", to, "", netns); err != nil {
-					t.Errorf("to the gateway: %v", err)
-				}
-			}
-			remover.must("del", with(delRequest, container))
-			m.expectNothing(netns)
-			remover.must("del", with(delRequest, container)) // again
-		})
+		for name, plugin := range map[string]string{
+			"bridge":                `"type":"bridge","bridge":"br0","isGateway":true`,
+			"ptp":                   `"type":"ptp"`,
+			"ptp with masquerading": `"type":"ptp","ipMasq":true,"ipMasqBackend":"nftables"`,
+		} {
+			t.Run(name+" "+side, func(t *testing.T) {
+				m := newMixed(t)
+				m.plugin = plugin
+				m.attachByOne(attachedByOurs)
+			})
+		}
 	}
+}
+
+// attachByOne attaches with one side, checks and removes with the other, and expects nothing left.
+func (m *mixed) attachByOne(attachedByOurs bool) {
+	m.T.Helper()
+	adder, addRequest := m.side(attachedByOurs)
+	remover, delRequest := m.side(!attachedByOurs)
+	netns := m.container("netns")
+	container := object{"containerId": "c1", "netns": netns}
+	result := adder.must("add", with(addRequest, container))
+
+	remover.must("check", with(delRequest, container))
+	m.expectListed(netns, result)
+	for _, to := range addresses(m.T, result, "gateway") {
+		if err := exchange("tcp", to, "", netns); err != nil {
+			m.T.Errorf("to the gateway: %v", err)
+		}
+	}
+	remover.must("del", with(delRequest, container))
+	m.expectNothing(netns)
+	remover.must("del", with(delRequest, container)) // again
 }
 
 // expectListed shows that libcni.so lists the attachment with its result.

@@ -10,12 +10,13 @@ import (
 	"github.com/libcni/libcni/test/rig"
 )
 
-// resultCase is a bridge network of two containers. The containers reach each other; the host, if
-// it has an address.
+// resultCase is a network of two containers. The containers reach each other; the host, if it has
+// an address.
 type resultCase struct {
 	name    string
 	version string // "" for the newest
 	bridge  string // keys of bridge
+	ptp     bool   // the plugin is ptp, with these keys
 	ipam    string // of the first container, and of the second if that has none of its own
 	second  string
 	request [2]object
@@ -97,6 +98,29 @@ func resultCases() []resultCase {
 			name: "a result of 1.0.0", version: "1.0.0", bridge: `"isDefaultGateway":true,`, ipam: dualStack,
 			gateway: true,
 		},
+		{name: "ptp", ptp: true, ipam: v4, gateway: true},
+		{name: "ptp, IPv6", ptp: true, ipam: v6, gateway: true},
+		{
+			name: "ptp, both families, routes and an MTU", ptp: true, bridge: `"mtu":1400,`, gateway: true,
+			ipam: dualStack + `,"routes":[{"dst":"0.0.0.0/0"},` +
+				`{"dst":"10.8.0.0/16","gw":"10.1.0.1"},{"dst":"::/0"}]`,
+		},
+		{
+			name: "ptp, static addresses and DNS", ptp: true, gateway: true,
+			ipam: `"type":"static","addresses":[{"address":"10.1.0.5/24","gateway":"10.1.0.1"}],` +
+				`"dns":{"nameservers":["10.1.0.1"]}`,
+			second: `"type":"static","addresses":[{"address":"10.1.0.6/24","gateway":"10.1.0.1"}]`,
+		},
+		{
+			name: "ptp, DNS of the network", ptp: true, ipam: v4, gateway: true,
+			bridge: `"dns":{"nameservers":["10.1.0.9"],"domain":"lan"},`,
+		},
+		{
+			name: "ptp, masquerading", ptp: true, ipam: dualStack, gateway: true,
+			bridge: `"ipMasq":true,"ipMasqBackend":"nftables",`,
+		},
+		{name: "ptp, a result of 0.2.0", version: "0.2.0", ptp: true, ipam: v4, gateway: true},
+		{name: "ptp, a result of 0.4.0", version: "0.4.0", ptp: true, ipam: dualStack, gateway: true},
 	}
 }
 

@@ -172,5 +172,11 @@ func sameRoute(want, have rtnl.Route) bool {
 	return (!want.Gateway.IsValid() || want.Gateway == have.Gateway) && same(want.MTU, have.MTU) &&
 		(!want.Source.IsValid() || want.Source == have.Source) &&
 		same(want.AdvMSS, have.AdvMSS) && same(want.Priority, have.Priority) && same(want.Table, have.Table) &&
-		same(want.Scope, have.Scope)
+		(same(want.Scope, have.Scope) || isDirect(want) && isDirect(have))
+}
+
+// isDirect reports whether a route leads to a destination behind the link itself. Those of the
+// reference plugins have the scope host, ours have the scope link.
+func isDirect(r rtnl.Route) bool {
+	return !r.Gateway.IsValid() && (r.Scope == rtnl.ScopeLink || r.Scope == rtnl.ScopeHost)
 }
