@@ -78,7 +78,7 @@ func interfaces() []mutation {
 		change{"repair leaves the host's end", "comparison.Restore", drop("RestoreHost")},
 	), in(loopback, "",
 		change{"lo stays down", "loopback.Add", drop("SetLink")},
-		change{"lo may have other addresses", "loopback.Add", drop("judge")},
+		change{"lo may have other addresses", "loopback.Add", drop("requireLoopback")},
 	))
 }
 
