@@ -21,7 +21,7 @@ func goCniCall(call *C.struct_shim_call) C.int {
 
 //export goCniDescribe
 func goCniDescribe(call *C.struct_shim_call) C.int {
-	return answer(call, func() (int, []byte) { return 0, api.Description })
+	return answer(call, func() (int, []byte) { return 0, api.Description() })
 }
 
 //export goCniCancel

@@ -67,5 +67,5 @@ func typed[R interface {
 
 // describe answers with the API description, whatever the request says.
 func describe(*Engine, context.Context, Caller, []byte) (any, error) {
-	return jsontext.Value(api.Description), nil
+	return jsontext.Value(api.Description()), nil
 }

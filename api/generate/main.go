@@ -37,6 +37,7 @@ func (s *source) read(path string) (string, error) {
 func targets(api *source) []target {
 	return slices.Concat([]target{
 		{"api/version_generated.go", version},
+		{compressedPath, description},
 		{"api/types_generated.json", types},
 		{"include/cni.h", header},
 		{"include/cni_dl.h", loader},

@@ -7,7 +7,7 @@ import (
 )
 
 func TestTheDescriptionIsComplete(t *testing.T) {
-	if _, err := Load(api.Description); err != nil {
+	if _, err := Load(api.Description()); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -29,7 +29,7 @@ func TestTheDescriptionBreaksNoRelease(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, broken := range Breaks(load(t, string(text)), load(t, string(api.Description))) {
+		for _, broken := range Breaks(load(t, string(text)), load(t, string(api.Description()))) {
 			t.Errorf("%s: %s", file, broken)
 		}
 	}
@@ -115,7 +115,7 @@ func TestBreakingChangesAreFound(t *testing.T) {
 			`[]`,
 			"plugin portmap: capability portMappings is gone"},
 	}
-	before := load(t, string(api.Description))
+	before := load(t, string(api.Description()))
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			found := Breaks(before, load(t, change(t, test.within, test.old, test.new)))
@@ -128,7 +128,7 @@ func TestBreakingChangesAreFound(t *testing.T) {
 
 // Here the release has one key more.
 func TestRemovedKeysAreFound(t *testing.T) {
-	after := load(t, string(api.Description))
+	after := load(t, string(api.Description()))
 	for within, want := range map[string]string{
 		`"common": {`:         "cni_add request.more is gone",
 		`"options": {`:        "cni_add request.options.more is gone",
@@ -158,7 +158,7 @@ func TestExtensionsBreakNothing(t *testing.T) {
 		{"a limit is lifted", `"connectMs": {`, `"maximum": 9223372036854,`, ``},
 		{"a text changes", `"connectMs": {`, `"description": "each`, `"description": "Each`},
 	}
-	before := load(t, string(api.Description))
+	before := load(t, string(api.Description()))
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			if found := Breaks(before, load(t, change(t, test.within, test.old, test.new))); found != nil {
@@ -176,7 +176,7 @@ func added(name string) string {
 // change replaces the first text after a line of the description.
 func change(t *testing.T, within, old, new string) string {
 	t.Helper()
-	text := string(api.Description)
+	text := string(api.Description())
 	at := strings.Index(text, within)
 	if at < 0 || !strings.Contains(text[at:], old) {
 		t.Fatalf("there is no %q after %q", old, within)

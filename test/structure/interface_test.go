@@ -34,7 +34,7 @@ type description struct {
 func describe(t *testing.T) description {
 	t.Helper()
 	var d description
-	if err := json.Unmarshal(api.Description, &d); err != nil {
+	if err := json.Unmarshal(api.Description(), &d); err != nil {
 		t.Fatal(err)
 	}
 	return d

@@ -69,8 +69,12 @@ func before(key []byte) []byte {
 	return previous
 }
 
-// decode is the opposite of encode. It sorts raw.
-func (s Set) decode(raw []wire.Element) []Element {
+// decode is the opposite of encode.
+func (s Set) decode(sent []wire.Element) []Element {
+	raw := make([]*wire.Element, len(sent))
+	for i := range sent {
+		raw[i] = &sent[i]
+	}
 	single := s.Interval && len(s.Key) == 1
 	if single {
 		slices.SortFunc(raw, inOrder)
@@ -97,7 +101,7 @@ func (s Set) decode(raw []wire.Element) []Element {
 }
 
 // inOrder puts the end of a range before the start of the next one, which may have the same key.
-func inOrder(a, b wire.Element) int {
+func inOrder(a, b *wire.Element) int {
 	if order := bytes.Compare(a.Key, b.Key); order != 0 || a.End == b.End {
 		return order
 	}
