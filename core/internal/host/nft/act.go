@@ -13,6 +13,7 @@ func Jump(c Chain) []Expr    { return end(VerdictOf{JumpVerdict, c.Name}) }
 func Goto(c Chain) []Expr    { return end(VerdictOf{GotoVerdict, c.Name}) }
 func Masquerade() []Expr     { return []Expr{&expr.Masq{}} }
 func CountPackets() []Expr   { return []Expr{&expr.Counter{}} }
+//go:noinline
 func end(v VerdictOf) []Expr { return []Expr{v.encoded()} }
 
 // VerdictFrom applies the verdict that the map has for the fields. Packets whose fields the map

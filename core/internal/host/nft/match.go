@@ -14,6 +14,9 @@ type Field struct {
 	load func(register uint32) []Expr
 }
 
+// The functions that build expressions are not inlined: rules are built rarely, and inlining adds
+// 30 kB to libcni.so.
+
 // The fields. In tables of the family Inet those of IPv4 and IPv6 come after IsFamily, and ports
 // after IsProto or with L4Proto.
 func SrcAddr4() Field { return payload(expr.PayloadBaseNetworkHeader, 12, 4) }
@@ -41,6 +44,7 @@ func either(f Family, four, six Field) Field {
 	return four
 }
 
+//go:noinline
 func payload(base expr.PayloadBase, offset, size int) Field {
 	return Field{size, func(register uint32) []Expr {
 		return []Expr{&expr.Payload{DestRegister: register, Base: base, Offset: uint32(offset),
@@ -48,6 +52,7 @@ func payload(base expr.PayloadBase, offset, size int) Field {
 	}}
 }
 
+//go:noinline
 func meta(key expr.MetaKey, size int) Field {
 	return Field{size, func(register uint32) []Expr {
 		return []Expr{&expr.Meta{Key: key, Register: register}}
@@ -77,6 +82,7 @@ func load(fields []Field) []Expr {
 func Is(f Field, value []byte) []Expr    { return compare(f, expr.CmpOpEq, value) }
 func IsNot(f Field, value []byte) []Expr { return compare(f, expr.CmpOpNeq, value) }
 
+//go:noinline
 func compare(f Field, op expr.CmpOp, value []byte) []Expr {
 	return append(f.load(register(0)), &expr.Cmp{Op: op, Register: register(0), Data: value})
 }
@@ -85,6 +91,7 @@ func compare(f Field, op expr.CmpOp, value []byte) []Expr {
 func InNetwork(f Field, network netip.Prefix) []Expr    { return masked(f, expr.CmpOpEq, network) }
 func NotInNetwork(f Field, network netip.Prefix) []Expr { return masked(f, expr.CmpOpNeq, network) }
 
+//go:noinline
 func masked(f Field, op expr.CmpOp, network netip.Prefix) []Expr {
 	mask := Range(netip.PrefixFrom(network.Addr(), network.Bits()))
 	bits := make([]byte, len(mask.Key))
@@ -95,6 +102,7 @@ func masked(f Field, op expr.CmpOp, network netip.Prefix) []Expr {
 		&expr.Cmp{Op: op, Register: register(0), Data: mask.Key})
 }
 
+//go:noinline
 func bitwise(mask []byte) Expr {
 	return &expr.Bitwise{SourceRegister: register(0), DestRegister: register(0),
 		Len: uint32(len(mask)), Mask: mask, Xor: make([]byte, len(mask))}
@@ -133,6 +141,7 @@ const (
 // WithStatus passes packets whose connection has one of the status bits.
 func WithStatus(bits uint32) []Expr { return anyBit(expr.CtKeySTATUS, bits) }
 
+//go:noinline
 func anyBit(key expr.CtKey, bits uint32) []Expr {
 	return []Expr{&expr.Ct{Register: register(0), Key: key},
 		bitwise(binaryutil.NativeEndian.PutUint32(bits)),
@@ -143,6 +152,7 @@ func anyBit(key expr.CtKey, bits uint32) []Expr {
 func In(s Set, fields ...Field) []Expr    { return inSet(s, fields, false) }
 func NotIn(s Set, fields ...Field) []Expr { return inSet(s, fields, true) }
 
+//go:noinline
 func inSet(s Set, fields []Field, invert bool) []Expr {
 	return append(load(fields), &expr.Lookup{SourceRegister: register(0), SetName: s.Name,
 		Invert: invert})
@@ -154,6 +164,7 @@ func NotBetween(f Field, first, last []byte) []Expr {
 	return between(f, expr.CmpOpNeq, first, last)
 }
 
+//go:noinline
 func between(f Field, op expr.CmpOp, first, last []byte) []Expr {
 	return append(f.load(register(0)), &expr.Range{Op: op, Register: register(0), FromData: first,
 		ToData: last})
