@@ -6,13 +6,14 @@ import (
 )
 
 // The ends of a rule.
-func Accept() []Expr         { return end(VerdictOf{Code: AcceptVerdict}) }
-func Drop() []Expr           { return end(VerdictOf{Code: DropVerdict}) }
-func Return() []Expr         { return end(VerdictOf{Code: ReturnVerdict}) }
-func Jump(c Chain) []Expr    { return end(VerdictOf{JumpVerdict, c.Name}) }
-func Goto(c Chain) []Expr    { return end(VerdictOf{GotoVerdict, c.Name}) }
-func Masquerade() []Expr     { return []Expr{&expr.Masq{}} }
-func CountPackets() []Expr   { return []Expr{&expr.Counter{}} }
+func Accept() []Expr       { return end(VerdictOf{Code: AcceptVerdict}) }
+func Drop() []Expr         { return end(VerdictOf{Code: DropVerdict}) }
+func Return() []Expr       { return end(VerdictOf{Code: ReturnVerdict}) }
+func Jump(c Chain) []Expr  { return end(VerdictOf{JumpVerdict, c.Name}) }
+func Goto(c Chain) []Expr  { return end(VerdictOf{GotoVerdict, c.Name}) }
+func Masquerade() []Expr   { return []Expr{&expr.Masq{}} }
+func CountPackets() []Expr { return []Expr{&expr.Counter{}} }
+
 //go:noinline
 func end(v VerdictOf) []Expr { return []Expr{v.encoded()} }
 

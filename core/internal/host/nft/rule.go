@@ -21,6 +21,7 @@ type Rule struct {
 }
 
 // Do joins the steps of a rule.
+//
 //go:noinline
 func Do(parts ...[]Expr) []Expr {
 	var all []Expr

@@ -137,10 +137,11 @@ func (x *Index) SetLast(set int, addr netip.Addr) {
 func (x *Index) Addresses(o Owner) ([]netip.Addr, error) {
 	var found []netip.Addr
 	err := x.owners.find(key(o), func(_ uint32, value []byte) bool {
-		found = append(found, netip.AddrFrom16([16]byte(value)).Unmap())
+		addr := netip.AddrFrom16([16]byte(value)).Unmap()
+		at, _ := slices.BinarySearchFunc(found, addr, netip.Addr.Compare)
+		found = slices.Insert(found, at, addr)
 		return false
 	})
-	slices.SortFunc(found, netip.Addr.Compare)
 	return found, err
 }
 
