@@ -118,7 +118,7 @@ func addresses() []mutation {
 		change{"DEL believes the index", "store.confirmed", drop("found")},
 	), in(static, "",
 		change{"CHECK accepts another prefix length", "compare", never("a.prefix.Bits")},
-		change{"CHECK accepts another gateway", "compare", never("gateway.Unmap")},
+		change{"CHECK accepts another gateway", "compare", never("gateway != a.gateway")},
 	)...)
 }
 

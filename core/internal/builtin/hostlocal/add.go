@@ -40,7 +40,7 @@ func (p *hostLocal) Add(ctx context.Context, inv *plugin.Invocation) (*plugin.Re
 	return plugin.NewResult(result), nil
 }
 
-// give takes an address from every set, or from none.
+// give gives an address of every set, or of none.
 func (s *store) give(ctx context.Context, conf *config, o owner) ([]*types100.IPConfig, error) {
 	var ips []*types100.IPConfig
 	var given []netip.Addr
@@ -62,7 +62,13 @@ func (s *store) give(ctx context.Context, conf *config, o owner) ([]*types100.IP
 	return ips, nil
 }
 
-func (s *store) giveOne(ctx context.Context, set rangeSet, number int, requested netip.Addr, o owner) (netip.Addr, error) {
+func (s *store) giveOne(
+	ctx context.Context,
+	set rangeSet,
+	number int,
+	requested netip.Addr,
+	o owner,
+) (netip.Addr, error) {
 	if err := s.refuseSecond(ctx, set, o); err != nil {
 		return netip.Addr{}, err
 	}
@@ -81,18 +87,30 @@ func (s *store) refuseSecond(ctx context.Context, set rangeSet, o owner) error {
 		}
 		for _, addr := range addrs {
 			if set.contains(addr) {
-				return fault.New(fault.KindPluginFailed, nil,
-					"host-local: network %s: %s has been allocated to %s, duplicate allocation is not allowed; DEL releases it", s.network, addr, o)
+				return fault.New(
+					fault.KindPluginFailed,
+					nil,
+					"host-local: network %s: %s has been allocated to %s, duplicate allocation is not allowed; DEL releases it",
+					s.network,
+					addr,
+					o,
+				)
 			}
 		}
 	}
 	return nil
 }
 
-func (s *store) giveRequested(ctx context.Context, set rangeSet, number int, addr netip.Addr, o owner) error {
+func (s *store) giveRequested(
+	ctx context.Context,
+	set rangeSet,
+	number int,
+	addr netip.Addr,
+	o owner,
+) error {
 	err := s.reserve(addr, o, number)
 	if errors.Is(err, errTaken) && !s.fresh {
-		// It may be of an earlier boot, or nobody's.
+		// The lease may be of an earlier boot, or without an owner.
 		if _, err := s.scan(ctx, nil); err != nil {
 			return err
 		}
@@ -105,13 +123,25 @@ func (s *store) giveRequested(ctx context.Context, set rangeSet, number int, add
 	if l, found, err := s.holder(addr); err == nil && found && !l.garbage && l.owner != (owner{}) {
 		holder = "by " + l.owner.String()
 	}
-	return fault.New(fault.KindPluginFailed, nil,
-		"host-local: network %s: requested IP address %s is not available in range set %s: held %s", s.network, addr, set, holder)
+	return fault.New(
+		fault.KindPluginFailed,
+		nil,
+		"host-local: network %s: requested IP address %s is not available in range set %s: held %s",
+		s.network,
+		addr,
+		set,
+		holder,
+	)
 }
 
-// giveNext gives the next free address after the one given last. The index tells which that is; that the file can be
-// made is what counts.
-func (s *store) giveNext(ctx context.Context, set rangeSet, number int, o owner) (netip.Addr, error) {
+// giveNext gives the next free address after the one given last. The index proposes it; creating
+// the file decides.
+func (s *store) giveNext(
+	ctx context.Context,
+	set rangeSet,
+	number int,
+	o owner,
+) (netip.Addr, error) {
 	spans := set.spans(s.lastGiven(number))
 	var reclaimed []lease
 	for {
@@ -136,7 +166,7 @@ func (s *store) giveNext(ctx context.Context, set rangeSet, number int, o owner)
 	}
 }
 
-// firstFree returns the first free address of the spans, or none.
+// firstFree returns the first free address of the spans, invalid if there is none.
 func (s *store) firstFree(ctx context.Context, spans []span) (netip.Addr, error) {
 	return query(ctx, s, func(x *leaseindex.Index) (netip.Addr, error) {
 		for _, span := range spans {
@@ -148,7 +178,7 @@ func (s *store) firstFree(ctx context.Context, spans []span) (netip.Addr, error)
 	})
 }
 
-// distrust deals with an address that is taken although the index says it is free.
+// distrust corrects the index, according to which a taken address is free.
 func (s *store) distrust(ctx context.Context, addr netip.Addr) error {
 	if s.fresh {
 		return s.index.Add(addr, leaseindex.Owner{})
@@ -157,7 +187,8 @@ func (s *store) distrust(ctx context.Context, addr netip.Addr) error {
 	return err
 }
 
-// reclaim looks at all leases when no address is free, and frees those that are known to be of an earlier boot.
+// reclaim reads all leases when no address is free, and frees those that are known to be of an
+// earlier boot.
 func (s *store) reclaim(ctx context.Context, set rangeSet) ([]lease, error) {
 	leases, err := s.scan(ctx, set)
 	if leases == nil {
@@ -167,9 +198,16 @@ func (s *store) reclaim(ctx context.Context, set rangeSet) ([]lease, error) {
 }
 
 func (s *store) exhausted(set rangeSet, inUse string, code int64) error {
-	e := fault.New(fault.KindPluginFailed, nil,
+	e := fault.New(
+		fault.KindPluginFailed,
+		nil,
 		"host-local: network %s: no IP addresses available in range set: %s: %s, recorded in %s; detach containers, release the addresses of "+
-			"those that are gone with GC, or make the range larger", s.network, set, inUse, s.dir)
+			"those that are gone with GC, or make the range larger",
+		s.network,
+		set,
+		inUse,
+		s.dir,
+	)
 	e.Code = code
 	return e
 }

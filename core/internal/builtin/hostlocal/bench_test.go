@@ -10,8 +10,8 @@ import (
 	"github.com/libcni/libcni/core/internal/kit/kittest"
 )
 
-// BenchmarkAddDel gives one address and releases it, in a /16 that is filled at random to a degree. The store is on the
-// file system of TMPDIR.
+// BenchmarkAddDel gives one address and releases it, in a /16 that is filled at random to a degree.
+// The store is on the file system of TMPDIR.
 func BenchmarkAddDel(b *testing.B) {
 	for _, percent := range []int{0, 50, 99} {
 		b.Run(fmt.Sprintf("fill=%d%%", percent), func(b *testing.B) {
@@ -51,7 +51,11 @@ func filled(b *testing.B, percent int) *fixture {
 	random := rand.New(rand.NewPCG(7, 7))
 	for n := 2; n < 1<<16-1; n++ {
 		if random.IntN(100) < percent {
-			f.write(b, netip.AddrFrom4([4]byte{10, 1, byte(n >> 8), byte(n)}).String(), fmt.Sprintf("container-%d\r\neth0", n))
+			f.write(
+				b,
+				netip.AddrFrom4([4]byte{10, 1, byte(n >> 8), byte(n)}).String(),
+				fmt.Sprintf("container-%d\r\neth0", n),
+			)
 		}
 	}
 	return f

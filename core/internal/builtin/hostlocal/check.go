@@ -10,7 +10,7 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// Check compares the addresses the attachment has with those recorded for it.
+// Check compares the attachment's addresses with its leases.
 func (p *hostLocal) Check(ctx context.Context, inv *plugin.Invocation) error {
 	conf, err := parseConfig(inv.Config, inv.Args, inv.CNIVersion)
 	if err != nil {
@@ -36,8 +36,8 @@ func (p *hostLocal) Check(ctx context.Context, inv *plugin.Invocation) error {
 	return fault.NewDrift(compare(inv.Network, o, given, recorded, s.describe))
 }
 
-// givenAddresses returns the addresses of the attachment that are from our ranges; nil if the result is not known. The
-// others come from other plugins.
+// givenAddresses returns the attachment's addresses in our ranges, nil if the result is unknown.
+// The others come from other plugins.
 func givenAddresses(inv *plugin.Invocation, sets []rangeSet) ([]netip.Addr, error) {
 	if inv.PrevResult == nil {
 		return nil, nil
@@ -57,7 +57,7 @@ func givenAddresses(inv *plugin.Invocation, sets []rangeSet) ([]netip.Addr, erro
 	return given, nil
 }
 
-// recorded returns what DEL would release.
+// recorded returns the addresses that DEL would release.
 func (s *store) recorded(ctx context.Context, o owner) ([]netip.Addr, error) {
 	addrs, err := s.confirmed(ctx, o)
 	if err != nil || len(addrs) > 0 {
@@ -66,7 +66,7 @@ func (s *store) recorded(ctx context.Context, o owner) ([]netip.Addr, error) {
 	return s.confirmed(ctx, o.legacy())
 }
 
-// describe says who holds an address.
+// describe describes the holder of an address.
 func (s *store) describe(addr netip.Addr) string {
 	l, found, err := s.holder(addr)
 	switch {
@@ -83,11 +83,20 @@ func (s *store) describe(addr netip.Addr) string {
 
 func nobody(netip.Addr) string { return "missing" }
 
-// compare finds the differences between the addresses an attachment was given (nil: not known) and those recorded.
-func compare(network string, o owner, given, recorded []netip.Addr, describe func(netip.Addr) string) []fault.Drift {
+// compare returns the differences between the addresses of an attachment (nil: unknown) and those
+// recorded.
+func compare(
+	network string,
+	o owner,
+	given, recorded []netip.Addr,
+	describe func(netip.Addr) string,
+) []fault.Drift {
 	var found []fault.Drift
 	differ := func(object, expected, actual string) {
-		found = append(found, fault.Drift{Plugin: name, Object: object, Expected: expected, Actual: actual})
+		found = append(
+			found,
+			fault.Drift{Plugin: name, Object: object, Expected: expected, Actual: actual},
+		)
 	}
 	lease := func(addr netip.Addr) string { return fmt.Sprintf("lease of %s in network %s", addr, network) }
 	for _, addr := range given {
@@ -97,7 +106,11 @@ func compare(network string, o owner, given, recorded []netip.Addr, describe fun
 	}
 	for _, addr := range recorded {
 		if given != nil && !slices.Contains(given, addr) {
-			differ(lease(addr), "missing, since the result does not have the address", "held by "+o.String())
+			differ(
+				lease(addr),
+				"missing, since the result does not have the address",
+				"held by "+o.String(),
+			)
 		}
 	}
 	if len(given) == 0 && len(recorded) == 0 {

@@ -20,12 +20,17 @@ type config struct {
 	routes     []*types.Route
 	dataDir    string
 	resolvConf string
-	requested  []netip.Addr // per set; invalid where any address will do
+	requested  []netip.Addr // per set; invalid: any address
 }
 
 // single is the range of a configuration in the old form.
 func (c *rawIPAM) single() rawRange {
-	return rawRange{Subnet: c.Subnet, RangeStart: c.RangeStart, RangeEnd: c.RangeEnd, Gateway: c.Gateway}
+	return rawRange{
+		Subnet:     c.Subnet,
+		RangeStart: c.RangeStart,
+		RangeEnd:   c.RangeEnd,
+		Gateway:    c.Gateway,
+	}
 }
 
 // readConfig decodes a configuration, which must have the object "ipam".
@@ -40,7 +45,8 @@ func readConfig(data []byte) (*rawConfig, error) {
 	return raw, nil
 }
 
-// parseConfig reads and checks everything an ADD needs, so that what is left to go wrong is the store.
+// parseConfig reads and validates everything that an ADD needs, so that only the store can fail
+// afterwards.
 func parseConfig(data []byte, args plugin.Args, cniVersion string) (*config, error) {
 	raw, err := readConfig(data)
 	if err != nil {
@@ -64,29 +70,41 @@ func parseConfig(data []byte, args plugin.Args, cniVersion string) (*config, err
 	return conf, err
 }
 
-// parseDataDir reads the one key that taking away needs, so that DEL works whatever became of the rest.
+// parseDataDir reads the only key that DEL and GC need, so that they work if the rest is invalid.
 func parseDataDir(data []byte) (string, error) {
 	var dataDir string
-	err := ipamconfig.Decode(data, jsonobject.Fields{{"ipam", jsonobject.Fields{{"dataDir", &dataDir}}}})
+	err := ipamconfig.Decode(
+		data,
+		jsonobject.Fields{{"ipam", jsonobject.Fields{{"dataDir", &dataDir}}}},
+	)
 	return dataDir, err
 }
 
-// directory is where the leases of a network are. The network's name becomes part of a path, so it is checked although
-// the engine did so before.
+// directory returns the directory of a network's leases. The network's name becomes part of a path,
+// and is validated again after the engine.
 func directory(dataDir, network string) (string, error) {
 	if network == "" || network == "." || network == ".." || strings.ContainsAny(network, "/\x00") {
-		return "", fault.InvalidConfig("name", "host-local: %q cannot be the name of a network", network)
+		return "", fault.InvalidConfig(
+			"name",
+			"host-local: %q is not a valid name of a network",
+			network,
+		)
 	}
 	ipam := rawIPAM{DataDir: dataDir}
 	ipam.fillDefaults()
 	if strings.ContainsRune(ipam.DataDir, 0) {
-		return "", fault.InvalidConfig("ipam.dataDir", "host-local: ipam.dataDir: %q is not a path", ipam.DataDir)
+		return "", fault.InvalidConfig(
+			"ipam.dataDir",
+			"host-local: ipam.dataDir: %q is not a valid path",
+			ipam.DataDir,
+		)
 	}
 	return filepath.Join(ipam.DataDir, network), nil
 }
 
-// parseSets puts the range sets in the order the executable numbers them: those of the runtime, the one in the old
-// form, then "ranges". The number is part of the name of the file that holds the last address given.
+// parseSets returns the range sets in the order in which the executable numbers them: those of the
+// runtime, the one in the old form, then "ranges". The number is part of the name of the file with
+// the last address given.
 func parseSets(raw *rawConfig) ([]rangeSet, error) {
 	var sets []rangeSet
 	add := func(key string, set []rawRange) error {
@@ -112,7 +130,10 @@ func parseSets(raw *rawConfig) ([]rangeSet, error) {
 		}
 	}
 	if len(sets) == 0 {
-		return nil, fault.InvalidConfig("ipam.ranges", "host-local: no IP ranges specified: set ipam.ranges or ipam.subnet")
+		return nil, fault.InvalidConfig(
+			"ipam.ranges",
+			"host-local: no IP ranges specified: set ipam.ranges or ipam.subnet",
+		)
 	}
 	return sets, nil
 }
@@ -123,14 +144,21 @@ func checkSets(sets []rangeSet, cniVersion string) error {
 		starts = append(starts, set[0].start)
 		for j, other := range sets[:i] {
 			if set.overlaps(other) {
-				return fault.InvalidConfig("ipam.ranges", "host-local: range set %d (%s) overlaps with %d (%s)", j, other, i, set)
+				return fault.InvalidConfig(
+					"ipam.ranges",
+					"host-local: range set %d (%s) overlaps with %d (%s)",
+					j,
+					other,
+					i,
+					set,
+				)
 			}
 		}
 	}
 	return ipamconfig.CheckCount(cniVersion, starts)
 }
 
-// parseWanted collects the addresses that are asked for, from all the places this can be done. They add up.
+// parseWanted returns the requested addresses of CNI_ARGS, args and runtimeConfig together.
 func parseWanted(raw *rawConfig, args plugin.Args) ([]netip.Addr, error) {
 	if err := args.Known(plugin.ArgIP); err != nil {
 		return nil, err
@@ -169,14 +197,22 @@ func assign(wanted []netip.Addr, sets []rangeSet) ([]netip.Addr, error) {
 		}
 		addr := wanted[at]
 		if in, _ := set.rangeOf(addr); in.gateway == addr {
-			return nil, fault.InvalidRequest("ips", "host-local: requested ip %s is subnet's gateway", addr)
+			return nil, fault.InvalidRequest(
+				"ips",
+				"host-local: requested ip %s is subnet's gateway",
+				addr,
+			)
 		}
 		assigned[i] = addr
 		wanted = slices.Delete(slices.Clone(wanted), at, at+1)
 	}
 	if len(wanted) > 0 {
-		return nil, fault.InvalidRequest("ips",
-			"host-local: failed to allocate all requested IPs: %s: each must be in a range set of its own (%s)", joined(wanted), joined(sets))
+		return nil, fault.InvalidRequest(
+			"ips",
+			"host-local: failed to allocate all requested IPs: %s: each needs a range set of its own (%s)",
+			joined(wanted),
+			joined(sets),
+		)
 	}
 	return assigned, nil
 }

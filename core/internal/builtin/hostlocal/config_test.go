@@ -52,8 +52,11 @@ func TestParseConfig(t *testing.T) {
 		version string // 1.1.0 if empty
 		want    string // the configuration, or the error
 	}{
-		{name: "ranges", config: `{"ipam":{"ranges":[[{"subnet":"10.1.0.0/24"},{"subnet":"10.2.0.0/24"}],[{"subnet":"fd00::/64"}]]}}`,
-			want: "10.1.0.1-10.1.0.254,10.2.0.1-10.2.0.254; fd00::1-fd00::ffff:ffff:ffff:ffff"},
+		{
+			name:   "ranges",
+			config: `{"ipam":{"ranges":[[{"subnet":"10.1.0.0/24"},{"subnet":"10.2.0.0/24"}],[{"subnet":"fd00::/64"}]]}}`,
+			want:   "10.1.0.1-10.1.0.254,10.2.0.1-10.2.0.254; fd00::1-fd00::ffff:ffff:ffff:ffff",
+		},
 		{name: "order of the sets",
 			config: `{"ipam":{"subnet":"10.1.0.0/24","rangeStart":"10.1.0.9","ranges":[[{"subnet":"10.2.0.0/24"}]]},
 				"runtimeConfig":{"ipRanges":[[{"subnet":"10.3.0.0/24"}]]}}`,
@@ -71,7 +74,12 @@ func TestParseConfig(t *testing.T) {
 				"args":{"cni":{"ips":["10.2.0.5/16"]}},"runtimeConfig":{"ips":["fd00::5","10.1.0.5"]}}`,
 			args: plugin.Args{{"IP", "10.1.0.5/24"}},
 			want: "10.1.0.1-10.1.0.254=10.1.0.5; 10.2.0.1-10.2.0.254=10.2.0.5; fd00::1-fd00::ffff:ffff:ffff:ffff=fd00::5"},
-		{name: "empty IP argument", config: `{"ipam":{"subnet":"10.1.0.0/24"}}`, args: plugin.Args{{"IP", ""}}, want: "10.1.0.1-10.1.0.254"},
+		{
+			name:   "empty IP argument",
+			config: `{"ipam":{"subnet":"10.1.0.0/24"}}`,
+			args:   plugin.Args{{"IP", ""}},
+			want:   "10.1.0.1-10.1.0.254",
+		},
 		{name: "two addresses of a family in an old version", version: "0.2.0",
 			config: `{"ipam":{"ranges":[[{"subnet":"10.1.0.0/24"}],[{"subnet":"10.2.0.0/24"}]]}}`,
 			want:   `cniVersion: cniVersion "0.2.0" does not support more than 1 address per family (2 IPv4, 0 IPv6); 0.3.0 does`},
@@ -80,32 +88,83 @@ func TestParseConfig(t *testing.T) {
 			want:   "10.1.0.1-10.1.0.254; fd00::1-fd00::3"},
 
 		{name: "no ipam", config: `{}`, want: `ipam: host-local: the configuration has no "ipam"`},
-		{name: "no ranges", config: `{"ipam":{"gateway":"10.1.0.1"}}`, want: "ipam.ranges: host-local: no IP ranges specified: set ipam.ranges or ipam.subnet"},
-		{name: "empty set", config: `{"ipam":{"ranges":[[]]}}`, want: "ipam.ranges[0]: host-local: ipam.ranges[0]: empty range set"},
-		{name: "no JSON", config: `{`, want: ": network configuration: unexpected end of JSON input"},
-		{name: "wrong type", config: `{"ipam":{"ranges":[[{"subnet":5}]]}}`, want: "ipam.ranges.subnet: ipam.ranges.subnet: must not be a JSON number"},
-		{name: "mixed families", config: `{"ipam":{"ranges":[[{"subnet":"10.1.0.0/24"},{"subnet":"fd00::/64"}]]}}`,
-			want: "ipam.ranges[0]: host-local: ipam.ranges[0]: mixed address families"},
-		{name: "overlap in a set", config: `{"ipam":{"ranges":[[{"subnet":"10.1.0.0/24"},{"subnet":"10.1.0.0/16"}]]}}`,
-			want: "ipam.ranges[0]: host-local: ipam.ranges[0]: subnets 10.1.0.1-10.1.0.254 and 10.1.0.1-10.1.255.254 overlap"},
-		{name: "overlap of sets", config: `{"ipam":{"subnet":"10.1.0.0/16","ranges":[[{"subnet":"10.1.7.0/24"}]]}}`,
-			want: "ipam.ranges: host-local: range set 0 (10.1.0.1-10.1.255.254) overlaps with 1 (10.1.7.1-10.1.7.254)"},
-		{name: "broken route", config: `{"ipam":{"subnet":"10.1.0.0/24","routes":[{"dst":"10.0.0.0/8"},{"dst":"x"}]}}`,
-			want: "ipam.routes[1]: ipam.routes[1]: invalid CIDR address: x"},
-		{name: "route to nowhere", config: `{"ipam":{"subnet":"10.1.0.0/24","routes":[{"gw":"10.1.0.1"}]}}`,
-			want: "ipam.routes[0].dst: ipam.routes[0].dst: a route needs a destination"},
-		{name: "requested gateway", config: `{"ipam":{"subnet":"10.1.0.0/24"},"runtimeConfig":{"ips":["10.1.0.1"]}}`,
-			want: "ips: host-local: requested ip 10.1.0.1 is subnet's gateway"},
-		{name: "requested address of no range", config: `{"ipam":{"subnet":"10.1.0.0/24"},"runtimeConfig":{"ips":["10.1.0.7","10.1.0.8","10.5.0.1"]}}`,
-			want: "ips: host-local: failed to allocate all requested IPs: 10.1.0.8, 10.5.0.1: each must be in a range set of its own (10.1.0.1-10.1.0.254)"},
-		{name: "requested null", config: `{"ipam":{"subnet":"10.1.0.0/24"},"runtimeConfig":{"ips":[null]}}`,
-			want: `runtimeConfig.ips: runtimeConfig.ips: "" is not an IP address`},
-		{name: "requested nonsense", config: `{"ipam":{"subnet":"10.1.0.0/24"}}`, args: plugin.Args{{"IP", "ten"}},
-			want: `CNI_ARGS IP: CNI_ARGS IP: "ten" is not an IP address`},
-		{name: "unknown argument", config: `{"ipam":{"subnet":"10.1.0.0/24"}}`, args: plugin.Args{{"K8S_POD_NAME", "p"}},
-			want: "args: CNI_ARGS: unknown K8S_POD_NAME; this plugin reads IP. Add IgnoreUnknown=1 to pass others"},
+		{
+			name:   "no ranges",
+			config: `{"ipam":{"gateway":"10.1.0.1"}}`,
+			want:   "ipam.ranges: host-local: no IP ranges specified: set ipam.ranges or ipam.subnet",
+		},
+		{
+			name:   "empty set",
+			config: `{"ipam":{"ranges":[[]]}}`,
+			want:   "ipam.ranges[0]: host-local: ipam.ranges[0]: empty range set",
+		},
+		{
+			name:   "no JSON",
+			config: `{`,
+			want:   ": network configuration: unexpected end of JSON input",
+		},
+		{
+			name:   "wrong type",
+			config: `{"ipam":{"ranges":[[{"subnet":5}]]}}`,
+			want:   "ipam.ranges.subnet: ipam.ranges.subnet: must not be a JSON number",
+		},
+		{
+			name:   "mixed families",
+			config: `{"ipam":{"ranges":[[{"subnet":"10.1.0.0/24"},{"subnet":"fd00::/64"}]]}}`,
+			want:   "ipam.ranges[0]: host-local: ipam.ranges[0]: mixed address families",
+		},
+		{
+			name:   "overlap in a set",
+			config: `{"ipam":{"ranges":[[{"subnet":"10.1.0.0/24"},{"subnet":"10.1.0.0/16"}]]}}`,
+			want:   "ipam.ranges[0]: host-local: ipam.ranges[0]: subnets 10.1.0.1-10.1.0.254 and 10.1.0.1-10.1.255.254 overlap",
+		},
+		{
+			name:   "overlap of sets",
+			config: `{"ipam":{"subnet":"10.1.0.0/16","ranges":[[{"subnet":"10.1.7.0/24"}]]}}`,
+			want:   "ipam.ranges: host-local: range set 0 (10.1.0.1-10.1.255.254) overlaps with 1 (10.1.7.1-10.1.7.254)",
+		},
+		{
+			name:   "broken route",
+			config: `{"ipam":{"subnet":"10.1.0.0/24","routes":[{"dst":"10.0.0.0/8"},{"dst":"x"}]}}`,
+			want:   "ipam.routes[1]: ipam.routes[1]: invalid CIDR address: x",
+		},
+		{
+			name:   "route to nowhere",
+			config: `{"ipam":{"subnet":"10.1.0.0/24","routes":[{"gw":"10.1.0.1"}]}}`,
+			want:   "ipam.routes[0].dst: ipam.routes[0].dst: a route needs a destination",
+		},
+		{
+			name:   "requested gateway",
+			config: `{"ipam":{"subnet":"10.1.0.0/24"},"runtimeConfig":{"ips":["10.1.0.1"]}}`,
+			want:   "ips: host-local: requested ip 10.1.0.1 is subnet's gateway",
+		},
+		{
+			name:   "requested address of no range",
+			config: `{"ipam":{"subnet":"10.1.0.0/24"},"runtimeConfig":{"ips":["10.1.0.7","10.1.0.8","10.5.0.1"]}}`,
+			want:   "ips: host-local: failed to allocate all requested IPs: 10.1.0.8, 10.5.0.1: each needs a range set of its own (10.1.0.1-10.1.0.254)",
+		},
+		{
+			name:   "requested null",
+			config: `{"ipam":{"subnet":"10.1.0.0/24"},"runtimeConfig":{"ips":[null]}}`,
+			want:   `runtimeConfig.ips: runtimeConfig.ips: "" is not an IP address`,
+		},
+		{
+			name:   "requested nonsense",
+			config: `{"ipam":{"subnet":"10.1.0.0/24"}}`,
+			args:   plugin.Args{{"IP", "ten"}},
+			want:   `CNI_ARGS IP: CNI_ARGS IP: "ten" is not an IP address`,
+		},
+		{
+			name:   "unknown argument",
+			config: `{"ipam":{"subnet":"10.1.0.0/24"}}`,
+			args:   plugin.Args{{"K8S_POD_NAME", "p"}},
+			want:   "args: CNI_ARGS: unknown K8S_POD_NAME; this plugin reads IP. Add IgnoreUnknown=1 to pass others",
+		},
 		{name: "unknown argument, ignored", config: `{"ipam":{"subnet":"10.1.0.0/24"}}`,
-			args: plugin.Args{{"IgnoreUnknown", "1"}, {"K8S_POD_NAME", "p"}}, want: "10.1.0.1-10.1.0.254"},
+			args: plugin.Args{
+				{"IgnoreUnknown", "1"},
+				{"K8S_POD_NAME", "p"},
+			}, want: "10.1.0.1-10.1.0.254"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -142,7 +201,9 @@ func TestDirectoryOfANetwork(t *testing.T) {
 }
 
 func TestParseResolvConf(t *testing.T) {
-	dns := parseResolvConf("# c\n; c\n\nnameserver 10.0.0.1\nnameserver fd00::1\n domain example.org\nsearch a.org b.org\noptions ndots:2 rotate\nnameserver\nsortlist x\n")
+	dns := parseResolvConf(
+		"# c\n; c\n\nnameserver 10.0.0.1\nnameserver fd00::1\n domain example.org\nsearch a.org b.org\noptions ndots:2 rotate\nnameserver\nsortlist x\n",
+	)
 	got := fmt.Sprintf("%q %q %q %q", dns.Nameservers, dns.Domain, dns.Search, dns.Options)
 	want := `["10.0.0.1" "fd00::1"] "example.org" ["a.org" "b.org"] ["ndots:2" "rotate"]`
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -152,9 +213,21 @@ func TestParseResolvConf(t *testing.T) {
 
 // FuzzConfig reads any configuration. One that is accepted keeps the rules.
 func FuzzConfig(f *testing.F) {
-	f.Add([]byte(`{"ipam":{"subnet":"10.1.0.0/24","rangeStart":"10.1.0.9","ranges":[[{"subnet":"fd00::/64"}]],"routes":[{"dst":"0.0.0.0/0","gw":"10.1.0.1"}]}}`))
-	f.Add([]byte(`{"ipam":{"Ranges":[[{"Subnet":"10.2.0.0/24","RangeEnd":"10.2.0.8"}]]},"runtimeConfig":{"ips":["10.2.0.5/24"]}}`))
-	f.Add([]byte(`{"ipam":{"ranges":[[{"subnet":"::/0"},{"subnet":"::ffff:1.2.3.0/120"}]]},"args":{"cni":{"ips":[null]}}}`))
+	f.Add(
+		[]byte(
+			`{"ipam":{"subnet":"10.1.0.0/24","rangeStart":"10.1.0.9","ranges":[[{"subnet":"fd00::/64"}]],"routes":[{"dst":"0.0.0.0/0","gw":"10.1.0.1"}]}}`,
+		),
+	)
+	f.Add(
+		[]byte(
+			`{"ipam":{"Ranges":[[{"Subnet":"10.2.0.0/24","RangeEnd":"10.2.0.8"}]]},"runtimeConfig":{"ips":["10.2.0.5/24"]}}`,
+		),
+	)
+	f.Add(
+		[]byte(
+			`{"ipam":{"ranges":[[{"subnet":"::/0"},{"subnet":"::ffff:1.2.3.0/120"}]]},"args":{"cni":{"ips":[null]}}}`,
+		),
+	)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		_, _ = parseDataDir(data)
 		conf, err := parseConfig(data, nil, "1.1.0")

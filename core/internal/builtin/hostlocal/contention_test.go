@@ -56,7 +56,12 @@ func TestManyProcesses(t *testing.T) {
 			state = otherState // as from another network namespace
 		}
 		cmd := exec.Command("/proc/self/exe")
-		cmd.Env = []string{workerData + "=" + f.dataDir, workerState + "=" + state, workerClaims + "=" + claims, workerNumber + "=" + strconv.Itoa(i)}
+		cmd.Env = []string{
+			workerData + "=" + f.dataDir,
+			workerState + "=" + state,
+			workerClaims + "=" + claims,
+			workerNumber + "=" + strconv.Itoa(i),
+		}
 		cmd.Stdout, cmd.Stderr = &outputs[i], &outputs[i]
 		kittest.Must(t, cmd.Start())
 		commands[i] = cmd
@@ -82,7 +87,12 @@ func TestManyProcesses(t *testing.T) {
 
 // work gives and releases addresses until the time is over, and prints how often.
 func work() error {
-	f := &fixture{dataDir: os.Getenv(workerData), stateDir: os.Getenv(workerState), config: contended, bootID: thisBoot}
+	f := &fixture{
+		dataDir:  os.Getenv(workerData),
+		stateDir: os.Getenv(workerState),
+		config:   contended,
+		bootID:   thisBoot,
+	}
 	f.hostLocal = New().(*hostLocal)
 	rounds := make([]int, goroutines)
 	failures := make([]error, goroutines)
@@ -91,7 +101,9 @@ func work() error {
 	for g := range goroutines {
 		all.Go(func() {
 			for time.Now().Before(end) && failures[g] == nil {
-				failures[g] = f.round(fmt.Sprintf("p%s-g%d-%d", os.Getenv(workerNumber), g, rounds[g]))
+				failures[g] = f.round(
+					fmt.Sprintf("p%s-g%d-%d", os.Getenv(workerNumber), g, rounds[g]),
+				)
 				rounds[g]++
 			}
 		})

@@ -11,7 +11,8 @@ import (
 	"github.com/libcni/libcni/core/internal/kit/kittest"
 )
 
-// taggedIPAM are the keys of rawIPAM for encoding/json, which the executable reads its configuration with.
+// taggedIPAM are the keys of rawIPAM for encoding/json, which the executable reads its
+// configuration with.
 type taggedIPAM struct {
 	Subnet     string           `json:"subnet"`
 	RangeStart string           `json:"rangeStart"`
@@ -54,7 +55,16 @@ func TestConfigurationIsReadAsEncodingJSONDoes(t *testing.T) {
 		got.RuntimeConfig.IPRanges, got.RuntimeConfig.IPs = raw.RuntimeConfig.IPRanges, raw.RuntimeConfig.IPs
 		got.Args.CNI.IPs = raw.Args.CNI.IPs
 		if c := raw.IPAM; c != nil {
-			got.IPAM = &taggedIPAM{c.Subnet, c.RangeStart, c.RangeEnd, c.Gateway, c.Ranges, c.Routes, c.DataDir, c.ResolvConf}
+			got.IPAM = &taggedIPAM{
+				c.Subnet,
+				c.RangeStart,
+				c.RangeEnd,
+				c.Gateway,
+				c.Ranges,
+				c.Routes,
+				c.DataDir,
+				c.ResolvConf,
+			}
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s (-encoding/json +got)\n%s", text, diff)

@@ -7,7 +7,8 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// Del releases all addresses of the interface. It needs no more of the configuration than where the store is.
+// Del releases all addresses of the interface. Of the configuration it needs the location of the
+// store alone.
 func (p *hostLocal) Del(ctx context.Context, inv *plugin.Invocation) error {
 	s, err := p.existing(ctx, inv)
 	if s == nil || err != nil {
@@ -33,8 +34,8 @@ func (p *hostLocal) existing(ctx context.Context, inv *plugin.Invocation) (*stor
 	return s, nil
 }
 
-// releaseAll releases what the owner has, or if that is nothing, what an old version of the executable noted for the
-// container.
+// releaseAll releases the owner's addresses, or if there are none, those of leases of the container
+// without an interface.
 func (s *store) releaseAll(ctx context.Context, o owner) error {
 	for _, o := range []owner{o, o.legacy()} {
 		addrs, err := s.confirmed(ctx, o)
@@ -53,8 +54,8 @@ func (s *store) releaseAll(ctx context.Context, o owner) error {
 	return nil
 }
 
-// confirmed returns the addresses of an owner for which the files say so too: what is in a file can be changed without a
-// trace in the directory.
+// confirmed returns the addresses of an owner, which it confirms by their files: the content of a
+// file can change without a change of the directory.
 func (s *store) confirmed(ctx context.Context, o owner) ([]netip.Addr, error) {
 	for {
 		addrs, err := s.addresses(ctx, o)

@@ -2,7 +2,7 @@ package hostlocal
 
 import "github.com/libcni/libcni/core/internal/host/file"
 
-// localFileSystems are the types, as statfs(2) has them, of file systems that one machine has to itself.
+// localFileSystems are the types, as in statfs(2), of file systems that only one machine uses.
 var localFileSystems = map[int64]string{
 	0xef53:     "ext4",
 	0x58465342: "xfs",
@@ -14,18 +14,18 @@ var localFileSystems = map[int64]string{
 	0xca451a4e: "bcachefs",
 }
 
-// locality says whether a file system is shared with other machines.
+// locality tells whether other machines use a file system.
 type locality int
 
 const (
-	unknown     locality = iota // not asked yet
-	onlyHere                    // it is not
-	perhapsElse                 // it may be
+	unknown     locality = iota // not determined yet
+	onlyHere                    // they do not
+	perhapsElse                 // they may
 )
 
-// localityOf says whether a directory is shared with other machines, as far as is known. On one that may be, another
-// machine's boot is not an earlier one of ours, and the times of the directory are not those of this moment; such a
-// store is used exactly as the executable does.
+// localityOf determines whether other machines may use a directory. If they do, another machine's
+// boot is not an earlier one of ours, and the directory's times may lag behind; such a store is
+// used exactly as the executable uses it.
 func localityOf(dir string) locality {
 	kind, err := file.FileSystem(dir)
 	if err != nil {

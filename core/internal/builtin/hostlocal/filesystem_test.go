@@ -19,7 +19,8 @@ func TestIsLocal(t *testing.T) {
 	}
 }
 
-// A store that other machines may use too is the one thing a machine alone cannot make, so it is said to be one.
+// A store that other machines may use too is the one thing a machine alone cannot make, so it is
+// said to be one.
 func TestSharedFileSystemGoesWithoutMarksAndIndex(t *testing.T) {
 	f := newFixture(t, small)
 	f.bootID = "boot of another machine"
@@ -29,7 +30,12 @@ func TestSharedFileSystemGoesWithoutMarksAndIndex(t *testing.T) {
 	kittest.Must(t, err)
 	kittest.Must(t, s.lockToCreate(context.Background()))
 	s.local = perhapsElse
-	addr, err := s.giveNext(context.Background(), mustSet(t, "10.1.0.0/29"), 0, owner{"ours", "eth0"})
+	addr, err := s.giveNext(
+		context.Background(),
+		mustSet(t, "10.1.0.0/29"),
+		0,
+		owner{"ours", "eth0"},
+	)
 	kittest.Must(t, err)
 	s.unlock()
 	if got := addr.String(); got != "10.1.0.3" {

@@ -6,7 +6,7 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// GC releases what belongs to no valid attachment.
+// GC releases the addresses of attachments that are not valid.
 func (p *hostLocal) GC(ctx context.Context, inv *plugin.Invocation) error {
 	s, err := p.existing(ctx, inv)
 	if s == nil || err != nil {

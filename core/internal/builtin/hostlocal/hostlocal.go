@@ -1,9 +1,10 @@
-// Package hostlocal is the address plugin "host-local": it hands out the addresses of configured ranges, one after the
-// other, and remembers on disk who has which.
+// Package hostlocal is the IPAM plugin "host-local": it assigns the addresses of configured ranges
+// in turn, and records on disk which attachment has which.
 //
-// The store on disk is shared with the reference executable of the same name, in both directions and at the same time:
-// one directory per network, one file per address, made with O_EXCL, under one lock. What is added here takes nothing
-// from that: an index in the state directory (index.go) and the boot a lease is of, in an extended attribute (lease.go).
+// The store on disk is shared with the reference executable of the same name, which may use it at
+// the same time: one directory per network and one file per address, created with O_EXCL under one
+// lock. The plugin adds an index in the state directory (leaseindex) and the boot of a lease in an
+// extended attribute (lease.go), which the executable ignores.
 package hostlocal
 
 import (
@@ -21,17 +22,18 @@ func New() plugin.Plugin {
 }
 
 type hostLocal struct {
-	booted  func(stateDir string) (time.Time, error) // a moment not later than the start of this boot
-	scanned func()                                   // told of every scan of a store's directory
+	// Returns a time not later than the start of this boot.
+	booted  func(stateDir string) (time.Time, error)
+	scanned func() // called for every scan of a store's directory
 }
 
 // Traits: the plugin assigns addresses.
 func (*hostLocal) Traits() plugin.Traits { return plugin.Traits{IPAM: true} }
 
-// Unsupported names no key: all that the executable reads are read.
+// Unsupported returns "": the plugin supports every key of the reference plugin.
 func (*hostLocal) Unsupported([]byte) string { return "" }
 
-// open prepares the store of an invocation's network. Nothing is touched yet.
+// open returns the store of an invocation's network, before anything on disk is read.
 func (p *hostLocal) open(inv *plugin.Invocation, dataDir string) (*store, error) {
 	path, err := directory(dataDir, inv.Network)
 	if err != nil {

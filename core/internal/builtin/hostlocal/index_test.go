@@ -70,20 +70,50 @@ func TestForeignChangeIsSeenAtOnce(t *testing.T) {
 		want   string // what c2 gets
 	}{
 		{"none", func(*testing.T, *fixture) {}, 0, "10.1.0.3/24"},
-		{"lease added", func(t *testing.T, f *fixture) { f.write(t, "10.1.0.3", "x\r\neth0") }, 1, "10.1.0.4/24"},
-		{"lease added, name of another file", func(t *testing.T, f *fixture) { f.write(t, "10.1.0.9", "x\r\neth0") }, 1, "10.1.0.3/24"},
-		{"address given", func(t *testing.T, f *fixture) { f.reserve(t, "10.1.0.9") }, 1, "10.1.0.10/24"},
+		{
+			"lease added",
+			func(t *testing.T, f *fixture) { f.write(t, "10.1.0.3", "x\r\neth0") },
+			1,
+			"10.1.0.4/24",
+		},
+		{
+			"lease added, name of another file",
+			func(t *testing.T, f *fixture) { f.write(t, "10.1.0.9", "x\r\neth0") },
+			1,
+			"10.1.0.3/24",
+		},
+		{
+			"address given",
+			func(t *testing.T, f *fixture) { f.reserve(t, "10.1.0.9") },
+			1,
+			"10.1.0.10/24",
+		},
 		{"address given and released", func(t *testing.T, f *fixture) {
 			f.reserve(t, "10.1.0.9")
 			os.Remove(f.path("10.1.0.9"))
 		}, 1, "10.1.0.10/24"},
-		{"own lease removed", func(t *testing.T, f *fixture) { os.Remove(f.path("10.1.0.2")) }, 1, "10.1.0.3/24"},
+		{
+			"own lease removed",
+			func(t *testing.T, f *fixture) { os.Remove(f.path("10.1.0.2")) },
+			1,
+			"10.1.0.3/24",
+		},
 		{"as many added as removed", func(t *testing.T, f *fixture) {
 			os.Remove(f.path("10.1.0.2"))
 			f.write(t, "10.1.0.3", "x\r\neth0")
 		}, 1, "10.1.0.4/24"},
-		{"renamed", func(t *testing.T, f *fixture) { os.Rename(f.path("10.1.0.2"), f.path("10.1.0.3")) }, 1, "10.1.0.4/24"},
-		{"directory made anew", func(t *testing.T, f *fixture) { os.RemoveAll(f.store()) }, 1, "10.1.0.2/24"},
+		{
+			"renamed",
+			func(t *testing.T, f *fixture) { os.Rename(f.path("10.1.0.2"), f.path("10.1.0.3")) },
+			1,
+			"10.1.0.4/24",
+		},
+		{
+			"directory made anew",
+			func(t *testing.T, f *fixture) { os.RemoveAll(f.store()) },
+			1,
+			"10.1.0.2/24",
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -154,10 +184,22 @@ func TestIndexThatCannotBeUsed(t *testing.T) {
 	}{
 		{"missing", func(t *testing.T, path string) { os.Remove(path) }},
 		{"empty", overwrite(nil)},
-		{"garbage", overwrite([]byte("garbage that is longer than a header is, so that all of it is looked at: " + string(make([]byte, 200))))},
+		{
+			"garbage",
+			overwrite(
+				[]byte(
+					"garbage that is longer than a header is, so that all of it is looked at: " + string(
+						make([]byte, 200),
+					),
+				),
+			),
+		},
 		{"cut short", edit(func(content []byte) []byte { return content[:len(content)-100] })},
 		{"longer", edit(func(content []byte) []byte { return append(content, 0) })},
-		{"a bit of the header", edit(func(content []byte) []byte { content[20] ^= 1; return content })},
+		{
+			"a bit of the header",
+			edit(func(content []byte) []byte { content[20] ^= 1; return content }),
+		},
 		{"zeros after the header", body(0)},
 		{"ones after the header", body(0xff)},
 		{"slots moved", edit(func(content []byte) []byte {
@@ -213,7 +255,13 @@ func FuzzLease(f *testing.F) {
 		}
 		again, _ := parseOwner([]byte(o.content()))
 		if ok && again != o {
-			t.Errorf("%q reads as %q, which is written as %q and reads as %q", content, o, o.content(), again)
+			t.Errorf(
+				"%q reads as %q, which is written as %q and reads as %q",
+				content,
+				o,
+				o.content(),
+				again,
+			)
 		}
 	})
 }

@@ -73,10 +73,15 @@ func TestInteropOneStoreForBoth(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, builtin := range []bool{true, false} {
-		if _, err := b.addWith(t, builtin, "more"); err == nil || !strings.Contains(err.Error(), "no IP addresses available in range set: 10.1.0.1-10.1.0.30") {
+		if _, err := b.addWith(t, builtin, "more"); err == nil ||
+			!strings.Contains(
+				err.Error(),
+				"no IP addresses available in range set: 10.1.0.1-10.1.0.30",
+			) {
 			t.Errorf("built-in %t: error is %v, want that the range is full", builtin, err)
 		}
-		if _, err := b.addWith(t, builtin, "c3"); err == nil || !strings.Contains(err.Error(), "duplicate allocation is not allowed") {
+		if _, err := b.addWith(t, builtin, "c3"); err == nil ||
+			!strings.Contains(err.Error(), "duplicate allocation is not allowed") {
 			t.Errorf("built-in %t: error is %v, want that c3 has an address", builtin, err)
 		}
 	}
@@ -94,7 +99,8 @@ func TestInteropAddressReleasedByOneIsGivenByTheOther(t *testing.T) {
 		b := both{newFixture(t, `"ranges":[[{"subnet":"10.1.0.0/30"}]]`)}
 		for i := range 4 {
 			id := fmt.Sprint("c", i)
-			if got, err := b.addWith(t, builtin == (i%2 == 0), id); err != nil || got != "10.1.0.2/30" {
+			if got, err := b.addWith(t, builtin == (i%2 == 0), id); err != nil ||
+				got != "10.1.0.2/30" {
 				t.Fatalf("%s: %s, %v", id, got, err)
 			}
 			b.delWith(t, builtin == (i%2 != 0), id)
@@ -121,19 +127,53 @@ func TestInteropCheckOfTheOthersLease(t *testing.T) {
 
 func TestInteropSameResultsAndFiles(t *testing.T) {
 	resolvConf := filepath.Join(t.TempDir(), "resolv.conf")
-	kittest.Must(t, os.WriteFile(resolvConf, []byte("nameserver 10.0.0.1\nsearch a b\ndomain c\noptions ndots:1\n"), 0o600))
+	kittest.Must(
+		t,
+		os.WriteFile(
+			resolvConf,
+			[]byte("nameserver 10.0.0.1\nsearch a b\ndomain c\noptions ndots:1\n"),
+			0o600,
+		),
+	)
 	tests := []struct {
 		name, version, ipam string
 		args                plugin.Args
 	}{
 		{"plain", "1.1.0", `"ranges":[[{"subnet":"10.1.0.0/24"}]]`, nil},
-		{"old form", "0.2.0", `"subnet":"10.1.0.0/24","rangeStart":"10.1.0.20","gateway":"10.1.0.7","routes":[{"dst":"0.0.0.0/0"}]`, nil},
-		{"both families", "0.4.0", `"ranges":[[{"subnet":"10.1.0.0/24"}],[{"subnet":"fd00::/64","gateway":"fd00::9"}]]`, nil},
-		{"gateway first", "1.0.0", `"ranges":[[{"subnet":"10.1.0.0/24","gateway":"10.1.0.5","rangeStart":"10.1.0.5"}]]`, nil},
-		{"all", "1.1.0", fmt.Sprintf(`"ranges":[[{"subnet":"10.1.0.0/24"}],[{"subnet":"fd00::/64"}],[{"subnet":"10.2.0.0/24"}]],"resolvConf":%q,
-			"routes":[{"dst":"0.0.0.0/0"},{"dst":"10.9.0.1/16","gw":"10.1.0.9","mtu":1400,"advmss":1300,"priority":5,"table":100,"scope":253}]`, resolvConf),
-			plugin.Args{{"IgnoreUnknown", "1"}, {"IP", "10.2.0.9"}, {"X", "y"}}},
-		{"keys as Go has them", "1.1.0", `"Ranges":[[{"Subnet":"10.1.0.0/24","RangeStart":"10.1.0.20","RangeEnd":"10.1.0.30","Gateway":"10.1.0.1"}]]`, nil},
+		{
+			"old form",
+			"0.2.0",
+			`"subnet":"10.1.0.0/24","rangeStart":"10.1.0.20","gateway":"10.1.0.7","routes":[{"dst":"0.0.0.0/0"}]`,
+			nil,
+		},
+		{
+			"both families",
+			"0.4.0",
+			`"ranges":[[{"subnet":"10.1.0.0/24"}],[{"subnet":"fd00::/64","gateway":"fd00::9"}]]`,
+			nil,
+		},
+		{
+			"gateway first",
+			"1.0.0",
+			`"ranges":[[{"subnet":"10.1.0.0/24","gateway":"10.1.0.5","rangeStart":"10.1.0.5"}]]`,
+			nil,
+		},
+		{
+			"all",
+			"1.1.0",
+			fmt.Sprintf(
+				`"ranges":[[{"subnet":"10.1.0.0/24"}],[{"subnet":"fd00::/64"}],[{"subnet":"10.2.0.0/24"}]],"resolvConf":%q,
+			"routes":[{"dst":"0.0.0.0/0"},{"dst":"10.9.0.1/16","gw":"10.1.0.9","mtu":1400,"advmss":1300,"priority":5,"table":100,"scope":253}]`,
+				resolvConf,
+			),
+			plugin.Args{{"IgnoreUnknown", "1"}, {"IP", "10.2.0.9"}, {"X", "y"}},
+		},
+		{
+			"keys as Go has them",
+			"1.1.0",
+			`"Ranges":[[{"Subnet":"10.1.0.0/24","RangeStart":"10.1.0.20","RangeEnd":"10.1.0.30","Gateway":"10.1.0.1"}]]`,
+			nil,
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -142,7 +182,12 @@ func TestInteropSameResultsAndFiles(t *testing.T) {
 				b := both{newFixture(t, test.ipam)}
 				inv := b.invocation(plugin.Add, "c1")
 				inv.CNIVersion, inv.Args = test.version, test.args
-				inv.Config = bytes.Replace(inv.Config, []byte(`"cniVersion":"1.1.0"`), fmt.Appendf(nil, `"cniVersion":%q`, test.version), 1)
+				inv.Config = bytes.Replace(
+					inv.Config,
+					[]byte(`"cniVersion":"1.1.0"`),
+					fmt.Appendf(nil, `"cniVersion":%q`, test.version),
+					1,
+				)
 				var out []byte
 				if builtin {
 					r, err := b.Add(context.Background(), inv)
@@ -157,7 +202,10 @@ func TestInteropSameResultsAndFiles(t *testing.T) {
 				var value map[string]any
 				kittest.Must(t, json.Unmarshal(out, &value))
 				if dns, _ := value["dns"].(map[string]any); len(dns) == 0 {
-					delete(value, "dns") // old versions write empty settings, which says the same as none
+					delete(
+						value,
+						"dns",
+					) // old versions write empty settings, which says the same as none
 				}
 				tidy, err := json.MarshalIndent(value, "", " ")
 				kittest.Must(t, err)

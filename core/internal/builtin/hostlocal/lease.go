@@ -10,16 +10,17 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// owner is who holds an address. An empty IfName is a lease written by a version of the executable that did not record
-// the interface.
+// owner is the holder of an address. Without IfName the lease was written by an old version of the
+// executable, which did not record the interface.
 type owner struct {
 	ContainerID, IfName string
 }
 
-// separator stands between the two lines of a lease; the executable compares all of the file, so nothing can follow.
+// separator separates the two lines of a lease. Nothing can follow them, since the executable
+// compares the whole file.
 const separator = "\r\n"
 
-// content is what the file of a lease holds.
+// content is the content of a lease's file.
 func (o owner) content() string {
 	if o.IfName == "" {
 		return o.ContainerID
@@ -35,7 +36,7 @@ func (o owner) indexed() leaseindex.Owner {
 	return leaseindex.NewOwner(o.ContainerID, o.content())
 }
 
-// legacy is the owner as old leases name it.
+// legacy is the owner in a lease without the interface.
 func (o owner) legacy() owner { return owner{ContainerID: o.ContainerID} }
 
 func (o owner) String() string {
@@ -45,8 +46,8 @@ func (o owner) String() string {
 	return "container " + o.ContainerID + " interface " + o.IfName
 }
 
-// parseOwner reads the content of a lease. It is false for one that names nobody, which is what a power failure leaves:
-// an empty file, or one of NUL bytes.
+// parseOwner parses the content of a lease. It reports false for one without an owner: an empty
+// file or one of NUL bytes, which a power failure leaves.
 func parseOwner(content []byte) (owner, bool) {
 	text := strings.TrimSpace(string(content))
 	if strings.Trim(text, "\x00") == "" {
@@ -56,8 +57,8 @@ func parseOwner(content []byte) (owner, bool) {
 	return owner{containerID, ifName}, true
 }
 
-// parseFileName reads the name of an address file. Only the usual form of an address counts, in which both
-// implementations write it.
+// parseFileName parses the name of an address file. It accepts only the canonical form of an
+// address, which both implementations write.
 func parseFileName(name string) (netip.Addr, bool) {
 	addr, err := netip.ParseAddr(name)
 	if err != nil || addr.Zone() != "" || addr.Is4In6() || addr.String() != name {
@@ -70,23 +71,24 @@ func parseFileName(name string) (netip.Addr, bool) {
 type lease struct {
 	addr    netip.Addr
 	owner   owner
-	garbage bool      // the file names nobody
-	boot    string    // what the mark says; "" without one
-	changed time.Time // of the file's inode, which no one can set back
+	garbage bool      // the file has no owner
+	boot    string    // of the mark; "" without one
+	changed time.Time // of the file's inode, which nobody can set
 }
 
-// stale says that the lease is of an earlier boot by its mark. No container outlives the boot.
+// stale reports whether the mark is of an earlier boot. No container survives a boot.
 func (l lease) stale(bootID string) bool {
 	return l.boot != "" && bootID != "" && l.boot != bootID
 }
 
-// predates says that an unmarked lease was written before this boot. That rests on the clock, so it is only asked when
-// there is no other address left.
+// predates reports whether an unmarked lease was written before this boot. That depends on the
+// clock, and is used only when no other address is left.
 func (l lease) predates(booted time.Time) bool {
 	return l.boot == "" && !booted.IsZero() && l.changed.Before(booted)
 }
 
-// valid says that the lease belongs to one of the attachments. An old lease belongs to all of its container.
+// valid reports whether the lease belongs to one of the attachments. A lease without the interface
+// belongs to all of its container's.
 func (l lease) valid(attachments map[plugin.AttachmentID]bool, containers map[string]bool) bool {
 	if l.owner.IfName == "" {
 		return containers[l.owner.ContainerID]
@@ -94,12 +96,12 @@ func (l lease) valid(attachments map[plugin.AttachmentID]bool, containers map[st
 	return attachments[plugin.AttachmentID{ContainerID: l.owner.ContainerID, IfName: l.owner.IfName}]
 }
 
-// bootAttribute is the extended attribute that holds the id of the boot a lease is of. A third line in the file would
-// make the executable fail to recognise the lease, and never release it.
+// bootAttribute is the extended attribute with the id of the boot in which a lease was made. With a
+// third line in the file, the executable would not recognise the lease and never release it.
 const bootAttribute = "user.libcni.boot"
 
-// mark notes the boot on an address file. A file system without extended attributes goes without: the lease then is
-// like one of the executable's.
+// mark records the boot on an address file. On a file system without extended attributes the lease
+// is then like one of the executable's.
 func mark(path, bootID string) {
 	if bootID != "" {
 		_ = file.SetAttribute(path, bootAttribute, []byte(bootID))

@@ -9,15 +9,15 @@ import (
 	"github.com/libcni/libcni/core/internal/fault"
 )
 
-// addressRange is a part of a subnet that addresses are given from. The gateway is never given.
+// addressRange is the part of a subnet from which addresses are given, except for the gateway.
 type addressRange struct {
 	subnet     netip.Prefix
 	start, end netip.Addr // both inclusive
 	gateway    netip.Addr
 }
 
-// newRange checks a range and fills in what it leaves out: the first address as start and as gateway, and the last one
-// as end, which for IPv4 is the one before the broadcast address.
+// newRange validates a range and sets defaults: the first address for start and gateway, and the
+// last one for end, which for IPv4 is the one before the broadcast address.
 func newRange(key string, raw rawRange) (addressRange, error) {
 	var r addressRange
 	var err error
@@ -36,11 +36,26 @@ func newRange(key string, raw rawRange) (addressRange, error) {
 	}
 	switch {
 	case !r.subnet.Contains(r.start):
-		return r, fault.InvalidConfig(key+".rangeStart", "host-local: RangeStart %s not in network %s", r.start, r.subnet)
+		return r, fault.InvalidConfig(
+			key+".rangeStart",
+			"host-local: RangeStart %s not in network %s",
+			r.start,
+			r.subnet,
+		)
 	case !r.subnet.Contains(r.end):
-		return r, fault.InvalidConfig(key+".rangeEnd", "host-local: RangeEnd %s not in network %s", r.end, r.subnet)
+		return r, fault.InvalidConfig(
+			key+".rangeEnd",
+			"host-local: RangeEnd %s not in network %s",
+			r.end,
+			r.subnet,
+		)
 	case r.end.Less(r.start):
-		return r, fault.InvalidConfig(key+".rangeEnd", "host-local: RangeEnd %s is before RangeStart %s", r.end, r.start)
+		return r, fault.InvalidConfig(
+			key+".rangeEnd",
+			"host-local: RangeEnd %s is before RangeStart %s",
+			r.end,
+			r.start,
+		)
 	}
 	return r, nil
 }
@@ -54,10 +69,18 @@ func parseSubnet(key, text string) (netip.Prefix, error) {
 	case err != nil:
 		return subnet, err
 	case subnet.Bits() > subnet.Addr().BitLen()-2:
-		return subnet, fault.InvalidConfig(key, "host-local: Network %s too small to allocate from", subnet)
+		return subnet, fault.InvalidConfig(
+			key,
+			"host-local: Network %s too small to allocate from",
+			subnet,
+		)
 	case subnet != subnet.Masked():
-		return subnet, fault.InvalidConfig(key,
-			"host-local: Network has host bits set. For a subnet mask of length %d the network address is %s", subnet.Bits(), subnet.Masked().Addr())
+		return subnet, fault.InvalidConfig(
+			key,
+			"host-local: Network has host bits set. For a subnet mask of length %d the network address is %s",
+			subnet.Bits(),
+			subnet.Masked().Addr(),
+		)
 	}
 	return subnet, nil
 }
@@ -69,7 +92,7 @@ func addressOr(otherwise netip.Addr, key, text string) (netip.Addr, error) {
 	return ipamconfig.Address(key, text)
 }
 
-// lastAddress is the last address of a subnet that can be given. IPv6 has no broadcast address to spare.
+// lastAddress is the last address of a subnet that can be given. IPv6 has no broadcast address.
 func lastAddress(subnet netip.Prefix) netip.Addr {
 	raw := subnet.Addr().AsSlice()
 	for bit := subnet.Bits(); bit < len(raw)*8; bit++ {
@@ -87,12 +110,14 @@ func (r addressRange) contains(addr netip.Addr) bool {
 }
 
 func (r addressRange) overlaps(other addressRange) bool {
-	return r.start.BitLen() == other.start.BitLen() && !r.end.Less(other.start) && !other.end.Less(r.start)
+	return r.start.BitLen() == other.start.BitLen() && !r.end.Less(other.start) &&
+		!other.end.Less(r.start)
 }
 
 func (r addressRange) String() string { return r.start.String() + "-" + r.end.String() }
 
-// rangeSet is the ranges one address is given from: of one family and without overlap.
+// rangeSet are the ranges from which one address is given. They are of one family and do not
+// overlap.
 type rangeSet []addressRange
 
 func newRangeSet(key string, raw []rawRange) (rangeSet, error) {
@@ -109,7 +134,13 @@ func newRangeSet(key string, raw []rawRange) (rangeSet, error) {
 			return nil, fault.InvalidConfig(key, "host-local: %s: mixed address families", key)
 		}
 		if set.overlaps(rangeSet{r}) {
-			return nil, fault.InvalidConfig(key, "host-local: %s: subnets %s and %s overlap", key, set, r)
+			return nil, fault.InvalidConfig(
+				key,
+				"host-local: %s: subnets %s and %s overlap",
+				key,
+				set,
+				r,
+			)
 		}
 		set = append(set, r)
 	}
@@ -149,14 +180,15 @@ func (s rangeSet) String() string {
 	return strings.Join(texts, ",")
 }
 
-// span is addresses that are tried one after the other.
+// span is a run of addresses that are tried in order.
 type span struct {
 	from, to netip.Addr // both inclusive
 	in       addressRange
 }
 
-// spans is the order in which the addresses of the set are tried: those behind the last one given first, so that an
-// address which has just been released is not given at once to somebody else. last may be any address, or none.
+// spans returns the order in which the addresses of the set are tried. It begins after the last one
+// given, so that an address that was just released is not given again at once. last may be any
+// address, or invalid.
 func (s rangeSet) spans(last netip.Addr) []span {
 	at := -1
 	for i, r := range s {
@@ -184,8 +216,10 @@ func (s rangeSet) whole(from, to int) []span {
 	return spans
 }
 
-// firstFree asks nextFree for free addresses from the start of the span on until one is not the gateway.
-func (s span) firstFree(nextFree func(from, to netip.Addr) (netip.Addr, error)) (netip.Addr, error) {
+// firstFree returns the first free address of the span that is not the gateway.
+func (s span) firstFree(
+	nextFree func(from, to netip.Addr) (netip.Addr, error),
+) (netip.Addr, error) {
 	addr, err := nextFree(s.from, s.to)
 	if err != nil || addr != s.in.gateway {
 		return addr, err

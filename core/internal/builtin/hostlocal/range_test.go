@@ -19,24 +19,74 @@ func TestRangeDefaults(t *testing.T) {
 		{"smallest IPv4", rawRange{Subnet: "10.1.2.4/30"}, "10.1.2.5-10.1.2.6 10.1.2.5"},
 		{"IPv6", rawRange{Subnet: "fd00::/64"}, "fd00::1-fd00::ffff:ffff:ffff:ffff fd00::1"},
 		{"smallest IPv6", rawRange{Subnet: "fd00::/126"}, "fd00::1-fd00::3 fd00::1"},
-		{"all given", rawRange{"10.1.0.0/16", "10.1.5.0", "10.1.5.255", "10.1.0.254"}, "10.1.5.0-10.1.5.255 10.1.0.254"},
-		{"gateway elsewhere", rawRange{Subnet: "10.1.2.0/24", Gateway: "192.168.0.1"}, "10.1.2.1-10.1.2.254 192.168.0.1"},
-		{"network and broadcast address when asked for", rawRange{Subnet: "10.1.2.0/24", RangeStart: "10.1.2.0", RangeEnd: "10.1.2.255"},
-			"10.1.2.0-10.1.2.255 10.1.2.1"},
-		{"IPv4 in IPv6 form", rawRange{Subnet: "10.1.2.0/24", RangeStart: "::ffff:10.1.2.9"}, "10.1.2.9-10.1.2.254 10.1.2.1"},
+		{
+			"all given",
+			rawRange{"10.1.0.0/16", "10.1.5.0", "10.1.5.255", "10.1.0.254"},
+			"10.1.5.0-10.1.5.255 10.1.0.254",
+		},
+		{
+			"gateway elsewhere",
+			rawRange{Subnet: "10.1.2.0/24", Gateway: "192.168.0.1"},
+			"10.1.2.1-10.1.2.254 192.168.0.1",
+		},
+		{
+			"network and broadcast address when asked for",
+			rawRange{Subnet: "10.1.2.0/24", RangeStart: "10.1.2.0", RangeEnd: "10.1.2.255"},
+			"10.1.2.0-10.1.2.255 10.1.2.1",
+		},
+		{
+			"IPv4 in IPv6 form",
+			rawRange{Subnet: "10.1.2.0/24", RangeStart: "::ffff:10.1.2.9"},
+			"10.1.2.9-10.1.2.254 10.1.2.1",
+		},
 		{"no subnet", rawRange{RangeStart: "10.1.2.9"}, "host-local: k.subnet is missing"},
-		{"too small", rawRange{Subnet: "10.1.2.0/31"}, "host-local: Network 10.1.2.0/31 too small to allocate from"},
-		{"too small, IPv6", rawRange{Subnet: "fd00::/127"}, "host-local: Network fd00::/127 too small to allocate from"},
+		{
+			"too small",
+			rawRange{Subnet: "10.1.2.0/31"},
+			"host-local: Network 10.1.2.0/31 too small to allocate from",
+		},
+		{
+			"too small, IPv6",
+			rawRange{Subnet: "fd00::/127"},
+			"host-local: Network fd00::/127 too small to allocate from",
+		},
 		{"host bits", rawRange{Subnet: "10.1.2.3/24"},
 			"host-local: Network has host bits set. For a subnet mask of length 24 the network address is 10.1.2.0"},
-		{"no prefix", rawRange{Subnet: "10.1.2.0"}, `k.subnet: "10.1.2.0" is not an address with a prefix length, such as 10.1.0.0/16`},
-		{"start outside", rawRange{Subnet: "10.1.2.0/24", RangeStart: "10.1.3.1"}, "host-local: RangeStart 10.1.3.1 not in network 10.1.2.0/24"},
-		{"end outside", rawRange{Subnet: "10.1.2.0/24", RangeEnd: "10.1.3.1"}, "host-local: RangeEnd 10.1.3.1 not in network 10.1.2.0/24"},
-		{"end of another family", rawRange{Subnet: "10.1.2.0/24", RangeEnd: "fd00::5"}, "host-local: RangeEnd fd00::5 not in network 10.1.2.0/24"},
-		{"end before start", rawRange{Subnet: "10.1.2.0/24", RangeStart: "10.1.2.9", RangeEnd: "10.1.2.8"},
-			"host-local: RangeEnd 10.1.2.8 is before RangeStart 10.1.2.9"},
-		{"no address", rawRange{Subnet: "10.1.2.0/24", Gateway: "gw"}, `k.gateway: "gw" is not an IP address`},
-		{"zone", rawRange{Subnet: "fe80::/64", RangeStart: "fe80::1%eth0"}, `k.rangeStart: "fe80::1%eth0" is not an IP address`},
+		{
+			"no prefix",
+			rawRange{Subnet: "10.1.2.0"},
+			`k.subnet: "10.1.2.0" is not an address with a prefix length, such as 10.1.0.0/16`,
+		},
+		{
+			"start outside",
+			rawRange{Subnet: "10.1.2.0/24", RangeStart: "10.1.3.1"},
+			"host-local: RangeStart 10.1.3.1 not in network 10.1.2.0/24",
+		},
+		{
+			"end outside",
+			rawRange{Subnet: "10.1.2.0/24", RangeEnd: "10.1.3.1"},
+			"host-local: RangeEnd 10.1.3.1 not in network 10.1.2.0/24",
+		},
+		{
+			"end of another family",
+			rawRange{Subnet: "10.1.2.0/24", RangeEnd: "fd00::5"},
+			"host-local: RangeEnd fd00::5 not in network 10.1.2.0/24",
+		},
+		{
+			"end before start",
+			rawRange{Subnet: "10.1.2.0/24", RangeStart: "10.1.2.9", RangeEnd: "10.1.2.8"},
+			"host-local: RangeEnd 10.1.2.8 is before RangeStart 10.1.2.9",
+		},
+		{
+			"no address",
+			rawRange{Subnet: "10.1.2.0/24", Gateway: "gw"},
+			`k.gateway: "gw" is not an IP address`,
+		},
+		{
+			"zone",
+			rawRange{Subnet: "fe80::/64", RangeStart: "fe80::1%eth0"},
+			`k.rangeStart: "fe80::1%eth0" is not an IP address`,
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -63,11 +113,36 @@ func TestSpans(t *testing.T) {
 		name, last string
 		want       []string
 	}{
-		{"nothing known", "", []string{"10.1.0.1-10.1.0.254", "10.2.0.10-10.2.0.20", "10.3.0.1-10.3.0.254"}},
-		{"not of this set", "10.2.0.5", []string{"10.1.0.1-10.1.0.254", "10.2.0.10-10.2.0.20", "10.3.0.1-10.3.0.254"}},
-		{"middle", "10.2.0.15", []string{"10.2.0.16-10.2.0.20", "10.3.0.1-10.3.0.254", "10.1.0.1-10.1.0.254", "10.2.0.10-10.2.0.15"}},
-		{"end of a range", "10.1.0.254", []string{"10.2.0.10-10.2.0.20", "10.3.0.1-10.3.0.254", "10.1.0.1-10.1.0.254"}},
-		{"end of all", "10.3.0.254", []string{"10.1.0.1-10.1.0.254", "10.2.0.10-10.2.0.20", "10.3.0.1-10.3.0.254"}},
+		{
+			"nothing known",
+			"",
+			[]string{"10.1.0.1-10.1.0.254", "10.2.0.10-10.2.0.20", "10.3.0.1-10.3.0.254"},
+		},
+		{
+			"not of this set",
+			"10.2.0.5",
+			[]string{"10.1.0.1-10.1.0.254", "10.2.0.10-10.2.0.20", "10.3.0.1-10.3.0.254"},
+		},
+		{
+			"middle",
+			"10.2.0.15",
+			[]string{
+				"10.2.0.16-10.2.0.20",
+				"10.3.0.1-10.3.0.254",
+				"10.1.0.1-10.1.0.254",
+				"10.2.0.10-10.2.0.15",
+			},
+		},
+		{
+			"end of a range",
+			"10.1.0.254",
+			[]string{"10.2.0.10-10.2.0.20", "10.3.0.1-10.3.0.254", "10.1.0.1-10.1.0.254"},
+		},
+		{
+			"end of all",
+			"10.3.0.254",
+			[]string{"10.1.0.1-10.1.0.254", "10.2.0.10-10.2.0.20", "10.3.0.1-10.3.0.254"},
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -83,14 +158,18 @@ func TestSpans(t *testing.T) {
 	}
 }
 
-// FuzzSpans walks sets of up to three ranges from any last address: every address is tried exactly once.
+// FuzzSpans walks sets of up to three ranges from any last address: every address is tried exactly
+// once.
 func FuzzSpans(f *testing.F) {
 	f.Add(uint8(1), uint8(6), uint8(9), uint8(2), uint8(4))
 	f.Fuzz(func(t *testing.T, a, b, c, d, last uint8) {
 		at := func(x uint8) string { return netip.AddrFrom4([4]byte{10, 0, 0, x}).String() }
 		var raw []rawRange
 		for _, bounds := range [][2]uint8{{a, b}, {c, d}} {
-			raw = append(raw, rawRange{Subnet: "10.0.0.0/24", RangeStart: at(bounds[0]), RangeEnd: at(bounds[1])})
+			raw = append(
+				raw,
+				rawRange{Subnet: "10.0.0.0/24", RangeStart: at(bounds[0]), RangeEnd: at(bounds[1])},
+			)
 		}
 		set, err := newRangeSet("k", raw)
 		if err != nil {

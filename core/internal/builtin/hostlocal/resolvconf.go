@@ -27,7 +27,8 @@ func parseResolvConf(text string) types.DNS {
 	var dns types.DNS
 	for line := range strings.Lines(text) {
 		fields := strings.Fields(line)
-		if len(fields) < 2 || strings.HasPrefix(fields[0], "#") || strings.HasPrefix(fields[0], ";") {
+		if len(fields) < 2 || strings.HasPrefix(fields[0], "#") ||
+			strings.HasPrefix(fields[0], ";") {
 			continue
 		}
 		switch fields[0] {

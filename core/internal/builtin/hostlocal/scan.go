@@ -12,15 +12,16 @@ import (
 	"github.com/libcni/libcni/core/internal/host/file"
 )
 
-// scan reads the whole directory and makes the index anew from it. What names nobody and what is of an earlier boot is
-// removed on the way. With reclaim, so are the unmarked leases in its ranges that were written before this boot.
+// scan reads the whole directory and makes a new index of it. It removes files without an owner and
+// leases of an earlier boot, and with reclaim also unmarked leases in these ranges that were
+// written before this boot.
 func (s *store) scan(ctx context.Context, reclaim rangeSet) ([]lease, error) {
 	s.scanned()
 	s.index.Close()
 	s.index, s.fresh = nil, true
 	var booted time.Time
 	if reclaim != nil && s.isLocal() {
-		booted, _ = s.booted(s.stateDir) // zero if that is not known: then nothing is older
+		booted, _ = s.booted(s.stateDir) // zero if unknown: no lease is older
 	}
 	var found []lease
 	err := s.each(ctx, func(l lease) error {
@@ -40,7 +41,7 @@ func (s *store) scan(ctx context.Context, reclaim rangeSet) ([]lease, error) {
 
 // each calls visit with every lease of the directory.
 func (s *store) each(ctx context.Context, visit func(lease) error) error {
-	var failed error // of a lease, which has a kind already
+	var failed error // of a lease; it has a kind
 	err := file.Names(s.dir, func(names []string) error {
 		if failed = s.visit(names, visit); failed == nil {
 			return ctx.Err()
@@ -70,7 +71,7 @@ func (s *store) visit(names []string, visit func(lease) error) error {
 	return nil
 }
 
-// read reads one file, but not its mark. It is false for what is no lease, or gone.
+// read reads one file without its mark. It reports false for a file that is no lease, or is gone.
 func (s *store) read(name string) (lease, bool, error) {
 	addr, ok := parseFileName(name)
 	if !ok {
@@ -82,7 +83,7 @@ func (s *store) read(name string) (lease, bool, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return lease{}, false, nil
 	case errors.Is(err, file.ErrIrregular):
-		return lease{addr: addr}, true, nil // nobody's, but the name is taken
+		return lease{addr: addr}, true, nil // without owner, but the name is taken
 	case err != nil:
 		return lease{}, false, s.fault(err, "read a lease")
 	}
@@ -92,7 +93,7 @@ func (s *store) read(name string) (lease, bool, error) {
 	return l, true, nil
 }
 
-// holder returns the lease of one address as it is on disk, without its mark.
+// holder reads the lease of one address, without its mark.
 func (s *store) holder(addr netip.Addr) (lease, bool, error) { return s.read(addr.String()) }
 
 func indexOf(leases []lease, bootID string) *leaseindex.Index {
@@ -103,7 +104,7 @@ func indexOf(leases []lease, bootID string) *leaseindex.Index {
 	return leaseindex.New(bootID, indexed)
 }
 
-// inUse says how full a range set is.
+// inUse describes how many addresses of a range set are taken.
 func inUse(leases []lease, set rangeSet) string {
 	n := 0
 	for _, l := range leases {

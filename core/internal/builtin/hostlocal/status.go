@@ -9,7 +9,7 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// Status says whether every range set has an address to give.
+// Status fails with code 50 if a range set has no free address or the store cannot be used.
 func (p *hostLocal) Status(ctx context.Context, inv *plugin.Invocation) error {
 	conf, err := parseConfig(inv.Config, nil, inv.CNIVersion)
 	if err != nil {
@@ -31,7 +31,7 @@ func (p *hostLocal) Status(ctx context.Context, inv *plugin.Invocation) error {
 	return nil
 }
 
-// unavailable gives an error of the store the code that STATUS answers with.
+// unavailable gives an error of the store the code of a plugin that cannot be used.
 func unavailable(err error) error {
 	var e *fault.Error
 	if errors.As(err, &e) && e.Kind == fault.KindState {

@@ -18,8 +18,8 @@ import (
 	"github.com/libcni/libcni/core/internal/host/lockfile"
 )
 
-// store is the directory that holds a network's leases, while a call works on it. It is used under its lock, which the
-// executable takes too. Not safe for concurrent use.
+// store is the directory of a network's leases during a call, which holds its lock. The executable
+// takes the same lock. It is not safe for concurrent use.
 type store struct {
 	network, dir, stateDir, bootID string
 
@@ -28,22 +28,22 @@ type store struct {
 
 	held  *lockfile.Lock
 	id    leaseindex.Directory // when the lock was taken
-	local locality             // of the file system that the directory is on
+	local locality             // of the directory's file system
 	index *leaseindex.Index    // nil until it is needed
 	fresh bool                 // the index comes from a scan of this call
 }
 
-// Modes as the executable has them.
+// Modes of the executable's files.
 const (
 	dirMode   = 0o755
 	lockMode  = 0o750
 	leaseMode = 0o600
 )
 
-// errTaken says that an address file is there already.
+// errTaken says that an address has a file.
 var errTaken = errors.New("the address is taken")
 
-// lockToCreate takes the lock of the store, which is made if it is missing.
+// lockToCreate takes the lock of the store, and creates a missing store.
 func (s *store) lockToCreate(ctx context.Context) error {
 	for {
 		found, err := s.lock(ctx)
@@ -56,7 +56,7 @@ func (s *store) lockToCreate(ctx context.Context) error {
 	}
 }
 
-// lock takes the lock of the store. It is false if there is no store.
+// lock takes the lock of the store. It reports false if there is no store.
 func (s *store) lock(ctx context.Context) (found bool, err error) {
 	for {
 		if s.id, err = leaseindex.Identify(s.dir); errors.Is(err, fs.ErrNotExist) {
@@ -69,7 +69,7 @@ func (s *store) lock(ctx context.Context) (found bool, err error) {
 			return false, s.fault(err, "lock it")
 		}
 		before := s.id
-		// The directory may have been removed, and made anew, while we waited for the lock of the old one.
+		// While we waited for the lock, the directory may have been replaced.
 		if s.id, err = leaseindex.Identify(s.dir); err == nil && s.id.SameAs(before) {
 			s.held = lock
 			return true, nil
@@ -80,8 +80,8 @@ func (s *store) lock(ctx context.Context) (found bool, err error) {
 	}
 }
 
-// unlock keeps the index for the next call and lets go of the store. What becomes of the index is no error: without one
-// the next call scans.
+// unlock keeps the index for the next call and releases the store. A failure to keep the index is
+// no error: without one the next call scans.
 func (s *store) unlock() {
 	if s.index != nil {
 		if s.indexed() {
@@ -90,21 +90,29 @@ func (s *store) unlock() {
 		s.index.Close()
 		s.index = nil
 	}
-	_ = s.held.Unlock() // what was done is done, and the descriptor is closed
+	_ = s.held.Unlock() // the descriptor is closed in any case
 }
 
-// indexPath contains the directory's identity: a path may be another directory in another mount namespace, with another
-// lock.
+// indexPath contains the directory's identity: in another mount namespace the same path may be
+// another directory, with another lock.
 func (s *store) indexPath() string {
-	return filepath.Join(s.stateDir, name, fmt.Sprintf("%.64s-%x-%x.idx", s.network, s.id.Device, s.id.Inode))
+	return filepath.Join(
+		s.stateDir,
+		name,
+		fmt.Sprintf("%.64s-%x-%x.idx", s.network, s.id.Device, s.id.Inode),
+	)
 }
 
-// query asks the index. One that cannot be trusted, or turns out to be damaged, is replaced by a scan.
-func query[T any](ctx context.Context, s *store, ask func(*leaseindex.Index) (T, error)) (T, error) {
+// query asks the index. A scan replaces an index that is invalid or turns out to be damaged.
+func query[T any](
+	ctx context.Context,
+	s *store,
+	ask func(*leaseindex.Index) (T, error),
+) (T, error) {
 	if s.index == nil && s.stateDir != "" && s.local != perhapsElse {
-		s.index, _ = leaseindex.Open(s.indexPath(), s.id, s.bootID) // nil if there is none that can be trusted
+		s.index, _ = leaseindex.Open(s.indexPath(), s.id, s.bootID) // nil if there is no valid one
 		if s.index != nil {
-			s.local = onlyHere // or none would have been kept of this very directory, in this boot
+			s.local = onlyHere // otherwise no index would have been kept
 		}
 	}
 	if s.index != nil && s.index.Usable() {
@@ -126,7 +134,7 @@ func (s *store) addresses(ctx context.Context, o owner) ([]netip.Addr, error) {
 	})
 }
 
-// reserve makes the lease of an address. errTaken if there is one.
+// reserve creates the lease of an address. It returns errTaken if there is one.
 func (s *store) reserve(addr netip.Addr, o owner, set int) error {
 	text := addr.String()
 	path := s.path(text)
@@ -136,7 +144,7 @@ func (s *store) reserve(addr netip.Addr, o owner, set int) error {
 	} else if err != nil {
 		return s.fault(err, "make a lease")
 	}
-	mark(path, s.boot()) // before the content, so that there is no lease of ours without it
+	mark(path, s.boot()) // before the content, so that every lease of ours has it
 	_, err = f.Write([]byte(o.content()))
 	if err = errors.Join(err, f.Close()); err == nil {
 		err = file.Overwrite(s.lastPath(set), []byte(text), leaseMode)
@@ -145,22 +153,23 @@ func (s *store) reserve(addr netip.Addr, o owner, set int) error {
 		return s.fault(errors.Join(err, file.Remove(path)), "write a lease")
 	}
 	s.index.SetLast(set, addr)
-	_ = s.index.Add(addr, o.indexed()) // the index remembers that it failed
+	_ = s.index.Add(addr, o.indexed()) // the index records a failure
 	return nil
 }
 
-// release removes a lease. One that is gone already is no error.
+// release removes a lease. It succeeds if there is none.
 func (s *store) release(addr netip.Addr, o owner) error {
 	if err := file.Remove(s.path(addr.String())); err != nil {
 		return s.fault(err, "remove a lease")
 	}
 	if s.index != nil {
-		_ = s.index.Remove(addr, o.indexed()) // the index remembers that it failed
+		_ = s.index.Remove(addr, o.indexed()) // the index records a failure
 	}
 	return nil
 }
 
-// lastGiven returns the address that was given last from a set; none if that is not known, which is no harm.
+// lastGiven returns the address last given from a set, invalid if it is unknown: then the search
+// begins at the start.
 func (s *store) lastGiven(set int) netip.Addr {
 	if s.index != nil {
 		if addr := s.index.Last(set); addr.IsValid() {
@@ -175,7 +184,7 @@ func (s *store) lastGiven(set int) netip.Addr {
 	return addr.Unmap()
 }
 
-// indexed says that an index is of use.
+// indexed reports whether the store has an index.
 func (s *store) indexed() bool { return s.stateDir != "" && s.isLocal() }
 
 func (s *store) isLocal() bool {
@@ -185,7 +194,7 @@ func (s *store) isLocal() bool {
 	return s.local == onlyHere
 }
 
-// boot is the boot that leases are marked with; "" where marks would mean nothing.
+// boot is the boot with which leases are marked; "" where other machines write marks too.
 func (s *store) boot() string {
 	if !s.isLocal() {
 		return ""
@@ -197,12 +206,20 @@ func (s *store) path(name string) string { return s.dir + "/" + name }
 
 func (s *store) lastPath(set int) string { return s.path("last_reserved_ip." + strconv.Itoa(set)) }
 
-// fault words an error of the store. A context that ended is left to be recognised.
+// fault describes an error of the store. An error of a context keeps its kind.
 func (s *store) fault(err error, doing string) error {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("host-local: network %s: %s: %w", s.network, s.dir, err)
 	}
-	return fault.New(fault.KindState, err, "host-local: network %s: cannot %s in %s%s", s.network, doing, s.dir, advice(err))
+	return fault.New(
+		fault.KindState,
+		err,
+		"host-local: network %s: cannot %s in %s%s",
+		s.network,
+		doing,
+		s.dir,
+		advice(err),
+	)
 }
 
 func advice(err error) string {
@@ -222,8 +239,8 @@ func advice(err error) string {
 	}
 }
 
-// readSmall reads the beginning of a regular file, and when its inode was last changed. It does not follow a
-// symbolic link.
+// readSmall reads the beginning of a regular file, and when its inode was last changed. It does not
+// follow a symbolic link.
 func readSmall(path string) ([]byte, time.Time, error) {
 	const limit = 1024 // a lease is two names of at most 255 and 15 bytes
 	f, err := file.Open(path, file.ReadOnly|file.NoFollow, 0)

@@ -31,11 +31,24 @@ func TestAddGoesRoundAndDelReleases(t *testing.T) {
 	for i := 3; i < 6; i++ {
 		got = append(got, f.mustAdd(t, fmt.Sprintf("c%d", i)))
 	}
-	want := []string{"10.1.0.2/29", "10.1.0.3/29", "10.1.0.4/29", "10.1.0.5/29", "10.1.0.6/29", "10.1.0.2/29"}
+	want := []string{
+		"10.1.0.2/29",
+		"10.1.0.3/29",
+		"10.1.0.4/29",
+		"10.1.0.5/29",
+		"10.1.0.6/29",
+		"10.1.0.2/29",
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("addresses (-want +got):\n%s", diff)
 	}
-	want = []string{"10.1.0.2: c5/eth0", "10.1.0.3: c1/eth0", "10.1.0.4: c2/eth0", "10.1.0.5: c3/eth0", "10.1.0.6: c4/eth0"}
+	want = []string{
+		"10.1.0.2: c5/eth0",
+		"10.1.0.3: c1/eth0",
+		"10.1.0.4: c2/eth0",
+		"10.1.0.5: c3/eth0",
+		"10.1.0.6: c4/eth0",
+	}
 	if diff := cmp.Diff(want, f.leases(t)); diff != "" {
 		t.Errorf("leases (-want +got):\n%s", diff)
 	}
@@ -57,7 +70,17 @@ func TestFullRangeIsAnErrorThatHelps(t *testing.T) {
 		f.mustAdd(t, fmt.Sprintf("c%d", i))
 	}
 	_, err := f.add("one-more")
-	wantFault(t, err, fault.KindPluginFailed, 999, "network web", "no IP addresses available in range set: 10.1.0.1-10.1.0.6", "5 in use", "GC", f.store())
+	wantFault(
+		t,
+		err,
+		fault.KindPluginFailed,
+		999,
+		"network web",
+		"no IP addresses available in range set: 10.1.0.1-10.1.0.6",
+		"5 in use",
+		"GC",
+		f.store(),
+	)
 	err = f.Status(context.Background(), f.invocation(plugin.Status, ""))
 	wantFault(t, err, fault.KindPluginFailed, 50, "no IP addresses available")
 	f.mustDel(t, "c3")
@@ -78,12 +101,33 @@ func TestSecondAddIsRefused(t *testing.T) {
 			f := newFixture(t, small)
 			f.write(t, "10.1.0.4", test.content)
 			_, err := f.add("c1")
-			wantFault(t, err, fault.KindPluginFailed, 999, "10.1.0.4 has been allocated to container c1", "duplicate allocation is not allowed")
+			wantFault(
+				t,
+				err,
+				fault.KindPluginFailed,
+				999,
+				"10.1.0.4 has been allocated to container c1",
+				"duplicate allocation is not allowed",
+			)
 			f.config += `,"x":1}, "runtimeConfig":{"ips":["10.1.0.4"]`
 			_, err = f.add("c1")
-			wantFault(t, err, fault.KindPluginFailed, 999, "10.1.0.4 has been allocated to container c1", "duplicate allocation is not allowed")
+			wantFault(
+				t,
+				err,
+				fault.KindPluginFailed,
+				999,
+				"10.1.0.4 has been allocated to container c1",
+				"duplicate allocation is not allowed",
+			)
 			_, err = f.add("c2")
-			wantFault(t, err, fault.KindPluginFailed, 999, "requested IP address 10.1.0.4 is not available", "held by container c1")
+			wantFault(
+				t,
+				err,
+				fault.KindPluginFailed,
+				999,
+				"requested IP address 10.1.0.4 is not available",
+				"held by container c1",
+			)
 		})
 	}
 }
@@ -138,14 +182,40 @@ func TestDelReleasesWhatOthersWrote(t *testing.T) {
 		files map[string]string
 		want  []string
 	}{
-		{"the executable", map[string]string{"10.1.0.2": "c1\r\neth0", "10.1.0.3": "c1\r\neth1", "10.1.0.4": "c2\r\neth0"},
-			[]string{"10.1.0.3: c1/eth1", "10.1.0.4: c2/eth0"}},
-		{"several addresses", map[string]string{"10.1.0.2": "c1\r\neth0", "10.9.0.3": "c1\r\neth0", "fd00::2": "c1\r\neth0"}, []string{}},
-		{"an old version", map[string]string{"10.1.0.2": "c1", "10.1.0.3": "c2"}, []string{"10.1.0.3: c2"}},
-		{"an old version, but a newer lease too", map[string]string{"10.1.0.2": "c1", "10.1.0.3": "c1\r\neth0"}, []string{"10.1.0.2: c1"}},
+		{
+			"the executable",
+			map[string]string{
+				"10.1.0.2": "c1\r\neth0",
+				"10.1.0.3": "c1\r\neth1",
+				"10.1.0.4": "c2\r\neth0",
+			},
+			[]string{"10.1.0.3: c1/eth1", "10.1.0.4: c2/eth0"},
+		},
+		{
+			"several addresses",
+			map[string]string{
+				"10.1.0.2": "c1\r\neth0",
+				"10.9.0.3": "c1\r\neth0",
+				"fd00::2":  "c1\r\neth0",
+			},
+			[]string{},
+		},
+		{
+			"an old version",
+			map[string]string{"10.1.0.2": "c1", "10.1.0.3": "c2"},
+			[]string{"10.1.0.3: c2"},
+		},
+		{
+			"an old version, but a newer lease too",
+			map[string]string{"10.1.0.2": "c1", "10.1.0.3": "c1\r\neth0"},
+			[]string{"10.1.0.2: c1"},
+		},
 		{"an editor", map[string]string{"10.1.0.2": "c1\r\neth0\n"}, []string{}},
-		{"files that are no leases", map[string]string{"notes": "c1\r\neth0", "10.1.0.02": "c1\r\neth0"},
-			[]string{"10.1.0.02: c1/eth0", "notes: c1/eth0"}},
+		{
+			"files that are no leases",
+			map[string]string{"notes": "c1\r\neth0", "10.1.0.02": "c1\r\neth0"},
+			[]string{"10.1.0.02: c1/eth0", "notes: c1/eth0"},
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -203,17 +273,62 @@ func TestCheck(t *testing.T) {
 		want  []fault.Drift
 	}{
 		{"as it was", map[string]string{"10.1.0.2": "c1\r\neth0"}, []string{"10.1.0.2/29"}, nil},
-		{"lease of an old version", map[string]string{"10.1.0.2": "c1"}, []string{"10.1.0.2/29"}, nil},
-		{"addresses of other plugins beside", map[string]string{"10.1.0.2": "c1\r\neth0"}, []string{"192.168.0.9/24", "10.1.0.2/29"}, nil},
+		{
+			"lease of an old version",
+			map[string]string{"10.1.0.2": "c1"},
+			[]string{"10.1.0.2/29"},
+			nil,
+		},
+		{
+			"addresses of other plugins beside",
+			map[string]string{"10.1.0.2": "c1\r\neth0"},
+			[]string{"192.168.0.9/24", "10.1.0.2/29"},
+			nil,
+		},
 		{"lease gone", nil, []string{"10.1.0.2/29"}, []fault.Drift{
-			{Plugin: name, Object: "lease of 10.1.0.2 in network web", Expected: "held by container c1 interface eth0", Actual: "missing"}}},
-		{"lease of another", map[string]string{"10.1.0.2": "c2\r\neth0"}, []string{"10.1.0.2/29"}, []fault.Drift{
-			{Plugin: name, Object: "lease of 10.1.0.2 in network web", Expected: "held by container c1 interface eth0", Actual: "held by container c2 interface eth0"}}},
-		{"another lease", map[string]string{"10.1.0.3": "c1\r\neth0"}, []string{"10.1.0.2/29"}, []fault.Drift{
-			{Plugin: name, Object: "lease of 10.1.0.2 in network web", Expected: "held by container c1 interface eth0", Actual: "missing"},
-			{Plugin: name, Object: "lease of 10.1.0.3 in network web", Expected: "missing, since the result does not have the address", Actual: "held by container c1 interface eth0"}}},
+			{
+				Plugin:   name,
+				Object:   "lease of 10.1.0.2 in network web",
+				Expected: "held by container c1 interface eth0",
+				Actual:   "missing",
+			}}},
+		{
+			"lease of another",
+			map[string]string{"10.1.0.2": "c2\r\neth0"},
+			[]string{"10.1.0.2/29"},
+			[]fault.Drift{
+				{
+					Plugin:   name,
+					Object:   "lease of 10.1.0.2 in network web",
+					Expected: "held by container c1 interface eth0",
+					Actual:   "held by container c2 interface eth0",
+				}},
+		},
+		{
+			"another lease",
+			map[string]string{"10.1.0.3": "c1\r\neth0"},
+			[]string{"10.1.0.2/29"},
+			[]fault.Drift{
+				{
+					Plugin:   name,
+					Object:   "lease of 10.1.0.2 in network web",
+					Expected: "held by container c1 interface eth0",
+					Actual:   "missing",
+				},
+				{
+					Plugin:   name,
+					Object:   "lease of 10.1.0.3 in network web",
+					Expected: "missing, since the result does not have the address",
+					Actual:   "held by container c1 interface eth0",
+				}},
+		},
 		{"nothing in the result", nil, nil, []fault.Drift{
-			{Plugin: name, Object: "lease of container c1 interface eth0 in network web", Expected: "at least one", Actual: "missing"}}},
+			{
+				Plugin:   name,
+				Object:   "lease of container c1 interface eth0 in network web",
+				Expected: "at least one",
+				Actual:   "missing",
+			}}},
 	}
 	for _, test := range tests {
 		for _, store := range []string{"with", "without"} {
@@ -298,7 +413,14 @@ func TestNamesThatAreNoLeases(t *testing.T) {
 	inv := f.invocation(plugin.Add, "c2")
 	inv.Args = plugin.Args{{"IP", "10.1.0.5"}}
 	_, err := f.Add(context.Background(), inv)
-	wantFault(t, err, fault.KindPluginFailed, 999, "requested IP address 10.1.0.5 is not available", "a file that is no lease")
+	wantFault(
+		t,
+		err,
+		fault.KindPluginFailed,
+		999,
+		"requested IP address 10.1.0.5 is not available",
+		"a file that is no lease",
+	)
 }
 
 func TestDirectoryThatCannotBeUsed(t *testing.T) {
@@ -364,14 +486,19 @@ func TestLockIsWaitedForUntilTheDeadline(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
 	defer cancel()
 	_, err = f.Add(ctx, f.invocation(plugin.Add, "c2"))
-	if !errors.Is(err, context.DeadlineExceeded) || fault.From(err, fault.KindPluginFailed).Kind != fault.KindTimeout {
+	if !errors.Is(err, context.DeadlineExceeded) ||
+		fault.From(err, fault.KindPluginFailed).Kind != fault.KindTimeout {
 		t.Errorf("error is %v, want the deadline's", err)
 	}
 }
 
-// The file of the address given last is not cut off before it is written, and the address gets shorter at times.
+// The file of the address given last is not cut off before it is written, and the address gets
+// shorter at times.
 func TestLastGivenIsWhatTheFileSays(t *testing.T) {
-	f := newFixture(t, `"ranges":[[{"subnet":"10.1.0.0/24","rangeStart":"10.1.0.8","rangeEnd":"10.1.0.11"}]]`)
+	f := newFixture(
+		t,
+		`"ranges":[[{"subnet":"10.1.0.0/24","rangeStart":"10.1.0.8","rangeEnd":"10.1.0.11"}]]`,
+	)
 	for _, want := range []string{"10.1.0.8", "10.1.0.9", "10.1.0.10", "10.1.0.11", "10.1.0.8", "10.1.0.9"} {
 		if got := f.mustAdd(t, "c1"); got != want+"/24" {
 			t.Errorf("got %s, want %s", got, want)
@@ -384,7 +511,10 @@ func TestLastGivenIsWhatTheFileSays(t *testing.T) {
 }
 
 func TestHugeIPv6Range(t *testing.T) {
-	f := newFixture(t, `"ranges":[[{"subnet":"fd00::/8","rangeStart":"fd00::ffff:ffff:ffff:fffe"}]]`)
+	f := newFixture(
+		t,
+		`"ranges":[[{"subnet":"fd00::/8","rangeStart":"fd00::ffff:ffff:ffff:fffe"}]]`,
+	)
 	var got []string
 	for i := range 3 {
 		got = append(got, f.mustAdd(t, fmt.Sprintf("c%d", i)))

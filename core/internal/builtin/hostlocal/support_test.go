@@ -46,8 +46,17 @@ func (f *fixture) store() string { return filepath.Join(f.dataDir, network) }
 func (f *fixture) path(file string) string { return filepath.Join(f.store(), file) }
 
 func (f *fixture) invocation(command, containerID string) *plugin.Invocation {
-	inv := kittest.Invocation(network, containerID, fmt.Appendf(nil, `{"name":%q,"cniVersion":"1.1.0","type":"bridge","ipam":{"type":"host-local","dataDir":%q,%s}}`,
-		network, f.dataDir, f.config))
+	inv := kittest.Invocation(
+		network,
+		containerID,
+		fmt.Appendf(
+			nil,
+			`{"name":%q,"cniVersion":"1.1.0","type":"bridge","ipam":{"type":"host-local","dataDir":%q,%s}}`,
+			network,
+			f.dataDir,
+			f.config,
+		),
+	)
 	inv.Command, inv.StateDir, inv.BootID = command, f.stateDir, f.bootID
 	return inv
 }
@@ -104,7 +113,8 @@ func (f *fixture) reserve(t testing.TB, addr string) {
 	f.write(t, "last_reserved_ip.0", addr)
 }
 
-// leases returns what the store holds as "file: content" lines, without the lock and the last addresses.
+// leases returns what the store holds as "file: content" lines, without the lock and the last
+// addresses.
 func (f *fixture) leases(t testing.TB) []string {
 	t.Helper()
 	entries, err := os.ReadDir(f.store())
@@ -118,7 +128,10 @@ func (f *fixture) leases(t testing.TB) []string {
 		}
 		content, err := os.ReadFile(f.path(entry.Name()))
 		kittest.Must(t, err)
-		lines = append(lines, fmt.Sprintf("%s: %s", entry.Name(), strings.ReplaceAll(string(content), "\r\n", "/")))
+		lines = append(
+			lines,
+			fmt.Sprintf("%s: %s", entry.Name(), strings.ReplaceAll(string(content), "\r\n", "/")),
+		)
 	}
 	return lines
 }

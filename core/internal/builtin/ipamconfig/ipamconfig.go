@@ -1,5 +1,6 @@
-// Package ipamconfig reads what the configurations of the address plugins have in common: JSON whose keys match in any
-// case, addresses, routes, and the number of addresses a version of the specification can tell.
+// Package ipamconfig reads what the configurations of IPAM plugins have in common: JSON with keys
+// in any case, addresses, routes, and the number of addresses that a version of the specification
+// supports.
 package ipamconfig
 
 import (
@@ -18,8 +19,8 @@ import (
 	"github.com/libcni/libcni/core/internal/resultjson"
 )
 
-// Decode reads a network configuration as jsonobject.Decode does. Keys match in any case, since callers written in Go
-// send the names of their struct fields ("RangeStart").
+// Decode decodes a network configuration with jsonobject.Decode. Keys match in any case, since
+// callers written in Go send the names of their struct fields ("RangeStart").
 func Decode(data []byte, into any) error {
 	err := jsonobject.Decode(data, into)
 	var mistyped *jsonobject.TypeError
@@ -33,7 +34,7 @@ func Decode(data []byte, into any) error {
 	}
 }
 
-// Address reads an IP address. An IPv4 address in IPv6 form becomes an IPv4 address.
+// Address parses an IP address. An IPv4-mapped IPv6 address becomes an IPv4 address.
 func Address(key, text string) (netip.Addr, error) {
 	addr, err := netip.ParseAddr(text)
 	if err != nil || addr.Zone() != "" {
@@ -42,7 +43,7 @@ func Address(key, text string) (netip.Addr, error) {
 	return addr.Unmap(), nil
 }
 
-// AddressOrPrefix reads an IP address that may have a prefix length, and drops the length.
+// AddressOrPrefix parses an IP address with an optional prefix length, which it drops.
 func AddressOrPrefix(key, text string) (netip.Addr, error) {
 	if !strings.Contains(text, "/") {
 		return Address(key, text)
@@ -51,21 +52,29 @@ func AddressOrPrefix(key, text string) (netip.Addr, error) {
 	return prefix.Addr(), err
 }
 
-// Prefix reads an IP address with its prefix length. Host bits are kept.
+// Prefix parses an IP address with its prefix length. Host bits are kept.
 func Prefix(key, text string) (netip.Prefix, error) {
 	prefix, err := netip.ParsePrefix(text)
 	if err != nil || prefix.Addr().Is4In6() {
-		return netip.Prefix{}, fault.InvalidConfig(key, "%s: %q is not an address with a prefix length, such as 10.1.0.0/16", key, text)
+		return netip.Prefix{}, fault.InvalidConfig(
+			key,
+			"%s: %q is not an address with a prefix length, such as 10.1.0.0/16",
+			key,
+			text,
+		)
 	}
 	return prefix, nil
 }
 
-// IPNet is prefix as results have it.
+// IPNet converts a prefix for results.
 func IPNet(prefix netip.Prefix) net.IPNet {
-	return net.IPNet{IP: prefix.Addr().AsSlice(), Mask: net.CIDRMask(prefix.Bits(), prefix.Addr().BitLen())}
+	return net.IPNet{
+		IP:   prefix.Addr().AsSlice(),
+		Mask: net.CIDRMask(prefix.Bits(), prefix.Addr().BitLen()),
+	}
 }
 
-// Routes reads a list of routes with all attributes.
+// Routes parses a list of routes with all attributes.
 func Routes(key string, raw []jsontext.Value) ([]*types.Route, error) {
 	var routes []*types.Route
 	for i, text := range raw {
@@ -96,8 +105,13 @@ func CheckCount(cniVersion string, addrs []netip.Addr) error {
 		return nil
 	}
 	if can, err := version.GreaterThanOrEqualTo(cniVersion, "0.3.0"); err != nil || !can {
-		return fault.InvalidConfig("cniVersion",
-			"cniVersion %q does not support more than 1 address per family (%d IPv4, %d IPv6); 0.3.0 does", cniVersion, v4, v6)
+		return fault.InvalidConfig(
+			"cniVersion",
+			"cniVersion %q does not support more than 1 address per family (%d IPv4, %d IPv6); 0.3.0 does",
+			cniVersion,
+			v4,
+			v6,
+		)
 	}
 	return nil
 }

@@ -20,11 +20,12 @@ type config struct {
 
 type address struct {
 	prefix  netip.Prefix
-	gateway netip.Addr // invalid for none
+	gateway netip.Addr // invalid: none
 }
 
-// parseConfig reads the configuration. IP and GATEWAY of CNI_ARGS add to the configured addresses; args.cni.ips
-// replaces all of those, and runtimeConfig.ips all that went before.
+// parseConfig reads and validates the configuration. IP and GATEWAY of CNI_ARGS add to the
+// configured addresses; args.cni.ips replaces all of these, and runtimeConfig.ips replaces all
+// others.
 func parseConfig(data []byte, args plugin.Args, cniVersion string) (*config, error) {
 	var raw rawConfig
 	if err := ipamconfig.Decode(data, raw.fields()); err != nil {
@@ -79,7 +80,11 @@ func (c *config) addArgs(args plugin.Args) error {
 	for _, text := range list(args, plugin.ArgIP) {
 		prefix, err := netip.ParsePrefix(text)
 		if err != nil || prefix.Addr().Is4In6() {
-			return fault.InvalidRequest("args", "CNI_ARGS: IP: %q is not an address with a prefix length, such as 10.1.0.5/16", text)
+			return fault.InvalidRequest(
+				"args",
+				"CNI_ARGS: IP: %q is not an address with a prefix length, such as 10.1.0.5/16",
+				text,
+			)
 		}
 		c.addresses = append(c.addresses, address{prefix: prefix})
 	}
@@ -98,7 +103,7 @@ func (c *config) addArgs(args plugin.Args) error {
 	return nil
 }
 
-// replace keeps the gateway of an address that was configured already.
+// replace replaces the addresses. One that was there before keeps its gateway.
 func (c *config) replace(key string, texts []string) error {
 	if len(texts) == 0 {
 		return nil
@@ -110,7 +115,10 @@ func (c *config) replace(key string, texts []string) error {
 		if err != nil {
 			return err
 		}
-		c.addresses = append(c.addresses, address{prefix: prefix, gateway: gatewayOf(before, prefix)})
+		c.addresses = append(
+			c.addresses,
+			address{prefix: prefix, gateway: gatewayOf(before, prefix)},
+		)
 	}
 	return nil
 }

@@ -19,7 +19,14 @@ type header struct {
 }
 
 func (h *header) counts() [6]*uint32 {
-	return [...]*uint32{&h.OwnerSlots, &h.OwnersUsed, &h.OwnerLive, &h.PageSlots, &h.PagesUsed, &h.PagesLive}
+	return [...]*uint32{
+		&h.OwnerSlots,
+		&h.OwnersUsed,
+		&h.OwnerLive,
+		&h.PageSlots,
+		&h.PagesUsed,
+		&h.PagesLive,
+	}
 }
 
 var magic = [8]byte{'c', 'n', 'i', 'h', 'l', 'i', 'x', '3'}
@@ -64,7 +71,8 @@ func readIndex(f *file.File, now Directory, bootID string) (*Index, error) {
 }
 
 func parseHeader(raw []byte) (header, error) {
-	if [8]byte(raw) != magic || binary.LittleEndian.Uint32(raw[headerSize-4:]) != checksum(0, raw[:headerSize-4]) {
+	if [8]byte(raw) != magic ||
+		binary.LittleEndian.Uint32(raw[headerSize-4:]) != checksum(0, raw[:headerSize-4]) {
 		return header{}, fmt.Errorf("%w: invalid header", ErrDamaged)
 	}
 	head := decodeHeader(raw[len(magic):])

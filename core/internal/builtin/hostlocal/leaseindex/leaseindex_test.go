@@ -72,7 +72,11 @@ func compareWithModel(t *testing.T, x *Index, model map[netip.Addr]Owner, random
 	if !slices.Equal(want, got) {
 		t.Fatalf("owner %x has %v, want %v", o, got, want)
 	}
-	from, to := netip.AddrFrom4([4]byte{10, 0, byte(random.IntN(6)), byte(random.IntN(256))}), netip.MustParseAddr("10.0.5.255")
+	from, to := netip.AddrFrom4(
+		[4]byte{10, 0, byte(random.IntN(6)), byte(random.IntN(256))},
+	), netip.MustParseAddr(
+		"10.0.5.255",
+	)
 	free := from
 	for ; free.IsValid() && !to.Less(free); free = free.Next() {
 		if _, taken := model[free]; !taken {
@@ -87,7 +91,8 @@ func compareWithModel(t *testing.T, x *Index, model map[netip.Addr]Owner, random
 	}
 }
 
-// FuzzIndex reads files of any content. What is read may be wrong, but is read in bounds and without end.
+// FuzzIndex reads files of any content. What is read may be wrong, but is read in bounds and
+// without end.
 func FuzzIndex(f *testing.F) {
 	store := Directory{1, 2, 3, 4}
 	path := filepath.Join(f.TempDir(), "index")
@@ -106,13 +111,17 @@ func FuzzIndex(f *testing.F) {
 		}
 		defer x.Close()
 		_, errAddresses := x.Addresses(testOwner(1))
-		addr, errFree := x.NextFree(netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("10.0.255.255"))
+		addr, errFree := x.NextFree(
+			netip.MustParseAddr("10.0.0.1"),
+			netip.MustParseAddr("10.0.255.255"),
+		)
 		for _, err := range []error{errAddresses, errFree} {
 			if err != nil && !errors.Is(err, ErrDamaged) {
 				t.Errorf("error is %v, want %v", err, ErrDamaged)
 			}
 		}
-		if errFree == nil && addr.IsValid() && !netip.MustParsePrefix("10.0.0.0/16").Contains(addr) {
+		if errFree == nil && addr.IsValid() &&
+			!netip.MustParsePrefix("10.0.0.0/16").Contains(addr) {
 			t.Errorf("%v is outside of what was asked for", addr)
 		}
 	})

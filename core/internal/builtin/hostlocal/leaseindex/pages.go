@@ -5,14 +5,15 @@ import (
 	"net/netip"
 )
 
-// A page is the bitmap of 512 addresses. It is small enough that random addresses of a large IPv6 range cost little, and
-// large enough to pass a full /16 in 128 reads.
+// A page is the bitmap of 512 addresses. It is small enough that random addresses of a large IPv6
+// range cost little, and large enough to pass a full /16 in 128 reads.
 const (
 	pageBits = 9
 	pageSize = 1 << pageBits / 8
 )
 
-// NextFree returns the first free address between two addresses, inclusive; the zero address if all are taken.
+// NextFree returns the first free address between two addresses, inclusive; the zero address if all
+// are taken.
 func (x *Index) NextFree(from, to netip.Addr) (netip.Addr, error) {
 	for {
 		page, offset := pageOf(from)

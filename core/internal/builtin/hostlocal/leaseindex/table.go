@@ -8,9 +8,10 @@ import (
 	"math/bits"
 )
 
-// table is a hash table in a file, with slots of one size and linear probing. Slots are read and written in place, so that
-// the cost of an operation does not grow with the table. A key may occur more than once. Every slot, empty ones included,
-// has a checksum over its content, its number and the table's kind, so that any damage is noticed when the slot is read.
+// table is a hash table in a file, with slots of one size and linear probing. Slots are read and
+// written in place, so that the cost of an operation does not grow with the table. A key may occur
+// more than once. Every slot, empty ones included, has a checksum over its content, its number and
+// the table's kind, so that any damage is noticed when the slot is read.
 type table struct {
 	at    backing
 	base  int64  // offset of slot 0
@@ -47,7 +48,8 @@ const (
 	slotRemoved
 )
 
-// probe is how many slots are read at once. Tables are at most half full, so that one read mostly suffices.
+// probe is how many slots are read at once. Tables are at most half full, so that one read mostly
+// suffices.
 const probe = 8
 
 // ErrDamaged says that the file of an index is damaged.
@@ -72,7 +74,8 @@ func (t *table) clear() error {
 // crowded reports whether the table must grow before the next insert.
 func (t *table) crowded() bool { return t.used+1 > t.slots/2 }
 
-// find calls visit with the slots of a key until visit returns true. The value is valid during the call.
+// find calls visit with the slots of a key until visit returns true. The value is valid during the
+// call.
 func (t *table) find(k key, visit func(slot uint32, value []byte) bool) error {
 	return t.walk(t.place(k), t.slots, func(slot uint32, state byte, have key, value []byte) bool {
 		return state == slotEmpty || state == slotLive && have == k && visit(slot, value)
@@ -121,7 +124,11 @@ func (t *table) remove(slot uint32) error {
 }
 
 // walk visits slots from that of a hash on, until visit returns true or count slots were visited.
-func (t *table) walk(hash uint64, count uint32, visit func(slot uint32, state byte, k key, value []byte) bool) error {
+func (t *table) walk(
+	hash uint64,
+	count uint32,
+	visit func(slot uint32, state byte, k key, value []byte) bool,
+) error {
 	first := uint32(hash) & (t.slots - 1)
 	for seen := uint32(0); seen < count; {
 		slot := (first + seen) & (t.slots - 1)
@@ -183,7 +190,8 @@ func (t *table) encode(data []byte, slot uint32, state byte, k key, value []byte
 
 func (t *table) decode(data []byte, slot uint32) (state byte, k key, value []byte, err error) {
 	state = data[4]
-	if binary.LittleEndian.Uint32(data) != t.checksum(data, slot) || state < slotEmpty || state > slotRemoved {
+	if binary.LittleEndian.Uint32(data) != t.checksum(data, slot) || state < slotEmpty ||
+		state > slotRemoved {
 		return 0, k, nil, fmt.Errorf("%w: slot %d", ErrDamaged, slot)
 	}
 	copy(k[:], data[8:])
@@ -194,11 +202,13 @@ func (t *table) checksum(data []byte, slot uint32) uint32 {
 	return checksum(uint64(slot)<<8|uint64(t.kind), data[4:])
 }
 
-// golden is 2^64 divided by the golden ratio. It is odd, so that products with it differ if the factors do.
+// golden is 2^64 divided by the golden ratio. It is odd, so that products with it differ if the
+// factors do.
 const golden = 0x9e3779b97f4a7c15
 
-// checksum detects damage: before it is folded it always differs for content that differs in one word. A CRC would detect
-// as much, but initialising its tables takes a quarter of a millisecond in each process.
+// checksum detects damage: before it is folded it always differs for content that differs in one
+// word. A CRC would detect as much, but initialising its tables takes a quarter of a millisecond in
+// each process.
 func checksum(start uint64, data []byte) uint32 {
 	sum := (start + 1) * golden
 	for ; len(data) >= 8; data = data[8:] {
