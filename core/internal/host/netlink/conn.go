@@ -102,7 +102,7 @@ func (c *Conn) Continue(ctx context.Context) (ended bool, err error) {
 func encode(requests []*Request, first uint32) []byte {
 	size := 0
 	for _, r := range requests {
-		size += align(unix.SizeofNlMsghdr + len(r.Body))
+		size += MessageSize(len(r.Body))
 	}
 	datagram := make([]byte, 0, size)
 	for i, r := range requests {

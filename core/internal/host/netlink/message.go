@@ -29,6 +29,9 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Errno }
 
+// MessageSize returns the size of a message with a body of the given size, padded.
+func MessageSize(body int) int { return align(unix.SizeofNlMsghdr + body) }
+
 // AppendMessage appends a message with the body to a datagram.
 func AppendMessage(datagram []byte, kind, flags uint16, seq uint32, body []byte) []byte {
 	datagram = binary.NativeEndian.AppendUint32(datagram, uint32(unix.SizeofNlMsghdr+len(body)))

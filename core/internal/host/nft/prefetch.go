@@ -77,32 +77,25 @@ type result struct {
 	count    int
 }
 
-type results []*result
+type results []result
 
 func lookUp(wanted []lookup) results {
 	all := make(results, len(wanted))
 	for i, l := range wanted {
-		r := &result{lookup: l}
+		r := &all[i]
+		r.lookup = l
 		if l.key == nil {
 			r.question = wire.GetSet(l.set.wire(), &r.count)
 		} else {
 			r.question = wire.GetElement(l.set.wire(), l.key, &r.elements)
 		}
-		all[i] = r
 	}
 	return all
 }
 
-func (all results) questions() []*wire.Question {
-	questions := make([]*wire.Question, len(all))
-	for i, r := range all {
-		questions[i] = r.question
-	}
-	return questions
-}
-
 func (l *lookups) store(all results) error {
-	for _, r := range all {
+	for i := range all {
+		r := &all[i]
 		found, err := r.question.Outcome()
 		if err != nil {
 			return err

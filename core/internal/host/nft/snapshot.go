@@ -40,7 +40,7 @@ func (r *Reader) ask(questions ...*wire.Question) error {
 
 func (r *Reader) exchange(wanted []lookup, questions []*wire.Question) error {
 	found := lookUp(wanted)
-	e := r.frame(append(found.questions(), questions...))
+	e := r.frame(found, questions)
 	if len(e.questions) == 0 {
 		return nil
 	}
@@ -60,15 +60,22 @@ type exchange struct {
 	first, last      uint32         // the answers to them
 }
 
-// frame adds the questions for the generation: at the beginning of reading, and after other
-// questions for a Reader that is closing, unless the last question is for a list.
-func (r *Reader) frame(questions []*wire.Question) *exchange {
-	e := &exchange{questions: questions}
+// frame joins lookups, questions, and those for the generation: at the beginning of reading, and
+// after other questions for a Reader that is closing, unless the last question is for a list.
+func (r *Reader) frame(found results, questions []*wire.Question) *exchange {
+	e := &exchange{questions: make([]*wire.Question, 0, len(found)+len(questions)+2)}
 	if !r.begun {
 		e.opening = wire.GetGeneration(&e.first)
-		e.questions = append([]*wire.Question{e.opening}, questions...)
+		e.questions = append(e.questions, e.opening)
 	}
-	if n := len(questions); r.closing && n > 0 && !questions[n-1].IsList() {
+	for i := range found {
+		e.questions = append(e.questions, found[i].question)
+	}
+	e.questions = append(e.questions, questions...)
+
+	last := len(e.questions) - 1
+	hasOthers := len(found)+len(questions) > 0
+	if r.closing && hasOthers && !e.questions[last].IsList() {
 		e.closing = wire.GetGeneration(&e.last)
 		e.questions = append(e.questions, e.closing)
 	}

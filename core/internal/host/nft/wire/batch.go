@@ -89,10 +89,14 @@ func (c *Conn) Apply(b *Batch, generation uint32, known string) (made uint32, fa
 	}
 
 	first := c.conn.Number(len(messages))
-	var datagram []byte
+	size := 0
+	for _, m := range messages {
+		size += netlink.MessageSize(len(m.body))
+	}
+	datagram := make([]byte, 0, size)
 	for i, m := range messages {
-		datagram = netlink.AppendMessage(datagram, m.kind, unix.NLM_F_REQUEST|m.flags, first+uint32(i),
-			m.body)
+		datagram = netlink.AppendMessage(datagram, m.kind, unix.NLM_F_REQUEST|m.flags,
+			first+uint32(i), m.body)
 	}
 	c.makeRoom(len(datagram), len(messages))
 	if err := c.conn.Send(datagram); err != nil {
@@ -134,8 +138,7 @@ func (b *Batch) messages(generation uint32, known string) ([]message, error) {
 		encoded = encoded[1:]
 	}
 	all[1].flags |= unix.NLM_F_ECHO
-	return append(all, message{unix.NFNL_MSG_BATCH_END, 0,
-		body(0, unix.NFNL_SUBSYS_NFTABLES).Encoded()}), nil
+	return append(all, end()), nil
 }
 
 // begin makes the message that begins a batch for one generation only.
@@ -143,6 +146,12 @@ func begin(generation uint32) message {
 	e := body(0, unix.NFNL_SUBSYS_NFTABLES)
 	e.BigUint32(unix.NFNL_BATCH_GENID, generation)
 	return message{unix.NFNL_MSG_BATCH_BEGIN, 0, e.Encoded()}
+}
+
+// end makes the message that ends a batch.
+func end() message {
+	e := body(0, unix.NFNL_SUBSYS_NFTABLES)
+	return message{unix.NFNL_MSG_BATCH_END, 0, e.Encoded()}
 }
 
 func makeTable(family uint8, name string) message {

@@ -35,7 +35,7 @@ const (
 func GetElement(s SetName, key []byte, found *[]Element) *Question {
 	e := s.elements()
 	e.Open(unix.NFTA_SET_ELEM_LIST_ELEMENTS)
-	Element{Key: key}.append(e)
+	Element{Key: key}.append(&e)
 	e.Close()
 	return newQuestion(unix.NFT_MSG_GETSETELEM, e,
 		elements(func(e Element) { *found = append(*found, e) }))
@@ -48,7 +48,7 @@ func ListElements(s SetName, found *[]Element) *Question {
 }
 
 // elements begins a message about elements of the set.
-func (s SetName) elements() *netlink.Encoder {
+func (s SetName) elements() netlink.Encoder {
 	e := body(s.Family, 0)
 	e.String(unix.NFTA_SET_ELEM_LIST_TABLE, s.Table)
 	e.String(unix.NFTA_SET_ELEM_LIST_SET, s.Name)
@@ -64,7 +64,7 @@ func (s SetName) elementLists(all []Element) [][]byte {
 		start := len(e.Encoded())
 		e.Open(unix.NFTA_SET_ELEM_LIST_ELEMENTS)
 		for len(rest) > 0 && len(e.Encoded())-start < maxElementBytes {
-			rest[0].append(e)
+			rest[0].append(&e)
 			rest = rest[1:]
 		}
 		e.Close()

@@ -20,7 +20,7 @@ type Question struct {
 // answers reads an answer: the family and the attributes, which are valid during the call.
 type answers func(family uint8, attributes netlink.Decoder) error
 
-func newQuestion(kind int, e *netlink.Encoder, answer answers) *Question {
+func newQuestion(kind int, e netlink.Encoder, answer answers) *Question {
 	q := &Question{kind: kind}
 	q.request = netlink.Request{Kind: subsystem | uint16(kind), Body: e.Encoded(),
 		Answer: func(m netlink.Message) {
@@ -36,7 +36,7 @@ func newQuestion(kind int, e *netlink.Encoder, answer answers) *Question {
 	return q
 }
 
-func newList(kind int, e *netlink.Encoder, answer answers) *Question {
+func newList(kind int, e netlink.Encoder, answer answers) *Question {
 	q := newQuestion(kind, e, answer)
 	q.request.Flags = unix.NLM_F_DUMP
 	return q

@@ -20,8 +20,7 @@ const subsystem = unix.NFNL_SUBSYS_NFTABLES << 8
 const headerSize = 4
 
 // body begins a message.
-func body(family, resource uint8) *netlink.Encoder {
-	e := &netlink.Encoder{}
+func body(family, resource uint8) (e netlink.Encoder) {
 	e.Fixed(family, unix.NFNETLINK_V0, 0, resource)
 	return e
 }
