@@ -170,6 +170,7 @@ $(BUILD)/peers/volumeplugin: $(shell find test/volumeplugins -type f)
 
 generate: ## write the files that are generated from api/cni.api.json
 	$(GO) run ./api/generate
+	$(GO) test -count=1 -tags $(TAGS) -run TestManualPageIsCurrent ./cmd/cni -update
 
 # STEPS="abi python" runs only those.
 test: all peers $(VENV)/bin/python $(BUILD)/npm/node_modules/.package-lock.json $(LINTER) ## run every test, in network namespaces of their own

@@ -68,7 +68,10 @@ func (a *app) root() *cobra.Command {
 plugin directories.
 
 It also accepts the arguments and the environment of cnitool: cni add|check|del|gc|status NETWORK
-NETNS.`,
+NETNS.
+
+Exit status:
+` + statusLines(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}

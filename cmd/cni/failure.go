@@ -20,6 +20,32 @@ const (
 	exitNotReady = 4 // status: the network cannot take containers now
 )
 
+// exitStatus describes an exit status.
+type exitStatus struct{ code, text string }
+
+// exitStatuses describes every exit status, for the help and the manual page.
+func exitStatuses() []exitStatus {
+	return []exitStatus{
+		{"0", "success"},
+		{"1", "failure; standard error has the reason and, if possible, what to do"},
+		{"2", "the command line or the environment is invalid; nothing was attempted"},
+		{"3", "check found differences"},
+		{"4", "status: the network cannot take containers, or connect them fully (CNI codes 50, 51)"},
+		{"128+n", "signal n (SIGINT, SIGTERM) interrupted it, and it was undone; a second one kills"},
+	}
+}
+
+// statusLines writes the exit statuses, one on each line.
+func statusLines() string {
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	for _, status := range exitStatuses() {
+		fmt.Fprintf(w, "  %s\t%s\n", status.code, status.text)
+	}
+	_ = w.Flush() // the builder never fails
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
 // The specification's codes for STATUS.
 const (
 	codeNotAvailable = 50

@@ -37,7 +37,8 @@ func (s *settings) register(root *cobra.Command) {
 	flags.StringVar(&s.builtins, "builtins", "",
 		"`mode` of built-in plugins: prefer, fallback, only or never (default prefer)")
 	flags.StringVar(&s.timeout, "timeout", "",
-		"`duration` after which the request fails, such as 90s; 0 for no limit (default 60s)")
+		"`duration` after which the request fails, such as 90s; 0 for no limit (default 60s, for "+
+			"volumes 2m)")
 	flags.StringVarP(&s.ifName, "ifname", "i", "",
 		"`name` of the interface in the container (default $CNI_IFNAME, else eth0)")
 	flags.BoolVar(&s.json, "json", false, "print the JSON answer or error object on standard output")
