@@ -37,7 +37,8 @@ func (a Args) Known(keys ...string) error {
 	if ignore || len(unknown) == 0 {
 		return nil
 	}
-	return fault.InvalidRequest("args", "CNI_ARGS: unknown %s; this plugin reads %s. Add IgnoreUnknown=1 to pass others",
+	return fault.InvalidRequest("args",
+		"CNI_ARGS: unknown %s; this plugin reads %s. Add IgnoreUnknown=1 to pass others",
 		strings.Join(unknown, ", "), strings.Join(keys, ", "))
 }
 
@@ -49,6 +50,7 @@ func parseBool(value string) (bool, error) {
 	case "0", "false":
 		return false, nil
 	default:
-		return false, fault.InvalidRequest("args", "CNI_ARGS: %s=%s: must be 1, true, 0 or false", ArgIgnoreUnknown, value)
+		return false, fault.InvalidRequest("args", "CNI_ARGS: %s=%s: must be 1, true, 0 or false",
+			ArgIgnoreUnknown, value)
 	}
 }

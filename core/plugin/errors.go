@@ -26,5 +26,6 @@ func (d Differences) Error() string {
 	if len(d) == 0 {
 		return "no differences"
 	}
-	return fmt.Sprintf("%s: expected %s, found %s (%d in all)", d[0].Object, d[0].Expected, d[0].Actual, len(d))
+	return fmt.Sprintf("%s: expected %s, found %s (%d in all)", d[0].Object, d[0].Expected,
+		d[0].Actual, len(d))
 }

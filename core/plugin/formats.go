@@ -22,7 +22,8 @@ func check(result types.Result) error {
 			if ip == nil {
 				return missing("ips", i, "")
 			}
-			if err := checkIP(i, types100.IPConfig{Address: ip.Address, Interface: ip.Interface}, len(r.Interfaces)); err != nil {
+			if err := checkIP(i, types100.IPConfig{Address: ip.Address, Interface: ip.Interface},
+				len(r.Interfaces)); err != nil {
 				return err
 			}
 		}
@@ -46,7 +47,8 @@ func checkIP(i int, ip types100.IPConfig, interfaces int) error {
 		return missing("ips", i, ".address")
 	}
 	if index := ip.Interface; index != nil && interfaces > 0 && (*index < -1 || *index >= interfaces) {
-		return jsonobject.Errorf(fmt.Sprintf("ips[%d].interface", i), "there is no interface %d; the result has %d", *index, interfaces)
+		return jsonobject.Errorf(fmt.Sprintf("ips[%d].interface", i),
+			"there is no interface %d; the result has %d", *index, interfaces)
 	}
 	return nil
 }

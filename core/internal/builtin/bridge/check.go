@@ -102,7 +102,8 @@ func (k *comparison) port(ctx context.Context, port, master *rtnl.Link) error {
 	if k.HairpinMode { // otherwise a chained portmap may have turned it on
 		k.Differs(object+" hairpin", "true", strconv.FormatBool(port.Port.Hairpin))
 	}
-	k.Differs(object+" isolated", strconv.FormatBool(k.PortIsolation), strconv.FormatBool(port.Port.Isolated))
+	k.Differs(object+" isolated", strconv.FormatBool(k.PortIsolation),
+		strconv.FormatBool(port.Port.Isolated))
 	if want := portVLANs(k.VLAN, k.trunk); want != nil && master.Bridge.VLANFiltering {
 		return k.vlans(ctx, object, port.Index, want, master.Bridge.DefaultPVID)
 	}
@@ -111,7 +112,8 @@ func (k *comparison) port(ctx context.Context, port, master *rtnl.Link) error {
 
 // vlans compares memberships. Memberships beyond ours are not a difference, except the one that ADD
 // removes.
-func (k *comparison) vlans(ctx context.Context, object string, index int, want []rtnl.VLAN, byDefault int) error {
+func (k *comparison) vlans(ctx context.Context, object string, index int, want []rtnl.VLAN,
+	byDefault int) error {
 	ports, err := k.Host.PortVLANs(ctx)
 	if err != nil {
 		return err
@@ -130,7 +132,8 @@ func (k *comparison) vlans(ctx context.Context, object string, index int, want [
 			k.Differs(fmt.Sprintf("%s vlan %d", object, v.ID), describeVLAN(v), describeVLAN(have[i]))
 		}
 	}
-	unwanted := !k.PreserveDefaultVLAN && slices.ContainsFunc(have, func(h rtnl.VLAN) bool { return h.ID == byDefault }) &&
+	unwanted := !k.PreserveDefaultVLAN && slices.ContainsFunc(have,
+		func(h rtnl.VLAN) bool { return h.ID == byDefault }) &&
 		!slices.ContainsFunc(want, func(w rtnl.VLAN) bool { return w.ID == byDefault })
 	k.Is(!unwanted, fmt.Sprintf("%s vlan %d", object, byDefault), "missing", "present")
 	return nil
@@ -156,7 +159,8 @@ func (k *comparison) contents(ctx context.Context, end *rtnl.Link) error {
 	if err != nil {
 		return fault.InvalidConfig("prevResult", "prevResult: %v", err)
 	}
-	return k.Contents(ctx, k.Container, end, iface.Contents{Addresses: k.Was.Addresses(), Connected: true, Routes: routes})
+	return k.Contents(ctx, k.Container, end, iface.Contents{Addresses: k.Was.Addresses(),
+		Connected: true, Routes: routes})
 }
 
 // gateway compares the host's addresses in the container's networks, and that it forwards.

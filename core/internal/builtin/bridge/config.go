@@ -49,7 +49,8 @@ func parse(data []byte) (*config, error) {
 }
 
 func (c *config) validate() error {
-	if len(c.Bridge) > maxNameLength || c.Bridge == "." || c.Bridge == ".." || strings.ContainsAny(c.Bridge, "/: \t\n\v\f\r\x00%") {
+	if len(c.Bridge) > maxNameLength || c.Bridge == "." || c.Bridge == ".." ||
+		strings.ContainsAny(c.Bridge, "/: \t\n\v\f\r\x00%") {
 		return fault.InvalidConfig("bridge", "bridge: %q cannot be the name of a link", c.Bridge)
 	}
 	if err := c.Settings.Validate(); err != nil {
@@ -62,10 +63,12 @@ func (c *config) validate() error {
 		return fault.InvalidConfig("vlan", "vlan: %d is not between 0 and %d", c.VLAN, maxVLAN)
 	}
 	if c.DisableContainerInterface && c.IPAM.Type != "" {
-		return fault.InvalidConfig("disableContainerInterface", "disableContainerInterface and ipam exclude each other")
+		return fault.InvalidConfig("disableContainerInterface",
+			"disableContainerInterface and ipam exclude each other")
 	}
 	if name := c.gatewayLink(); c.IsGateway && len(name) > maxNameLength {
-		return fault.InvalidConfig("bridge", "bridge: the gateway of vlan %d would be %q, which is too long for a link; use a shorter bridge name", c.VLAN, name)
+		return fault.InvalidConfig("bridge",
+			"bridge: the gateway of vlan %d would be %q, which is too long for a link; use a shorter bridge name", c.VLAN, name)
 	}
 	return nil
 }
@@ -99,7 +102,8 @@ func trunkVLANs(items []trunkItem) ([]int, error) {
 			continue
 		}
 		if *item.MinID > *item.MaxID {
-			return nil, fault.InvalidConfig(key, "%s: minID %d is greater than maxID %d", key, *item.MinID, *item.MaxID)
+			return nil, fault.InvalidConfig(key, "%s: minID %d is greater than maxID %d", key, *item.MinID,
+				*item.MaxID)
 		}
 		for id := *item.MinID; id <= *item.MaxID; id++ {
 			ids = append(ids, id)

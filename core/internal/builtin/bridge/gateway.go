@@ -58,31 +58,35 @@ func (a *attachment) setGatewayAddresses(ctx context.Context) error {
 			return err
 		}
 	}
-	return fmt.Errorf("%s: gave up after 3 attempts: another process keeps modifying its addresses", a.gateway.Name)
+	return fmt.Errorf("%s: gave up after 3 attempts: another process keeps modifying its addresses",
+		a.gateway.Name)
 }
 
 func (a *attachment) changeGateway(ctx context.Context, remove, add []netip.Prefix) error {
 	for _, prefix := range remove {
-		if err := a.host.RemoveAddress(ctx, a.gateway.Index, prefix); err != nil && !errors.Is(err, rtnl.ErrNotFound) {
+		if err := a.host.RemoveAddress(ctx, a.gateway.Index, prefix); err != nil &&
+			!errors.Is(err, rtnl.ErrNotFound) {
 			return fmt.Errorf("%s: %w", a.gateway.Name, err)
 		}
 	}
 	ours := a.gateway.Alias == mark
-	err := iface.Assign(ctx, a.host, a.gateway.Index, iface.Addresses(add, rtnl.Address{}), ours, func(addresses []rtnl.Address) error {
-		for _, address := range addresses {
-			if err := a.host.AddAddress(ctx, a.gateway.Index, address); err != nil {
-				return err
+	err := iface.Assign(ctx, a.host, a.gateway.Index, iface.Addresses(add, rtnl.Address{}), ours,
+		func(addresses []rtnl.Address) error {
+			for _, address := range addresses {
+				if err := a.host.AddAddress(ctx, a.gateway.Index, address); err != nil {
+					return err
+				}
 			}
-		}
-		return nil
-	})
+			return nil
+		})
 	if err != nil {
 		return fmt.Errorf("%s: %w", a.gateway.Name, err)
 	}
 	if ours {
 		return nil
 	}
-	a.detecting = slices.DeleteFunc(slices.Clone(add), func(p netip.Prefix) bool { return p.Addr().Is4() })
+	a.detecting = slices.DeleteFunc(slices.Clone(add),
+		func(p netip.Prefix) bool { return p.Addr().Is4() })
 	// Without a MAC address of its own a bridge takes the lowest of its ports', which changes as they
 	// come and go.
 	return a.host.SetLink(ctx, a.gateway.Index, rtnl.Change{MAC: a.gateway.MAC})
@@ -116,7 +120,8 @@ func (a *attachment) ensureVLANGateway(ctx context.Context) error {
 func (a *attachment) createVLANGateway(ctx context.Context, name string) (err error) {
 	macs := iface.RandomMACs(3)
 	port := fmt.Sprintf("veth%x", []byte(macs[2][2:]))
-	pair := rtnl.NewVeth{Name: port, MAC: macs[0], MTU: a.link.MTU, Master: a.link.Index, Up: true, PeerName: name, PeerMAC: macs[1]}
+	pair := rtnl.NewVeth{Name: port, MAC: macs[0], MTU: a.link.MTU, Master: a.link.Index, Up: true,
+		PeerName: name, PeerMAC: macs[1]}
 	if err := a.host.AddVeth(ctx, pair); err != nil {
 		return err
 	}

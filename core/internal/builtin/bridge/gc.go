@@ -16,7 +16,8 @@ func (bridge) GC(ctx context.Context, inv *plugin.Invocation) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(collectRules(ctx, c, inv), removeUnusedGateway(ctx, c, inv), ipam.New(inv, c.IPAM.Type).Run(ctx, plugin.GC))
+	return errors.Join(collectRules(ctx, c, inv), removeUnusedGateway(ctx, c, inv),
+		ipam.New(inv, c.IPAM.Type).Run(ctx, plugin.GC))
 }
 
 func collectRules(ctx context.Context, c *config, inv *plugin.Invocation) error {

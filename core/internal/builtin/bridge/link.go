@@ -15,7 +15,8 @@ import (
 
 // locked runs fn under the lock of the bridge of that name.
 func locked(ctx context.Context, inv *plugin.Invocation, bridge string, fn func() error) error {
-	lock, err := lockfile.Flock(ctx, filepath.Join(inv.StateDir, "locks", "bridge."+bridge), 0o600, lockfile.Exclusive)
+	lock, err := lockfile.Flock(ctx, filepath.Join(inv.StateDir, "locks", "bridge."+bridge), 0o600,
+		lockfile.Exclusive)
 	if err != nil {
 		return fmt.Errorf("bridge %s: %w", bridge, err)
 	}
@@ -90,7 +91,8 @@ func (a *attachment) changeBridge(ctx context.Context) error {
 			return err
 		}
 	}
-	return fmt.Errorf("bridge %s: gave up after 3 attempts: another process keeps modifying it", a.Bridge)
+	return fmt.Errorf("bridge %s: gave up after 3 attempts: another process keeps modifying it",
+		a.Bridge)
 }
 
 func (a *attachment) createBridge(ctx context.Context) error {

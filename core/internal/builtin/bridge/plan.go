@@ -43,7 +43,8 @@ func newPlan(c *config, args plugin.Args) (*plan, error) {
 		return nil, err
 	}
 	return &plan{
-		bridge:      rtnl.NewBridge{Name: c.Bridge, Promiscuous: c.PromiscMode, VLANFiltering: c.filtersVLANs()},
+		bridge: rtnl.NewBridge{Name: c.Bridge, Promiscuous: c.PromiscMode,
+			VLANFiltering: c.filtersVLANs()},
 		mtu:         c.MTU,
 		mac:         mac,
 		port:        rtnl.Port{Hairpin: c.HairpinMode, Isolated: c.PortIsolation},
@@ -89,7 +90,9 @@ type bridgeChange struct {
 	change                     rtnl.Change
 }
 
-func (c bridgeChange) nothing() bool { return !c.create && !c.vlanFiltering && !c.set && !c.acceptRA }
+func (c bridgeChange) nothing() bool {
+	return !c.create && !c.vlanFiltering && !c.set && !c.acceptRA
+}
 
 // bridgeChanges compares the link of the bridge's name, nil for none, with the wanted bridge.
 func bridgeChanges(want rtnl.NewBridge, link *rtnl.Link) (bridgeChange, error) {
@@ -97,8 +100,9 @@ func bridgeChanges(want rtnl.NewBridge, link *rtnl.Link) (bridgeChange, error) {
 		return bridgeChange{create: true}, nil
 	}
 	if link.Bridge == nil {
-		return bridgeChange{}, fmt.Errorf("bridge %s: a link of that name exists and is %s, not a bridge; name another with the key \"bridge\"",
-			want.Name, iface.Kind(link))
+		return bridgeChange{},
+			fmt.Errorf("bridge %s: a link of that name exists and is %s, not a bridge; name another with the key \"bridge\"",
+				want.Name, iface.Kind(link))
 	}
 	c := bridgeChange{
 		vlanFiltering: want.VLANFiltering && !link.Bridge.VLANFiltering,
@@ -121,22 +125,23 @@ type addressing struct {
 func newAddressing(c *config, assigned *types100.Result) (*addressing, error) {
 	a := &addressing{routes: ipam.Copy(assigned.Routes)}
 	var err error
-	a.ips, err = ipam.Addresses(assigned, containerIndex, func(ip *types100.IPConfig, address netip.Prefix) error {
-		a.addresses = append(a.addresses, address)
-		if !c.IsGateway {
+	a.ips, err = ipam.Addresses(assigned, containerIndex,
+		func(ip *types100.IPConfig, address netip.Prefix) error {
+			a.addresses = append(a.addresses, address)
+			if !c.IsGateway {
+				return nil
+			}
+			gateway, err := gatewayOf(address, ip.Gateway)
+			if err != nil {
+				return err
+			}
+			ip.Gateway = gateway.Addr().AsSlice()
+			a.gateways = append(a.gateways, gateway)
+			if c.IsDefaultGateway && !hasDefault(a.routes, address.Addr()) {
+				a.routes = append(a.routes, defaultRoute(ip.Gateway, address.Addr()))
+			}
 			return nil
-		}
-		gateway, err := gatewayOf(address, ip.Gateway)
-		if err != nil {
-			return err
-		}
-		ip.Gateway = gateway.Addr().AsSlice()
-		a.gateways = append(a.gateways, gateway)
-		if c.IsDefaultGateway && !hasDefault(a.routes, address.Addr()) {
-			a.routes = append(a.routes, defaultRoute(ip.Gateway, address.Addr()))
-		}
-		return nil
-	})
+		})
 	if err != nil {
 		return nil, err
 	}
@@ -162,9 +167,12 @@ func gatewayOf(address netip.Prefix, given net.IP) (netip.Prefix, error) {
 	}
 	switch {
 	case !gateway.IsValid() || given == nil && !address.Contains(gateway):
-		return netip.Prefix{}, fmt.Errorf("network %s has no room for a gateway; let ipam name one", address.Masked())
+		return netip.Prefix{}, fmt.Errorf("network %s has no room for a gateway; let ipam name one",
+			address.Masked())
 	case gateway == address.Addr():
-		return netip.Prefix{}, fmt.Errorf("address %s is the gateway's; let ipam name another gateway or give another address", address)
+		return netip.Prefix{},
+			fmt.Errorf("address %s is the gateway's; let ipam name another gateway or give another address",
+				address)
 	}
 	return netip.PrefixFrom(gateway, address.Bits()), nil
 }
@@ -186,7 +194,8 @@ func defaultRoute(gateway net.IP, of netip.Addr) *types.Route {
 
 // addressChanges compares the addresses of a gateway link with the wanted ones. The link can have
 // several IPv6 networks, but one IPv4 network only.
-func addressChanges(name string, have []rtnl.Address, want []netip.Prefix, force bool) (remove, add []netip.Prefix, err error) {
+func addressChanges(name string, have []rtnl.Address, want []netip.Prefix, force bool,
+) (remove, add []netip.Prefix, err error) {
 	for _, w := range want {
 		present := false
 		for _, h := range have {

@@ -24,7 +24,8 @@ func (a *attachment) setPort(ctx context.Context) error {
 	return nil
 }
 
-func (a *attachment) configurePort(ctx context.Context, index int, port rtnl.Port, vlans []rtnl.VLAN) error {
+func (a *attachment) configurePort(ctx context.Context, index int, port rtnl.Port,
+	vlans []rtnl.VLAN) error {
 	if a.dropDefault && a.link.Bridge.DefaultPVID != 0 {
 		if err := a.host.RemovePortVLAN(ctx, index, a.link.Bridge.DefaultPVID); err != nil {
 			return err
@@ -56,7 +57,8 @@ func (a *attachment) awaitForwarding(ctx context.Context) error {
 	if a.link.Alias == mark && a.link.MTU == a.pair.Port.MTU {
 		return nil
 	}
-	var err error // attaching a port may have changed the bridge's MTU, and the MAC of a bridge that is not ours
+	// attaching a port may have changed the bridge's MTU, and the MAC of a bridge that is not ours
+	var err error
 	a.link, err = a.host.LinkByIndex(ctx, a.link.Index)
 	return err
 }

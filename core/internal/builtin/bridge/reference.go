@@ -85,5 +85,6 @@ func linkNames(ctx context.Context, inv *plugin.Invocation) (map[string]bool, er
 // MadeByReference reports whether the reference plugin has made its own rules for the attachment.
 func (s *spoofCheck) MadeByReference(r *nft.Reader) (bool, error) {
 	rules, err := r.Rules(referencePrerouting())
-	return slices.ContainsFunc(rules, func(rule nft.Rule) bool { return rule.Comment == referenceComment(s.owner) }), err
+	return slices.ContainsFunc(rules,
+		func(rule nft.Rule) bool { return rule.Comment == referenceComment(s.owner) }), err
 }

@@ -20,7 +20,8 @@ type spoofCheck struct {
 }
 
 func spoofChain() nft.Chain {
-	return nft.Chain{Table: nft.Own(nft.Bridge), Name: "macspoofchk", Hook: nft.Prerouting, Priority: nft.BridgeDstNAT}
+	return nft.Chain{Table: nft.Own(nft.Bridge), Name: "macspoofchk", Hook: nft.Prerouting,
+		Priority: nft.BridgeDstNAT}
 }
 
 func spoofPorts() nft.Set {
@@ -28,12 +29,14 @@ func spoofPorts() nft.Set {
 }
 
 func spoofMACs() nft.Set {
-	return nft.Set{Table: nft.Own(nft.Bridge), Name: "macspoofchk-macs", Key: []nft.Type{nft.IfName, nft.EtherAddr}}
+	return nft.Set{Table: nft.Own(nft.Bridge), Name: "macspoofchk-macs",
+		Key: []nft.Type{nft.IfName, nft.EtherAddr}}
 }
 
 func spoofRule() nft.Rule {
 	return nft.Rule{Chain: spoofChain(), Comment: "macspoofchk",
-		Exprs: nft.Do(nft.In(spoofPorts(), nft.InLink()), nft.NotIn(spoofMACs(), nft.InLink(), nft.SrcMAC()), nft.Drop())}
+		Exprs: nft.Do(nft.In(spoofPorts(), nft.InLink()),
+			nft.NotIn(spoofMACs(), nft.InLink(), nft.SrcMAC()), nft.Drop())}
 }
 
 // elements are the attachment's: one of each set, as far as it is known.
@@ -44,7 +47,8 @@ func (s *spoofCheck) elements() []placed {
 	port, comment := nft.Name(s.port), s.owner.Comment()
 	return []placed{
 		{spoofPorts(), nft.Element{Key: nft.Key(port), Comment: comment}, s.port},
-		{spoofMACs(), nft.Element{Key: nft.Key(port, nft.MAC(s.mac)), Comment: comment}, s.port + " . " + s.mac.String()},
+		{spoofMACs(), nft.Element{Key: nft.Key(port, nft.MAC(s.mac)), Comment: comment}, s.port + " . " +
+			s.mac.String()},
 	}
 }
 
@@ -150,14 +154,16 @@ func (s *spoofCheck) Check(r *nft.Reader) ([]fault.Drift, error) {
 		return nil, err
 	}
 	if !found {
-		drift = append(drift, fault.Drift{Object: "nftables rule macspoofchk", Expected: "present", Actual: "missing"})
+		drift = append(drift, fault.Drift{Object: "nftables rule macspoofchk", Expected: "present",
+			Actual: "missing"})
 	}
 	for _, p := range s.elements() {
 		e, err := r.Find(p.set, p.element.Key)
 		if err != nil {
 			return nil, err
 		}
-		d := fault.Drift{Object: fmt.Sprintf("nftables set %s element %s", p.set.Name, p.name), Expected: "present", Actual: "missing"}
+		d := fault.Drift{Object: fmt.Sprintf("nftables set %s element %s", p.set.Name, p.name),
+			Expected: "present", Actual: "missing"}
 		switch {
 		case e == nil:
 			drift = append(drift, d)

@@ -82,14 +82,17 @@ func TestMasquerading(t *testing.T) {
 			h, outside := kittest.NewRouter(t)
 			r := onHost(t, h)
 			for _, dst := range []string{"0.0.0.0/0", "::/0"} { // so that only masquerading is answered
-				kittest.Must(t, outside.Conn.RemoveRoute(t.Context(), rtnl.Route{Dst: netip.MustParsePrefix(dst)}))
+				kittest.Must(t, outside.Conn.RemoveRoute(t.Context(),
+					rtnl.Route{Dst: netip.MustParsePrefix(dst)}))
 			}
 			r.Serve(outside, ":8000", "outside")
 			c := r.container("c1")
 			config := r.config(`"ipMasq":true,"ipMasqBackend":"` + backend + `",` + dualStack)
 			r.mustAdd(c, config)
-			r.Try(kittest.Path{Name: "out", From: &c.Node, To: kittest.Port(kittest.OutsideIPv4, "8000"), Want: "outside " + kittest.HostIPv4},
-				kittest.Path{Name: "out", From: &c.Node, To: kittest.Port(kittest.OutsideIPv6, "8000"), Want: "outside " + kittest.HostIPv6})
+			r.Try(kittest.Path{Name: "out", From: &c.Node, To: kittest.Port(kittest.OutsideIPv4, "8000"),
+				Want: "outside " + kittest.HostIPv4},
+				kittest.Path{Name: "out", From: &c.Node, To: kittest.Port(kittest.OutsideIPv6, "8000"),
+					Want: "outside " + kittest.HostIPv6})
 			if drift := r.check(c, config); drift != nil {
 				t.Errorf("CHECK: %v", drift)
 			}
@@ -97,7 +100,8 @@ func TestMasquerading(t *testing.T) {
 				kittest.Golden(t, "masquerade.nft", kittest.Table(t, "inet"))
 			}
 			r.mustDel(r.Invocation(c, config))
-			if rules := kittest.Table(t, "inet") + kittest.Run(t, "iptables-save", "-t", "nat"); strings.Contains(rules, "10.9.0") {
+			rules := kittest.Table(t, "inet") + kittest.Run(t, "iptables-save", "-t", "nat")
+			if strings.Contains(rules, "10.9.0") {
 				t.Errorf("rules after DEL:\n%s", rules)
 			}
 		})
@@ -114,13 +118,15 @@ func TestMTU(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := newRig(t)
-			kittest.Must(t, r.Conn.AddVeth(t.Context(), rtnl.NewVeth{Name: "uplink", PeerName: "router", MTU: 1380, Up: true}))
+			kittest.Must(t, r.Conn.AddVeth(t.Context(),
+				rtnl.NewVeth{Name: "uplink", PeerName: "router", MTU: 1380, Up: true}))
 			r.AddAddresses(r.Conn, "uplink", "192.0.2.2/24")
 			kittest.Must(t, r.Conn.AddRoute(t.Context(), rtnl.Route{Dst: netip.MustParsePrefix("0.0.0.0/0"),
 				Gateway: netip.MustParseAddr("192.0.2.1"), Link: r.Link(r.Conn, "uplink").Index}))
 			c := r.container("c1")
 			result := r.mustAdd(c, r.config(test.config))
-			for _, mtu := range []int{result.Interfaces[0].Mtu, result.Interfaces[1].Mtu, r.Link(c.Conn, "eth0").MTU,
+			for _, mtu := range []int{result.Interfaces[0].Mtu, result.Interfaces[1].Mtu,
+				r.Link(c.Conn, "eth0").MTU,
 				r.Link(r.Conn, "vethc1").MTU} {
 				if mtu != test.want {
 					t.Errorf("got %d, want %d", mtu, test.want)
@@ -135,9 +141,12 @@ func TestFailedAddLeavesNothing(t *testing.T) {
 	for _, test := range []struct{ name, config, wantErr string }{
 		{"no IPAM plugin", `"mtu":1400`, "ipam.type is required"},
 		{"unknown IPAM plugin", `"ipam":{"type":"none"}`, "no plugin none"},
-		{"no gateway", `"ipam":{"type":"static","addresses":[{"address":"10.9.0.2/24"}]}`, "has no gateway"},
-		{"its own gateway", `"ipam":{"type":"static","addresses":[{"address":"10.9.0.1/24",` + gateway + `}]}`, "is its own gateway"},
-		{"gateway of the other family", `"ipam":{"type":"static","addresses":[{"address":"fd09::2/64",` + gateway + `}]}`, "other family"},
+		{"no gateway", `"ipam":{"type":"static","addresses":[{"address":"10.9.0.2/24"}]}`,
+			"has no gateway"},
+		{"its own gateway", `"ipam":{"type":"static","addresses":[{"address":"10.9.0.1/24",` + gateway +
+			`}]}`, "is its own gateway"},
+		{"gateway of the other family", `"ipam":{"type":"static","addresses":[{"address":"fd09::2/64",` +
+			gateway + `}]}`, "other family"},
 		{"route that the kernel refuses", `"ipMasq":true,"ipam":{"type":"host-local","dataDir":"DIR","subnet":"10.9.0.0/24",
 			"routes":[{"dst":"10.8.0.0/16","gw":"192.0.2.1"}]}`, "route 10.8.0.0/16 via 192.0.2.1"},
 		{"mtu out of range", `"mtu":70000,` + dualStack, "mtu"},
@@ -179,7 +188,8 @@ func TestNamesThatAreTaken(t *testing.T) {
 			before := r.state(c)
 			_, err := r.add(c, r.config(dualStack))
 			var f *fault.Error
-			if !errors.As(err, &f) || f.Kind != fault.KindExists || !strings.Contains(err.Error(), test.wantErr) {
+			if !errors.As(err, &f) || f.Kind != fault.KindExists ||
+				!strings.Contains(err.Error(), test.wantErr) {
 				t.Errorf("got %v", err)
 			}
 			kittest.Same(t, "state", before, r.state(c))
@@ -213,7 +223,8 @@ func TestSeveralAddressesOfOneNetwork(t *testing.T) {
 
 func TestStatus(t *testing.T) {
 	r := newRig(t)
-	kittest.Must(t, ptp.New().Status(t.Context(), r.Invocation(kittest.Lost("net", ""), r.config(`"ipMasq":true,`+dualStack))))
+	kittest.Must(t, ptp.New().Status(t.Context(),
+		r.Invocation(kittest.Lost("net", ""), r.config(`"ipMasq":true,`+dualStack))))
 	one := `"ipam":{"type":"host-local","dataDir":"DIR","ranges":[[{"subnet":"10.9.0.0/24","rangeStart":"10.9.0.2","rangeEnd":"10.9.0.2"}]]}`
 	r.mustAdd(r.container("c1"), r.config(one))
 	err := ptp.New().Status(t.Context(), r.Invocation(kittest.Lost("net", ""), r.config(one)))

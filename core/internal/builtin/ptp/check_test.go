@@ -11,7 +11,8 @@ import (
 	"github.com/libcni/libcni/core/internal/kit/kittest"
 )
 
-// damage is something that happens to an attachment, what CHECK reports, and whether it is for repair.
+// damage is something that happens to an attachment, what CHECK reports, and whether it is for
+// repair.
 type damage struct {
 	name   string
 	do     func(*rig, *kittest.Container) error
@@ -61,7 +62,8 @@ func damages() []damage {
 			return c.Conn.RemoveRoute(r.T.Context(), rtnl.Route{Dst: prefix("0.0.0.0/0")})
 		}, []string{"ptp: route 0.0.0.0/0 on eth0: missing, not present"}, false},
 		{"container's MAC address", func(r *rig, c *kittest.Container) error {
-			return c.Conn.SetLink(r.T.Context(), r.Link(c.Conn, "eth0").Index, rtnl.Change{MAC: net.HardwareAddr{2, 0, 0, 0, 0, 1}})
+			return c.Conn.SetLink(r.T.Context(), r.Link(c.Conn, "eth0").Index,
+				rtnl.Change{MAC: net.HardwareAddr{2, 0, 0, 0, 0, 1}})
 		}, nil, false},
 		{"MTU", func(r *rig, c *kittest.Container) error {
 			return c.Conn.SetLink(r.T.Context(), r.Link(c.Conn, "eth0").Index, rtnl.Change{MTU: 1400})
@@ -106,7 +108,8 @@ func TestTrafficAfterRepair(t *testing.T) {
 	config := r.config(dualStack)
 	r.mustAdd(c, config)
 	r.Serve(&c.Node, ":8000", "c")
-	kittest.Must(t, r.Conn.SetLink(t.Context(), r.Link(r.Conn, "vethc1").Index, rtnl.Change{Down: true}))
+	kittest.Must(t, r.Conn.SetLink(t.Context(), r.Link(r.Conn, "vethc1").Index,
+		rtnl.Change{Down: true}))
 	r.Repair(ptp.New(), r.Invocation(c, config))
 	r.Try(kittest.Path{Name: "IPv4", To: "10.9.0.2:8000", Want: "c 10.9.0.1"},
 		kittest.Path{Name: "IPv6", To: "[fd09::2]:8000", Want: "c fd09::1"})

@@ -20,7 +20,10 @@ func TestDelNeedsNothingAndCanBeRepeated(t *testing.T) {
 		{"no result", func(inv *plugin.Invocation) { inv.PrevResult = nil }},
 		{"no namespace", func(inv *plugin.Invocation) { inv.Netns, inv.NetnsPath = nil, "" }},
 		{"no host interface", func(inv *plugin.Invocation) { inv.HostIfName = "" }},
-		{"identity and namespace", func(inv *plugin.Invocation) { inv.HostIfName, inv.PrevResult = "", nil }},
+		{"identity and namespace", func(inv *plugin.Invocation) {
+			inv.HostIfName, inv.PrevResult = "",
+				nil
+		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := newRig(t)
@@ -32,7 +35,8 @@ func TestDelNeedsNothingAndCanBeRepeated(t *testing.T) {
 				test.change(inv)
 				r.mustDel(inv)
 				state := r.state(c)
-				if !strings.HasPrefix(state, "host:\ncontainer:\nleases: []\n") || strings.Contains(state, "10.9.0") {
+				if !strings.HasPrefix(state, "host:\ncontainer:\nleases: []\n") ||
+					strings.Contains(state, "10.9.0") {
 					t.Errorf("left:\n%s", state)
 				}
 			}
@@ -49,8 +53,9 @@ func TestDelLeavesAnotherAttachmentsInterface(t *testing.T) {
 	r := newRig(t)
 	c := r.container("c1")
 	kittest.Must(t, r.Conn.AddBridge(t.Context(), rtnl.NewBridge{Name: "br0"}))
-	kittest.Must(t, r.Conn.AddVeth(t.Context(), rtnl.NewVeth{Name: "other", PeerName: "eth0", PeerNamespace: c.NS,
-		Master: r.Link(r.Conn, "br0").Index}))
+	kittest.Must(t, r.Conn.AddVeth(t.Context(), rtnl.NewVeth{Name: "other", PeerName: "eth0",
+		PeerNamespace: c.NS,
+		Master:        r.Link(r.Conn, "br0").Index}))
 	r.mustDel(r.Invocation(c, r.config(dualStack)))
 	r.Link(c.Conn, "eth0") // fails the test if it is gone
 }
@@ -113,7 +118,8 @@ func TestGC(t *testing.T) {
 	inv.ValidAttachments = []plugin.AttachmentID{{ContainerID: "c1", IfName: "eth0"}}
 	kittest.Must(t, ptp.New().GC(t.Context(), inv))
 	r.Link(r.Conn, "vethc3")
-	r.mustDel(r.Invocation(other, []byte(strings.Replace(string(config), `"name":"net"`, `"name":"others"`, 1))))
+	r.mustDel(r.Invocation(other,
+		[]byte(strings.Replace(string(config), `"name":"net"`, `"name":"others"`, 1))))
 	kittest.Same(t, "state", before, r.state(keep))
 	if drift := r.check(keep, config); drift != nil {
 		t.Errorf("CHECK: %v", drift)

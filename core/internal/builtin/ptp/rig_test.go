@@ -38,7 +38,11 @@ func onHost(t *testing.T, h *kittest.Host) *rig {
 	return &rig{Host: h, leaseDir: t.TempDir()}
 }
 
-func (r *rig) container(id string) *kittest.Container { r.T.Helper(); return r.NewContainer("net", id) }
+func (r *rig) container(id string) *kittest.Container {
+	r.T.Helper()
+	return r.NewContainer("net",
+		id)
+}
 
 // config writes a configuration; the text is JSON members, in which DIR is host-local's directory.
 func (r *rig) config(members string) []byte {

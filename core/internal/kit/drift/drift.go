@@ -21,7 +21,8 @@ type List struct {
 // Differs adds a difference if the two are not the same.
 func (l *List) Differs(object, expected, actual string) {
 	if expected != actual {
-		l.Found = append(l.Found, fault.Drift{Plugin: l.Plugin, Object: object, Expected: expected, Actual: actual})
+		l.Found = append(l.Found, fault.Drift{Plugin: l.Plugin, Object: object, Expected: expected,
+			Actual: actual})
 	}
 }
 

@@ -27,7 +27,8 @@ type Comparison struct {
 }
 
 // NewComparison prepares a CHECK of a plugin.
-func NewComparison(ctx context.Context, inv *plugin.Invocation, pluginType string, mtu int) (*Comparison, error) {
+func NewComparison(ctx context.Context, inv *plugin.Invocation, pluginType string,
+	mtu int) (*Comparison, error) {
 	was, err := record.Required(inv)
 	if err != nil {
 		return nil, err
@@ -112,7 +113,8 @@ type Contents struct {
 }
 
 // Contents compares the addresses and routes of a link, which may be nil.
-func (c *Comparison) Contents(ctx context.Context, conn *rtnl.Conn, link *rtnl.Link, want Contents) error {
+func (c *Comparison) Contents(ctx context.Context, conn *rtnl.Conn, link *rtnl.Link,
+	want Contents) error {
 	if link == nil {
 		return nil
 	}
@@ -171,7 +173,8 @@ func sameRoute(want, have rtnl.Route) bool {
 	same := func(w, h int) bool { return w == 0 || w == h }
 	return (!want.Gateway.IsValid() || want.Gateway == have.Gateway) && same(want.MTU, have.MTU) &&
 		(!want.Source.IsValid() || want.Source == have.Source) &&
-		same(want.AdvMSS, have.AdvMSS) && same(want.Priority, have.Priority) && same(want.Table, have.Table) &&
+		same(want.AdvMSS, have.AdvMSS) && same(want.Priority, have.Priority) &&
+		same(want.Table, have.Table) &&
 		(same(want.Scope, have.Scope) || isDirect(want) && isDirect(have))
 }
 

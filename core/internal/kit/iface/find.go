@@ -23,7 +23,8 @@ func InNoBridge(_ context.Context, _ *rtnl.Conn, port *rtnl.Link) (bool, error) 
 
 // StartDeletion starts to remove an attachment's pair, and returns a function that waits until it
 // is gone.
-func StartDeletion(ctx context.Context, inv *plugin.Invocation, ours Ours) (wait func(context.Context) error, err error) {
+func StartDeletion(ctx context.Context, inv *plugin.Invocation,
+	ours Ours) (wait func(context.Context) error, err error) {
 	conn, index, err := findPair(ctx, inv, ours)
 	if err != nil {
 		return nil, err

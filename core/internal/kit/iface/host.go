@@ -21,13 +21,15 @@ const markPrefix = "libcni "
 // Host returns the connection to the host of a request that needs the container's namespace, too.
 func Host(ctx context.Context, inv *plugin.Invocation, pluginType string) (*rtnl.Conn, error) {
 	if inv.Netns == nil {
-		return nil, fault.InvalidRequest("netns", "netns: %s needs the container's network namespace", pluginType)
+		return nil, fault.InvalidRequest("netns", "netns: %s needs the container's network namespace",
+			pluginType)
 	}
 	return kit.Host(ctx, inv)
 }
 
 // ConfigureHost adds addresses and routes to the host's end of a pair, and marks it for Collect.
-func ConfigureHost(ctx context.Context, inv *plugin.Invocation, port *rtnl.Link, want Contents) error {
+func ConfigureHost(ctx context.Context, inv *plugin.Invocation, port *rtnl.Link,
+	want Contents) error {
 	host, err := kit.Host(ctx, inv)
 	if err != nil {
 		return err
@@ -40,7 +42,8 @@ func ConfigureHost(ctx context.Context, inv *plugin.Invocation, port *rtnl.Link,
 	add := func(addresses []rtnl.Address) error {
 		return host.Configure(ctx, port.Index, mark, addresses, routes)
 	}
-	if err := Assign(ctx, host, port.Index, Addresses(want.Addresses, rtnl.Address{}), true, add); err != nil {
+	addresses := Addresses(want.Addresses, rtnl.Address{})
+	if err := Assign(ctx, host, port.Index, addresses, true, add); err != nil {
 		return fmt.Errorf("link %s: %w", port.Name, err)
 	}
 	return nil
@@ -60,7 +63,8 @@ func RestoreHost(ctx context.Context, host *rtnl.Conn, port *rtnl.Link, want Con
 		}
 	}
 	for _, address := range Addresses(want.Addresses, rtnl.Address{NoDAD: true}) {
-		if err := host.AddAddress(ctx, port.Index, address); err != nil && !errors.Is(err, rtnl.ErrExists) {
+		if err := host.AddAddress(ctx, port.Index, address); err != nil &&
+			!errors.Is(err, rtnl.ErrExists) {
 			return fmt.Errorf("link %s: %w", port.Name, err)
 		}
 	}
@@ -75,7 +79,8 @@ func RestoreHost(ctx context.Context, host *rtnl.Conn, port *rtnl.Link, want Con
 // AwaitCarrier waits until the kernel has noticed that both ends of a pair are up: before that it
 // drops what the host sends.
 func AwaitCarrier(ctx context.Context, host *rtnl.Conn, port *rtnl.Link) error {
-	if err := host.WaitLink(ctx, port.Index, func(l *rtnl.Link) bool { return l.Operational }); err != nil {
+	hasCarrier := func(l *rtnl.Link) bool { return l.Operational }
+	if err := host.WaitLink(ctx, port.Index, hasCarrier); err != nil {
 		return fmt.Errorf("link %s: %w", port.Name, err)
 	}
 	return nil
@@ -95,7 +100,8 @@ func Collect(ctx context.Context, inv *plugin.Invocation) error {
 	keep := filter.Keeper(inv.Network, inv.ValidAttachments)
 	var failed error
 	for _, link := range links {
-		if owner, marked := strings.CutPrefix(link.Alias, markPrefix); marked && link.Kind == "veth" && !keep(owner) {
+		owner, marked := strings.CutPrefix(link.Alias, markPrefix)
+		if marked && link.Kind == "veth" && !keep(owner) {
 			failed = errors.Join(failed, Delete(ctx, host, link))
 		}
 	}

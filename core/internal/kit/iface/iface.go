@@ -65,7 +65,8 @@ func (i *Interface) configure(ctx context.Context, container *rtnl.Conn) error {
 	}
 	routes := Through(i.Index, i.Routes)
 	return Assign(ctx, container, i.Index, i.Addresses, !i.DAD, func(addresses []rtnl.Address) error {
-		return container.Configure(ctx, i.Index, rtnl.Change{Up: true, ArpNotify: true}, addresses, routes)
+		return container.Configure(ctx, i.Index, rtnl.Change{Up: true, ArpNotify: true}, addresses,
+			routes)
 	})
 }
 
@@ -100,7 +101,8 @@ func Through(index int, routes []rtnl.Route) []rtnl.Route {
 // Assign adds addresses to a link with add, and waits until neighbours that ask for them get an
 // answer. noDAD makes them usable immediately; addresses that are still being detected are not
 // waited for.
-func Assign(ctx context.Context, conn *rtnl.Conn, index int, addresses []rtnl.Address, noDAD bool, add func([]rtnl.Address) error) error {
+func Assign(ctx context.Context, conn *rtnl.Conn, index int, addresses []rtnl.Address, noDAD bool,
+	add func([]rtnl.Address) error) error {
 	addresses = slices.Clone(addresses)
 	var joining []netip.Prefix
 	for i, a := range addresses {
@@ -139,7 +141,8 @@ func (i *Interface) prepareIPv6() error {
 		{link("ndisc_notify"), "1"},
 	}
 	if i.DAD {
-		settings = append(settings, [2]string{link("enhanced_dad"), "1"}, [2]string{link("accept_dad"), "1"})
+		settings = append(settings, [2]string{link("enhanced_dad"), "1"},
+			[2]string{link("accept_dad"), "1"})
 	} else {
 		settings = append(settings, [2]string{link("accept_dad"), "0"})
 	}

@@ -62,7 +62,8 @@ func Gateway(ip *types100.IPConfig) (address netip.Prefix, gateway netip.Addr, e
 	case !gateway.IsValid():
 		err = fmt.Errorf("ipam: address %s has no gateway; configure one", address)
 	case gateway.Is4() != address.Addr().Is4():
-		err = fmt.Errorf("ipam: address %s has the gateway %s, which is of the other family", address, gateway)
+		err = fmt.Errorf("ipam: address %s has the gateway %s, which is of the other family", address,
+			gateway)
 	case gateway == address.Addr():
 		err = fmt.Errorf("ipam: address %s is its own gateway; configure another gateway", address)
 	}
@@ -71,7 +72,8 @@ func Gateway(ip *types100.IPConfig) (address netip.Prefix, gateway netip.Addr, e
 
 // Addresses copies the addresses of an IPAM result for the interface with the given index in the
 // plugin's result, and calls visit, if it is not nil, with each copy, which it may change.
-func Addresses(result *types100.Result, index int, visit func(ip *types100.IPConfig, address netip.Prefix) error) ([]*types100.IPConfig, error) {
+func Addresses(result *types100.Result, index int,
+	visit func(ip *types100.IPConfig, address netip.Prefix) error) ([]*types100.IPConfig, error) {
 	if len(result.IPs) == 0 {
 		return nil, errors.New("ipam: the result has no address")
 	}
@@ -122,7 +124,8 @@ func Routes(routes []*types.Route, ips []*types100.IPConfig) ([]rtnl.Route, erro
 		if !gateway.IsValid() {
 			gateway = firstGateway(ips, dst.Addr())
 		}
-		route := rtnl.Route{Dst: dst.Masked(), Gateway: gateway, MTU: r.MTU, AdvMSS: r.AdvMSS, Priority: r.Priority}
+		route := rtnl.Route{Dst: dst.Masked(), Gateway: gateway, MTU: r.MTU, AdvMSS: r.AdvMSS,
+			Priority: r.Priority}
 		if r.Table != nil {
 			route.Table = *r.Table
 		}

@@ -72,7 +72,8 @@ func (p Plugin) NeedsLink() bool { return p.Type != "" && p.inv.TraitsOf(p.Type)
 // DNS returns the settings for the result: those of the configuration if it has any, else a copy of
 // the IPAM plugin's, whose result may be nil.
 func DNS(configured types.DNS, result *types100.Result) types.DNS {
-	if configured.Nameservers != nil || configured.Search != nil || configured.Options != nil || configured.Domain != "" {
+	if configured.Nameservers != nil || configured.Search != nil || configured.Options != nil ||
+		configured.Domain != "" {
 		return configured
 	}
 	if result == nil {

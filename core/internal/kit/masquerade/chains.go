@@ -26,7 +26,9 @@ func chainName(o nft.Owner) string {
 	return chainPrefix + hex.EncodeToString(sum[:chainNameBytes])
 }
 
-func chainComment(o nft.Owner) string { return `name: "` + o.Network + `" id: "` + o.ContainerID + `"` }
+func chainComment(o nft.Owner) string {
+	return `name: "` + o.Network + `" id: "` + o.ContainerID + `"`
+}
 
 // isChainName tells these chains from others that begin alike.
 func isChainName(name string) bool {
@@ -60,7 +62,8 @@ func invalidChains(network string, valid []plugin.AttachmentID) selection {
 		keep[chainComment(nft.Owner{Network: network, ContainerID: id.ContainerID})] = true
 	}
 	return func(j jump) bool {
-		return isChainName(j.chain) && strings.HasPrefix(j.comment, `name: "`+network+`" id: `) && !keep[j.comment]
+		return isChainName(j.chain) && strings.HasPrefix(j.comment, `name: "`+network+`" id: `) &&
+			!keep[j.comment]
 	}
 }
 
@@ -68,7 +71,9 @@ func invalidChains(network string, valid []plugin.AttachmentID) selection {
 func unused(jumps []jump, selected selection) []string {
 	var names []string
 	for _, j := range jumps {
-		used := slices.ContainsFunc(jumps, func(other jump) bool { return other.chain == j.chain && !selected(other) })
+		used := slices.ContainsFunc(jumps, func(other jump) bool {
+			return other.chain == j.chain && !selected(other)
+		})
 		if selected(j) && !used && !slices.Contains(names, j.chain) {
 			names = append(names, j.chain)
 		}

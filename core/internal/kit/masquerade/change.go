@@ -212,7 +212,8 @@ func GC(tx *nft.Tx, network string, valid []plugin.AttachmentID) error {
 		if err != nil {
 			return err
 		}
-		unwanted := slices.DeleteFunc(slices.Clone(elements), func(e nft.Element) bool { return keep(e.Comment) })
+		unwanted := slices.DeleteFunc(slices.Clone(elements),
+			func(e nft.Element) bool { return keep(e.Comment) })
 		switch {
 		case len(unwanted) == len(elements):
 			err = f.removeAll(tx, unwanted)

@@ -40,7 +40,9 @@ func (a Attachment) check(r *nft.Reader, f family) ([]fault.Drift, error) {
 	}
 	for _, network := range append(addresses, multicast(f.version)) {
 		if !coveredBy(have, nft.Range(network)) {
-			drift = append(drift, fault.Drift{Object: fmt.Sprintf("nftables set %s element %s", f.local.Name, network.Masked()), Expected: present, Actual: missing})
+			drift = append(drift,
+				fault.Drift{Object: fmt.Sprintf("nftables set %s element %s", f.local.Name, network.Masked()),
+					Expected: present, Actual: missing})
 		}
 	}
 	for _, address := range addresses {
@@ -48,7 +50,8 @@ func (a Attachment) check(r *nft.Reader, f family) ([]fault.Drift, error) {
 		if err != nil {
 			return nil, err
 		}
-		d := fault.Drift{Object: fmt.Sprintf("nftables set %s element %s", f.sources.Name, address.Addr()), Expected: present, Actual: missing}
+		d := fault.Drift{Object: fmt.Sprintf("nftables set %s element %s", f.sources.Name,
+			address.Addr()), Expected: present, Actual: missing}
 		switch {
 		case e == nil:
 			drift = append(drift, d)

@@ -30,8 +30,10 @@ type reading struct {
 
 // each reads the table of both families, under a lock of its own, and applies the lines that change
 // returns. A family whose executables are missing is skipped, unless it is needed.
-func (p Programs) each(ctx context.Context, find func(iptables.Family) (*iptables.Tool, error), needed func(nft.Family) bool, change func(reading) []string) (err error) {
-	lock, err := lockfile.Flock(ctx, filepath.Join(p.StateDir, "locks", "iptables"), 0o600, lockfile.Exclusive)
+func (p Programs) each(ctx context.Context, find func(iptables.Family) (*iptables.Tool, error),
+	needed func(nft.Family) bool, change func(reading) []string) (err error) {
+	lock, err := lockfile.Flock(ctx, filepath.Join(p.StateDir, "locks", "iptables"), 0o600,
+		lockfile.Exclusive)
 	if err != nil {
 		return fmt.Errorf("iptables: %w", err)
 	}
@@ -89,11 +91,13 @@ func (a Attachment) programRules(version nft.Family) []placedRule {
 	if accept == nil {
 		return nil
 	}
-	return slices.Concat(accept, []placedRule{rule(name, []string{"!", "-d", multicast(version).String()}, "MASQUERADE")}, jumps)
+	return slices.Concat(accept,
+		[]placedRule{rule(name, []string{"!", "-d", multicast(version).String()}, "MASQUERADE")}, jumps)
 }
 
 func (r reading) has(rule placedRule) bool {
-	return slices.ContainsFunc(r.table.Chains[rule.chain], func(words []string) bool { return slices.Equal(words, rule.words) })
+	return slices.ContainsFunc(r.table.Chains[rule.chain],
+		func(words []string) bool { return slices.Equal(words, rule.words) })
 }
 
 // missing returns the lines that make what is not there. What is accepted comes first in the chain,
@@ -131,7 +135,8 @@ func (p Programs) Remove(ctx context.Context, a Attachment) error {
 	return p.each(ctx, p.installed, never, func(r reading) []string {
 		lines := r.removal(a.chains())
 		name := chainName(a.Owner)
-		if _, found := r.table.Chains[name]; found && !slices.ContainsFunc(r.jumps(), func(j jump) bool { return j.chain == name }) {
+		if _, found := r.table.Chains[name]; found &&
+			!slices.ContainsFunc(r.jumps(), func(j jump) bool { return j.chain == name }) {
 			lines = append(lines, "-F "+name, "-X "+name) // left behind without a way to it
 		}
 		return lines
@@ -140,7 +145,8 @@ func (p Programs) Remove(ctx context.Context, a Attachment) error {
 
 // GC removes what is of containers of the network that have no valid attachment.
 func (p Programs) GC(ctx context.Context, network string, valid []plugin.AttachmentID) error {
-	return p.each(ctx, p.installed, never, func(r reading) []string { return r.removal(invalidChains(network, valid)) })
+	return p.each(ctx, p.installed, never,
+		func(r reading) []string { return r.removal(invalidChains(network, valid)) })
 }
 
 // RemoveLegacy removes what the reference plugins made for the attachment in the kernel's older
@@ -174,7 +180,8 @@ func (p Programs) Check(ctx context.Context, a Attachment) ([]fault.Drift, error
 	err := p.each(ctx, p.installed, a.needs, func(r reading) []string {
 		for _, rule := range a.programRules(r.version) {
 			if !r.has(rule) {
-				object := fmt.Sprintf("iptables rule %s", iptables.Line(append([]string{"-t", natTable, "-A", rule.chain}, rule.words...)...))
+				object := fmt.Sprintf("iptables rule %s",
+					iptables.Line(append([]string{"-t", natTable, "-A", rule.chain}, rule.words...)...))
 				found = append(found, fault.Drift{Object: object, Expected: present, Actual: missing})
 			}
 		}

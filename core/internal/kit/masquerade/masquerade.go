@@ -29,7 +29,8 @@ func ParseBackend(name *string) (Backend, error) {
 	case *name == string(IPTables):
 		return IPTables, nil
 	default:
-		return "", fault.InvalidConfig("ipMasqBackend", "ipMasqBackend: %q is neither nftables nor iptables", *name)
+		return "", fault.InvalidConfig("ipMasqBackend",
+			"ipMasqBackend: %q is neither nftables nor iptables", *name)
 	}
 }
 
@@ -63,7 +64,8 @@ type family struct {
 // chain has no keyword of nft's language as its name, or a saved rule set could not be loaded
 // again.
 func chain() nft.Chain {
-	return nft.Chain{Table: nft.Own(nft.Inet), Name: "masquerading", Type: "nat", Hook: nft.Postrouting, Priority: nft.PrioritySrcNAT}
+	return nft.Chain{Table: nft.Own(nft.Inet), Name: "masquerading", Type: "nat",
+		Hook: nft.Postrouting, Priority: nft.PrioritySrcNAT}
 }
 
 func families(network string) []family {
@@ -79,20 +81,24 @@ func newFamily(network string, version nft.Family) family {
 	return family{
 		version: version,
 		network: network,
-		sources: nft.Set{Table: nft.Own(nft.Inet), Name: name, Key: []nft.Type{of}, Comment: nft.Text("net: " + network)},
-		local:   nft.Set{Table: nft.Own(nft.Inet), Name: name + "-local", Key: []nft.Type{of}, Interval: true},
+		sources: nft.Set{Table: nft.Own(nft.Inet), Name: name, Key: []nft.Type{of},
+			Comment: nft.Text("net: " + network)},
+		local: nft.Set{Table: nft.Own(nft.Inet), Name: name + "-local", Key: []nft.Type{of},
+			Interval: true},
 	}
 }
 
 func (f family) rule() nft.Rule {
 	return nft.Rule{Chain: chain(), Comment: nft.Text(nft.Hash(f.network) + ", net: " + f.network),
-		Exprs: nft.Do(nft.IsFamily(f.version), nft.In(f.sources, nft.SrcAddr(f.version)), nft.NotIn(f.local, nft.DstAddr(f.version)),
+		Exprs: nft.Do(nft.IsFamily(f.version), nft.In(f.sources, nft.SrcAddr(f.version)),
+			nft.NotIn(f.local, nft.DstAddr(f.version)),
 			nft.Masquerade())}
 }
 
 // of returns the addresses of the family.
 func (f family) of(addresses []netip.Prefix) []netip.Prefix {
-	return slices.DeleteFunc(slices.Clone(addresses), func(p netip.Prefix) bool { return p.Addr().Is4() != (f.version == nft.IPv4) })
+	return slices.DeleteFunc(slices.Clone(addresses),
+		func(p netip.Prefix) bool { return p.Addr().Is4() != (f.version == nft.IPv4) })
 }
 
 func multicast(version nft.Family) netip.Prefix {

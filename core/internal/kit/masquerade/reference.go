@@ -9,7 +9,8 @@ import (
 
 // referenceChain is where the reference plugins with nftables have a rule for each address.
 func referenceChain() nft.Chain {
-	return nft.Chain{Table: nft.Table{Family: nft.Inet, Name: "cni_plugins_masquerade"}, Name: "masq_checks"}
+	return nft.Chain{Table: nft.Table{Family: nft.Inet, Name: "cni_plugins_masquerade"},
+		Name: "masq_checks"}
 }
 
 // RemoveReference queues the removal of what the reference executables made for the attachment,
@@ -21,7 +22,8 @@ func (a Attachment) RemoveReference(tx *nft.Tx) error {
 // GCReference is GC for what the reference plugins made.
 func GCReference(tx *nft.Tx, network string, valid []plugin.AttachmentID) error {
 	keep := filter.Keeper(network, valid)
-	return removeReference(tx, func(comment string) bool { return !keep(comment) }, invalidChains(network, valid))
+	return removeReference(tx, func(comment string) bool { return !keep(comment) },
+		invalidChains(network, valid))
 }
 
 func removeReference(tx *nft.Tx, owned func(comment string) bool, selected selection) error {
@@ -78,12 +80,14 @@ func (a Attachment) MadeByReference(r *nft.Reader) (bool, error) {
 	}
 	selected := a.chains()
 	for _, family := range []nft.Family{nft.IPv4, nft.IPv6} {
-		rules, err := r.IptablesRules(nft.Chain{Table: nft.Table{Family: family, Name: natTable}, Name: postrouting})
+		rules, err := r.IptablesRules(nft.Chain{Table: nft.Table{Family: family, Name: natTable},
+			Name: postrouting})
 		if err != nil {
 			return false, err
 		}
 		for _, rule := range rules {
-			if rule.Verdict.Code == nft.JumpVerdict && selected(jump{chain: rule.Verdict.Chain, source: rule.Src.Addr()}) {
+			if rule.Verdict.Code == nft.JumpVerdict &&
+				selected(jump{chain: rule.Verdict.Chain, source: rule.Src.Addr()}) {
 				return true, nil
 			}
 		}
@@ -94,5 +98,6 @@ func (a Attachment) MadeByReference(r *nft.Reader) (bool, error) {
 // InLegacyTables says whether the kernel's older tables are in use, where only a process could
 // look.
 func InLegacyTables() bool {
-	return iptables.HasLegacyTable(iptables.IPv4, natTable) || iptables.HasLegacyTable(iptables.IPv6, natTable)
+	return iptables.HasLegacyTable(iptables.IPv4, natTable) ||
+		iptables.HasLegacyTable(iptables.IPv6, natTable)
 }

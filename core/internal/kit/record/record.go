@@ -33,7 +33,8 @@ func Known(inv *plugin.Invocation) Record {
 // Required returns the record for a CHECK, which needs the result.
 func Required(inv *plugin.Invocation) (Record, error) {
 	if inv.PrevResult == nil {
-		return Record{}, fault.InvalidConfig("prevResult", "prevResult: CHECK needs the result of the ADD")
+		return Record{}, fault.InvalidConfig("prevResult",
+			"prevResult: CHECK needs the result of the ADD")
 	}
 	value, err := inv.PrevResult.Value()
 	if err != nil {
@@ -64,7 +65,9 @@ func (r Record) ContainerMAC() net.HardwareAddr {
 
 // Host returns an interface of the host by its name, nil if the result lacks it.
 func (r Record) Host(name string) *types100.Interface {
-	i := slices.IndexFunc(r.Interfaces, func(i *types100.Interface) bool { return i.Sandbox == "" && i.Name == name })
+	i := slices.IndexFunc(r.Interfaces, func(i *types100.Interface) bool {
+		return i.Sandbox == "" && i.Name == name
+	})
 	if i < 0 {
 		return nil
 	}

@@ -28,7 +28,8 @@ type Removal struct {
 }
 
 // OfPair is the DEL of a plugin that makes a veth pair.
-func OfPair(inv *plugin.Invocation, ipamType string, rules func(context.Context) error, ours iface.Ours) *Removal {
+func OfPair(inv *plugin.Invocation, ipamType string, rules func(context.Context) error,
+	ours iface.Ours) *Removal {
 	return &Removal{IPAM: ipam.New(inv, ipamType), Rules: rules,
 		Link: func(ctx context.Context) (func(context.Context) error, error) {
 			return iface.StartDeletion(ctx, inv, ours)

@@ -123,7 +123,8 @@ func (r *Rules) removeReference(ctx context.Context) error {
 		}
 		return r.RemoveReference(tx)
 	})
-	return errors.Join(filter.IgnoreUnsupported(err), programs(r.Inv).RemoveLegacy(ctx, r.attachment()))
+	return errors.Join(filter.IgnoreUnsupported(err),
+		programs(r.Inv).RemoveLegacy(ctx, r.attachment()))
 }
 
 // Check adds the rules that are missing. What the reference executable made in its own way is not

@@ -12,7 +12,8 @@ const MaxMTU = 65535
 // RequireIPAM refuses a configuration without an IPAM plugin.
 func (s *Settings) RequireIPAM() error {
 	if s.IPAM.Type == "" {
-		return fault.InvalidConfig("ipam.type", "ipam.type is required: configure an IPAM plugin, such as host-local")
+		return fault.InvalidConfig("ipam.type",
+			"ipam.type is required: configure an IPAM plugin, such as host-local")
 	}
 	return nil
 }

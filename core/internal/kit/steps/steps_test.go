@@ -19,7 +19,8 @@ func TestAFailedStepUndoesThoseBeforeInReverse(t *testing.T) {
 		wantUndone []string
 	}{
 		{name: "the failed step left nothing", wantUndone: []string{"b", "a"}},
-		{name: "the failed step may have left something", partial: true, wantUndone: []string{"c", "b", "a"}},
+		{name: "the failed step may have left something", partial: true,
+			wantUndone: []string{"c", "b", "a"}},
 		{name: "an undo fails too", undoFails: true, wantUndone: []string{"b", "a"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -39,8 +40,10 @@ func TestAFailedStepUndoesThoseBeforeInReverse(t *testing.T) {
 				{Do: good, Undo: undo("a")},
 				{Do: good}, // shared objects stay
 				{Do: good, Undo: undo("b")},
-				{Do: func(context.Context) error { cancel(); return broken }, Undo: undo("c"), Partial: test.partial},
-				{Do: func(context.Context) error { t.Error("it goes on after a failure"); return nil }, Undo: undo("d")},
+				{Do: func(context.Context) error { cancel(); return broken }, Undo: undo("c"),
+					Partial: test.partial},
+				{Do: func(context.Context) error { t.Error("it goes on after a failure"); return nil },
+					Undo: undo("d")},
 			})
 			if diff := cmp.Diff(test.wantUndone, undone); diff != "" {
 				t.Errorf("undone (-want +got):\n%s", diff)
