@@ -5,13 +5,26 @@ import (
 	"github.com/google/nftables/expr"
 )
 
-// The ends of a rule.
-func Accept() []Expr       { return end(VerdictOf{Code: AcceptVerdict}) }
-func Drop() []Expr         { return end(VerdictOf{Code: DropVerdict}) }
-func Return() []Expr       { return end(VerdictOf{Code: ReturnVerdict}) }
-func Jump(c Chain) []Expr  { return end(VerdictOf{JumpVerdict, c.Name}) }
-func Goto(c Chain) []Expr  { return end(VerdictOf{GotoVerdict, c.Name}) }
-func Masquerade() []Expr   { return []Expr{&expr.Masq{}} }
+// Accept ends a rule: the packet passes.
+func Accept() []Expr { return end(VerdictOf{Code: AcceptVerdict}) }
+
+// Drop ends a rule: the packet is dropped.
+func Drop() []Expr { return end(VerdictOf{Code: DropVerdict}) }
+
+// Return ends a rule: the calling chain goes on.
+func Return() []Expr { return end(VerdictOf{Code: ReturnVerdict}) }
+
+// Jump ends a rule: the chain is called.
+func Jump(c Chain) []Expr { return end(VerdictOf{JumpVerdict, c.Name}) }
+
+// Goto ends a rule: the chain takes over, and returns to the caller of this one.
+func Goto(c Chain) []Expr { return end(VerdictOf{GotoVerdict, c.Name}) }
+
+// Masquerade ends a rule: the source becomes the address of the link that the packet leaves
+// through.
+func Masquerade() []Expr { return []Expr{&expr.Masq{}} }
+
+// CountPackets counts packets and bytes.
 func CountPackets() []Expr { return []Expr{&expr.Counter{}} }
 
 //go:noinline

@@ -17,24 +17,44 @@ type Field struct {
 // The functions that build expressions are not inlined: rules are built rarely, and inlining adds
 // 30 kB to libcni.so.
 
-// The fields. In tables of the family Inet those of IPv4 and IPv6 come after IsFamily, and ports
-// after IsProto or with L4Proto.
+// SrcAddr4 is the source address of IPv4. In tables of the family Inet, fields of IPv4 and IPv6
+// come after IsFamily.
 func SrcAddr4() Field { return payload(expr.PayloadBaseNetworkHeader, 12, 4) }
-func DstAddr4() Field { return payload(expr.PayloadBaseNetworkHeader, 16, 4) }
-func SrcAddr6() Field { return payload(expr.PayloadBaseNetworkHeader, 8, 16) }
-func DstAddr6() Field { return payload(expr.PayloadBaseNetworkHeader, 24, 16) }
-func SrcPort() Field  { return payload(expr.PayloadBaseTransportHeader, 0, 2) }
-func DstPort() Field  { return payload(expr.PayloadBaseTransportHeader, 2, 2) }
-func SrcMAC() Field   { return payload(expr.PayloadBaseLLHeader, 6, 6) }
-func L4Proto() Field  { return meta(expr.MetaKeyL4PROTO, 1) }
-func InLink() Field   { return meta(expr.MetaKeyIIFNAME, 16) }
-func OutLink() Field  { return meta(expr.MetaKeyOIFNAME, 16) }
-func PacketMark() Field {
-	return meta(expr.MetaKeyMARK, 4)
-}
 
-// SrcAddr is SrcAddr4 or SrcAddr6, depending on the family; DstAddr likewise.
+// DstAddr4 is the destination address of IPv4.
+func DstAddr4() Field { return payload(expr.PayloadBaseNetworkHeader, 16, 4) }
+
+// SrcAddr6 is the source address of IPv6.
+func SrcAddr6() Field { return payload(expr.PayloadBaseNetworkHeader, 8, 16) }
+
+// DstAddr6 is the destination address of IPv6.
+func DstAddr6() Field { return payload(expr.PayloadBaseNetworkHeader, 24, 16) }
+
+// SrcPort is the source port. It comes after IsProto or with L4Proto.
+func SrcPort() Field { return payload(expr.PayloadBaseTransportHeader, 0, 2) }
+
+// DstPort is the destination port. It comes after IsProto or with L4Proto.
+func DstPort() Field { return payload(expr.PayloadBaseTransportHeader, 2, 2) }
+
+// SrcMAC is the source hardware address.
+func SrcMAC() Field { return payload(expr.PayloadBaseLLHeader, 6, 6) }
+
+// L4Proto is the transport protocol.
+func L4Proto() Field { return meta(expr.MetaKeyL4PROTO, 1) }
+
+// InLink is the name of the link that the packet came in through.
+func InLink() Field { return meta(expr.MetaKeyIIFNAME, 16) }
+
+// OutLink is the name of the link that the packet leaves through.
+func OutLink() Field { return meta(expr.MetaKeyOIFNAME, 16) }
+
+// PacketMark is the mark of the packet.
+func PacketMark() Field { return meta(expr.MetaKeyMARK, 4) }
+
+// SrcAddr is SrcAddr4 or SrcAddr6, depending on the family.
 func SrcAddr(f Family) Field { return either(f, SrcAddr4(), SrcAddr6()) }
+
+// DstAddr is DstAddr4 or DstAddr6, depending on the family.
 func DstAddr(f Family) Field { return either(f, DstAddr4(), DstAddr6()) }
 
 func either(f Family, four, six Field) Field {
@@ -78,8 +98,10 @@ func load(fields []Field) []Expr {
 	return steps
 }
 
-// Is passes packets whose field has the value; IsNot the others.
-func Is(f Field, value []byte) []Expr    { return compare(f, expr.CmpOpEq, value) }
+// Is passes packets whose field has the value.
+func Is(f Field, value []byte) []Expr { return compare(f, expr.CmpOpEq, value) }
+
+// IsNot passes packets whose field has another value.
 func IsNot(f Field, value []byte) []Expr { return compare(f, expr.CmpOpNeq, value) }
 
 //go:noinline
@@ -87,8 +109,10 @@ func compare(f Field, op expr.CmpOp, value []byte) []Expr {
 	return append(f.load(register(0)), &expr.Cmp{Op: op, Register: register(0), Data: value})
 }
 
-// InNetwork passes packets whose address is in the network; NotInNetwork the others.
-func InNetwork(f Field, network netip.Prefix) []Expr    { return masked(f, expr.CmpOpEq, network) }
+// InNetwork passes packets whose address is in the network.
+func InNetwork(f Field, network netip.Prefix) []Expr { return masked(f, expr.CmpOpEq, network) }
+
+// NotInNetwork passes packets whose address is not in the network.
 func NotInNetwork(f Field, network netip.Prefix) []Expr { return masked(f, expr.CmpOpNeq, network) }
 
 //go:noinline
@@ -148,8 +172,10 @@ func anyBit(key expr.CtKey, bits uint32) []Expr {
 		&expr.Cmp{Op: expr.CmpOpNeq, Register: register(0), Data: make([]byte, 4)}}
 }
 
-// In passes packets whose fields, concatenated, are in the set; NotIn the others.
-func In(s Set, fields ...Field) []Expr    { return inSet(s, fields, false) }
+// In passes packets whose fields, concatenated, are in the set.
+func In(s Set, fields ...Field) []Expr { return inSet(s, fields, false) }
+
+// NotIn passes packets whose fields, concatenated, are not in the set.
 func NotIn(s Set, fields ...Field) []Expr { return inSet(s, fields, true) }
 
 //go:noinline
@@ -158,8 +184,10 @@ func inSet(s Set, fields []Field, invert bool) []Expr {
 		Invert: invert})
 }
 
-// Between passes packets whose field is in the range from first to last; NotBetween the others.
+// Between passes packets whose field is in the range from first to last.
 func Between(f Field, first, last []byte) []Expr { return between(f, expr.CmpOpEq, first, last) }
+
+// NotBetween passes packets whose field is not in the range from first to last.
 func NotBetween(f Field, first, last []byte) []Expr {
 	return between(f, expr.CmpOpNeq, first, last)
 }
