@@ -4,12 +4,12 @@ The library is, in this order:
 
 - none, if LIBCNI_SYSTEM=1: the wheel is pure and uses the system's library;
 - the file that LIBCNI_BUILD_LIBRARY names;
-- ``build/libcni.so.0.1.0`` of the repository around this folder, or in an sdist of the sources it carries, made with
-  ``make`` if it is missing or older than a source. LIBCNI_SOURCE names the repository where this folder was copied
-  away from it.
+- ``build/libcni.so.0.1.0`` of the repository around this folder, or of the sources in an sdist. It
+  is made with ``make`` if it is missing or older than a source. LIBCNI_SOURCE names the repository
+  if this folder was copied out of it.
 
-The tag is ``py3-none-PLATFORM``: the library depends on no Python. LIBCNI_WHEEL_PLATFORM sets another platform, such as
-``manylinux_2_34_x86_64``.
+The tag is ``py3-none-PLATFORM``, since the library does not depend on Python. LIBCNI_WHEEL_PLATFORM
+sets another platform, such as ``manylinux_2_34_x86_64``.
 """
 
 from __future__ import annotations
@@ -59,8 +59,9 @@ def library(root: Path) -> Path:
     repository = find_repository(root)
     if repository is None:
         raise SystemExit(
-            "libcni: no sources of the library beside or in this folder. Set LIBCNI_SOURCE to a checkout,"
-            " LIBCNI_BUILD_LIBRARY to a libcni.so, or LIBCNI_SYSTEM=1 to use the system's libcni.so.0."
+            "libcni: no sources of the library beside or in this folder. Set LIBCNI_SOURCE to a"
+            " checkout, LIBCNI_BUILD_LIBRARY to a libcni.so, or LIBCNI_SYSTEM=1 to use the system's"
+            " libcni.so.0."
         )
     built = repository / "build" / f"libcni.so.{version_of(root)}"
     if not up_to_date(built, repository):
@@ -69,7 +70,10 @@ def library(root: Path) -> Path:
 
 
 def find_repository(root: Path) -> Optional[Path]:
-    """The folder with the library's sources. Old versions of pip build in a copy, from where only $PWD leads back."""
+    """The folder with the library's sources.
+
+    Old versions of pip build in a copy of this folder, and only $PWD names the original.
+    """
     shell = Path(os.environ.get("PWD", "/nowhere"))
     named = os.environ.get("LIBCNI_SOURCE")
     candidates = [Path(named)] if named else [root.parent, root / IN_SDIST, shell, shell.parent]
@@ -102,17 +106,18 @@ def inputs(repository: Path) -> Iterator[Path]:
     yield from (repository / name for name in ("go.mod", "go.sum"))
     for folder in ("api", "capi", "core", "include"):
         for file in (repository / folder).rglob("*"):
-            if file.suffix in {".go", ".c", ".h", ".map", ".json"} and not file.name.endswith("_test.go"):
+            source = file.suffix in {".go", ".c", ".h", ".map", ".json"}
+            if source and not file.name.endswith("_test.go"):
                 yield file
 
 
 def make(repository: Path) -> None:
-    """Build the library. It needs Go, gcc and make; without them, say what else there is."""
+    """Build the library, which needs Go, gcc and make."""
     missing = [tool for tool in ("make", "go", "gcc") if shutil.which(tool) is None]
     if missing:
         raise SystemExit(
-            f"libcni: {', '.join(missing)} needed to build the library. Set LIBCNI_BUILD_LIBRARY to a libcni.so that is"
-            " built, or LIBCNI_SYSTEM=1 to use the system's libcni.so.0."
+            f"libcni: {', '.join(missing)} needed to build the library. Set LIBCNI_BUILD_LIBRARY"
+            " to a libcni.so, or LIBCNI_SYSTEM=1 to use the system's libcni.so.0."
         )
     subprocess.run(["make", "-C", str(repository), "build/libcni.so"], check=True)
 
@@ -122,4 +127,8 @@ def sources(root: Path) -> dict[str, str]:
     repository = find_repository(root)
     if repository is None or repository == root / IN_SDIST:
         return {}
-    return {str(repository / name): f"{IN_SDIST}/{name}" for name in SOURCES if (repository / name).exists()}
+    return {
+        str(repository / name): f"{IN_SDIST}/{name}"
+        for name in SOURCES
+        if (repository / name).exists()
+    }

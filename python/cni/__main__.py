@@ -48,10 +48,16 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The commands and what each takes."""
-    top = argparse.ArgumentParser(prog="python -m cni", description="Attach containers to networks.")
-    top.add_argument("--json", action="store_true", help="print errors as the library's error object")
+    top = argparse.ArgumentParser(
+        prog="python -m cni", description="Attach containers to networks."
+    )
+    top.add_argument(
+        "--json", action="store_true", help="print errors as the library's error object"
+    )
     top.add_argument("--conf-dir", help="where networks are looked for by name")
-    top.add_argument("--plugin-dir", action="append", help="where plugin executables are looked for; repeatable")
+    top.add_argument(
+        "--plugin-dir", action="append", help="where plugin executables are looked for; repeatable"
+    )
     top.add_argument("--cache-dir", help="where attachments are remembered")
     top.add_argument("--state-dir", help="state of this boot")
     top.add_argument("--timeout", type=float, help="seconds; 0 for none")
@@ -64,7 +70,9 @@ def parser() -> argparse.ArgumentParser:
     add.add_argument("netns", help="path of the container's network namespace")
     add.add_argument("--if-name")
 
-    delete = command(commands, "del", run_delete, "detach a container, from one network or from all")
+    delete = command(
+        commands, "del", run_delete, "detach a container, from one network or from all"
+    )
     delete.add_argument("container_id")
     delete.add_argument("--network")
     delete.add_argument("--if-name")
@@ -93,19 +101,25 @@ def command(
     commands: Any, name: str, run: Callable[[Client, argparse.Namespace], Any], summary: str
 ) -> argparse.ArgumentParser:
     """A command that runs the function and prints what it returns."""
-    made: argparse.ArgumentParser = commands.add_parser(name, help=summary, description=summary.capitalize() + ".")
+    made: argparse.ArgumentParser = commands.add_parser(
+        name, help=summary, description=summary.capitalize() + "."
+    )
     made.set_defaults(run=run)
     return made
 
 
 def run_add(client: Client, given: argparse.Namespace) -> Any:
     network = chosen(given.network)
-    return client.add(network, container_id=given.container_id, netns=given.netns, if_name=given.if_name).raw
+    return client.add(
+        network, container_id=given.container_id, netns=given.netns, if_name=given.if_name
+    ).raw
 
 
 def run_delete(client: Client, given: argparse.Namespace) -> Any:
     network = None if given.network is None else chosen(given.network)
-    removal = client.delete(network, container_id=given.container_id, if_name=given.if_name, force=given.force)
+    removal = client.delete(
+        network, container_id=given.container_id, if_name=given.if_name, force=given.force
+    )
     return removal.raw
 
 

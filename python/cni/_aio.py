@@ -85,7 +85,9 @@ class Client(Options, AsyncVerbs):
             yield result
 
     @asynccontextmanager
-    async def netns(self, name: Optional[str] = None, *, path: Optional[Path] = None) -> AsyncIterator[str]:
+    async def netns(
+        self, name: Optional[str] = None, *, path: Optional[Path] = None
+    ) -> AsyncIterator[str]:
         """As :meth:`cni.Client.netns`."""
         made = await self.netns_create(own_name(name, path), path=path)
         async with self._undoing(requests.netns_delete(path=made)):
@@ -93,7 +95,7 @@ class Client(Options, AsyncVerbs):
 
     @asynccontextmanager
     async def _undoing(self, undo: Call[Any]) -> AsyncIterator[None]:
-        """Make the call at the end of the block, whole even if the task is cancelled meanwhile."""
+        """Make the call at the end of the block, even if the task is cancelled meanwhile."""
         try:
             yield
         except BaseException:
@@ -105,7 +107,7 @@ class Client(Options, AsyncVerbs):
         await self._whole(undo)
 
     async def _whole(self, undo: Call[Any]) -> None:
-        """Make a call that cancelling the task does not cut short; it is cancelled after."""
+        """Make a call even if the task is cancelled; the task ends afterwards."""
         future = InThread(functools.partial(self.make, undo)).future
         interrupted = await ended(future)
         error = future.exception()
@@ -116,7 +118,7 @@ class Client(Options, AsyncVerbs):
 
 
 class InThread:
-    """A call in a thread of the event loop's pool, as asyncio.to_thread makes it, that can be called off in time."""
+    """A call in a thread of the event loop's pool that can be abandoned."""
 
     def __init__(self, make: Callable[[], Any]) -> None:
         self._lock = threading.Lock()
@@ -124,7 +126,9 @@ class InThread:
         self._make = make
         context = contextvars.copy_context()
         loop = asyncio.get_running_loop()
-        self.future: asyncio.Future[Any] = loop.run_in_executor(None, functools.partial(context.run, self._run))
+        self.future: asyncio.Future[Any] = loop.run_in_executor(
+            None, functools.partial(context.run, self._run)
+        )
 
     def _run(self) -> Any:
         with self._lock:
@@ -133,23 +137,26 @@ class InThread:
         return self._make()
 
     def abandon(self) -> None:
-        """Do not begin if not begun."""
+        """Do not begin the call if it has not begun."""
         with self._lock:
             self._abandoned = True
 
 
 class AbandonedError(Exception):
-    """The call was called off before its thread began it. Nobody sees this: the task was cancelled."""
+    """The call was abandoned before its thread began it. The cancelled task never sees this."""
 
 
 async def ended(future: asyncio.Future[Any], cancel: Optional[Callable[[], bool]] = None) -> bool:
-    """Wait for a call's end, cancelling it until that is heard. Says whether the waiting task was cancelled."""
+    """Wait for the end of a call, and repeat cancel until it succeeds.
+
+    Returns whether the waiting task was cancelled.
+    """
     interrupted = False
-    heard = cancel is None
+    cancelled = cancel is None
     while not future.done():
-        heard = heard or (cancel is not None and cancel())
+        cancelled = cancelled or (cancel is not None and cancel())
         try:
-            await asyncio.wait({future}, timeout=None if heard else RETRY)
+            await asyncio.wait({future}, timeout=None if cancelled else RETRY)
         except asyncio.CancelledError:
             interrupted = True
     return interrupted

@@ -11,7 +11,10 @@ from typing import Callable
 
 @contextmanager
 def undoing(undo: Callable[[], object]) -> Iterator[None]:
-    """Run undo at the end of the block. If both fail, the block's error is raised, undo's reported."""
+    """Run undo at the end of the block.
+
+    If both fail, the error of the block is raised and that of undo is reported.
+    """
     try:
         yield
     except BaseException:

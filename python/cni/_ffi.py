@@ -21,7 +21,9 @@ def declare(library: ctypes.CDLL) -> None:
         function.restype = result
 
 
-def respond(library: ctypes.CDLL, name: str, *arguments: Optional[bytes]) -> tuple[int, Optional[bytes]]:
+def respond(
+    library: ctypes.CDLL, name: str, *arguments: Optional[bytes]
+) -> tuple[int, Optional[bytes]]:
     """Call a function whose last argument is the response. The response is copied and freed."""
     response = ctypes.c_void_p()
     try:

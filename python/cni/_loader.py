@@ -1,7 +1,8 @@
-"""Finds and loads libcni.so, at the first call and never at import, and knows when the process was forked since.
+"""Finds and loads libcni.so at the first call, and detects a fork since then.
 
-The order: a path given to :class:`cni.Library`; ``LIBCNI_PATH``, unless the process runs with more rights than its user
-has; the library inside the package; the system's ``libcni.so.0``.
+The library is, in this order: the path given to :class:`cni.Library`; ``LIBCNI_PATH``, unless the
+process has more rights than its user; the library inside the package; the system's
+``libcni.so.0``.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ AT_SECURE = 23  # getauxval(3): set-user-ID, set-group-ID or file capabilities
 
 
 class Process:
-    """What must be known of this process as a whole: whether a fork separates it from the library's threads."""
+    """Whether this process has loaded a library, and whether it was forked after that."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -40,13 +41,13 @@ class Process:
         try:
             yield
         except errors.LibraryLoadError as error:
-            if isinstance(error.__cause__, OSError):  # dlopen failed, so there is nothing to lose in a fork
+            if isinstance(error.__cause__, OSError):  # dlopen failed: no threads
                 self.loaded = before
             raise
 
     def in_child(self) -> None:
         self.forked = self.forked or self.loaded
-        self.lock = threading.Lock()  # whoever held it is not in this process
+        self.lock = threading.Lock()  # its holder is a thread of the parent
 
 
 PROCESS = Process()
@@ -63,7 +64,7 @@ def load(path: Optional[str]) -> ctypes.CDLL:
 
 @contextlib.contextmanager
 def located(path: Optional[str]) -> Iterator[str]:
-    """Where the library is: a path that is valid inside the with block, or the soname."""
+    """The library: a path that is valid inside the with block, or the soname."""
     chosen = path or environment_path()
     if chosen:
         yield chosen
@@ -77,12 +78,12 @@ def located(path: Optional[str]) -> Iterator[str]:
 
 
 def environment_path() -> Optional[str]:
-    """LIBCNI_PATH, which counts only where the user who set it gains nothing by it."""
+    """LIBCNI_PATH, unless the process has more rights than its user."""
     return None if privileged() else os.environ.get(PATH_VARIABLE) or None
 
 
 def privileged() -> bool:
-    """Whether the process has rights that its user does not have."""
+    """Whether the process has more rights than its user."""
     getauxval = ctypes.CDLL(None).getauxval
     getauxval.argtypes, getauxval.restype = [ctypes.c_ulong], ctypes.c_ulong
     return bool(getauxval(AT_SECURE)) or os.getuid() != os.geteuid() or os.getgid() != os.getegid()
@@ -98,7 +99,7 @@ def opened(place: str) -> ctypes.CDLL:
     try:
         _ffi.declare(library)
     except AttributeError as error:
-        message = f"{place} is no libcni, or is older than this package: {error}"
+        message = f"{place} is not libcni, or is older than this package: {error}"
         raise errors.LibraryLoadError(message, path=place) from error
     abi = library.cni_abi_version()
     if abi != _ffi.ABI_VERSION:

@@ -50,7 +50,11 @@ def number(data: Raw, key: str) -> Optional[float]:
 def objects(data: Raw, key: str) -> tuple[Raw, ...]:
     """The objects of the list at key."""
     value = data.get(key)
-    return tuple(item for item in value if isinstance(item, Mapping)) if isinstance(value, list) else ()
+    return (
+        tuple(item for item in value if isinstance(item, Mapping))
+        if isinstance(value, list)
+        else ()
+    )
 
 
 def nested(data: Raw, key: str) -> Raw:
@@ -103,7 +107,9 @@ def errno_number(name: str) -> Optional[int]:
 
 def plugin_types(data: Raw) -> tuple[str, ...]:
     """The types of a list of plugins, written as strings or as objects that have a type."""
-    return texts(data, "plugins") or tuple(text(plugin, "type") for plugin in objects(data, "plugins"))
+    return texts(data, "plugins") or tuple(
+        text(plugin, "type") for plugin in objects(data, "plugins")
+    )
 
 
 def address(data: Raw) -> IPInterface:
@@ -124,4 +130,6 @@ def routes(data: Raw) -> tuple[Raw, ...]:
 
 def families(data: Raw) -> tuple[Raw, ...]:
     """The IP configurations of a result before CNI 0.3.0."""
-    return tuple(family for family in (data.get("ip4"), data.get("ip6")) if isinstance(family, Mapping))
+    return tuple(
+        family for family in (data.get("ip4"), data.get("ip6")) if isinstance(family, Mapping)
+    )

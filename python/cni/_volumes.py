@@ -26,7 +26,13 @@ class Volumes(VolumeVerbs):
         return self.client.make(call)
 
     @contextmanager
-    def mounted(self, plugin: str, name: str, *, id: Optional[str] = None) -> Iterator[str]:  # noqa: A002
+    def mounted(
+        self,
+        plugin: str,
+        name: str,
+        *,
+        id: Optional[str] = None,  # noqa: A002
+    ) -> Iterator[str]:
         """Mount a volume for the duration of a with block; gives the path.
 
         Without an id, the mount gets a new one.
@@ -55,7 +61,13 @@ class AsyncVolumes(AsyncVolumeVerbs):
         return await self.client.make_async(call)
 
     @asynccontextmanager
-    async def mounted(self, plugin: str, name: str, *, id: Optional[str] = None) -> AsyncIterator[str]:  # noqa: A002
+    async def mounted(
+        self,
+        plugin: str,
+        name: str,
+        *,
+        id: Optional[str] = None,  # noqa: A002
+    ) -> AsyncIterator[str]:
         """As :meth:`Volumes.mounted`."""
         mount_id = own_id(id)
         mountpoint = await self.mount(plugin, name, id=mount_id)

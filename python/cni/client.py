@@ -43,7 +43,7 @@ class Options(OptionFields, Caller):
 
 @dataclass(frozen=True)
 class Client(Options, Verbs):
-    """Makes calls with the same options. Holds nothing open; safe to use from any number of threads."""
+    """Makes calls with the same options. Any number of threads may use it."""
 
     @property
     def volumes(self) -> Volumes:
@@ -99,7 +99,7 @@ class Client(Options, Verbs):
         return self.library.cancel(request_id)
 
     def describe(self) -> dict[str, Any]:
-        """The API description: functions, kinds of error, and JSON Schema of requests and responses."""
+        """The description of the interface: functions, kinds, and JSON Schema of objects."""
         return self.library.describe()
 
     def set_log(self, callback: Optional[LogCallback]) -> None:

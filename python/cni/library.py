@@ -1,4 +1,7 @@
-"""The loaded library: JSON in, JSON out, exceptions instead of codes. :mod:`cni.client` puts types around it."""
+"""The loaded library: JSON in, JSON out, exceptions instead of codes.
+
+:mod:`cni.client` adds types.
+"""
 
 from __future__ import annotations
 
@@ -17,13 +20,16 @@ from .models import LogEvent, Result
 LogCallback = Callable[[LogEvent], object]
 
 LOG_CALLBACKS: dict[int, Any] = {}
-"""The callback that C holds, by library handle: the library is process-wide, so it must outlive any Library object."""
+"""The callback that C holds, by the handle of the library.
+
+The log is process-wide, so the callback outlives the Library object.
+"""
 
 
 class Library:
-    """libcni.so, loaded at the first call. Safe to use from any number of threads; not after a fork.
+    """libcni.so, loaded at the first call. Any number of threads may use it; not after a fork.
 
-    :param path: the file to load; left out, it is looked for as the package's README says.
+    :param path: the file to load; without it, the library is found as the package's README says
     """
 
     def __init__(self, path: Union[str, os.PathLike[str], None] = None) -> None:
@@ -46,15 +52,17 @@ class Library:
         return self._cdll
 
     def invoke(self, method: str, request: Mapping[str, Any]) -> Any:
-        """Call the C function of a verb (``"netns.create"`` is ``cni_netns_create``) and return its response."""
+        """Call the C function of a verb (``netns.create`` is ``cni_netns_create``)."""
         return self._answer("cni_" + method.replace(".", "_"), encode(request))
 
     def call(self, method: str, request: Union[Mapping[str, Any], str, bytes, None] = None) -> Any:
         """Call any verb the library has by its name, also one that is newer than this package."""
-        return self._answer("cni_call", c_string(method), encode({} if request is None else request))
+        return self._answer(
+            "cni_call", c_string(method), encode({} if request is None else request)
+        )
 
     def call_raw(self, method: str, request: Optional[bytes]) -> tuple[int, bytes]:
-        """As :meth:`call`, without raising for the library's errors: the code and the response as they are."""
+        """As :meth:`call`, but return the code and the response instead of raising errors."""
         text = None if request is None else c_string(request)
         rc, response = _ffi.respond(self._loaded(), "cni_call", c_string(method), text)
         self._interrupts.deliver()
@@ -66,7 +74,10 @@ class Library:
         return errors.check(rc, decode(response))
 
     def cancel(self, request_id: str) -> bool:
-        """Cancel the call of that request id, which another thread makes. False if there is none under way."""
+        """Cancel the call with this request id, which another thread makes.
+
+        False if no such call is in progress.
+        """
         rc = self._loaded().cni_cancel(c_string(request_id))
         if rc == -errno.ENOENT:
             return False
@@ -74,7 +85,7 @@ class Library:
         return True
 
     def describe(self) -> dict[str, Any]:
-        """The API description: functions, kinds of error, and JSON Schema of requests and responses."""
+        """The description of the interface: functions, kinds, and JSON Schema of objects."""
         description: dict[str, Any] = self._answer("cni_describe")
         return description
 
@@ -94,16 +105,18 @@ class Library:
         return words.decode()
 
     def set_log(self, callback: Optional[LogCallback]) -> None:
-        """Send events to a callback, for the whole process; None for none.
+        """Set the log callback of the process; None for none.
 
-        It runs on the thread that makes a call, during that call, and may itself call only :meth:`cancel`,
+        It runs on the thread that makes a call, during that call, and may only call :meth:`cancel`,
         :meth:`describe` and the version functions. What it raises goes to ``sys.unraisablehook``.
         """
         library = self._loaded()
         function = _ffi.LogFunction() if callback is None else self._interrupts.guard(callback)
         rc = library.cni_set_log(function, None)
         self._verdict("cni_set_log", rc)
-        LOG_CALLBACKS[library._handle] = function  # only now may the previous one go
+        LOG_CALLBACKS[library._handle] = (
+            function  # replaces the previous one, which C no longer holds
+        )
 
     def _verdict(self, name: str, rc: int) -> None:
         """Raise for a function that returns a code and no response."""
@@ -112,11 +125,17 @@ class Library:
         if rc != 0:
             kind = {-errno.EBUSY: "busy", -errno.EINVAL: "invalid-request"}.get(rc, "")
             number = errno.errorcode.get(-rc, "")
-            errors.check(rc, {"code": 999, "kind": kind, "errno": number, "msg": f"{name}: {self.strerror(rc)}"})
+            errors.check(
+                rc,
+                {"code": 999, "kind": kind, "errno": number, "msg": f"{name}: {self.strerror(rc)}"},
+            )
 
 
 class Interrupts:
-    """Keeps KeyboardInterrupt and SystemExit raised in a log callback until the C call is over, per thread."""
+    """Keeps KeyboardInterrupt and SystemExit of a log callback until the C call has returned.
+
+    Each thread has its own.
+    """
 
     def __init__(self) -> None:
         self._pending = threading.local()
@@ -157,7 +176,7 @@ def plain(value: Any) -> Any:
         return os.fspath(value)
     if isinstance(value, IP_TYPES):
         return str(value)
-    raise TypeError(f"{type(value).__name__} has no place in a request")
+    raise TypeError(f"{type(value).__name__} cannot be part of a request")
 
 
 IP_TYPES = (
@@ -174,14 +193,16 @@ def c_string(text: Union[str, bytes]) -> bytes:
     """The bytes of a C string, which ends at the first NUL and so must not have one."""
     data = text.encode() if isinstance(text, str) else text
     if b"\0" in data:
-        raise ValueError("a NUL character would end the string for the library; write it as \\u0000 in JSON")
+        raise ValueError(
+            "a NUL character would end the string for the library; write it as \\u0000 in JSON"
+        )
     return data
 
 
 def decode(response: Optional[bytes]) -> Any:
-    """A response as Python values; None if there is none."""
+    """A response as Python values; None for no response."""
     return None if not response else json.loads(response)
 
 
 DEFAULT = Library()
-"""What clients use that are given no other."""
+"""The library of clients that are made without one."""

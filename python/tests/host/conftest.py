@@ -1,6 +1,7 @@
 """The library under test, and a client whose state is the test's own.
 
-These tests make bridges and namespaces, so they run under ``test/isolate``, in a network namespace of their own.
+These tests make bridges and namespaces, so they run under ``test/isolate``, in a network namespace
+of their own.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ import cni
 
 HOW = """these tests need the built library and a network namespace of their own:
     make
-    CNI_LIBRARY=$PWD/build/libcni.so PYTHONPATH=python test/isolate python3 -m pytest python/tests"""
+    export CNI_LIBRARY=$PWD/build/libcni.so PYTHONPATH=python
+    test/isolate python3 -m pytest python/tests"""
 
 
 @pytest.fixture(scope="session")
@@ -71,7 +73,7 @@ def path(client: cni.Client) -> Iterator[str]:
 
 @pytest.fixture
 def nothing_left() -> Iterator[None]:
-    """The interfaces of the host are after the test what they were before, but for bridges, which stay."""
+    """Fails a test that leaves interfaces on the host, other than bridges, which stay."""
     before = links() - bridges()
     yield
     assert links() - bridges() == before
@@ -82,8 +84,14 @@ def bridges() -> set[str]:
     return {name for name in links() if name.startswith("br-")}
 
 
-def bridge_network(folder: pathlib.Path, name: str = "web", subnet: str = "10.41.0.0/24") -> dict[str, Any]:
+def bridge_network(
+    folder: pathlib.Path, name: str = "web", subnet: str = "10.41.0.0/24"
+) -> dict[str, Any]:
     """A network whose leases lie in folder."""
-    ipam = {"type": "host-local", "dataDir": str(folder / "leases"), "ranges": [[{"subnet": subnet}]]}
+    ipam = {
+        "type": "host-local",
+        "dataDir": str(folder / "leases"),
+        "ranges": [[{"subnet": subnet}]],
+    }
     bridge = {"type": "bridge", "bridge": f"br-{name}", "isGateway": True, "ipam": ipam}
     return {"cniVersion": "1.1.0", "name": name, "plugins": [bridge]}

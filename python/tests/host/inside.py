@@ -50,7 +50,7 @@ def setns(descriptor: int) -> None:
 
 
 def echo_once(address: str) -> tuple[str, int]:
-    """Start a TCP server that answers one connection, where the calling thread is; say where it listens."""
+    """Start a TCP server in the caller's namespace for one connection; return its address."""
     server = socket.create_server((address, 0))
 
     def serve() -> None:

@@ -22,7 +22,10 @@ def aio(client: cni.Client) -> cni.aio.Client:
 @pytest.mark.usefixtures("nothing_left")
 def test_containers_are_attached_side_by_side(aio: cni.aio.Client, network: dict[str, Any]) -> None:
     async def one(number: int) -> str:
-        async with aio.netns() as path, aio.attach(network, container_id=f"c{number}", netns=path) as result:
+        async with (
+            aio.netns() as path,
+            aio.attach(network, container_id=f"c{number}", netns=path) as result,
+        ):
             await aio.check(container_id=f"c{number}")
             arrived.append(number)
             while len(arrived) < count:
@@ -61,7 +64,9 @@ def test_cancelling_a_task_cancels_its_call_and_waits_for_the_end(
     assert list(tmp_path.glob("state/**/*c1*")) == []
 
 
-def test_a_timeout_of_asyncio_ends_the_call(aio: cni.aio.Client, client: cni.Client, path: str) -> None:
+def test_a_timeout_of_asyncio_ends_the_call(
+    aio: cni.aio.Client, client: cni.Client, path: str
+) -> None:
     sleeper(client)
     with pytest.raises(asyncio.TimeoutError):
         asyncio.run(asyncio.wait_for(aio.add(SLEEPER, container_id="c1", netns=path), 0.2))

@@ -43,7 +43,9 @@ def test_add_check_and_delete(client: cni.Client, network: dict[str, Any], path:
 
 
 @pytest.mark.usefixtures("nothing_left")
-def test_attach_is_undone_at_the_end_of_the_block(client: cni.Client, network: dict[str, Any], path: str) -> None:
+def test_attach_is_undone_at_the_end_of_the_block(
+    client: cni.Client, network: dict[str, Any], path: str
+) -> None:
     with client.attach(network, container_id="c1", netns=path, if_name="net1") as result:
         assert result.addresses
         assert "net1" in inside(path, links)
@@ -51,7 +53,9 @@ def test_attach_is_undone_at_the_end_of_the_block(client: cni.Client, network: d
 
 
 @pytest.mark.usefixtures("nothing_left")
-def test_attach_is_undone_when_the_block_fails(client: cni.Client, network: dict[str, Any], path: str) -> None:
+def test_attach_is_undone_when_the_block_fails(
+    client: cni.Client, network: dict[str, Any], path: str
+) -> None:
     with pytest.raises(ZeroDivisionError), client.attach(network, container_id="c1", netns=path):
         assert 1 / 0
     assert inside(path, links) == {"lo"}
@@ -61,8 +65,8 @@ def test_attach_is_undone_when_the_block_fails(client: cni.Client, network: dict
 def test_the_error_of_undoing_does_not_hide_that_of_the_block(
     client: cni.Client, network: dict[str, Any], path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told: list[Any] = []
-    monkeypatch.setattr("sys.unraisablehook", told.append)
+    reports: list[Any] = []
+    monkeypatch.setattr("sys.unraisablehook", reports.append)
 
     def block() -> None:
         with client.attach(network, container_id="c1", netns=path):
@@ -71,7 +75,7 @@ def test_the_error_of_undoing_does_not_hide_that_of_the_block(
 
     with pytest.raises(ZeroDivisionError):
         block()
-    assert [type(item.exc_value) for item in told] == [cni.PluginNotFoundError]
+    assert [type(item.exc_value) for item in reports] == [cni.PluginNotFoundError]
     client.delete(container_id="c1")
     assert inside(path, links) == {"lo"}
 
@@ -93,15 +97,22 @@ def test_delete_needs_neither_network_nor_namespace(
         client.add(network, container_id="c1", netns=path)
         client.add(other, container_id="c1", netns=path, if_name="eth1")
     removal = client.delete(container_id="c1")
-    assert {(item.network, item.if_name) for item in removal.removed} == {("web", "eth0"), ("back", "eth1")}
+    assert {(item.network, item.if_name) for item in removal.removed} == {
+        ("web", "eth0"),
+        ("back", "eth1"),
+    }
 
 
-def test_a_second_add_says_what_is_there(client: cni.Client, network: dict[str, Any], path: str) -> None:
+def test_a_second_add_says_what_is_there(
+    client: cni.Client, network: dict[str, Any], path: str
+) -> None:
     with client.attach(network, container_id="c1", netns=path) as result:
         with pytest.raises(cni.AlreadyExistsError) as caught:
             client.add(network, container_id="c1", netns=path)
         assert caught.value.existing.result == result
-        replaced = dataclasses.replace(client, on_existing="replace").add(network, container_id="c1", netns=path)
+        replaced = dataclasses.replace(client, on_existing="replace").add(
+            network, container_id="c1", netns=path
+        )
         assert replaced.addresses
 
 
@@ -116,12 +127,16 @@ def test_check_finds_what_drifted(client: cni.Client, network: dict[str, Any], p
     assert caught.value.command == "CHECK"
 
 
-def test_networks_by_name_and_by_file(client: cni.Client, network: dict[str, Any], path: str) -> None:
+def test_networks_by_name_and_by_file(
+    client: cni.Client, network: dict[str, Any], path: str
+) -> None:
     file = pathlib.Path(str(client.conf_dir)) / "10-web.conflist"
     file.write_text(json.dumps(network))
     (file.parent / "20-bad.conflist").write_text("{")
     listed = client.networks()
-    assert [(item.name, item.cni_version, item.plugins) for item in listed] == [("web", "1.1.0", ("bridge",))]
+    assert [(item.name, item.cni_version, item.plugins) for item in listed] == [
+        ("web", "1.1.0", ("bridge",))
+    ]
     assert [pathlib.Path(error.file).name for error in listed.errors] == ["20-bad.conflist"]
     for form in ("web", file):
         with client.attach(form, container_id="c1", netns=path) as result:
@@ -130,12 +145,17 @@ def test_networks_by_name_and_by_file(client: cni.Client, network: dict[str, Any
         assert [plugin.type for plugin in client.validate(form).plugins][:1] == ["bridge"]
 
 
-def test_gc_keeps_what_is_valid_and_what_is_newer(client: cni.Client, network: dict[str, Any], path: str) -> None:
+def test_gc_keeps_what_is_valid_and_what_is_newer(
+    client: cni.Client, network: dict[str, Any], path: str
+) -> None:
     listed = client.attachments()
     with client.attach(network, container_id="c1", netns=path) as result:
         assert client.gc(network, valid_attachments=[], as_of=listed.as_of) == ()
         now = client.attachments()
-        assert client.gc(network, valid_attachments=now.attachments, as_of=now.as_of, dry_run=True) == ()
+        assert (
+            client.gc(network, valid_attachments=now.attachments, as_of=now.as_of, dry_run=True)
+            == ()
+        )
         assert inside(path, links) == {"lo", "eth0"}
         assert client.attachments().attachments[0].result == result
 
@@ -147,7 +167,10 @@ def test_gc_removes_what_lost_its_namespace_and_leaves_the_one_that_has_its_path
         client.add(network, container_id="c1", netns=path)
     with client.netns("reused") as path, client.attach(network, container_id="c2", netns=path):
         listed = client.attachments()
-        assert {item.container_id: item.state for item in listed} == {"c1": "stale", "c2": "attached"}
+        assert {item.container_id: item.state for item in listed} == {
+            "c1": "stale",
+            "c2": "attached",
+        }
         removed = client.gc(network, valid_attachments=[("c2", "eth0")], as_of=listed.as_of)
         assert removed == (cni.AttachmentID("web", "c1", "eth0"),)
         client.check(container_id="c2")
@@ -169,7 +192,11 @@ def test_results_are_converted(client: cni.Client) -> None:
     result = client.convert(raw, "0.2.0")
     assert result.cni_version == "0.2.0"
     assert result.raw["ip4"]["ip"] == "10.1.0.2/24"
-    assert client.convert(result, "1.1.0").addresses == result.addresses == (ip_interface("10.1.0.2/24"),)
+    assert (
+        client.convert(result, "1.1.0").addresses
+        == result.addresses
+        == (ip_interface("10.1.0.2/24"),)
+    )
 
 
 def set_down(name: str) -> None:

@@ -17,14 +17,32 @@ EXAMPLE = pathlib.Path(__file__).resolve().parents[3] / "examples" / "quickstart
 def python(*arguments: str, text: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
     """Run Python with the package."""
     package = str(pathlib.Path(cni.__file__).parent.parent)
-    environment = {**os.environ, "PYTHONPATH": package, "LIBCNI_PATH": os.environ["CNI_LIBRARY"], **environment}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": package,
+        "LIBCNI_PATH": os.environ["CNI_LIBRARY"],
+        **environment,
+    }
     command = [sys.executable, *arguments]
-    return subprocess.run(command, input=text, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(
+        command,
+        input=text,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
 
 
-def command(client: cni.Client, *arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
+def command(
+    client: cni.Client, *arguments: str, text: str = ""
+) -> subprocess.CompletedProcess[str]:
     """Run the command line with a client's directories."""
-    places = [f"--{name.replace('_', '-')}={getattr(client, name)}" for name in ("conf_dir", "cache_dir", "state_dir")]
+    places = [
+        f"--{name.replace('_', '-')}={getattr(client, name)}"
+        for name in ("conf_dir", "cache_dir", "state_dir")
+    ]
     return python("-m", "cni", *places, *arguments, text=text)
 
 
@@ -46,7 +64,9 @@ def test_add_list_check_and_del(client: cni.Client, network: dict[str, Any], pat
 
 def test_networks_plugins_and_version(client: cni.Client) -> None:
     assert json.loads(command(client, "networks").stdout)["networks"] == []
-    assert "bridge" in {plugin["type"] for plugin in json.loads(command(client, "plugins").stdout)["plugins"]}
+    assert "bridge" in {
+        plugin["type"] for plugin in json.loads(command(client, "plugins").stdout)["plugins"]
+    }
     assert json.loads(command(client, "version").stdout) == cni.__version__
 
 

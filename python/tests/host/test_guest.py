@@ -28,7 +28,9 @@ def resident() -> int:
 
 
 def test_two_thousand_failing_calls_leave_no_memory_behind(client: cni.Client) -> None:
-    padding = "p" * (16 * KIB)  # a response that is not given back counts: the message quotes the request
+    padding = "p" * (
+        16 * KIB
+    )  # a response that is not given back counts: the message quotes the request
 
     def fail(times: int) -> None:
         for _ in range(times):
@@ -45,7 +47,10 @@ def test_two_thousand_failing_calls_leave_no_memory_behind(client: cni.Client) -
 
 def test_many_threads_attach_and_detach(client: cni.Client, network: dict[str, Any]) -> None:
     def one(number: int) -> str:
-        with client.netns() as path, client.attach(network, container_id=f"c{number}", netns=path) as result:
+        with (
+            client.netns() as path,
+            client.attach(network, container_id=f"c{number}", netns=path) as result,
+        ):
             client.check(container_id=f"c{number}")
             together.wait(timeout=60)
             return str(result.addresses[0])
@@ -84,11 +89,16 @@ def test_a_call_that_takes_too_long_is_a_timeout(client: cni.Client, path: str) 
     assert caught.value.retryable
 
 
-@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")  # Python 3.12 warns of what is tested here
+@pytest.mark.filterwarnings(
+    "ignore:.*multi-threaded:DeprecationWarning"
+)  # Python 3.12 warns of what is tested here
 def test_a_forked_child_gets_an_error_at_once(library: cni.Library) -> None:
     library.load()
     began = time.monotonic()
-    answers = [forked(lambda: library.call("networks")), forked(lambda: cni.Library(library._path).load())]
+    answers = [
+        forked(lambda: library.call("networks")),
+        forked(lambda: cni.Library(library._path).load()),
+    ]
     assert answers == ["forked", "forked"]
     assert time.monotonic() - began < 5
     assert library.version()
@@ -104,7 +114,9 @@ def test_a_child_forked_before_loading_may_load() -> None:
         "child and os.waitpid(child, 0)\n"
         "print(library.version(), flush=True)\n"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=30)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=30
+    )
     assert done.stdout.split() == ["missing", cni.__version__, cni.__version__]
 
 
@@ -135,11 +147,11 @@ def test_events_reach_the_callback_on_the_calling_thread(
         assert len(events) == count
 
 
-def test_what_a_callback_raises_is_told_and_stops_nothing(
+def test_what_a_callback_raises_is_reported_and_stops_nothing(
     client: cni.Client, network: dict[str, Any], path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told: list[Any] = []
-    monkeypatch.setattr("sys.unraisablehook", lambda report: told.append(report.exc_type))
+    reports: list[Any] = []
+    monkeypatch.setattr("sys.unraisablehook", lambda report: reports.append(report.exc_type))
 
     def fail(_event: cni.LogEvent) -> None:
         raise ZeroDivisionError
@@ -150,7 +162,7 @@ def test_what_a_callback_raises_is_told_and_stops_nothing(
             assert result.addresses
     finally:
         client.set_log(None)
-    assert set(told) == {ZeroDivisionError}
+    assert set(reports) == {ZeroDivisionError}
 
 
 def test_an_interrupt_in_a_callback_is_raised_after_the_call(
@@ -168,7 +180,9 @@ def test_an_interrupt_in_a_callback_is_raised_after_the_call(
     assert client.delete(container_id="c1").found
 
 
-def test_a_callback_must_not_call_back(client: cni.Client, network: dict[str, Any], path: str) -> None:
+def test_a_callback_must_not_call_back(
+    client: cni.Client, network: dict[str, Any], path: str
+) -> None:
     answers: list[str] = []
 
     def call_back(_event: cni.LogEvent) -> None:

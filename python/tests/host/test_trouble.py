@@ -43,7 +43,9 @@ WRONG: list[tuple[str, Wrong, type[cni.CNIError], int]] = [
     ),
     (
         "interface name with a blank",
-        lambda client, network, path: client.add(network, container_id="c1", netns=path, if_name="e th"),
+        lambda client, network, path: client.add(
+            network, container_id="c1", netns=path, if_name="e th"
+        ),
         cni.InvalidRequestError,
         errno.EINVAL,
     ),
@@ -54,14 +56,18 @@ WRONG: list[tuple[str, Wrong, type[cni.CNIError], int]] = [
         errno.ENOENT,
     ),
     (
-        "a file that is no namespace",
-        lambda client, network, _: client.add(network, container_id="c1", netns="/proc/self/status"),
+        "a file that is not a namespace",
+        lambda client, network, _: client.add(
+            network, container_id="c1", netns="/proc/self/status"
+        ),
         cni.NotANamespaceError,
         errno.EINVAL,
     ),
     (
         "the host's own namespace",
-        lambda client, network, _: client.add(network, container_id="c1", netns="/proc/thread-self/ns/net"),
+        lambda client, network, _: client.add(
+            network, container_id="c1", netns="/proc/thread-self/ns/net"
+        ),
         cni.NotANamespaceError,
         errno.EINVAL,
     ),
@@ -89,12 +95,14 @@ WRONG: list[tuple[str, Wrong, type[cni.CNIError], int]] = [
     ),
     (
         "args that cannot be passed",
-        lambda client, network, path: client.add(network, container_id="c1", netns=path, args={"K": "a;b"}),
+        lambda client, network, path: client.add(
+            network, container_id="c1", netns=path, args={"K": "a;b"}
+        ),
         cni.InvalidRequestError,
         errno.EINVAL,
     ),
     (
-        "an option that is none of those there are",
+        "an option with an unknown value",
         lambda client, *_: dataclasses.replace(client, builtins="sometimes").networks(),
         cni.InvalidRequestError,
         errno.EINVAL,
@@ -106,13 +114,13 @@ WRONG: list[tuple[str, Wrong, type[cni.CNIError], int]] = [
         errno.EEXIST,
     ),
     (
-        "a method that is none",
+        "an unknown method",
         lambda client, *_: client.call("explode"),
         cni.InvalidRequestError,
         errno.EINVAL,
     ),
     (
-        "a request that is no JSON",
+        "a request that is not JSON",
         lambda client, *_: client.call("networks", "{"),
         cni.InvalidRequestError,
         errno.EINVAL,
@@ -126,9 +134,16 @@ WRONG: list[tuple[str, Wrong, type[cni.CNIError], int]] = [
 ]
 
 
-@pytest.mark.parametrize(("wrong", "want", "number"), [case[1:] for case in WRONG], ids=[case[0] for case in WRONG])
+@pytest.mark.parametrize(
+    ("wrong", "want", "number"), [case[1:] for case in WRONG], ids=[case[0] for case in WRONG]
+)
 def test_wrong_input_is_an_error_of_its_kind_and_changes_nothing(
-    client: cni.Client, network: dict[str, Any], path: str, wrong: Wrong, want: type[cni.CNIError], number: int
+    client: cni.Client,
+    network: dict[str, Any],
+    path: str,
+    wrong: Wrong,
+    want: type[cni.CNIError],
+    number: int,
 ) -> None:
     before = links()
     with pytest.raises(cni.CNIError) as caught:
@@ -141,7 +156,9 @@ def test_wrong_input_is_an_error_of_its_kind_and_changes_nothing(
     assert len(client.attachments()) == 0
 
 
-def test_a_full_range_is_the_plugins_error(client: cni.Client, path: str, tmp_path: pathlib.Path) -> None:
+def test_a_full_range_is_the_plugins_error(
+    client: cni.Client, path: str, tmp_path: pathlib.Path
+) -> None:
     network = bridge_network(tmp_path, "full", "10.43.0.0/30")
     with client.attach(network, container_id="c1", netns=path), client.netns() as second:
         with pytest.raises(cni.PluginFailedError) as caught:
@@ -158,11 +175,14 @@ def test_an_executable_that_fails_is_quoted(client: cni.Client, path: str) -> No
     script = plugin_dir / "broken"
     answer = '{"cniVersion":"1.1.0","code":101,"msg":"it rains","details":"heavily"}'
     script.write_text(
-        f"#!/bin/sh\n[ $CNI_COMMAND = ADD ] || exit 0\ncat >/dev/null\necho wet >&2\necho '{answer}'\nexit 1\n"
+        "#!/bin/sh\n[ $CNI_COMMAND = ADD ] || exit 0\ncat >/dev/null\n"
+        f"echo wet >&2\necho '{answer}'\nexit 1\n"
     )
     script.chmod(0o755)
     with pytest.raises(cni.PluginFailedError) as caught:
-        client.add({"cniVersion": "1.1.0", "name": "n", "type": "broken"}, container_id="c1", netns=path)
+        client.add(
+            {"cniVersion": "1.1.0", "name": "n", "type": "broken"}, container_id="c1", netns=path
+        )
     error = caught.value
     assert (error.rc, error.code, error.msg, error.details) == (101, 101, "it rains", "heavily")
     assert error.stderr.strip().endswith("wet")
@@ -175,7 +195,9 @@ def test_a_directory_that_cannot_be_written_is_a_state_error(
     file = tmp_path / "file"
     file.touch()
     with pytest.raises(cni.StateError) as caught:
-        dataclasses.replace(client, cache_dir=file / "cache").add(network, container_id="c1", netns=path)
+        dataclasses.replace(client, cache_dir=file / "cache").add(
+            network, container_id="c1", netns=path
+        )
     assert str(file) in str(caught.value)
 
 

@@ -1,7 +1,8 @@
 """The ABI vectors, which every way of calling the library must answer alike.
 
-A vector is ``{"name", "method", "rc", "kind", "responseContains"}`` and one of ``request`` (text, an object, null for
-NULL), ``requestHex`` and ``requestRepeat`` (text that is repeated, with something before and after).
+A vector is ``{"name", "method", "rc", "kind", "responseContains"}`` and one of ``request`` (text,
+an object, null for NULL), ``requestHex`` and ``requestRepeat`` (text that is repeated, with
+something before and after).
 """
 
 from __future__ import annotations

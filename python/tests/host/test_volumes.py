@@ -16,13 +16,24 @@ import cni
 
 @pytest.fixture
 def folder(tmp_path: pathlib.Path) -> Iterator[pathlib.Path]:
-    """A folder with the sockets of two plugins: ``well``, and ``odd``, which loses the answers to its mounts."""
+    """A folder with the sockets of the plugins ``well`` and ``odd``; odd never answers a mount."""
     peers = os.environ.get("CNI_PEERS")
     if not peers:
-        pytest.fail("CNI_PEERS is not set; run make test, or make peers and set it to build/peers", pytrace=False)
+        pytest.fail(
+            "CNI_PEERS is not set; run make test, or make peers and set it to build/peers",
+            pytrace=False,
+        )
     running = [
         started(pathlib.Path(peers), tmp_path, "well"),
-        started(pathlib.Path(peers), tmp_path, "odd", "-fault", "Mount=done-close", "-fault", "List=err200"),
+        started(
+            pathlib.Path(peers),
+            tmp_path,
+            "odd",
+            "-fault",
+            "Mount=done-close",
+            "-fault",
+            "List=err200",
+        ),
     ]
     yield tmp_path
     for plugin in running:
@@ -30,9 +41,13 @@ def folder(tmp_path: pathlib.Path) -> Iterator[pathlib.Path]:
         plugin.communicate()
 
 
-def started(peers: pathlib.Path, folder: pathlib.Path, name: str, *flags: str) -> subprocess.Popen[str]:
+def started(
+    peers: pathlib.Path, folder: pathlib.Path, name: str, *flags: str
+) -> subprocess.Popen[str]:
     where = ["-listen", f"unix:{folder}/{name}.sock", "-root", str(folder / f"{name}-volumes")]
-    plugin = subprocess.Popen([peers / "volumeplugin", *where, *flags], stdout=subprocess.PIPE, text=True)
+    plugin = subprocess.Popen(
+        [peers / "volumeplugin", *where, *flags], stdout=subprocess.PIPE, text=True
+    )
     assert plugin.stdout is not None
     assert plugin.stdout.readline().startswith("ready ")
     return plugin
@@ -50,13 +65,20 @@ def test_life_of_a_volume(volumes_client: cni.Client, folder: pathlib.Path) -> N
         assert path == same == volumes.path("well", "v")
         pathlib.Path(path, "file").write_text("x")
         described = volumes.get("well", "v")
-        assert (described.mountpoint, described.status) == (path, {"mounts": 2, "opts": {"size": "1G"}})
+        assert (described.mountpoint, described.status) == (
+            path,
+            {"mounts": 2, "opts": {"size": "1G"}},
+        )
         with pytest.raises(cni.VolumePluginFailedError, match="mounted by 2") as refused:
             volumes.remove("well", "v")
         assert refused.value.volume == "v"
         reference = refused.value.volume_plugin
         assert reference is not None
-        assert (reference.name, reference.endpoint, reference.status) == ("well", "VolumeDriver.Remove", 500)
+        assert (reference.name, reference.endpoint, reference.status) == (
+            "well",
+            "VolumeDriver.Remove",
+            500,
+        )
         assert reference.address == f"unix://{folder}/well.sock"
     assert volumes.path("well", "v") == ""
     volumes.remove("well", "v")
@@ -68,7 +90,9 @@ def test_lists(volumes_client: cni.Client, folder: pathlib.Path) -> None:
     volumes.create("well", "v")
     listed = volumes.list()
     assert [(volume.plugin, volume.name) for volume in listed] == [("well", "v")]
-    assert [(error.plugin, error.kind) for error in listed.errors] == [("odd", "volume-plugin-failed")]
+    assert [(error.plugin, error.kind) for error in listed.errors] == [
+        ("odd", "volume-plugin-failed")
+    ]
     assert [plugin.name for plugin in volumes.plugins()] == ["odd", "well"]
     (folder / "bad.spec").write_text("x")
     assert [error.file for error in volumes.plugins().errors] == [f"{folder}/bad.spec"]

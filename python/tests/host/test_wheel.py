@@ -1,4 +1,4 @@
-"""The wheel: with the library inside, without it on request, and a clear word where there is nothing to build.
+"""The wheel: with the library, without it on request, and a clear error if nothing can be built.
 
 Built with the hatchling of the environment that runs the tests, so that nothing is fetched.
 """
@@ -29,9 +29,19 @@ def hatchling() -> None:
         pytest.fail("hatchling is not installed; pip install hatchling", pytrace=False)
 
 
-def build(project: pathlib.Path, folder: pathlib.Path, **environment: str) -> subprocess.CompletedProcess[str]:
+def build(
+    project: pathlib.Path, folder: pathlib.Path, **environment: str
+) -> subprocess.CompletedProcess[str]:
     """Build a wheel of the project into folder, from another working directory."""
-    command = [sys.executable, "-m", "pip", "wheel", "--no-build-isolation", "--no-deps", "--no-index"]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--no-build-isolation",
+        "--no-deps",
+        "--no-index",
+    ]
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("LIBCNI_")}
     return subprocess.run(
         [*command, "--wheel-dir", str(folder), str(project)],
@@ -54,12 +64,15 @@ def test_the_wheel_has_the_library_inside_and_loads_it(tmp_path: pathlib.Path) -
         content.extractall(site)
     assert (site / "cni" / "py.typed").exists()
     program = (
-        "import cni; print(cni.version()); print(*{l.split()[-1] for l in open('/proc/self/maps') if 'libcni' in l})"
+        "import cni; print(cni.version());"
+        "print(*{line.split()[-1] for line in open('/proc/self/maps') if 'libcni' in line})"
     )
     environment = {**os.environ, "PYTHONPATH": str(site)}
     environment.pop("LIBCNI_PATH", None)
     command = [sys.executable, "-c", program]
-    out = subprocess.run(command, env=environment, cwd="/", capture_output=True, text=True, check=True)
+    out = subprocess.run(
+        command, env=environment, cwd="/", capture_output=True, text=True, check=True
+    )
     assert out.stdout.split() == [cni.__version__, str(site / IN_WHEEL)]
 
 

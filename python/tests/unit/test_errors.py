@@ -36,9 +36,23 @@ def test_error_object_is_read_whole() -> None:
     with pytest.raises(cni.PluginFailedError) as caught:
         errors.check(11, FULL)
     error = caught.value
-    assert (error.rc, error.code, error.kind, error.errno) == (11, 11, "plugin-failed", errno.ETIMEDOUT)
-    assert (error.msg, error.details, error.stderr) == ("no address is left", "10.1.0.0/24", "words")
-    assert (error.command, error.network, error.container_id, error.if_name) == ("ADD", "web", "c1", "eth0")
+    assert (error.rc, error.code, error.kind, error.errno) == (
+        11,
+        11,
+        "plugin-failed",
+        errno.ETIMEDOUT,
+    )
+    assert (error.msg, error.details, error.stderr) == (
+        "no address is left",
+        "10.1.0.0/24",
+        "words",
+    )
+    assert (error.command, error.network, error.container_id, error.if_name) == (
+        "ADD",
+        "web",
+        "c1",
+        "eth0",
+    )
     assert error.plugin == cni.PluginRef("bridge", 0, True)
     assert error.retryable is True
     assert error.rolled_back is False
@@ -68,14 +82,24 @@ def test_no_error_object_is_still_an_error(response: object) -> None:
 
 
 def test_drift_lists_all_differences() -> None:
-    found = [{"plugin": "bridge", "object": f"link {name}", "expected": "up", "actual": "missing"} for name in "ab"]
+    found = [
+        {"plugin": "bridge", "object": f"link {name}", "expected": "up", "actual": "missing"}
+        for name in "ab"
+    ]
     with pytest.raises(cni.DriftError) as caught:
         errors.check(999, {"kind": "drift", "code": 999, "msg": "m", "drift": found})
-    assert caught.value.drift == tuple(cni.Drift("bridge", f"link {name}", "up", "missing") for name in "ab")
+    assert caught.value.drift == tuple(
+        cni.Drift("bridge", f"link {name}", "up", "missing") for name in "ab"
+    )
 
 
 def test_exists_carries_the_attachment() -> None:
-    there = {"network": "web", "containerId": "c1", "ifName": "eth0", "result": {"cniVersion": "1.0.0"}}
+    there = {
+        "network": "web",
+        "containerId": "c1",
+        "ifName": "eth0",
+        "result": {"cniVersion": "1.0.0"},
+    }
     with pytest.raises(cni.AlreadyExistsError) as caught:
         errors.check(-errno.EEXIST, {"kind": "exists", "code": 999, "msg": "m", "existing": there})
     assert caught.value.existing.result == cni.Result("1.0.0")
@@ -84,4 +108,9 @@ def test_exists_carries_the_attachment() -> None:
 def test_errors_survive_pickling() -> None:
     error = cni.PluginFailedError(FULL, 11)
     copy = pickle.loads(pickle.dumps(error))
-    assert (type(copy), copy.raw, copy.rc, str(copy)) == (cni.PluginFailedError, FULL, 11, str(error))
+    assert (type(copy), copy.raw, copy.rc, str(copy)) == (
+        cni.PluginFailedError,
+        FULL,
+        11,
+        str(error),
+    )

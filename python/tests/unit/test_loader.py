@@ -38,10 +38,14 @@ def test_an_empty_variable_counts_as_none(monkeypatch: pytest.MonkeyPatch) -> No
     assert _loader.environment_path() is None
 
 
-def test_the_environment_counts_for_nothing_where_the_process_has_more_rights_than_its_user() -> None:
+def test_a_process_with_more_rights_than_its_user_ignores_the_environment() -> None:
     if os.geteuid() != 0 or only_one_user():
-        pytest.skip("needs a user to switch to: this process is not root, or its namespace maps one user id only")
-    program = "import os; from cni import _loader; os.seteuid(65534); print(_loader.environment_path())"
+        pytest.skip(
+            "needs another user: this process is not root, or its namespace maps a single user id"
+        )
+    program = (
+        "import os; from cni import _loader; os.seteuid(65534); print(_loader.environment_path())"
+    )
     assert run(program, LIBCNI_PATH="/from/environment.so") == "None"
 
 
@@ -52,7 +56,7 @@ def test_a_missing_file_is_a_load_error_that_names_it() -> None:
 
 
 def test_a_library_that_is_another_is_refused() -> None:
-    with pytest.raises(cni.LibraryLoadError, match="no libcni"):
+    with pytest.raises(cni.LibraryLoadError, match="not libcni"):
         cni.Library("libc.so.6").load()
 
 
@@ -65,7 +69,13 @@ def run(program: str, **environment: str) -> str:
     """The output of a Python program that can import the package."""
     package = str(pathlib.Path(cni.__file__).parent.parent)
     environment = {**os.environ, "PYTHONPATH": package, **environment}
-    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 

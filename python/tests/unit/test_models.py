@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
+from ipaddress import (
+    IPv4Address,
+    IPv4Interface,
+    IPv4Network,
+    IPv6Address,
+    IPv6Interface,
+    IPv6Network,
+)
 from typing import Any
 
 import pytest
 
-from cni import DNS, Attachment, AttachmentList, Interface, IPConfig, LogEvent, Network, Result, Route
+from cni import (
+    DNS,
+    Attachment,
+    AttachmentList,
+    Interface,
+    IPConfig,
+    LogEvent,
+    Network,
+    Result,
+    Route,
+)
 
 CURRENT = {
     "cniVersion": "1.1.0",
@@ -19,8 +36,16 @@ CURRENT = {
         {"interface": 1, "address": "10.1.0.2/24", "gateway": "10.1.0.1"},
         {"address": "fd00::2/64"},
     ],
-    "routes": [{"dst": "0.0.0.0/0", "gw": "10.1.0.1", "mtu": 1400, "table": 9}, {"dst": "fd00:1::/64"}],
-    "dns": {"nameservers": ["10.1.0.1"], "domain": "example.net", "search": ["example.net"], "options": ["ndots:2"]},
+    "routes": [
+        {"dst": "0.0.0.0/0", "gw": "10.1.0.1", "mtu": 1400, "table": 9},
+        {"dst": "fd00:1::/64"},
+    ],
+    "dns": {
+        "nameservers": ["10.1.0.1"],
+        "domain": "example.net",
+        "search": ["example.net"],
+        "options": ["ndots:2"],
+    },
     "vendor": {"number": 9007199254740993},
 }
 
@@ -97,19 +122,28 @@ def test_results_are_hashable_and_compare_without_raw() -> None:
 
 @pytest.mark.parametrize("args", [{"IP": "10.1.0.9", "N": "1"}, [["IP", "10.1.0.9"], ["N", "1"]]])
 def test_attachment_arguments_come_in_both_spellings(args: Any) -> None:
-    got = Attachment.from_dict({"network": "web", "containerId": "c1", "ifName": "eth0", "args": args})
+    got = Attachment.from_dict(
+        {"network": "web", "containerId": "c1", "ifName": "eth0", "args": args}
+    )
     assert got.args == (("IP", "10.1.0.9"), ("N", "1"))
 
 
 def test_attachment_keeps_configuration_and_result() -> None:
-    data = {"config": {"name": "web"}, "capabilityArgs": {"mac": "x"}, "result": OLD, "state": "stale"}
+    data = {
+        "config": {"name": "web"},
+        "capabilityArgs": {"mac": "x"},
+        "result": OLD,
+        "state": "stale",
+    }
     got = Attachment.from_dict(data)
     assert (got.config, got.capability_args, got.state) == ({"name": "web"}, {"mac": "x"}, "stale")
     assert got.result == Result.from_dict(OLD)
 
 
 def test_lists_are_iterated_and_counted() -> None:
-    got = AttachmentList.from_dict({"asOf": "7", "attachments": [{"network": "a"}, {"network": "b"}]})
+    got = AttachmentList.from_dict(
+        {"asOf": "7", "attachments": [{"network": "a"}, {"network": "b"}]}
+    )
     assert got.as_of == "7"
     assert [item.network for item in got] == ["a", "b"]
     assert len(got) == len(got.attachments)
@@ -121,5 +155,7 @@ def test_network_plugins_may_be_types_or_objects() -> None:
 
 
 def test_log_event_is_read() -> None:
-    got = LogEvent.from_dict({"event": "plugin", "plugin": "bridge", "durationMs": 2, "builtin": True, "code": 11})
+    got = LogEvent.from_dict(
+        {"event": "plugin", "plugin": "bridge", "durationMs": 2, "builtin": True, "code": 11}
+    )
     assert got == LogEvent("plugin", plugin="bridge", duration_ms=2.0, builtin=True, code=11)

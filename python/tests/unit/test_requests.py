@@ -52,7 +52,12 @@ CASES: list[tuple[str, requests.Call[Any], str, dict[str, Any]]] = [
         "del",
         {"network": {"name": "web"}, "containerId": "c1", "force": True},
     ),
-    ("check", requests.check(container_id="c1", if_name="net1"), "check", {"containerId": "c1", "ifName": "net1"}),
+    (
+        "check",
+        requests.check(container_id="c1", if_name="net1"),
+        "check",
+        {"containerId": "c1", "ifName": "net1"},
+    ),
     ("repair everything", requests.repair(everything=True), "repair", {"all": True}),
     (
         "gc with nothing valid",
@@ -85,18 +90,37 @@ CASES: list[tuple[str, requests.Call[Any], str, dict[str, Any]]] = [
         },
     ),
     ("status", requests.status("web"), "status", {"network": "web"}),
-    ("validate", requests.validate({"type": "bridge"}), "validate", {"network": {"type": "bridge"}}),
+    (
+        "validate",
+        requests.validate({"type": "bridge"}),
+        "validate",
+        {"network": {"type": "bridge"}},
+    ),
     ("networks", requests.networks(), "networks", {}),
-    ("attachments of a container", requests.attachments(container_id="c1"), "attachments", {"containerId": "c1"}),
+    (
+        "attachments of a container",
+        requests.attachments(container_id="c1"),
+        "attachments",
+        {"containerId": "c1"},
+    ),
     ("plugins", requests.plugins(), "plugins", {}),
     ("plugin info", requests.plugin_info("bridge"), "plugin.info", {"type": "bridge"}),
     ("namespace by name", requests.netns_create("c1"), "netns.create", {"name": "c1"}),
-    ("namespace by path", requests.netns_delete(path=pathlib.Path("/n")), "netns.delete", {"path": "/n"}),
+    (
+        "namespace by path",
+        requests.netns_delete(path=pathlib.Path("/n")),
+        "netns.delete",
+        {"path": "/n"},
+    ),
 ]
 
 
-@pytest.mark.parametrize(("call", "method", "want"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
-def test_verbs_make_their_request(call: requests.Call[Any], method: str, want: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("call", "method", "want"), [case[1:] for case in CASES], ids=[case[0] for case in CASES]
+)
+def test_verbs_make_their_request(
+    call: requests.Call[Any], method: str, want: dict[str, Any]
+) -> None:
     assert (call.method, call.request) == (method, want)
 
 
