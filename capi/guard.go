@@ -57,7 +57,8 @@ func caller(call *C.struct_shim_call) core.Caller {
 // environ copies a list of C strings that ends with NULL.
 func environ(list **C.char) []string {
 	var env []string
-	for entry := list; *entry != nil; entry = (**C.char)(unsafe.Add(unsafe.Pointer(entry), unsafe.Sizeof(*entry))) {
+	for entry := list; *entry != nil; entry = (**C.char)(unsafe.Add(unsafe.Pointer(entry),
+		unsafe.Sizeof(*entry))) {
 		env = append(env, C.GoString(*entry))
 	}
 	return env

@@ -42,7 +42,8 @@ func startProcessWith(spec core.ProcessSpec, flags int) (core.StartedProcess, er
 
 	var result C.struct_libcni_spawn_result
 	if failed := C.libcni_spawn(&request, &result); failed != 0 {
-		return core.StartedProcess{}, fmt.Errorf("start %s: %s: %w", spec.Path, C.GoString(result.step), syscall.Errno(failed))
+		return core.StartedProcess{}, fmt.Errorf("start %s: %s: %w", spec.Path, C.GoString(result.step),
+			syscall.Errno(failed))
 	}
 	runtime.KeepAlive(spec)
 	started := core.StartedProcess{
@@ -57,7 +58,8 @@ func startProcessWith(spec core.ProcessSpec, flags int) (core.StartedProcess, er
 }
 
 // spawnRequest copies a specification into C's memory, which free releases.
-func spawnRequest(spec core.ProcessSpec, flags int) (request C.struct_libcni_spawn_request, free func(), err error) {
+func spawnRequest(spec core.ProcessSpec,
+	flags int) (request C.struct_libcni_spawn_request, free func(), err error) {
 	for _, s := range append(append([]string{spec.Path}, spec.Args...), spec.Env...) {
 		if strings.IndexByte(s, 0) >= 0 {
 			return request, nil, fmt.Errorf("NUL in %q: %w", s, syscall.EINVAL)

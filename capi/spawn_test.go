@@ -63,7 +63,8 @@ func TestEngineLearnsHowAPluginEnded(t *testing.T) {
 func pluginInfo(t *testing.T, start core.Starter, commands string) (int, string) {
 	t.Helper()
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "fake"), []byte("#!/bin/sh\n"+commands+"\n"), 0o755); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "fake"), []byte("#!/bin/sh\n"+commands+"\n"),
+		0o755); err != nil {
 		t.Fatal(err)
 	}
 	request, err := json.Marshal(map[string]any{"type": "fake", "options": map[string]any{
@@ -73,7 +74,8 @@ func pluginInfo(t *testing.T, start core.Starter, commands string) (int, string)
 		t.Fatal(err)
 	}
 	engine := core.New(core.Options{Start: start})
-	rc, response := engine.Call(t.Context(), core.Caller{Environ: os.Environ()}, "plugin.info", request)
+	rc, response := engine.Call(t.Context(), core.Caller{Environ: os.Environ()}, "plugin.info",
+		request)
 	return rc, string(response)
 }
 
@@ -149,7 +151,8 @@ func output(t *testing.T, start core.Starter, commands string) string {
 
 func TestStartProcessRefusesNUL(t *testing.T) {
 	for _, spec := range []core.ProcessSpec{
-		{Path: "/bin/tr\x00ue"}, {Path: "/bin/true", Args: []string{"a\x00"}}, {Path: "/bin/true", Env: []string{"A=\x00"}},
+		{Path: "/bin/tr\x00ue"}, {Path: "/bin/true", Args: []string{"a\x00"}},
+		{Path: "/bin/true", Env: []string{"A=\x00"}},
 	} {
 		if _, err := startProcess(spec); !errors.Is(err, syscall.EINVAL) {
 			t.Errorf("%+v: %v", spec, err)

@@ -77,7 +77,9 @@ func appendRaw(dst []byte, key string, value jsontext.Value) []byte {
 }
 
 func appendStrings(dst []byte, key string, list []string) []byte {
-	return appendList(dst, key, list, func(dst []byte, s *string) []byte { return appendText(dst, *s) })
+	return appendList(dst, key, list, func(dst []byte, s *string) []byte {
+		return appendText(dst, *s)
+	})
 }
 
 func appendList[T any](dst []byte, key string, list []T, add func([]byte, *T) []byte) []byte {

@@ -18,16 +18,20 @@ func TestAnswersAreWritten(t *testing.T) {
 		{"no information", none{}, `{}`},
 		{"empty lists", &DelAnswer{}, `{"found":false,"removed":[]}`},
 		{"escapes", &DelAnswer{true, []AttachmentName{{IfName: "\"<\u2028\x01\\"}}},
-			`{"found":true,"removed":[{"network":"","containerId":"","ifName":"\"<` + "\u2028" + `\u0001\\"}]}`},
+			`{"found":true,"removed":[{"network":"","containerId":"","ifName":"\"<` + "\u2028" +
+				`\u0001\\"}]}`},
 		{"an object within", &VolumeAnswer{Volume{Plugin: "p", Name: "v", Mountpoint: "/m"}},
 			`{"volume":{"plugin":"p","name":"v","mountpoint":"/m"}}`},
-		{"lists of objects", &PluginsAnswer{[]PluginInfo{{"bridge", true, "", []string{"1.0.0"}}, {"x", false, "/x", nil}}, []FileError{{"f", "m"}}},
+		{"lists of objects", &PluginsAnswer{[]PluginInfo{{"bridge", true, "", []string{"1.0.0"}},
+			{"x", false, "/x", nil}}, []FileError{{"f", "m"}}},
 			`{"plugins":[{"type":"bridge","builtin":true,"supportedVersions":["1.0.0"]},` +
 				`{"type":"x","builtin":false,"path":"/x","supportedVersions":[]}],"errors":[{"file":"f","msg":"m"}]}`},
 		{"an attachment", &AttachmentsAnswer{"now", []Attachment{{
-			Network: "web", ContainerID: "c1", IfName: "eth0", Owner: "o", Args: [][2]string{{"K", "V"}}, State: "attached",
-			CapabilityArgs: map[string]jsontext.Value{"b": jsontext.Value("1"), "a\"": jsontext.Value(" [ 1.50 ] ")},
-			Result:         jsontext.Value(" { \"sandbox\" : \"\\u003c\\/\" } "),
+			Network: "web", ContainerID: "c1", IfName: "eth0", Owner: "o", Args: [][2]string{{"K", "V"}},
+			State: "attached",
+			CapabilityArgs: map[string]jsontext.Value{"b": jsontext.Value("1"),
+				"a\"": jsontext.Value(" [ 1.50 ] ")},
+			Result: jsontext.Value(" { \"sandbox\" : \"\\u003c\\/\" } "),
 		}}}, `{"asOf":"now","attachments":[{"network":"web","containerId":"c1","ifName":"eth0","netns":"","owner":"o","args":[["K","V"]],` +
 			`"capabilityArgs":{"a\"":[1.50],"b":1},"result":{"sandbox":"</"},"state":"attached"}]}`},
 	}
@@ -85,14 +89,20 @@ func TestErrorsAreWritten(t *testing.T) {
 	}{
 		{"the least", fault.Error{CNIVersion: "1.1.0", Code: 7, Msg: "m", Kind: "state"},
 			`{"cniVersion":"1.1.0","code":7,"msg":"m","kind":"state","retryable":false}`},
-		{"invalid UTF-8", fault.Error{Code: -1 << 63, Msg: "\xff<&>\u2028\x00", Stderr: "cut \xc3\xff here"},
-			`{"cniVersion":"","code":-9223372036854775808,"msg":"` + "\ufffd<&>\u2028" + `\u0000","kind":"","stderr":"cut ` + "\ufffd\ufffd" + ` here","retryable":false}`},
-		{"objects that are empty", fault.Error{VolumePlugin: &fault.VolumePlugin{}, Plugin: &fault.Plugin{}, Drift: []fault.Drift{}},
+		{"invalid UTF-8", fault.Error{Code: -1 << 63, Msg: "\xff<&>\u2028\x00",
+			Stderr: "cut \xc3\xff here"},
+			`{"cniVersion":"","code":-9223372036854775808,"msg":"` + "\ufffd<&>\u2028" +
+				`\u0000","kind":"","stderr":"cut ` + "\ufffd\ufffd" + ` here","retryable":false}`},
+		{"objects that are empty", fault.Error{VolumePlugin: &fault.VolumePlugin{},
+			Plugin: &fault.Plugin{}, Drift: []fault.Drift{}},
 			`{"cniVersion":"","code":0,"msg":"","kind":"","plugin":{"type":"","index":0,"builtin":false},"retryable":false}`},
 		{"everything", fault.Error{
-			CNIVersion: "1.1.0", Code: 999, Msg: "m", Details: "d", Kind: "drift", Errno: "EIO", Command: "ADD", Network: "web",
-			ContainerID: "c1", IfName: "eth0", Plugin: &fault.Plugin{Type: "bridge", Index: 1, Builtin: true}, Volume: "v", Stderr: "s",
-			Retryable: true, RolledBack: &no, Existing: &Attachment{State: "stale"}, Drift: []fault.Drift{{Object: "link"}, {Plugin: "p"}},
+			CNIVersion: "1.1.0", Code: 999, Msg: "m", Details: "d", Kind: "drift", Errno: "EIO",
+			Command: "ADD", Network: "web",
+			ContainerID: "c1", IfName: "eth0", Plugin: &fault.Plugin{Type: "bridge", Index: 1,
+				Builtin: true}, Volume: "v", Stderr: "s",
+			Retryable: true, RolledBack: &no, Existing: &Attachment{State: "stale"},
+			Drift:        []fault.Drift{{Object: "link"}, {Plugin: "p"}},
 			VolumePlugin: &fault.VolumePlugin{Endpoint: "e", Status: 500},
 		}, `{"cniVersion":"1.1.0","code":999,"msg":"m","details":"d","kind":"drift","errno":"EIO","command":"ADD","network":"web",` +
 			`"containerId":"c1","ifName":"eth0","plugin":{"type":"bridge","index":1,"builtin":true},"volume":"v","stderr":"s",` +

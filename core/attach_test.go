@@ -56,7 +56,8 @@ func TestFailedPluginUndoesTheWholeChain(t *testing.T) {
 	want := object{
 		"cniVersion": "1.1.0", "code": 123.0, "msg": "asked to fail",
 		"details": "by the test", "kind": "plugin-failed",
-		"command": "ADD", "network": "web", "containerId": "c1", "ifName": "eth0", "stderr": "trouble ahead\n",
+		"command": "ADD", "network": "web", "containerId": "c1", "ifName": "eth0",
+		"stderr":    "trouble ahead\n",
 		"plugin":    object{"type": "second", "index": 2.0, "builtin": false},
 		"retryable": false, "rolledBack": true,
 	}

@@ -14,10 +14,12 @@ import (
 
 // Call serves a request in its JSON form: cni_<method> in C. It returns 0 and the verb's answer, or the error's return
 // value (see Error.Return) and the error object.
-func (e *Engine) Call(ctx context.Context, caller Caller, method string, request []byte) (rc int, response []byte) {
+func (e *Engine) Call(ctx context.Context, caller Caller, method string,
+	request []byte) (rc int, response []byte) {
 	serve, known := methods[method]
 	if !known {
-		return failed(fault.InvalidRequest("method", "there is no method %q; the methods are %s", method, strings.Join(Methods(), ", ")))
+		return failed(fault.InvalidRequest("method", "there is no method %q; the methods are %s", method,
+			strings.Join(Methods(), ", ")))
 	}
 	answer, err := serve(e, ctx, caller, request)
 	if err != nil {

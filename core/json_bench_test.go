@@ -25,8 +25,10 @@ func BenchmarkReadRequest(b *testing.B) {
 
 func BenchmarkWriteAnswer(b *testing.B) {
 	answer := &AttachmentsAnswer{AsOf: "now", Attachments: []Attachment{{
-		Network: "web", ContainerID: "c1", IfName: "eth0", Netns: "/run/netns/c1", Owner: "libcni", State: "attached",
-		Args: [][2]string{{"K", "V"}}, Result: jsontext.Value(`{"cniVersion":"1.1.0","ips":[{"address":"10.1.0.2/16"}]}`),
+		Network: "web", ContainerID: "c1", IfName: "eth0", Netns: "/run/netns/c1", Owner: "libcni",
+		State:  "attached",
+		Args:   [][2]string{{"K", "V"}},
+		Result: jsontext.Value(`{"cniVersion":"1.1.0","ips":[{"address":"10.1.0.2/16"}]}`),
 	}}}
 	b.ReportAllocs()
 	for b.Loop() {
@@ -38,7 +40,8 @@ func BenchmarkWriteAnswer(b *testing.B) {
 
 func BenchmarkWriteError(b *testing.B) {
 	err := fault.New(fault.KindPluginFailed, nil, "no address left")
-	err.CNIVersion, err.Command, err.Plugin = "1.1.0", "ADD", &fault.Plugin{Type: "bridge", Builtin: true}
+	err.CNIVersion, err.Command, err.Plugin = "1.1.0", "ADD", &fault.Plugin{Type: "bridge",
+		Builtin: true}
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, failed := encodeError(err); failed != nil {

@@ -32,11 +32,13 @@ const anyOwner = "*"
 func (o *RequestOptions) setDefaults() error {
 	o.fillDefaults()
 	return errors.Join(
-		oneOf("options.builtins", string(o.Builtins), string(invoke.Prefer), string(invoke.Fallback), string(invoke.Only), string(invoke.Never)),
+		oneOf("options.builtins", string(o.Builtins), string(invoke.Prefer), string(invoke.Fallback),
+			string(invoke.Only), string(invoke.Never)),
 		oneOf("options.onExisting", o.OnExisting, onExistingFail, onExistingReplace),
 		validMilliseconds("options.timeoutMs", o.TimeoutMs),
 		validMilliseconds("options.rollbackTimeoutMs", o.RollbackTimeoutMs),
-		validPath("options.confDir", o.ConfDir), validPath("options.cacheDir", o.CacheDir), validPath("options.stateDir", o.StateDir),
+		validPath("options.confDir", o.ConfDir), validPath("options.cacheDir", o.CacheDir),
+		validPath("options.stateDir", o.StateDir),
 		validEnv(o.Env),
 	)
 }
@@ -53,7 +55,8 @@ func oneOf(key, value string, allowed ...string) error {
 			return nil
 		}
 	}
-	return fault.InvalidRequest(key, "%s: %q is not one of %s", key, value, strings.Join(allowed, ", "))
+	return fault.InvalidRequest(key, "%s: %q is not one of %s", key, value,
+		strings.Join(allowed, ", "))
 }
 
 const mostMilliseconds = math.MaxInt64 / int64(time.Millisecond) // 292 years
@@ -65,7 +68,8 @@ func validMilliseconds(key string, ms *int64) error {
 	case *ms < 0:
 		return fault.InvalidRequest(key, "%s: %d is negative; give milliseconds, or 0 for none", key, *ms)
 	case *ms > mostMilliseconds:
-		return fault.InvalidRequest(key, "%s: %d is more than %d; give milliseconds, or 0 for none", key, *ms, mostMilliseconds)
+		return fault.InvalidRequest(key, "%s: %d is more than %d; give milliseconds, or 0 for none", key,
+			*ms, mostMilliseconds)
 	}
 	return nil
 }
@@ -80,7 +84,8 @@ func validPath(key, path string) error {
 func validEnv(env map[string]string) error {
 	for key, value := range env {
 		if key == "" || strings.ContainsAny(key, "=\x00") || strings.ContainsRune(value, 0) {
-			return fault.InvalidRequest("options.env", "options.env: %q: a name is not empty and has no = in it, and neither name nor value a NUL character", key)
+			return fault.InvalidRequest("options.env", "options.env: %q: a name is not empty and has no "+
+				"= in it, and neither name nor value a NUL character", key)
 		}
 	}
 	return nil

@@ -18,7 +18,8 @@ func chain(dir, netns string, plugins int) []byte {
 		object{"type": "bridge", "bridge": "speed0", "isGateway": true, "ipMasq": plugins > 1,
 			"ipMasqBackend": "nftables", "ipam": object{
 				"type": "host-local", "dataDir": filepath.Join(dir, "leases"),
-				"ranges": []any{[]any{object{"subnet": "10.89.0.0/16"}}}, "routes": []any{object{"dst": "0.0.0.0/0"}}}},
+				"ranges": []any{[]any{object{"subnet": "10.89.0.0/16"}}},
+				"routes": []any{object{"dst": "0.0.0.0/0"}}}},
 		object{"type": "portmap", "capabilities": object{"portMappings": true}},
 		object{"type": "firewall"},
 	}

@@ -100,7 +100,8 @@ func volumeTables(api *source) map[string]string {
 	row := func(name string, key *model.Key) {
 		rows = append(rows, []string{"`" + name + "`", cellDefault(key), key.Description})
 	}
-	for _, name := range []string{"timeoutMs", "volumeTimeouts", "rollbackTimeoutMs", "volumeRetryMs"} {
+	for _, name := range []string{"timeoutMs", "volumeTimeouts", "rollbackTimeoutMs",
+		"volumeRetryMs"} {
 		key := api.Options.Key(name)
 		if key.Value.Form != model.Object {
 			row(name, key)

@@ -23,14 +23,16 @@ type configPackage struct {
 var configPackages = []configPackage{
 	{folder: "kit/settings", definition: "interfaceConfig", root: "Settings"},
 	{folder: "builtin/bridge", definition: "bridgeConfig", root: "configKeys",
-		embeds: "settings.Settings", plugin: "bridge", names: map[string]string{"vlanRange": "trunkItem"}},
+		embeds: "settings.Settings", plugin: "bridge",
+		names: map[string]string{"vlanRange": "trunkItem"}},
 	{folder: "builtin/firewall", definition: "firewallConfig", root: "configKeys"},
 	{folder: "builtin/portmap", definition: "portmapConfig", root: "configKeys", plugin: "portmap",
 		names: map[string]string{"portMapping": "mappingEntry"}},
 	{folder: "builtin/static", definition: "staticConfig", root: "rawConfig", plugin: "static",
 		names: map[string]string{"staticIpam": "rawIPAM", "staticAddress": "rawAddress"}},
-	{folder: "builtin/hostlocal", definition: "hostLocalConfig", root: "rawConfig", plugin: "host-local",
-		names: map[string]string{"hostLocalIpam": "rawIPAM", "ipRange": "rawRange"}},
+	{folder: "builtin/hostlocal", definition: "hostLocalConfig", root: "rawConfig",
+		plugin: "host-local",
+		names:  map[string]string{"hostLocalIpam": "rawIPAM", "ipRange": "rawRange"}},
 }
 
 // absenceMatters are the keys whose empty value is refused, while their absence is not.
@@ -146,7 +148,8 @@ func (c *{{$name}}) fillDefaults() {
 	}, struct {
 		Package string
 		Types   []*model.Type
-	}{p.folder[strings.LastIndexByte(p.folder, '/')+1:], append([]*model.Type{root}, p.named(root)...)})
+	}{p.folder[strings.LastIndexByte(p.folder, '/')+1:], append([]*model.Type{root},
+		p.named(root)...)})
 	if err != nil {
 		return nil, err
 	}
@@ -253,7 +256,8 @@ func (p configPackage) target(key *model.Key, place string) string {
 func (p configPackage) inline(t *model.Type, place string) string {
 	var fields []string
 	for _, key := range t.Own {
-		fields = append(fields, fmt.Sprintf("{%q, %s}", key.Name, p.target(key, place+"."+configName(key.Name))))
+		fields = append(fields, fmt.Sprintf("{%q, %s}", key.Name,
+			p.target(key, place+"."+configName(key.Name))))
 	}
 	return "jsonobject.Fields{" + strings.Join(fields, ", ") + "}"
 }

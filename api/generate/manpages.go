@@ -91,7 +91,8 @@ func (k keyLists) function(f *model.Function) string {
 		text += ".Sh RETURN VALUES\n" + returned
 	}
 	if f.Kinds != nil {
-		text += ".Sh ERRORS\nApart from the kinds that every function may return, which\n.Xr libcni 3\nlists:\n" +
+		text += ".Sh ERRORS\nApart from the kinds that every function may return, which\n.Xr libcni " +
+			"3\nlists:\n" +
 			kindList(f.Kinds)
 	}
 	return text + pageEnd(f.Name, f.Since)
@@ -105,7 +106,8 @@ func (k keyLists) callback(c *model.Callback) string {
 }
 
 func pageEnd(name, since string) string {
-	return ".Sh HISTORY\n.Nm " + name + "\nappeared in libcni " + since + ".\n.Sh SEE ALSO\n.Xr cni 1 ,\n.Xr libcni 3\n"
+	return ".Sh HISTORY\n.Nm " + name + "\nappeared in libcni " + since +
+		".\n.Sh SEE ALSO\n.Xr cni 1 ,\n.Xr libcni 3\n"
 }
 
 // splitPrototype returns the result and the parameters of a function.
@@ -120,7 +122,8 @@ func splitPrototype(prototype string) (result string, parameters []string) {
 func (k keyLists) request(f *model.Function) string {
 	var described []*model.Key
 	var common []string
-	for _, key := range append(slices.Clone(f.Keys), f.Request.Key("requestId"), f.Request.Key("options")) {
+	for _, key := range append(slices.Clone(f.Keys), f.Request.Key("requestId"),
+		f.Request.Key("options")) {
 		if key.Required || chosen(f.Request, key) || f.Request.Base.Key(key.Name) == nil {
 			described = append(described, key)
 		} else {
@@ -131,7 +134,8 @@ func (k keyLists) request(f *model.Function) string {
 	if described != nil {
 		text = k.list(described, false, f.Request) + ".Pp\n"
 	}
-	return text + "Optional keys, which\n.Xr libcni 3\ndescribes:\n" + strings.Join(common, " ,\n") + " .\n"
+	return text + "Optional keys, which\n.Xr libcni 3\ndescribes:\n" + strings.Join(common, " ,\n") +
+		" .\n"
 }
 
 func (k keyLists) response(t *model.Type) string {

@@ -94,7 +94,8 @@ const objectsPage = "api.md"
 // cellText describes a key, with the meaning of its values.
 func cellText(key *model.Key) string {
 	text := key.Description
-	if t := key.Value.Type; key.Value.Form == model.Enum && strings.Contains(t.Description, t.Values[0]) {
+	if t := key.Value.Type; key.Value.Form == model.Enum && strings.Contains(t.Description,
+		t.Values[0]) {
 		text += ": " + t.Description
 	}
 	return text

@@ -19,7 +19,8 @@ func overview(api *source) ([]byte, error) {
 	if !found || !ended {
 		return nil, fmt.Errorf("cni.h.in: there is no opening comment")
 	}
-	text := pageHead("libcni", "container networks (CNI 1.1) for every language") + functionList(api.API)
+	text := pageHead("libcni", "container networks (CNI 1.1) for every language") +
+		functionList(api.API)
 	for comments, pages := range inPages {
 		if !strings.Contains(comment, comments) {
 			return nil, fmt.Errorf("cni.h.in: it does not say %q any more", comments)
@@ -40,8 +41,10 @@ func overview(api *source) ([]byte, error) {
 
 // inPages are phrases of the header's pages that are about the header, and what they are here.
 var inPages = map[string]string{
-	"the\n *   comment of each function lists the keys":   "the\n *   page of each function lists the keys",
-	"the comment\n *   of each function lists the others": "the page\n *   of each function lists the others",
+	"the\n *   comment of each function lists the keys": "the\n *   page of each function lists " +
+		"the keys",
+	"the comment\n *   of each function lists the others": "the page\n *   of each function lists " +
+		"the others",
 	"In the tables of responses a question mark follows the type of a key that may be absent.": "In responses " +
 		"a key that may be absent is marked as optional.",
 }
@@ -50,7 +53,8 @@ var inPages = map[string]string{
 func functionList(description *model.API) string {
 	text := ".Sh FUNCTIONS\n"
 	for _, section := range description.Sections {
-		text += ".Ss " + roff(section.Title) + "\n" + roffParagraphs(section.Text) + ".Bl -tag -width Ds\n"
+		text += ".Ss " + roff(section.Title) + "\n" + roffParagraphs(section.Text) +
+			".Bl -tag -width Ds\n"
 		for _, f := range section.Functions {
 			text += ".It Xr " + f.Name + " 3\n" + roffLines(f.Summary)
 		}

@@ -62,7 +62,8 @@ func assignments(names []string) string {
 
 // pythonVersion writes the version, which the build of the package reads.
 func pythonVersion(api *source) ([]byte, error) {
-	return fmt.Appendf(nil, "# %s\n\n__version__ = %q\n", generatedFrom("api/cni.api.json"), api.Version), nil
+	return fmt.Appendf(nil, "# %s\n\n__version__ = %q\n", generatedFrom("api/cni.api.json"),
+		api.Version), nil
 }
 
 // prototypeParts are the result and the parameters of a function or a function type.
@@ -101,7 +102,8 @@ func pythonFFI(api *source) ([]byte, error) {
 }
 
 // ctypes returns the types of a prototype.
-func ctypes(prototype string, types map[string]string) (result string, parameters []string, err error) {
+func ctypes(prototype string, types map[string]string) (result string, parameters []string,
+	err error) {
 	parts := prototypeParts.FindStringSubmatch(prototype)
 	if parts == nil {
 		return "", nil, fmt.Errorf("prototype %q: not understood", prototype)

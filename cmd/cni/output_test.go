@@ -85,7 +85,9 @@ Network:       old
 }
 
 func TestInspectOfNothingFails(t *testing.T) {
-	code, out, errOut := runLine(&recorder{answers: map[string]string{"attachments": `{"asOf":"x","attachments":[]}`}}, nil, "inspect c9")
+	code, out, errOut := runLine(
+		&recorder{answers: map[string]string{"attachments": `{"asOf":"x","attachments":[]}`}}, nil,
+		"inspect c9")
 	if code != exitFailed || out != "" || errOut != "cni: container c9 is not attached\n" {
 		t.Errorf("exit status %d, output %q, standard error %q", code, out, errOut)
 	}
@@ -99,9 +101,11 @@ func TestEventsForPeople(t *testing.T) {
 			"cni: warning: bridge: odd\n"},
 		{"a plugin not", "networks", `{"event":"plugin","plugin":"bridge","command":"ADD"}`, ""},
 		{"a plugin when asked", "networks -v",
-			`{"event":"plugin","plugin":"bridge","command":"ADD","builtin":true,"durationMs":1.25}`, "cni: bridge: ADD (built in) took 1.2 ms, code 0\n"},
+			`{"event":"plugin","plugin":"bridge","command":"ADD","builtin":true,"durationMs":1.25}`,
+			"cni: bridge: ADD (built in) took 1.2 ms, code 0\n"},
 		{"what a process wrote", "networks -v",
-			`{"event":"plugin","plugin":"x","command":"DEL","durationMs":3,"code":11,"stderr":"a\nb\n"}`, "cni: x: DEL (executable) took 3.0 ms, code 11\n    a\n    b\n"},
+			`{"event":"plugin","plugin":"x","command":"DEL","durationMs":3,"code":11,"stderr":"a\nb\n"}`,
+			"cni: x: DEL (executable) took 3.0 ms, code 11\n    a\n    b\n"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, _, errOut := runLine(eventful(test.event), nil, test.line)

@@ -43,7 +43,8 @@ func TestCommandLineBecomesRequest(t *testing.T) {
 		want       []string
 	}{
 		{name: "add as cnitool", line: "add web /n",
-			want: []string{`add {"containerId":"` + toolID("/n") + `","ifName":"eth0","netns":"/n","network":"web"}`}},
+			want: []string{`add {"containerId":"` + toolID("/n") +
+				`","ifName":"eth0","netns":"/n","network":"web"}`}},
 		{name: "add with cnitool's environment", line: "add web /n",
 			env: map[string]string{"NETCONFPATH": "/c", "CNI_PATH": "/a:/b", "CNI_ARGS": "A=1;B=x=y;A=2",
 				"CAP_ARGS": `{"ips":["10.0.0.1/8"],"n":18446744073709551615}`, "CNI_IFNAME": "eth7"},
@@ -65,7 +66,8 @@ func TestCommandLineBecomesRequest(t *testing.T) {
 			"[::1]:1:2/sctp",
 			want: []string{`add {"capabilityArgs":{"portMappings":[{"hostPort":8080,"containerPort":80,"protocol":"tcp"},{"hostPort":53,"containerPort":5353,"protocol":"udp","hostIP":"127.0.0.1"},{"hostPort":1,"containerPort":2,"protocol":"sctp","hostIP":"::1"}]},"containerId":"c","netns":"/n","network":"web"}`}},
 		{name: "del as cnitool", line: "del web /n",
-			want: []string{`del {"containerId":"` + toolID("/n") + `","ifName":"eth0","netns":"/n","network":"web"}`}},
+			want: []string{`del {"containerId":"` + toolID("/n") +
+				`","ifName":"eth0","netns":"/n","network":"web"}`}},
 		{name: "del of all interfaces of a container", line: "del --id c1 --force",
 			want: []string{`del {"containerId":"c1","force":true}`}},
 		{name: "del of one network of a container", line: "del web --id c1",

@@ -79,7 +79,8 @@ const (
 		`"ip6":{"ip":"fd00::3/64","gateway":"fd00::1","routes":[{"dst":"::/0","gw":"fd00::1"}]},"dns":{"nameservers":["10.1.2.1"],"domain":"example.org"}}`
 )
 
-var full040 = strings.NewReplacer(`{"interface":1,"address":"10`, `{"version":"4","interface":1,"address":"10`,
+var full040 = strings.NewReplacer(`{"interface":1,"address":"10`,
+	`{"version":"4","interface":1,"address":"10`,
 	`{"interface":1,"address":"fd`, `{"version":"6","interface":1,"address":"fd`).Replace(full100)
 
 // full returns the same attachment in any version.
@@ -144,11 +145,13 @@ func TestResultDoesNotKeepTheCallersBytes(t *testing.T) {
 
 func TestResultWithoutVersion(t *testing.T) {
 	tests := []struct{ name, text, version, want string }{
-		{"takes the given", `{"ips":[{"address":"10.0.0.2/8"}]}`, "1.0.0", `{"cniVersion":"1.0.0","ips":[{"address":"10.0.0.2/8"}]}`},
+		{"takes the given", `{"ips":[{"address":"10.0.0.2/8"}]}`, "1.0.0",
+			`{"cniVersion":"1.0.0","ips":[{"address":"10.0.0.2/8"}]}`},
 		{"keeps what is unknown", `{"x":1,"ips":[]}`, "0.4.0", `{"cniVersion":"0.4.0","x":1,"ips":[]}`},
 		{"empty", `{"cniVersion":"","x":1}`, "1.1.0", `{"cniVersion":"1.1.0","x":1}`},
 		{"null", `{"CniVersion":null}`, "1.1.0", `{"cniVersion":"1.1.0"}`},
-		{"none given either", `{"ip4":{"ip":"10.0.0.2/8"}}`, "", `{"cniVersion":"0.2.0","ip4":{"ip":"10.0.0.2/8"}}`},
+		{"none given either", `{"ip4":{"ip":"10.0.0.2/8"}}`, "",
+			`{"cniVersion":"0.2.0","ip4":{"ip":"10.0.0.2/8"}}`},
 		{"a null result", ` null`, "1.0.0", `{"cniVersion":"1.0.0"}`},
 		{"an empty result", `{}`, "0.1.0", `{"cniVersion":"0.1.0"}`},
 		{"in another case", `{"CNIVersion":"1.0.0"}`, "1.0.0", `{"CNIVersion":"1.0.0"}`},
@@ -165,13 +168,18 @@ func TestResultWithoutVersion(t *testing.T) {
 
 func TestResultIsTakenWithWhatPluginsDo(t *testing.T) {
 	tests := []struct{ name, text, want string }{
-		{"no interfaces", `{"cniVersion":"1.0.0","ips":[{"address":"10.0.0.2/8"}]}`, "address 10.0.0.2/8 gateway <nil>\ndns [] \n"},
-		{"an index without interfaces", `{"cniVersion":"0.3.1","ips":[{"version":"4","interface":0,"address":"10.0.0.2/8"}]}`, "address 10.0.0.2/8 gateway <nil>\ndns [] \n"},
+		{"no interfaces", `{"cniVersion":"1.0.0","ips":[{"address":"10.0.0.2/8"}]}`,
+			"address 10.0.0.2/8 gateway <nil>\ndns [] \n"},
+		{"an index without interfaces",
+			`{"cniVersion":"0.3.1","ips":[{"version":"4","interface":0,"address":"10.0.0.2/8"}]}`,
+			"address 10.0.0.2/8 gateway <nil>\ndns [] \n"},
 		{"index -1", `{"cniVersion":"0.3.0","interfaces":[{"name":"a"}],"ips":[{"version":"4","interface":-1,"address":"10.0.0.2/8"}]}`,
 			"link a  in \"\"\naddress 10.0.0.2/8 gateway <nil>\ndns [] \n"},
 		{"a key twice", `{"cniVersion":"1.0.0","dns":{"domain":"a"},"dns":{"domain":"b"}}`, "dns [] b\n"},
-		{"text that is not UTF-8", "{\"cniVersion\":\"1.0.0\",\"dns\":{\"domain\":\"a\xff\"}}", "dns [] a\ufffd\n"},
-		{"addresses without version", `{"cniVersion":"0.4.0","ips":[{"address":"fd00::2/64"}]}`, "address fd00::2/64 gateway <nil>\ndns [] \n"},
+		{"text that is not UTF-8", "{\"cniVersion\":\"1.0.0\",\"dns\":{\"domain\":\"a\xff\"}}",
+			"dns [] a\ufffd\n"},
+		{"addresses without version", `{"cniVersion":"0.4.0","ips":[{"address":"fd00::2/64"}]}`,
+			"address fd00::2/64 gateway <nil>\ndns [] \n"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -198,14 +206,18 @@ func TestParseResultRefuses(t *testing.T) {
 		{"an index too low", `{"cniVersion":"0.4.0","interfaces":[{"name":"a"}],"ips":[{"version":"4","address":"10.0.0.2/8","interface":-2}]}`, "ips[0].interface: there is no interface -2"},
 		{"a null address 1.x", `{"cniVersion":"1.1.0","ips":[null]}`, "ips[0]: missing"},
 		{"a null address 0.4", `{"cniVersion":"0.4.0","ips":[null]}`, "ips[0]: missing"},
-		{"an address without network", `{"cniVersion":"1.1.0","ips":[{"gateway":"10.0.0.1"}]}`, "ips[0].address: missing"},
-		{"an address that is none", `{"cniVersion":"1.1.0","ips":[{"address":"10.0.0.1"}]}`, "invalid CIDR"},
+		{"an address without network", `{"cniVersion":"1.1.0","ips":[{"gateway":"10.0.0.1"}]}`,
+			"ips[0].address: missing"},
+		{"an address that is none", `{"cniVersion":"1.1.0","ips":[{"address":"10.0.0.1"}]}`,
+			"invalid CIDR"},
 		{"a null interface 1.x", `{"cniVersion":"1.1.0","interfaces":[null]}`, "interfaces[0]: missing"},
 		{"a null interface 0.3", `{"cniVersion":"0.3.1","interfaces":[null]}`, "interfaces[0]: missing"},
 		{"a null route", `{"cniVersion":"0.4.0","routes":[null]}`, "routes[0]: missing"},
-		{"a route without destination", `{"cniVersion":"1.0.0","routes":[{"gw":"10.0.0.1"}]}`, "routes[0].dst: missing"},
+		{"a route without destination", `{"cniVersion":"1.0.0","routes":[{"gw":"10.0.0.1"}]}`,
+			"routes[0].dst: missing"},
 		{"an old result without address", `{"cniVersion":"0.2.0","ip4":{}}`, "ip4.ip: missing"},
-		{"an old route without destination", `{"cniVersion":"0.2.0","ip6":{"ip":"fd00::1/64","routes":[{}]}}`, "ip6.routes[0].dst: missing"},
+		{"an old route without destination",
+			`{"cniVersion":"0.2.0","ip6":{"ip":"fd00::1/64","routes":[{}]}}`, "ip6.routes[0].dst: missing"},
 		{"a wrong type", `{"cniVersion":"1.0.0","ips":"10.0.0.1"}`, "cannot unmarshal string"},
 	}
 	for _, test := range tests {
@@ -232,7 +244,8 @@ func TestBuiltinsResult(t *testing.T) {
 	given := &types100.Result{
 		Interfaces: []*types100.Interface{{Name: "eth0", Mtu: 1400}},
 		IPs:        []*types100.IPConfig{{Interface: types100.Int(0), Address: address(t, "10.0.0.2/8")}},
-		Routes:     []*types.Route{{Dst: address(t, "0.0.0.0/0"), Priority: 9007199254740993, Table: &table}},
+		Routes: []*types.Route{{Dst: address(t, "0.0.0.0/0"), Priority: 9007199254740993,
+			Table: &table}},
 	}
 	r := NewResult(given)
 	want := map[string]string{
@@ -254,8 +267,10 @@ func TestBuiltinsResult(t *testing.T) {
 }
 
 func TestResultWithoutAddressesInOldVersions(t *testing.T) {
-	r := NewResult(&types100.Result{Interfaces: []*types100.Interface{{Name: "eth0"}}, DNS: types.DNS{Domain: "a"}})
-	if diff := cmp.Diff(`{"cniVersion":"0.2.0","dns":{"domain":"a"}}`, mustJSON(t, r, "0.2.0")); diff != "" {
+	r := NewResult(&types100.Result{Interfaces: []*types100.Interface{{Name: "eth0"}},
+		DNS: types.DNS{Domain: "a"}})
+	if diff := cmp.Diff(`{"cniVersion":"0.2.0","dns":{"domain":"a"}}`,
+		mustJSON(t, r, "0.2.0")); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 	if diff := cmp.Diff(`{"cniVersion":"0.1.0"}`, mustJSON(t, NewResult(nil), "0.1.0")); diff != "" {

@@ -63,9 +63,11 @@ func ParseAddress(text string) (Address, error) {
 	case schemeHTTPS:
 		a.Port = orElse(a.Port, "443")
 	default:
-		return Address{}, fmt.Errorf("address %q: give unix:///PATH, tcp://HOST:PORT, http://HOST:PORT or https://HOST:PORT", text)
+		return Address{}, fmt.Errorf("address %q: give unix:///PATH, tcp://HOST:PORT, "+
+			"http://HOST:PORT or https://HOST:PORT", text)
 	}
-	if port, err := strconv.ParseUint(a.Port, 10, 16); err != nil || port == 0 || a.Host == "" || u.User != nil {
+	if port, err := strconv.ParseUint(a.Port, 10, 16); err != nil || port == 0 || a.Host == "" ||
+		u.User != nil {
 		return Address{}, fmt.Errorf("address %q: not %s://HOST:PORT", text, a.Scheme)
 	}
 	return a, nil
@@ -73,7 +75,8 @@ func ParseAddress(text string) (Address, error) {
 
 func parseSocket(path string) (Address, error) {
 	if !filepath.IsAbs(path) || strings.ContainsRune(path, 0) {
-		return Address{}, fmt.Errorf("address unix://%s: the path of a socket is absolute, as in unix:///run/x.sock", path)
+		return Address{}, fmt.Errorf("address unix://%s: the path of a socket is absolute, as in "+
+			"unix:///run/x.sock", path)
 	}
 	return Address{Scheme: schemeUnix, Path: path}, nil
 }

@@ -16,7 +16,8 @@ func (c *call) activate(ctx context.Context) error {
 	h := &call{plugin: c.plugin, endpoint: endpointActivate, found: c.found}
 	ctx, cancel := within(ctx, c.plugin.Activate)
 	defer cancel()
-	answer, err := exchange(ctx, c.handshake, encode(c.found.Address, endpointActivate, nil), c.plugin.Header)
+	answer, err := exchange(ctx, c.handshake, encode(c.found.Address, endpointActivate, nil),
+		c.plugin.Header)
 	if err != nil {
 		e := h.noAnswer(ctx, err)
 		if errors.As(err, new(*malformedError)) {
@@ -28,11 +29,14 @@ func (c *call) activate(ctx context.Context) error {
 		return h.refused(fault.KindNotAPlugin, answer.status, text)
 	}
 	var hello struct{ Implements []string }
-	if first, _ := split(answer.body); json.Unmarshal(first, &hello) != nil || hello.Implements == nil {
-		return h.fail(fault.KindNotAPlugin, nil, "the answer does not say what the plugin implements: %s", excerpt(answer.body))
+	if first, _ := split(answer.body); json.Unmarshal(first, &hello) != nil ||
+		hello.Implements == nil {
+		return h.fail(fault.KindNotAPlugin, nil, "the answer does not say what the plugin implements: %s",
+			excerpt(answer.body))
 	}
 	if !slices.Contains(hello.Implements, driver) {
-		return h.fail(fault.KindWrongPluginKind, nil, "the plugin implements %s and not %s", strings.Join(hello.Implements, ", "), driver)
+		return h.fail(fault.KindWrongPluginKind, nil, "the plugin implements %s and not %s",
+			strings.Join(hello.Implements, ", "), driver)
 	}
 	c.plugin.client.known.add(c.id)
 	return nil
@@ -47,11 +51,14 @@ func (c *call) judge(answer *reply) (json.RawMessage, error) {
 	first, rest := split(answer.body)
 	switch {
 	case first == nil:
-		return nil, c.fail(fault.KindPluginProtocol, nil, "the answer is not JSON: %s", excerpt(answer.body))
+		return nil, c.fail(fault.KindPluginProtocol, nil, "the answer is not JSON: %s",
+			excerpt(answer.body))
 	case len(bytes.TrimSpace(rest)) != 0:
-		return nil, c.fail(fault.KindPluginProtocol, nil, "there is more after the answer: %s", excerpt(rest))
+		return nil, c.fail(fault.KindPluginProtocol, nil, "there is more after the answer: %s",
+			excerpt(rest))
 	case first[0] != '{' && !bytes.Equal(first, []byte("null")):
-		return nil, c.fail(fault.KindPluginProtocol, nil, "the answer is no JSON object: %s", excerpt(first))
+		return nil, c.fail(fault.KindPluginProtocol, nil, "the answer is no JSON object: %s",
+			excerpt(first))
 	}
 	return first, nil
 }

@@ -60,7 +60,8 @@ func (c *call) connect(ctx context.Context) error {
 // again tells the errors that may be gone when a plugin has started.
 func again(err error) bool {
 	var e *fault.Error
-	return errors.As(err, &e) && (e.Kind == fault.KindVolumePluginNotFound || e.Kind == fault.KindVolumePluginUnreachable)
+	return errors.As(err, &e) && (e.Kind == fault.KindVolumePluginNotFound ||
+		e.Kind == fault.KindVolumePluginUnreachable)
 }
 
 func (c *call) tryConnect(ctx context.Context) error {
@@ -114,7 +115,8 @@ func (c *call) notConnected(ctx context.Context, err error) error {
 		return c.ended(ctx, context.Cause(ctx))
 	}
 	if errors.Is(err, syscall.EINVAL) && c.found.Address.Scheme == schemeUnix {
-		return c.fail(fault.KindVolumePluginUnreachable, err, "connect (the path of a socket has 107 bytes at most)")
+		return c.fail(fault.KindVolumePluginUnreachable, err, "connect (the path of a socket has 107 "+
+			"bytes at most)")
 	}
 	return c.fail(fault.KindVolumePluginUnreachable, err, "connect")
 }
@@ -161,7 +163,8 @@ func (c *call) noAnswer(ctx context.Context, err error) error {
 		return c.fail(fault.KindTimeout, nil, "%v", err)
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		c.plugin.client.known.forget(c.found.Address.String())
-		return c.fail(fault.KindPluginProtocol, err, "%v; whether it was carried out is not known", errSilent)
+		return c.fail(fault.KindPluginProtocol, err, "%v; whether it was carried out is not known",
+			errSilent)
 	case errors.Is(err, errSilent), errors.Is(err, errCutShort):
 		c.plugin.client.known.forget(c.found.Address.String())
 		return c.fail(fault.KindPluginProtocol, nil, "%v; whether it was carried out is not known", err)
@@ -175,7 +178,8 @@ func (c *call) notLocated(err error) error {
 	var file *fileError
 	switch {
 	case errors.Is(err, errNoPlugin):
-		return c.fail(fault.KindVolumePluginNotFound, nil, "no NAME.sock, NAME.spec or NAME.json in %v", c.plugin.Dirs)
+		return c.fail(fault.KindVolumePluginNotFound, nil, "no NAME.sock, NAME.spec or NAME.json in %v",
+			c.plugin.Dirs)
 	case errors.As(err, &file):
 		if errors.Is(err, fs.ErrPermission) {
 			return c.fail(fault.KindVolumePluginUnreachable, err, "its file cannot be read")

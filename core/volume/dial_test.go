@@ -27,7 +27,8 @@ import (
 func secured(t *testing.T, clients tls.ClientAuthType) (address, caFile string) {
 	t.Helper()
 	netnstest.Host(t)
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter,
+		r *http.Request) {
 		if r.URL.Path == "/Plugin.Activate" {
 			fmt.Fprint(w, `{"Implements":["VolumeDriver"]}`)
 			return
@@ -57,14 +58,20 @@ func TestTLSIsVerifiedUnlessTheFileSaysOtherwise(t *testing.T) {
 		{"a .spec file", "p.spec", "ADDR", "certificate"},
 		{"a .json file without TLSConfig", "p.json", `{"Addr":"ADDR"}`, "certificate"},
 		{"a TLSConfig without CAFile", "p.json", `{"Addr":"ADDR","TLSConfig":{}}`, "certificate"},
-		{"verification is turned off", "p.json", `{"Addr":"ADDR","TLSConfig":{"InsecureSkipVerify":true}}`, ""},
-		{"a CAFile that is not there", "p.json", `{"Addr":"ADDR","TLSConfig":{"CAFile":"/nowhere/ca.pem"}}`, "/nowhere/ca.pem"},
-		{"a CAFile without certificates", "p.json", `{"Addr":"ADDR","TLSConfig":{"CAFile":"/etc/hostname"}}`, "none in it"},
-		{"a key that is not there", "p.json", `{"Addr":"ADDR","TLSConfig":{"CAFile":"CA","CertFile":"CA","KeyFile":"/nowhere/key"}}`, "/nowhere/key"},
+		{"verification is turned off", "p.json",
+			`{"Addr":"ADDR","TLSConfig":{"InsecureSkipVerify":true}}`, ""},
+		{"a CAFile that is not there", "p.json",
+			`{"Addr":"ADDR","TLSConfig":{"CAFile":"/nowhere/ca.pem"}}`, "/nowhere/ca.pem"},
+		{"a CAFile without certificates", "p.json",
+			`{"Addr":"ADDR","TLSConfig":{"CAFile":"/etc/hostname"}}`, "none in it"},
+		{"a key that is not there", "p.json",
+			`{"Addr":"ADDR","TLSConfig":{"CAFile":"CA","CertFile":"CA","KeyFile":"/nowhere/key"}}`,
+			"/nowhere/key"},
 		{"http to a server of https", "p.spec", "HTTPADDR", "HTTP 400"},
 	} {
 		// No subtests: they would run on other threads, outside this network namespace.
-		text := strings.NewReplacer("HTTPADDR", strings.Replace(address, "https", "http", 1), "ADDR", address, "CA\"", ca+"\"").Replace(test.text)
+		text := strings.NewReplacer("HTTPADDR", strings.Replace(address, "https", "http", 1), "ADDR",
+			address, "CA\"", ca+"\"").Replace(test.text)
 		text = strings.NewReplacer(`"CAFile":"CA"`, `"CAFile":"`+ca+`"`).Replace(text)
 		if test.name == "a CAFile without certificates" {
 			text = strings.Replace(text, "/etc/hostname", writeFile(t, "nothing"), 1)
@@ -96,14 +103,17 @@ func TestProxiesOfTheEnvironmentDoNotCount(t *testing.T) {
 	}
 	t.Setenv("SSL_CERT_FILE", "/nowhere")
 	address, ca := secured(t, tls.NoClientCert)
-	dir := layout(t, map[string]string{"p.json": fmt.Sprintf(`{"Addr":%q,"TLSConfig":{"CAFile":%q}}`, address, ca)})
-	if _, err := New().Plugin("p", Settings{Dirs: []string{dir}}).List(context.Background()); err != nil {
+	dir := layout(t, map[string]string{"p.json": fmt.Sprintf(`{"Addr":%q,"TLSConfig":{"CAFile":%q}}`,
+		address, ca)})
+	if _, err := New().Plugin("p",
+		Settings{Dirs: []string{dir}}).List(context.Background()); err != nil {
 		t.Error(err)
 	}
 }
 
 func TestInHosts(t *testing.T) {
-	const hosts = "127.0.0.1 localhost\n# 1.1.1.1 store\n10.0.0.1\tother Store # 10.0.0.9 x\nfd00::1 store\nbad store\n10.0.0.2\n"
+	const hosts = "127.0.0.1 localhost\n# 1.1.1.1 store\n10.0.0.1\tother Store # 10.0.0.9 " +
+		"x\nfd00::1 store\nbad store\n10.0.0.2\n"
 	want := []string{"10.0.0.1", "fd00::1"}
 	var got []string
 	for _, ip := range inHosts([]byte(hosts), "STORE") {
@@ -136,11 +146,13 @@ func TestCallsAreMadeInTheNamespacesOfTheirThread(t *testing.T) {
 	inside := make(chan error)
 	go func() {
 		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
-		if err := syscall.Unshare(syscall.CLONE_NEWNET | syscall.CLONE_NEWNS | syscall.CLONE_FS); err != nil {
+		if err := syscall.Unshare(
+			syscall.CLONE_NEWNET | syscall.CLONE_NEWNS | syscall.CLONE_FS); err != nil {
 			inside <- err
 			return
 		}
-		if err := errors.Join(syscall.Mount("", "/", "", syscall.MS_PRIVATE|syscall.MS_REC, ""), syscall.Mount("tmpfs", dir, "tmpfs", 0, "")); err != nil {
+		if err := errors.Join(syscall.Mount("", "/", "", syscall.MS_PRIVATE|syscall.MS_REC, ""),
+			syscall.Mount("tmpfs", dir, "tmpfs", 0, "")); err != nil {
 			inside <- err
 			return
 		}
@@ -152,12 +164,14 @@ func TestCallsAreMadeInTheNamespacesOfTheirThread(t *testing.T) {
 		}
 		defer hidden.Close()
 		go http.Serve(hidden, plain)
-		if _, err := client.Plugin("hidden", Settings{Dirs: []string{dir}}).List(context.Background()); err != nil {
+		if _, err := client.Plugin("hidden",
+			Settings{Dirs: []string{dir}}).List(context.Background()); err != nil {
 			inside <- fmt.Errorf("in the socket's mount namespace: %w", err)
 			return
 		}
 		// Known from the other network namespace, and yet not there.
-		if _, err := client.Plugin(address, Settings{}).List(context.Background()); !isKind(err, fault.KindVolumePluginUnreachable) {
+		if _, err := client.Plugin(address, Settings{}).List(context.Background()); !isKind(err,
+			fault.KindVolumePluginUnreachable) {
 			inside <- fmt.Errorf("outside the server's network namespace: %v", err)
 			return
 		}
@@ -166,7 +180,9 @@ func TestCallsAreMadeInTheNamespacesOfTheirThread(t *testing.T) {
 	if err := <-inside; err != nil {
 		t.Error(err)
 	}
-	if _, err := client.Plugin("hidden", Settings{Dirs: []string{dir}}).List(context.Background()); !isKind(err, fault.KindVolumePluginNotFound) {
+	if _, err := client.Plugin("hidden",
+		Settings{Dirs: []string{dir}}).List(context.Background()); !isKind(err,
+		fault.KindVolumePluginNotFound) {
 		t.Errorf("outside the socket's mount namespace: %v", err)
 	}
 }
@@ -180,7 +196,8 @@ func isKind(err error, kind fault.Kind) bool {
 // comes from the resolver, and in time.
 func TestNamesAreAskedOfTheDNS(t *testing.T) {
 	netnstest.Host(t)
-	if ips, err := resolve(context.Background(), "LOCALHOST"); err != nil || len(ips) == 0 || !ips[0].IsLoopback() {
+	if ips, err := resolve(context.Background(), "LOCALHOST"); err != nil || len(ips) == 0 ||
+		!ips[0].IsLoopback() {
 		t.Errorf("localhost: %v, %v", ips, err)
 	}
 	if ips, err := resolve(context.Background(), "::1"); err != nil || ips[0] != netip.IPv6Loopback() {
@@ -188,7 +205,8 @@ func TestNamesAreAskedOfTheDNS(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := resolve(ctx, "plugin.example"); err == nil || !strings.Contains(err.Error(), "plugin.example") {
+	if _, err := resolve(ctx, "plugin.example"); err == nil || !strings.Contains(err.Error(),
+		"plugin.example") {
 		t.Errorf("cancelled: %v", err)
 	}
 }

@@ -168,13 +168,17 @@ func names(settings Settings) []string {
 		}
 	}
 	slices.Sort(names)
-	return slices.DeleteFunc(slices.Compact(names), func(name string) bool { return ValidateName(name) != nil })
+	return slices.DeleteFunc(slices.Compact(names), func(name string) bool {
+		return ValidateName(name) != nil
+	})
 }
 
 // ValidateName refuses names that cannot be part of a path.
 func ValidateName(name string) error {
-	if name == "" || name == "." || name == ".." || strings.ContainsAny(name, "/\x00") || len(name) > 200 {
-		return fmt.Errorf("plugin %q: a name has no /, no NUL and 1 to 200 bytes; an address begins with unix://, tcp://, http:// or https://", name)
+	if name == "" || name == "." || name == ".." || strings.ContainsAny(name, "/\x00") ||
+		len(name) > 200 {
+		return fmt.Errorf("plugin %q: a name has no /, no NUL and 1 to 200 bytes; an address begins "+
+			"with unix://, tcp://, http:// or https://", name)
 	}
 	return nil
 }

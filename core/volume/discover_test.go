@@ -15,9 +15,12 @@ func TestParseAddress(t *testing.T) {
 	for _, test := range []struct{ text, want string }{
 		{"unix:///run/x.sock", "unix:///run/x.sock"}, {" unix:///run/x.sock\n", "unix:///run/x.sock"},
 		{"tcp://h:1", "tcp://h:1"}, {"http://h", "http://h:80"}, {"http://h:8080/p?q", "http://h:8080"},
-		{"https://h", "https://h:443"}, {"https://[::1]:2/docker/plugin", "https://[::1]:2"}, {"HTTP://h:1", "http://h:1"},
-		{"", ""}, {"x", ""}, {"unix://x", ""}, {"unix://", ""}, {"unix:///a\x00b", ""}, {"tcp://h", ""}, {"tcp://:1", ""},
-		{"tcp://h:0", ""}, {"tcp://h:65536", ""}, {"tcp://u:p@h:1", ""}, {"udp://h:1", ""}, {"http://h:x", ""}, {"npipe:////x", ""},
+		{"https://h", "https://h:443"}, {"https://[::1]:2/docker/plugin", "https://[::1]:2"},
+		{"HTTP://h:1", "http://h:1"},
+		{"", ""}, {"x", ""}, {"unix://x", ""}, {"unix://", ""}, {"unix:///a\x00b", ""}, {"tcp://h", ""},
+		{"tcp://:1", ""},
+		{"tcp://h:0", ""}, {"tcp://h:65536", ""}, {"tcp://u:p@h:1", ""}, {"udp://h:1", ""},
+		{"http://h:x", ""}, {"npipe:////x", ""},
 	} {
 		a, err := ParseAddress(test.text)
 		got := ""
@@ -60,7 +63,8 @@ func TestFindTakesTheFirstInDockersOrder(t *testing.T) {
 		"a/p.spec": "tcp://spec:1", "a/p/p.spec": "tcp://spec:2", "a/p.json": `{"Addr":"tcp://json:1"}`,
 		"a/p/p.json": `{"Addr":"tcp://json:2"}`, "b/p.spec": "tcp://spec:3",
 	}
-	order := []string{"a/p.sock", "a/p/p.sock", "b/p.sock", "a/p.spec", "a/p/p.spec", "a/p.json", "a/p/p.json", "b/p.spec"}
+	order := []string{"a/p.sock", "a/p/p.sock", "b/p.sock", "a/p.spec", "a/p/p.spec", "a/p.json",
+		"a/p/p.json", "b/p.spec"}
 	dir := layout(t, all)
 	for _, want := range order {
 		found, err := find("p", []string{filepath.Join(dir, "a"), filepath.Join(dir, "b")})
@@ -71,15 +75,18 @@ func TestFindTakesTheFirstInDockersOrder(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if found, err := find("p", []string{filepath.Join(dir, "a"), filepath.Join(dir, "nowhere")}); err != errNoPlugin {
+	if found, err := find("p", []string{filepath.Join(dir, "a"),
+		filepath.Join(dir, "nowhere")}); err != errNoPlugin {
 		t.Errorf("%+v, %v", found, err)
 	}
 }
 
 func TestDiscoverPassesOverWhatNamesNoPlugin(t *testing.T) {
 	dir := layout(t, map[string]string{
-		"good.sock": "socket", "file.sock": "no socket", "deep/deep.spec": "tcp://h:1", "empty/other.spec": "tcp://h:1",
-		"README": "", "p/README": "", "bad.spec": "h:1", "big.json": strings.Repeat(" ", maxFile+1), ".spec": "tcp://h:1",
+		"good.sock": "socket", "file.sock": "no socket", "deep/deep.spec": "tcp://h:1",
+		"empty/other.spec": "tcp://h:1",
+		"README":           "", "p/README": "", "bad.spec": "h:1", "big.json": strings.Repeat(" ", maxFile+1),
+		".spec": "tcp://h:1",
 	})
 	if err := syscall.Mkfifo(filepath.Join(dir, "pipe.spec"), 0o600); err != nil {
 		t.Fatal(err)
@@ -96,17 +103,21 @@ func TestDiscoverPassesOverWhatNamesNoPlugin(t *testing.T) {
 	if diff := cmp.Diff([]string{"deep", "good"}, names); diff != "" {
 		t.Errorf("found (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{"bad bad.spec", "big big.json", "pipe pipe.spec"}, files); diff != "" {
+	if diff := cmp.Diff([]string{"bad bad.spec", "big big.json", "pipe pipe.spec"},
+		files); diff != "" {
 		t.Errorf("bad files (-want +got):\n%s", diff)
 	}
 }
 
 func FuzzFiles(f *testing.F) {
-	for _, text := range []string{"", "{}", "null", `{"Addr":"tcp://h:1","TLSConfig":{"CAFile":"/x"}}`, "unix:///x", "tcp://[::1%eth0]:1"} {
+	for _, text := range []string{"", "{}", "null", `{"Addr":"tcp://h:1","TLSConfig":{"CAFile":"/x"}}`,
+		"unix:///x", "tcp://[::1%eth0]:1"} {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		for _, parse := range []func([]byte) (Address, error){parseJSON, func(b []byte) (Address, error) { return ParseAddress(string(b)) }} {
+		for _, parse := range []func([]byte) (Address, error){parseJSON, func(b []byte) (Address, error) {
+			return ParseAddress(string(b))
+		}} {
 			a, err := parse(data)
 			if err != nil {
 				continue

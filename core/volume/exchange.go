@@ -24,7 +24,8 @@ var errHeader = errors.New("the answer did not begin in time")
 
 // exchange sends one request and reads the answer. It uses no goroutine but the caller's. Of an error, what is left of
 // the request in the plugin is not known.
-func exchange(ctx context.Context, conn net.Conn, request []byte, header time.Duration) (*reply, error) {
+func exchange(ctx context.Context, conn net.Conn, request []byte,
+	header time.Duration) (*reply, error) {
 	defer interrupt(ctx, conn)()
 	// A plugin may answer before it has read all, and close; then the answer counts, not the write that failed.
 	_, writeErr := conn.Write(request)
@@ -72,7 +73,8 @@ func encode(a Address, endpoint string, body []byte) []byte {
 		host = net.JoinHostPort(a.Host, a.Port)
 	}
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "POST /%s HTTP/1.1\r\nHost: %s\r\nAccept: %s\r\nContent-Type: %s\r\nContent-Length: %d\r\nConnection: close\r\n\r\n",
+	fmt.Fprintf(&b, "POST /%s HTTP/1.1\r\nHost: %s\r\nAccept: %s\r\nContent-Type: "+
+		"%s\r\nContent-Length: %d\r\nConnection: close\r\n\r\n",
 		endpoint, host, acceptType, contentType, len(body))
 	b.Write(body)
 	return b.Bytes()

@@ -38,11 +38,14 @@ var replies = []string{
 	"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\r\n",
 	"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;\r\r\n0\r\n0\r\n\r\n",
 	"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1 ;a\r\n{\r\n1 \r\n}\r\n0\r\n\r\n",
-	"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + strings.Repeat("1;"+strings.Repeat("x", 7000)+"\r\n \r\n", 4) + "0\r\n\r\n",
+	"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" +
+		strings.Repeat("1;"+strings.Repeat("x", 7000)+"\r\n \r\n", 4) + "0\r\n\r\n",
 	"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n{}",
 	"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n",
-	"HTTP/2.0 200 OK\r\n\r\n{}", "HTTP/1.1 99 Low\r\n\r\n", "HTTP/1.1 2000 High\r\n\r\n", "HTTP/1.1 -20 X\r\n\r\n",
-	"HTTP/1.1 200 OK\r\nno colon\r\n\r\n{}", "HTTP/1.1 200 OK\r\nA b: c\r\n\r\n{}", "HTTP/1.1 200 OK\r\n continued\r\n\r\n{}",
+	"HTTP/2.0 200 OK\r\n\r\n{}", "HTTP/1.1 99 Low\r\n\r\n", "HTTP/1.1 2000 High\r\n\r\n",
+	"HTTP/1.1 -20 X\r\n\r\n",
+	"HTTP/1.1 200 OK\r\nno colon\r\n\r\n{}", "HTTP/1.1 200 OK\r\nA b: c\r\n\r\n{}",
+	"HTTP/1.1 200 OK\r\n continued\r\n\r\n{}",
 	"220 mail ESMTP\r\n", "", "H", "\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Le", "{\"Err\":\"\"}",
 }
 
@@ -60,19 +63,23 @@ func TestRepliesAreRead(t *testing.T) {
 		ok + "Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n1;a=b\r\n}\r\n0\r\n\r\n":  "200 {}",
 		strings.Repeat("HTTP/1.1 100 Continue\r\n\r\n", maxInterim) + ok + "\r\n{}": "200 {}",
 
-		strings.Repeat("HTTP/1.1 100 Continue\r\n\r\n", maxInterim+1) + ok + "\r\n{}": "not HTTP: more than 5 interim",
-		"HTTP/1.1 101 Switching\r\n\r\n":                                              "not HTTP: status 101",
-		"HTTP/2.0 200 OK\r\n\r\n{}":                                                   "not HTTP: version HTTP/2.0",
-		"HTTP/1.1 099 Low\r\n\r\n":                                                    "not HTTP: status 99",
-		"220 mail ESMTP\r\n":                                                          "not HTTP: malformed",
-		ok + "Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}":                       "not HTTP:",
-		ok + "Content-Length: +2\r\n\r\n{}":                                           "not HTTP: bad Content-Length",
-		ok + "Transfer-Encoding: gzip\r\n\r\n{}":                                      "not HTTP: unsupported transfer encoding",
-		ok + "Transfer-Encoding: chunked\r\n\r\nzz\r\n":                               "not HTTP: invalid byte in chunk",
-		ok + "no colon\r\n\r\n{}":                                                     "not HTTP: malformed MIME header",
-		ok + "A: " + strings.Repeat("x", 2*maxHeader):                                 "header is longer than 65536 bytes",
-		ok + strings.Repeat("A: x\r\n", maxHeader):                                    "header is longer than 65536 bytes",
-		"HTTP/1.1 " + strings.Repeat("x", 2*maxHeader):                                "header is longer than 65536 bytes",
+		strings.Repeat("HTTP/1.1 100 Continue\r\n\r\n", maxInterim+1) + ok +
+			"\r\n{}": "not HTTP: more than 5 interim",
+		"HTTP/1.1 101 Switching\r\n\r\n":                        "not HTTP: status 101",
+		"HTTP/2.0 200 OK\r\n\r\n{}":                             "not HTTP: version HTTP/2.0",
+		"HTTP/1.1 099 Low\r\n\r\n":                              "not HTTP: status 99",
+		"220 mail ESMTP\r\n":                                    "not HTTP: malformed",
+		ok + "Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}": "not HTTP:",
+		ok + "Content-Length: +2\r\n\r\n{}":                     "not HTTP: bad Content-Length",
+		ok + "Transfer-Encoding: gzip\r\n\r\n{}":                "not HTTP: unsupported transfer encoding",
+		ok + "Transfer-Encoding: chunked\r\n\r\nzz\r\n":         "not HTTP: invalid byte in chunk",
+		ok + "no colon\r\n\r\n{}":                               "not HTTP: malformed MIME header",
+		ok + "A: " + strings.Repeat("x",
+			2*maxHeader): "header is longer than 65536 bytes",
+		ok + strings.Repeat("A: x\r\n",
+			maxHeader): "header is longer than 65536 bytes",
+		"HTTP/1.1 " + strings.Repeat("x",
+			2*maxHeader): "header is longer than 65536 bytes",
 		ok + "Transfer-Encoding: chunked\r\n\r\n0\r\nA: " + strings.Repeat("x", 8192): "long trailer",
 		ok + "Transfer-Encoding: chunked\r\n\r\n" +
 			strings.Repeat("1;"+strings.Repeat("x", 4000)+"\r\n \r\n", 8) + "0\r\n\r\n": "too much non-data",
@@ -91,7 +98,8 @@ func TestRepliesAreRead(t *testing.T) {
 
 // TestConnectionErrorsStayWhatTheyAre: a deadline is not a malformed response.
 func TestConnectionErrorsStayWhatTheyAre(t *testing.T) {
-	for _, text := range []string{"", "HTTP/1.1 200", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{"} {
+	for _, text := range []string{"", "HTTP/1.1 200",
+		"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{"} {
 		in := io.MultiReader(strings.NewReader(text), iotest.ErrReader(os.ErrDeadlineExceeded))
 		if _, err := readReply(in); !errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Errorf("%q and a deadline: %v", text, err)
@@ -104,15 +112,17 @@ func TestReplyErrorsSayWhatIsWrong(t *testing.T) {
 		"":                        errSilent,
 		"HTTP/1.1 200 OK":         errCutShort,
 		"HTTP/1.1 200 OK\r\nA: b": errCutShort,
-		"HTTP/1.1 200 OK\r\nContent-Length: 8388609\r\n\r\n":                                               errTooLong,
-		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n800001\r\n" + strings.Repeat(" ", maxBody+1): errTooLong,
-		"HTTP/1.1 200 OK\r\n\r\n" + strings.Repeat(" ", maxBody+1):                                         errTooLong,
-		"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n{}":                                                   errCutShort,
-		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{}":                                     errCutShort,
-		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n":                                 errCutShort,
-		"HTTP/1.1 100 Continue\r\n\r\n":                                                                    errCutShort,
-		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n":                            errCutShort,
-		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n":                        nil,
+		"HTTP/1.1 200 OK\r\nContent-Length: 8388609\r\n\r\n": errTooLong,
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n800001\r\n" + strings.Repeat(" ", maxBody+
+			1): errTooLong,
+		"HTTP/1.1 200 OK\r\n\r\n" + strings.Repeat(" ", maxBody+
+			1): errTooLong,
+		"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n{}":                            errCutShort,
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{}":              errCutShort,
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n":          errCutShort,
+		"HTTP/1.1 100 Continue\r\n\r\n":                                             errCutShort,
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n":     errCutShort,
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n": nil,
 	} {
 		if _, err := readReply(strings.NewReader(text)); !errors.Is(err, want) {
 			t.Errorf("%.80q: %v, want %v", text, err, want)
@@ -137,7 +147,8 @@ func FuzzReply(f *testing.F) {
 
 // FuzzAnswer feeds the judging of answers: whatever a plugin says becomes an error or one JSON value, and no panic.
 func FuzzAnswer(f *testing.F) {
-	for _, text := range []string{"", "{}", "null", "[]", `{"Err":"x"}`, `{"Err":7}`, `{"Volumes":[{"Name":"a","Status":{"a":1,"a":2}}]}`, "{}x", "\xff"} {
+	for _, text := range []string{"", "{}", "null", "[]", `{"Err":"x"}`, `{"Err":7}`,
+		`{"Volumes":[{"Name":"a","Status":{"a":1,"a":2}}]}`, "{}x", "\xff"} {
 		f.Add(200, []byte(text))
 		f.Add(500, []byte(text))
 	}

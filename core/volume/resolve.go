@@ -36,7 +36,9 @@ func inHosts(data []byte, host string) (found []netip.Addr) {
 	for lines := bufio.NewScanner(bytes.NewReader(data)); lines.Scan(); {
 		line, _, _ := strings.Cut(lines.Text(), "#")
 		fields := strings.Fields(line)
-		if len(fields) < 2 || !slices.ContainsFunc(fields[1:], func(name string) bool { return strings.EqualFold(name, host) }) {
+		if len(fields) < 2 || !slices.ContainsFunc(fields[1:], func(name string) bool {
+			return strings.EqualFold(name, host)
+		}) {
 			continue
 		}
 		if ip, err := netip.ParseAddr(fields[0]); err == nil {
@@ -60,7 +62,8 @@ func askDNS(ctx context.Context, host string) ([]netip.Addr, error) {
 		made             chan socket
 	}
 	wishes := make(chan wish)
-	resolver := net.Resolver{PreferGo: true, Dial: func(ask context.Context, network, address string) (net.Conn, error) {
+	resolver := net.Resolver{PreferGo: true, Dial: func(ask context.Context, network,
+		address string) (net.Conn, error) {
 		w := wish{network, address, make(chan socket, 1)}
 		select {
 		case wishes <- w:

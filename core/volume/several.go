@@ -37,7 +37,8 @@ func each(ctx context.Context, client *Client, settings Settings, found []Found,
 	for i := range found {
 		l := &listings[i]
 		l.Found = found[i]
-		c := &call{plugin: client.Plugin(l.Name, settings), endpoint: driver + "." + method, body: []byte("{}"), found: l.Found}
+		c := &call{plugin: client.Plugin(l.Name, settings), endpoint: driver + "." + method,
+			body: []byte("{}"), found: l.Found}
 		if method == "" {
 			c.endpoint = endpointActivate
 		}

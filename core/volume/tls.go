@@ -27,7 +27,8 @@ func tlsConfig(a Address) (*tls.Config, error) {
 	if files == nil {
 		files = &TLSFiles{}
 	}
-	config := &tls.Config{ServerName: a.Host, MinVersion: tls.VersionTLS12, InsecureSkipVerify: files.InsecureSkipVerify}
+	config := &tls.Config{ServerName: a.Host, MinVersion: tls.VersionTLS12,
+		InsecureSkipVerify: files.InsecureSkipVerify}
 	if !files.InsecureSkipVerify {
 		var err error
 		if config.RootCAs, err = roots(files.CAFile); err != nil {
@@ -61,7 +62,8 @@ func roots(file string) (*x509.CertPool, error) {
 		}
 		return pool, nil
 	}
-	return nil, errors.New("the system has no file of trusted certificates; give a CAFile in the plugin's .json file")
+	return nil, errors.New("the system has no file of trusted certificates; give a CAFile in the " +
+		"plugin's .json file")
 }
 
 func keyPair(certFile, keyFile string) (tls.Certificate, error) {

@@ -55,7 +55,8 @@ func (p *Plugin) tell(ctx context.Context, method, name string, request any) err
 //
 // uncertain is set with an error after which the volume may be mounted all the same: Unmount with the same id undoes
 // that. A plugin that refused has mounted nothing.
-func (p *Plugin) Mount(ctx context.Context, name, id string) (mountpoint string, uncertain bool, err error) {
+func (p *Plugin) Mount(ctx context.Context, name,
+	id string) (mountpoint string, uncertain bool, err error) {
 	c, err := p.newCall("Mount", name, mountRequest{name, id})
 	if err != nil {
 		return "", false, err
@@ -87,7 +88,8 @@ func (c *call) mountpoint(ctx context.Context) (string, error) {
 		return "", err
 	}
 	if m := answer.Mountpoint; m != "" && (!filepath.IsAbs(m) || strings.ContainsRune(m, 0)) {
-		return "", c.fail(fault.KindVolumeNoMountpoint, nil, "the mountpoint %s is not an absolute path", quoted(clip(m, maxExcerpt)))
+		return "", c.fail(fault.KindVolumeNoMountpoint, nil, "the mountpoint %s is not an absolute path",
+			quoted(clip(m, maxExcerpt)))
 	}
 	return answer.Mountpoint, nil
 }
@@ -103,7 +105,8 @@ func (c *call) ask(ctx context.Context, into any) error {
 
 func (c *call) decode(answer json.RawMessage, into any) error {
 	if err := json.Unmarshal(answer, into); err != nil {
-		return c.fail(fault.KindPluginProtocol, nil, "the answer is not as the protocol has it: %s", excerpt(answer))
+		return c.fail(fault.KindPluginProtocol, nil, "the answer is not as the protocol has it: %s",
+			excerpt(answer))
 	}
 	return nil
 }
@@ -149,7 +152,8 @@ func (c *call) volumeOf(d described) (*Volume, error) {
 		v.Status, err = json.Marshal(status)
 	}
 	if err != nil {
-		return nil, c.fail(fault.KindPluginProtocol, nil, "the status of %s is no object: %s", quoted(d.Name), excerpt(d.Status))
+		return nil, c.fail(fault.KindPluginProtocol, nil, "the status of %s is no object: %s",
+			quoted(d.Name), excerpt(d.Status))
 	}
 	return v, nil
 }
@@ -210,7 +214,8 @@ func (p *Plugin) Capabilities(ctx context.Context) (scope string, err error) {
 	switch {
 	case err == nil:
 		return c.scopeOf(answer), nil
-	case errors.As(err, &e) && e.VolumePlugin.Endpoint == c.endpoint && (e.Kind == fault.KindVolumePluginFailed || e.Kind == fault.KindPluginProtocol):
+	case errors.As(err, &e) && e.VolumePlugin.Endpoint == c.endpoint &&
+		(e.Kind == fault.KindVolumePluginFailed || e.Kind == fault.KindPluginProtocol):
 		return Local, nil
 	default:
 		return "", err

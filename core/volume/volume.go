@@ -18,12 +18,15 @@ func New() *Client { return &Client{known: newHandshakes()} }
 
 // Settings say where plugins are and how long to wait for them.
 type Settings struct {
-	Dirs    []string          // where plugins are looked for by name
-	Named   map[string]string // plugins by name that are looked for nowhere else: an address or the path of a socket
-	Reload  bool              // shake hands anew, even with a plugin that is known
-	Retry   time.Duration     // how long to try again while a plugin cannot be found or connected to; 0: not at all
-	Connect time.Duration     // bounds each connection, TLS included; 0: the context alone does
-	Header  time.Duration     // bounds the wait for the beginning of an answer; 0: the context alone does
+	Dirs []string // where plugins are looked for by name
+	// plugins by name that are looked for nowhere else: an address or the path of a socket
+	Named  map[string]string
+	Reload bool // shake hands anew, even with a plugin that is known
+	// how long to try again while a plugin cannot be found or connected to; 0: not at all
+	Retry   time.Duration
+	Connect time.Duration // bounds each connection, TLS included; 0: the context alone does
+	// bounds the wait for the beginning of an answer; 0: the context alone does
+	Header time.Duration
 	// Activate bounds the whole handshake; 0: the context alone does.
 	Activate time.Duration
 }

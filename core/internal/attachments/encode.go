@@ -79,7 +79,8 @@ func (f *encoder) raw(key string, value jsontext.Value) {
 // compact writes a value without the white space between its parts.
 func (f *encoder) compact(key string, value jsontext.Value) {
 	text, err := jsontext.AppendFormat(f.text, value,
-		jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true), jsontext.PreserveRawStrings(true))
+		jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true),
+		jsontext.PreserveRawStrings(true))
 	if err != nil && f.err == nil {
 		f.err = fmt.Errorf("%s: %w", key, err)
 	}

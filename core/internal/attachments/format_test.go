@@ -56,7 +56,8 @@ func TestGoLibcniReadsWhatIsCommitted(t *testing.T) {
 	want := goLibcniFile{
 		Kind: "cniCacheV1", ContainerID: "c1", Config: e.Config, IfName: "eth0", NetworkName: "web",
 		NetNS: "/run/netns/c1", CniArgs: [][2]string{{"K", "V"}, {"K", "<&>"}},
-		CapabilityArgs: map[string]any{"portMappings": []any{map[string]any{"hostPort": 18446744073709551615.0}}},
+		CapabilityArgs: map[string]any{
+			"portMappings": []any{map[string]any{"hostPort": 18446744073709551615.0}}},
 		Result: map[string]any{"cniVersion": "1.1.0",
 			"ips": []any{map[string]any{"address": "10.1.0.2/16"}}},
 	}
@@ -79,10 +80,13 @@ func TestFilesOfGoLibcniAreRead(t *testing.T) {
 	want := []*attachments.Entry{
 		{
 			Key: web("c1"), ByGoLibcni: true, Netns: "/run/netns/c1", CNIVersion: "1.0.0",
-			Config:         jsontext.Value(`{"cniVersion":"1.0.0","name":"web","plugins":[{"type":"bridge"}]}`),
-			Args:           plugin.Args{{"IgnoreUnknown", "1"}, {"K8S_POD_NAME", "p"}},
-			CapabilityArgs: map[string]jsontext.Value{"portMappings": jsontext.Value(`[{"containerPort":80,"hostPort":8080,"protocol":"tcp"}]`)},
-			Result:         jsontext.Value(`{"cniVersion":"1.0.0","dns":{},"interfaces":[{"mac":"0a:58:0a:01:00:02","name":"eth0","sandbox":"/run/netns/c1"}],"ips":[{"address":"10.1.0.2/16","interface":0}]}`),
+			Config: jsontext.Value(
+				`{"cniVersion":"1.0.0","name":"web","plugins":[{"type":"bridge"}]}`),
+			Args: plugin.Args{{"IgnoreUnknown", "1"}, {"K8S_POD_NAME", "p"}},
+			CapabilityArgs: map[string]jsontext.Value{"portMappings": jsontext.Value(
+				`[{"containerPort":80,"hostPort":8080,"protocol":"tcp"}]`)},
+			Result: jsontext.Value(
+				`{"cniVersion":"1.0.0","dns":{},"interfaces":[{"mac":"0a:58:0a:01:00:02","name":"eth0","sandbox":"/run/netns/c1"}],"ips":[{"address":"10.1.0.2/16","interface":0}]}`),
 		},
 		{
 			Key: web("c2"), ByGoLibcni: true, CNIVersion: "0.3.1",
@@ -92,7 +96,8 @@ func TestFilesOfGoLibcniAreRead(t *testing.T) {
 			Key: web("c3"), ByGoLibcni: true, CNIVersion: "0.3.1",
 			Result: jsontext.Value(`{"cniVersion":"0.3.1","interfaces":[{"name":"eth0","sandbox":"/run/netns/c3"}],"ips":[{"version":"4","interface":0,"address":"10.1.0.3/16"}],"dns":{}}`),
 		},
-		{Key: web("c4"), ByGoLibcni: true, Result: jsontext.Value(`{"ip4":{"ip":"10.1.0.4/16"},"dns":{}}`)},
+		{Key: web("c4"), ByGoLibcni: true,
+			Result: jsontext.Value(`{"ip4":{"ip":"10.1.0.4/16"},"dns":{}}`)},
 	}
 	got, errs := s.List()
 	if len(errs) > 0 {

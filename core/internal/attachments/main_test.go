@@ -117,12 +117,15 @@ func entry(containerID string) *attachments.Entry { return entryOf(web(container
 // entryOf has every field set that is written.
 func entryOf(key attachments.Key) *attachments.Entry {
 	return &attachments.Entry{
-		Key: key, Netns: "/run/netns/" + key.ContainerID, Cookie: 1<<63 + 1, Owner: "tester", CNIVersion: "1.1.0",
-		Created: 123456789, BootID: "a-boot", Config: jsontext.Value(`{"cniVersion":"1.1.0","name":"web", "big": 18446744073709551615}`),
-		Args:           plugin.Args{{"K", "V"}, {"K", "<&>"}},
-		CapabilityArgs: map[string]jsontext.Value{"portMappings": jsontext.Value(`[{"hostPort":18446744073709551615}]`)},
-		Result:         jsontext.Value(`{"cniVersion":"1.1.0","ips":[{"address":"10.1.0.2/16"}]}`),
-		HostIfName:     "veth01234567", MAC: "0a:58:0a:01:00:02", IfIndex: 7,
+		Key: key, Netns: "/run/netns/" + key.ContainerID, Cookie: 1<<63 + 1, Owner: "tester",
+		CNIVersion: "1.1.0",
+		Created:    123456789, BootID: "a-boot",
+		Config: jsontext.Value(`{"cniVersion":"1.1.0","name":"web", "big": 18446744073709551615}`),
+		Args:   plugin.Args{{"K", "V"}, {"K", "<&>"}},
+		CapabilityArgs: map[string]jsontext.Value{"portMappings": jsontext.Value(
+			`[{"hostPort":18446744073709551615}]`)},
+		Result:     jsontext.Value(`{"cniVersion":"1.1.0","ips":[{"address":"10.1.0.2/16"}]}`),
+		HostIfName: "veth01234567", MAC: "0a:58:0a:01:00:02", IfIndex: 7,
 		Plugins: []attachments.Ran{{Type: "bridge", Builtin: true},
 			{Type: "tuning", Path: "/opt/cni/bin/tuning", Result: jsontext.Value(`{"a":1}`)}},
 	}

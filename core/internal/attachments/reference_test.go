@@ -74,8 +74,9 @@ func encodeTagged(e *Entry) ([]byte, error) {
 		return nil, err
 	}
 	return marshal(tagged{
-		Kind: cacheKind, ContainerID: e.ContainerID, Config: e.Config, IfName: e.IfName, NetworkName: e.Network,
-		Netns: e.Netns, Args: e.Args, CapabilityArgs: e.CapabilityArgs, Result: e.Result, Ours: extra,
+		Kind: cacheKind, ContainerID: e.ContainerID, Config: e.Config, IfName: e.IfName,
+		NetworkName: e.Network,
+		Netns:       e.Netns, Args: e.Args, CapabilityArgs: e.CapabilityArgs, Result: e.Result, Ours: extra,
 	})
 }
 
@@ -111,7 +112,8 @@ func decodeTagged(data []byte) (*Entry, error) {
 		e.CNIVersion = firstVersion(e.Config, e.Result)
 		return e, nil
 	}
-	e.Owner, e.CNIVersion, e.Created, e.BootID, e.Cookie = o.Owner, o.CNIVersion, o.Created, o.BootID, o.Cookie
+	e.Owner, e.CNIVersion, e.Created, e.BootID, e.Cookie = o.Owner, o.CNIVersion, o.Created, o.BootID,
+		o.Cookie
 	e.HostIfName, e.MAC, e.IfIndex = o.HostIfName, o.MAC, o.IfIndex
 	if o.Plugins != nil {
 		e.Plugins = []Ran{}
@@ -125,12 +127,17 @@ func decodeTagged(data []byte) (*Entry, error) {
 // whole is an entry with everything in it, of the size one has.
 func whole() *Entry {
 	return &Entry{
-		Key: Key{"web", "c1", "eth0"}, Netns: "/run/netns/c1", Cookie: 1<<64 - 1, Owner: "me <&>", CNIVersion: "1.1.0", Created: 1<<62 + 1, BootID: "b",
-		Config:         jsontext.Value(`{"cniVersion":"1.1.0","name":"web","plugins":[{"type":"bridge","bridge":"b0","isGateway":true,"ipMasq":true,"ipam":{"type":"host-local","ranges":[[{"subnet":"10.80.0.0/16"}]],"routes":[{"dst":"0.0.0.0/0"}]}},{"type":"portmap","capabilities":{"portMappings":true}},{"type":"firewall"}]}`),
-		Args:           plugin.Args{{"K", "V"}, {"K", "<\"&\u2028ü\xff"}},
-		CapabilityArgs: map[string]jsontext.Value{"portMappings": jsontext.Value(`[ {"hostPort":8080, "containerPort":1.50e2}]`), "a": nil, "<": jsontext.Value("\"\u2028<\\u003c\xff\"")},
-		Result:         jsontext.Value(`{"cniVersion":"1.1.0","interfaces":[{"name":"b0","mac":"0e:00:00:00:00:01"},{"name":"veth1","mac":"0e:00:00:00:00:03"},{"name":"eth0","mac":"0e:00:00:00:00:02","sandbox":"/run/netns/c1"}],"ips":[{"interface":2,"address":"10.80.0.2/16","gateway":"10.80.0.1"}],"routes":[{"dst":"0.0.0.0/0"}],"dns":{}, "dns":{}}`),
-		HostIfName:     "veth1", MAC: "0e:00:00:00:00:02", IfIndex: 2,
+		Key: Key{"web", "c1", "eth0"}, Netns: "/run/netns/c1", Cookie: 1<<64 - 1, Owner: "me <&>",
+		CNIVersion: "1.1.0", Created: 1<<62 + 1, BootID: "b",
+		Config: jsontext.Value(
+			`{"cniVersion":"1.1.0","name":"web","plugins":[{"type":"bridge","bridge":"b0","isGateway":true,"ipMasq":true,"ipam":{"type":"host-local","ranges":[[{"subnet":"10.80.0.0/16"}]],"routes":[{"dst":"0.0.0.0/0"}]}},{"type":"portmap","capabilities":{"portMappings":true}},{"type":"firewall"}]}`),
+		Args: plugin.Args{{"K", "V"}, {"K", "<\"&\u2028ü\xff"}},
+		CapabilityArgs: map[string]jsontext.Value{"portMappings": jsontext.Value(
+			`[ {"hostPort":8080, "containerPort":1.50e2}]`), "a": nil,
+			"<": jsontext.Value("\"\u2028<\\u003c\xff\"")},
+		Result: jsontext.Value(
+			`{"cniVersion":"1.1.0","interfaces":[{"name":"b0","mac":"0e:00:00:00:00:01"},{"name":"veth1","mac":"0e:00:00:00:00:03"},{"name":"eth0","mac":"0e:00:00:00:00:02","sandbox":"/run/netns/c1"}],"ips":[{"interface":2,"address":"10.80.0.2/16","gateway":"10.80.0.1"}],"routes":[{"dst":"0.0.0.0/0"}],"dns":{}, "dns":{}}`),
+		HostIfName: "veth1", MAC: "0e:00:00:00:00:02", IfIndex: 2,
 		Plugins: []Ran{{Type: "bridge", Builtin: true},
 			{Type: "x", Path: "/opt/cni/bin/x", Result: jsontext.Value(` {"a" : 1} `)}},
 	}
@@ -174,13 +181,20 @@ func files(t testing.TB) []string {
 		string(text), strings.ToUpper(string(text)), strings.Replace(string(text), "cniCacheV1",
 			"cniCacheV2", 1), string(text[:len(text)/2]),
 		head + `}`, head + `,"result":null,"config":null,"cniArgs":null,"capabilityArgs":null,"netns":null,"libcni":null}`,
-		head + `,"result":[]}`, head + `,"config":"eyJ"}`, head + `,"config":"e30="}`, head + `,"config":"Int7"}`, head + `,"config":{}}`,
-		head + `,"cniArgs":[["a"],["a","b","c"],[],null,[null,"x"]]}`, head + `,"cniArgs":[["a",5]]}`, head + `,"cniArgs":{}}`,
-		head + `,"capabilityArgs":{"a":null,"b":[ 1 ],"a":{}}}`, head + `,"capabilityArgs":[]}`, head + `,"IFNAME":"eth1","ifName":"eth2"}`,
-		head + `,"libcni":{}}`, head + `,"libcni":{"owner":5}}`, head + `,"libcni":{"created":1.5}}`, head + `,"libcni":{"netnsCookie":-1}}`,
-		head + `,"libcni":{"plugins":[{"type":"a","Builtin":true,"result":null},{},null]}}`, head + `,"libcni":{"ifIndex":"2"}}`, head + `,"libcni":[]}`,
-		head + `,"libcni":{"owner":"a"},"result":{"cniVersion":"1.0.0"}}`, head + `,"result":{"cniVersion":"1.0.0"}}`, head + `}{}`, head + `,}`,
-		`{"cniVersion":"0.3.1","ips":[]}`, `{"ip4":null}`, `{"cniVersion":5}`, `{}`, `null`, `[]`, `5`, ` `, "{\"kind\":\"\xff\"}", `{"kind":null,"ip6":{}}`,
+		head + `,"result":[]}`, head + `,"config":"eyJ"}`, head + `,"config":"e30="}`,
+		head + `,"config":"Int7"}`, head + `,"config":{}}`,
+		head + `,"cniArgs":[["a"],["a","b","c"],[],null,[null,"x"]]}`, head + `,"cniArgs":[["a",5]]}`,
+		head + `,"cniArgs":{}}`,
+		head + `,"capabilityArgs":{"a":null,"b":[ 1 ],"a":{}}}`, head + `,"capabilityArgs":[]}`,
+		head + `,"IFNAME":"eth1","ifName":"eth2"}`,
+		head + `,"libcni":{}}`, head + `,"libcni":{"owner":5}}`, head + `,"libcni":{"created":1.5}}`,
+		head + `,"libcni":{"netnsCookie":-1}}`,
+		head + `,"libcni":{"plugins":[{"type":"a","Builtin":true,"result":null},{},null]}}`,
+		head + `,"libcni":{"ifIndex":"2"}}`, head + `,"libcni":[]}`,
+		head + `,"libcni":{"owner":"a"},"result":{"cniVersion":"1.0.0"}}`,
+		head + `,"result":{"cniVersion":"1.0.0"}}`, head + `}{}`, head + `,}`,
+		`{"cniVersion":"0.3.1","ips":[]}`, `{"ip4":null}`, `{"cniVersion":5}`, `{}`, `null`, `[]`, `5`,
+		` `, "{\"kind\":\"\xff\"}", `{"kind":null,"ip6":{}}`,
 	}
 	paths, err := filepath.Glob("testdata/go-libcni/results/*")
 	if err != nil || len(paths) == 0 {

@@ -46,6 +46,7 @@ func (w selection) split(name string) (Key, error) {
 	case 0:
 		return Key{}, errors.New("a result whose file name is not that of an attachment")
 	default:
-		return Key{}, errors.New("a result that does not name its attachment, in a file with an ambiguous name")
+		return Key{}, errors.New("a result that does not name its attachment, in a file with an " +
+			"ambiguous name")
 	}
 }

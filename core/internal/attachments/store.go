@@ -207,7 +207,8 @@ func (s *Store) refuseCollision(key Key) error {
 	if err != nil || holder == nil {
 		return err
 	}
-	return fault.InvalidRequest("containerId", "%s would have the same cache file as %s; change one of the names", key, *holder)
+	return fault.InvalidRequest("containerId", "%s would have the same cache file as %s; change "+
+		"one of the names", key, *holder)
 }
 
 // otherHolder returns the key of the other attachment that has the cache file of key, nil if none

@@ -150,7 +150,8 @@ func TestNamesThatAreNoFileNameAreRefused(t *testing.T) {
 			_, getErr := s.Get(test.key)
 			_, lockErr := s.Lock(t.Context(), test.key)
 			for _, err := range []error{
-				test.key.Validate(), getErr, lockErr, s.WriteIntent(entryOf(test.key)), s.Commit(entryOf(test.key)), s.Remove(test.key),
+				test.key.Validate(), getErr, lockErr, s.WriteIntent(entryOf(test.key)),
+				s.Commit(entryOf(test.key)), s.Remove(test.key),
 			} {
 				if e := wantFault(t, err, fault.KindInvalidRequest, syscall.EINVAL); e.Details != test.want {
 					t.Errorf("%v blames %q, want %q", e, e.Details, test.want)
@@ -191,7 +192,8 @@ func TestByContainerFindsExactlyItsAttachments(t *testing.T) {
 		{"c", "", []string{"eth1 of container c on network db", "eth0 of container c on network new",
 			"eth0 of container c on network old-net", "eth0 of container c on network web"}},
 		{"c", "eth0", []string{"eth0 of container c on network new",
-			"eth0 of container c on network o-c", "eth0 of container c on network old-net", "eth0 of container c on network web"}},
+			"eth0 of container c on network o-c", "eth0 of container c on network old-net",
+			"eth0 of container c on network web"}},
 		{"c", "eth", nil},
 		{"a-c-b", "eth0", []string{"eth0 of container a-c-b on network web"}},
 		{"x", "", []string{"c of container x on network c"}},
@@ -337,7 +339,8 @@ func TestFullFileSystemLeavesNothingHalfWritten(t *testing.T) {
 			larger := entry("c1")
 			larger.Result = []byte(`{"x":"` + strings.Repeat("x", 8192) + `"}`)
 			for what, err := range map[string]error{
-				"intent": s.WriteIntent(entry("c3")), "commit": s.Commit(entry("c3")), "commit over another": s.Commit(larger),
+				"intent": s.WriteIntent(entry("c3")), "commit": s.Commit(entry("c3")),
+				"commit over another": s.Commit(larger),
 			} {
 				if e := wantFault(t, err, fault.KindState, syscall.ENOSPC); !strings.Contains(e.Msg,
 					"no space is left") {

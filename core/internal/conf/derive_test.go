@@ -48,7 +48,8 @@ func TestDerive(t *testing.T) {
 			`{"cniVersion":"1.0.0","name":"web","type":"x"}`},
 		{"capabilities filter", `{"type":"x","capabilities":{"portMappings":true,"mac":true,"ips":false,"aliases":true},"y":1}`,
 			Input{CapabilityArgs: map[string]jsontext.Value{"mac": jsontext.Value(`"0e:00:00:00:00:01"`),
-				"portMappings": ports, "ips": jsontext.Value(`["10.0.0.2"]`), "bandwidth": jsontext.Value("{}")}},
+				"portMappings": ports, "ips": jsontext.Value(`["10.0.0.2"]`),
+				"bandwidth": jsontext.Value("{}")}},
 			`{"cniVersion":"1.0.0","name":"web","type":"x","y":1,"runtimeConfig":{"portMappings":[{"hostPort":80, "containerPort":8080}],"mac":"0e:00:00:00:00:01"}}`},
 		{"capabilities match in their case", `{"type":"x","capabilities":{"MAC":true}}`,
 			Input{CapabilityArgs: map[string]jsontext.Value{"mac": jsontext.Value(`""`)}},
@@ -73,7 +74,8 @@ func TestDerive(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			list := mustParse(t, `{"cniVersion":"1.0.0","name":"web","plugins":[{"type":"first"},`+test.plugin+`]}`)
+			list := mustParse(t, `{"cniVersion":"1.0.0","name":"web","plugins":[{"type":"first"},`+
+				test.plugin+`]}`)
 			got, err := list.Derive(1, test.in)
 			if err != nil {
 				t.Fatal(err)
@@ -118,7 +120,8 @@ func FuzzDerive(f *testing.F) {
 	f.Add([]byte(`{"type":"bridge","capabilities":{"mac":true},"x":1}`),
 		[]byte(`{"cniVersion":"1.0.0"}`), "mac", []byte(`"0e:00:00:00:00:01"`))
 	f.Fuzz(func(t *testing.T, config, prevResult []byte, capability string, arg []byte) {
-		list, err := Parse([]byte(`{"cniVersion":"1.0.0","name":"web","plugins":[` + string(config) + `]}`))
+		list, err := Parse([]byte(`{"cniVersion":"1.0.0","name":"web","plugins":[` + string(config) +
+			`]}`))
 		if err != nil || list.Name != "web" || len(list.Plugins) != 1 ||
 			!jsontext.Value(prevResult).IsValid() || !jsontext.Value(arg).IsValid() {
 			return
@@ -176,7 +179,8 @@ func checkDerived(t *testing.T, list *List, in Input, capability string, derived
 		t.Fatalf("%s: prevResult is read as %s", derived, read.PrevResult)
 	}
 	if list.Plugins[0].Capabilities[capability] {
-		if got := string(read.RuntimeConfig[capability]); got != strings.TrimSpace(string(in.CapabilityArgs[capability])) {
+		if got := string(read.RuntimeConfig[capability]); got != strings.TrimSpace(
+			string(in.CapabilityArgs[capability])) {
 			t.Fatalf("%s: %s is read as %s", derived, capability, got)
 		}
 	}
@@ -227,7 +231,8 @@ func BenchmarkParse(b *testing.B) {
 func BenchmarkDerive(b *testing.B) {
 	list := mustParse(b, benchmarkList)
 	in := Input{PrevResult: []byte(`{"cniVersion":"1.0.0","ips":[{"address":"10.0.0.2/24"}]}`),
-		CapabilityArgs: map[string]jsontext.Value{"portMappings": jsontext.Value(`[{"hostPort":80,"containerPort":80}]`)}}
+		CapabilityArgs: map[string]jsontext.Value{"portMappings": jsontext.Value(
+			`[{"hostPort":80,"containerPort":80}]`)}}
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := list.Derive(1, in); err != nil {

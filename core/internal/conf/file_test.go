@@ -102,11 +102,14 @@ func TestParseFileReadsDropIns(t *testing.T) {
 
 func TestParseFileRefuses(t *testing.T) {
 	dir := tree(t, map[string]string{
-		"empty.conflist": "", "broken.conf": "{", "key.conflist": `{"name":"web","plugins":[{"type":"a/b"}]}`,
+		"empty.conflist": "", "broken.conf": "{",
+		"key.conflist":    `{"name":"web","plugins":[{"type":"a/b"}]}`,
 		"single.conflist": `{"name":"single","type":"bridge"}`, "none.conflist": `{"name":"none"}`,
-		"dropin.conflist": network("dropin"), "dropin/10.conf": `{"type":"x"}`, "dropin/20.conf": `{"ipam":{}}`,
+		"dropin.conflist": network("dropin"), "dropin/10.conf": `{"type":"x"}`,
+		"dropin/20.conf":      `{"ipam":{}}`,
 		"dropsyntax.conflist": network("dropsyntax"), "dropsyntax/10.conf": `{"type":`,
-		"file.conflist": network("file"), "file": "a file where drop-ins would be is no trouble", "directory.conf/.keep": "",
+		"file.conflist": network("file"), "file": "a file where drop-ins would be is no trouble",
+		"directory.conf/.keep": "",
 	})
 	if err := syscall.Mkfifo(filepath.Join(dir, "pipe.conf"), 0o600); err != nil {
 		t.Fatal(err)
@@ -203,7 +206,8 @@ func TestFind(t *testing.T) {
 		_, err := Find(dir, "text")
 		got := wantFault(t, err, fault.KindNetworkNotFound,
 			"network text: not found in "+dir+"; there are: bad2, json, old, web",
-			"05-bad.conflist: plugins[0].type: missing", "00-junk.conf: not valid JSON", `60-mend.conf: cniVersion: 9.0.0 is not supported`)
+			"05-bad.conflist: plugins[0].type: missing", "00-junk.conf: not valid JSON",
+			`60-mend.conf: cniVersion: 9.0.0 is not supported`)
 		if got.Network != "text" || got.Return() != -int(syscall.ENOENT) {
 			t.Errorf("got %+v", got)
 		}

@@ -44,18 +44,22 @@ func TestParse(t *testing.T) {
 			"web 0.1.0 bridge"},
 
 		{"highest of cniVersions",
-			`{"cniVersions":["0.4.0","1.1.0","1.0.0"],"name":"web","plugins":[{"type":"bridge"}]}`, "web 1.1.0 bridge"},
+			`{"cniVersions":["0.4.0","1.1.0","1.0.0"],"name":"web","plugins":[{"type":"bridge"}]}`,
+			"web 1.1.0 bridge"},
 		{"cniVersion is one of them",
-			`{"cniVersion":"1.0.0","cniVersions":["0.4.0"],"name":"web","plugins":[{"type":"bridge"}]}`, "web 1.0.0 bridge"},
+			`{"cniVersion":"1.0.0","cniVersions":["0.4.0"],"name":"web","plugins":[{"type":"bridge"}]}`,
+			"web 1.0.0 bridge"},
 		{"later versions are passed over",
 			`{"cniVersion":"2.0.0","cniVersions":["0.4.0","1.2.0"],"name":"web","plugins":[{"type":"bridge"}]}`, "web 0.4.0 bridge"},
 		{"no cniVersions", `{"cniVersion":"0.4.0","cniVersions":[],"name":"web","plugins":[{"type":"bridge"}]}`, "web 0.4.0 bridge"},
 		{"an empty one", `{"cniVersions":[""],"name":"web","plugins":[{"type":"bridge"}]}`,
 			"web 0.2.0 bridge"},
 		{"a version that never was",
-			`{"cniVersion":"0.4.0","cniVersions":["1.0.5"],"name":"web","plugins":[{"type":"bridge"}]}`, "web 0.4.0 bridge"},
+			`{"cniVersion":"0.4.0","cniVersions":["1.0.5"],"name":"web","plugins":[{"type":"bridge"}]}`,
+			"web 0.4.0 bridge"},
 		{"not for a single plugin",
-			`{"cniVersion":"0.4.0","cniVersions":["1.1.0"],"name":"web","type":"bridge"}`, "web 0.4.0 bridge"},
+			`{"cniVersion":"0.4.0","cniVersions":["1.1.0"],"name":"web","type":"bridge"}`,
+			"web 0.4.0 bridge"},
 
 		{"flags", `{"name":"web","disableCheck":true,"disableGC":false,"plugins":[{"type":"bridge"}]}`,
 			"web 0.2.0 bridge disableCheck"},
@@ -116,8 +120,12 @@ func TestParseKeepsTheTextAsWritten(t *testing.T) {
 const versions = "0.1.0, 0.2.0, 0.3.0, 0.3.1, 0.4.0, 1.0.0, 1.1.0"
 
 func TestParseRefuses(t *testing.T) {
-	list := func(members string) string { return `{"name":"web","plugins":[{"type":"bridge"}],` + members + `}` }
-	plugin := func(members string) string { return `{"name":"web","plugins":[{"type":"bridge"},{` + members + `}]}` }
+	list := func(members string) string {
+		return `{"name":"web","plugins":[{"type":"bridge"}],` + members + `}`
+	}
+	plugin := func(members string) string {
+		return `{"name":"web","plugins":[{"type":"bridge"},{` + members + `}]}`
+	}
 	tests := []struct{ name, text, key, want string }{
 		{"nothing", "", "", "it is empty"},
 		{"a byte order mark", "\xef\xbb\xbf{}", "", "begins with a byte order mark"},

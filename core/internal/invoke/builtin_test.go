@@ -70,14 +70,17 @@ func TestBuiltinThatFails(t *testing.T) {
 			Actual: "down"}}),
 			fault.Error{Kind: fault.KindDrift, Code: 999, Msg: "memory: link eth0: expected up, found down",
 				Plugin: &fault.Plugin{Type: "memory", Builtin: true},
-				Drift:  []fault.Drift{{Plugin: "memory", Object: "link eth0", Expected: "up", Actual: "down"}}}},
+				Drift: []fault.Drift{{Plugin: "memory", Object: "link eth0", Expected: "up",
+					Actual: "down"}}}},
 		{"deadline", failing(context.DeadlineExceeded),
 			fault.Error{Kind: fault.KindTimeout, Code: 11,
-				Msg: "the deadline of the call passed: context deadline exceeded", Errno: "ETIMEDOUT", Retryable: true,
-				Plugin: &fault.Plugin{Type: "memory", Builtin: true}}},
+				Msg: "the deadline of the call passed: context deadline exceeded", Errno: "ETIMEDOUT",
+				Retryable: true,
+				Plugin:    &fault.Plugin{Type: "memory", Builtin: true}}},
 		{"no result", failing(nil),
 			fault.Error{Kind: fault.KindBug, Code: 999,
-				Msg: "built-in plugin memory answered ADD with no result", Errno: "EFAULT", Plugin: &fault.Plugin{Type: "memory", Builtin: true}}},
+				Msg: "built-in plugin memory answered ADD with no result", Errno: "EFAULT",
+				Plugin: &fault.Plugin{Type: "memory", Builtin: true}}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -120,7 +123,8 @@ func TestMissingBuiltin(t *testing.T) {
 }
 
 func TestDelegate(t *testing.T) {
-	previous, err := plugin.ParseResult([]byte(`{"cniVersion":"1.0.0","ips":[{"address":"10.0.0.2/24"}]}`), "1.0.0")
+	previous, err := plugin.ParseResult(
+		[]byte(`{"cniVersion":"1.0.0","ips":[{"address":"10.0.0.2/24"}]}`), "1.0.0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +142,8 @@ func TestDelegate(t *testing.T) {
 	r := runner(nil)
 	r.PluginDirs = []string{dir}
 	r.Catalog = catalog(map[string]plugin.Plugin{
-		"to-process": fake{do: outer("process")}, "to-memory": fake{do: outer("memory")}, "to-nothing": fake{do: outer("nothing")},
+		"to-process": fake{do: outer("process")}, "to-memory": fake{do: outer("memory")},
+		"to-nothing": fake{do: outer("nothing")},
 		"memory": fake{do: func(ctx context.Context, inv *plugin.Invocation) (*plugin.Result, error) {
 			inner = inv
 			return answersEmpty(ctx, inv)

@@ -72,7 +72,8 @@ func invocation(command string) *plugin.Invocation {
 	return &plugin.Invocation{
 		Command: command, Network: "net", ContainerID: "c1", IfName: "eth0", NetnsPath: "/run/netns/c1",
 		Args: plugin.Args{{"A", "1"},
-			{"B", "2"}}, CNIVersion: "1.0.0", Config: []byte(`{"cniVersion":"1.0.0","name":"net","type":"fake"}`),
+			{"B", "2"}}, CNIVersion: "1.0.0",
+		Config: []byte(`{"cniVersion":"1.0.0","name":"net","type":"fake"}`),
 	}
 }
 

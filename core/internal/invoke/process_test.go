@@ -52,7 +52,8 @@ func TestProcessErrorNamesThePluginAndKeepsStderr(t *testing.T) {
 	var events []event.Event
 	r := runner(&events)
 	_, err := r.Run(t.Context(),
-		script(t, `printf 'bad \377 byte' >&2; echo '{"code":100,"msg":"no"}'; exit 1`), invocation(plugin.Del))
+		script(t, `printf 'bad \377 byte' >&2; echo '{"code":100,"msg":"no"}'; exit 1`),
+		invocation(plugin.Del))
 	e := faultOf(t, err)
 	if diff := cmp.Diff(&fault.Plugin{Type: "fake"}, e.Plugin); diff != "" {
 		t.Errorf("plugin (-want +got):\n%s", diff)

@@ -80,7 +80,8 @@ func TestResolve(t *testing.T) {
 			r := runner(nil)
 			r.Mode, r.PluginDirs = test.mode, []string{first, second}
 			r.Catalog = catalog(map[string]plugin.Plugin{
-				"both": fake{}, "memory": fake{}, "partial": fake{unsupported: "ipMasq"}, "lacking": fake{unsupported: "ipMasq"},
+				"both": fake{}, "memory": fake{}, "partial": fake{unsupported: "ipMasq"},
+				"lacking": fake{unsupported: "ipMasq"},
 			})
 			got, err := r.Resolve(test.typ, []byte("{}"))
 			if diff := cmp.Diff(test.want, got); diff != "" {

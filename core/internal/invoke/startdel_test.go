@@ -48,7 +48,9 @@ func TestStartedDelReportsLikeRun(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var events []event.Event
-			d := start(t, &events, starter{start: func() plugin.StartedDel { return startedDel{finish: test.finish} }})
+			d := start(t, &events, starter{start: func() plugin.StartedDel {
+				return startedDel{finish: test.finish}
+			}})
 			if len(events) != 0 {
 				t.Errorf("reported before it finished: %v", events)
 			}
@@ -65,7 +67,9 @@ func TestStartedDelReportsLikeRun(t *testing.T) {
 
 func TestStartedDelIsAbandoned(t *testing.T) {
 	abandoned := false
-	start(t, nil, starter{start: func() plugin.StartedDel { return startedDel{abandoned: &abandoned} }}).Abandon(t.Context())
+	start(t, nil, starter{start: func() plugin.StartedDel {
+		return startedDel{abandoned: &abandoned}
+	}}).Abandon(t.Context())
 	if !abandoned {
 		t.Error("Abandon did not reach the plugin")
 	}

@@ -41,7 +41,8 @@ type inner struct {
 
 func (s *sample) fields() any {
 	return Fields{
-		{"string", &s.S}, {"bool", &s.B}, {"int", &s.I}, {"int64", &s.I64}, {"uint64", &s.U64}, {"bytes", &s.Bytes},
+		{"string", &s.S}, {"bool", &s.B}, {"int", &s.I}, {"int64", &s.I64}, {"uint64", &s.U64},
+		{"bytes", &s.Bytes},
 		{"raw", &s.Raw}, {"raws", &s.Raws}, {"members", &s.Members}, {"strings", &s.Strings},
 		{"pairs", List(&s.Pairs, func(p *[2]string) any { return p })},
 		{"maybeString", &s.PS}, {"maybeBool", &s.PB}, {"maybeInt", &s.PI}, {"maybeStrings", &s.PStrings},
@@ -62,22 +63,36 @@ var decodeCases = []string{
 	`{"string":null,"bool":null,"int":null,"int64":null,"uint64":null,"bytes":null,"raw":null,"raws":null,"members":null,"strings":null,"pairs":null,"maybeString":null,"maybeInner":null,"inner":null,"inners":null}`,
 	`{"strings":["a",null,"b"],"maybeStrings":["a",null]}`,
 	`{"STRING":"a","Bool":true,"iNT":3,"INNER":{"NAME":"a","NÜMBER":3},"\u0069nt64":4,"ſtring":"long s"}`,
-	`{"string":"a","String":"b"}`, `{"String":"b","string":"a"}`, `{"string":"a","string":"b"}`, `{"string":"a","string":null}`,
-	`{"maybeInt":1,"maybeInt":null}`, `{"maybeInner":{"name":"a"},"maybeInner":{"nümber":1}}`, `{"inner":{"name":"a"},"Inner":{"nümber":1}}`,
-	`{"inners":[{"name":"a"},{"name":"b"}],"inners":[{"nümber":1}]}`, `{"inners":[{"name":"a"}],"inners":[{"nümber":1},{}]}`,
-	`{"pairs":[["a","b"]],"pairs":[[null,"c"]]}`, `{"members":{"a":1},"members":{"b":2,"a":null}}`, `{"strings":["a"],"strings":[]}`,
+	`{"string":"a","String":"b"}`, `{"String":"b","string":"a"}`, `{"string":"a","string":"b"}`,
+	`{"string":"a","string":null}`,
+	`{"maybeInt":1,"maybeInt":null}`, `{"maybeInner":{"name":"a"},"maybeInner":{"nümber":1}}`,
+	`{"inner":{"name":"a"},"Inner":{"nümber":1}}`,
+	`{"inners":[{"name":"a"},{"name":"b"}],"inners":[{"nümber":1}]}`,
+	`{"inners":[{"name":"a"}],"inners":[{"nümber":1},{}]}`,
+	`{"pairs":[["a","b"]],"pairs":[[null,"c"]]}`, `{"members":{"a":1},"members":{"b":2,"a":null}}`,
+	`{"strings":["a"],"strings":[]}`,
 	`{"unknown":{"string":"x","deep":[[{}]]},"string":"a","x":[],"y":"\u2028"}`,
-	"{\"string\":\"a\xffb\xc3\",\"members\":{\"\xff\":\"\xff\"}, \"x\xff\":1}", `{"string":"\ud800","strings":["\udc00\ud800A","\ud83d\ude00"]}`,
+	"{\"string\":\"a\xffb\xc3\",\"members\":{\"\xff\":\"\xff\"}, \"x\xff\":1}",
+	`{"string":"\ud800","strings":["\udc00\ud800A","\ud83d\ude00"]}`,
 	`{"string":"\u003c\"\\\/\b\f\n\r\t"}`, ` { } `, `null`, ` null `, `{}`,
-	`{"bytes":"AQI"}`, `{"bytes":"!"}`, `{"bytes":"AQ\nI="}`, `{"bytes":""}`, `{"bytes":7}`, `{"bytes":{}}`,
-	`{"string":1}`, `{"string":true}`, `{"string":[]}`, `{"string":{}}`, `{"bool":"true"}`, `{"bool":0}`, `{"int":"1"}`, `{"int":1.5}`,
-	`{"int":1e3}`, `{"int":9223372036854775808}`, `{"int":-0}`, `{"int64":1.0}`, `{"uint64":-1}`, `{"uint64":18446744073709551616}`,
-	`{"int":9007199254740993}`, `{"maybeInt":"x"}`, `{"maybeString":[]}`, `{"maybeBool":{}}`, `{"maybeStrings":{}}`, `{"strings":"a"}`,
-	`{"strings":["a",5]}`, `{"pairs":[["a",5]]}`, `{"pairs":["a"]}`, `{"pairs":{}}`, `{"members":[]}`, `{"members":"a"}`, `{"raws":{}}`,
-	`{"inner":[]}`, `{"inner":{"name":5}}`, `{"maybeInner":5}`, `{"inners":[{"name":{}}]}`, `{"inners":[[]]}`, `{"nested":[[{"nümber":"x"}]]}`,
-	`{"nested":[{}]}`, `{"pointers":[1]}`, `{"int":"a","string":5}`, `{"STRING":5}`, `[]`, `"x"`, `5`, `true`, `false`,
-	`{"string":5,`, `{"string":5}}`, `{"string":5} x`, `{`, ``, ` `, `{"a"}`, `{"a":}`, `{"a":1,}`, `[1,]`, `{,}`, `{"a":01}`, `{"a":+1}`, `nul`,
-	`{"string":"a`, "{\"string\":\"\x01\"}", `{"string":"\x"}`, `{5:1}`, "\ufeff{}", `{"inner":{"name":5}`, `{"raw":[}`, "{}\x00",
+	`{"bytes":"AQI"}`, `{"bytes":"!"}`, `{"bytes":"AQ\nI="}`, `{"bytes":""}`, `{"bytes":7}`,
+	`{"bytes":{}}`,
+	`{"string":1}`, `{"string":true}`, `{"string":[]}`, `{"string":{}}`, `{"bool":"true"}`,
+	`{"bool":0}`, `{"int":"1"}`, `{"int":1.5}`,
+	`{"int":1e3}`, `{"int":9223372036854775808}`, `{"int":-0}`, `{"int64":1.0}`, `{"uint64":-1}`,
+	`{"uint64":18446744073709551616}`,
+	`{"int":9007199254740993}`, `{"maybeInt":"x"}`, `{"maybeString":[]}`, `{"maybeBool":{}}`,
+	`{"maybeStrings":{}}`, `{"strings":"a"}`,
+	`{"strings":["a",5]}`, `{"pairs":[["a",5]]}`, `{"pairs":["a"]}`, `{"pairs":{}}`, `{"members":[]}`,
+	`{"members":"a"}`, `{"raws":{}}`,
+	`{"inner":[]}`, `{"inner":{"name":5}}`, `{"maybeInner":5}`, `{"inners":[{"name":{}}]}`,
+	`{"inners":[[]]}`, `{"nested":[[{"nümber":"x"}]]}`,
+	`{"nested":[{}]}`, `{"pointers":[1]}`, `{"int":"a","string":5}`, `{"STRING":5}`, `[]`, `"x"`, `5`,
+	`true`, `false`,
+	`{"string":5,`, `{"string":5}}`, `{"string":5} x`, `{`, ``, ` `, `{"a"}`, `{"a":}`, `{"a":1,}`,
+	`[1,]`, `{,}`, `{"a":01}`, `{"a":+1}`, `nul`,
+	`{"string":"a`, "{\"string\":\"\x01\"}", `{"string":"\x"}`, `{5:1}`, "\ufeff{}",
+	`{"inner":{"name":5}`, `{"raw":[}`, "{}\x00",
 	strings.Repeat(`{"a":`, 9999) + "1" + strings.Repeat("}", 9999),
 	strings.Repeat(`{"a":`, 10000) + "1" + strings.Repeat("}", 10000),
 	strings.Repeat(`{"a":`, 10001) + "1" + strings.Repeat("}", 10001),
@@ -119,11 +134,13 @@ func message(err error) string {
 // over by a list that is the third of its name.
 func TestDecodeIsStricterThanEncodingJSON(t *testing.T) {
 	var s sample
-	if got, want := message(Decode([]byte(`{"bytes":[1,2]}`), s.fields())), "bytes: must not be a JSON array"; got != want {
+	if got, want := message(Decode([]byte(`{"bytes":[1,2]}`), s.fields())),
+		"bytes: must not be a JSON array"; got != want {
 		t.Errorf("bytes: %q, want %q", got, want)
 	}
 	s = sample{}
-	err := Decode([]byte(`{"inners":[{"name":"a"},{"name":"b"}],"inners":[{}],"inners":[{},{}]}`), s.fields())
+	err := Decode([]byte(`{"inners":[{"name":"a"},{"name":"b"}],"inners":[{}],"inners":[{},{}]}`),
+		s.fields())
 	if diff := cmp.Diff([]inner{{Name: "a"}, {}}, s.Inners); diff != "" || err != nil {
 		t.Errorf("error %v (-want +got)\n%s", err, diff)
 	}
@@ -138,7 +155,8 @@ func FuzzDecode(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		lower := strings.ToLower(string(data))
-		if strings.Contains(lower, "byte") && strings.Contains(lower, "[") || strings.Contains(lower, `\u`) || repeats(data) {
+		if strings.Contains(lower, "byte") && strings.Contains(lower, "[") || strings.Contains(lower,
+			`\u`) || repeats(data) {
 			data = nil
 		}
 		compareDecode(t, data)

@@ -77,7 +77,8 @@ func explain(data []byte, err error) *Error {
 		return &Error{Msg: "not valid JSON: it ends too early"}
 	case errors.As(err, &syntax):
 		e := &Error{Key: KeyPath(syntax.JSONPointer)}
-		e.Msg = fmt.Sprintf("not valid JSON at %s: %s", position(data, syntax.ByteOffset), reason(syntax.Err))
+		e.Msg = fmt.Sprintf("not valid JSON at %s: %s", position(data, syntax.ByteOffset),
+			reason(syntax.Err))
 		return e
 	}
 	return &Error{Msg: "not valid JSON: " + err.Error()}

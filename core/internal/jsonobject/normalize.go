@@ -16,7 +16,8 @@ const MaxSize = 16 << 20
 // rewriteDepth bounds how often rewrite copies a byte: once per level.
 const rewriteDepth = 200
 
-var errTooDeep = fmt.Errorf("more than %d levels of objects and arrays, with a key that is there twice or text that is not UTF-8", rewriteDepth)
+var errTooDeep = fmt.Errorf("more than %d levels of objects and arrays, with a key that is "+
+	"there twice or text that is not UTF-8", rewriteDepth)
 
 // Leniency says what Normalize puts right instead of refusing it.
 type Leniency int
@@ -45,7 +46,8 @@ func Normalize(data []byte, lenient Leniency) (jsontext.Value, error) {
 	if lenient == 0 {
 		return nil, err
 	}
-	dec := newDecoder(data, jsontext.AllowDuplicateNames(lenient&Duplicates != 0), jsontext.AllowInvalidUTF8(lenient&InvalidUTF8 != 0))
+	dec := newDecoder(data, jsontext.AllowDuplicateNames(lenient&Duplicates != 0),
+		jsontext.AllowInvalidUTF8(lenient&InvalidUTF8 != 0))
 	var out []byte
 	err = CheckEnd(dec, data, func(dec *jsontext.Decoder) (err error) {
 		out, err = rewrite(nil, dec)
@@ -68,7 +70,8 @@ func CheckEnd(dec *jsontext.Decoder, data []byte, read func(*jsontext.Decoder) e
 		return nil
 	}
 	rest := bytes.TrimLeft(data[end:], " \t\r\n")
-	return &Error{Msg: "not valid JSON: more text follows the value at " + position(data, int64(len(data)-len(rest)))}
+	return &Error{Msg: "not valid JSON: more text follows the value at " +
+		position(data, int64(len(data)-len(rest)))}
 }
 
 // Check refuses texts that deserve a better message than a parser has. The error is an *Error.
@@ -97,7 +100,8 @@ func rewrite(dst []byte, dec *jsontext.Decoder) ([]byte, error) {
 	}
 	value, err := dec.ReadValue()
 	if err == nil && value.Kind() == '"' && !value.IsValid() {
-		text, _ := jsontext.AppendUnquote(nil, value) // its error is the invalid text, replaced in what it returns
+		// its error is the invalid text, replaced in what it returns
+		text, _ := jsontext.AppendUnquote(nil, value)
 		return AppendString(dst, string(text)), nil
 	}
 	return append(dst, value...), err

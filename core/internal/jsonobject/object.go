@@ -111,7 +111,9 @@ func (o Object) Index(name string) int {
 
 // Without returns the members but those of a name in any case.
 func (o Object) Without(name string) Object {
-	return slices.DeleteFunc(slices.Clone(o), func(m Member) bool { return strings.EqualFold(m.Name, name) })
+	return slices.DeleteFunc(slices.Clone(o), func(m Member) bool {
+		return strings.EqualFold(m.Name, name)
+	})
 }
 
 // Append writes the members in their order, with commas between and no braces.

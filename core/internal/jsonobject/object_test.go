@@ -26,7 +26,8 @@ func TestNormalizePutsRight(t *testing.T) {
 		want       string
 	}{
 		{"the last of two keys counts", `{"a":1,"b":2,"a":3}`, Duplicates, `{"a":3,"b":2}`},
-		{"at any depth", `{"p":[{"x":{"k":1,"k":18446744073709551615}}]}`, Duplicates, `{"p":[{"x":{"k":18446744073709551615}}]}`},
+		{"at any depth", `{"p":[{"x":{"k":1,"k":18446744073709551615}}]}`, Duplicates,
+			`{"p":[{"x":{"k":18446744073709551615}}]}`},
 		{"values replace whole", `{"a":{"x":1},"a":{"y":2}}`, Duplicates, `{"a":{"y":2}}`},
 		{"escaped names are the same name", `{"a":1,"\u0061":2}`, Duplicates, `{"a":2}`},
 		{"invalid UTF-8", "{\"a\":\"x\xffy\",\"b\":1e2}", InvalidUTF8, "{\"a\":\"x\ufffdy\",\"b\":1e2}"},
@@ -56,13 +57,17 @@ func TestNormalizeRefuses(t *testing.T) {
 		want       Error
 	}{
 		{"nothing", " \n", Duplicates, Error{"", "it is empty"}},
-		{"byte order mark", "\xef\xbb\xbf{}", Duplicates, Error{"", "begins with a byte order mark; save it as UTF-8 without one"}},
+		{"byte order mark", "\xef\xbb\xbf{}", Duplicates, Error{"", "begins with a byte order mark; " +
+			"save it as UTF-8 without one"}},
 		{"duplicate", `{"a":{"b":[{},{"c":1,"c":1}]}}`, 0, Error{"a.b[1].c", "the key is there twice"}},
-		{"trailing text", "{}\n{}", Duplicates, Error{"", "not valid JSON: more text follows the value at line 2 column 1"}},
+		{"trailing text", "{}\n{}", Duplicates, Error{"", "not valid JSON: more text follows the " +
+			"value at line 2 column 1"}},
 		{"cut short", `{"a":`, Duplicates, Error{"", "not valid JSON: it ends too early"}},
 		{"cut short in a string", `{"a":"b`, 0, Error{"", "not valid JSON: it ends too early"}},
-		{"wrong character", "{\n  \"a\": x}", Duplicates, Error{"a", "not valid JSON at line 2 column 8: invalid character 'x' at start of value"}},
-		{"too deep to put right", strings.Repeat(`{"a":`, 300) + "1" + strings.Repeat("}", 299) + `,"a":1}`, Duplicates, Error{}},
+		{"wrong character", "{\n  \"a\": x}", Duplicates, Error{"a", "not valid JSON at line 2 column " +
+			"8: invalid character 'x' at start of value"}},
+		{"too deep to put right", strings.Repeat(`{"a":`, 300) + "1" + strings.Repeat("}", 299) +
+			`,"a":1}`, Duplicates, Error{}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -79,7 +84,8 @@ func TestNormalizeRefuses(t *testing.T) {
 			}
 		})
 	}
-	if _, err := Normalize(make([]byte, MaxSize+1), 0); err == nil || !strings.Contains(err.Error(), "16 MiB are allowed") {
+	if _, err := Normalize(make([]byte, MaxSize+1), 0); err == nil || !strings.Contains(err.Error(),
+		"16 MiB are allowed") {
 		t.Errorf("too large: %v", err)
 	}
 }
@@ -118,10 +124,12 @@ func TestObjectAppendWritesWhatWasRead(t *testing.T) {
 }
 
 func TestParseAndElementsRefuseOtherKinds(t *testing.T) {
-	if _, err := Parse([]byte(`[1]`)); err == nil || err.Error() != "expected an object, got an array" {
+	if _, err := Parse([]byte(`[1]`)); err == nil ||
+		err.Error() != "expected an object, got an array" {
 		t.Errorf("Parse: %v", err)
 	}
-	if _, err := Elements([]byte(`"x"`)); err == nil || err.Error() != "expected an array, got a string" {
+	if _, err := Elements([]byte(`"x"`)); err == nil ||
+		err.Error() != "expected an array, got a string" {
 		t.Errorf("Elements: %v", err)
 	}
 	if _, err := Parse([]byte(`{"a":1`)); err == nil {

@@ -24,7 +24,8 @@ func (m *Misfit) Unwrap() error { return m.Err }
 // Decode reads an object into zero values as the function Decode does, but names match only as they are, and a name that
 // is there twice, and bytes that are no UTF-8, are an error of the text, which is an *Error. unknown is told the name of
 // each member that no Fields have, and how to get its path. misfit is the first value that does not fit, nil for none.
-func (s *Strict) Decode(data []byte, into Fields, unknown func(name string, path func() string)) (misfit *Misfit, err error) {
+func (s *Strict) Decode(data []byte, into Fields, unknown func(name string,
+	path func() string)) (misfit *Misfit, err error) {
 	if err := Check(data); err != nil {
 		return nil, err
 	}

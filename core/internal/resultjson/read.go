@@ -45,13 +45,15 @@ func ReadRoute(text []byte) (*types.Route, error) {
 // DNSFields are the keys of d.
 func DNSFields(d *types.DNS) jsonobject.Fields {
 	return jsonobject.Fields{
-		{"nameservers", &d.Nameservers}, {"domain", &d.Domain}, {"search", &d.Search}, {"options", &d.Options},
+		{"nameservers", &d.Nameservers}, {"domain", &d.Domain}, {"search", &d.Search},
+		{"options", &d.Options},
 	}
 }
 
 func interfaceFields(i *types100.Interface) any {
 	return jsonobject.Fields{
-		{"name", &i.Name}, {"mac", &i.Mac}, {"mtu", &i.Mtu}, {"sandbox", &i.Sandbox}, {"socketPath", &i.SocketPath}, {"pciID", &i.PciID},
+		{"name", &i.Name}, {"mac", &i.Mac}, {"mtu", &i.Mtu}, {"sandbox", &i.Sandbox},
+		{"socketPath", &i.SocketPath}, {"pciID", &i.PciID},
 	}
 }
 
@@ -59,7 +61,8 @@ func interfaceFields(i *types100.Interface) any {
 func ipFields(ip *types100.IPConfig) any {
 	*ip = types100.IPConfig{}
 	return jsonobject.Fields{
-		{"interface", &ip.Interface}, {"address", network(&ip.Address)}, {"gateway", address(&ip.Gateway)},
+		{"interface", &ip.Interface}, {"address", network(&ip.Address)},
+		{"gateway", address(&ip.Gateway)},
 	}
 }
 
@@ -67,7 +70,8 @@ func ipFields(ip *types100.IPConfig) any {
 func routeFields(r *types.Route) any {
 	*r = types.Route{}
 	return jsonobject.Fields{
-		{"dst", network(&r.Dst)}, {"gw", address(&r.GW)}, {"mtu", &r.MTU}, {"advmss", &r.AdvMSS}, {"priority", &r.Priority},
+		{"dst", network(&r.Dst)}, {"gw", address(&r.GW)}, {"mtu", &r.MTU}, {"advmss", &r.AdvMSS},
+		{"priority", &r.Priority},
 		{"table", &r.Table}, {"scope", &r.Scope},
 	}
 }

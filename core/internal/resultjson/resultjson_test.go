@@ -17,15 +17,23 @@ import (
 var results = []string{
 	`{"cniVersion":"1.1.0","interfaces":[{"name":"cni0","mac":"0e:00:00:00:00:01"},{"name":"eth0","mac":"0e:00:00:00:00:02","mtu":1400,"sandbox":"/run/netns/c1","socketPath":"/s","pciID":"0000:00:1f.6"}],"ips":[{"interface":1,"address":"10.1.2.3/24","gateway":"10.1.2.1"},{"address":"fd00::3/64"}],"routes":[{"dst":"0.0.0.0/0","gw":"10.1.2.1","mtu":1400,"advmss":1360,"priority":9007199254740993,"table":0,"scope":253},{"dst":"::/0"}],"dns":{"nameservers":["10.1.2.1"],"domain":"a","search":["b"],"options":["c"]}}`,
 	`{"CNIVersion":"1.0.0","IPS":[{"ADDRESS":"10.1.2.3/24"}],"Interfaces":[{"NAME":"a","Mac":"b","socketpath":"c"}]}`,
-	`{}`, `null`, `{"cniVersion":null,"interfaces":null,"ips":null,"routes":null,"dns":null}`, `{"interfaces":[],"ips":[],"routes":[],"dns":{}}`,
+	`{}`, `null`, `{"cniVersion":null,"interfaces":null,"ips":null,"routes":null,"dns":null}`,
+	`{"interfaces":[],"ips":[],"routes":[],"dns":{}}`,
 	`{"interfaces":[null,{}],"ips":[null],"routes":[null]}`, `{"ips":[{}],"routes":[{}]}`,
-	`{"ips":[{"interface":null,"gateway":""}]}`, `{"ips":[{"gateway":null}]}`, `{"ips":[{"address":null}]}`, `{"ips":[{"address":""}]}`,
-	`{"ips":[{"address":"10.1.2.3"}]}`, `{"ips":[{"address":"10.1.2.3/33"}]}`, `{"ips":[{"address":5}]}`, `{"ips":[{"gateway":"x"}]}`, `{"ips":[{"gateway":[]}]}`,
-	`{"ips":[{"address":"::ffff:10.1.2.3/120","gateway":"::ffff:10.1.2.1"}]}`, `{"ips":[{"interface":1.5}]}`, `{"ips":[{"interface":"1"}]}`, `{"ips":[5]}`, `{"ips":{}}`,
-	`{"routes":[{"dst":"10.0.0.5/8","gw":"fd00::1"}]}`, `{"routes":[{"dst":null}]}`, `{"routes":[{"gw":null}]}`, `{"routes":[{"table":null,"scope":-1,"priority":-5}]}`,
-	`{"routes":[{"mtu":9223372036854775808}]}`, `{"routes":[{"table":"x"}]}`, `{"routes":"x"}`, `{"dns":{"nameservers":"x"}}`, `{"dns":[]}`, `{"interfaces":[{"mtu":"5"}]}`,
-	`{"ips":[{"address":"10.1.2.3/24","gateway":"10.1.2.1"}],"IPs":[{"address":"10.1.2.4/24"}]}`, `{"routes":[{"dst":"10.0.0.0/8","mtu":5}],"Routes":[{"dst":"10.0.0.0/8"}]}`,
-	`{"interfaces":[{"name":"a","mac":"b"}],"Interfaces":[{"name":"c"}]}`, "{\"interfaces\":[{\"name\":\"<a>&\u2028\xff\\u0001\\ud800\"}],\"unknown\":{\"ips\":5}}",
+	`{"ips":[{"interface":null,"gateway":""}]}`, `{"ips":[{"gateway":null}]}`,
+	`{"ips":[{"address":null}]}`, `{"ips":[{"address":""}]}`,
+	`{"ips":[{"address":"10.1.2.3"}]}`, `{"ips":[{"address":"10.1.2.3/33"}]}`,
+	`{"ips":[{"address":5}]}`, `{"ips":[{"gateway":"x"}]}`, `{"ips":[{"gateway":[]}]}`,
+	`{"ips":[{"address":"::ffff:10.1.2.3/120","gateway":"::ffff:10.1.2.1"}]}`,
+	`{"ips":[{"interface":1.5}]}`, `{"ips":[{"interface":"1"}]}`, `{"ips":[5]}`, `{"ips":{}}`,
+	`{"routes":[{"dst":"10.0.0.5/8","gw":"fd00::1"}]}`, `{"routes":[{"dst":null}]}`,
+	`{"routes":[{"gw":null}]}`, `{"routes":[{"table":null,"scope":-1,"priority":-5}]}`,
+	`{"routes":[{"mtu":9223372036854775808}]}`, `{"routes":[{"table":"x"}]}`, `{"routes":"x"}`,
+	`{"dns":{"nameservers":"x"}}`, `{"dns":[]}`, `{"interfaces":[{"mtu":"5"}]}`,
+	`{"ips":[{"address":"10.1.2.3/24","gateway":"10.1.2.1"}],"IPs":[{"address":"10.1.2.4/24"}]}`,
+	`{"routes":[{"dst":"10.0.0.0/8","mtu":5}],"Routes":[{"dst":"10.0.0.0/8"}]}`,
+	`{"interfaces":[{"name":"a","mac":"b"}],"Interfaces":[{"name":"c"}]}`,
+	"{\"interfaces\":[{\"name\":\"<a>&\u2028\xff\\u0001\\ud800\"}],\"unknown\":{\"ips\":5}}",
 	`[]`, `"x"`, `{"ips":[}`, ``, `{"cniVersion":5}`, `{"x":"\ud83d\ude00"}`,
 }
 
@@ -43,7 +51,8 @@ func FuzzReadAndWrite(f *testing.F) {
 }
 
 func compare(t *testing.T, text []byte) {
-	text, err := jsonobject.Normalize(text, jsonobject.Duplicates|jsonobject.InvalidUTF8) // as results are
+	// as results are
+	text, err := jsonobject.Normalize(text, jsonobject.Duplicates|jsonobject.InvalidUTF8)
 	if err != nil {
 		return
 	}
@@ -92,14 +101,17 @@ func TestWriteWhatBuiltinsMake(t *testing.T) {
 	four.IP = net.IPv4(10, 1, 0, 2).To4()
 	compareWritten(t, &types100.Result{
 		CNIVersion: "1.1.0", Interfaces: []*types100.Interface{{Name: "ü\u2029\x7f\t"}},
-		IPs:    []*types100.IPConfig{{Interface: types100.Int(0), Address: four, Gateway: net.IPv4(10, 1, 0, 1).To4()}},
-		Routes: []*types.Route{{Dst: *network, GW: net.IP{}}}, DNS: types.DNS{Search: []string{"", "a\"b\\"}},
+		IPs: []*types100.IPConfig{{Interface: types100.Int(0), Address: four,
+			Gateway: net.IPv4(10, 1, 0, 1).To4()}},
+		Routes: []*types.Route{{Dst: *network, GW: net.IP{}}},
+		DNS:    types.DNS{Search: []string{"", "a\"b\\"}},
 	})
 }
 
 func TestRoute(t *testing.T) {
 	for _, text := range []string{
-		`{"dst":"0.0.0.0/0","gw":"10.1.0.1","MTU":1400,"table":100}`, `{}`, `null`, `{"dst":"x"}`, `{"gw":"x"}`, `{"mtu":"5"}`, `[]`, `{"dst":5}`, `{"scope":null}`,
+		`{"dst":"0.0.0.0/0","gw":"10.1.0.1","MTU":1400,"table":100}`, `{}`, `null`, `{"dst":"x"}`,
+		`{"gw":"x"}`, `{"mtu":"5"}`, `[]`, `{"dst":5}`, `{"scope":null}`,
 	} {
 		want := new(types.Route)
 		wantErr := json.Unmarshal([]byte(text), want)

@@ -51,17 +51,21 @@ type attachment struct{ ContainerID string }
 
 func (r *request) fields() jsonobject.Fields {
 	return jsonobject.Fields{
-		{"network", &r.Network}, {"containerId", &r.ContainerID}, {"netns", &r.Netns}, {"values", &r.Values},
+		{"network", &r.Network}, {"containerId", &r.ContainerID}, {"netns", &r.Netns},
+		{"values", &r.Values},
 		{"shout", r.Shout.read}, {"options", r.Options.fields()},
 		{"validAttachments", jsonobject.Optional(&r.Valid, func(list *[]attachment) any {
-			return jsonobject.List(list, func(a *attachment) any { return jsonobject.Fields{{"containerId", &a.ContainerID}} })
+			return jsonobject.List(list, func(a *attachment) any {
+				return jsonobject.Fields{{"containerId", &a.ContainerID}}
+			})
 		})},
 	}
 }
 
 func (o *options) fields() jsonobject.Fields {
 	return jsonobject.Fields{
-		{"confDir", &o.ConfDir}, {"pluginDirs", &o.PluginDirs}, {"timeoutMs", &o.TimeoutMs}, {"rollback", &o.Rollback},
+		{"confDir", &o.ConfDir}, {"pluginDirs", &o.PluginDirs}, {"timeoutMs", &o.TimeoutMs},
+		{"rollback", &o.Rollback},
 		{"count", &o.Count}, {"env", &o.Env}, {"ignoreUnknown", &o.IgnoreUnknown},
 		{"deep", jsonobject.Fields{{"deepest", &o.Deep}}},
 	}
@@ -98,42 +102,66 @@ func TestDecodeRefuses(t *testing.T) {
 		{"null", "null", "", "request: expected an object, got null"},
 		{"no JSON", "{x}", "", "request: not valid JSON at line 1 column 2: "},
 		{"a cut", `{"netns":"/run`, "", "request: not valid JSON: it ends too early"},
-		{"text behind", `{} {}`, "", "request: not valid JSON: more text follows the value at line 1 column 4"},
+		{"text behind", `{} {}`, "", "request: not valid JSON: more text follows the value at line 1 " +
+			"column 4"},
 		{"a byte order mark", "\xef\xbb\xbf{}", "", "byte order mark"},
-		{"invalid UTF-8", "{\"netns\":\"\xff\"}", "netns", "request: netns: not valid JSON at line 1 column 11: invalid UTF-8"},
+		{"invalid UTF-8", "{\"netns\":\"\xff\"}", "netns", "request: netns: not valid JSON at line 1 " +
+			"column 11: invalid UTF-8"},
 		{"a key twice", `{"netns":"a","netns":"a"}`, "netns", "request: netns: the key is there twice"},
-		{"a key twice in a raw value", `{"network":{"plugins":[{"a":1,"a":2}]}}`, "network.plugins[0].a", "the key is there twice"},
+		{"a key twice in a raw value", `{"network":{"plugins":[{"a":1,"a":2}]}}`, "network.plugins[0].a",
+			"the key is there twice"},
 		{"a key twice in an unknown value", `{"x-a":{"b":1,"b":1}}`, "x-a.b", "the key is there twice"},
 
-		{"a mistyped key", `{"containerid":"c"}`, "containerid", "containerid: unknown key; did you mean containerId?"},
-		{"a mistyped option", `{"options":{"timeoutMS":1}}`, "options.timeoutMS", "options.timeoutMS: unknown key; did you mean options.timeoutMs?"},
+		{"a mistyped key", `{"containerid":"c"}`, "containerid", "containerid: unknown key; did you " +
+			"mean containerId?"},
+		{"a mistyped option", `{"options":{"timeoutMS":1}}`, "options.timeoutMS",
+			"options.timeoutMS: unknown key; did you mean options.timeoutMs?"},
 		{"swapped letters", `{"netsn":"c"}`, "netsn", "did you mean netns?"},
-		{"an option outside options", `{"confDir":"c"}`, "confDir", "confDir: unknown key; did you mean options.confDir?"},
+		{"an option outside options", `{"confDir":"c"}`, "confDir", "confDir: unknown key; did you " +
+			"mean options.confDir?"},
 		{"a key inside options", `{"options":{"netns":"c"}}`, "options.netns", "did you mean netns?"},
-		{"a key like no other", `{"purple":1}`, "purple", `purple: unknown key; begin its name with "x-" if it is your own, or set options.ignoreUnknown`},
-		{"a key of an element", `{"validAttachments":[{},{"containerID":"c"}]}`, "validAttachments[1].containerID", "did you mean containerId?"},
-		{"a key two levels down", `{"options":{"deep":{"bottom":"d"}}}`, "options.deep.bottom", `begin its name with "x-"`},
-		{"ignoreUnknown false", `{"options":{"ignoreUnknown":false},"purple":1}`, "purple", "unknown key"},
+		{"a key like no other", `{"purple":1}`, "purple",
+			`purple: unknown key; begin its name with "x-" if it is your own, or set options.ignoreUnknown`},
+		{"a key of an element", `{"validAttachments":[{},{"containerID":"c"}]}`,
+			"validAttachments[1].containerID", "did you mean containerId?"},
+		{"a key two levels down", `{"options":{"deep":{"bottom":"d"}}}`, "options.deep.bottom",
+			`begin its name with "x-"`},
+		{"ignoreUnknown false", `{"options":{"ignoreUnknown":false},"purple":1}`, "purple",
+			"unknown key"},
 
-		{"string for number", `{"options":{"timeoutMs":"5"}}`, "options.timeoutMs", "options.timeoutMs: expected a number, got a string"},
-		{"fraction", `{"options":{"timeoutMs":1.5}}`, "options.timeoutMs", "expected a whole number without fraction or exponent, got 1.5"},
-		{"exponent", `{"options":{"count":1e3}}`, "options.count", "expected a whole number without fraction or exponent, got 1e3"},
-		{"too large", `{"options":{"count":9223372036854775808}}`, "options.count", "expected a whole number of 64 bits, got 9223372036854775808"},
-		{"too small", `{"options":{"count":-9223372036854775809}}`, "options.count", "expected a whole number of 64 bits"},
-		{"too large and a fraction", `{"options":{"count":9223372036854775808.5}}`, "options.count", "without fraction"},
+		{"string for number", `{"options":{"timeoutMs":"5"}}`, "options.timeoutMs",
+			"options.timeoutMs: expected a number, got a string"},
+		{"fraction", `{"options":{"timeoutMs":1.5}}`, "options.timeoutMs",
+			"expected a whole number without fraction or exponent, got 1.5"},
+		{"exponent", `{"options":{"count":1e3}}`, "options.count", "expected a whole number without " +
+			"fraction or exponent, got 1e3"},
+		{"too large", `{"options":{"count":9223372036854775808}}`, "options.count",
+			"expected a whole number of 64 bits, got 9223372036854775808"},
+		{"too small", `{"options":{"count":-9223372036854775809}}`, "options.count",
+			"expected a whole number of 64 bits"},
+		{"too large and a fraction", `{"options":{"count":9223372036854775808.5}}`, "options.count",
+			"without fraction"},
 		{"number for string", `{"netns":5}`, "netns", "netns: expected a string, got a number"},
-		{"number for bool", `{"options":{"rollback":1}}`, "options.rollback", "expected true or false, got a number"},
+		{"number for bool", `{"options":{"rollback":1}}`, "options.rollback",
+			"expected true or false, got a number"},
 		{"array for object", `{"options":[]}`, "options", "options: expected an object, got an array"},
-		{"object for array", `{"options":{"pluginDirs":{}}}`, "options.pluginDirs", "expected an array, got an object"},
-		{"element", `{"options":{"pluginDirs":["a",true]}}`, "options.pluginDirs[1]", "options.pluginDirs[1]: expected a string, got true"},
-		{"map's value", `{"options":{"env":{"A":1}}}`, "options.env.A", "expected a string, got a number"},
-		{"ignoreUnknown of a wrong type", `{"options":{"ignoreUnknown":"true"}}`, "options.ignoreUnknown", "expected true or false, got a string"},
+		{"object for array", `{"options":{"pluginDirs":{}}}`, "options.pluginDirs",
+			"expected an array, got an object"},
+		{"element", `{"options":{"pluginDirs":["a",true]}}`, "options.pluginDirs[1]",
+			"options.pluginDirs[1]: expected a string, got true"},
+		{"map's value", `{"options":{"env":{"A":1}}}`, "options.env.A",
+			"expected a string, got a number"},
+		{"ignoreUnknown of a wrong type", `{"options":{"ignoreUnknown":"true"}}`, "options.ignoreUnknown",
+			"expected true or false, got a string"},
 
-		{"several: an unknown key before a wrong type", `{"netns":5,"purple":1,"yellow":2}`, "purple", "unknown key"},
+		{"several: an unknown key before a wrong type", `{"netns":5,"purple":1,"yellow":2}`, "purple",
+			"unknown key"},
 		{"several: the first wrong type", `{"netns":5,"containerId":6}`, "netns", "expected a string"},
-		{"several: the text before all", `{"netns":5,"purple":1,"netns":6}`, "netns", "the key is there twice"},
+		{"several: the text before all", `{"netns":5,"purple":1,"netns":6}`, "netns",
+			"the key is there twice"},
 		{"a field's function", `{"shout":"plain"}`, "shout", "shout: too quiet"},
-		{"a field's function with a fault", `{"shout":"fault"}`, "shout.volume", "shout: volume is missing"},
+		{"a field's function with a fault", `{"shout":"fault"}`, "shout.volume",
+			"shout: volume is missing"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -142,8 +170,10 @@ func TestDecodeRefuses(t *testing.T) {
 			if !errors.As(err, &got) {
 				t.Fatalf("got %v, want a *fault.Error", err)
 			}
-			if got.Kind != fault.KindInvalidRequest || got.Details != test.key || !strings.Contains(got.Msg, test.want) {
-				t.Errorf("got  %s, key %q: %s\nwant invalid-request, key %q: %s", got.Kind, got.Details, got.Msg, test.key, test.want)
+			if got.Kind != fault.KindInvalidRequest || got.Details != test.key || !strings.Contains(got.Msg,
+				test.want) {
+				t.Errorf("got  %s, key %q: %s\nwant invalid-request, key %q: %s", got.Kind, got.Details,
+					got.Msg, test.key, test.want)
 			}
 		})
 	}
@@ -153,14 +183,16 @@ func TestDecodeRefuses(t *testing.T) {
 func TestADecoderKeepsNothingOfATextForTheNext(t *testing.T) {
 	var d Decoder
 	for range 3 {
-		for _, bad := range []string{`{"options":{"env":{"a":{"deep":[1`, `{"netns":1,"purple":1}`, `{"netns":"a","netns":"a"}`, `[]`} {
+		for _, bad := range []string{`{"options":{"env":{"a":{"deep":[1`, `{"netns":1,"purple":1}`,
+			`{"netns":"a","netns":"a"}`, `[]`} {
 			var r request
 			if err := d.Decode([]byte(bad), r.fields(), &r.Options.IgnoreUnknown); err == nil {
 				t.Fatalf("took %s", bad)
 			}
 		}
 		var got request
-		if err := d.Decode([]byte(`{"netns":"n"}`), got.fields(), &got.Options.IgnoreUnknown); err != nil {
+		if err := d.Decode([]byte(`{"netns":"n"}`), got.fields(),
+			&got.Options.IgnoreUnknown); err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(request{Netns: "n"}, got); diff != "" {
@@ -197,7 +229,8 @@ func TestDistance(t *testing.T) {
 		a, b string
 		want int
 	}{
-		{"", "", 0}, {"", "abc", 3}, {"abc", "", 3}, {"abc", "abc", 0}, {"abc", "acb", 1}, {"abc", "bc", 1}, {"abc", "xbc", 1}, {"kitten", "sitting", 3},
+		{"", "", 0}, {"", "abc", 3}, {"abc", "", 3}, {"abc", "abc", 0}, {"abc", "acb", 1},
+		{"abc", "bc", 1}, {"abc", "xbc", 1}, {"kitten", "sitting", 3},
 	}
 	for _, test := range tests {
 		if got := distance(test.a, test.b); got != test.want {
