@@ -16,9 +16,9 @@ import (
 // copiedLines is how many lines in a row two plugins may not share.
 const copiedLines = 6
 
-// TestPluginsShareNoCode compares all built-in plugins in pairs. What two of them need belongs to
-// the kit. Lines are compared by their tokens; comments, imports, blank lines and names do not
-// count: a copy is a copy after its identifiers were renamed.
+// TestPluginsShareNoCode compares all built-in plugins and parts of the kit in pairs. What two of
+// them need belongs to the kit. Lines are compared by their tokens; comments, imports, blank lines
+// and names do not count: a copy is a copy after its identifiers were renamed.
 func TestPluginsShareNoCode(t *testing.T) {
 	type plugin struct {
 		name  string
@@ -26,7 +26,8 @@ func TestPluginsShareNoCode(t *testing.T) {
 	}
 	var plugins []plugin
 	for _, p := range packages(t) {
-		if name, found := strings.CutPrefix(p.folder(), "core/internal/builtin/"); found {
+		name, found := strings.CutPrefix(p.folder(), "core/internal/")
+		if found && (within("builtin", name) || within("kit", name)) {
 			var files []codeFile
 			for _, path := range p.sources() {
 				files = append(files, readCode(t, path))

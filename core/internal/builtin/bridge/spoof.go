@@ -1,7 +1,6 @@
 package bridge
 
 import (
-	"fmt"
 	"net"
 
 	"github.com/libcni/libcni/core/internal/fault"
@@ -10,9 +9,9 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// spoofCheck drops what a container sends with another MAC address than its own. One rule serves
-// all networks: it looks the port up among those checked, and the port with the address among those
-// allowed.
+// spoofCheck drops frames of a container whose source is not its own MAC address. One rule serves
+// all networks: it looks up the port in the set of checked ports, and the port with the address in
+// the set of allowed pairs.
 type spoofCheck struct {
 	owner nft.Owner
 	port  string           // the host's end; "" if not known
@@ -39,7 +38,7 @@ func spoofRule() nft.Rule {
 			nft.NotIn(spoofMACs(), nft.InLink(), nft.SrcMAC()), nft.Drop())}
 }
 
-// elements are the attachment's: one of each set, as far as it is known.
+// elements are the attachment's elements, one of each set; none if port or MAC address is unknown.
 func (s *spoofCheck) elements() []placed {
 	if s.port == "" || s.mac == nil {
 		return nil
@@ -52,7 +51,7 @@ func (s *spoofCheck) elements() []placed {
 	}
 }
 
-// placed is an element with its set, and what it is called in messages.
+// placed is an element with its set, and its name for messages.
 type placed struct {
 	set     nft.Set
 	element nft.Element
@@ -158,19 +157,11 @@ func (s *spoofCheck) Check(r *nft.Reader) ([]fault.Drift, error) {
 			Actual: "missing"})
 	}
 	for _, p := range s.elements() {
-		e, err := r.Find(p.set, p.element.Key)
+		differs, err := filter.CheckElement(r, p.set, p.element.Key, p.name, s.owner)
 		if err != nil {
 			return nil, err
 		}
-		d := fault.Drift{Object: fmt.Sprintf("nftables set %s element %s", p.set.Name, p.name),
-			Expected: "present", Actual: "missing"}
-		switch {
-		case e == nil:
-			drift = append(drift, d)
-		case !s.owner.Owns(e.Comment):
-			d.Expected, d.Actual = "for "+nft.DescribeOwner(s.owner.Comment()), "for "+nft.DescribeOwner(e.Comment)
-			drift = append(drift, d)
-		}
+		drift = append(drift, differs...)
 	}
 	return drift, nil
 }

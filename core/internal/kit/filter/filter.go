@@ -4,6 +4,7 @@ package filter
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/host/nft"
@@ -23,6 +24,27 @@ func Keeper(network string, valid []plugin.AttachmentID) func(comment string) bo
 		owners[i] = nft.Owner{Network: network, ContainerID: id.ContainerID, IfName: id.IfName}
 	}
 	return nft.Keep(network, owners)
+}
+
+// CheckElement returns the difference of an element that is missing or belongs to another
+// attachment. name is the element's in messages.
+func CheckElement(r *nft.Reader, set nft.Set, key []byte, name string, owner nft.Owner,
+) ([]fault.Drift, error) {
+	e, err := r.Find(set, key)
+	if err != nil {
+		return nil, err
+	}
+	d := fault.Drift{Object: fmt.Sprintf("nftables set %s element %s", set.Name, name)}
+	switch {
+	case e == nil:
+		d.Expected, d.Actual = "present", "missing"
+	case !owner.Owns(e.Comment):
+		d.Expected = "for " + nft.DescribeOwner(owner.Comment())
+		d.Actual = "for " + nft.DescribeOwner(e.Comment)
+	default:
+		return nil, nil
+	}
+	return []fault.Drift{d}, nil
 }
 
 // IgnoreUnsupported drops the error of a kernel without nftables, which has nothing to remove.

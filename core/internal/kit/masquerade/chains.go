@@ -30,7 +30,7 @@ func chainComment(o nft.Owner) string {
 	return `name: "` + o.Network + `" id: "` + o.ContainerID + `"`
 }
 
-// isChainName tells these chains from others that begin alike.
+// isChainName reports whether a name is one of these chains, not another with the same prefix.
 func isChainName(name string) bool {
 	rest, found := strings.CutPrefix(name, chainPrefix)
 	_, err := hex.DecodeString(rest)
@@ -43,10 +43,11 @@ type jump struct {
 	source         netip.Addr
 }
 
-// selection says which jumps go.
+// selection reports whether a jump is to be removed.
 type selection func(jump) bool
 
-// chains selects what is the attachment's: if its addresses are known, what is for them.
+// chains selects the jumps to the attachment's chain, and if its addresses are known only those
+// from them.
 func (a Attachment) chains() selection {
 	name := chainName(a.Owner)
 	return func(j jump) bool {
@@ -55,7 +56,7 @@ func (a Attachment) chains() selection {
 	}
 }
 
-// invalidChains selects what is of containers of the network that have no valid attachment.
+// invalidChains selects the jumps for containers of the network without a valid attachment.
 func invalidChains(network string, valid []plugin.AttachmentID) selection {
 	keep := map[string]bool{}
 	for _, id := range valid {

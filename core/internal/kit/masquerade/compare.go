@@ -5,6 +5,7 @@ import (
 
 	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/internal/kit/filter"
 )
 
 const (
@@ -12,7 +13,7 @@ const (
 	missing = "missing"
 )
 
-// Check returns what differs from what Add makes. Drift.Plugin is for the caller to set.
+// Check returns the differences from what Add makes. The caller sets Drift.Plugin.
 func (a Attachment) Check(r *nft.Reader) ([]fault.Drift, error) {
 	var found []fault.Drift
 	for _, f := range families(a.Owner.Network) {
@@ -46,24 +47,17 @@ func (a Attachment) check(r *nft.Reader, f family) ([]fault.Drift, error) {
 		}
 	}
 	for _, address := range addresses {
-		e, err := r.Find(f.sources, nft.Addr(address.Addr()))
+		addr := address.Addr()
+		differs, err := filter.CheckElement(r, f.sources, nft.Addr(addr), addr.String(), a.Owner)
 		if err != nil {
 			return nil, err
 		}
-		d := fault.Drift{Object: fmt.Sprintf("nftables set %s element %s", f.sources.Name,
-			address.Addr()), Expected: present, Actual: missing}
-		switch {
-		case e == nil:
-			drift = append(drift, d)
-		case !a.Owner.Owns(e.Comment):
-			d.Expected, d.Actual = "for "+nft.DescribeOwner(a.Owner.Comment()), "for "+nft.DescribeOwner(e.Comment)
-			drift = append(drift, d)
-		}
+		drift = append(drift, differs...)
 	}
 	return drift, nil
 }
 
-// checkShared compares what the network's containers share.
+// checkShared compares the objects that the network's containers share.
 func (f family) checkShared(r *nft.Reader) ([]fault.Drift, error) {
 	found, err := r.HasRule(f.rule())
 	if found || err != nil {

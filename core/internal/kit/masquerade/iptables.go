@@ -16,7 +16,7 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// Programs is the backend of iptables: rules made and removed by its executables.
+// Programs is the backend iptables: its executables make and remove the rules.
 type Programs struct {
 	Start    spawn.Starter
 	StateDir string
@@ -66,7 +66,7 @@ func (p Programs) installed(f iptables.Family) (*iptables.Tool, error) {
 
 func never(nft.Family) bool { return false }
 
-// needs says which families the attachment has addresses of.
+// needs reports whether the attachment has addresses of a family.
 func (a Attachment) needs(version nft.Family) bool {
 	return len(newFamily(a.Owner.Network, version).of(a.Addresses)) > 0
 }
@@ -100,8 +100,8 @@ func (r reading) has(rule placedRule) bool {
 		func(words []string) bool { return slices.Equal(words, rule.words) })
 }
 
-// missing returns the lines that make what is not there. What is accepted comes first in the chain,
-// since a second interface's network must not come after the rule that takes the rest.
+// missing returns the lines that make the missing rules. Rules that accept come first in the chain,
+// because the network of a second interface must precede the rule that masquerades the rest.
 func (r reading) missing(a Attachment) []string {
 	var lines []string
 	name := chainName(a.Owner)
@@ -121,7 +121,7 @@ func (r reading) missing(a Attachment) []string {
 	return lines
 }
 
-// Add makes what translates the attachment's addresses, as far as it is missing.
+// Add makes the rules that masquerade the attachment's addresses, as far as they are missing.
 func (p Programs) Add(ctx context.Context, a Attachment) error {
 	err := p.each(ctx, p.installed, a.needs, func(r reading) []string { return r.missing(a) })
 	if errors.Is(err, iptables.ErrMissing) {
@@ -130,32 +130,32 @@ func (p Programs) Add(ctx context.Context, a Attachment) error {
 	return err
 }
 
-// Remove removes what is the attachment's.
+// Remove removes the attachment's rules.
 func (p Programs) Remove(ctx context.Context, a Attachment) error {
 	return p.each(ctx, p.installed, never, func(r reading) []string {
 		lines := r.removal(a.chains())
 		name := chainName(a.Owner)
 		if _, found := r.table.Chains[name]; found &&
 			!slices.ContainsFunc(r.jumps(), func(j jump) bool { return j.chain == name }) {
-			lines = append(lines, "-F "+name, "-X "+name) // left behind without a way to it
+			lines = append(lines, "-F "+name, "-X "+name) // left behind, with no jump to it
 		}
 		return lines
 	})
 }
 
-// GC removes what is of containers of the network that have no valid attachment.
+// GC removes the rules for containers of the network without a valid attachment.
 func (p Programs) GC(ctx context.Context, network string, valid []plugin.AttachmentID) error {
 	return p.each(ctx, p.installed, never,
 		func(r reading) []string { return r.removal(invalidChains(network, valid)) })
 }
 
-// RemoveLegacy removes what the reference plugins made for the attachment in the kernel's older
-// tables. Where there are none it starts no process.
+// RemoveLegacy removes what the reference executables made for the attachment in the legacy tables
+// of iptables. If there are no such tables it starts no process.
 func (p Programs) RemoveLegacy(ctx context.Context, a Attachment) error {
 	return p.legacy(ctx, a.chains())
 }
 
-// GCLegacy is GC for the kernel's older tables.
+// GCLegacy is GC for the legacy tables.
 func (p Programs) GCLegacy(ctx context.Context, network string, valid []plugin.AttachmentID) error {
 	return p.legacy(ctx, invalidChains(network, valid))
 }

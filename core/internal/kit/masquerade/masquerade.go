@@ -1,7 +1,7 @@
-// Package masquerade hides the addresses of containers behind the host's: what the key ipMasq asks
-// for, whichever plugin makes the interface. In nftables each network has, per address family, one
-// rule, a set of its containers' addresses, and a set of what they reach without translation: their
-// own networks, and multicast.
+// Package masquerade implements the key ipMasq: the addresses of containers are hidden behind the
+// host's. In nftables each network has, per address family, one rule, a set of its containers'
+// addresses, and a set of the destinations that are not masqueraded: the containers' own networks,
+// and multicast.
 package masquerade
 
 import (
@@ -12,16 +12,16 @@ import (
 	"github.com/libcni/libcni/core/internal/host/nft"
 )
 
-// Backend is how packets are translated.
+// Backend selects what holds the rules.
 type Backend string
 
-// The backends: ours, and that of the iptables program with the chains of the reference plugins.
+// The backends. IPTables makes the chains of the reference plugins.
 const (
 	NFTables Backend = "nftables"
 	IPTables Backend = "iptables"
 )
 
-// ParseBackend reads the key ipMasqBackend, nil for none. Which is the default depends on nothing.
+// ParseBackend reads the key ipMasqBackend, nil for none. The default is NFTables on every host.
 func ParseBackend(name *string) (Backend, error) {
 	switch {
 	case name == nil || *name == string(NFTables):
@@ -47,13 +47,13 @@ func (c Config) InNFTables() bool { return c.Wanted && c.Backend != IPTables }
 func (c Config) ByPrograms() bool { return c.Wanted && c.Backend == IPTables }
 
 // Attachment is a container's interface with its addresses and the networks they are in. Addresses
-// may be empty where they are not known.
+// are empty if they are unknown.
 type Attachment struct {
 	Owner     nft.Owner
 	Addresses []netip.Prefix
 }
 
-// family is the part of a network's objects that is about IPv4 or IPv6.
+// family is a network's objects for IPv4 or IPv6.
 type family struct {
 	version nft.Family
 	network string
@@ -61,8 +61,7 @@ type family struct {
 	local   nft.Set // what they reach without translation
 }
 
-// chain has no keyword of nft's language as its name, or a saved rule set could not be loaded
-// again.
+// chain's name must not be a keyword of nft's language: a saved rule set could not be loaded.
 func chain() nft.Chain {
 	return nft.Chain{Table: nft.Own(nft.Inet), Name: "masquerading", Type: "nat",
 		Hook: nft.Postrouting, Priority: nft.PrioritySrcNAT}
@@ -95,7 +94,7 @@ func (f family) rule() nft.Rule {
 			nft.Masquerade())}
 }
 
-// of returns the addresses of the family.
+// of returns those of the addresses that belong to the family.
 func (f family) of(addresses []netip.Prefix) []netip.Prefix {
 	return slices.DeleteFunc(slices.Clone(addresses),
 		func(p netip.Prefix) bool { return p.Addr().Is4() != (f.version == nft.IPv4) })
@@ -125,8 +124,8 @@ func coveredBy(ranges []nft.Element, r nft.Element) bool {
 	return slices.ContainsFunc(ranges, func(outer nft.Element) bool { return contains(outer, r) })
 }
 
-// rangeChanges says what to remove and add so that all wanted ranges are covered: the kernel
-// refuses ranges that overlap. Ranges are networks, so that two either are apart or one contains
+// rangeChanges returns the ranges to remove and to add so that all wanted ranges are covered. The
+// kernel refuses ranges that overlap. Since ranges are networks, two are disjoint or one contains
 // the other.
 func rangeChanges(have, want []nft.Element) (remove, add []nft.Element) {
 	for i, w := range want {

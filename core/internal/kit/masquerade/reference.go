@@ -19,7 +19,7 @@ func (a Attachment) RemoveReference(tx *nft.Tx) error {
 	return removeReference(tx, a.Owner.Owns, a.chains())
 }
 
-// GCReference is GC for what the reference plugins made.
+// GCReference is GC for what the reference executables made.
 func GCReference(tx *nft.Tx, network string, valid []plugin.AttachmentID) error {
 	keep := filter.Keeper(network, valid)
 	return removeReference(tx, func(comment string) bool { return !keep(comment) },
@@ -95,8 +95,8 @@ func (a Attachment) MadeByReference(r *nft.Reader) (bool, error) {
 	return InLegacyTables(), nil
 }
 
-// InLegacyTables says whether the kernel's older tables are in use, where only a process could
-// look.
+// InLegacyTables reports whether the legacy tables of iptables are in use. Only its executable could
+// read them.
 func InLegacyTables() bool {
 	return iptables.HasLegacyTable(iptables.IPv4, natTable) ||
 		iptables.HasLegacyTable(iptables.IPv6, natTable)
