@@ -34,6 +34,8 @@ func Decode(data []byte) Decoder { return Decoder{rest: data} }
 func DecodeAfter(data []byte, fixed int) Decoder { return Decode(data[min(fixed, len(data)):]) }
 
 // Next advances to the next attribute and reports whether it exists.
+//
+//go:noinline
 func (d *Decoder) Next() bool {
 	if len(d.rest) < unix.SizeofNlAttr {
 		return false

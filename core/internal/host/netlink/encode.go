@@ -94,11 +94,15 @@ func (e *Encoder) Close() {
 	binary.NativeEndian.PutUint16(e.data[at:], uint16(len(e.data)-at))
 }
 
+// header and pad are not inlined: that would add 45 kB to each program.
+//
+//go:noinline
 func (e *Encoder) header(kind uint16, size int) {
 	e.data = binary.NativeEndian.AppendUint16(e.data, uint16(unix.SizeofNlAttr+size))
 	e.data = binary.NativeEndian.AppendUint16(e.data, kind)
 }
 
+//go:noinline
 func (e *Encoder) pad() {
 	for len(e.data)%unix.NLA_ALIGNTO != 0 {
 		e.data = append(e.data, 0)
