@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/libcni/libcni/api/model"
@@ -100,8 +101,8 @@ func volumeTables(api *source) map[string]string {
 	row := func(name string, key *model.Key) {
 		rows = append(rows, []string{"`" + name + "`", cellDefault(key), key.Description})
 	}
-	for _, name := range []string{"timeoutMs", "volumeTimeouts", "rollbackTimeoutMs",
-		"volumeRetryMs"} {
+	limits := []string{"timeoutMs", "volumeTimeouts", "rollbackTimeoutMs", "volumeRetryMs"}
+	for _, name := range limits {
 		key := api.Options.Key(name)
 		if key.Value.Form != model.Object {
 			row(name, key)
@@ -126,22 +127,13 @@ func volumeKinds(api *source) []*model.Kind {
 	var kinds []*model.Kind
 	for _, kind := range api.Kinds {
 		for _, f := range api.Functions {
-			if f.Section.Name == "volumes" && contains(f.Kinds, kind) {
+			if f.Section.Name == "volumes" && slices.Contains(f.Kinds, kind) {
 				kinds = append(kinds, kind)
 				break
 			}
 		}
 	}
 	return kinds
-}
-
-func contains(kinds []*model.Kind, kind *model.Kind) bool {
-	for _, k := range kinds {
-		if k == kind {
-			return true
-		}
-	}
-	return false
 }
 
 // pythonNames list the verbs of the Python package.

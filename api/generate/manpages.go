@@ -91,9 +91,8 @@ func (k keyLists) function(f *model.Function) string {
 		text += ".Sh RETURN VALUES\n" + returned
 	}
 	if f.Kinds != nil {
-		text += ".Sh ERRORS\nApart from the kinds that every function may return, which\n.Xr libcni " +
-			"3\nlists:\n" +
-			kindList(f.Kinds)
+		text += ".Sh ERRORS\nBeside the kinds of every function, which\n.Xr libcni 3\nlists:\n"
+		text += kindList(f.Kinds)
 	}
 	return text + pageEnd(f.Name, f.Since)
 }
@@ -106,8 +105,8 @@ func (k keyLists) callback(c *model.Callback) string {
 }
 
 func pageEnd(name, since string) string {
-	return ".Sh HISTORY\n.Nm " + name + "\nappeared in libcni " + since +
-		".\n.Sh SEE ALSO\n.Xr cni 1 ,\n.Xr libcni 3\n"
+	return ".Sh HISTORY\n.Nm " + name + "\nappeared in libcni " + since + ".\n" +
+		".Sh SEE ALSO\n.Xr cni 1 ,\n.Xr libcni 3\n"
 }
 
 // splitPrototype returns the result and the parameters of a function.
@@ -122,8 +121,8 @@ func splitPrototype(prototype string) (result string, parameters []string) {
 func (k keyLists) request(f *model.Function) string {
 	var described []*model.Key
 	var common []string
-	for _, key := range append(slices.Clone(f.Keys), f.Request.Key("requestId"),
-		f.Request.Key("options")) {
+	keys := append(slices.Clone(f.Keys), f.Request.Key("requestId"), f.Request.Key("options"))
+	for _, key := range keys {
 		if key.Required || chosen(f.Request, key) || f.Request.Base.Key(key.Name) == nil {
 			described = append(described, key)
 		} else {
@@ -134,8 +133,8 @@ func (k keyLists) request(f *model.Function) string {
 	if described != nil {
 		text = k.list(described, false, f.Request) + ".Pp\n"
 	}
-	return text + "Optional keys, which\n.Xr libcni 3\ndescribes:\n" + strings.Join(common, " ,\n") +
-		" .\n"
+	return text + "Optional keys, which\n.Xr libcni 3\ndescribes:\n" +
+		strings.Join(common, " ,\n") + " .\n"
 }
 
 func (k keyLists) response(t *model.Type) string {
@@ -260,7 +259,7 @@ func returnedText(f *model.Function) string {
 func kindList(kinds []*model.Kind) string {
 	text := ".Bl -tag -width Ds\n"
 	for _, kind := range kinds {
-		text += ".It " + roff(kind.Name) + " Pq " + roff(kind.Returns) + "\n" + roffLines(asSentence(kind.Description))
+		text += kindEntry(kind, "")
 	}
 	return text + ".El\n"
 }

@@ -93,12 +93,11 @@ const objectsPage = "api.md"
 
 // cellText describes a key, with the meaning of its values.
 func cellText(key *model.Key) string {
-	text := key.Description
-	if t := key.Value.Type; key.Value.Form == model.Enum && strings.Contains(t.Description,
-		t.Values[0]) {
-		text += ": " + t.Description
+	t := key.Value.Type
+	if key.Value.Form == model.Enum && strings.Contains(t.Description, t.Values[0]) {
+		return key.Description + ": " + t.Description
 	}
-	return text
+	return key.Description
 }
 
 // cellDefault is the default of a key; one that is off, none or empty is left out.

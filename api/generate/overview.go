@@ -19,8 +19,8 @@ func overview(api *source) ([]byte, error) {
 	if !found || !ended {
 		return nil, fmt.Errorf("cni.h.in: there is no opening comment")
 	}
-	text := pageHead("libcni", "container networks (CNI 1.1) for every language") +
-		functionList(api.API)
+	text := pageHead("libcni", "container networks (CNI 1.1) for every language")
+	text += functionList(api.API)
 	for comments, pages := range inPages {
 		if !strings.Contains(comment, comments) {
 			return nil, fmt.Errorf("cni.h.in: it does not say %q any more", comments)
@@ -39,22 +39,21 @@ func overview(api *source) ([]byte, error) {
 	return []byte(text + ".Sh SEE ALSO\n.Xr cni 1\n"), nil
 }
 
-// inPages are phrases of the header's pages that are about the header, and what they are here.
+// inPages are phrases of the header's pages about the header, each with what replaces it here.
 var inPages = map[string]string{
-	"the\n *   comment of each function lists the keys": "the\n *   page of each function lists " +
-		"the keys",
-	"the comment\n *   of each function lists the others": "the page\n *   of each function lists " +
-		"the others",
-	"In the tables of responses a question mark follows the type of a key that may be absent.": "In responses " +
-		"a key that may be absent is marked as optional.",
+	"comment of each function lists the keys":      "page of each function lists the keys",
+	"the comment\n *   of each function lists the": "the page\n *   of each function lists the",
+
+	"In the tables of responses a question mark follows the type of a key that may be absent.": "" +
+		"In responses a key that may be absent is marked as optional.",
 }
 
 // functionList names the functions, and what each does.
 func functionList(description *model.API) string {
 	text := ".Sh FUNCTIONS\n"
 	for _, section := range description.Sections {
-		text += ".Ss " + roff(section.Title) + "\n" + roffParagraphs(section.Text) +
-			".Bl -tag -width Ds\n"
+		text += ".Ss " + roff(section.Title) + "\n" + roffParagraphs(section.Text)
+		text += ".Bl -tag -width Ds\n"
 		for _, f := range section.Functions {
 			text += ".It Xr " + f.Name + " 3\n" + roffLines(f.Summary)
 		}
@@ -74,10 +73,15 @@ func allKinds(kinds []*model.Kind) string {
 		if kind.Any {
 			mark = " *"
 		}
-		text += ".It " + roff(kind.Name) + mark + " Pq " + roff(kind.Returns) + "\n" +
-			roffLines(asSentence(kind.Description))
+		text += kindEntry(kind, mark)
 	}
 	return text + ".El\n"
+}
+
+// kindEntry describes a kind, with a mark after its name.
+func kindEntry(kind *model.Kind, mark string) string {
+	return ".It " + roff(kind.Name) + mark + " Pq " + roff(kind.Returns) + "\n" +
+		roffLines(asSentence(kind.Description))
 }
 
 var pageTitle = regexp.MustCompile(`^ \* [A-Z][A-Z ]+$`)

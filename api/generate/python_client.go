@@ -85,8 +85,8 @@ func pythonOptionFields(api *source) ([]byte, error) {
 	})
 }
 
-// optionFields returns the fields, and the arguments that make an object of them. Those of an object
-// of time limits are fields of their own.
+// optionFields returns the fields, and the arguments that make an object of them. The time limits
+// in an object have fields of their own.
 func (p *python) optionFields() (fields string, values []string) {
 	values = []string{"{}"}
 	keys, _ := ordered(p.Options)

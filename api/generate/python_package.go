@@ -62,8 +62,8 @@ func assignments(names []string) string {
 
 // pythonVersion writes the version, which the build of the package reads.
 func pythonVersion(api *source) ([]byte, error) {
-	return fmt.Appendf(nil, "# %s\n\n__version__ = %q\n", generatedFrom("api/cni.api.json"),
-		api.Version), nil
+	head := "# " + generatedFrom("api/cni.api.json") + "\n\n"
+	return fmt.Appendf(nil, "%s__version__ = %q\n", head, api.Version), nil
 }
 
 // prototypeParts are the result and the parameters of a function or a function type.
@@ -102,8 +102,7 @@ func pythonFFI(api *source) ([]byte, error) {
 }
 
 // ctypes returns the types of a prototype.
-func ctypes(prototype string, types map[string]string) (result string, parameters []string,
-	err error) {
+func ctypes(prototype string, types map[string]string) (result string, args []string, _ error) {
 	parts := prototypeParts.FindStringSubmatch(prototype)
 	if parts == nil {
 		return "", nil, fmt.Errorf("prototype %q: not understood", prototype)
@@ -120,9 +119,9 @@ func ctypes(prototype string, types map[string]string) (result string, parameter
 		if types[declared] == "" {
 			return "", nil, fmt.Errorf("prototype %q: type %q is unknown", prototype, c)
 		}
-		parameters = append(parameters, types[declared])
+		args = append(args, types[declared])
 	}
-	return parameters[0], parameters[1:], nil
+	return args[0], args[1:], nil
 }
 
 const wordCharacters = "abcdefghijklmnopqrstuvwxyz_"

@@ -13,8 +13,7 @@ import (
 var pythonDiscards = []string{"netns.delete"}
 
 // networkText describes the parameter that stands for the keys network and networkFile.
-const networkText = "the name of a network, a configuration, or a path object for a " +
-	"configuration file"
+const networkText = "a network: its name, its configuration, or a path object of its file"
 
 // requestTools are the functions and types of module _request.
 var requestTools = []string{
@@ -101,8 +100,9 @@ func (p *python) describe(f *model.Function) string {
 }
 
 // signature writes the head of a function.
-func signature(indent, name string, first []string, parameters []parameter,
-	returned string) string {
+func signature(
+	indent, name string, first []string, parameters []parameter, returned string,
+) string {
 	arguments := slices.Clone(first)
 	keywords := false
 	for _, a := range parameters {

@@ -78,16 +78,6 @@ func (p *python) fieldText(t *model.Type, key *model.Key) string {
 	return p.keyText(key)
 }
 
-// asSentence begins text with a capital and ends it with a period.
-func asSentence(text string) string {
-	first := []rune(text)
-	if word, _, _ := strings.Cut(text, " "); word != "netns" && word == strings.ToLower(word) &&
-		!strings.Contains(word, "_") { // a name keeps its case
-		first[0] = unicode.ToUpper(first[0])
-	}
-	return strings.TrimSuffix(string(first), ".") + "."
-}
-
 // docstring writes paragraphs as a docstring.
 func docstring(indent string, text ...string) string {
 	if len(text) == 1 && len(indent)+len(text[0])+6 <= columns {

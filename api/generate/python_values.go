@@ -33,9 +33,8 @@ var pythonFields = map[string]pythonField{
 
 // pythonTexts describe fields whose value is not that of the key.
 var pythonTexts = map[string]string{
-	"error.errno": "number of the system's error, to compare with the constants of module errno",
-	"error.rolledBack": "whether nothing of the failed attachment or mount is left; None if " +
-		"nothing was begun",
+	"error.errno":      "number of the system's error, to compare with the constants of module errno",
+	"error.rolledBack": "whether nothing of the failed attachment or mount is left, or None",
 }
 
 // field returns how a key is read. A mapping, which has no class, is read when it is asked for.

@@ -9,15 +9,15 @@ import (
 
 func number(n int64) string { return strconv.FormatInt(n, 10) }
 
+const introduction = "`cni.h` is the manual: it describes the rules that hold for every " +
+	"function. This page lists what the functions take and return. A function that takes a request accepts " +
+	"every key of [common](#common), and uses those that are listed with it. Its prototype is"
+
 // reference writes docs/api.md: every function, kind and object.
 func reference(api *source) ([]byte, error) {
 	var b strings.Builder
-	b.WriteString("<!-- " + generatedFrom("api/cni.api.json") + " -->\n# Interface of libcni " +
-		api.Version + "\n\n")
-	b.WriteString(wrap("", "`cni.h` is the manual: it describes the rules that hold for every "+
-		"function. "+
-		"This page lists what the functions take and return. A function that takes a request accepts "+
-		"every key of [common](#common), and uses those that are listed with it. Its prototype is"))
+	b.WriteString("<!-- " + generatedFrom("api/cni.api.json") + " -->\n")
+	b.WriteString("# Interface of libcni " + api.Version + "\n\n" + wrap("", introduction))
 	b.WriteString("\n\n```c\nint cni_VERB(const char *request, char **response);\n```")
 	b.WriteString("\n\n")
 	for _, section := range api.Sections {
@@ -157,8 +157,9 @@ func kindsTable(api *source) string {
 		if kind.Retryable {
 			retryable = "yes"
 		}
-		rows = append(rows, []string{name, kind.Returns, number(kind.Code), retryable, kind.Description,
-			kind.Since})
+		rows = append(rows, []string{
+			name, kind.Returns, number(kind.Code), retryable, kind.Description, kind.Since,
+		})
 	}
 	return markdown(rows)
 }

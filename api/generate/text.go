@@ -3,6 +3,7 @@ package main
 import (
 	"strings"
 	"text/template"
+	"unicode"
 )
 
 // columns is the width of generated text.
@@ -82,4 +83,14 @@ func render(name, text string, functions template.FuncMap, data any) ([]byte, er
 	var b strings.Builder
 	err = t.Execute(&b, data)
 	return []byte(b.String()), err
+}
+
+// asSentence begins text with a capital, unless it begins with a name, and ends it with a period.
+func asSentence(text string) string {
+	first := []rune(text)
+	if word, _, _ := strings.Cut(text, " "); word != "netns" && word == strings.ToLower(word) &&
+		!strings.Contains(word, "_") { // a name keeps its case
+		first[0] = unicode.ToUpper(first[0])
+	}
+	return strings.TrimSuffix(string(first), ".") + "."
 }

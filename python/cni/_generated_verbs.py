@@ -52,8 +52,7 @@ class Verbs(Caller):
         PluginProtocolError, PluginStatusUnknownError or UnsupportedError, apart from the errors of
         every call.
 
-        :param network: the name of a network, a configuration, or a path object for a configuration
-            file
+        :param network: a network: its name, its configuration, or a path object of its file
         :param container_id: identifier of the container: letters, digits, '_', '.' and '-'; the
             first character is a letter or digit
         :param netns: path of the container's network namespace; opened once, by the calling thread
@@ -102,8 +101,7 @@ class Verbs(Caller):
         Raises InvalidConfigError, NetworkNotFoundError, PluginNotFoundError, PluginFailedError,
         PluginProtocolError or PluginStatusUnknownError, apart from the errors of every call.
 
-        :param network: the name of a network, a configuration, or a path object for a configuration
-            file
+        :param network: a network: its name, its configuration, or a path object of its file
         :param container_id: identifier of the container: letters, digits, '_', '.' and '-'; the
             first character is a letter or digit
         :param netns: path of the container's network namespace; opened once, by the calling thread
@@ -150,8 +148,7 @@ class Verbs(Caller):
         PluginProtocolError, PluginStatusUnknownError or UnsupportedError, apart from the errors of
         every call.
 
-        :param network: the name of a network, a configuration, or a path object for a configuration
-            file
+        :param network: a network: its name, its configuration, or a path object of its file
         :param container_id: identifier of the container: letters, digits, '_', '.' and '-'; the
             first character is a letter or digit
         :param netns: path of the container's network namespace; opened once, by the calling thread
@@ -200,8 +197,7 @@ class Verbs(Caller):
         PluginProtocolError, PluginStatusUnknownError or UnsupportedError, apart from the errors of
         every call.
 
-        :param network: the name of a network, a configuration, or a path object for a configuration
-            file
+        :param network: a network: its name, its configuration, or a path object of its file
         :param container_id: identifier of the container: letters, digits, '_', '.' and '-'; the
             first character is a letter or digit
         :param netns: path of the container's network namespace; opened once, by the calling thread
@@ -243,8 +239,7 @@ class Verbs(Caller):
         Raises InvalidConfigError, NetworkNotFoundError, PluginNotFoundError, PluginFailedError,
         PluginProtocolError or PluginStatusUnknownError, apart from the errors of every call.
 
-        :param network: the name of a network, a configuration, or a path object for a configuration
-            file
+        :param network: a network: its name, its configuration, or a path object of its file
         :param valid_attachments: the attachments that exist
         :param as_of: ``as_of`` of ``attachments``, called before the list of valid attachments was
             made; newer attachments are not removed, nor are those of the last 60 seconds, which the
@@ -268,8 +263,7 @@ class Verbs(Caller):
         Raises InvalidConfigError, NetworkNotFoundError, PluginNotFoundError, PluginFailedError,
         PluginProtocolError or PluginStatusUnknownError, apart from the errors of every call.
 
-        :param network: the name of a network, a configuration, or a path object for a configuration
-            file
+        :param network: a network: its name, its configuration, or a path object of its file
         :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
             BusyError
         """
@@ -282,8 +276,7 @@ class Verbs(Caller):
         Raises InvalidConfigError, NetworkNotFoundError, PluginNotFoundError or UnsupportedError,
         apart from the errors of every call.
 
-        :param network: the name of a network, a configuration, or a path object for a configuration
-            file
+        :param network: a network: its name, its configuration, or a path object of its file
         :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
             BusyError
         """
@@ -445,8 +438,7 @@ class AsyncVerbs(AsyncCaller):
         PluginProtocolError, PluginStatusUnknownError or UnsupportedError, apart from the errors of
         every call.
 
-        :param network: the name of a network, a configuration, or a path object for a configuration
-            file
+        :param network: a network: its name, its configuration, or a path object of its file
         :param container_id: identifier of the container: letters, digits, '_', '.' and '-'; the
             first character is a letter or digit
         :param netns: path of the container's network namespace; opened once, by the calling thread
@@ -495,8 +487,7 @@ class AsyncVerbs(AsyncCaller):
         Raises InvalidConfigError, NetworkNotFoundError, PluginNotFoundError, PluginFailedError,
         PluginProtocolError or PluginStatusUnknownError, apart from the errors of every call.
 
-        :param network: the name of a network, a configuration, or a path object for a configuration
-            file
+        :param network: a network: its name, its configuration, or a path object of its file
         :param container_id: identifier of the container: letters, digits, '_', '.' and '-'; the
             first character is a letter or digit
         :param netns: path of the container's network namespace; opened once, by the calling thread
@@ -543,8 +534,7 @@ class AsyncVerbs(AsyncCaller):
         PluginProtocolError, PluginStatusUnknownError or UnsupportedError, apart from the errors of
         every call.
 
-        :param network: the name of a network, a configuration, or a path object for a configuration
-            file
+        :param network: a network: its name, its configuration, or a path object of its file
         :param container_id: identifier of the container: letters, digits, '_', '.' and '-'; the
             first character is a letter or digit
         :param netns: path of the container's network namespace; opened once, by the calling thread
@@ -593,8 +583,7 @@ class AsyncVerbs(AsyncCaller):
         PluginProtocolError, PluginStatusUnknownError or UnsupportedError, apart from the errors of
         every call.
 
-        :param network: the name of a network, a configuration, or a path object for a configuration
-            file
+        :param network: a network: its name, its configuration, or a path object of its file
         :param container_id: identifier of the container: letters, digits, '_', '.' and '-'; the
             first character is a letter or digit
         :param netns: path of the container's network namespace; opened once, by the calling thread
@@ -636,8 +625,7 @@ class AsyncVerbs(AsyncCaller):
         Raises InvalidConfigError, NetworkNotFoundError, PluginNotFoundError, PluginFailedError,
         PluginProtocolError or PluginStatusUnknownError, apart from the errors of every call.
 
-        :param network: the name of a network, a configuration, or a path object for a configuration
-            file
+        :param network: a network: its name, its configuration, or a path object of its file
         :param valid_attachments: the attachments that exist
         :param as_of: ``as_of`` of ``attachments``, called before the list of valid attachments was
             made; newer attachments are not removed, nor are those of the last 60 seconds, which the
@@ -661,8 +649,7 @@ class AsyncVerbs(AsyncCaller):
         Raises InvalidConfigError, NetworkNotFoundError, PluginNotFoundError, PluginFailedError,
         PluginProtocolError or PluginStatusUnknownError, apart from the errors of every call.
 
-        :param network: the name of a network, a configuration, or a path object for a configuration
-            file
+        :param network: a network: its name, its configuration, or a path object of its file
         :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
             BusyError
         """
@@ -675,8 +662,7 @@ class AsyncVerbs(AsyncCaller):
         Raises InvalidConfigError, NetworkNotFoundError, PluginNotFoundError or UnsupportedError,
         apart from the errors of every call.
 
-        :param network: the name of a network, a configuration, or a path object for a configuration
-            file
+        :param network: a network: its name, its configuration, or a path object of its file
         :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
             BusyError
         """

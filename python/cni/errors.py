@@ -59,7 +59,7 @@ class CNIError(Exception):
         self.retryable = bool(data.get("retryable"))
         """Whether the same call may succeed later without any change."""
         self.rolled_back: Optional[bool] = data.get("rolledBack")
-        """Whether nothing of the failed attachment or mount is left; None if nothing was begun."""
+        """Whether nothing of the failed attachment or mount is left, or None."""
         self.volume_plugin = optional(VolumePluginRef.from_dict, data, "volumePlugin")
         """The volume plugin that the error is about."""
 

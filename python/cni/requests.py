@@ -82,8 +82,7 @@ def add(
     NotANamespaceError, AlreadyExistsError, PluginFailedError, PluginProtocolError,
     PluginStatusUnknownError or UnsupportedError, apart from the errors of every call.
 
-    :param network: the name of a network, a configuration, or a path object for a configuration
-        file
+    :param network: a network: its name, its configuration, or a path object of its file
     :param container_id: identifier of the container: letters, digits, '_', '.' and '-'; the first
         character is a letter or digit
     :param netns: path of the container's network namespace; opened once, by the calling thread
@@ -131,8 +130,7 @@ def delete(
     Raises InvalidConfigError, NetworkNotFoundError, PluginNotFoundError, PluginFailedError,
     PluginProtocolError or PluginStatusUnknownError, apart from the errors of every call.
 
-    :param network: the name of a network, a configuration, or a path object for a configuration
-        file
+    :param network: a network: its name, its configuration, or a path object of its file
     :param container_id: identifier of the container: letters, digits, '_', '.' and '-'; the first
         character is a letter or digit
     :param netns: path of the container's network namespace; opened once, by the calling thread
@@ -178,8 +176,7 @@ def check(
     NotANamespaceError, PluginFailedError, DriftError, PluginProtocolError, PluginStatusUnknownError
     or UnsupportedError, apart from the errors of every call.
 
-    :param network: the name of a network, a configuration, or a path object for a configuration
-        file
+    :param network: a network: its name, its configuration, or a path object of its file
     :param container_id: identifier of the container: letters, digits, '_', '.' and '-'; the first
         character is a letter or digit
     :param netns: path of the container's network namespace; opened once, by the calling thread
@@ -227,8 +224,7 @@ def repair(
     NotANamespaceError, PluginFailedError, DriftError, PluginProtocolError, PluginStatusUnknownError
     or UnsupportedError, apart from the errors of every call.
 
-    :param network: the name of a network, a configuration, or a path object for a configuration
-        file
+    :param network: a network: its name, its configuration, or a path object of its file
     :param container_id: identifier of the container: letters, digits, '_', '.' and '-'; the first
         character is a letter or digit
     :param netns: path of the container's network namespace; opened once, by the calling thread
@@ -270,8 +266,7 @@ def gc(
     Raises InvalidConfigError, NetworkNotFoundError, PluginNotFoundError, PluginFailedError,
     PluginProtocolError or PluginStatusUnknownError, apart from the errors of every call.
 
-    :param network: the name of a network, a configuration, or a path object for a configuration
-        file
+    :param network: a network: its name, its configuration, or a path object of its file
     :param valid_attachments: the attachments that exist
     :param as_of: ``as_of`` of ``attachments``, called before the list of valid attachments was
         made; newer attachments are not removed, nor are those of the last 60 seconds, which the
@@ -296,8 +291,7 @@ def status(network: Network, *, request_id: Optional[str] = None) -> Call[None]:
     Raises InvalidConfigError, NetworkNotFoundError, PluginNotFoundError, PluginFailedError,
     PluginProtocolError or PluginStatusUnknownError, apart from the errors of every call.
 
-    :param network: the name of a network, a configuration, or a path object for a configuration
-        file
+    :param network: a network: its name, its configuration, or a path object of its file
     :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
         BusyError
     """
@@ -311,8 +305,7 @@ def validate(network: Network, *, request_id: Optional[str] = None) -> Call[Vali
     Raises InvalidConfigError, NetworkNotFoundError, PluginNotFoundError or UnsupportedError, apart
     from the errors of every call.
 
-    :param network: the name of a network, a configuration, or a path object for a configuration
-        file
+    :param network: a network: its name, its configuration, or a path object of its file
     :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
         BusyError
     """
