@@ -12,12 +12,12 @@ import (
 	"github.com/libcni/libcni/core/internal/jsonobject"
 )
 
-// appender is an answer that writes itself, by the keys of its tags: the tables that are made of a type to write it by
-// reflection take longer than a call's own work in a process that makes but one.
+// appender is an answer that writes itself. Encoding by reflection builds tables of each type, which
+// takes longer than the work of a call in a process that makes a single one.
 type appender interface{ appendJSON(dst []byte) []byte }
 
-// encode writes the answer of a verb. Whatever raw values are in it, what it returns is JSON without a name that is
-// there twice.
+// encode writes the answer of a verb. It returns valid JSON without duplicate names, or an error if a
+// raw value within the answer is neither.
 func encode(answer any) ([]byte, error) {
 	switch answer := answer.(type) {
 	case jsontext.Value:
@@ -33,7 +33,7 @@ func encodeError(e *fault.Error) ([]byte, error) {
 	return jsontext.AppendFormat(nil, appendError(nil, e), jsontext.AllowInvalidUTF8(true))
 }
 
-// none is the answer of verbs that have nothing to say.
+// none is the answer of verbs without information.
 type none struct{}
 
 func (none) appendJSON(dst []byte) []byte { return append(dst, "{}"...) }
@@ -57,18 +57,18 @@ func appendString(dst []byte, key, value string) []byte {
 	return appendText(jsonobject.AppendKey(dst, key), value)
 }
 
-// appendText writes U+FFFD for each byte that is no UTF-8: plugins may say anything.
+// appendText replaces invalid UTF-8 with U+FFFD, because plugins may write anything.
 func appendText(dst []byte, value string) []byte {
-	dst, _ = jsontext.AppendQuote(dst, value) // its error is that there was such a byte
+	dst, _ = jsontext.AppendQuote(dst, value) // the error reports invalid UTF-8
 	return dst
 }
 
-// appendRaw leaves out what holds nothing.
+// appendRaw omits empty values.
 func appendRaw(dst []byte, key string, value jsontext.Value) []byte {
 	if len(value) == 0 {
 		return dst
 	}
-	formatted, _ := jsontext.AppendFormat(nil, value) // encode says what is wrong with it
+	formatted, _ := jsontext.AppendFormat(nil, value) // encode reports the error
 	switch string(formatted) {
 	case "null", `""`, "{}", "[]":
 		return dst
@@ -93,7 +93,7 @@ func appendList[T any](dst []byte, key string, list []T, add func([]byte, *T) []
 	return append(dst, ']')
 }
 
-// appendMembers writes the values in the order of their names, and nothing if there are none.
+// appendMembers writes the values in the order of their names. It omits an empty map.
 func appendMembers(dst []byte, key string, values map[string]jsontext.Value) []byte {
 	if len(values) == 0 {
 		return dst

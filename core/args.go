@@ -84,7 +84,7 @@ func (a *Args) decodePair(dec *jsontext.Decoder) error {
 	return nil
 }
 
-// validate refuses what CNI_ARGS cannot carry: it is "K=V;K=V" and has no escapes.
+// validate refuses what CNI_ARGS cannot express: its form is "K=V;K=V", without escapes.
 func (a *Args) validate() error {
 	for _, pair := range *a {
 		if pair[0] == "" || strings.ContainsAny(pair[0], "=;\x00") ||

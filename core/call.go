@@ -12,8 +12,8 @@ import (
 	"github.com/libcni/libcni/core/internal/spec"
 )
 
-// Call serves a request in its JSON form: cni_<method> in C. It returns 0 and the verb's answer, or the error's return
-// value (see Error.Return) and the error object.
+// Call serves a request in JSON: cni_<method> in C. It returns 0 and the verb's answer, or the return
+// value of an error (see Error.Return) and the error object.
 func (e *Engine) Call(ctx context.Context, caller Caller, method string,
 	request []byte) (rc int, response []byte) {
 	serve, known := methods[method]
@@ -53,7 +53,7 @@ func failed(err *fault.Error) (int, []byte) {
 
 type method func(e *Engine, ctx context.Context, caller Caller, request []byte) (any, error)
 
-// typed puts the JSON form around a verb.
+// typed makes a method of a verb: it decodes the request.
 func typed[R interface {
 	*Request
 	request
@@ -67,7 +67,7 @@ func typed[R interface {
 	}
 }
 
-// describe answers with the API description, whatever the request says.
+// describe answers with the API description and ignores the request.
 func describe(*Engine, context.Context, Caller, []byte) (any, error) {
 	return jsontext.Value(api.Description()), nil
 }

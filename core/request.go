@@ -11,7 +11,7 @@ import (
 	"github.com/libcni/libcni/core/internal/jsonobject"
 )
 
-// request is what Call decodes a request into. Each type says by which keys: those of Common and its own.
+// request is a decoded request. fields returns the table of its keys: those of Common and its own.
 type request interface {
 	fields() jsonobject.Fields
 	ignoreUnknown() *bool
@@ -25,10 +25,10 @@ const (
 	onExistingReplace = "replace"
 )
 
-// anyOwner is the value of options.owner that stands for every owner.
+// anyOwner is the value of options.owner that means every owner.
 const anyOwner = "*"
 
-// setDefaults fills what the request left out, and refuses values that are not allowed.
+// setDefaults sets absent options to their defaults and refuses invalid ones.
 func (o *RequestOptions) setDefaults() error {
 	o.fillDefaults()
 	return errors.Join(
@@ -59,24 +59,25 @@ func oneOf(key, value string, allowed ...string) error {
 		strings.Join(allowed, ", "))
 }
 
-const mostMilliseconds = math.MaxInt64 / int64(time.Millisecond) // 292 years
+const maxMilliseconds = math.MaxInt64 / int64(time.Millisecond) // 292 years
 
 func validMilliseconds(key string, ms *int64) error {
 	switch {
 	case ms == nil:
 		return nil
 	case *ms < 0:
-		return fault.InvalidRequest(key, "%s: %d is negative; give milliseconds, or 0 for none", key, *ms)
-	case *ms > mostMilliseconds:
-		return fault.InvalidRequest(key, "%s: %d is more than %d; give milliseconds, or 0 for none", key,
-			*ms, mostMilliseconds)
+		return fault.InvalidRequest(key, "%s: %d is negative; use milliseconds, or 0 for no limit",
+			key, *ms)
+	case *ms > maxMilliseconds:
+		return fault.InvalidRequest(key, "%s: %d is more than %d; use milliseconds, or 0 for no limit",
+			key, *ms, maxMilliseconds)
 	}
 	return nil
 }
 
 func validPath(key, path string) error {
 	if strings.ContainsRune(path, 0) {
-		return fault.InvalidRequest(key, "%s holds a NUL character", key)
+		return fault.InvalidRequest(key, "%s contains a NUL character", key)
 	}
 	return nil
 }
@@ -84,14 +85,15 @@ func validPath(key, path string) error {
 func validEnv(env map[string]string) error {
 	for key, value := range env {
 		if key == "" || strings.ContainsAny(key, "=\x00") || strings.ContainsRune(value, 0) {
-			return fault.InvalidRequest("options.env", "options.env: %q: a name is not empty and has no "+
-				"= in it, and neither name nor value a NUL character", key)
+			return fault.InvalidRequest("options.env", "options.env: invalid variable %q: the name must "+
+				"be non-empty without \"=\", and neither name nor value may contain NUL", key)
 		}
 	}
 	return nil
 }
 
-// environ is the environment of plugin processes: the host's, or none, and over it the request's own.
+// environ returns the environment of plugin processes: the host's unless options.inheritEnv is false,
+// and then options.env, which overrides it.
 func (o *RequestOptions) environ(host []string) []string {
 	if !given(o.InheritEnv, defaultInheritEnv) {
 		host = nil
@@ -103,7 +105,7 @@ func (o *RequestOptions) environ(host []string) []string {
 	return env
 }
 
-// milliseconds returns the duration a key holds; 0 there means none, and is returned as 0.
+// milliseconds returns the duration in a key, or its default. 0 means no limit.
 func milliseconds(value *int64, otherwise time.Duration) time.Duration {
 	if value == nil {
 		return otherwise
@@ -111,7 +113,7 @@ func milliseconds(value *int64, otherwise time.Duration) time.Duration {
 	return time.Duration(*value) * time.Millisecond
 }
 
-// given returns the value of a key, or its default if the request leaves it out.
+// given returns the value of a key, or its default if it is absent.
 func given(value *bool, otherwise bool) bool {
 	if value == nil {
 		return otherwise

@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// AppendKey writes the name of a member, and the comma before it unless it is the first. name needs no escapes.
+// AppendKey writes the name of a member, after a comma unless it is the first. name must not need
+// escapes.
 func AppendKey(dst []byte, name string) []byte {
 	if dst[len(dst)-1] != '{' {
 		dst = append(dst, ',')
@@ -15,7 +16,7 @@ func AppendKey(dst []byte, name string) []byte {
 	return append(dst, `":`...)
 }
 
-// Escapes says which characters encoding/json escapes beyond those that have to be.
+// Escapes selects the characters that are escaped beyond those that JSON requires.
 type Escapes bool
 
 const (
@@ -25,7 +26,7 @@ const (
 
 // AppendEncoded writes s as a JSON string, byte for byte as encoding/json does.
 func AppendEncoded(dst []byte, s string, escapes Escapes) []byte {
-	if escapes.leave(s) {
+	if escapes.unescaped(s) {
 		return append(append(append(dst, '"'), s...), '"')
 	}
 	var out bytes.Buffer
@@ -35,8 +36,8 @@ func AppendEncoded(dst []byte, s string, escapes Escapes) []byte {
 	return append(dst, bytes.TrimSuffix(out.Bytes(), []byte("\n"))...)
 }
 
-// leave reports whether s is written as it is.
-func (e Escapes) leave(s string) bool {
+// unescaped reports whether s is written without escapes.
+func (e Escapes) unescaped(s string) bool {
 	for _, c := range []byte(s) {
 		if c < ' ' || c >= 0x7f || c == '"' || c == '\\' {
 			return false

@@ -2,34 +2,34 @@ package jsonobject
 
 import (
 	"bytes"
-	"encoding/base64"
 	"encoding/json"
-	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Fields are the members of an object that are read, each with where its value goes: a pointer to a string, bool,
-// number, raw value, list or map of these or pointer to these, a function that takes a string ("" for null) or a raw
-// value, what List or Optional returns, or the Fields of an object within. All other members are ignored.
+// Fields lists the members of an object to read, each with its destination: a pointer to a string,
+// bool, number, raw value, list or map of these or pointer to these; a function that takes a string
+// ("" for null) or a raw value; a result of List or Optional; or the Fields of a nested object. All
+// other members are ignored.
 type Fields []Field
 
-// Field is the name of a member, a string, and where its value goes.
+// Field is the name of a member, a string, and its destination.
 type Field [2]any
 
-// TypeError says that a value is not of the type that its key has.
+// TypeError reports a value of the wrong type.
 type TypeError struct {
 	Key   string // path of the key without indexes, such as "ipam.ranges.subnet"
-	Value string // what is there: "string", "number 1.5"
+	Value string // the value: "string", "number 1.5"
 }
 
 func (e *TypeError) Error() string { return e.Key + ": must not be a JSON " + e.Value }
 
-// Decode reads data as encoding/json reads a struct, without the tables that it makes of one in each process. Names
-// match in any case. Of members of one name the last counts, though objects and lists are read over what is there. null
-// leaves a value as it is, but empties lists, raw maps and pointers. Bytes that are no UTF-8 become U+FFFD. Raw values
-// alias data. The error is that of encoding/json for text that is no JSON, or for the first value that does not fit.
+// Decode reads data as encoding/json reads a struct, without the tables that encoding/json builds in
+// each process. Names match in any case. The last member of a name wins, but objects and lists are
+// read over the earlier value. null leaves a value unchanged, except that it empties lists, raw maps
+// and pointers. Invalid UTF-8 becomes U+FFFD. Raw values alias data. The error is that of
+// encoding/json for text that is not JSON, or a *TypeError for the first value of the wrong type.
 func Decode(data []byte, into any) error {
 	var d decoder
 	d.read(data, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
@@ -37,35 +37,35 @@ func Decode(data []byte, into any) error {
 	if err == nil {
 		return d.wrong
 	}
-	// Plugins tell people what is wrong in the words of encoding/json.
-	if worded := json.Unmarshal(data, new(json.RawMessage)); worded != nil {
-		return worded
+	// Users of plugins know the error messages of encoding/json.
+	if familiar := json.Unmarshal(data, new(json.RawMessage)); familiar != nil {
+		return familiar
 	}
 	return err
 }
 
-// decoder reads a text once, front to back. The errors of its methods are those of the text; a value that does not fit
-// is noted and passed over.
+// decoder reads a text once, from its beginning to its end. Its methods return errors of the text. A
+// value of the wrong type is reported and skipped.
 type decoder struct {
 	jsontext.Decoder
 	source bytes.Buffer // of raw, which the Decoder reads in place
 	raw    []byte
-	wrong  error // the first value that did not fit
+	wrong  error // about the first value of the wrong type
 
-	// unknown makes the decoder strict, and is told of members that no Fields have.
+	// unknown makes the decoder strict, and is called for members that are not in the Fields.
 	unknown func(name string, path func() string)
 
-	path   []string
-	within [4]string // of path, unless it is longer
+	path    []string
+	storage [4]string // of path, unless it is longer
 }
 
-// read makes the decoder one of data.
+// read starts decoding data.
 func (d *decoder) read(data []byte, options ...jsontext.Options) {
-	d.source, d.raw, d.wrong, d.path = *bytes.NewBuffer(data), data, nil, d.within[:0]
+	d.source, d.raw, d.wrong, d.path = *bytes.NewBuffer(data), data, nil, d.storage[:0]
 	d.Reset(&d.source, options...)
 }
 
-// reader reads a value of a type that value does not know.
+// reader reads a value of a type that the method value does not handle.
 type reader func(*decoder) error
 
 // value reads the next value.
@@ -82,7 +82,7 @@ func (d *decoder) value(into any) error {
 	case func(jsontext.Value) error:
 		value, err := readValue(&d.Decoder, d.raw)
 		if err == nil {
-			d.note(into(value))
+			d.report(into(value))
 		}
 		return err
 	case *map[string]jsontext.Value:
@@ -109,71 +109,6 @@ func (d *decoder) value(into any) error {
 	return d.literal(into)
 }
 
-// literal reads a value that is neither object nor array.
-func (d *decoder) literal(into any) error {
-	kind := d.PeekKind()
-	if kind == '{' || kind == '[' {
-		return d.mismatch(kind, literalName(into))
-	}
-	token, err := d.ReadToken()
-	if err != nil {
-		return err
-	}
-	switch into := into.(type) {
-	case *string:
-		if kind == '"' {
-			*into = token.String()
-			return nil
-		}
-	case func(string) error:
-		switch kind {
-		case '"':
-			d.note(into(token.String()))
-			return nil
-		case 'n':
-			d.note(into(""))
-		}
-	case *[]byte:
-		switch kind {
-		case '"':
-			*into, err = base64.StdEncoding.DecodeString(token.String())
-			d.note(err)
-			return nil
-		case 'n':
-			*into = nil
-		}
-	case *bool:
-		if kind == 't' || kind == 'f' {
-			*into = kind == 't'
-			return nil
-		}
-	case *int:
-		if kind == '0' {
-			*into, err = strconv.Atoi(token.String())
-			d.noteNumber(token, err)
-			return nil
-		}
-	case *int64:
-		if kind == '0' {
-			*into, err = strconv.ParseInt(token.String(), 10, 64)
-			d.noteNumber(token, err)
-			return nil
-		}
-	case *uint64:
-		if kind == '0' {
-			*into, err = strconv.ParseUint(token.String(), 10, 64)
-			d.noteNumber(token, err)
-			return nil
-		}
-	default:
-		panic("jsonobject: values are not read into such a type")
-	}
-	if kind != 'n' {
-		d.noteMismatch(kind, literalName(into))
-	}
-	return nil
-}
-
 // object reads the members that are in fields.
 func (d *decoder) object(fields Fields) error {
 	return d.members(func(name []byte) error {
@@ -188,7 +123,7 @@ func (d *decoder) object(fields Fields) error {
 	})
 }
 
-// find returns the field of a name in quotes, and its name as it is in fields.
+// find returns the field of a quoted name, and the name as fields has it.
 func (d *decoder) find(fields Fields, quoted []byte) (string, any) {
 	name := quoted[1 : len(quoted)-1]
 	if bytes.IndexByte(name, '\\') >= 0 {
@@ -200,7 +135,7 @@ func (d *decoder) find(fields Fields, quoted []byte) (string, any) {
 		}
 	}
 	if d.unknown != nil {
-		d.unknown(string(name), d.at)
+		d.unknown(string(name), d.currentPath)
 		return "", nil
 	}
 	for _, field := range fields {
@@ -211,13 +146,13 @@ func (d *decoder) find(fields Fields, quoted []byte) (string, any) {
 	return "", nil
 }
 
-// unquote replaces what is no UTF-8.
+// unquote replaces invalid UTF-8.
 func unquote(quoted []byte) []byte {
-	text, _ := jsontext.AppendUnquote(nil, quoted) // its error is that there was such
+	text, _ := jsontext.AppendUnquote(nil, quoted) // the error reports invalid UTF-8
 	return text
 }
 
-// members calls read for the name of each member, in quotes, to read its value. null has none.
+// members calls read with the quoted name of each member to read its value. null has no members.
 func (d *decoder) members(read func(name []byte) error) error {
 	kind := d.PeekKind()
 	if kind == 'n' {
@@ -247,46 +182,47 @@ func (d *decoder) skip() error {
 	return err
 }
 
-// mismatch passes over a value that does not fit.
+// mismatch skips a value of the wrong type.
 func (d *decoder) mismatch(kind jsontext.Kind, expected string) error {
 	err := d.skip()
 	if err == nil {
-		d.noteMismatch(kind, expected)
+		d.reportKind(kind, expected)
 	}
 	return err
 }
 
-func (d *decoder) noteMismatch(kind jsontext.Kind, expected string) {
-	d.unfit(kindName(kind), expected, Describe(kind))
+func (d *decoder) reportKind(kind jsontext.Kind, expected string) {
+	d.reportType(kindName(kind), expected, Describe(kind))
 }
 
-func (d *decoder) noteNumber(number jsontext.Token, err error) {
+func (d *decoder) reportNumber(number jsontext.Token, err error) {
 	if err != nil {
-		d.unfit("number "+number.String(), wholeNumber(number.String()), number.String())
+		d.reportType("number "+number.String(), wholeNumber(number.String()), number.String())
 	}
 }
 
-// unfit notes that the value just read does not fit. value is what encoding/json calls it.
-func (d *decoder) unfit(value, expected, got string) {
+// reportType reports that the value just read has the wrong type. value is encoding/json's name for
+// it.
+func (d *decoder) reportType(value, expected, got string) {
 	if d.unknown != nil {
-		d.note(Errorf("", "expected %s, got %s", expected, got))
+		d.report(Errorf("", "expected %s, got %s", expected, got))
 		return
 	}
-	d.note(&TypeError{Key: strings.Join(d.path, "."), Value: value})
+	d.report(&TypeError{Key: strings.Join(d.path, "."), Value: value})
 }
 
-// note keeps the first error that is about the value just read.
-func (d *decoder) note(err error) {
+// report keeps the first error about a value, which is the one just read.
+func (d *decoder) report(err error) {
 	if err == nil || d.wrong != nil {
 		return
 	}
 	if d.unknown != nil {
-		err = d.place(err)
+		err = &ValueError{Key: d.currentPath(), Err: err}
 	}
 	d.wrong = err
 }
 
-// kindName is what encoding/json calls a kind of value.
+// kindName is the name of encoding/json for a kind of value.
 func kindName(kind jsontext.Kind) string {
 	switch kind {
 	case '{':

@@ -1,6 +1,6 @@
 package jsonobject
 
-// readMembers reads an object whose names are free.
+// readMembers reads an object with arbitrary names.
 func readMembers[T any](d *decoder, into *map[string]T, value func(*T) any) error {
 	switch d.PeekKind() {
 	case 'n':
@@ -22,7 +22,7 @@ func readMembers[T any](d *decoder, into *map[string]T, value func(*T) any) erro
 	})
 }
 
-// pair reads an array of two. One that is shorter is filled up with "", what there is more is ignored.
+// pair reads an array of two strings. Missing elements become "", further ones are ignored.
 func (d *decoder) pair(into *[2]string) error {
 	if d.PeekKind() == 'n' {
 		return d.skip()
@@ -40,7 +40,7 @@ func (d *decoder) pair(into *[2]string) error {
 	return err
 }
 
-// elements calls read to read each element of an array.
+// elements calls read for each element of an array.
 func (d *decoder) elements(read func() error) error {
 	if kind := d.PeekKind(); kind != '[' {
 		return d.mismatch(kind, "an array")
@@ -57,7 +57,7 @@ func (d *decoder) elements(read func() error) error {
 	return err
 }
 
-// List says how a list is read: element returns where the value of an element goes.
+// List is the destination of a list: element returns the destination of an element.
 func List[T any](into *[]T, element func(*T) any) any {
 	return reader(func(d *decoder) error { return readList(d, into, element) })
 }
@@ -81,7 +81,8 @@ func readList[T any](d *decoder, into *[]T, element func(*T) any) error {
 	return err
 }
 
-// Optional says how what a pointer points to is read; value returns where it goes. null makes the pointer nil.
+// Optional is the destination of an optional value: value returns the destination of what the pointer
+// points to. null makes the pointer nil.
 func Optional[T any](into **T, value func(*T) any) any {
 	return reader(func(d *decoder) error { return readOptional(d, into, value) })
 }

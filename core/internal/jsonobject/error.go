@@ -10,7 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Error says what is wrong with a JSON text, and where.
+// Error reports what is wrong with a JSON text, and where.
 type Error struct {
 	Key string // path of the key at fault, such as "plugins[0].type"; "" for the whole text
 	Msg string // without the key
@@ -28,7 +28,7 @@ func Errorf(key, format string, args ...any) *Error {
 	return &Error{Key: key, Msg: fmt.Sprintf(format, args...)}
 }
 
-// KeyPath writes a JSON pointer as people write it: "options.pluginDirs[0]".
+// KeyPath writes a JSON pointer in the form "options.pluginDirs[0]".
 func KeyPath(pointer jsontext.Pointer) string {
 	var path strings.Builder
 	for token := range pointer.Tokens() {
@@ -72,7 +72,7 @@ func explain(data []byte, err error) *Error {
 	var syntax *jsontext.SyntacticError
 	switch {
 	case errors.As(err, &syntax) && errors.Is(err, jsontext.ErrDuplicateName):
-		return &Error{Key: KeyPath(syntax.JSONPointer), Msg: "the key is there twice"}
+		return &Error{Key: KeyPath(syntax.JSONPointer), Msg: "duplicate key"}
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return &Error{Msg: "not valid JSON: it ends too early"}
 	case errors.As(err, &syntax):
@@ -88,7 +88,7 @@ func reason(err error) string {
 	return strings.TrimPrefix(err.Error(), "jsontext: ")
 }
 
-// position is where an editor shows the offset: line and column from 1, the column in bytes.
+// position is an offset as editors show it: line and column from 1, the column in bytes.
 func position(data []byte, offset int64) string {
 	before := data[:min(int(offset), len(data))]
 	line := bytes.Count(before, []byte("\n")) + 1

@@ -10,33 +10,33 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// MaxSize is the size of the largest text that is read.
+// MaxSize is the maximum size of a text in bytes.
 const MaxSize = 16 << 20
 
-// rewriteDepth bounds how often rewrite copies a byte: once per level.
+// rewriteDepth bounds how often rewrite copies a byte, which is once per level.
 const rewriteDepth = 200
 
-var errTooDeep = fmt.Errorf("more than %d levels of objects and arrays, with a key that is "+
-	"there twice or text that is not UTF-8", rewriteDepth)
+var errTooDeep = fmt.Errorf("more than %d levels of objects and arrays, with a duplicate key or "+
+	"invalid UTF-8", rewriteDepth)
 
-// Leniency says what Normalize puts right instead of refusing it.
+// Leniency selects what Normalize corrects instead of refusing it.
 type Leniency int
 
 const (
-	// Duplicates makes the last of several members of one name the one that counts, as Go's libcni does.
+	// Duplicates keeps the last of several members of a name, as Go's libcni does.
 	Duplicates Leniency = 1 << iota
-	// InvalidUTF8 replaces bytes that are no UTF-8 by U+FFFD, as Go's encoding/json does.
+	// InvalidUTF8 repositions invalid UTF-8 by U+FFFD, as Go's encoding/json does.
 	InvalidUTF8
 )
 
-// Normalize checks that data is one JSON object or other value and nothing else. It returns data without white space
-// around it, as it was written, or if something had to be put right, a new text. The error is an *Error.
+// Normalize checks that data is exactly one JSON value. It returns data without surrounding white
+// space, or a new text if it had to correct something. The error is an *Error.
 func Normalize(data []byte, lenient Leniency) (jsontext.Value, error) {
 	if err := Check(data); err != nil {
 		return nil, err
 	}
 	data = bytes.TrimSpace(data)
-	if jsontext.Value(data).IsValid() { // which allocates nothing
+	if jsontext.Value(data).IsValid() { // the usual case, without allocations
 		return data, nil
 	}
 	err := CheckEnd(newDecoder(data), data, (*jsontext.Decoder).SkipValue)
@@ -59,8 +59,8 @@ func Normalize(data []byte, lenient Leniency) (jsontext.Value, error) {
 	return out, nil
 }
 
-// CheckEnd reads one value with read, whose errors are the decoder's, and checks that it was all of data. The error is
-// an *Error.
+// CheckEnd reads one value with read, which returns errors of the decoder, and checks that nothing
+// follows it. The error is an *Error.
 func CheckEnd(dec *jsontext.Decoder, data []byte, read func(*jsontext.Decoder) error) error {
 	if err := read(dec); err != nil {
 		return explain(data, err)
@@ -70,15 +70,15 @@ func CheckEnd(dec *jsontext.Decoder, data []byte, read func(*jsontext.Decoder) e
 		return nil
 	}
 	rest := bytes.TrimLeft(data[end:], " \t\r\n")
-	return &Error{Msg: "not valid JSON: more text follows the value at " +
-		position(data, int64(len(data)-len(rest)))}
+	at := position(data, int64(len(data)-len(rest)))
+	return &Error{Msg: "not valid JSON: more text follows the value at " + at}
 }
 
-// Check refuses texts that deserve a better message than a parser has. The error is an *Error.
+// Check refuses texts for which a parser has no good message. The error is an *Error.
 func Check(data []byte) error {
 	switch {
 	case len(data) > MaxSize:
-		return Errorf("", "%d bytes are too much; %d MiB are allowed", len(data), MaxSize>>20)
+		return Errorf("", "%d bytes are too many; %d MiB are allowed", len(data), MaxSize>>20)
 	case bytes.HasPrefix(data, []byte("\xef\xbb\xbf")):
 		return Errorf("", "begins with a byte order mark; save it as UTF-8 without one")
 	case len(bytes.TrimSpace(data)) == 0:
@@ -87,7 +87,8 @@ func Check(data []byte) error {
 	return nil
 }
 
-// rewrite copies the next value of dec, each object with one member of a name: the last, at the place of the first.
+// rewrite copies the next value of dec. Objects keep one member of a name: the last, in the position
+// of the first.
 func rewrite(dst []byte, dec *jsontext.Decoder) ([]byte, error) {
 	if dec.StackDepth() > rewriteDepth {
 		return nil, errTooDeep
@@ -100,8 +101,7 @@ func rewrite(dst []byte, dec *jsontext.Decoder) ([]byte, error) {
 	}
 	value, err := dec.ReadValue()
 	if err == nil && value.Kind() == '"' && !value.IsValid() {
-		// its error is the invalid text, replaced in what it returns
-		text, _ := jsontext.AppendUnquote(nil, value)
+		text, _ := jsontext.AppendUnquote(nil, value) // repositions invalid UTF-8, and reports it
 		return AppendString(dst, string(text)), nil
 	}
 	return append(dst, value...), err
@@ -112,7 +112,7 @@ func rewriteObject(dst []byte, dec *jsontext.Decoder) ([]byte, error) {
 		return nil, err
 	}
 	var members Object
-	places := map[string]int{}
+	positions := map[string]int{}
 	for dec.PeekKind() != '}' {
 		token, err := dec.ReadToken()
 		if err != nil {
@@ -123,13 +123,13 @@ func rewriteObject(dst []byte, dec *jsontext.Decoder) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		place, there := places[name]
-		if !there {
-			place = len(members)
-			places[name] = place
+		position, found := positions[name]
+		if !found {
+			position = len(members)
+			positions[name] = position
 			members = append(members, Member{Name: name})
 		}
-		members[place].Value = value
+		members[position].Value = value
 	}
 	_, err := dec.ReadToken()
 	return append(members.Append(append(dst, '{')), '}'), err

@@ -1,5 +1,6 @@
-// Package jsonobject owns JSON objects that are handled without being understood: the members of an object in their
-// order and with their bytes as they were written, and what is wrong with text that is not JSON.
+// Package jsonobject reads and writes JSON without reflection. It keeps the order and the bytes of the
+// members of objects that it does not interpret, reads objects by tables of fields, and reports what
+// is wrong with text that is not JSON.
 package jsonobject
 
 import (
@@ -10,19 +11,20 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Member is one member of an object. Value is the text of the value, without white space around it.
+// Member is a member of an object. Value is the text of the value without surrounding white space.
 type Member struct {
 	Name  string
 	Value jsontext.Value
 }
 
-// Object is the members of an object in the order they were written.
+// Object is the members of an object in the order of the text.
 type Object []Member
 
-// usualMembers is room for what most objects have, so that few have to be moved while they are read.
+// usualMembers is the initial capacity of an Object, which suffices for most.
 const usualMembers = 8
 
-// Parse splits an object into its members. The values alias raw. If a name is repeated, all its members are returned.
+// Parse splits an object into its members, including all members of a repeated name. The values alias
+// raw.
 func Parse(raw []byte) (Object, error) {
 	if kind := jsontext.Value(raw).Kind(); kind != '{' {
 		return nil, &Error{Msg: "expected an object, got " + Describe(kind)}
@@ -55,7 +57,7 @@ func readMember(dec *jsontext.Decoder, raw []byte) (Member, error) {
 	return member, err
 }
 
-// readValue returns the next value as a part of raw; what the decoder returns is only good until it is used again.
+// readValue returns the next value as a part of raw; the decoder reuses the memory of what it returns.
 func readValue(dec *jsontext.Decoder, raw []byte) (jsontext.Value, error) {
 	value, err := dec.ReadValue()
 	if err != nil {
@@ -94,8 +96,8 @@ func (o Object) Get(name string) (jsontext.Value, bool) {
 	return o[i].Value, true
 }
 
-// Index returns the place of a member, or -1. The name as given wins, otherwise the last that differs from it only in
-// upper and lower case.
+// Index returns the index of a member, or -1. An exact match wins, otherwise the last member whose
+// name differs only in case.
 func (o Object) Index(name string) int {
 	found := -1
 	for i := len(o) - 1; i >= 0; i-- {
@@ -109,14 +111,14 @@ func (o Object) Index(name string) int {
 	return found
 }
 
-// Without returns the members but those of a name in any case.
+// Without returns all members except those of a name in any case.
 func (o Object) Without(name string) Object {
 	return slices.DeleteFunc(slices.Clone(o), func(m Member) bool {
 		return strings.EqualFold(m.Name, name)
 	})
 }
 
-// Append writes the members in their order, with commas between and no braces.
+// Append writes the members in order, separated by commas and without braces.
 func (o Object) Append(dst []byte) []byte {
 	size := 0
 	for _, member := range o {
@@ -135,7 +137,7 @@ func (o Object) Append(dst []byte) []byte {
 
 // AppendString writes s as a JSON string.
 func AppendString(dst []byte, s string) []byte {
-	if Plain.leave(s) {
+	if Plain.unescaped(s) {
 		return append(append(append(dst, '"'), s...), '"')
 	}
 	quoted, err := jsontext.AppendQuote(dst, s)
@@ -151,7 +153,7 @@ func String(value jsontext.Value) (string, bool) {
 		return "", false
 	}
 	if last := len(value) - 1; last > 0 && value[last] == '"' {
-		if s := string(value[1:last]); Plain.leave(s) {
+		if s := string(value[1:last]); Plain.unescaped(s) {
 			return s, true
 		}
 	}

@@ -59,7 +59,7 @@ func TestNormalizeRefuses(t *testing.T) {
 		{"nothing", " \n", Duplicates, Error{"", "it is empty"}},
 		{"byte order mark", "\xef\xbb\xbf{}", Duplicates, Error{"", "begins with a byte order mark; " +
 			"save it as UTF-8 without one"}},
-		{"duplicate", `{"a":{"b":[{},{"c":1,"c":1}]}}`, 0, Error{"a.b[1].c", "the key is there twice"}},
+		{"duplicate", `{"a":{"b":[{},{"c":1,"c":1}]}}`, 0, Error{"a.b[1].c", "duplicate key"}},
 		{"trailing text", "{}\n{}", Duplicates, Error{"", "not valid JSON: more text follows the " +
 			"value at line 2 column 1"}},
 		{"cut short", `{"a":`, Duplicates, Error{"", "not valid JSON: it ends too early"}},

@@ -8,24 +8,25 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Strict decodes texts that hold nothing to be guessed. What reading took it keeps for the next text. Safe for
-// concurrent use; the zero value is ready.
+// Strict decodes texts without guessing. It reuses memory for later texts. Safe for concurrent use;
+// the zero value is ready.
 type Strict struct{ idle sync.Pool }
 
-// Misfit is a value that is not what its key takes.
-type Misfit struct {
+// ValueError reports a value that its key does not take.
+type ValueError struct {
 	Key string // path, such as "options.pluginDirs[1]"
 	Err error  // "expected a string, got true", or the error of a function in the Fields
 }
 
-func (m *Misfit) Error() string { return fmt.Sprintf("%s: %v", m.Key, m.Err) }
-func (m *Misfit) Unwrap() error { return m.Err }
+func (e *ValueError) Error() string { return fmt.Sprintf("%s: %v", e.Key, e.Err) }
+func (e *ValueError) Unwrap() error { return e.Err }
 
-// Decode reads an object into zero values as the function Decode does, but names match only as they are, and a name that
-// is there twice, and bytes that are no UTF-8, are an error of the text, which is an *Error. unknown is told the name of
-// each member that no Fields have, and how to get its path. misfit is the first value that does not fit, nil for none.
-func (s *Strict) Decode(data []byte, into Fields, unknown func(name string,
-	path func() string)) (misfit *Misfit, err error) {
+// Decode reads an object into zero values as the function Decode does, except that names match
+// exactly, and that a duplicate name or invalid UTF-8 is an error of the text, which is an *Error.
+// unknown receives the name of each member that is not in the Fields, and a function that returns
+// its path. wrong is the first value that its key does not take, or nil.
+func (s *Strict) Decode(data []byte, into Fields,
+	unknown func(name string, path func() string)) (wrong *ValueError, err error) {
 	if err := Check(data); err != nil {
 		return nil, err
 	}
@@ -41,40 +42,28 @@ func (s *Strict) Decode(data []byte, into Fields, unknown func(name string,
 	}
 	err = CheckEnd(&d.Decoder, data, func(*jsontext.Decoder) error { return d.object(into) })
 	if err != nil {
-		// What is wrong with a text is said in words that do not depend on which of its values were taken whole.
-		if worded := CheckEnd(newDecoder(data), data, (*jsontext.Decoder).SkipValue); worded != nil {
-			err = worded
+		// The message must not depend on which values were read as a whole.
+		skip := (*jsontext.Decoder).SkipValue
+		if independent := CheckEnd(newDecoder(data), data, skip); independent != nil {
+			err = independent
 		}
 		return nil, err
 	}
-	misfit, _ = d.wrong.(*Misfit)
-	return misfit, nil
+	wrong, _ = d.wrong.(*ValueError)
+	return wrong, nil
 }
 
-// release keeps a decoder, but nothing of what it read.
+// release keeps a decoder without the text that it read.
 func (s *Strict) release(d *decoder) {
 	d.read(nil)
 	d.unknown = nil
 	s.idle.Put(d)
 }
 
-// at is the path of what was read last.
-func (d *decoder) at() string { return KeyPath(d.StackPointer()) }
+// currentPath is the path of what was read last.
+func (d *decoder) currentPath() string { return KeyPath(d.StackPointer()) }
 
-func (d *decoder) place(err error) error { return &Misfit{Key: d.at(), Err: err} }
-
-// literalName says what is written where into takes its value from.
-func literalName(into any) string {
-	switch into.(type) {
-	case *bool:
-		return "true or false"
-	case *int, *int64, *uint64:
-		return "a number"
-	}
-	return "a string"
-}
-
-// wholeNumber says what is expected where number, which is JSON, is not taken.
+// wholeNumber describes the numbers that are accepted where number, which is JSON, is not.
 func wholeNumber(number string) string {
 	if strings.Trim(number, "-0123456789") == "" {
 		return "a whole number of 64 bits"

@@ -1,6 +1,6 @@
-// Package resultjson reads and writes results of version 1.0.0 and later, and what they are made of, as encoding/json
-// does for the types of the CNI project's Go module. It goes without the tables that encoding/json makes of types, which
-// cost a process that makes one call more than the call's own work with JSON.
+// Package resultjson reads and writes results of version 1.0.0 and later and their parts as
+// encoding/json does for the types of the CNI project's Go module, without reflection: the tables that
+// encoding/json builds take longer than the JSON work of a single call.
 package resultjson
 
 import (
@@ -13,8 +13,8 @@ import (
 	"github.com/libcni/libcni/core/internal/jsonobject"
 )
 
-// Read reads a result whatever its cniVersion. What is wrong with one that is refused, the types' own decoders say
-// better.
+// Read reads a result without regard to its cniVersion. For a message about a result that it refuses,
+// decode it with the decoders of the types.
 func Read(text []byte) (*types100.Result, error) {
 	r := new(types100.Result)
 	return r, jsonobject.Decode(text, jsonobject.Fields{
@@ -26,7 +26,7 @@ func Read(text []byte) (*types100.Result, error) {
 	})
 }
 
-// optional is for lists of pointers, of which any may be null.
+// optional reads an element of a list of pointers, which may be null.
 func optional[T any](fields func(*T) any) func(**T) any {
 	return func(into **T) any { return jsonobject.Optional(into, fields) }
 }
@@ -37,12 +37,12 @@ func ReadRoute(text []byte) (*types.Route, error) {
 	if jsonobject.Decode(text, routeFields(r)) == nil {
 		return r, nil
 	}
-	// People read what the decoder of the type says.
+	// The decoder of the type has the better message.
 	r = new(types.Route)
 	return r, json.Unmarshal(text, r)
 }
 
-// DNSFields are the keys of d.
+// DNSFields returns the keys of d.
 func DNSFields(d *types.DNS) jsonobject.Fields {
 	return jsonobject.Fields{
 		{"nameservers", &d.Nameservers}, {"domain", &d.Domain}, {"search", &d.Search},
@@ -57,7 +57,7 @@ func interfaceFields(i *types100.Interface) any {
 	}
 }
 
-// ipFields starts anew, as the type's own decoder does: nothing of an earlier list is left.
+// ipFields resets the value, as the type's own decoder does, so that nothing of an earlier list stays.
 func ipFields(ip *types100.IPConfig) any {
 	*ip = types100.IPConfig{}
 	return jsonobject.Fields{
@@ -66,13 +66,12 @@ func ipFields(ip *types100.IPConfig) any {
 	}
 }
 
-// routeFields starts anew like ipFields.
+// routeFields resets the value like ipFields.
 func routeFields(r *types.Route) any {
 	*r = types.Route{}
 	return jsonobject.Fields{
 		{"dst", network(&r.Dst)}, {"gw", address(&r.GW)}, {"mtu", &r.MTU}, {"advmss", &r.AdvMSS},
-		{"priority", &r.Priority},
-		{"table", &r.Table}, {"scope", &r.Scope},
+		{"priority", &r.Priority}, {"table", &r.Table}, {"scope", &r.Scope},
 	}
 }
 

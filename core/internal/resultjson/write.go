@@ -10,7 +10,8 @@ import (
 	"github.com/libcni/libcni/core/internal/jsonobject"
 )
 
-// Write returns r as JSON. What is empty is left out, DNS too; the types' own encoder would write that.
+// Write returns r as JSON without empty members. Unlike the encoder of the types it omits an empty
+// DNS, too.
 func Write(r *types100.Result) []byte {
 	dst := appendString([]byte{'{'}, "cniVersion", r.CNIVersion)
 	dst = appendList(dst, "interfaces", r.Interfaces, appendInterface)
@@ -58,7 +59,7 @@ func appendDNS(dst []byte, d *types.DNS) []byte {
 	return append(dst, '}')
 }
 
-// appendList leaves an empty list out.
+// appendList omits an empty list.
 func appendList[T any](dst []byte, key string, list []*T, add func([]byte, *T) []byte) []byte {
 	if len(list) == 0 {
 		return dst

@@ -107,10 +107,10 @@ func TestDecodeRefuses(t *testing.T) {
 		{"a byte order mark", "\xef\xbb\xbf{}", "", "byte order mark"},
 		{"invalid UTF-8", "{\"netns\":\"\xff\"}", "netns", "request: netns: not valid JSON at line 1 " +
 			"column 11: invalid UTF-8"},
-		{"a key twice", `{"netns":"a","netns":"a"}`, "netns", "request: netns: the key is there twice"},
+		{"a key twice", `{"netns":"a","netns":"a"}`, "netns", "request: netns: duplicate key"},
 		{"a key twice in a raw value", `{"network":{"plugins":[{"a":1,"a":2}]}}`, "network.plugins[0].a",
-			"the key is there twice"},
-		{"a key twice in an unknown value", `{"x-a":{"b":1,"b":1}}`, "x-a.b", "the key is there twice"},
+			"duplicate key"},
+		{"a key twice in an unknown value", `{"x-a":{"b":1,"b":1}}`, "x-a.b", "duplicate key"},
 
 		{"a mistyped key", `{"containerid":"c"}`, "containerid", "containerid: unknown key; did you " +
 			"mean containerId?"},
@@ -121,11 +121,11 @@ func TestDecodeRefuses(t *testing.T) {
 			"mean options.confDir?"},
 		{"a key inside options", `{"options":{"netns":"c"}}`, "options.netns", "did you mean netns?"},
 		{"a key like no other", `{"purple":1}`, "purple",
-			`purple: unknown key; begin its name with "x-" if it is your own, or set options.ignoreUnknown`},
+			`purple: unknown key; for a key of your own use the prefix "x-", or set options.ignoreUnknown`},
 		{"a key of an element", `{"validAttachments":[{},{"containerID":"c"}]}`,
 			"validAttachments[1].containerID", "did you mean containerId?"},
 		{"a key two levels down", `{"options":{"deep":{"bottom":"d"}}}`, "options.deep.bottom",
-			`begin its name with "x-"`},
+			`for a key of your own use the prefix "x-"`},
 		{"ignoreUnknown false", `{"options":{"ignoreUnknown":false},"purple":1}`, "purple",
 			"unknown key"},
 
@@ -158,7 +158,7 @@ func TestDecodeRefuses(t *testing.T) {
 			"unknown key"},
 		{"several: the first wrong type", `{"netns":5,"containerId":6}`, "netns", "expected a string"},
 		{"several: the text before all", `{"netns":5,"purple":1,"netns":6}`, "netns",
-			"the key is there twice"},
+			"duplicate key"},
 		{"a field's function", `{"shout":"plain"}`, "shout", "shout: too quiet"},
 		{"a field's function with a fault", `{"shout":"fault"}`, "shout.volume",
 			"shout: volume is missing"},

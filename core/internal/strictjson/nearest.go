@@ -7,8 +7,9 @@ import (
 	"github.com/libcni/libcni/core/internal/jsonobject"
 )
 
-// nearest returns the path of the known key that was most likely meant, or "" if none is near. Keys beside the
-// unknown one are preferred to those of other objects: people put "netns" into options, and "confDir" outside.
+// nearest returns the path of the known key that is most similar, or "" if no key is similar. It
+// prefers keys of the same object, but also finds those of others: a common mistake is "netns" in
+// options, or "confDir" outside.
 func nearest(root jsonobject.Fields, path, name string) string {
 	beside := strings.TrimSuffix(path, name)
 	best, bestCost := "", 2*(2+len(name)/4) // exclusive
@@ -25,7 +26,7 @@ func nearest(root jsonobject.Fields, path, name string) string {
 	return best
 }
 
-// paths lists the keys of an object and of the objects directly under its keys, sorted.
+// paths lists the keys of an object and of its direct nested objects, sorted.
 func paths(fields jsonobject.Fields, prefix string, deeper bool) []string {
 	var all []string
 	for _, field := range fields {
@@ -39,8 +40,8 @@ func paths(fields jsonobject.Fields, prefix string, deeper bool) []string {
 	return all
 }
 
-// distance is the number of bytes to insert, delete, replace or swap with their neighbour to turn a into b (optimal
-// string alignment).
+// distance is the optimal string alignment distance: the number of bytes to insert, delete, replace
+// or swap with their neighbour to turn a into b.
 func distance(a, b string) int {
 	before, last := make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range last {
