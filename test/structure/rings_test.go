@@ -42,7 +42,8 @@ var rings = map[string][]string{
 		"core/internal/attachments", "core/internal/conf", "core/internal/invoke", "core/internal/kit",
 	}, inner...),
 	"core/internal/host":        {"core/internal/host"},
-	"core/internal/kit/kittest": append([]string{"core/internal/kit"}, inner...),
+	"core/internal/kit/kittest": append([]string{"core/internal/kit", "core/internal/must"}, inner...),
+	"core/internal/must":        {},
 
 	"test":     {everything},
 	"bench":    {everything},
@@ -123,7 +124,8 @@ var reserved = map[string][]string{
 	"os/exec":  {"cmd", "core/internal/kit/kittest", "test", "bench"},
 	"testing": {
 		"core/internal/host/leaktest", "core/internal/host/netns/netnstest",
-		"core/internal/host/rtnl/rtnltest", "core/internal/kit/kittest", "test", "bench",
+		"core/internal/host/rtnl/rtnltest", "core/internal/kit/kittest", "core/internal/must",
+		"test", "bench",
 	},
 	"github.com/google/go-cmp":                       {"core/internal/kit/kittest", "test", "bench"},
 	"github.com/containernetworking/cni/pkg/version": {"core", "cmd", "test", "bench"},

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/libcni/libcni/core/internal/attachments"
+	"github.com/libcni/libcni/core/internal/must"
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -23,9 +24,9 @@ func TestWhatIsCommittedIsRead(t *testing.T) {
 	s, _ := newStore(t)
 	bare := &attachments.Entry{Key: web("bare")}
 	for _, want := range []*attachments.Entry{entry("full"), bare} {
-		must(t, s.Commit(want))
+		must.Succeed(t, s.Commit(want))
 		got, err := s.Get(want.Key)
-		must(t, err)
+		must.Succeed(t, err)
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("(-want +got)\n%s", diff)
 		}
@@ -48,11 +49,11 @@ type goLibcniFile struct {
 func TestGoLibcniReadsWhatIsCommitted(t *testing.T) {
 	s, dir := newStore(t)
 	e := entry("c1")
-	must(t, s.Commit(e))
+	must.Succeed(t, s.Commit(e))
 	data, err := os.ReadFile(filepath.Join(dir, "cache", "results", "web-c1-eth0"))
-	must(t, err)
+	must.Succeed(t, err)
 	var got goLibcniFile
-	must(t, json.Unmarshal(data, &got))
+	must.Succeed(t, json.Unmarshal(data, &got))
 	want := goLibcniFile{
 		Kind: "cniCacheV1", ContainerID: "c1", Config: e.Config, IfName: "eth0", NetworkName: "web",
 		NetNS: "/run/netns/c1", CniArgs: [][2]string{{"K", "V"}, {"K", "<&>"}},
@@ -65,7 +66,7 @@ func TestGoLibcniReadsWhatIsCommitted(t *testing.T) {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 	var members map[string]json.RawMessage
-	must(t, json.Unmarshal(data, &members))
+	must.Succeed(t, json.Unmarshal(data, &members))
 	for _, theirs := range []string{"kind", "containerId", "config", "ifName", "networkName", "netns",
 		"cniArgs", "capabilityArgs", "result"} {
 		delete(members, theirs)
@@ -108,7 +109,7 @@ func TestFilesOfGoLibcniAreRead(t *testing.T) {
 	}
 	for _, want := range want {
 		got, err := s.Get(want.Key)
-		must(t, err)
+		must.Succeed(t, err)
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("get %s (-want +got)\n%s", want.Key, diff)
 		}
@@ -118,7 +119,7 @@ func TestFilesOfGoLibcniAreRead(t *testing.T) {
 // unusable are contents of a cache file of web, c1, eth0 that are no entry.
 func unusable(t testing.TB) map[string]string {
 	whole, err := os.ReadFile(filepath.Join("testdata", "go-libcni", "results", "web-c1-eth0"))
-	must(t, err)
+	must.Succeed(t, err)
 	replaced := func(old, new string) string { return strings.Replace(string(whole), old, new, 1) }
 	return map[string]string{
 		"empty":              "",
@@ -158,12 +159,12 @@ func TestUnusableFilesCountAsNone(t *testing.T) {
 	})
 	t.Run("dangling link", func(t *testing.T) {
 		s, dir := newStore(t)
-		must(t, s.Commit(entry("c1")))
+		must.Succeed(t, s.Commit(entry("c1")))
 		path := filepath.Join(dir, "cache", "results", "web-c1-eth0")
-		must(t, os.Remove(path))
-		must(t, os.Symlink("/nowhere", path))
+		must.Succeed(t, os.Remove(path))
+		must.Succeed(t, os.Symlink("/nowhere", path))
 		wantNone(t, s, web("c1"))
-		must(t, s.Remove(web("c1")))
+		must.Succeed(t, s.Remove(web("c1")))
 		wantNothing(t, dir)
 	})
 }
@@ -171,9 +172,9 @@ func TestUnusableFilesCountAsNone(t *testing.T) {
 // testUnusable has spoil make the file of an attachment.
 func testUnusable(t *testing.T, spoil func(path string) error) {
 	s, dir := newStore(t)
-	must(t, s.Commit(entry("c2")))
+	must.Succeed(t, s.Commit(entry("c2")))
 	path := filepath.Join(dir, "cache", "results", "web-c1-eth0")
-	must(t, spoil(path))
+	must.Succeed(t, spoil(path))
 
 	wantNone(t, s, web("c1"))
 	entries, errs := s.List()
@@ -183,14 +184,14 @@ func testUnusable(t *testing.T, spoil func(path string) error) {
 	if found, err := s.ByContainer("c1", ""); len(found) != 0 || err != nil {
 		t.Errorf("by container: %v, %v; want none", found, err)
 	}
-	must(t, s.Commit(entry("c1")))
+	must.Succeed(t, s.Commit(entry("c1")))
 	if got, err := s.Get(web("c1")); err != nil || got.Key != web("c1") {
 		t.Errorf("after a commit: %v, %v", got, err)
 	}
-	must(t, os.Remove(path))
-	must(t, spoil(path))
-	must(t, s.Remove(web("c1")))
-	must(t, s.Remove(web("c2")))
+	must.Succeed(t, os.Remove(path))
+	must.Succeed(t, spoil(path))
+	must.Succeed(t, s.Remove(web("c1")))
+	must.Succeed(t, s.Remove(web("c2")))
 	wantNothing(t, dir)
 }
 
@@ -209,14 +210,14 @@ func TestUnknownMemberOfOursIsForeign(t *testing.T) {
 		"other field type": `{"owner":7}`, "null": "null"} {
 		t.Run(name, func(t *testing.T) {
 			s, dir := newStore(t)
-			must(t, s.Commit(entry("c1")))
+			must.Succeed(t, s.Commit(entry("c1")))
 			path := filepath.Join(dir, "cache", "results", "web-c1-eth0")
 			data, err := os.ReadFile(path)
-			must(t, err)
+			must.Succeed(t, err)
 			i := bytes.Index(data, []byte(`"libcni":`))
-			must(t, os.WriteFile(path, append(data[:i:i], `"libcni":`+ours+`}`...), 0o600))
+			must.Succeed(t, os.WriteFile(path, append(data[:i:i], `"libcni":`+ours+`}`...), 0o600))
 			got, err := s.Get(web("c1"))
-			must(t, err)
+			must.Succeed(t, err)
 			whole := entry("c1")
 			want := &attachments.Entry{
 				Key: whole.Key, Netns: whole.Netns, CNIVersion: "1.1.0", Config: whole.Config, Args: whole.Args,
@@ -243,23 +244,23 @@ func TestResultThatIsNoObjectIsNotWritten(t *testing.T) {
 // locks held.
 func TestNothingWaitsForTheWriterOfAFIFO(t *testing.T) {
 	s, dir := newStore(t)
-	must(t, s.WriteIntent(entry("c1")))
-	must(t, s.Commit(entry("c1")))
-	must(t, s.WriteIntent(entry("c1")))
+	must.Succeed(t, s.WriteIntent(entry("c1")))
+	must.Succeed(t, s.Commit(entry("c1")))
+	must.Succeed(t, s.WriteIntent(entry("c1")))
 	intents, err := filepath.Glob(filepath.Join(dir, "state", "intents", "*"))
-	must(t, err)
+	must.Succeed(t, err)
 	name := filepath.Base(intents[0])
 	for _, temporary := range []string{"cache/libcni/" + name + ".tmp",
 		"state/intents/" + name + ".tmp"} {
-		must(t, syscall.Mkfifo(filepath.Join(dir, temporary), 0o600))
+		must.Succeed(t, syscall.Mkfifo(filepath.Join(dir, temporary), 0o600))
 	}
 	wait(t, func() error { return s.WriteIntent(entry("c1")) })
 	wait(t, func() error { return s.Commit(entry("c1")) })
 
 	for _, directory := range []string{"cache/results", "state/intents"} {
 		path := filepath.Join(dir, directory)
-		must(t, os.RemoveAll(path))
-		must(t, syscall.Mkfifo(path, 0o600))
+		must.Succeed(t, os.RemoveAll(path))
+		must.Succeed(t, syscall.Mkfifo(path, 0o600))
 		wait(t, func() error { _, errs := s.List(); return asError(len(errs) == 0) })
 		wait(t, func() error {
 			return asError(s.WriteIntent(entry("c1")) == nil &&
@@ -281,7 +282,7 @@ func wait(t *testing.T, call func() error) {
 	go func() { done <- call() }()
 	select {
 	case err := <-done:
-		must(t, err)
+		must.Succeed(t, err)
 	case <-time.After(10 * time.Second):
 		t.Fatal("blocked for 10 seconds")
 	}

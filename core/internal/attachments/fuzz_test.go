@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/libcni/libcni/core/internal/attachments"
+	"github.com/libcni/libcni/core/internal/must"
 )
 
 // FuzzCacheFile holds that whatever is in a cache file: reading it is an entry of that name or
@@ -23,10 +24,10 @@ func FuzzCacheFile(f *testing.F) {
 		f.Add([]byte(content))
 	}
 	seeds, err := filepath.Glob("testdata/go-libcni/results/*")
-	must(f, err)
+	must.Succeed(f, err)
 	for _, seed := range seeds {
 		data, err := os.ReadFile(seed)
-		must(f, err)
+		must.Succeed(f, err)
 		f.Add(data)
 	}
 	f.Add([]byte(`{"kind":"cniCacheV1","containerId":"c1","ifName":"eth0","networkName":"web","libcni":{"netnsCookie":1,"plugins":[{"type":"bridge","builtin":true}]}}`))
@@ -34,10 +35,10 @@ func FuzzCacheFile(f *testing.F) {
 	f.Add([]byte(`{"Kind":"cniCacheV1","containerid":"c1","IFNAME":"eth0","networkName":"web","capabilityArgs":{"a":null}}`))
 	dir := f.TempDir()
 	s := storeIn(dir)
-	must(f, s.Commit(entry("c1"))) // makes the directories
+	must.Succeed(f, s.Commit(entry("c1"))) // makes the directories
 	path := filepath.Join(dir, "cache", "results", "web-c1-eth0")
 	f.Fuzz(func(t *testing.T, data []byte) {
-		must(t, os.WriteFile(path, data, 0o600))
+		must.Succeed(t, os.WriteFile(path, data, 0o600))
 		e, err := s.Get(web("c1"))
 		switch {
 		case err == nil:
@@ -49,13 +50,13 @@ func FuzzCacheFile(f *testing.F) {
 		if err == nil && (len(listed) != 1 || listed[0].Key != web("c1")) {
 			t.Fatalf("got, but listed as %v", listed)
 		}
-		must(t, s.Remove(web("c1")))
+		must.Succeed(t, s.Remove(web("c1")))
 		wantNone(t, s, web("c1"))
 		for _, e := range listed {
-			must(t, s.Remove(e.Key))
+			must.Succeed(t, s.Remove(e.Key))
 		}
 		if _, err := os.Lstat(path); err == nil {
-			must(t, os.Remove(path)) // another attachment's, of the same file name
+			must.Succeed(t, os.Remove(path)) // another attachment's, of the same file name
 		}
 	})
 }
@@ -70,9 +71,9 @@ func checkEntry(t *testing.T, s *attachments.Store, e *attachments.Entry) {
 	if e.Config != nil && !json.Valid(e.Config) {
 		t.Fatalf("configuration that is no JSON: %q", e.Config)
 	}
-	must(t, s.Commit(e))
+	must.Succeed(t, s.Commit(e))
 	again, err := s.Get(e.Key)
-	must(t, err)
+	must.Succeed(t, err)
 	if diff := cmp.Diff(normal(e), normal(again)); diff != "" {
 		t.Fatalf("written and read (-want +got)\n%s", diff)
 	}

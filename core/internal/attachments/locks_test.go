@@ -13,6 +13,7 @@ import (
 
 	"github.com/libcni/libcni/core/internal/attachments"
 	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/must"
 )
 
 // soon is the time after which a lock that is held counts as held.
@@ -49,12 +50,12 @@ func TestLocksHoldAcrossProcesses(t *testing.T) {
 				wantFault(t, err, fault.KindBusy, syscall.EBUSY)
 			} else {
 				held, err := test.lock(t.Context(), s)
-				must(t, err)
+				must.Succeed(t, err)
 				held.Unlock()
 			}
 			end()
 			held, err := test.lock(t.Context(), s)
-			must(t, err)
+			must.Succeed(t, err)
 			held.Unlock()
 			held.Unlock()
 		})
@@ -62,7 +63,7 @@ func TestLocksHoldAcrossProcesses(t *testing.T) {
 	t.Run("attachments of the same file", func(t *testing.T) {
 		s, _ := newStore(t)
 		held, err := s.Lock(t.Context(), collides)
-		must(t, err)
+		must.Succeed(t, err)
 		defer held.Unlock()
 		_, err = s.Lock(briefly(t), sameFile)
 		wantFault(t, err, fault.KindBusy, syscall.EBUSY)
@@ -100,10 +101,10 @@ func TestCancelledWaitIsCancelledNotBusy(t *testing.T) {
 func TestAttachmentIsLockedUnderItsNetwork(t *testing.T) {
 	s, dir := newStore(t)
 	network, err := s.LockNetwork(t.Context(), "web")
-	must(t, err)
+	must.Succeed(t, err)
 	for range 2 {
 		one, err := network.Attachment(t.Context(), web("c1"))
-		must(t, err)
+		must.Succeed(t, err)
 		_, err = network.Attachment(briefly(t), web("c1"))
 		wantFault(t, err, fault.KindBusy, syscall.EBUSY)
 		one.Unlock()
@@ -159,7 +160,7 @@ func TestGCIsNotStarved(t *testing.T) {
 func TestCallBackWhileGCWaitsDoesNotDeadlock(t *testing.T) {
 	s, _ := newStore(t)
 	outer, err := s.Lock(t.Context(), web("c1"))
-	must(t, err)
+	must.Succeed(t, err)
 	collected := make(chan error)
 	go func() {
 		held, err := s.LockNetwork(t.Context(), "web")
@@ -177,7 +178,7 @@ func TestCallBackWhileGCWaitsDoesNotDeadlock(t *testing.T) {
 	bounded, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	inner, err := s.Lock(bounded, web("c2"))
-	must(t, err)
+	must.Succeed(t, err)
 	select {
 	case err := <-collected:
 		t.Errorf("GC got the network while attachments are held: %v", err)
@@ -185,25 +186,25 @@ func TestCallBackWhileGCWaitsDoesNotDeadlock(t *testing.T) {
 	}
 	inner.Unlock()
 	outer.Unlock()
-	must(t, <-collected)
+	must.Succeed(t, <-collected)
 }
 
 func TestLockingANetworkRemovesWhatWasHalfWritten(t *testing.T) {
 	s, dir := newStore(t)
 	db := attachments.Key{Network: "db", ContainerID: "c1", IfName: "eth0"}
 	for _, key := range []attachments.Key{web("c1"), db} {
-		must(t, s.WriteIntent(entryOf(key)))
-		must(t, s.Commit(entryOf(key)))
-		must(t, s.WriteIntent(entryOf(key)))
+		must.Succeed(t, s.WriteIntent(entryOf(key)))
+		must.Succeed(t, s.Commit(entryOf(key)))
+		must.Succeed(t, s.WriteIntent(entryOf(key)))
 	}
 	intents, err := filepath.Glob(filepath.Join(dir, "state", "intents", "*"))
-	must(t, err)
+	must.Succeed(t, err)
 	if len(intents) != 2 {
 		t.Fatalf("intents: %v", intents)
 	}
 	for _, intent := range intents { // as a kill between writing and renaming leaves them
-		must(t, os.WriteFile(intent+".tmp", nil, 0o600))
-		must(t, os.WriteFile(filepath.Join(dir, "cache", "libcni", filepath.Base(intent)+".tmp"), nil,
+		must.Succeed(t, os.WriteFile(intent+".tmp", nil, 0o600))
+		must.Succeed(t, os.WriteFile(filepath.Join(dir, "cache", "libcni", filepath.Base(intent)+".tmp"), nil,
 			0o600))
 	}
 	if entries, errs := s.List(); len(entries) != 2 || len(errs) != 0 {
@@ -214,13 +215,13 @@ func TestLockingANetworkRemovesWhatWasHalfWritten(t *testing.T) {
 		left    int
 	}{{"none", 4}, {"web", 2}} {
 		held, err := s.LockNetwork(t.Context(), step.network)
-		must(t, err)
+		must.Succeed(t, err)
 		held.Unlock()
 		if found := halfWritten(t, dir); len(found) != step.left {
 			t.Errorf("after locking %s: %v, want %d", step.network, found, step.left)
 		}
 	}
-	must(t, s.Remove(db))
+	must.Succeed(t, s.Remove(db))
 	if found := halfWritten(t, dir); len(found) != 0 {
 		t.Errorf("after removing the other: %v", found)
 	}
@@ -232,6 +233,6 @@ func TestLockingANetworkRemovesWhatWasHalfWritten(t *testing.T) {
 func halfWritten(t *testing.T, dir string) []string {
 	t.Helper()
 	found, err := filepath.Glob(filepath.Join(dir, "*", "*", "*.tmp"))
-	must(t, err)
+	must.Succeed(t, err)
 	return found
 }

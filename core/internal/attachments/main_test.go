@@ -17,6 +17,7 @@ import (
 
 	"github.com/libcni/libcni/core/internal/attachments"
 	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/must"
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -82,18 +83,18 @@ func startOther(t *testing.T, dir, errand string) (end func()) {
 	t.Helper()
 	process := other(dir, errand)
 	stdin, err := process.StdinPipe()
-	must(t, err)
+	must.Succeed(t, err)
 	stdout, err := process.StdoutPipe()
-	must(t, err)
-	must(t, process.Start())
+	must.Succeed(t, err)
+	must.Succeed(t, process.Start())
 	line := make([]byte, 100)
 	if n, err := stdout.Read(line); err != nil || string(line[:n]) != "ready\n" {
 		t.Fatalf("%s: %q, %v", errand, line[:n], err)
 	}
 	return func() {
 		t.Helper()
-		must(t, stdin.Close())
-		must(t, process.Wait())
+		must.Succeed(t, stdin.Close())
+		must.Succeed(t, process.Wait())
 	}
 }
 
@@ -135,7 +136,7 @@ func entryOf(key attachments.Key) *attachments.Entry {
 func files(t *testing.T, dir string) string {
 	t.Helper()
 	var lines []string
-	must(t, filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+	must.Succeed(t, filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || path == dir {
 			return err
 		}
@@ -162,12 +163,5 @@ func wantNone(t *testing.T, s *attachments.Store, key attachments.Key) {
 	t.Helper()
 	if e, err := s.Get(key); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("get %s: %+v, %v; want %v", key, e, err, fs.ErrNotExist)
-	}
-}
-
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
 	}
 }

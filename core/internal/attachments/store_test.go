@@ -14,20 +14,21 @@ import (
 
 	"github.com/libcni/libcni/core/internal/attachments"
 	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/must"
 )
 
 func TestIntentIsTheTruthUntilCommit(t *testing.T) {
 	s, dir := newStore(t)
 	want := entry("c1")
 	want.Result = nil
-	must(t, s.WriteIntent(want))
+	must.Succeed(t, s.WriteIntent(want))
 	want.Incomplete = true
 	got, err := s.Get(want.Key)
-	must(t, err)
+	must.Succeed(t, err)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("intent (-want +got)\n%s", diff)
 	}
-	must(t, s.Commit(entry("c1")))
+	must.Succeed(t, s.Commit(entry("c1")))
 	if diff := cmp.Diff(strings.Join([]string{
 		"drwx------ cache",
 		"drwx------ cache/libcni",
@@ -38,7 +39,7 @@ func TestIntentIsTheTruthUntilCommit(t *testing.T) {
 	}, "\n"), files(t, dir)); diff != "" {
 		t.Errorf("files after commit (-want +got)\n%s", diff)
 	}
-	must(t, s.WriteIntent(want)) // a DEL begins
+	must.Succeed(t, s.WriteIntent(want)) // a DEL begins
 	for what, found := range map[string]func() ([]*attachments.Entry, error){
 		"get": func() ([]*attachments.Entry, error) {
 			e, err := s.Get(want.Key)
@@ -51,13 +52,13 @@ func TestIntentIsTheTruthUntilCommit(t *testing.T) {
 		"by container": func() ([]*attachments.Entry, error) { return s.ByContainer("c1", "eth0") },
 	} {
 		got, err := found()
-		must(t, err)
+		must.Succeed(t, err)
 		if diff := cmp.Diff([]*attachments.Entry{want}, got); diff != "" {
 			t.Errorf("%s with an intent beside the entry (-want +got)\n%s", what, diff)
 		}
 	}
-	must(t, s.Remove(want.Key))
-	must(t, s.Remove(want.Key))
+	must.Succeed(t, s.Remove(want.Key))
+	must.Succeed(t, s.Remove(want.Key))
 	wantNone(t, s, want.Key)
 	wantNothing(t, dir)
 }
@@ -71,14 +72,14 @@ func first(errs []error) error {
 
 func TestUnusableIntentIsPassedOver(t *testing.T) {
 	s, dir := newStore(t)
-	must(t, s.WriteIntent(entry("c1")))
+	must.Succeed(t, s.WriteIntent(entry("c1")))
 	found, err := filepath.Glob(filepath.Join(dir, "state", "intents", "*"))
-	must(t, err)
+	must.Succeed(t, err)
 	if len(found) != 1 {
 		t.Fatalf("intents: %v", found)
 	}
 	for name, content := range unusable(t) {
-		must(t, os.WriteFile(found[0], []byte(content), 0o600))
+		must.Succeed(t, os.WriteFile(found[0], []byte(content), 0o600))
 		if _, err := s.Get(web("c1")); err == nil {
 			t.Errorf("%s: an entry", name)
 		}
@@ -86,7 +87,7 @@ func TestUnusableIntentIsPassedOver(t *testing.T) {
 			t.Errorf("%s: listed as %v, %v; want one error", name, entries, errs)
 		}
 	}
-	must(t, s.Remove(web("c1")))
+	must.Succeed(t, s.Remove(web("c1")))
 	wantNothing(t, dir)
 }
 
@@ -98,7 +99,7 @@ func TestEmptyStoreIsNoError(t *testing.T) {
 	if len(entries)+len(errs)+len(found) != 0 || err != nil {
 		t.Errorf("got %v, %v, %v, %v; want nothing", entries, errs, found, err)
 	}
-	must(t, s.Remove(web("c1")))
+	must.Succeed(t, s.Remove(web("c1")))
 	if left := files(t, dir); left != "" {
 		t.Errorf("made\n%s", left)
 	}
@@ -108,7 +109,7 @@ func TestAttachmentsOfTheSameFileNameAreKeptApart(t *testing.T) {
 	s, dir := newStore(t)
 	there := attachments.Key{Network: "a-b", ContainerID: "c", IfName: "eth0"}
 	other := attachments.Key{Network: "a", ContainerID: "b-c", IfName: "eth0"}
-	must(t, s.Commit(entryOf(there)))
+	must.Succeed(t, s.Commit(entryOf(there)))
 	wantNone(t, s, other)
 	for what, write := range map[string]func(*attachments.Entry) error{"intent": s.WriteIntent,
 		"commit": s.Commit} {
@@ -118,13 +119,13 @@ func TestAttachmentsOfTheSameFileNameAreKeptApart(t *testing.T) {
 		}
 	}
 	before := files(t, dir)
-	must(t, s.Remove(other))
+	must.Succeed(t, s.Remove(other))
 	if diff := cmp.Diff(before, files(t, dir)); diff != "" {
 		t.Errorf("removing the other (-want +got)\n%s", diff)
 	}
-	must(t, s.Remove(there))
-	must(t, s.WriteIntent(entryOf(other)))
-	must(t, s.Commit(entryOf(there)))
+	must.Succeed(t, s.Remove(there))
+	must.Succeed(t, s.WriteIntent(entryOf(other)))
+	must.Succeed(t, s.Commit(entryOf(there)))
 	if got, err := s.Get(other); err != nil || !got.Incomplete {
 		t.Errorf("intents of both: %+v, %v; want the other's intent", got, err)
 	}
@@ -163,8 +164,8 @@ func TestNamesThatAreNoFileNameAreRefused(t *testing.T) {
 		})
 	}
 	s, _ := newStore(t)
-	must(t, s.WriteIntent(entry(long)))
-	must(t, s.Commit(entry(long)))
+	must.Succeed(t, s.WriteIntent(entry(long)))
+	must.Succeed(t, s.Commit(entry(long)))
 	if _, err := s.Get(web(long)); err != nil {
 		t.Errorf("255 bytes: %v", err)
 	}
@@ -178,13 +179,13 @@ func TestByContainerFindsExactlyItsAttachments(t *testing.T) {
 		{Network: "web", ContainerID: "a-c-b", IfName: "eth0"}, {Network: "c", ContainerID: "x",
 			IfName: "c"},
 	} {
-		must(t, s.Commit(entryOf(key)))
+		must.Succeed(t, s.Commit(entryOf(key)))
 	}
-	must(t, s.WriteIntent(entryOf(attachments.Key{Network: "new", ContainerID: "c", IfName: "eth0"})))
+	must.Succeed(t, s.WriteIntent(entryOf(attachments.Key{Network: "new", ContainerID: "c", IfName: "eth0"})))
 	bare := `{"cniVersion":"0.3.1"}`
-	must(t, os.WriteFile(filepath.Join(dir, "cache", "results", "old-net-c-eth0"), []byte(bare),
+	must.Succeed(t, os.WriteFile(filepath.Join(dir, "cache", "results", "old-net-c-eth0"), []byte(bare),
 		0o600))
-	must(t, os.WriteFile(filepath.Join(dir, "cache", "results", "o-c-c-eth0"), []byte(bare), 0o600))
+	must.Succeed(t, os.WriteFile(filepath.Join(dir, "cache", "results", "o-c-c-eth0"), []byte(bare), 0o600))
 	for _, test := range []struct {
 		containerID, ifName string
 		want                []string
@@ -200,7 +201,7 @@ func TestByContainerFindsExactlyItsAttachments(t *testing.T) {
 		{"none", "", nil},
 	} {
 		got, err := s.ByContainer(test.containerID, test.ifName)
-		must(t, err)
+		must.Succeed(t, err)
 		var keys []string
 		for _, e := range got {
 			keys = append(keys, e.Key.String())
@@ -213,15 +214,15 @@ func TestByContainerFindsExactlyItsAttachments(t *testing.T) {
 
 func TestCopiesOfFilesAreReportedNotListed(t *testing.T) {
 	s, dir := newStore(t)
-	must(t, s.Commit(entry("c1")))
-	must(t, s.WriteIntent(entry("c2")))
+	must.Succeed(t, s.Commit(entry("c1")))
+	must.Succeed(t, s.WriteIntent(entry("c2")))
 	for _, dir := range []string{filepath.Join(dir, "cache", "results"),
 		filepath.Join(dir, "state", "intents")} {
 		found, err := filepath.Glob(filepath.Join(dir, "*"))
-		must(t, err)
+		must.Succeed(t, err)
 		data, err := os.ReadFile(found[0])
-		must(t, err)
-		must(t, os.WriteFile(found[0]+".orig", data, 0o600))
+		must.Succeed(t, err)
+		must.Succeed(t, os.WriteFile(found[0]+".orig", data, 0o600))
 	}
 	entries, errs := s.List()
 	if len(entries) != 2 || len(errs) != 2 || strings.Count(fmt.Sprint(errs), ".orig") != 2 {
@@ -232,7 +233,7 @@ func TestCopiesOfFilesAreReportedNotListed(t *testing.T) {
 func TestListOfAThousandIsQuick(t *testing.T) {
 	s, _ := newStore(t)
 	for i := range 1000 {
-		must(t, s.Commit(entry(fmt.Sprintf("c%03d", i))))
+		must.Succeed(t, s.Commit(entry(fmt.Sprintf("c%03d", i))))
 	}
 	start := time.Now()
 	entries, errs := s.List()
@@ -293,17 +294,17 @@ func mountTmpfs(t *testing.T, options string) string {
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, options); err != nil {
 		t.Fatalf("mount: %v; run the test under test/isolate", err)
 	}
-	t.Cleanup(func() { must(t, syscall.Unmount(dir, syscall.MNT_DETACH)) })
+	t.Cleanup(func() { must.Succeed(t, syscall.Unmount(dir, syscall.MNT_DETACH)) })
 	return dir
 }
 
 func TestReadOnlyDirectoriesAreTold(t *testing.T) {
 	dir := mountTmpfs(t, "size=1m")
 	full := storeIn(dir)
-	must(t, full.Commit(entry("c1")))
-	must(t, full.WriteIntent(entry("c2")))
+	must.Succeed(t, full.Commit(entry("c1")))
+	must.Succeed(t, full.WriteIntent(entry("c2")))
 	empty := storeIn(filepath.Join(dir, "none"))
-	must(t, syscall.Mount("", dir, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""))
+	must.Succeed(t, syscall.Mount("", dir, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""))
 	for _, s := range []*attachments.Store{full, empty} {
 		_, lockErr := s.Lock(t.Context(), web("c1"))
 		_, networkErr := s.LockNetwork(t.Context(), "web")
@@ -323,7 +324,7 @@ func TestReadOnlyDirectoriesAreTold(t *testing.T) {
 	if entries, errs := full.List(); len(entries) != 2 || len(errs) != 0 {
 		t.Errorf("list: %v, %v; want both", entries, errs)
 	}
-	must(t, empty.Remove(web("c1")))
+	must.Succeed(t, empty.Remove(web("c1")))
 }
 
 func TestFullFileSystemLeavesNothingHalfWritten(t *testing.T) {
@@ -332,8 +333,8 @@ func TestFullFileSystemLeavesNothingHalfWritten(t *testing.T) {
 			dir := mountTmpfs(t, map[string]string{"blocks": "size=64k",
 				"inodes": "size=1m,nr_inodes=20"}[fills])
 			s := storeIn(dir)
-			must(t, s.Commit(entry("c1")))
-			must(t, s.WriteIntent(entry("c2")))
+			must.Succeed(t, s.Commit(entry("c1")))
+			must.Succeed(t, s.WriteIntent(entry("c2")))
 			fill(t, dir)
 			before := files(t, dir)
 			larger := entry("c1")
@@ -351,12 +352,12 @@ func TestFullFileSystemLeavesNothingHalfWritten(t *testing.T) {
 				t.Errorf("files (-want +got)\n%s", diff)
 			}
 			got, err := s.Get(web("c1"))
-			must(t, err)
+			must.Succeed(t, err)
 			if diff := cmp.Diff(entry("c1"), got); diff != "" {
 				t.Errorf("the entry that was there (-want +got)\n%s", diff)
 			}
-			must(t, s.Remove(web("c1")))
-			must(t, s.Remove(web("c2")))
+			must.Succeed(t, s.Remove(web("c1")))
+			must.Succeed(t, s.Remove(web("c2")))
 		})
 	}
 }
@@ -377,13 +378,13 @@ func fill(t *testing.T, dir string) {
 
 func TestForbiddenDirectoryIsTold(t *testing.T) {
 	dir := t.TempDir()
-	must(t, os.MkdirAll(filepath.Join(dir, "cache"), 0o500))
-	must(t, os.MkdirAll(filepath.Join(dir, "state"), 0o500))
+	must.Succeed(t, os.MkdirAll(filepath.Join(dir, "cache"), 0o500))
+	must.Succeed(t, os.MkdirAll(filepath.Join(dir, "state"), 0o500))
 	process := other(dir, "commit")
 	// without root's power over files
 	process.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWUSER}
 	out, err := process.CombinedOutput()
-	must(t, err)
+	must.Succeed(t, err)
 	if !strings.HasPrefix(string(out), fmt.Sprintf("state %d ", -int(syscall.EACCES))) ||
 		!strings.Contains(string(out), "options.cacheDir") {
 		t.Errorf("got %s, want kind state, EACCES, and the option named", out)
@@ -392,7 +393,7 @@ func TestForbiddenDirectoryIsTold(t *testing.T) {
 
 func TestDirectoryThatIsAFileIsTold(t *testing.T) {
 	dir := t.TempDir()
-	must(t, os.WriteFile(filepath.Join(dir, "cache"), nil, fs.FileMode(0o600)))
+	must.Succeed(t, os.WriteFile(filepath.Join(dir, "cache"), nil, fs.FileMode(0o600)))
 	s := storeIn(dir)
 	_, err := s.Get(web("c1"))
 	wantFault(t, err, fault.KindState, syscall.EIO)

@@ -13,19 +13,13 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/libcni/libcni/core/internal/host/file"
+	"github.com/libcni/libcni/core/internal/must"
 )
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
 
 func content(t *testing.T, path string) string {
 	t.Helper()
 	data, err := os.ReadFile(path)
-	must(t, err)
+	must.Succeed(t, err)
 	return string(data)
 }
 
@@ -47,19 +41,19 @@ func TestNothingBlocksOnWhatIsNotARegularFile(t *testing.T) {
 	dir := t.TempDir()
 	fifo, read := filepath.Join(dir, "fifo"), filepath.Join(dir, "read")
 	for _, path := range []string{fifo, read} {
-		must(t, unix.Mkfifo(path, 0o600))
+		must.Succeed(t, unix.Mkfifo(path, 0o600))
 	}
 	reader, err := os.OpenFile(read, os.O_RDWR, 0) // so that writing to it would not be refused
-	must(t, err)
+	must.Succeed(t, err)
 	defer reader.Close()
 
 	socket, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	must(t, err)
+	must.Succeed(t, err)
 	defer unix.Close(socket)
 	bound := filepath.Join(dir, "socket")
-	must(t, unix.Bind(socket, &unix.SockaddrUnix{Name: bound}))
+	must.Succeed(t, unix.Bind(socket, &unix.SockaddrUnix{Name: bound}))
 	loop := filepath.Join(dir, "loop")
-	must(t, os.Symlink(loop, loop))
+	must.Succeed(t, os.Symlink(loop, loop))
 
 	for _, path := range []string{fifo, read, bound, dir, "/dev/zero", "/dev/null"} {
 		for name, call := range map[string]func() error{
@@ -86,7 +80,7 @@ func TestNothingBlocksOnWhatIsNotARegularFile(t *testing.T) {
 		if _, err := file.Directory(path); !errors.Is(err, unix.ENOTDIR) {
 			t.Errorf("directory %s: %v, want %v", path, err, unix.ENOTDIR)
 		}
-		must(t, inTime(t, func() error { return file.Renew(path, []byte("new"), 0o600) }))
+		must.Succeed(t, inTime(t, func() error { return file.Renew(path, []byte("new"), 0o600) }))
 		if got := content(t, path); got != "new" {
 			t.Errorf("%s holds %q", path, got)
 		}
@@ -98,15 +92,15 @@ func TestContent(t *testing.T) {
 	if _, err := file.Read(path, 100); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("no file: %v, want %v", err, fs.ErrNotExist)
 	}
-	must(t, file.Create(path, []byte("first text"), 0o640))
+	must.Succeed(t, file.Create(path, []byte("first text"), 0o640))
 	if err := file.Create(path, []byte("second"), 0o600); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("create again: %v, want %v", err, fs.ErrExist)
 	}
-	must(t, file.Overwrite(path, []byte("short"), 0o600))
+	must.Succeed(t, file.Overwrite(path, []byte("short"), 0o600))
 	if got := content(t, path); got != "short" {
 		t.Errorf("overwritten, it holds %q", got)
 	}
-	must(t, file.Overwrite(path, []byte("a longer one"), 0o600))
+	must.Succeed(t, file.Overwrite(path, []byte("a longer one"), 0o600))
 	got, err := file.Read(path, 12)
 	if err != nil || string(got) != "a longer one" {
 		t.Errorf("read %q, %v", got, err)
@@ -121,12 +115,12 @@ func TestContent(t *testing.T) {
 		}
 	}
 	info, err := os.Stat(path)
-	must(t, err)
+	must.Succeed(t, err)
 	if info.Mode() != 0o640 {
 		t.Errorf("mode %v", info.Mode())
 	}
 	for range 2 {
-		must(t, file.Remove(path))
+		must.Succeed(t, file.Remove(path))
 	}
 	if file.Has(path, nil) {
 		t.Error("a file that was removed has a content")
@@ -151,10 +145,10 @@ func TestFailedCreateLeavesNothing(t *testing.T) {
 func TestReadAtAndWriteAt(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "file")
 	f, err := file.Open(path, file.ReadWrite|file.CreateAny, 0o600)
-	must(t, err)
+	must.Succeed(t, err)
 	defer f.Close()
 	_, err = f.WriteAt([]byte("text"), 4)
-	must(t, err)
+	must.Succeed(t, err)
 	data := make([]byte, 6)
 	if _, err := f.ReadAt(data, 2); err != nil || string(data) != "\x00\x00text" {
 		t.Errorf("read %q, %v", data, err)
@@ -167,21 +161,21 @@ func TestReadAtAndWriteAt(t *testing.T) {
 func TestDirectories(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "a", "b")
 	calls := 0
-	must(t, file.InDirectory(filepath.Join(dir, "file"), func() error {
+	must.Succeed(t, file.InDirectory(filepath.Join(dir, "file"), func() error {
 		calls++
 		return file.Create(filepath.Join(dir, "file"), nil, 0o600)
 	}))
 	if calls != 2 {
 		t.Errorf("%d calls, want 2", calls)
 	}
-	must(t, os.Mkdir(filepath.Join(dir, "0"), 0o700))
+	must.Succeed(t, os.Mkdir(filepath.Join(dir, "0"), 0o700))
 	entries, err := file.Directory(dir)
 	if err != nil || len(entries) != 2 || entries[0].Name() != "0" || !entries[0].IsDir() ||
 		entries[1].Name() != "file" {
 		t.Errorf("entries %v, %v", entries, err)
 	}
 	var all []string
-	must(t, file.Names(dir, func(names []string) error { all = append(all, names...); return nil }))
+	must.Succeed(t, file.Names(dir, func(names []string) error { all = append(all, names...); return nil }))
 	if slices.Sort(all); strings.Join(all, " ") != "0 file" {
 		t.Errorf("names %q", all)
 	}
@@ -193,17 +187,17 @@ func TestDirectories(t *testing.T) {
 
 func TestInfo(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "file")
-	must(t, file.Create(path, []byte("text"), 0o600))
+	must.Succeed(t, file.Create(path, []byte("text"), 0o600))
 	at := time.Unix(1234567890, 123456789)
-	must(t, file.SetModified(path, at))
+	must.Succeed(t, file.SetModified(path, at))
 	info, err := file.Stat(path)
-	must(t, err)
+	must.Succeed(t, err)
 	if !info.Modified.Equal(at) || info.Size != 4 || info.Inode == 0 ||
 		time.Since(info.Changed) > time.Hour {
 		t.Errorf("got %+v", info)
 	}
 	parent, err := file.Stat(filepath.Dir(path))
-	must(t, err)
+	must.Succeed(t, err)
 	if !parent.IsDirectory() || info.IsDirectory() {
 		t.Error("the file is the directory")
 	}

@@ -8,17 +8,18 @@ import (
 	"time"
 
 	"github.com/libcni/libcni/core/internal/host/lockfile"
+	"github.com/libcni/libcni/core/internal/must"
 )
 
 // A call takes several locks through one descriptor, and lets go of one of them before the others.
 func TestBytesOfOneFileAreLocksOfTheirOwn(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "lock")
 	ours, err := lockfile.OpenBytes(t.Context(), path)
-	must(t, err)
-	must(t, ours.Lock(t.Context(), 2, lockfile.Exclusive))
-	must(t, ours.Lock(t.Context(), 4, lockfile.Exclusive))
-	must(t, ours.Lock(t.Context(), 6, lockfile.Shared))
-	must(t, ours.Release(2))
+	must.Succeed(t, err)
+	must.Succeed(t, ours.Lock(t.Context(), 2, lockfile.Exclusive))
+	must.Succeed(t, ours.Lock(t.Context(), 4, lockfile.Exclusive))
+	must.Succeed(t, ours.Lock(t.Context(), 6, lockfile.Shared))
+	must.Succeed(t, ours.Release(2))
 	busy := func(key uint64, mode lockfile.Mode) bool {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 		defer cancel()
@@ -26,7 +27,7 @@ func TestBytesOfOneFileAreLocksOfTheirOwn(t *testing.T) {
 		if err != nil && !errors.Is(err, lockfile.ErrBusy) {
 			t.Fatal(err)
 		}
-		must(t, theirs.Unlock())
+		must.Succeed(t, theirs.Unlock())
 		return err != nil
 	}
 	for _, test := range []struct {
@@ -41,8 +42,8 @@ func TestBytesOfOneFileAreLocksOfTheirOwn(t *testing.T) {
 			t.Errorf("key %d, mode %d: busy is %t, want %t", test.key, test.mode, got, test.want)
 		}
 	}
-	must(t, ours.Unlock())
-	must(t, ours.Unlock())
+	must.Succeed(t, ours.Unlock())
+	must.Succeed(t, ours.Unlock())
 	if busy(4, lockfile.Exclusive) || busy(6, lockfile.Exclusive) {
 		t.Error("locked after all was unlocked")
 	}
@@ -51,11 +52,11 @@ func TestBytesOfOneFileAreLocksOfTheirOwn(t *testing.T) {
 func TestPassWaitsAndTakesNothing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "lock")
 	passer, err := lockfile.OpenBytes(t.Context(), path)
-	must(t, err)
+	must.Succeed(t, err)
 	defer passer.Unlock()
-	must(t, passer.Pass(t.Context(), 8, lockfile.Shared, time.Minute))
+	must.Succeed(t, passer.Pass(t.Context(), 8, lockfile.Shared, time.Minute))
 	holder, err := takeByte(t.Context(), path, 8, lockfile.Exclusive) // though it was passed
-	must(t, err)
+	must.Succeed(t, err)
 	if err := passer.Pass(t.Context(), 8, lockfile.Shared, time.Millisecond); !errors.Is(err,
 		lockfile.ErrBusy) || t.Context().Err() != nil {
 		t.Errorf("beside a holder: got %v, want %v", err, lockfile.ErrBusy)
@@ -71,7 +72,7 @@ func TestPassWaitsAndTakesNothing(t *testing.T) {
 	case err := <-passed:
 		t.Errorf("passed while held: %v", err)
 	case <-time.After(30 * time.Millisecond):
-		must(t, holder.Unlock())
-		must(t, <-passed)
+		must.Succeed(t, holder.Unlock())
+		must.Succeed(t, <-passed)
 	}
 }

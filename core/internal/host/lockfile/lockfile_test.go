@@ -21,6 +21,7 @@ import (
 
 	"github.com/libcni/libcni/core/internal/host/leaktest"
 	"github.com/libcni/libcni/core/internal/host/lockfile"
+	"github.com/libcni/libcni/core/internal/must"
 )
 
 // asHolder names the variable that makes the test binary another process: it takes the lock that
@@ -89,10 +90,10 @@ func startHolder(t *testing.T, path, key, mode string) *holder {
 	process.Env = append(os.Environ(), asHolder+"=1")
 	process.Stderr = os.Stderr
 	stdin, err := process.StdinPipe()
-	must(t, err)
+	must.Succeed(t, err)
 	stdout, err := process.StdoutPipe()
-	must(t, err)
-	must(t, process.Start())
+	must.Succeed(t, err)
+	must.Succeed(t, process.Start())
 	if line, err := bufio.NewReader(stdout).ReadString('\n'); err != nil || line != "held\n" {
 		t.Fatalf("holder says %q, %v", line, err)
 	}
@@ -101,8 +102,8 @@ func startHolder(t *testing.T, path, key, mode string) *holder {
 
 func (h *holder) release(t *testing.T) {
 	t.Helper()
-	must(t, h.stdin.Close())
-	must(t, h.process.Wait())
+	must.Succeed(t, h.stdin.Close())
+	must.Succeed(t, h.process.Wait())
 }
 
 func TestModesAgainstAnotherProcess(t *testing.T) {
@@ -130,11 +131,11 @@ func TestModesAgainstAnotherProcess(t *testing.T) {
 				if test.want != nil && !errors.Is(err, context.DeadlineExceeded) {
 					t.Errorf("got %v, want it to wrap the context's end too", err)
 				}
-				must(t, l.Unlock())
+				must.Succeed(t, l.Unlock())
 				other.release(t)
 				l, err = take(t.Context(), path, lockfile.Exclusive)
-				must(t, err)
-				must(t, l.Unlock())
+				must.Succeed(t, err)
+				must.Succeed(t, l.Unlock())
 			})
 		}
 	}
@@ -154,8 +155,8 @@ func TestWaitsUntilTheOtherProcessEnds(t *testing.T) {
 			case err := <-taken:
 				t.Errorf("taken while held: %v", err)
 			case <-time.After(30 * time.Millisecond):
-				must(t, other.process.Process.Kill())
-				must(t, <-taken)
+				must.Succeed(t, other.process.Process.Kill())
+				must.Succeed(t, <-taken)
 			}
 			other.process.Wait()
 		})
@@ -169,22 +170,22 @@ func TestUnlockReleasesThoughAChildHoldsTheDescriptor(t *testing.T) {
 		t.Run(key, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "lock")
 			l, err := take(t.Context(), path, lockfile.Exclusive)
-			must(t, err)
+			must.Succeed(t, err)
 			child := exec.Command("/bin/sh", "-c", "echo started; read end")
 			child.ExtraFiles = []*os.File{descriptorOf(t, path)}
 			stdin, err := child.StdinPipe()
-			must(t, err)
+			must.Succeed(t, err)
 			stdout, err := child.StdoutPipe()
-			must(t, err)
-			must(t, child.Start())
+			must.Succeed(t, err)
+			must.Succeed(t, child.Start())
 			_, err = bufio.NewReader(stdout).ReadString('\n')
-			must(t, err)
-			must(t, l.Unlock())
-			must(t, l.Unlock())
+			must.Succeed(t, err)
+			must.Succeed(t, l.Unlock())
+			must.Succeed(t, l.Unlock())
 			l, err = take(t.Context(), path, lockfile.Exclusive)
-			must(t, err)
-			must(t, l.Unlock())
-			must(t, stdin.Close())
+			must.Succeed(t, err)
+			must.Succeed(t, l.Unlock())
+			must.Succeed(t, stdin.Close())
 			child.Wait()
 		})
 	}
@@ -195,13 +196,13 @@ func TestUnlockReleasesThoughAChildHoldsTheDescriptor(t *testing.T) {
 func descriptorOf(t *testing.T, path string) *os.File {
 	t.Helper()
 	fds, err := filepath.Glob("/proc/self/fd/*")
-	must(t, err)
+	must.Succeed(t, err)
 	for _, fd := range fds {
 		if link, _ := os.Readlink(fd); link != path {
 			continue
 		}
 		number, err := strconv.Atoi(filepath.Base(fd))
-		must(t, err)
+		must.Succeed(t, err)
 		return duplicate(t, number)
 	}
 	t.Fatalf("no descriptor of %s", path)
@@ -211,12 +212,12 @@ func descriptorOf(t *testing.T, path string) *os.File {
 func duplicate(t *testing.T, fd int) *os.File {
 	t.Helper()
 	flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
-	must(t, err)
+	must.Succeed(t, err)
 	if flags&unix.FD_CLOEXEC == 0 {
 		t.Error("the descriptor is inherited by executed programs")
 	}
 	copied, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
-	must(t, err)
+	must.Succeed(t, err)
 	file := os.NewFile(uintptr(copied), "copy")
 	t.Cleanup(func() { file.Close() })
 	return file
@@ -275,15 +276,15 @@ func TestFilesAreMadePrivateAndKept(t *testing.T) {
 	for key, want := range map[string]fs.FileMode{"whole file": 0o640, "byte": 0o600} {
 		path := filepath.Join(dir, key, "lock")
 		l, err := takers[key](t.Context(), path, lockfile.Exclusive)
-		must(t, err)
-		must(t, l.Unlock())
+		must.Succeed(t, err)
+		must.Succeed(t, l.Unlock())
 		info, err := os.Stat(path)
-		must(t, err)
+		must.Succeed(t, err)
 		if got := info.Mode().Perm(); got != want {
 			t.Errorf("%s: mode %o, want %o", key, got, want)
 		}
 		info, err = os.Stat(filepath.Dir(path))
-		must(t, err)
+		must.Succeed(t, err)
 		if got := info.Mode().Perm(); got != 0o700 {
 			t.Errorf("%s: directory's mode %o, want 700", key, got)
 		}
@@ -312,12 +313,5 @@ func TestUnusablePathIsTold(t *testing.T) {
 	if _, err := lockfile.Flock(t.Context(), "/proc/self/none/lock", 0o600,
 		lockfile.Shared); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("no place for a directory: got %v, want %v", err, fs.ErrNotExist)
-	}
-}
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
 	}
 }

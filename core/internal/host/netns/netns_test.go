@@ -21,6 +21,7 @@ import (
 	"github.com/libcni/libcni/core/internal/host/leaktest"
 	"github.com/libcni/libcni/core/internal/host/netns"
 	"github.com/libcni/libcni/core/internal/host/netns/netnstest"
+	"github.com/libcni/libcni/core/internal/must"
 )
 
 // withoutPrivileges names the variable that makes the test binary try things as nobody in a user
@@ -39,10 +40,10 @@ func TestOpenRefusesWhatIsNoOtherNetworkNamespace(t *testing.T) {
 	file := filepath.Join(dir, "file")
 	fifo := filepath.Join(dir, "fifo")
 	socket := filepath.Join(dir, "socket")
-	must(t, os.WriteFile(file, nil, 0o600))
-	must(t, unix.Mkfifo(fifo, 0o600))
+	must.Succeed(t, os.WriteFile(file, nil, 0o600))
+	must.Succeed(t, unix.Mkfifo(fifo, 0o600))
 	listener, err := net.Listen("unix", socket)
-	must(t, err)
+	must.Succeed(t, err)
 	defer listener.Close()
 
 	for _, test := range []struct {
@@ -74,7 +75,7 @@ func TestOpenRefusesWhatIsNoOtherNetworkNamespace(t *testing.T) {
 
 func TestOwnNamespaceIsThatOfTheCallingThread(t *testing.T) {
 	outer, err := os.Open("/proc/thread-self/ns/net")
-	must(t, err)
+	must.Succeed(t, err)
 	defer outer.Close()
 	netnstest.Host(t)
 	if _, err := netns.Open("/proc/thread-self/ns/net", nil); !errors.Is(err, netns.ErrOwn) {
@@ -84,7 +85,7 @@ func TestOwnNamespaceIsThatOfTheCallingThread(t *testing.T) {
 	if err != nil {
 		t.Fatalf("open the program's namespace from a thread in another: %v", err)
 	}
-	must(t, n.Close())
+	must.Succeed(t, n.Close())
 }
 
 func TestDoRunsInsideAndLeavesTheCallerWhereItIs(t *testing.T) {
@@ -94,12 +95,12 @@ func TestDoRunsInsideAndLeavesTheCallerWhereItIs(t *testing.T) {
 	before := threadNamespace(t)
 	var inside string
 	for range 3 {
-		must(t, n.Do(t.Context(), func() error {
+		must.Succeed(t, n.Do(t.Context(), func() error {
 			inside = threadNamespace(t)
 			return nil
 		}))
 		var there unix.Stat_t
-		must(t, unix.Fstat(n.Fd(), &there))
+		must.Succeed(t, unix.Fstat(n.Fd(), &there))
 		if want := fmt.Sprintf("net:[%d]", there.Ino); inside != want {
 			t.Errorf("inside is %s, want %s", inside, want)
 		}
@@ -112,8 +113,8 @@ func TestDoRunsInsideAndLeavesTheCallerWhereItIs(t *testing.T) {
 func TestDoOutlivesThePath(t *testing.T) {
 	path := netnstest.New(t)
 	n := netnstest.Open(t, path)
-	must(t, netns.Delete(t.Context(), path))
-	must(t, n.Do(t.Context(), func() error {
+	must.Succeed(t, netns.Delete(t.Context(), path))
+	must.Succeed(t, n.Do(t.Context(), func() error {
 		_, err := net.InterfaceByName("lo")
 		return err
 	}))
@@ -150,7 +151,7 @@ func TestDoRunsFunctionsAtOnceAndWaitsForThem(t *testing.T) {
 		}
 	})
 	<-running
-	must(t, n.Do(t.Context(), func() error { return nil }))
+	must.Succeed(t, n.Do(t.Context(), func() error { return nil }))
 	cancel()
 	if err := n.Do(ctx, func() error { return nil }); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled before: got %v, want %v", err, context.Canceled)
@@ -161,7 +162,7 @@ func TestDoRunsFunctionsAtOnceAndWaitsForThem(t *testing.T) {
 
 func TestCloseLeavesTheNamespaceToWhoIsInside(t *testing.T) {
 	n, err := netns.Open(netnstest.New(t), nil)
-	must(t, err)
+	must.Succeed(t, err)
 	running, release := make(chan struct{}), make(chan struct{})
 	var group sync.WaitGroup
 	group.Go(func() {
@@ -171,7 +172,7 @@ func TestCloseLeavesTheNamespaceToWhoIsInside(t *testing.T) {
 	})
 	<-running
 	descriptors := count(t, "/proc/self/fd")
-	must(t, n.Close())
+	must.Succeed(t, n.Close())
 	if now := count(t, "/proc/self/fd"); now != descriptors {
 		t.Errorf("%d descriptors after Close, %d before", now, descriptors)
 	}
@@ -187,10 +188,10 @@ func TestCloseLeavesTheNamespaceToWhoIsInside(t *testing.T) {
 
 func TestClosedNamespaceRefuses(t *testing.T) {
 	n, err := netns.Open(netnstest.New(t), nil)
-	must(t, err)
-	must(t, n.Do(t.Context(), func() error { return nil }))
-	must(t, n.Close())
-	must(t, n.Close())
+	must.Succeed(t, err)
+	must.Succeed(t, n.Do(t.Context(), func() error { return nil }))
+	must.Succeed(t, n.Close())
+	must.Succeed(t, n.Close())
 	if err := n.Do(t.Context(), func() error { return nil }); !errors.Is(err, fs.ErrClosed) {
 		t.Errorf("got %v, want %v", err, fs.ErrClosed)
 	}
@@ -198,7 +199,7 @@ func TestClosedNamespaceRefuses(t *testing.T) {
 		t.Errorf("descriptor %d, want -1", n.Fd())
 	}
 	var none *netns.Namespace
-	must(t, none.Close())
+	must.Succeed(t, none.Close())
 }
 
 func TestCookieKnowsTheNamespace(t *testing.T) {
@@ -208,7 +209,7 @@ func TestCookieKnowsTheNamespace(t *testing.T) {
 	cookies := map[*netns.Namespace]uint64{}
 	for _, n := range []*netns.Namespace{a, again, b} {
 		cookie, err := n.Cookie(t.Context())
-		must(t, err)
+		must.Succeed(t, err)
 		cookies[n] = cookie
 	}
 	if cookies[a] == 0 || cookies[a] != cookies[again] || cookies[a] == cookies[b] {
@@ -226,7 +227,7 @@ func TestCookieKnowsTheNamespace(t *testing.T) {
 func TestCookieIsThatOfASocketInside(t *testing.T) {
 	n := netnstest.Open(t, netnstest.New(t))
 	cookie, err := n.Cookie(t.Context())
-	must(t, err)
+	must.Succeed(t, err)
 	n.PrefetchSocket()
 	socket := n.TakeSocket(t.Context())
 	if socket == nil {
@@ -234,7 +235,7 @@ func TestCookieIsThatOfASocketInside(t *testing.T) {
 	}
 	defer socket.Close()
 	inside, err := socket.NamespaceCookie()
-	must(t, err)
+	must.Succeed(t, err)
 	if inside != cookie {
 		t.Errorf("the cookie is %d, a socket inside says %d", cookie, inside)
 	}
@@ -253,7 +254,7 @@ func TestNoThreadOrDescriptorStays(t *testing.T) {
 		enterOnce(t, path)
 	}
 	var there unix.Stat_t
-	must(t, unix.Stat(path, &there))
+	must.Succeed(t, unix.Stat(path, &there))
 	waitFor(t, "threads and descriptors to go", func() error {
 		if now := count(t, "/proc/self/fd"); now > descriptors {
 			return fmt.Errorf("%d descriptors, %d before", now, descriptors)
@@ -267,9 +268,9 @@ func TestNoThreadOrDescriptorStays(t *testing.T) {
 
 func enterOnce(t *testing.T, path string) {
 	n, err := netns.Open(path, nil)
-	must(t, err)
-	must(t, n.Do(t.Context(), func() error { return nil }))
-	must(t, n.Close())
+	must.Succeed(t, err)
+	must.Succeed(t, n.Do(t.Context(), func() error { return nil }))
+	must.Succeed(t, n.Close())
 }
 
 // nobodyIn fails while a thread of this process, the first included, is in the network namespace.
@@ -288,9 +289,9 @@ func nobodyIn(ino uint64) error {
 
 func TestCreateBindsANamespaceWithLoopbackUp(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a", "b", "netns")
-	must(t, netns.Create(t.Context(), path))
+	must.Succeed(t, netns.Create(t.Context(), path))
 	n := netnstest.Open(t, path)
-	must(t, n.Do(t.Context(), func() error {
+	must.Succeed(t, n.Do(t.Context(), func() error {
 		links, err := net.Interfaces()
 		if err == nil && (len(links) != 1 || links[0].Name != "lo" || links[0].Flags&net.FlagUp == 0) {
 			err = fmt.Errorf("links %v, want lo alone and up", links)
@@ -303,7 +304,7 @@ func TestCreateBindsANamespaceWithLoopbackUp(t *testing.T) {
 	if err := netns.Create(t.Context(), path); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("create again: got %v, want %v", err, fs.ErrExist)
 	}
-	must(t, netns.Delete(t.Context(), path))
+	must.Succeed(t, netns.Delete(t.Context(), path))
 	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("after delete: %v, want %v", err, fs.ErrNotExist)
 	}
@@ -324,7 +325,7 @@ func TestCreateThatFailsLeavesNothing(t *testing.T) {
 		t.Errorf("left %v, %v", left, err)
 	}
 	file := filepath.Join(dir, "file")
-	must(t, os.WriteFile(file, nil, 0o600))
+	must.Succeed(t, os.WriteFile(file, nil, 0o600))
 	if err := netns.Create(t.Context(), filepath.Join(file, "netns")); !errors.Is(err, unix.ENOTDIR) {
 		t.Errorf("a file for a directory: got %v, want %v", err, unix.ENOTDIR)
 	}
@@ -338,11 +339,11 @@ func TestDeleteRefusesWhatIsNotBound(t *testing.T) {
 	file, link := filepath.Join(dir, "file"), filepath.Join(dir, "link")
 	mount := filepath.Join(dir, "mount")
 	for _, path := range []string{file, mount} {
-		must(t, os.WriteFile(path, []byte("content"), 0o600))
+		must.Succeed(t, os.WriteFile(path, []byte("content"), 0o600))
 	}
-	must(t, os.Symlink(bound, link))
-	must(t, unix.Mount("/proc/thread-self/ns/uts", mount, "", unix.MS_BIND, ""))
-	t.Cleanup(func() { must(t, unix.Unmount(mount, unix.MNT_DETACH)) })
+	must.Succeed(t, os.Symlink(bound, link))
+	must.Succeed(t, unix.Mount("/proc/thread-self/ns/uts", mount, "", unix.MS_BIND, ""))
+	t.Cleanup(func() { must.Succeed(t, unix.Unmount(mount, unix.MNT_DETACH)) })
 	for _, path := range []string{file, dir, link, mount, "/proc/thread-self/ns/net"} {
 		if err := netns.Delete(t.Context(), path); !errors.Is(err, netns.ErrNotNamespace) {
 			t.Errorf("%s: got %v, want %v", path, err, netns.ErrNotNamespace)
@@ -355,8 +356,8 @@ func TestDeleteRefusesWhatIsNotBound(t *testing.T) {
 
 func TestDeleteUnbindsAllLayers(t *testing.T) {
 	path := netnstest.New(t)
-	must(t, unix.Mount(netnstest.New(t), path, "", unix.MS_BIND, ""))
-	must(t, netns.Delete(t.Context(), path))
+	must.Succeed(t, unix.Mount(netnstest.New(t), path, "", unix.MS_BIND, ""))
+	must.Succeed(t, netns.Delete(t.Context(), path))
 	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("after delete: %v, want %v", err, fs.ErrNotExist)
 	}
@@ -404,7 +405,7 @@ func threadNamespace(t *testing.T) string {
 
 func count(t *testing.T, dir string) int {
 	entries, err := os.ReadDir(dir)
-	must(t, err)
+	must.Succeed(t, err)
 	return len(entries)
 }
 
@@ -421,12 +422,5 @@ func waitFor(t *testing.T, what string, ask func() error) {
 			t.Fatalf("waiting for %s: %v", what, err)
 		}
 		time.Sleep(time.Millisecond)
-	}
-}
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
 	}
 }

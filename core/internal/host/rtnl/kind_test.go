@@ -8,13 +8,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/libcni/libcni/core/internal/host/rtnl"
+	"github.com/libcni/libcni/core/internal/must"
 )
 
 func TestLinksOfAnyKind(t *testing.T) {
 	host, container, ns := pair(t)
 	lower, err := host.AddLink(t.Context(), rtnl.NewLink{Name: "lower", Kind: "ifb", MAC: macA,
 		Up: true})
-	must(t, err)
+	must.Succeed(t, err)
 
 	for _, test := range []struct {
 		name string
@@ -37,7 +38,7 @@ func TestLinksOfAnyKind(t *testing.T) {
 				t.Fatal(err)
 			}
 			got := link(t, test.in, "new")
-			defer func() { must(t, test.in.DeleteLinkAndWait(t.Context(), got.Index)) }()
+			defer func() { must.Succeed(t, test.in.DeleteLinkAndWait(t.Context(), got.Index)) }()
 
 			if got.Kind != test.link.Kind || got.Up != test.link.Up || settings(got) != test.data {
 				t.Errorf("got %+v with %q, want %q", got, settings(got), test.data)
@@ -68,7 +69,7 @@ func settings(l *rtnl.Link) string {
 func TestAddLinkDescribesWhatItMade(t *testing.T) {
 	host, _, ns := pair(t)
 	made, err := host.AddLink(t.Context(), rtnl.NewLink{Name: "new", Kind: "ifb"})
-	must(t, err)
+	must.Succeed(t, err)
 	if diff := cmp.Diff(link(t, host, "new"), made); diff != "" {
 		t.Errorf("the link (-looked up +returned):\n%s", diff)
 	}
@@ -90,11 +91,11 @@ func TestAddLinkDescribesWhatItMade(t *testing.T) {
 func TestLinkMovesAndIsRenamedInOneRequest(t *testing.T) {
 	host, container, ns := pair(t)
 	made, err := host.AddLink(t.Context(), rtnl.NewLink{Name: "eth0", Kind: "ifb", MAC: macA})
-	must(t, err)
+	must.Succeed(t, err)
 	_, err = container.AddLink(t.Context(), rtnl.NewLink{Name: "eth0", Kind: "ifb"})
-	must(t, err)
+	must.Succeed(t, err)
 
-	must(t, host.SetLink(t.Context(), made.Index, rtnl.Change{Name: "net1", Namespace: ns, Up: true}))
+	must.Succeed(t, host.SetLink(t.Context(), made.Index, rtnl.Change{Name: "net1", Namespace: ns, Up: true}))
 	if _, err := host.LinkByName(t.Context(), "eth0"); !errors.Is(err, rtnl.ErrNotFound) {
 		t.Errorf("on the host: %v, want %v", err, rtnl.ErrNotFound)
 	}
@@ -110,10 +111,10 @@ func TestLinkMovesAndIsRenamedInOneRequest(t *testing.T) {
 func TestChangeSetsMaster(t *testing.T) {
 	host, _, _ := pair(t)
 	port, err := host.AddLink(t.Context(), rtnl.NewLink{Name: "port", Kind: "ifb"})
-	must(t, err)
+	must.Succeed(t, err)
 	other, err := host.AddLink(t.Context(), rtnl.NewLink{Name: "br", Kind: "bridge", Up: true})
-	must(t, err)
-	must(t, host.SetLink(t.Context(), port.Index, rtnl.Change{Master: other.Index, Up: true}))
+	must.Succeed(t, err)
+	must.Succeed(t, host.SetLink(t.Context(), port.Index, rtnl.Change{Master: other.Index, Up: true}))
 	if got := link(t, host, "port"); got.Master != other.Index || !got.Up {
 		t.Errorf("got %+v, want a port of %d", got, other.Index)
 	}
@@ -127,7 +128,7 @@ func TestAddressWithoutPrefixRouteAndRouteWithSource(t *testing.T) {
 	eth0 := link(t, container, "eth0").Index
 	address := netip.MustParsePrefix("10.9.0.2/24")
 	gateway := netip.MustParseAddr("10.9.0.1")
-	must(t, container.Configure(t.Context(), eth0, rtnl.Change{Up: true},
+	must.Succeed(t, container.Configure(t.Context(), eth0, rtnl.Change{Up: true},
 		[]rtnl.Address{{Prefix: address, NoPrefixRoute: true},
 			{Prefix: netip.MustParsePrefix("2001:db8::2/64"), NoDAD: true, NoPrefixRoute: true}},
 		[]rtnl.Route{
@@ -136,7 +137,7 @@ func TestAddressWithoutPrefixRouteAndRouteWithSource(t *testing.T) {
 		}))
 
 	addresses, err := container.Addresses(t.Context(), eth0)
-	must(t, err)
+	must.Succeed(t, err)
 	for _, a := range addresses {
 		if !a.LinkLocal && !a.NoPrefixRoute {
 			t.Errorf("address %s: the kernel makes a route to its prefix", a.Prefix)
@@ -144,7 +145,7 @@ func TestAddressWithoutPrefixRouteAndRouteWithSource(t *testing.T) {
 	}
 
 	routes, err := container.Routes(t.Context(), eth0)
-	must(t, err)
+	must.Succeed(t, err)
 	var got []string
 	for _, r := range routes {
 		if r.Dst.Addr().Is4() {
@@ -158,12 +159,12 @@ func TestAddressWithoutPrefixRouteAndRouteWithSource(t *testing.T) {
 	}
 
 	reached, err := container.RouteGet(t.Context(), gateway)
-	must(t, err)
+	must.Succeed(t, err)
 	if reached.Link != eth0 || reached.Source != address.Addr() || reached.Local {
 		t.Errorf("route to %s: %+v", gateway, reached)
 	}
 	own, err := container.RouteGet(t.Context(), address.Addr())
-	must(t, err)
+	must.Succeed(t, err)
 	if !own.Local {
 		t.Errorf("route to its own address: %+v", own)
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/libcni/libcni/core/internal/host/rtnl"
 	"github.com/libcni/libcni/core/internal/host/rtnl/rtnltest"
 	"github.com/libcni/libcni/core/internal/host/sysctl"
+	"github.com/libcni/libcni/core/internal/must"
 )
 
 var (
@@ -36,37 +37,30 @@ func pair(t *testing.T) (host, container *rtnl.Conn, ns *netns.Namespace) {
 	s := rtnl.NewSession(ns, nil)
 	t.Cleanup(s.Close)
 	host, err := s.Host(t.Context())
-	must(t, err)
+	must.Succeed(t, err)
 	container, err = s.Container(t.Context())
-	must(t, err)
+	must.Succeed(t, err)
 	return host, container, ns
-}
-
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 func link(t *testing.T, c *rtnl.Conn, name string) *rtnl.Link {
 	t.Helper()
 	l, err := c.LinkByName(t.Context(), name)
-	must(t, err)
+	must.Succeed(t, err)
 	return l
 }
 
 func bridged(t *testing.T, host *rtnl.Conn, ns *netns.Namespace) {
 	t.Helper()
-	must(t, host.AddBridge(t.Context(), rtnl.NewBridge{Name: "br", MAC: macA, MTU: 1400}))
-	must(t, host.AddVeth(t.Context(), rtnl.NewVeth{Name: "port", MAC: macB, MTU: 1400, Up: true,
+	must.Succeed(t, host.AddBridge(t.Context(), rtnl.NewBridge{Name: "br", MAC: macA, MTU: 1400}))
+	must.Succeed(t, host.AddVeth(t.Context(), rtnl.NewVeth{Name: "port", MAC: macB, MTU: 1400, Up: true,
 		Master: link(t, host, "br").Index, PeerName: "eth0", PeerMAC: macC, PeerNamespace: ns}))
 }
 
 func TestVethIsMadeCompleteInOneRequest(t *testing.T) {
 	host, container, ns := pair(t)
 	bridged(t, host, ns)
-	must(t, host.WaitLink(t.Context(), link(t, host, "port").Index,
+	must.Succeed(t, host.WaitLink(t.Context(), link(t, host, "port").Index,
 		func(l *rtnl.Link) bool { return !l.Port.Forwarding }))
 	port, eth0 := link(t, host, "port"), link(t, container, "eth0")
 	want := rtnl.Link{Index: port.Index, Name: "port", Kind: "veth", MAC: macB, MTU: 1400, Up: true,
@@ -85,9 +79,9 @@ func TestContainerIsConfigured(t *testing.T) {
 	host, container, ns := pair(t)
 	bridged(t, host, ns)
 	eth0 := link(t, container, "eth0")
-	must(t, container.SetLink(t.Context(), eth0.Index, rtnl.Change{Up: true, ArpNotify: true}))
+	must.Succeed(t, container.SetLink(t.Context(), eth0.Index, rtnl.Change{Up: true, ArpNotify: true}))
 	for _, address := range []string{"10.9.0.2/24", "fd09::2/64"} {
-		must(t, container.AddAddress(t.Context(), eth0.Index,
+		must.Succeed(t, container.AddAddress(t.Context(), eth0.Index,
 			rtnl.Address{Prefix: netip.MustParsePrefix(address), NoDAD: true}))
 	}
 	for _, r := range []rtnl.Route{
@@ -100,7 +94,7 @@ func TestContainerIsConfigured(t *testing.T) {
 		{Dst: netip.MustParsePrefix("fd08::/32"), Gateway: netip.MustParseAddr("fd09::3"), MTU: 1300},
 	} {
 		r.Link = eth0.Index
-		must(t, container.AddRoute(t.Context(), r))
+		must.Succeed(t, container.AddRoute(t.Context(), r))
 		if err := container.AddRoute(t.Context(), r); !errors.Is(err, rtnl.ErrExists) {
 			t.Errorf("the same route again: %v", err)
 		}
@@ -117,7 +111,7 @@ func TestContainerIsConfigured(t *testing.T) {
 	if diff := cmp.Diff(want, rtnltest.Dump(t, container)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	must(t, ns.Do(t.Context(), func() error {
+	must.Succeed(t, ns.Do(t.Context(), func() error {
 		value, err := sysctl.Get(sysctl.Link("ipv4", "eth0", "arp_notify"))
 		if value != "1" {
 			t.Errorf("arp_notify is %q", value)
@@ -131,7 +125,7 @@ func TestPortForwardsAsSoonAsTheWaitReturns(t *testing.T) {
 	bridged(t, host, ns)
 	port := link(t, host, "port")
 	// Until the kernel has noticed that there is no carrier it may count as forwarding.
-	must(t, host.WaitLink(t.Context(), port.Index,
+	must.Succeed(t, host.WaitLink(t.Context(), port.Index,
 		func(l *rtnl.Link) bool { return !l.Port.Forwarding }))
 	short, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
@@ -139,8 +133,8 @@ func TestPortForwardsAsSoonAsTheWaitReturns(t *testing.T) {
 	if err := host.WaitLink(short, port.Index, forwarding); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("wait for a port that is down: %v", err)
 	}
-	must(t, container.SetLink(t.Context(), link(t, container, "eth0").Index, rtnl.Change{Up: true}))
-	must(t, host.WaitLink(t.Context(), port.Index, forwarding))
+	must.Succeed(t, container.SetLink(t.Context(), link(t, container, "eth0").Index, rtnl.Change{Up: true}))
+	must.Succeed(t, host.WaitLink(t.Context(), port.Index, forwarding))
 	if !link(t, host, "port").Port.Forwarding {
 		t.Error("the port does not forward")
 	}
@@ -149,7 +143,7 @@ func TestPortForwardsAsSoonAsTheWaitReturns(t *testing.T) {
 func TestPortFlags(t *testing.T) {
 	host, _, ns := pair(t)
 	bridged(t, host, ns)
-	must(t, host.SetPort(t.Context(), link(t, host, "port").Index,
+	must.Succeed(t, host.SetPort(t.Context(), link(t, host, "port").Index,
 		rtnl.Port{Hairpin: true, Isolated: true}, nil))
 	if got := link(t, host, "port").Port; !got.Hairpin || !got.Isolated {
 		t.Errorf("got %+v", got)
@@ -181,7 +175,7 @@ func TestErrorsCanBeToldApart(t *testing.T) {
 	bridged(t, host, ns)
 	index := link(t, host, "br").Index
 	address := netip.MustParsePrefix("10.9.0.1/24")
-	must(t, host.AddAddress(t.Context(), index, rtnl.Address{Prefix: address}))
+	must.Succeed(t, host.AddAddress(t.Context(), index, rtnl.Address{Prefix: address}))
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	for _, c := range []struct {
@@ -215,7 +209,7 @@ func second[T any](_ T, err error) error { return err }
 
 func TestErrorGivesTheKernelsReason(t *testing.T) {
 	host, _, _ := pair(t)
-	must(t, host.AddBridge(t.Context(), rtnl.NewBridge{Name: "br"}))
+	must.Succeed(t, host.AddBridge(t.Context(), rtnl.NewBridge{Name: "br"}))
 	err := host.AddRoute(t.Context(), rtnl.Route{Dst: netip.MustParsePrefix("0.0.0.0/0"),
 		Gateway: netip.MustParseAddr("10.9.0.1"), Link: link(t, host, "br").Index})
 	var refused *rtnl.Error
@@ -233,13 +227,13 @@ func TestDefaultRouteIsFoundWithoutListing(t *testing.T) {
 			host, _, ns := pair(t)
 			bridged(t, host, ns)
 			br := link(t, host, "br")
-			must(t, host.AddAddress(t.Context(), br.Index,
+			must.Succeed(t, host.AddAddress(t.Context(), br.Index,
 				rtnl.Address{Prefix: netip.MustParsePrefix(c.address), NoDAD: true}))
-			must(t, host.AddRoute(t.Context(), rtnl.Route{Dst: netip.MustParsePrefix(c.dst),
+			must.Succeed(t, host.AddRoute(t.Context(), rtnl.Route{Dst: netip.MustParsePrefix(c.dst),
 				Gateway: netip.MustParseAddr(c.gateway), Link: br.Index, MTU: 1350}))
 			before := host.Requests()
 			got, err := host.DefaultRoute(t.Context())
-			must(t, err)
+			must.Succeed(t, err)
 			if got.Link != br.Index || got.MTU != 1350 || got.Gateway.String() != c.gateway {
 				t.Errorf("got %+v", got)
 			}
@@ -256,11 +250,11 @@ func TestDeletionDoesNotWaitForTheKernel(t *testing.T) {
 	host, _, ns := pair(t)
 	bridged(t, host, ns)
 	measure := func(remove func(context.Context, int) error) time.Duration {
-		must(t, host.AddVeth(t.Context(), rtnl.NewVeth{Name: "x", Up: true, PeerName: "y",
+		must.Succeed(t, host.AddVeth(t.Context(), rtnl.NewVeth{Name: "x", Up: true, PeerName: "y",
 			PeerNamespace: ns}))
 		index := link(t, host, "x").Index
 		start := time.Now()
-		must(t, remove(t.Context(), index))
+		must.Succeed(t, remove(t.Context(), index))
 		took := time.Since(start)
 		if _, err := host.LinkByIndex(t.Context(), index); !errors.Is(err, rtnl.ErrNotFound) {
 			t.Fatalf("the link is still there: %v", err)
@@ -287,14 +281,14 @@ func TestDeletionsBeyondTheLimitWait(t *testing.T) {
 	s := rtnl.NewSession(nil, deleter)
 	defer s.Close()
 	host, err := s.Host(t.Context())
-	must(t, err)
+	must.Succeed(t, err)
 	for _, name := range []string{"a", "b", "c"} {
-		must(t, host.AddVeth(t.Context(), rtnl.NewVeth{Name: name, PeerName: name + "1"}))
+		must.Succeed(t, host.AddVeth(t.Context(), rtnl.NewVeth{Name: name, PeerName: name + "1"}))
 	}
 	for _, name := range []string{"a", "b", "c"} {
-		must(t, host.DeleteLink(t.Context(), link(t, host, name).Index))
+		must.Succeed(t, host.DeleteLink(t.Context(), link(t, host, name).Index))
 	}
-	must(t, host.AddVeth(t.Context(), rtnl.NewVeth{Name: "d", PeerName: "d1"}))
+	must.Succeed(t, host.AddVeth(t.Context(), rtnl.NewVeth{Name: "d", PeerName: "d1"}))
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	index := link(t, host, "d").Index
@@ -310,16 +304,16 @@ func TestWaitUsableSeesTheEndOfDuplicateDetection(t *testing.T) {
 	host, container, ns := pair(t)
 	bridged(t, host, ns)
 	eth0 := link(t, container, "eth0").Index
-	must(t, container.SetLink(t.Context(), eth0, rtnl.Change{Up: true}))
+	must.Succeed(t, container.SetLink(t.Context(), eth0, rtnl.Change{Up: true}))
 	br := link(t, host, "br").Index
-	must(t, host.AddAddress(t.Context(), br, rtnl.Address{Prefix: netip.MustParsePrefix("fd09::1/64"),
+	must.Succeed(t, host.AddAddress(t.Context(), br, rtnl.Address{Prefix: netip.MustParsePrefix("fd09::1/64"),
 		NoDAD: true}))
-	must(t, host.WaitLink(t.Context(), link(t, host, "port").Index,
+	must.Succeed(t, host.WaitLink(t.Context(), link(t, host, "port").Index,
 		func(l *rtnl.Link) bool { return l.Port.Forwarding }))
 	free, taken := netip.MustParsePrefix("fd09::2/64"), netip.MustParsePrefix("fd09::1/64")
-	must(t, container.AddAddress(t.Context(), eth0, rtnl.Address{Prefix: free}))
-	must(t, container.WaitUsable(t.Context(), eth0, free))
-	must(t, container.AddAddress(t.Context(), eth0, rtnl.Address{Prefix: taken}))
+	must.Succeed(t, container.AddAddress(t.Context(), eth0, rtnl.Address{Prefix: free}))
+	must.Succeed(t, container.WaitUsable(t.Context(), eth0, free))
+	must.Succeed(t, container.AddAddress(t.Context(), eth0, rtnl.Address{Prefix: taken}))
 	if err := container.WaitUsable(t.Context(), eth0, free, taken); !errors.Is(err,
 		rtnl.ErrDuplicate) {
 		t.Errorf("an address that the host has: %v", err)
@@ -328,16 +322,16 @@ func TestWaitUsableSeesTheEndOfDuplicateDetection(t *testing.T) {
 
 func TestAddressWatchSeesAddressesThatAreReady(t *testing.T) {
 	host, _, _ := pair(t)
-	must(t, host.AddBridge(t.Context(), rtnl.NewBridge{Name: "br"}))
+	must.Succeed(t, host.AddBridge(t.Context(), rtnl.NewBridge{Name: "br"}))
 	br := link(t, host, "br").Index
 	watch, err := host.WatchAddresses(t.Context())
-	must(t, err)
+	must.Succeed(t, err)
 	defer watch.Close()
 	mine, other := netip.MustParsePrefix("fd09::1/64"), netip.MustParsePrefix("fd09::2/64")
-	must(t, host.AddAddress(t.Context(), br, rtnl.Address{Prefix: mine, NoDAD: true}))
-	must(t, watch.Ready(t.Context(), br, mine, netip.MustParsePrefix("10.9.0.1/24")))
+	must.Succeed(t, host.AddAddress(t.Context(), br, rtnl.Address{Prefix: mine, NoDAD: true}))
+	must.Succeed(t, watch.Ready(t.Context(), br, mine, netip.MustParsePrefix("10.9.0.1/24")))
 	groups, err := os.ReadFile("/proc/thread-self/net/igmp6")
-	must(t, err)
+	must.Succeed(t, err)
 	if !strings.Contains(string(groups), "ff0200000000000000000001ff000001") {
 		t.Errorf("the group of %s is not joined:\n%s", mine, groups)
 	}
