@@ -206,8 +206,9 @@ func (p *python) verbs(volumes bool) []*model.Function {
 }
 
 // ordered returns the keys of an object as parameters of a constructor: those of the released order
-// first, then the others, required ones before those with defaults. withDefault reports which have
-// a default.
+// first, then the others by age, required ones before those with defaults. A key that is younger
+// than its object has a default, so that programs that construct the object go on to work.
+// withDefault reports which have a default.
 func ordered(t *model.Type) (keys []*model.Key, withDefault map[*model.Key]bool) {
 	withDefault = map[*model.Key]bool{}
 	for _, word := range strings.Fields(pythonClasses[t.Name].fields) {
@@ -217,11 +218,15 @@ func ordered(t *model.Type) (keys []*model.Key, withDefault map[*model.Key]bool)
 		withDefault[key] = optional
 	}
 	released := len(keys) > 0
+	byAge := slices.Clone(t.Keys)
+	slices.SortStableFunc(byAge, func(a, b *model.Key) int {
+		return compareVersions(a.Since, b.Since)
+	})
 	var optional []*model.Key
-	for _, key := range t.Keys {
+	for _, key := range byAge {
 		switch {
 		case slices.Contains(keys, key) || pythonRawOnly[t.Name+"."+key.Name]:
-		case key.Required && !released && key.Value.Form != model.List:
+		case key.Required && !released && key.Since == byAge[0].Since && key.Value.Form != model.List:
 			keys = append(keys, key)
 		default:
 			withDefault[key] = true

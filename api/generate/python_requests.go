@@ -153,6 +153,9 @@ func (p *python) parameters(f *model.Function) []parameter {
 
 func (p *python) parameter(f *model.Function, key *model.Key) parameter {
 	name := fieldName(f.Request, key)
+	if key.Unit == "ms" { // seconds, as everywhere in Python
+		name = optionField(key.Name)
+	}
 	a := parameter{name: name, key: key.Name, sent: name, text: p.keyText(key)}
 	required := key.Required
 	if key.Name == "network" && f.Uses("networkFile") {
@@ -162,8 +165,11 @@ func (p *python) parameter(f *model.Function, key *model.Key) parameter {
 	} else {
 		a.annotation, a.sent = argument(key, name)
 	}
+	if key.Unit == "ms" {
+		a.text = thousands.ReplaceAllString(p.text(key.Description), "$1") + " (seconds)"
+	}
 	if key.Default != nil && key.Value.Form != model.Boolean {
-		a.text += "; default ``" + strings.Trim(string(key.Default), `"`) + "``"
+		a.text += "; default " + pythonDefault(key)
 	}
 	switch {
 	case required:

@@ -43,22 +43,30 @@ func TestPythonText(t *testing.T) {
 }
 
 func TestPythonConstructorsKeepTheirReleasedOrder(t *testing.T) {
-	object := &model.Type{Name: "drift"}
-	for _, name := range []string{"added", "plugin", "object", "expected", "actual"} {
-		object.Keys = append(object.Keys, &model.Key{Name: name, Required: true})
-	}
+	for _, tt := range []struct{ object, want string }{
+		{"drift", "plugin object expected= actual= added="},
+		{"new", "plugin object expected actual added="},
+	} {
+		object := &model.Type{Name: tt.object, Keys: []*model.Key{
+			{Name: "added", Since: "0.10", Required: true},
+			{Name: "plugin", Since: "0.9", Required: true},
+			{Name: "object", Since: "0.9", Required: true},
+			{Name: "expected", Since: "0.9", Required: true},
+			{Name: "actual", Since: "0.9", Required: true},
+		}}
 
-	keys, withDefault := ordered(object)
-	got := ""
-	for _, key := range keys {
-		got += key.Name
-		if withDefault[key] {
-			got += "="
+		var names []string
+		keys, withDefault := ordered(object)
+		for _, key := range keys {
+			if withDefault[key] {
+				names = append(names, key.Name+"=")
+			} else {
+				names = append(names, key.Name)
+			}
 		}
-		got += " "
-	}
-	if want := "plugin object expected= actual= added= "; got != want {
-		t.Errorf("got %q, want %q", got, want)
+		if got := strings.Join(names, " "); got != tt.want {
+			t.Errorf("%s: got %q, want %q", tt.object, got, tt.want)
+		}
 	}
 }
 
@@ -70,7 +78,8 @@ func TestPythonPrototypes(t *testing.T) {
 		{"typedef void (*cni_log_fn)(const char *event)", "None c_char_p"},
 	} {
 		result, arguments, err := ctypes(tt.prototype, types)
-		if got := strings.Join(append([]string{result}, arguments...), " "); got != tt.want || err != nil {
+		got := strings.Join(append([]string{result}, arguments...), " ")
+		if got != tt.want || err != nil {
 			t.Errorf("%s: got %q, %v; want %q", tt.prototype, got, err, tt.want)
 		}
 	}
