@@ -68,7 +68,7 @@ VENV := $(BUILD)/venv
 LINTER := $(BUILD)/lint/golangci-lint
 
 .DELETE_ON_ERROR:
-.PHONY: all generate install uninstall deps peers test lint test-vm test-toolchains test-faults mutate fuzz demo
+.PHONY: all check-deps generate install uninstall deps peers test lint test-vm test-toolchains test-faults mutate fuzz demo
 .PHONY: bench bench-parts figures release help clean
 
 all: $(BUILD)/libcni.so $(BUILD)/libcni.a $(BUILD)/cni $(BUILD)/libcni.pc ## build the library and the command; DEBUG=1 keeps symbols
@@ -172,8 +172,11 @@ generate: ## write the files that are generated from api/cni.api.json
 	$(GO) run ./api/generate
 	$(GO) test -count=1 -tags $(TAGS) -run TestManualPageIsCurrent ./cmd/cni -update
 
+check-deps: ## name the packages that the tests need and that are missing
+	@test/deps --check
+
 # STEPS="abi python" runs only those.
-test: all peers $(VENV)/bin/python $(BUILD)/npm/node_modules/.package-lock.json $(LINTER) ## run every test, in network namespaces of their own
+test: check-deps all peers $(VENV)/bin/python $(BUILD)/npm/node_modules/.package-lock.json $(LINTER) ## run every test, in network namespaces of their own
 	$(PYTHON) test/run $(STEPS)
 
 lint: $(VENV)/bin/python $(LINTER) ## run the linters, which are part of "make test"
