@@ -147,7 +147,7 @@ func TestCallIsCancelledByRequestID(t *testing.T) {
 		t.Fatal(err)
 	}
 	go func() {
-		os.ReadFile(hanging)
+		_, _ = os.ReadFile(hanging)
 		h.isLocked(attachments.Key{Network: "web", ContainerID: "c1", IfName: "eth0"})
 		h.engine.Cancel("r1")
 	}()

@@ -3,7 +3,6 @@ package core
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"path/filepath"
 	"runtime"
 	"testing"
@@ -94,7 +93,7 @@ func BenchmarkAddDel(b *testing.B) {
 			for b.Loop() {
 				for _, method := range []string{"add", "del"} {
 					if rc, answer := engine.Call(context.Background(), Caller{}, method, request); rc != 0 {
-						b.Fatal(fmt.Sprintf("%s: %d %s", method, rc, answer))
+						b.Fatalf("%s: %d %s", method, rc, answer)
 					}
 				}
 			}

@@ -96,7 +96,7 @@ func interrupt(ctx context.Context, conn net.Conn) (stop func()) {
 	done := make(chan struct{})
 	cancel := context.AfterFunc(ctx, func() {
 		defer close(done)
-		conn.SetDeadline(longAgo())
+		_ = conn.SetDeadline(longAgo())
 	})
 	return func() {
 		if !cancel() {

@@ -136,7 +136,7 @@ func TestCallsAreMadeInTheNamespacesOfTheirThread(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	go http.Serve(listener, plain)
+	go serveHTTP(listener, plain)
 	defer listener.Close()
 	address := "tcp://" + listener.Addr().String()
 	if _, err := client.Plugin(address, Settings{}).List(context.Background()); err != nil {
@@ -163,7 +163,7 @@ func TestCallsAreMadeInTheNamespacesOfTheirThread(t *testing.T) {
 			return
 		}
 		defer hidden.Close()
-		go http.Serve(hidden, plain)
+		go serveHTTP(hidden, plain)
 		if _, err := client.Plugin("hidden",
 			Settings{Dirs: []string{dir}}).List(context.Background()); err != nil {
 			inside <- fmt.Errorf("in the socket's mount namespace: %w", err)
@@ -223,3 +223,6 @@ func TestHandshakesAreForgottenBeforeTheyAreTooMany(t *testing.T) {
 		t.Errorf("%d are known", n)
 	}
 }
+
+// serveHTTP serves until the listener is closed.
+func serveHTTP(listener net.Listener, handler http.Handler) { _ = http.Serve(listener, handler) }

@@ -30,7 +30,7 @@ func exchange(ctx context.Context, conn net.Conn, request []byte,
 	// A plugin may answer before it has read all, and close; then the answer counts, not the write that failed.
 	_, writeErr := conn.Write(request)
 	if header > 0 && ctx.Err() == nil {
-		conn.SetReadDeadline(time.Now().Add(header))
+		_ = conn.SetReadDeadline(time.Now().Add(header))
 	}
 	answer, err := readReply(&beginning{Conn: conn, ctx: ctx, timed: header > 0})
 	switch {
@@ -58,9 +58,9 @@ func (b *beginning) Read(p []byte) (int, error) {
 	n, err := b.Conn.Read(p)
 	if b.timed && n > 0 {
 		b.timed = false
-		b.SetReadDeadline(time.Time{})
+		_ = b.SetReadDeadline(time.Time{})
 		if b.ctx.Err() != nil { // it may have ended, and set its deadline, just before
-			b.SetReadDeadline(longAgo())
+			_ = b.SetReadDeadline(longAgo())
 		}
 	}
 	return n, err

@@ -99,8 +99,8 @@ func failing(err error) func(context.Context, *plugin.Invocation) (*plugin.Resul
 
 func TestPanicOfABuiltinIsAnError(t *testing.T) {
 	r := withBuiltin(nil, func(context.Context, *plugin.Invocation) (*plugin.Result, error) {
-		var nothing map[string]int
-		nothing["x"]++
+		count := func(numbers map[string]int) { numbers["x"]++ }
+		count(nil)
 		return nil, nil
 	})
 	_, err := r.Run(t.Context(), memory, invocation(plugin.Del))

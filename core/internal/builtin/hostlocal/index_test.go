@@ -104,7 +104,7 @@ func TestForeignChangeIsSeenAtOnce(t *testing.T) {
 		}, 1, "10.1.0.4/24"},
 		{
 			"renamed",
-			func(t *testing.T, f *fixture) { os.Rename(f.path("10.1.0.2"), f.path("10.1.0.3")) },
+			func(t *testing.T, f *fixture) { _ = os.Rename(f.path("10.1.0.2"), f.path("10.1.0.3")) },
 			1,
 			"10.1.0.4/24",
 		},

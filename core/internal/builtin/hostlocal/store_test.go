@@ -440,7 +440,7 @@ func TestReadOnlyAndFullFileSystems(t *testing.T) {
 		if err := syscall.Mount("tmpfs", dir, "tmpfs", flags, options); err != nil {
 			t.Fatalf("mount tmpfs on %s: %v; run the tests under test/isolate", dir, err)
 		}
-		t.Cleanup(func() { syscall.Unmount(dir, syscall.MNT_DETACH) })
+		t.Cleanup(func() { _ = syscall.Unmount(dir, syscall.MNT_DETACH) })
 	}
 	t.Run("read-only", func(t *testing.T) {
 		f := newFixture(t, small)

@@ -132,7 +132,7 @@ func TestFailedCreateLeavesNothing(t *testing.T) {
 	if err := unix.Mount("none", dir, "tmpfs", 0, "size=4k"); err != nil {
 		t.Fatalf("a small file system: %v; run the test under test/isolate", err)
 	}
-	defer unix.Unmount(dir, unix.MNT_DETACH)
+	t.Cleanup(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
 	path := filepath.Join(dir, "file")
 	if err := file.Create(path, make([]byte, 1<<16), 0o600); !errors.Is(err, unix.ENOSPC) {
 		t.Fatalf("got %v, want %v", err, unix.ENOSPC)

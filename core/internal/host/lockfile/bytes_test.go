@@ -53,7 +53,7 @@ func TestPassWaitsAndTakesNothing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "lock")
 	passer, err := lockfile.OpenBytes(t.Context(), path)
 	must.Succeed(t, err)
-	defer passer.Unlock()
+	defer func() { _ = passer.Unlock() }()
 	must.Succeed(t, passer.Pass(t.Context(), 8, lockfile.Shared, time.Minute))
 	holder, err := takeByte(t.Context(), path, 8, lockfile.Exclusive) // though it was passed
 	must.Succeed(t, err)

@@ -44,7 +44,7 @@ func hold(path, key, mode string) {
 		os.Exit(1)
 	}
 	fmt.Println("held")
-	io.Copy(io.Discard, os.Stdin)
+	_, _ = io.Copy(io.Discard, os.Stdin)
 	if err := l.Unlock(); err != nil {
 		fmt.Println(err)
 		os.Exit(1)
@@ -158,7 +158,7 @@ func TestWaitsUntilTheOtherProcessEnds(t *testing.T) {
 				must.Succeed(t, other.process.Process.Kill())
 				must.Succeed(t, <-taken)
 			}
-			other.process.Wait()
+			_ = other.process.Wait()
 		})
 	}
 }
@@ -186,7 +186,7 @@ func TestUnlockReleasesThoughAChildHoldsTheDescriptor(t *testing.T) {
 			must.Succeed(t, err)
 			must.Succeed(t, l.Unlock())
 			must.Succeed(t, stdin.Close())
-			child.Wait()
+			_ = child.Wait()
 		})
 	}
 }
@@ -232,7 +232,7 @@ func TestKeysDoNotMeet(t *testing.T) {
 		if err != nil {
 			t.Fatalf("key %x: %v", key, err)
 		}
-		defer l.Unlock()
+		defer func() { _ = l.Unlock() }()
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancel()

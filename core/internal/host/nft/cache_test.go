@@ -140,7 +140,7 @@ func TestRememberedIsWhatIsThere(t *testing.T) {
 			return nil
 		}},
 		{"a refused function", func(ctx context.Context) error {
-			nft.Update(ctx, state, func(tx *nft.Tx) error { tx.AddRule(one); return errors.New("no") })
+			_ = nft.Update(ctx, state, func(tx *nft.Tx) error { tx.AddRule(one); return errors.New("no") })
 			return nil
 		}},
 		{"a change between", change(func() func(tx *nft.Tx) error {
@@ -197,7 +197,7 @@ func TestTableThatGoesWithItsProcess(t *testing.T) {
 	}
 	same(t, ctx, "a table that has an owner")
 	before := seen(t, ctx)
-	process.CloseLasting()
+	_ = process.CloseLasting()
 	if same(t, ctx, "its end"); seen(t, ctx) == before {
 		t.Error("the table is still seen")
 	}
