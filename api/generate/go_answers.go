@@ -92,6 +92,21 @@ type {{$type}} struct {
 	}, structs(api.Error))
 }
 
+// eventType writes the event of the log for package event. The engine encodes it with
+// encoding/json: a log is not set in calls that have to be fast.
+func eventType(api *source) ([]byte, error) {
+	return renderGo("event", `package event
+{{with index .Callbacks 0}}
+{{comment (printf "Event: %s." .Event.Description)}}
+type Event struct {
+{{- range fields .Event}}
+	{{comment .Description}}
+	{{.Field}} {{.Type}} `+"`json:\"{{.Tag}}\"`"+`
+{{- end}}
+}
+{{end}}`, template.FuncMap{"comment": goComment, "fields": answerFields}, api)
+}
+
 func answerFields(t *model.Type) []goField {
 	var all []goField
 	for _, key := range t.Keys {

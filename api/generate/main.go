@@ -49,6 +49,7 @@ func targets(api *source) []target {
 		{"core/answers_generated.go", answers},
 		{"core/internal/fault/kind_generated.go", kinds},
 		{"core/internal/fault/error_generated.go", faultTypes},
+		{"core/internal/event/event_generated.go", eventType},
 	}, configTargets(), pythonTargets(), documents(), manualPages(api))
 }
 
