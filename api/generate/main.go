@@ -50,6 +50,7 @@ func targets(api *source) []target {
 		{"core/internal/fault/kind_generated.go", kinds},
 		{"core/internal/fault/error_generated.go", faultTypes},
 		{"core/internal/event/event_generated.go", eventType},
+		{"core/internal/attachments/format_generated.go", cacheFile},
 	}, configTargets(), pythonTargets(), documents(), manualPages(api))
 }
 

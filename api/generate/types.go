@@ -39,9 +39,10 @@ func (s schema) MarshalJSONTo(enc *jsontext.Encoder) error {
 // keys that its functions use and no others, nothing is inherited, and what only validators
 // understand is left out.
 func types(api *source) ([]byte, error) {
+	inFiles := onlyInFiles(api.API)
 	var definitions schema
 	for _, t := range api.Types {
-		if t == api.Common {
+		if t == api.Common || inFiles[t] {
 			continue
 		}
 		definitions = append(definitions, member{typeName(t), definition(api.API, t)})
@@ -60,6 +61,33 @@ func typeName(t *model.Type) string {
 	runes := []rune(t.Name)
 	runes[0] = unicode.ToUpper(runes[0])
 	return string(runes)
+}
+
+// onlyInFiles returns the types that programs meet in no request and no response.
+func onlyInFiles(api *model.API) map[*model.Type]bool {
+	only := map[*model.Type]bool{}
+	for _, f := range api.Files {
+		markWithin(f.Content, only, true)
+	}
+	for _, f := range api.Functions {
+		markWithin(f.Request, only, false)
+		markWithin(f.Response, only, false)
+	}
+	markWithin(api.CapabilityArgs, only, false)
+	return only
+}
+
+// markWithin sets the mark of a type and of the types within it.
+func markWithin(t *model.Type, marks map[*model.Type]bool, mark bool) {
+	if was, marked := marks[t]; t == nil || marked && was == mark {
+		return
+	}
+	marks[t] = mark
+	for _, key := range t.Keys {
+		for v := &key.Value; v != nil; v = v.Element {
+			markWithin(v.Type, marks, mark)
+		}
+	}
 }
 
 func definition(api *model.API, t *model.Type) schema {

@@ -76,6 +76,14 @@ func (l *loader) load() *API {
 	for _, b := range l.Builtins {
 		api.Builtins = append(api.Builtins, l.builtin(api, b))
 	}
+	for _, f := range l.Files {
+		where := "file " + f.Name
+		l.need(where, "path", f.Path)
+		l.need(where, "summary", f.Summary)
+		l.need(where, "since", f.Since)
+		api.Files = append(api.Files, &File{Name: f.Name, Path: f.Path, Summary: f.Summary,
+			Content: l.named(where, f.Content.name()), Since: f.Since})
+	}
 	for _, t := range api.Types {
 		if !l.used[t.Name] {
 			l.problem("$defs/%s is not used", t.Name)

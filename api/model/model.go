@@ -19,6 +19,7 @@ type API struct {
 	Codes           []Code
 	Errnos          []Errno
 	Builtins        []*Builtin
+	Files           []*File
 	Types           []*Type // every definition, in the order of the description
 	Common          *Type   // the keys that every function accepts
 	Options         *Type
@@ -136,6 +137,15 @@ func (b *Builtin) Keys() []*Key {
 	return keys
 }
 
+// File is a kind of file that libcni writes, and reads again in later versions.
+type File struct {
+	Name    string
+	Path    string
+	Summary string
+	Content *Type
+	Since   string
+}
+
 // Type is a definition: an object, an enumeration of strings, or a string.
 type Type struct {
 	Name        string // such as "addRequest"
@@ -196,5 +206,6 @@ type Value struct {
 	Element          *Value
 	Alternatives     []Value
 	Pattern          string
+	Base64           bool // a string that encodes bytes
 	Minimum, Maximum *int64
 }

@@ -25,6 +25,7 @@ type document struct {
 	Codes           []Code          `json:"codes"`
 	Errnos          []Errno         `json:"errnos"`
 	Builtins        []builtin       `json:"builtins"`
+	Files           []file          `json:"files"`
 	Defs            ordered[schema] `json:"$defs"`
 }
 
@@ -69,6 +70,14 @@ type builtin struct {
 	Since        string   `json:"since"`
 }
 
+type file struct {
+	Name    string `json:"name"`
+	Path    string `json:"path"`
+	Summary string `json:"summary"`
+	Content schema `json:"content"`
+	Since   string `json:"since"`
+}
+
 // schema is a JSON Schema, with the keywords that the description uses, and with unit and since.
 type schema struct {
 	Ref                   string          `json:"$ref"`
@@ -86,6 +95,7 @@ type schema struct {
 	PropertyNames         *schema         `json:"propertyNames"`
 	Required              []string        `json:"required"`
 	Pattern               string          `json:"pattern"`
+	ContentEncoding       string          `json:"contentEncoding"`
 	Minimum               *int64          `json:"minimum"`
 	Maximum               *int64          `json:"maximum"`
 	MinLength             *int64          `json:"minLength"`

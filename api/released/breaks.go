@@ -22,6 +22,7 @@ func Breaks(old, new *model.API) []string {
 	c.request("capabilityArgs", old.CapabilityArgs, new.CapabilityArgs)
 	c.builtins(old, new)
 	c.response("error", old.Error, new.Error)
+	c.files(old, new)
 	return c.found
 }
 
@@ -94,6 +95,19 @@ func (c *comparison) function(was, is *model.Function) {
 	}
 	if was.Response != nil {
 		c.response(was.Name+" response", was.Response, is.Response)
+	}
+}
+
+// files compares what libcni writes and reads: both versions must understand the files of the other.
+func (c *comparison) files(old, new *model.API) {
+	for _, was := range old.Files {
+		is := named(new.Files, was.Name, func(f *model.File) string { return f.Name })
+		if is == nil || is.Path != was.Path {
+			c.report("file %s is gone, or its path changed", was.Name)
+			continue
+		}
+		c.request("file "+was.Name, was.Content, is.Content)
+		c.response("file "+was.Name, was.Content, is.Content)
 	}
 }
 

@@ -138,6 +138,7 @@ func TestRemovedKeysAreFound(t *testing.T) {
 		`"error": {`:          "error.more is gone",
 		`"event": {`:          "cni_log_fn.more is gone",
 		`"firewallConfig": {`: "plugin firewall.more is gone",
+		`"cacheRecord": {`:    "file attachment.libcni.more is gone",
 	} {
 		found := Breaks(load(t, change(t, "\n    "+within, `"properties": {`, added("more"))), after)
 		if !strings.Contains(strings.Join(found, "\n"), want) {

@@ -19,18 +19,9 @@ func encode(e *Entry) ([]byte, error) {
 	if len(e.Result) > 0 && e.Result.Kind() != '{' {
 		return nil, errors.New("the result is not a JSON object")
 	}
-	f := encoder{text: []byte{'{'}}
-	f.string("kind", cacheKind)
-	f.string("containerId", e.ContainerID)
-	f.base64("config", e.Config)
-	f.string("ifName", e.IfName)
-	f.string("networkName", e.Network)
-	f.nonempty("netns", e.Netns)
-	f.args(e.Args)
-	f.capabilityArgs(e.CapabilityArgs)
-	f.raw("result", e.Result)
-	f.ours(e)
-	return append(f.text, '}'), f.err
+	var f encoder
+	f.file(e)
+	return f.text, f.err
 }
 
 // encoder writes a file member by member.
@@ -38,6 +29,9 @@ type encoder struct {
 	text []byte
 	err  error // of the first raw value that is not JSON
 }
+
+func (f *encoder) open(bracket byte)  { f.text = append(f.text, bracket) }
+func (f *encoder) close(bracket byte) { f.text = append(f.text, bracket) }
 
 func (f *encoder) key(name string) { f.text = jsonobject.AppendKey(f.text, name) }
 
@@ -57,6 +51,16 @@ func (f *encoder) nonempty(key, value string) {
 func (f *encoder) int(key string, value int64) {
 	f.key(key)
 	f.text = strconv.AppendInt(f.text, value, 10)
+}
+
+func (f *encoder) uint(key string, value uint64) {
+	f.key(key)
+	f.text = strconv.AppendUint(f.text, value, 10)
+}
+
+func (f *encoder) bool(key string, value bool) {
+	f.key(key)
+	f.text = strconv.AppendBool(f.text, value)
 }
 
 func (f *encoder) base64(key string, value []byte) {
@@ -87,11 +91,11 @@ func (f *encoder) compact(key string, value jsontext.Value) {
 	f.text = text
 }
 
-func (f *encoder) args(args [][2]string) {
+func (f *encoder) args(key string, args [][2]string) {
 	if len(args) == 0 {
 		return
 	}
-	f.key("cniArgs")
+	f.key(key)
 	for i, pair := range args {
 		f.text = append(f.text, separator(i, '['), '[')
 		f.value(pair[0])
@@ -102,11 +106,11 @@ func (f *encoder) args(args [][2]string) {
 	f.text = append(f.text, ']')
 }
 
-func (f *encoder) capabilityArgs(args map[string]jsontext.Value) {
+func (f *encoder) members(key string, args map[string]jsontext.Value) {
 	if len(args) == 0 {
 		return
 	}
-	f.key("capabilityArgs")
+	f.key(key)
 	for i, name := range slices.Sorted(maps.Keys(args)) {
 		f.text = append(f.text, separator(i, '{'))
 		f.value(name)
@@ -115,44 +119,21 @@ func (f *encoder) capabilityArgs(args map[string]jsontext.Value) {
 			f.text = append(f.text, "null"...)
 			continue
 		}
-		f.compact("capabilityArgs", args[name])
+		f.compact(key, args[name])
 	}
 	f.text = append(f.text, '}')
 }
 
-func (f *encoder) ours(e *Entry) {
-	f.key("libcni")
-	f.text = append(f.text, '{')
-	f.string("owner", e.Owner)
-	f.string("cniVersion", e.CNIVersion)
-	f.int("created", int64(e.Created))
-	f.string("bootId", e.BootID)
-	f.key("netnsCookie")
-	f.text = strconv.AppendUint(f.text, e.Cookie, 10)
-	f.nonempty("hostIfName", e.HostIfName)
-	f.nonempty("mac", e.MAC)
-	if e.IfIndex != 0 {
-		f.int("ifIndex", int64(e.IfIndex))
-	}
-	f.plugins(e.Plugins)
-	f.text = append(f.text, '}')
-}
-
-func (f *encoder) plugins(plugins []Ran) {
+func (f *encoder) plugins(key string, plugins []Ran) {
 	if len(plugins) == 0 {
 		return
 	}
-	f.key("plugins")
-	for i, ran := range plugins {
-		f.text = append(f.text, separator(i, '['), '{')
-		f.string("type", ran.Type)
-		f.key("builtin")
-		f.text = strconv.AppendBool(f.text, ran.Builtin)
-		f.nonempty("path", ran.Path)
-		f.raw("result", ran.Result)
-		f.text = append(f.text, '}')
+	f.key(key)
+	for i := range plugins {
+		f.open(separator(i, '['))
+		f.plugin(&plugins[i])
 	}
-	f.text = append(f.text, ']')
+	f.close(']')
 }
 
 // separator returns what precedes an element: the bracket before the first, a comma before the

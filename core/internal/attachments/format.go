@@ -18,43 +18,7 @@ type document struct {
 	Entry
 	kind   string
 	config []byte
-	ours   jsontext.Value
-}
-
-// fields are read as Go's libcni reads them, so that both understand a file alike.
-func (d *document) fields() jsonobject.Fields {
-	return jsonobject.Fields{
-		{"kind", &d.kind},
-		{"containerId", &d.ContainerID},
-		{"config", &d.config},
-		{"ifName", &d.IfName},
-		{"networkName", &d.Network},
-		{"netns", &d.Netns},
-		{"cniArgs", jsonobject.List((*[][2]string)(&d.Args), func(pair *[2]string) any { return pair })},
-		{"capabilityArgs", &d.CapabilityArgs},
-		{"result", &d.Result},
-		{"libcni", &d.ours},
-	}
-}
-
-// oursFields are what Go's libcni does not keep.
-func (e *Entry) oursFields() jsonobject.Fields {
-	return jsonobject.Fields{
-		{"owner", &e.Owner},
-		{"cniVersion", &e.CNIVersion},
-		{"created", (*int64)(&e.Created)}, // ns since boot
-		{"bootId", &e.BootID},
-		{"netnsCookie", &e.Cookie},
-		{"hostIfName", &e.HostIfName},
-		{"mac", &e.MAC},
-		{"ifIndex", &e.IfIndex},
-		{"plugins", jsonobject.List(&e.Plugins, (*Ran).fields)},
-	}
-}
-
-func (r *Ran) fields() any {
-	return jsonobject.Fields{{"type", &r.Type}, {"builtin", &r.Builtin}, {"path", &r.Path},
-		{"result", &r.Result}}
+	libcni jsontext.Value
 }
 
 // decode reads a file. A bare result, which does not name its attachment, gives an entry with an
@@ -103,7 +67,7 @@ func (d *document) entry() (*Entry, error) {
 		e.Config = d.config
 	}
 	with := *e
-	if d.ours.Kind() == '{' && jsonobject.Decode(d.ours, with.oursFields()) == nil {
+	if d.libcni.Kind() == '{' && jsonobject.Decode(d.libcni, with.recordFields()) == nil {
 		return &with, nil
 	}
 	e.ByGoLibcni = true
