@@ -7,3 +7,6 @@ const Version = "0.1.0"
 
 // ABI is the ABI version, that of CNI_ABI_VERSION in cni.h.
 const ABI = 0
+
+// MaxRequest is the maximum length of a request in bytes, that of CNI_MAX_REQUEST in cni.h.
+const MaxRequest = 16777216

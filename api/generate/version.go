@@ -13,5 +13,8 @@ const Version = %q
 
 // ABI is the ABI version, that of CNI_ABI_VERSION in cni.h.
 const ABI = %d
-`, generatedFrom("api/cni.api.json"), api.Version, api.ABI), nil
+
+// MaxRequest is the maximum length of a request in bytes, that of CNI_MAX_REQUEST in cni.h.
+const MaxRequest = %d
+`, generatedFrom("api/cni.api.json"), api.Version, api.ABI, api.MaxRequestBytes), nil
 }

@@ -14,13 +14,6 @@ import (
 	"github.com/libcni/libcni/core"
 )
 
-// abiVersion is what cni_abi_version returns.
-const abiVersion = 0
-
-// maxRequest is the size limit of a request. One more byte is read, so that the engine refuses a
-// longer one.
-const maxRequest = 16 << 20
-
 func (a *app) callCommand() *cobra.Command {
 	var frames bool
 	cmd := &cobra.Command{
@@ -64,7 +57,8 @@ func (a *app) serve(ctx context.Context, method string, frames bool) error {
 	request := []byte("{}")
 	if method != "describe" {
 		var err error
-		if request, err = io.ReadAll(io.LimitReader(a.in, maxRequest+1)); err != nil {
+		// One more byte than the limit is read, so that the engine refuses a longer request.
+		if request, err = io.ReadAll(io.LimitReader(a.in, api.MaxRequest+1)); err != nil {
 			return fmt.Errorf("read the request: %w", err)
 		}
 	}
@@ -91,7 +85,7 @@ func (a *app) answer(rc int, response []byte) error {
 
 func versionAnswer() []byte {
 	answer, _ := json.Marshal(map[string]any{ // strings and a number always encode
-		"version": api.Version, "abiVersion": abiVersion,
+		"version": api.Version, "abiVersion": api.ABI,
 		"cniVersions": cniversion.All.SupportedVersions(),
 	})
 	return answer
@@ -106,7 +100,7 @@ func (a *app) versionCommand() *cobra.Command {
 			if a.json {
 				return a.printJSON(versionAnswer())
 			}
-			return a.printf("cni %s\nABI %d\nCNI specification %s\n", api.Version, abiVersion,
+			return a.printf("cni %s\nABI %d\nCNI specification %s\n", api.Version, api.ABI,
 				joined(cniversion.All.SupportedVersions()))
 		}),
 	}
