@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha512"
 	"encoding/hex"
-	"errors"
 	"net/netip"
 	"slices"
 	"strings"
@@ -12,6 +11,7 @@ import (
 	"github.com/libcni/libcni/core/internal/host/iptables"
 	"github.com/libcni/libcni/core/internal/host/nft"
 	"github.com/libcni/libcni/core/internal/kit"
+	kitreference "github.com/libcni/libcni/core/internal/kit/reference"
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -151,26 +151,10 @@ func (o reference) queueChains(tx *nft.Tx, table nft.Table) error {
 
 // removeLegacy removes the chains in the legacy tables with the iptables-legacy executable.
 func (o reference) removeLegacy(ctx context.Context, inv *plugin.Invocation) error {
-	for _, f := range []iptables.Family{iptables.IPv4, iptables.IPv6} {
-		if o.none || !iptables.HasLegacyTable(f, natTable) {
-			continue
-		}
-		tool, err := iptables.FindLegacy(ctx, kit.Starter(inv), f)
-		if errors.Is(err, iptables.ErrMissing) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		table, err := tool.Read(ctx, natTable)
-		if err != nil {
-			return err
-		}
-		if err := tool.Apply(ctx, natTable, o.lines(table)); err != nil {
-			return err
-		}
+	if o.none {
+		return nil
 	}
-	return nil
+	return kitreference.ChangeLegacy(ctx, kit.Starter(inv), natTable, o.lines)
 }
 
 func (o reference) lines(table *iptables.Table) []string {

@@ -13,6 +13,7 @@ import (
 	"github.com/libcni/libcni/core/internal/host/lockfile"
 	"github.com/libcni/libcni/core/internal/host/nft"
 	"github.com/libcni/libcni/core/internal/host/spawn"
+	"github.com/libcni/libcni/core/internal/kit/reference"
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -28,40 +29,43 @@ type reading struct {
 	table   *iptables.Table
 }
 
-// each reads the table of both families, under a lock of its own, and applies the lines that change
-// returns. A family whose executables are missing is skipped, unless it is needed.
-func (p Programs) each(ctx context.Context, find func(iptables.Family) (*iptables.Tool, error),
-	needed func(nft.Family) bool, change func(reading) []string) (err error) {
+// locked runs fn under the lock of all changes of iptables' tables.
+func (p Programs) locked(ctx context.Context, fn func() error) error {
 	lock, err := lockfile.Flock(ctx, filepath.Join(p.StateDir, "locks", "iptables"), 0o600,
 		lockfile.Exclusive)
 	if err != nil {
 		return fmt.Errorf("iptables: %w", err)
 	}
-	defer func() { err = errors.Join(err, lock.Unlock()) }()
-	for _, f := range []struct {
-		version nft.Family
-		family  iptables.Family
-	}{{nft.IPv4, iptables.IPv4}, {nft.IPv6, iptables.IPv6}} {
-		tool, err := find(f.family)
-		if errors.Is(err, iptables.ErrMissing) && !needed(f.version) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		table, err := tool.Read(ctx, natTable)
-		if err != nil {
-			return err
-		}
-		if err := tool.Apply(ctx, natTable, change(reading{f.version, table})); err != nil {
-			return err
-		}
-	}
-	return nil
+	return errors.Join(fn(), lock.Unlock())
 }
 
-func (p Programs) installed(f iptables.Family) (*iptables.Tool, error) {
-	return iptables.Find(p.Start, f)
+// each reads the table of both families and applies the lines that change returns. A family whose
+// executables are missing is skipped, unless it is needed.
+func (p Programs) each(ctx context.Context, needed func(nft.Family) bool,
+	change func(reading) []string) error {
+	return p.locked(ctx, func() error {
+		err := p.change(ctx, nft.IPv4, iptables.IPv4, needed, change)
+		if err != nil {
+			return err
+		}
+		return p.change(ctx, nft.IPv6, iptables.IPv6, needed, change)
+	})
+}
+
+func (p Programs) change(ctx context.Context, version nft.Family, family iptables.Family,
+	needed func(nft.Family) bool, change func(reading) []string) error {
+	tool, err := iptables.Find(p.Start, family)
+	if errors.Is(err, iptables.ErrMissing) && !needed(version) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	table, err := tool.Read(ctx, natTable)
+	if err != nil {
+		return err
+	}
+	return tool.Apply(ctx, natTable, change(reading{version, table}))
 }
 
 func never(nft.Family) bool { return false }
@@ -123,7 +127,7 @@ func (r reading) missing(a Attachment) []string {
 
 // Add makes the rules that masquerade the attachment's addresses, as far as they are missing.
 func (p Programs) Add(ctx context.Context, a Attachment) error {
-	err := p.each(ctx, p.installed, a.needs, func(r reading) []string { return r.missing(a) })
+	err := p.each(ctx, a.needs, func(r reading) []string { return r.missing(a) })
 	if errors.Is(err, iptables.ErrMissing) {
 		return fault.New(fault.KindUnsupported, err, `ipMasqBackend: install iptables, or use "nftables"`)
 	}
@@ -132,7 +136,7 @@ func (p Programs) Add(ctx context.Context, a Attachment) error {
 
 // Remove removes the attachment's rules.
 func (p Programs) Remove(ctx context.Context, a Attachment) error {
-	return p.each(ctx, p.installed, never, func(r reading) []string {
+	return p.each(ctx, never, func(r reading) []string {
 		lines := r.removal(a.chains())
 		name := chainName(a.Owner)
 		if _, found := r.table.Chains[name]; found &&
@@ -145,7 +149,7 @@ func (p Programs) Remove(ctx context.Context, a Attachment) error {
 
 // GC removes the rules for containers of the network without a valid attachment.
 func (p Programs) GC(ctx context.Context, network string, valid []plugin.AttachmentID) error {
-	return p.each(ctx, p.installed, never,
+	return p.each(ctx, never,
 		func(r reading) []string { return r.removal(invalidChains(network, valid)) })
 }
 
@@ -161,23 +165,20 @@ func (p Programs) GCLegacy(ctx context.Context, network string, valid []plugin.A
 }
 
 func (p Programs) legacy(ctx context.Context, selected selection) error {
-	used := func(f iptables.Family) bool { return iptables.HasLegacyTable(f, natTable) }
-	if !used(iptables.IPv4) && !used(iptables.IPv6) {
+	if !reference.InLegacyTables(natTable) {
 		return nil
 	}
-	find := func(f iptables.Family) (*iptables.Tool, error) {
-		if !used(f) {
-			return nil, iptables.ErrMissing
-		}
-		return iptables.FindLegacy(ctx, p.Start, f)
-	}
-	return p.each(ctx, find, never, func(r reading) []string { return r.removal(selected) })
+	return p.locked(ctx, func() error {
+		return reference.ChangeLegacy(ctx, p.Start, natTable, func(table *iptables.Table) []string {
+			return reading{table: table}.removal(selected)
+		})
+	})
 }
 
 // Check returns what is missing.
 func (p Programs) Check(ctx context.Context, a Attachment) ([]fault.Drift, error) {
 	var found []fault.Drift
-	err := p.each(ctx, p.installed, a.needs, func(r reading) []string {
+	err := p.each(ctx, a.needs, func(r reading) []string {
 		for _, rule := range a.programRules(r.version) {
 			if !r.has(rule) {
 				object := fmt.Sprintf("iptables rule %s",

@@ -1,9 +1,9 @@
 package masquerade
 
 import (
-	"github.com/libcni/libcni/core/internal/host/iptables"
 	"github.com/libcni/libcni/core/internal/host/nft"
 	"github.com/libcni/libcni/core/internal/kit/filter"
+	"github.com/libcni/libcni/core/internal/kit/reference"
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -98,6 +98,5 @@ func (a Attachment) MadeByReference(r *nft.Reader) (bool, error) {
 // InLegacyTables reports whether the legacy tables of iptables are in use. Only its executable could
 // read them.
 func InLegacyTables() bool {
-	return iptables.HasLegacyTable(iptables.IPv4, natTable) ||
-		iptables.HasLegacyTable(iptables.IPv6, natTable)
+	return reference.InLegacyTables(natTable)
 }
