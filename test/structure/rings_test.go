@@ -77,6 +77,24 @@ func TestImportsPointInwards(t *testing.T) {
 	}
 }
 
+// What two plugins need is the kit's, or of address plugins ipamconfig's.
+func TestPluginsDoNotImportEachOther(t *testing.T) {
+	const folder = "core/internal/builtin/"
+	for _, p := range packages(t) {
+		own, isPlugin := strings.CutPrefix(p.folder(), folder)
+		if !isPlugin {
+			continue
+		}
+		own, _, _ = strings.Cut(own, "/")
+		for _, imported := range p.Imports {
+			other, found := strings.CutPrefix(imported, module+"/"+folder)
+			if found && !within(own, other) && other != "ipamconfig" {
+				t.Errorf("%s imports %s", p.ImportPath, imported)
+			}
+		}
+	}
+}
+
 func longest(path string) string {
 	best := ""
 	for ring := range rings {
