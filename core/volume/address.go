@@ -26,7 +26,7 @@ type TLSFiles struct {
 	KeyFile            string
 }
 
-// String returns the address as it is written.
+// String returns the address in the form that ParseAddress takes.
 func (a Address) String() string {
 	if a.Scheme == schemeUnix {
 		return schemeUnix + "://" + a.Path
@@ -41,11 +41,11 @@ const (
 	schemeHTTPS = "https"
 )
 
-// IsAddress tells an address from a name.
+// IsAddress reports whether the text is an address and not a name.
 func IsAddress(text string) bool { return strings.Contains(text, "://") }
 
-// ParseAddress reads unix:///PATH, tcp://HOST:PORT, http://HOST[:PORT] or https://HOST[:PORT]. As in Docker, what
-// follows the port is not part of the plugin's address.
+// ParseAddress parses unix:///PATH, tcp://HOST:PORT, http://HOST[:PORT] or https://HOST[:PORT]. As
+// in Docker, a path after the port is ignored.
 func ParseAddress(text string) (Address, error) {
 	scheme, rest, _ := strings.Cut(strings.TrimSpace(text), "://")
 	if scheme == schemeUnix {

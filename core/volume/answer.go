@@ -11,7 +11,7 @@ import (
 	"github.com/libcni/libcni/core/internal/fault"
 )
 
-// activate shakes hands: the plugin says what it implements.
+// activate performs the handshake, in which the plugin lists what it implements.
 func (c *call) activate(ctx context.Context) error {
 	h := &call{plugin: c.plugin, endpoint: endpointActivate, found: c.found}
 	ctx, cancel := within(ctx, c.plugin.Activate)
@@ -42,9 +42,9 @@ func (c *call) activate(ctx context.Context) error {
 	return nil
 }
 
-// judge takes the plugin's answer apart: a refusal becomes an error, in both forms that plugins use, and what is
-// returned is one JSON value.
-func (c *call) judge(answer *reply) (json.RawMessage, error) {
+// interpret returns the JSON value of a response, or the plugin's error, in either of the two forms
+// that plugins use.
+func (c *call) interpret(answer *reply) (json.RawMessage, error) {
 	if text, failed := refusal(answer); failed {
 		return nil, c.refused(fault.KindVolumePluginFailed, answer.status, text)
 	}
@@ -63,15 +63,15 @@ func (c *call) judge(answer *reply) (json.RawMessage, error) {
 	return first, nil
 }
 
-// refused is the plugin's own error; its text stands in details as it was written.
+// refused returns the plugin's own error. The details hold its text unchanged.
 func (c *call) refused(kind fault.Kind, status int, text string) error {
-	e := c.fail(kind, nil, "%s", sayStatus(status, clip(text, maxExcerpt)))
+	e := c.fail(kind, nil, "%s", withStatus(status, clip(text, maxExcerpt)))
 	e.Details = clip(text, maxText)
 	e.VolumePlugin.Status = status
 	return e
 }
 
-func sayStatus(status int, text string) string {
+func withStatus(status int, text string) string {
 	switch {
 	case status == statusOK:
 		return text
@@ -84,8 +84,8 @@ func sayStatus(status int, text string) string {
 
 const statusOK = 200
 
-// refusal returns the plugin's text if the answer is an error: an HTTP status other than 200, or Err in the JSON.
-// Without JSON the text is the body's.
+// refusal returns the plugin's text if the response is an error: an HTTP status other than 200, or
+// Err in the JSON. If the body is not JSON, it is the text.
 func refusal(answer *reply) (text string, failed bool) {
 	var said struct{ Err string }
 	first, _ := split(answer.body)
@@ -102,7 +102,7 @@ func refusal(answer *reply) (text string, failed bool) {
 	}
 }
 
-// split returns the first JSON value of a body, and what follows it; nil if there is none.
+// split returns the first JSON value of a body, or nil, and the rest of the body.
 func split(body []byte) (first json.RawMessage, rest []byte) {
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	if decoder.Decode(&first) != nil {
@@ -116,7 +116,7 @@ const (
 	maxText    = 64 << 10 // in details
 )
 
-// excerpt shows the beginning of what is not as it should be.
+// excerpt returns the quoted beginning of a body.
 func excerpt(body []byte) string {
 	const shown = 80
 	text := strings.TrimSpace(strings.ToValidUTF8(string(body[:min(len(body), 2*shown)]), "\uFFFD"))
@@ -126,7 +126,7 @@ func excerpt(body []byte) string {
 	return quoted(clip(text, shown))
 }
 
-// clip cuts a text at a character's end.
+// clip shortens a text without splitting a character.
 func clip(text string, most int) string {
 	if len(text) <= most {
 		return text

@@ -19,7 +19,7 @@ const (
 	driver           = "VolumeDriver"
 )
 
-// call is one request to a plugin, on its way.
+// call is one request to a plugin.
 type call struct {
 	plugin   *Plugin
 	endpoint string
@@ -42,13 +42,13 @@ func (p *Plugin) newCall(method, volume string, request any) (*call, error) {
 	return &call{plugin: p, endpoint: driver + "." + method, volume: volume, body: body}, nil
 }
 
-// connect finds the plugin and connects to it, twice if it has to shake hands first, and tries again as the settings
-// say. Nothing is sent yet. It must run on the goroutine that makes the call.
+// connect locates the plugin and connects to it, with a second connection if a handshake is due. It
+// retries as the settings say. It sends nothing. It must run on the goroutine that makes the call.
 func (c *call) connect(ctx context.Context) error {
 	started := time.Now()
 	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
 		err := c.tryConnect(ctx)
-		if err == nil || !again(err) || time.Since(started)+wait > c.plugin.Retry {
+		if err == nil || !isTransient(err) || time.Since(started)+wait > c.plugin.Retry {
 			return err
 		}
 		if !pause(ctx, wait) {
@@ -57,8 +57,8 @@ func (c *call) connect(ctx context.Context) error {
 	}
 }
 
-// again tells the errors that may be gone when a plugin has started.
-func again(err error) bool {
+// isTransient reports whether the error may disappear when the plugin has started.
+func isTransient(err error) bool {
 	var e *fault.Error
 	return errors.As(err, &e) && (e.Kind == fault.KindVolumePluginNotFound ||
 		e.Kind == fault.KindVolumePluginUnreachable)
@@ -69,7 +69,8 @@ func (c *call) tryConnect(ctx context.Context) error {
 	if c.found, err = c.plugin.locate(c.plugin.wanted); err != nil {
 		return c.notLocated(err)
 	}
-	// A socket that is made anew while we connect: what we know may be of the one, and the connection to the other.
+	// If the plugin replaces its socket meanwhile, the identity may belong to one socket and the
+	// connection to the other.
 	for range 3 {
 		c.id = identify(c.found.Address)
 		if err := c.dial(ctx); err != nil {
@@ -81,7 +82,8 @@ func (c *call) tryConnect(ctx context.Context) error {
 		}
 		c.close()
 	}
-	return c.fail(fault.KindVolumePluginUnreachable, nil, "its socket is made anew again and again")
+	return c.fail(fault.KindVolumePluginUnreachable, nil,
+		"its socket was replaced during each of 3 attempts")
 }
 
 func (c *call) dial(ctx context.Context) error {
@@ -130,7 +132,8 @@ func (c *call) close() {
 	c.handshake, c.conn = nil, nil
 }
 
-// run shakes hands if that is due, sends the request and reads the answer. It closes the connections.
+// run performs the handshake if it is due, sends the request and reads the response. It closes the
+// connections.
 func (c *call) run(ctx context.Context) (json.RawMessage, error) {
 	defer c.close()
 	if c.handshake != nil {
@@ -143,7 +146,7 @@ func (c *call) run(ctx context.Context) (json.RawMessage, error) {
 	if err != nil {
 		return nil, c.noAnswer(ctx, err)
 	}
-	return c.judge(answer)
+	return c.interpret(answer)
 }
 
 // do connects and runs.
@@ -154,7 +157,7 @@ func (c *call) do(ctx context.Context) (json.RawMessage, error) {
 	return c.run(ctx)
 }
 
-// noAnswer words why there is no answer. The request may have been carried out all the same.
+// noAnswer returns the error for a request without a response. The plugin may have carried it out.
 func (c *call) noAnswer(ctx context.Context, err error) error {
 	switch {
 	case ctx.Err() != nil:
@@ -173,7 +176,7 @@ func (c *call) noAnswer(ctx context.Context, err error) error {
 	}
 }
 
-// notLocated words why there is no address.
+// notLocated returns the error for a plugin without an address.
 func (c *call) notLocated(err error) error {
 	var file *fileError
 	switch {
@@ -190,7 +193,8 @@ func (c *call) notLocated(err error) error {
 	}
 }
 
-// ended is the end of the context: the deadline of the whole call, or its cancellation.
+// ended returns the error for a context that is done: the deadline of the call, or its
+// cancellation.
 func (c *call) ended(ctx context.Context, cause error) error {
 	what := "nothing was sent yet"
 	if c.sent {
@@ -205,7 +209,7 @@ func (c *call) ended(ctx context.Context, cause error) error {
 	return c.fail(fault.KindTimeout, nil, "the deadline of the call passed; %s", what)
 }
 
-// fail makes an error that says which plugin, endpoint and volume it is about.
+// fail returns an error with the plugin, endpoint and volume that it is about.
 func (c *call) fail(kind fault.Kind, cause error, format string, args ...any) *fault.Error {
 	e := fault.New(kind, cause, "%s: %s", c.subject(), fmt.Sprintf(format, args...))
 	e.Volume = c.volume
@@ -219,7 +223,7 @@ func (c *call) fail(kind fault.Kind, cause error, format string, args ...any) *f
 	return e
 }
 
-// subject is what an error's message begins with.
+// subject returns the beginning of an error's message.
 func (c *call) subject() string {
 	text := "volume plugin " + c.plugin.wanted
 	if c.found.Address.Scheme != "" && c.found.Address.String() != c.plugin.wanted {

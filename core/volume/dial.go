@@ -12,8 +12,9 @@ import (
 	"github.com/libcni/libcni/core/internal/host/stream"
 )
 
-// dial connects to a plugin. Files are opened and sockets made on the calling goroutine: a call belongs to the mount
-// and network namespaces of the thread that makes it. Neither proxies nor anything else of the environment counts.
+// dial connects to a plugin. It opens files and makes sockets on the calling goroutine, since a
+// call uses the mount and network namespaces of its thread. It ignores the environment, such as
+// proxies.
 func dial(ctx context.Context, a Address) (net.Conn, error) {
 	conn, err := dialPlain(ctx, a)
 	if err != nil {
@@ -46,8 +47,8 @@ func dialPlain(ctx context.Context, a Address) (net.Conn, error) {
 
 const fullQueuePause = 5 * time.Millisecond
 
-// dialSocket waits while the plugin's queue of connections is full: the kernel lets only blocking connects wait. A
-// connect itself takes no time, so the context is looked at between two of them.
+// dialSocket retries while the plugin's queue of connections is full, since the kernel waits only
+// in a blocking connect. A connect takes no time, so the context is checked between two attempts.
 func dialSocket(ctx context.Context, path string) (net.Conn, error) {
 	for {
 		conn, err := net.Dial("unix", path)
@@ -60,7 +61,7 @@ func dialSocket(ctx context.Context, path string) (net.Conn, error) {
 	}
 }
 
-// pause waits, and reports whether the context let it.
+// pause waits. It returns false if the context is done before.
 func pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -72,7 +73,7 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// secure puts TLS around a connection if the address asks for it.
+// secure returns the connection with TLS if the address is https.
 func secure(ctx context.Context, conn net.Conn, a Address) (net.Conn, error) {
 	if a.Scheme != schemeHTTPS {
 		return conn, nil
@@ -91,7 +92,7 @@ func secure(ctx context.Context, conn net.Conn, a Address) (net.Conn, error) {
 	return secured, nil
 }
 
-// interrupt ends all reading and writing when the context ends. The function it returns must be called.
+// interrupt makes reads and writes fail when the context is done. The caller must call stop.
 func interrupt(ctx context.Context, conn net.Conn) (stop func()) {
 	done := make(chan struct{})
 	cancel := context.AfterFunc(ctx, func() {
@@ -107,7 +108,8 @@ func interrupt(ctx context.Context, conn net.Conn) (stop func()) {
 
 func longAgo() time.Time { return time.Unix(1, 0) }
 
-// because says why reading or writing ended: the end of the context shows as a deadline of the connection.
+// because returns the context's error if it is done, since that shows as a deadline of the
+// connection, and err otherwise.
 func because(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)

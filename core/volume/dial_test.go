@@ -124,8 +124,8 @@ func TestInHosts(t *testing.T) {
 	}
 }
 
-// A call is made in the namespaces of its thread: the socket of a private mount namespace, the server of a private
-// network namespace.
+// A call is made in the namespaces of its thread: the socket of a private mount namespace, the
+// server of a private network namespace.
 func TestCallsAreMadeInTheNamespacesOfTheirThread(t *testing.T) {
 	plain := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, `{"Implements":["VolumeDriver"],"Volumes":[]}`)
@@ -192,8 +192,8 @@ func isKind(err error, kind fault.Kind) bool {
 	return errors.As(err, &e) && e.Kind == kind
 }
 
-// The DNS is asked through sockets that the calling goroutine makes. There is no server in this namespace: the error
-// comes from the resolver, and in time.
+// The DNS is asked through sockets that the calling goroutine makes. There is no server in this
+// namespace: the error comes from the resolver, and in time.
 func TestNamesAreAskedOfTheDNS(t *testing.T) {
 	netnstest.Host(t)
 	if ips, err := resolve(context.Background(), "LOCALHOST"); err != nil || len(ips) == 0 ||

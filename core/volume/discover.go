@@ -15,23 +15,23 @@ import (
 	"github.com/libcni/libcni/core/internal/host/file"
 )
 
-// Found is a plugin that was found by its name.
+// Found is a plugin that has been located.
 type Found struct {
 	Name    string
 	Address Address
 	File    string // that names it: the socket itself, or a .spec or .json file; "" if it was given
 }
 
-// maxFile is how much of a .spec or .json file is read.
+// maxFile is the largest .spec or .json file that is read.
 const maxFile = 1 << 20
 
-// extensions in the order in which they count.
+// extensions are in the order of precedence.
 var extensions = [...]string{".sock", ".spec", ".json"}
 
-// errNoPlugin: no file has the plugin's name.
+// errNoPlugin means that no file has the plugin's name.
 var errNoPlugin = errors.New("no such plugin")
 
-// fileError is a file that has a plugin's name and does not tell where the plugin is.
+// fileError is the error of a file that has a plugin's name but does not contain its address.
 type fileError struct {
 	file string
 	err  error
@@ -40,7 +40,7 @@ type fileError struct {
 func (e *fileError) Error() string { return e.file + ": " + e.err.Error() }
 func (e *fileError) Unwrap() error { return e.err }
 
-// BadFile returns the file that an error of Discover is about, and the name it has for a plugin.
+// BadFile returns the file that an error of Discover is about, and the plugin's name.
 func BadFile(err error) (name, file string) {
 	var bad *fileError
 	if !errors.As(err, &bad) {
@@ -50,8 +50,9 @@ func BadFile(err error) (name, file string) {
 	return strings.TrimSuffix(base, filepath.Ext(base)), bad.file
 }
 
-// find looks for a plugin by name, in Docker's order: sockets before files, .spec before .json, and in each directory
-// NAME.ext before NAME/NAME.ext. The name is that of the file, whatever is written in it.
+// find looks for a plugin by name, in Docker's order: sockets before files, .spec before .json, and
+// in each directory NAME.ext before NAME/NAME.ext. The name is the file's, and not the one inside
+// it.
 func find(name string, dirs []string) (Found, error) {
 	for _, dir := range dirs {
 		for _, path := range candidates(dir, name, ".sock") {
@@ -73,7 +74,7 @@ func find(name string, dirs []string) (Found, error) {
 	return Found{}, errNoPlugin
 }
 
-// isAbsent tells that there is no such file, or that what would be its directory is a file.
+// isAbsent reports whether there is no such file, or its directory is a file.
 func isAbsent(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
 }
@@ -130,8 +131,8 @@ func parseJSON(data []byte) (Address, error) {
 	return a, err
 }
 
-// Discover lists the plugins that can be found by name, sorted, and the files that have the name of a plugin and do
-// not tell where it is. Nothing is asked of the plugins.
+// Discover returns the plugins that can be found by name, sorted, and an error for each file that
+// has a plugin's name but does not contain its address. It does not connect to the plugins.
 func Discover(settings Settings) ([]Found, []error) {
 	var all []Found
 	var bad []error
@@ -146,7 +147,7 @@ func Discover(settings Settings) ([]Found, []error) {
 	return all, bad
 }
 
-// names are the names for which there is a file, or that were given an address.
+// names returns the names that have a file, or an address in the settings.
 func names(settings Settings) []string {
 	var names []string
 	for name := range settings.Named {
@@ -173,7 +174,7 @@ func names(settings Settings) []string {
 	})
 }
 
-// ValidateName refuses names that cannot be part of a path.
+// ValidateName rejects names that cannot be part of a path.
 func ValidateName(name string) error {
 	if name == "" || name == "." || name == ".." || strings.ContainsAny(name, "/\x00") ||
 		len(name) > 200 {
@@ -183,7 +184,7 @@ func ValidateName(name string) error {
 	return nil
 }
 
-// locate finds a plugin by name or takes its address.
+// locate finds a plugin by name, or parses its address.
 func (s *Settings) locate(nameOrAddress string) (Found, error) {
 	if IsAddress(nameOrAddress) {
 		address, err := ParseAddress(nameOrAddress)

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Media types of the protocol: the answers we accept, and what our requests are.
+// Media types of the protocol: of the responses that we accept, and of our requests.
 const (
 	acceptType  = "application/vnd.docker.plugins.v1.2+json"
 	contentType = "application/vnd.docker.plugins.v1.1+json"
@@ -19,15 +19,16 @@ const (
 // socketHost is the Host of requests over a socket, as Docker sends it.
 const socketHost = "plugin.moby.localhost"
 
-// errHeader: the answer did not begin in time.
+// errHeader means that the response did not begin in time.
 var errHeader = errors.New("the answer did not begin in time")
 
-// exchange sends one request and reads the answer. It uses no goroutine but the caller's. Of an error, what is left of
-// the request in the plugin is not known.
+// exchange sends one request and reads the response, on the calling goroutine. After an error it is
+// unknown whether the plugin carried out the request.
 func exchange(ctx context.Context, conn net.Conn, request []byte,
 	header time.Duration) (*reply, error) {
 	defer interrupt(ctx, conn)()
-	// A plugin may answer before it has read all, and close; then the answer counts, not the write that failed.
+	// A plugin may respond and close before it has read everything. Then the response counts, and not
+	// the failed write.
 	_, writeErr := conn.Write(request)
 	if header > 0 && ctx.Err() == nil {
 		_ = conn.SetReadDeadline(time.Now().Add(header))
@@ -47,7 +48,7 @@ func exchange(ctx context.Context, conn net.Conn, request []byte,
 	}
 }
 
-// beginning is a connection whose first bytes are awaited for a shorter time than the others.
+// beginning is a connection with a deadline of its own for the first bytes.
 type beginning struct {
 	net.Conn
 	ctx   context.Context
@@ -59,14 +60,14 @@ func (b *beginning) Read(p []byte) (int, error) {
 	if b.timed && n > 0 {
 		b.timed = false
 		_ = b.SetReadDeadline(time.Time{})
-		if b.ctx.Err() != nil { // it may have ended, and set its deadline, just before
+		if b.ctx.Err() != nil { // it may have set its own deadline just before
 			_ = b.SetReadDeadline(longAgo())
 		}
 	}
 	return n, err
 }
 
-// encode writes a request. The body of the handshake is empty; all others are JSON.
+// encode returns a request. The body of the handshake is empty; other bodies are JSON.
 func encode(a Address, endpoint string, body []byte) []byte {
 	host := socketHost
 	if a.Scheme != schemeUnix {

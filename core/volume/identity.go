@@ -6,19 +6,20 @@ import (
 	"syscall"
 )
 
-// identity is what a server at an address is known by. A plugin that makes its socket anew, as it does when it is
-// started again, is another one; so is one at the same IP address of another network namespace.
+// identity identifies the server at an address. A plugin that replaced its socket, as it does when
+// it restarts, has another identity, and so has one at the same IP address in another network
+// namespace.
 type identity struct {
 	address  string
 	dev, ino uint64
 	sec, ns  int64 // of the socket's last change
 }
 
-// networkNamespace is the calling thread's.
+// networkNamespace is the path of the calling thread's network namespace.
 const networkNamespace = "/proc/thread-self/ns/net"
 
-// identify returns the identity of the server that a connection made now would meet. What cannot be looked at has one
-// too: the connection will tell what is wrong.
+// identify returns the identity of the server that a connection would reach now. If the socket
+// cannot be examined the identity has only the address, and connecting reports the reason.
 func identify(a Address) identity {
 	id := identity{address: a.String()}
 	path := networkNamespace
@@ -31,18 +32,18 @@ func identify(a Address) identity {
 	}
 	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
 		id.dev, id.ino = stat.Dev, stat.Ino
-		if a.Scheme == schemeUnix { // a namespace's times mean nothing
+		if a.Scheme == schemeUnix { // the times of a namespace have no meaning
 			id.sec, id.ns = int64(stat.Ctim.Sec), int64(stat.Ctim.Nsec)
 		}
 	}
 	return id
 }
 
-// maxKnown bounds the memory of a host that meets ever new plugins. Forgetting one costs a handshake.
+// maxKnown bounds the memory in a host that keeps meeting new plugins. Forgetting one costs a
+// handshake.
 const maxKnown = 256
 
-// handshakes are the servers that said they are volume plugins, and the scopes they told. Its lock is held for the
-// length of a map's access and no longer.
+// handshakes holds the servers that have identified themselves as volume plugins, and their scopes.
 type handshakes struct {
 	mu     sync.Mutex
 	scopes map[identity]string // "": not asked yet
@@ -57,7 +58,7 @@ func (h *handshakes) has(id identity) bool {
 	return known
 }
 
-// add enters a server that shook hands.
+// add records a server after its handshake.
 func (h *handshakes) add(id identity) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -67,7 +68,7 @@ func (h *handshakes) add(id identity) {
 	h.scopes[id] = ""
 }
 
-// forget drops all that was known at an address.
+// forget removes all servers at an address.
 func (h *handshakes) forget(address string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -78,7 +79,7 @@ func (h *handshakes) forget(address string) {
 	}
 }
 
-// scope returns the scope a server told, or "".
+// scope returns the scope that a server reported, or "".
 func (h *handshakes) scope(id identity) string {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -56,8 +56,8 @@ func readReply(connection io.Reader) (*reply, error) {
 	return &reply{response.StatusCode, body}, nil
 }
 
-// source is a connection that gives no more than a header's bytes while it is limited, and remembers
-// its end and its error.
+// source is a connection that gives no more than a header's bytes while it is limited, and
+// remembers its end and its error.
 type source struct {
 	connection io.Reader
 	limited    bool

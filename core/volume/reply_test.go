@@ -145,7 +145,8 @@ func FuzzReply(f *testing.F) {
 	})
 }
 
-// FuzzAnswer feeds the judging of answers: whatever a plugin says becomes an error or one JSON value, and no panic.
+// FuzzAnswer feeds the judging of answers: whatever a plugin says becomes an error or one JSON
+// value, and no panic.
 func FuzzAnswer(f *testing.F) {
 	for _, text := range []string{"", "{}", "null", "[]", `{"Err":"x"}`, `{"Err":7}`,
 		`{"Volumes":[{"Name":"a","Status":{"a":1,"a":2}}]}`, "{}x", "\xff"} {
@@ -155,7 +156,7 @@ func FuzzAnswer(f *testing.F) {
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
 		p := New().Plugin("unix:///x", Settings{})
 		c := &call{plugin: p, endpoint: "VolumeDriver.List"}
-		first, err := c.judge(&reply{status, body})
+		first, err := c.interpret(&reply{status, body})
 		if (err == nil) != (first != nil) {
 			t.Fatalf("%q and %v", first, err)
 		}

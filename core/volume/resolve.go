@@ -13,10 +13,10 @@ import (
 	"github.com/libcni/libcni/core/internal/host/stream"
 )
 
-// hostsFile is read on the calling thread, in its mount namespace.
+// hostsFile is read in the mount namespace of the calling thread.
 const hostsFile = "/etc/hosts"
 
-// resolve returns the addresses of a host: of an address itself, of a name in /etc/hosts or the DNS.
+// resolve returns the addresses of a host: an address, or a name in /etc/hosts or the DNS.
 func resolve(ctx context.Context, host string) ([]netip.Addr, error) {
 	if ip, err := netip.ParseAddr(host); err == nil {
 		return []netip.Addr{ip}, nil
@@ -48,33 +48,14 @@ func inHosts(data []byte, host string) (found []netip.Addr) {
 	return found
 }
 
-// askDNS lets Go's resolver ask. It works on goroutines of its own, but the sockets it asks through are made here, on
-// the calling goroutine: the servers are those of the caller's network namespace.
+// askDNS lets Go's resolver ask the servers of the caller's network namespace. The resolver runs on
+// goroutines of its own, and the calling goroutine makes its sockets.
 func askDNS(ctx context.Context, host string) ([]netip.Addr, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	type socket struct {
-		conn net.Conn
-		err  error
-	}
-	type wish struct {
-		network, address string
-		made             chan socket
-	}
-	wishes := make(chan wish)
-	resolver := net.Resolver{PreferGo: true, Dial: func(ask context.Context, network,
-		address string) (net.Conn, error) {
-		w := wish{network, address, make(chan socket, 1)}
-		select {
-		case wishes <- w:
-		case <-ask.Done():
-			return nil, ask.Err()
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
-		s := <-w.made
-		return s.conn, s.err
-	}}
+
+	dialer := callerDialer{ctx: ctx, requests: make(chan dialRequest)}
+	resolver := net.Resolver{PreferGo: true, Dial: dialer.dial}
 	var found []netip.Addr
 	var err error
 	done := make(chan struct{})
@@ -82,19 +63,56 @@ func askDNS(ctx context.Context, host string) ([]netip.Addr, error) {
 		defer close(done)
 		found, err = resolver.LookupNetIP(ctx, "ip", host)
 	}()
+	dialer.serve(done)
+	if err != nil {
+		return nil, fmt.Errorf("host %s: %w", host, because(ctx, err))
+	}
+	return found, nil
+}
+
+// callerDialer makes the connections that other goroutines request on the goroutine that serves
+// them.
+type callerDialer struct {
+	ctx      context.Context
+	requests chan dialRequest
+}
+
+type dialRequest struct {
+	network, address string
+	made             chan dialed // has room for one
+}
+
+type dialed struct {
+	conn net.Conn
+	err  error
+}
+
+// dial requests a connection and waits for it.
+func (d callerDialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	request := dialRequest{network, address, make(chan dialed, 1)}
+	select {
+	case d.requests <- request:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-d.ctx.Done():
+		return nil, d.ctx.Err()
+	}
+	made := <-request.made
+	return made.conn, made.err
+}
+
+// serve makes the requested connections on the calling goroutine until done is closed.
+func (d callerDialer) serve(done <-chan struct{}) {
 	for {
 		select {
-		case w := <-wishes:
-			conn, dialErr := new(net.Dialer).DialContext(ctx, w.network, w.address)
-			if dialErr == nil && strings.HasPrefix(w.network, "tcp") {
-				conn, dialErr = stream.Quiet(conn)
+		case request := <-d.requests:
+			conn, err := new(net.Dialer).DialContext(d.ctx, request.network, request.address)
+			if err == nil && strings.HasPrefix(request.network, "tcp") {
+				conn, err = stream.Quiet(conn)
 			}
-			w.made <- socket{conn, dialErr}
+			request.made <- dialed{conn, err}
 		case <-done:
-			if err != nil {
-				return nil, fmt.Errorf("host %s: %w", host, because(ctx, err))
-			}
-			return found, nil
+			return
 		}
 	}
 }

@@ -5,15 +5,16 @@ import (
 	"encoding/json"
 )
 
-// Listing is what one of several plugins answered.
+// Listing is the response of one of several plugins.
 type Listing struct {
 	Found
 	Volumes []Volume
 	Err     error // the plugin did not answer; that says nothing about its volumes
 }
 
-// ListAll asks all plugins that can be found for their volumes, at the same time, and returns when all have answered or
-// the context ends. Connections are made one after the other, on the calling goroutine, and not tried again.
+// ListAll asks all plugins that it finds for their volumes, in parallel, and returns when all have
+// responded or the context is done. It connects to one after the other, on the calling goroutine,
+// and does not retry.
 func (c *Client) ListAll(ctx context.Context, settings Settings) ([]Listing, []error) {
 	settings.Retry = 0
 	found, bad := Discover(settings)
@@ -22,14 +23,14 @@ func (c *Client) ListAll(ctx context.Context, settings Settings) ([]Listing, []e
 	}), bad
 }
 
-// ActivateAll shakes hands anew with all plugins that can be found, at the same time.
+// ActivateAll repeats the handshake with all plugins that it finds, in parallel.
 func (c *Client) ActivateAll(ctx context.Context, settings Settings) ([]Listing, []error) {
 	settings.Retry, settings.Reload = 0, true
 	found, bad := Discover(settings)
 	return each(ctx, c, settings, found, "", nil), bad
 }
 
-// each makes the same call to several plugins. Without a method it only shakes hands.
+// each makes the same call to several plugins. Without a method it only performs the handshake.
 func each(ctx context.Context, client *Client, settings Settings, found []Found, method string,
 	read func(*call, json.RawMessage, *Listing)) []Listing {
 	listings := make([]Listing, len(found))

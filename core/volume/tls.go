@@ -8,9 +8,10 @@ import (
 	"io/fs"
 )
 
-// systemCertificates is where distributions keep the certificates they trust, one of them each. They are read by the
-// call that needs them and not through crypto/x509, which reads them once for the whole process, wherever the first
-// call's mount namespace has them, and lets the environment choose others.
+// systemCertificates are the files in which distributions keep the certificates that they trust;
+// each has one of them. The call that needs them reads them. crypto/x509 would read them once for
+// the whole process, from the mount namespace of the first call, and lets the environment choose
+// others.
 var systemCertificates = [...]string{
 	"/etc/ssl/certs/ca-certificates.crt",
 	"/etc/pki/tls/certs/ca-bundle.crt",
@@ -20,8 +21,8 @@ var systemCertificates = [...]string{
 	"/etc/ssl/cert.pem",
 }
 
-// tlsConfig verifies the plugin unless its file says otherwise. Docker does not verify plugins of .spec files and those
-// of .json files without a CAFile.
+// tlsConfig returns a configuration that verifies the plugin, unless the plugin's file disables
+// that. Docker does not verify plugins of .spec files, nor of .json files without a CAFile.
 func tlsConfig(a Address) (*tls.Config, error) {
 	files := a.TLS
 	if files == nil {

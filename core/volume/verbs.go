@@ -12,7 +12,7 @@ import (
 	"github.com/libcni/libcni/core/internal/fault"
 )
 
-// Requests. Each has all its keys always: some plugins want them even if they are empty.
+// The requests. They always have all keys, since some plugins need them even if they are empty.
 type (
 	createRequest struct {
 		Name string
@@ -23,7 +23,7 @@ type (
 	emptyRequest struct{}
 )
 
-// Create makes a volume. Plugins may put off the making until it is mounted.
+// Create creates a volume. A plugin may delay that until the volume is mounted.
 func (p *Plugin) Create(ctx context.Context, name string, opts map[string]string) error {
 	if opts == nil {
 		opts = map[string]string{}
@@ -36,12 +36,12 @@ func (p *Plugin) Remove(ctx context.Context, name string) error {
 	return p.tell(ctx, "Remove", name, nameRequest{name})
 }
 
-// Unmount ends the mount that was made with the id.
+// Unmount undoes the mount with the same id.
 func (p *Plugin) Unmount(ctx context.Context, name, id string) error {
 	return p.tell(ctx, "Unmount", name, mountRequest{name, id})
 }
 
-// tell makes a call whose answer has nothing to say.
+// tell makes a call and ignores the content of its response.
 func (p *Plugin) tell(ctx context.Context, method, name string, request any) error {
 	c, err := p.newCall(method, name, request)
 	if err != nil {
@@ -51,10 +51,10 @@ func (p *Plugin) tell(ctx context.Context, method, name string, request any) err
 	return err
 }
 
-// Mount mounts a volume for the caller that the id names, and returns where. Each mount has an id of its own.
+// Mount mounts a volume and returns the mountpoint. The id identifies the mount.
 //
-// uncertain is set with an error after which the volume may be mounted all the same: Unmount with the same id undoes
-// that. A plugin that refused has mounted nothing.
+// If uncertain is true, the volume may be mounted although there is an error: Unmount with the same
+// id undoes that. A plugin that refused has mounted nothing.
 func (p *Plugin) Mount(ctx context.Context, name,
 	id string) (mountpoint string, uncertain bool, err error) {
 	c, err := p.newCall("Mount", name, mountRequest{name, id})
@@ -94,7 +94,7 @@ func (c *call) mountpoint(ctx context.Context) (string, error) {
 	return answer.Mountpoint, nil
 }
 
-// ask makes a call and decodes its answer.
+// ask makes a call and decodes its response.
 func (c *call) ask(ctx context.Context, into any) error {
 	answer, err := c.do(ctx)
 	if err != nil {
@@ -131,14 +131,14 @@ func (p *Plugin) Get(ctx context.Context, name string) (*Volume, error) {
 	return volume, err
 }
 
-// described is a volume as the protocol has it.
+// described is a volume in the protocol's form.
 type described struct {
 	Name, Mountpoint, CreatedAt string
 	Status                      json.RawMessage
 }
 
-// volumeOf checks what a plugin says about a volume. The status is written anew: what it holds may be no good JSON
-// for others, such as a key that is there twice.
+// volumeOf checks a plugin's description of a volume. It encodes the status again, since other
+// readers may reject the original, for example because of a duplicate key.
 func (c *call) volumeOf(d described) (*Volume, error) {
 	v := &Volume{Name: d.Name, Mountpoint: d.Mountpoint, CreatedAt: d.CreatedAt}
 	if len(d.Status) == 0 || bytes.Equal(d.Status, []byte("null")) {
@@ -171,8 +171,8 @@ func (p *Plugin) List(ctx context.Context) ([]Volume, error) {
 	return c.volumes(answer)
 }
 
-// volumes reads the answer of List. An answer that lists nothing is a list without volumes only if it is an object:
-// what could not be listed must not look like what is not there.
+// volumes decodes the response of List. Only an object without volumes is an empty list: a plugin
+// that failed to list must not look like one without volumes.
 func (c *call) volumes(answer json.RawMessage) ([]Volume, error) {
 	if answer[0] != '{' {
 		return nil, c.fail(fault.KindPluginProtocol, nil, "the answer is no list: %s", excerpt(answer))
@@ -195,8 +195,8 @@ func (c *call) volumes(answer json.RawMessage) ([]Volume, error) {
 	return volumes, nil
 }
 
-// Capabilities returns the scope of the plugin's volumes. Plugins need not have the endpoint: if they refuse, or say
-// something else, it is Local. A scope that was told is remembered.
+// Capabilities returns the scope of the plugin's volumes. The endpoint is optional: if the plugin
+// refuses or returns something else, the scope is Local. A reported scope is remembered.
 func (p *Plugin) Capabilities(ctx context.Context) (scope string, err error) {
 	c, err := p.newCall("Capabilities", "", emptyRequest{})
 	if err != nil {

@@ -1,6 +1,7 @@
-// Package volume is a client of Docker's volume plugin protocol, version 1, which Podman's volume plugins speak too. It
-// finds a plugin, shakes hands with it and makes its calls. It keeps nothing open between calls and holds no lock
-// while it waits for a plugin, so that one that hangs delays nobody else.
+// Package volume is a client of version 1 of Docker's volume plugin protocol, which Podman's volume
+// plugins use too. It finds a plugin, performs the handshake and makes calls. It keeps no
+// connection open between calls and holds no lock while it waits, so a plugin that hangs delays no
+// other call.
 package volume
 
 import (
@@ -13,7 +14,7 @@ type Client struct {
 	known *handshakes
 }
 
-// New returns a client that knows no plugin yet.
+// New returns a client that has performed no handshake yet.
 func New() *Client { return &Client{known: newHandshakes()} }
 
 // Settings say where plugins are and how long to wait for them.
@@ -45,14 +46,15 @@ const (
 	Global = "global" // all hosts see the same
 )
 
-// Plugin is one plugin, named but not looked for yet: each call finds it anew.
+// Plugin is one plugin, by name or address. Each call locates it again.
 type Plugin struct {
 	client *Client
 	wanted string
 	Settings
 }
 
-// Plugin returns the plugin of a name, or of an address such as unix:///run/docker/plugins/x.sock.
+// Plugin returns the plugin with a name, or at an address such as
+// unix:///run/docker/plugins/x.sock.
 func (c *Client) Plugin(nameOrAddress string, settings Settings) *Plugin {
 	return &Plugin{client: c, wanted: nameOrAddress, Settings: settings}
 }
