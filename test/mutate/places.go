@@ -19,6 +19,7 @@ const (
 	engine      = "core"
 	lifecycle   = "core/internal/lifecycle"
 	attachments = "core/internal/attachments"
+	host        = "core/internal/host/"
 	invoke      = "core/internal/invoke"
 )
 
@@ -40,7 +41,8 @@ func in(directory, more string, changes ...change) (all []mutation) {
 // sources returns the changes of the sources: each takes out one thing that somebody relies on.
 func sources() (all []mutation) {
 	for _, some := range [][]mutation{
-		interfaces(), shared(), addresses(), ports(), verbs(), lives(), state(), processes(), boundary(),
+		interfaces(), shared(), addresses(), ports(), verbs(), lives(), state(), processes(), kernel(),
+		boundary(),
 	} {
 		all = append(all, some...)
 	}
@@ -196,6 +198,23 @@ func processes() []mutation {
 		change{"a type may begin with a dot", "validateType", never("pluginType[0] == '.'")},
 		change{"an unsupported key is ignored", "Runner.Resolve", always(`unsupported == ""`)},
 	)
+}
+
+// kernel are the changes of what the plugins ask of the kernel through.
+func kernel() []mutation {
+	return slices.Concat(in(host+"file", "",
+		change{"a FIFO counts as a file", "Open", never("f.info.regular()")},
+		change{"half a file stays after a failure", "Create", drop("Remove")},
+		change{"the end of a longer content stays", "Overwrite", drop("truncate")},
+	), in(host+"netlink", "",
+		change{"messages of other processes are read", "Socket.ReceiveNow", never("address.Pid")},
+		change{"the buffer does not grow", "Socket.ReceiveNow", drop("make([]byte, n)")},
+		change{"answers of an earlier exchange are read", "Conn.Continue", never("uint32(len(c.open))")},
+	), in(host+"nft/wire", "./"+host+"nft",
+		change{"a batch is applied to any generation", "begin", drop("unix.NFNL_BATCH_GENID")},
+		change{"a socket with answers left is given again", "Pool.Give", never("Unfinished")},
+		change{"a descriptor that was reused is closed", "Socket.close", always("intact")},
+	))
 }
 
 // boundary are the changes of the functions in C through which every call passes.
