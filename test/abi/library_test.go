@@ -49,7 +49,8 @@ func TestLibraryExportsTheHeadersFunctionsAndNothingElse(t *testing.T) {
 	}
 	exported := map[string]string{}
 	for _, s := range symbols {
-		if s.Section != elf.SHN_UNDEF && elf.ST_TYPE(s.Info) != elf.STT_NOTYPE && s.Name != "LIBCNI_0.1" {
+		global := s.Section != elf.SHN_UNDEF && elf.ST_BIND(s.Info) != elf.STB_LOCAL
+		if global && elf.ST_TYPE(s.Info) != elf.STT_NOTYPE && s.Name != "LIBCNI_0.1" {
 			exported[s.Name] = s.Version
 		}
 	}
