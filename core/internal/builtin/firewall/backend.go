@@ -62,11 +62,8 @@ type selection struct {
 
 // selectBackend selects the backend for ADD, CHECK, REPAIR and STATUS. Without a configured one it
 // is firewalld if that runs, otherwise nftables. The caller closes the selection.
-func (p firewall) selectBackend(
-	ctx context.Context,
-	c *config,
-	inv *plugin.Invocation,
-) (*selection, error) {
+func (p firewall) selectBackend(ctx context.Context, c *config,
+	inv *plugin.Invocation) (*selection, error) {
 	s := &selection{inv: inv, name: c.Backend, zone: c.Zone}
 	if c.Backend != "" && c.Backend != backendFirewalld {
 		return s, nil
@@ -89,11 +86,8 @@ func (p firewall) selectBackend(
 
 // connectForRemoval selects the backend for DEL and GC. If firewalld is not running, it has nothing
 // to remove. ADD refuses an unknown backend, which therefore counts as none.
-func (p firewall) connectForRemoval(
-	ctx context.Context,
-	c *config,
-	inv *plugin.Invocation,
-) (*selection, error) {
+func (p firewall) connectForRemoval(ctx context.Context, c *config,
+	inv *plugin.Invocation) (*selection, error) {
 	known := *c
 	if c.Backend != backendNFTables && c.Backend != backendIPTables &&
 		c.Backend != backendFirewalld {
@@ -118,12 +112,8 @@ func (s *selection) run(ctx context.Context, of []nft.Family, fn func(backend) e
 	if s.locked || s.name == backendNFTables && len(withLegacyTable(of)) == 0 {
 		return fn(s.backend(of))
 	}
-	lock, err := lockfile.Flock(
-		ctx,
-		filepath.Join(s.inv.StateDir, "locks", "firewall"),
-		0o600,
-		lockfile.Exclusive,
-	)
+	lock, err := lockfile.Flock(ctx, filepath.Join(s.inv.StateDir, "locks", "firewall"), 0o600,
+		lockfile.Exclusive)
 	if err != nil {
 		return err
 	}

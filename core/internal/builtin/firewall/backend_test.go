@@ -19,3 +19,38 @@ func TestSelectionWithACancelledContext(t *testing.T) {
 		t.Errorf("got %v, %v", s, err)
 	}
 }
+
+func TestSelectionWithoutFirewalld(t *testing.T) {
+	p := firewall{bus: filepath.Join(t.TempDir(), "bus")}
+	for _, test := range []struct {
+		configured          string
+		selected, removedBy string // "" for an error
+	}{
+		{"", backendNFTables, backendNFTables},
+		{backendNFTables, backendNFTables, backendNFTables},
+		{backendIPTables, backendIPTables, backendIPTables},
+		{backendFirewalld, "", backendNFTables},
+		{"unknown", "unknown", backendNFTables}, // which parse refuses
+	} {
+		t.Run(test.configured, func(t *testing.T) {
+			c := &config{configKeys{Backend: test.configured}}
+			for _, way := range []struct {
+				name   string
+				choose func(context.Context, *config, *plugin.Invocation) (*selection, error)
+				want   string
+			}{
+				{"selectBackend", p.selectBackend, test.selected},
+				{"connectForRemoval", p.connectForRemoval, test.removedBy},
+			} {
+				got := ""
+				s, err := way.choose(t.Context(), c, &plugin.Invocation{})
+				if err == nil {
+					got = s.name
+				}
+				if got != way.want || c.Backend != test.configured {
+					t.Errorf("%s: %q, %v; want %q", way.name, got, err, way.want)
+				}
+			}
+		})
+	}
+}

@@ -17,11 +17,8 @@ func (p firewall) Check(ctx context.Context, inv *plugin.Invocation) error {
 }
 
 // examine checks the attachment, and calls conclude with the differences.
-func (p firewall) examine(
-	ctx context.Context,
-	inv *plugin.Invocation,
-	conclude func(backend, *attachment, *drift.List) error,
-) error {
+func (p firewall) examine(ctx context.Context, inv *plugin.Invocation,
+	conclude func(backend, *attachment, *drift.List) error) error {
 	c, err := parse(inv.Config)
 	if err != nil {
 		return err

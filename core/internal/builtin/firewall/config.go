@@ -50,49 +50,33 @@ func parse(data []byte) (*config, error) {
 }
 
 func (c *config) validate() error {
-	if enough, err := version.GreaterThanOrEqualTo(c.CNIVersion, oldestVersion); err != nil ||
-		!enough {
-		return fault.InvalidConfig(
-			"cniVersion",
-			"cniVersion: firewall needs %s or later, not %q",
-			oldestVersion,
-			c.CNIVersion,
-		)
+	enough, err := version.GreaterThanOrEqualTo(c.CNIVersion, oldestVersion)
+	if err != nil || !enough {
+		return fault.InvalidConfig("cniVersion", "cniVersion: firewall needs %s or later, not %q",
+			oldestVersion, c.CNIVersion)
 	}
 	backends := []string{"", backendNFTables, backendIPTables, backendFirewalld}
 	if !slices.Contains(backends, c.Backend) {
-		return fault.InvalidConfig(
-			"backend",
-			"backend: %q is unknown; use one of %s",
-			c.Backend,
-			strings.Join(backends[1:], ", "),
-		)
+		return fault.InvalidConfig("backend", "backend: %q is unknown; use one of %s", c.Backend,
+			strings.Join(backends[1:], ", "))
 	}
 	policies := []string{policyOpen, policySameBridge, policyIsolated}
 	if !slices.Contains(policies, c.IngressPolicy) {
 		return fault.InvalidConfig("ingressPolicy", "ingressPolicy: %q is unknown; use one of %s",
 			c.IngressPolicy, strings.Join(policies, ", "))
 	}
+	return c.validateAdminChain()
+}
+
+func (c *config) validateAdminChain() error {
 	// The names of our own chains begin with "firewall".
-	reserved := []string{
-		"INPUT",
-		forwardChain,
-		"OUTPUT",
-		"ACCEPT",
-		"DROP",
-		"RETURN",
-		"QUEUE",
-		referenceChain,
-		stage1,
-		stage2,
-	}
+	reserved := []string{"INPUT", forwardChain, "OUTPUT", "ACCEPT", "DROP", "RETURN", "QUEUE",
+		referenceChain, stage1, stage2}
 	if !isChainName(c.AdminChain) || slices.Contains(reserved, c.AdminChain) ||
 		strings.HasPrefix(c.AdminChain, firewallChain) {
-		return fault.InvalidConfig(
-			"iptablesAdminChainName",
+		return fault.InvalidConfig("iptablesAdminChainName",
 			"iptablesAdminChainName: %q is not a valid name for the administrator's chain",
-			c.AdminChain,
-		)
+			c.AdminChain)
 	}
 	return nil
 }

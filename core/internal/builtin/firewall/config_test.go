@@ -164,14 +164,8 @@ func TestNoProcessIsStarted(t *testing.T) {
 	_, err := p.Add(t.Context(), inv)
 	kittest.Must(
 		t,
-		errors.Join(
-			err,
-			p.Check(t.Context(), inv),
-			p.Repair(t.Context(), inv),
-			p.Status(t.Context(), inv),
-			p.Del(t.Context(), inv),
-			p.Del(t.Context(), inv),
-			p.GC(t.Context(), inv),
-		),
+		errors.Join(err, p.Check(t.Context(), inv), p.Repair(t.Context(), inv),
+			p.Status(t.Context(), inv), p.Del(t.Context(), inv), p.Del(t.Context(), inv),
+			p.GC(t.Context(), inv)),
 	)
 }

@@ -45,11 +45,8 @@ func noNFTables(err error) error { return filter.Unsupported(err, needsNFTables)
 // noFirewalld gives the error of a firewalld that is not running its kind.
 func noFirewalld(err error) error {
 	if errors.Is(err, firewalld.ErrNotRunning) {
-		return fault.New(
-			fault.KindUnsupported,
-			err,
-			"backend firewalld: start firewalld, or use backend nftables",
-		)
+		return fault.New(fault.KindUnsupported, err,
+			"backend firewalld: start firewalld, or use backend nftables")
 	}
 	return err
 }

@@ -39,13 +39,8 @@ func (r *rig) startBus() *dbus.Conn {
 	r.T.Helper()
 	file := filepath.Join(r.T.TempDir(), "bus.conf")
 	kittest.Must(r.T, os.WriteFile(file, fmt.Appendf(nil, busConfig, r.bus), 0o644))
-	daemon := exec.Command(
-		"dbus-daemon",
-		"--nofork",
-		"--nopidfile",
-		"--print-address",
-		"--config-file="+file,
-	)
+	daemon := exec.Command("dbus-daemon", "--nofork", "--nopidfile", "--print-address",
+		"--config-file="+file)
 	out, err := daemon.StdoutPipe()
 	kittest.Must(r.T, err)
 	r.start(daemon)
@@ -67,24 +62,13 @@ func (r *rig) startFirewalld() *dbus.Conn {
 	settings := r.T.TempDir()
 	kittest.Must(
 		r.T,
-		os.WriteFile(
-			filepath.Join(settings, "firewalld.conf"),
-			[]byte("FirewallBackend=nftables\nDefaultZone=block\n"),
-			0o644,
-		),
+		os.WriteFile(filepath.Join(settings, "firewalld.conf"),
+			[]byte("FirewallBackend=nftables\nDefaultZone=block\n"), 0o644),
 	)
-	daemon := exec.Command(
-		"firewalld",
-		"--nofork",
-		"--nopid",
-		"--log-target=file",
-		"--log-file="+filepath.Join(settings, "log"),
-		"--system-config="+settings,
-	)
-	daemon.Env = []string{
-		"DBUS_SYSTEM_BUS_ADDRESS=unix:path=" + r.bus,
-		"PATH=/usr/sbin:/usr/bin:/sbin:/bin",
-	}
+	daemon := exec.Command("firewalld", "--nofork", "--nopid", "--log-target=file",
+		"--log-file="+filepath.Join(settings, "log"), "--system-config="+settings)
+	daemon.Env = []string{"DBUS_SYSTEM_BUS_ADDRESS=unix:path=" + r.bus,
+		"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}
 	daemon.Stderr = os.Stderr
 	r.start(daemon)
 	late := time.After(time.Minute)
@@ -133,12 +117,7 @@ func TestFirewalldIsUsedWhereItRuns(t *testing.T) {
 	in := []kittest.Path{
 		path("published", r.outside, "192.0.2.1:80", "c2"),
 		path("published", r.outside, "[fd00:9::1]:80", "c2"),
-		path(
-			"not published",
-			r.outside,
-			at(four),
-			"",
-		),
+		path("not published", r.outside, at(four), ""),
 		path("not published", r.outside, at(six), ""),
 	}
 	for _, w := range out {
@@ -149,12 +128,9 @@ func TestFirewalldIsUsedWhereItRuns(t *testing.T) {
 	r.add(c, "")
 	r.add(c, `"backend":"firewalld"`)
 	r.Try(append(out, in...)...)
-	kittest.Same(
-		r.T,
-		"sources",
+	kittest.Same(r.T, "sources",
 		[]string{"10.1.0.3/32", "fd00:1::3/128", "10.1.0.2/32", "fd00:1::2/128"},
-		r.sources(bus, "trusted"),
-	)
+		r.sources(bus, "trusted"))
 	kittest.Same(r.T, "drift", []string(nil), r.drift(c, ""))
 
 	kittest.Must(
@@ -170,10 +146,8 @@ func TestFirewalldIsUsedWhereItRuns(t *testing.T) {
 	kittest.Same(
 		r.T,
 		"repaired",
-		[]string{
-			"firewalld zone trusted source 10.1.0.2",
-			"firewalld zone trusted source fd00:1::2",
-		},
+		[]string{"firewalld zone trusted source 10.1.0.2",
+			"firewalld zone trusted source fd00:1::2"},
 		r.repair(c, ""),
 	)
 	r.repair(other, "")
@@ -181,12 +155,8 @@ func TestFirewalldIsUsedWhereItRuns(t *testing.T) {
 
 	r.del(c.Lost(), "")
 	r.del(c, "")
-	kittest.Same(
-		r.T,
-		"sources after DEL",
-		[]string{"10.1.0.3/32", "fd00:1::3/128"},
-		r.sources(bus, "trusted"),
-	)
+	kittest.Same(r.T, "sources after DEL", []string{"10.1.0.3/32", "fd00:1::3/128"},
+		r.sources(bus, "trusted"))
 	inv := r.invocation(other.Lost(), "")
 	inv.ValidAttachments = []plugin.AttachmentID{{ContainerID: "c3", IfName: "eth0"}}
 	kittest.Must(t, r.plugin().GC(t.Context(), inv))

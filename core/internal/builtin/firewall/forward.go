@@ -94,19 +94,15 @@ func (w forwarding) beforeDrop() (position, error) {
 
 // missingPairs returns the rules of the attachment's network that are not before the drop, and
 // their position.
-func (w forwarding) missingPairs(
-	a *attachment,
-	f nft.Family,
-) ([]nft.IptablesRule, position, error) {
+func (w forwarding) missingPairs(a *attachment,
+	f nft.Family) ([]nft.IptablesRule, position, error) {
 	p, err := w.beforeDrop()
 	if err != nil || !p.needed {
 		return nil, position{}, err
 	}
 	before := p.rules[:p.at]
-	return slices.DeleteFunc(
-		a.pairs(f),
-		func(r nft.IptablesRule) bool { return slices.ContainsFunc(before, r.Same) },
-	), p, nil
+	return slices.DeleteFunc(a.pairs(f),
+		func(r nft.IptablesRule) bool { return slices.ContainsFunc(before, r.Same) }), p, nil
 }
 
 // pair are the two rules for a subnet of the network: its containers reach other hosts and are
@@ -151,10 +147,8 @@ func nftForwarding(r *nft.Reader, f nft.Family) (*forwarding, error) {
 }
 
 // missingNFTPairs is missingPairs for the table that iptables has in nftables.
-func (a *attachment) missingNFTPairs(
-	r *nft.Reader,
-	f nft.Family,
-) ([]nft.IptablesRule, position, error) {
+func (a *attachment) missingNFTPairs(r *nft.Reader,
+	f nft.Family) ([]nft.IptablesRule, position, error) {
 	if len(a.of(f)) == 0 {
 		return nil, position{}, nil
 	}
@@ -200,11 +194,8 @@ func (a *attachment) checkPairs(r *nft.Reader, list *drift.List) error {
 func (n network) queuePairRemoval(tx *nft.Tx) error {
 	for _, f := range families() {
 		for _, name := range []string{forwardChain, dockerChain} {
-			err := queueIptablesRemoval(
-				tx,
-				hostChain(f, name),
-				func(r nft.IptablesRule) bool { return r.Comment == n.pairComment() },
-			)
+			err := queueIptablesRemoval(tx, hostChain(f, name),
+				func(r nft.IptablesRule) bool { return r.Comment == n.pairComment() })
 			if err != nil {
 				return err
 			}

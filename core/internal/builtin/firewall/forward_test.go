@@ -112,12 +112,8 @@ func TestContainersReachOutWhereTheHostDrops(t *testing.T) {
 				}
 				kittest.Run(r.T, program, "-F")
 				kittest.Feed(r.T, saved, program+"-restore")
-				kittest.Same(
-					r.T,
-					"the rules as restored",
-					saved,
-					kittest.Saved(r.T, program+"-save"),
-				)
+				kittest.Same(r.T, "the rules as restored", saved,
+					kittest.Saved(r.T, program+"-save"))
 			}
 			r.Try(append(append(out, published...), closed...)...)
 			kittest.Same(r.T, "drift of the restored", []string(nil), r.drift(c, ""))
@@ -154,12 +150,8 @@ func TestHostThatForwardsIsLeftAlone(t *testing.T) {
 	kittest.Run(r.T, "ip6tables-nft", "-A", "FORWARD", "-j", "ACCEPT")
 	before := kittest.Saved(r.T, "iptables-nft-save") + kittest.Saved(r.T, "ip6tables-nft-save")
 	r.add(kittest.Paper("a", 2), "")
-	kittest.Same(
-		r.T,
-		"the host's rules",
-		before,
-		kittest.Saved(r.T, "iptables-nft-save")+kittest.Saved(r.T, "ip6tables-nft-save"),
-	)
+	kittest.Same(r.T, "the host's rules", before,
+		kittest.Saved(r.T, "iptables-nft-save")+kittest.Saved(r.T, "ip6tables-nft-save"))
 }
 
 func TestPositionBeforeTheHostsDrop(t *testing.T) {
@@ -204,22 +196,14 @@ func TestPositionBeforeTheHostsDrop(t *testing.T) {
 				}
 			}
 			for _, rule := range test.forward {
-				l.content.Chains["FORWARD"] = append(
-					l.content.Chains["FORWARD"],
-					strings.Fields(rule),
-				)
+				l.content.Chains["FORWARD"] = append(l.content.Chains["FORWARD"],
+					strings.Fields(rule))
 			}
 			got, err := l.forwarding().beforeDrop()
 			kittest.Must(t, err)
 			if got.needed != (test.chain != "") || got.chain != test.chain || got.at != test.at {
-				t.Errorf(
-					"needed %t, in %q at %d; want %q at %d",
-					got.needed,
-					got.chain,
-					got.at,
-					test.chain,
-					test.at,
-				)
+				t.Errorf("needed %t, in %q at %d; want %q at %d", got.needed, got.chain, got.at,
+					test.chain, test.at)
 			}
 		})
 	}

@@ -107,11 +107,8 @@ type hostTable struct {
 }
 
 // each calls fn with the table and the wanted rules of each family of the attachment.
-func (b iptablesChains) each(
-	ctx context.Context,
-	a *attachment,
-	fn func(hostTable, []chainRule) error,
-) error {
+func (b iptablesChains) each(ctx context.Context, a *attachment,
+	fn func(hostTable, []chainRule) error) error {
 	for _, f := range a.families() {
 		t, err := b.read(ctx, f)
 		if err != nil {
@@ -127,11 +124,8 @@ func (b iptablesChains) each(
 func (b iptablesChains) find(f nft.Family) (*iptables.Tool, error) {
 	tool, err := iptables.Find(kit.Starter(b.inv), iptablesFamily(f))
 	if err != nil {
-		return nil, fault.New(
-			fault.KindUnsupported,
-			err,
-			"backend iptables: install iptables, or use backend nftables",
-		)
+		return nil, fault.New(fault.KindUnsupported, err,
+			"backend iptables: install iptables, or use backend nftables")
 	}
 	return tool, nil
 }
@@ -210,10 +204,8 @@ func (a *attachment) stageRules() []chainRule {
 // missing returns the wanted rules that the table lacks.
 func (t hostTable) missing(want []chainRule) []chainRule {
 	return slices.DeleteFunc(want, func(r chainRule) bool {
-		return slices.ContainsFunc(
-			t.content.Chains[r.chain],
-			func(w []string) bool { return slices.Equal(w, r.words) },
-		)
+		return slices.ContainsFunc(t.content.Chains[r.chain],
+			func(w []string) bool { return slices.Equal(w, r.words) })
 	})
 }
 
@@ -232,11 +224,8 @@ func (t hostTable) additions(want []chainRule, chains []string) []string {
 			command = []string{"-I", r.chain, "1"}
 		case afterIsolation:
 			jumps := func(w []string) bool { return len(w) > 0 && w[len(w)-1] == stage1 }
-			command = []string{
-				"-I",
-				r.chain,
-				strconv.Itoa(2 + slices.IndexFunc(t.content.Chains[r.chain], jumps)),
-			}
+			command = []string{"-I", r.chain,
+				strconv.Itoa(2 + slices.IndexFunc(t.content.Chains[r.chain], jumps))}
 		}
 		lines = append(lines, iptables.Line(append(command, r.words...)...))
 	}

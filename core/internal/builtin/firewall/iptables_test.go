@@ -76,12 +76,8 @@ func TestBackendIPTablesCheckRepairDelAndGC(t *testing.T) {
 	kittest.Run(r.T, "iptables", "-F")
 	r.repair(a2, policy)
 	r.repair(a3, policy)
-	kittest.Same(
-		r.T,
-		"drift after a flush and Repair",
-		[]string(nil),
-		append(r.drift(a2, policy), r.drift(a3, policy)...),
-	)
+	kittest.Same(r.T, "drift after a flush and Repair", []string(nil),
+		append(r.drift(a2, policy), r.drift(a3, policy)...))
 
 	r.del(a2.Lost(), policy)
 	r.del(a2.Lost(), policy)
@@ -109,23 +105,11 @@ func TestBackendIPTablesLetsThrough(t *testing.T) {
 	r.add(other, policy)
 	r.add(c, policy)
 	four, six := kittest.Addresses("a", 2)
-	r.Try(
-		path("out", &c.Node, "192.0.2.9:7000", "outside"),
+	r.Try(path("out", &c.Node, "192.0.2.9:7000", "outside"),
 		path("out", &c.Node, "[fd00:9::9]:7000", "outside"),
-		path(
-			"published",
-			r.outside,
-			"192.0.2.1:80",
-			"c2",
-		),
+		path("published", r.outside, "192.0.2.1:80", "c2"),
 		path("published", r.outside, "[fd00:9::1]:80", "c2"),
-		path(
-			"not published",
-			r.outside,
-			at(four),
-			"",
-		),
+		path("not published", r.outside, at(four), ""),
 		path("not published", r.outside, at(six), ""),
-		path("from another bridge", &other.Node, at(four), ""),
-	)
+		path("from another bridge", &other.Node, at(four), ""))
 }

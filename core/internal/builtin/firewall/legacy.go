@@ -23,10 +23,8 @@ type legacyTables struct {
 
 // withLegacyTable returns the families that have a legacy table "filter". It starts no process.
 func withLegacyTable(of []nft.Family) []nft.Family {
-	return slices.DeleteFunc(
-		slices.Clone(of),
-		func(f nft.Family) bool { return !iptables.HasLegacyTable(iptablesFamily(f), filterTable) },
-	)
+	return slices.DeleteFunc(slices.Clone(of),
+		func(f nft.Family) bool { return !iptables.HasLegacyTable(iptablesFamily(f), filterTable) })
 }
 
 func (b legacyTables) status(ctx context.Context) error { return b.next.status(ctx) }
@@ -113,11 +111,8 @@ func (b legacyTables) each(ctx context.Context, fn func(*legacyTable) error) err
 	for _, f := range b.families {
 		tool, err := iptables.FindLegacy(ctx, kit.Starter(b.inv), iptablesFamily(f))
 		if errors.Is(err, iptables.ErrMissing) {
-			b.inv.Warn(
-				"the kernel has a legacy table %s that may drop the containers' packets: %v",
-				filterTable,
-				err,
-			)
+			b.inv.Warn("the kernel has a legacy table %s that may drop the containers' packets: %v",
+				filterTable, err)
 			continue
 		}
 		if err == nil {

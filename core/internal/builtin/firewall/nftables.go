@@ -47,11 +47,8 @@ func (b nftables) remove(ctx context.Context, t target) (removal, error) {
 		return removal{}, filter.IgnoreUnsupported(err)
 	}
 	if addresses := gone.byReference(); len(addresses) > 0 {
-		err = nft.Update(
-			ctx,
-			b.inv.StateDir,
-			func(tx *nft.Tx) error { return removeReferenceRules(tx, addresses) },
-		)
+		err = nft.Update(ctx, b.inv.StateDir,
+			func(tx *nft.Tx) error { return removeReferenceRules(tx, addresses) })
 	}
 	return gone, filter.IgnoreUnsupported(err)
 }
@@ -223,11 +220,8 @@ func checkBase(r *nft.Reader, list *drift.List) error {
 		return err
 	}
 	if chain != nil && (chain.Hook != c.Hook || chain.Priority != c.Priority || chain.Drop) {
-		list.Differs(
-			"nftables chain "+c.Name,
-			"at the hook forward, priority 0, policy accept",
-			"another kind",
-		)
+		list.Differs("nftables chain "+c.Name, "at the hook forward, priority 0, policy accept",
+			"another kind")
 	}
 	checkBaseRules(have, list)
 	return nil
@@ -245,12 +239,8 @@ func checkBaseRules(have []nft.Rule, list *drift.List) {
 	for _, rule := range have {
 		if !contains(want, rule) {
 			list.Differs(
-				fmt.Sprintf(
-					"nftables rule %q, handle %d in chain %s",
-					rule.Comment,
-					rule.Handle,
-					name,
-				),
+				fmt.Sprintf("nftables rule %q, handle %d in chain %s", rule.Comment, rule.Handle,
+					name),
 				"missing",
 				"present",
 			)
@@ -271,11 +261,8 @@ func (a *attachment) checkElement(r *nft.Reader, m member, list *drift.List) err
 	case e == nil:
 		list.Missing(object)
 	case m.own && !a.owner.Owns(e.Comment):
-		list.Differs(
-			object,
-			"for "+nft.DescribeOwner(a.owner.Comment()),
-			"for "+nft.DescribeOwner(e.Comment),
-		)
+		list.Differs(object, "for "+nft.DescribeOwner(a.owner.Comment()),
+			"for "+nft.DescribeOwner(e.Comment))
 	}
 	return nil
 }

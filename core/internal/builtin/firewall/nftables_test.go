@@ -27,11 +27,8 @@ func TestRulesGrowWithNetworks(t *testing.T) {
 				all = append(all, c)
 				r.add(c, policies[c.Network])
 			}
-			kittest.Golden(
-				t,
-				fmt.Sprintf("firewall-%d.nft", count),
-				kittest.Table(r.T, "inet")+kittest.Table(r.T, "bridge"),
-			)
+			kittest.Golden(t, fmt.Sprintf("firewall-%d.nft", count),
+				kittest.Table(r.T, "inet")+kittest.Table(r.T, "bridge"))
 			for _, c := range all {
 				kittest.Same(r.T, "drift", []string(nil), r.drift(c, policies[c.Network]))
 			}
@@ -42,11 +39,8 @@ func TestRulesGrowWithNetworks(t *testing.T) {
 				r.del(c, policies[c.Network])
 			}
 			if count > 1 {
-				kittest.Golden(
-					t,
-					"firewall-left.nft",
-					kittest.Table(r.T, "inet")+kittest.Table(r.T, "bridge"),
-				)
+				kittest.Golden(t, "firewall-left.nft",
+					kittest.Table(r.T, "inet")+kittest.Table(r.T, "bridge"))
 			}
 		})
 	}
@@ -113,12 +107,8 @@ func TestNamesThatNeedCare(t *testing.T) {
 		saved := kittest.Saved(r.T, "iptables-nft-save")
 		kittest.Run(r.T, "iptables-nft", "-F")
 		kittest.Feed(r.T, saved, "iptables-nft-restore")
-		kittest.Same(
-			r.T,
-			"drift of the restored",
-			[]string(nil),
-			r.drift(c, `"ingressPolicy":"isolated"`),
-		)
+		kittest.Same(r.T, "drift of the restored", []string(nil),
+			r.drift(c, `"ingressPolicy":"isolated"`))
 		kittest.Run(r.T, "nft", "-c", "-f", "/dev/null")
 		r.del(c.Lost(), "")
 		kittest.Same(r.T, "the host's rules", before, kittest.Saved(r.T, "iptables-nft-save"))
@@ -148,10 +138,8 @@ func TestGCKeepsWhatIsValid(t *testing.T) {
 	kittest.Must(t, r.plugin().GC(t.Context(), inv))
 	kittest.Same(r.T, "drift in the other network", []string(nil), r.drift(b2, ""))
 	if strings.Contains(kittest.Ruleset(r.T), "net: a") {
-		t.Errorf(
-			"of the network without valid attachments there is left:\n%s",
-			kittest.Ruleset(r.T),
-		)
+		t.Errorf("of the network without valid attachments there is left:\n%s",
+			kittest.Ruleset(r.T))
 	}
 	r.del(b2, "")
 	kittest.Same(r.T, "the host's rules", empty, kittest.Saved(r.T, "iptables-nft-save"))
@@ -164,19 +152,8 @@ func TestAdministratorsChainComesFirstAndStays(t *testing.T) {
 	r.add(c, "")
 	out := path("out", &c.Node, "192.0.2.9:7000", "outside")
 	r.Try(out)
-	kittest.Run(
-		r.T,
-		"nft",
-		"add",
-		"rule",
-		"inet",
-		"libcni",
-		"CNI-ADMIN",
-		"ip",
-		"daddr",
-		"192.0.2.9",
-		"drop",
-	)
+	kittest.Run(r.T, "nft", "add", "rule", "inet", "libcni", "CNI-ADMIN", "ip", "daddr",
+		"192.0.2.9", "drop")
 	r.add(r.container("a", 3), "")
 	out.Want = ""
 	r.Try(out)
@@ -197,10 +174,8 @@ func TestAdministratorsChainComesFirstAndStays(t *testing.T) {
 // forwarding and where they do not.
 func TestPoliciesKeepNetworksApart(t *testing.T) {
 	for _, through := range []string{"0", "1"} {
-		t.Run(
-			"bridge-nf-call-iptables "+through,
-			func(t *testing.T) { policiesKeepNetworksApart(t, through) },
-		)
+		t.Run("bridge-nf-call-iptables "+through,
+			func(t *testing.T) { policiesKeepNetworksApart(t, through) })
 	}
 }
 
@@ -248,29 +223,23 @@ func policiesKeepNetworksApart(t *testing.T, through string) {
 		}
 	}
 	for _, c := range []*kittest.Container{a2, d2, d3, e2} {
-		r.Try(
-			path("out", &c.Node, "192.0.2.9:7000", "outside"),
-			path("out", &c.Node, "[fd00:9::9]:7000", "outside"),
-		)
+		r.Try(path("out", &c.Node, "192.0.2.9:7000", "outside"),
+			path("out", &c.Node, "[fd00:9::9]:7000", "outside"))
 	}
 	for _, from := range []*kittest.Container{a2, b2, d3} {
 		want := "dc2"
 		if from == d3 && through == "1" {
 			want = "" // translated while it is on the bridge, where nothing tells it from what is to be kept apart
 		}
-		r.Try(
-			path("to a published port", &from.Node, "192.0.2.1:80", want),
-			path("to a published port", &from.Node, "[fd00:9::1]:80", want),
-		)
+		r.Try(path("to a published port", &from.Node, "192.0.2.1:80", want),
+			path("to a published port", &from.Node, "[fd00:9::1]:80", want))
 	}
 	r.Try(path("in", r.outside, at(a2)[0], "ac2"), path("in", r.outside, at(d2)[1], "dc2"))
 
 	r.del(d2, `"ingressPolicy":"isolated"`)
 	r.del(d3.Lost(), `"ingressPolicy":"isolated"`)
-	r.Try(
-		path("between those that were isolated", &d2.Node, at(d3)[0], "dc3"),
-		path("to what was isolated", &a2.Node, at(d2)[0], "dc2"),
-	)
+	r.Try(path("between those that were isolated", &d2.Node, at(d3)[0], "dc3"),
+		path("to what was isolated", &a2.Node, at(d2)[0], "dc2"))
 }
 
 func TestCheckFindsWhatIsMissingOrForeign(t *testing.T) {
@@ -367,22 +336,12 @@ func TestRepairAfterEverythingWasFlushed(t *testing.T) {
 		path("between containers", &c.Node, at(four), ""),
 	}
 	r.Try(ways...)
-	before := kittest.Table(
-		r.T,
-		"inet",
-	) + kittest.Table(
-		r.T,
-		"bridge",
-	) + kittest.Saved(
-		r.T,
-		"iptables-nft-save",
-	)
+	before := kittest.Table(r.T, "inet") + kittest.Table(r.T,
+		"bridge") + kittest.Saved(r.T, "iptables-nft-save")
 	kittest.Run(r.T, "nft", "flush", "ruleset")
 	kittest.Run(r.T, "iptables-nft", "-P", "FORWARD", "DROP")
-	r.Try(
-		path("out", &c.Node, "192.0.2.9:7000", ""),
-		path("between containers", &c.Node, at(four), "other"),
-	)
+	r.Try(path("out", &c.Node, "192.0.2.9:7000", ""),
+		path("between containers", &c.Node, at(four), "other"))
 	for _, each := range []*kittest.Container{c, other} {
 		if len(r.repair(each, policy)) == 0 {
 			t.Errorf("nothing was repaired of %s", each.ID)
@@ -394,15 +353,7 @@ func TestRepairAfterEverythingWasFlushed(t *testing.T) {
 		r.T,
 		"the rules",
 		before,
-		kittest.Table(
-			r.T,
-			"inet",
-		)+kittest.Table(
-			r.T,
-			"bridge",
-		)+kittest.Saved(
-			r.T,
-			"iptables-nft-save",
-		),
+		kittest.Table(r.T, "inet")+kittest.Table(r.T,
+			"bridge")+kittest.Saved(r.T, "iptables-nft-save"),
 	)
 }

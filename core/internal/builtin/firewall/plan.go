@@ -48,11 +48,8 @@ func newAttachment(c *config, inv *plugin.Invocation) (*attachment, error) {
 		)
 	}
 	if a.bridge = result.Interfaces[0].Name; len(a.bridge) > maxLinkName {
-		return nil, fault.InvalidConfig(
-			"prevResult",
-			"prevResult: %q is not a valid name of a link",
-			a.bridge,
-		)
+		return nil, fault.InvalidConfig("prevResult",
+			"prevResult: %q is not a valid name of a link", a.bridge)
 	}
 	return a, nil
 }

@@ -29,11 +29,8 @@ func isReferenceRule(r nft.IptablesRule, addresses []netip.Addr) bool {
 // addresses.
 func removeReferenceRules(tx *nft.Tx, addresses []netip.Addr) error {
 	for _, f := range families() {
-		err := queueIptablesRemoval(
-			tx,
-			hostChain(f, referenceChain),
-			func(r nft.IptablesRule) bool { return isReferenceRule(r, addresses) },
-		)
+		err := queueIptablesRemoval(tx, hostChain(f, referenceChain),
+			func(r nft.IptablesRule) bool { return isReferenceRule(r, addresses) })
 		if err != nil {
 			return err
 		}

@@ -11,14 +11,8 @@ func (r *rig) reference(command string, c *kittest.Container, kind string) {
 	r.T.Helper()
 	inv := r.Invocation(c, []byte(`{"cniVersion":"1.0.0","type":"firewall"}`))
 	inv.CNIVersion, inv.Netns, inv.NetnsPath = "1.0.0", nil, ""
-	_, err := kittest.Executable(
-		r.T,
-		"firewall",
-		command,
-		inv,
-		"PATH="+kittest.IPTablesPath(r.T, kind),
-		"DBUS_SYSTEM_BUS_ADDRESS=unix:path="+r.bus,
-	)
+	_, err := kittest.Executable(r.T, "firewall", command, inv,
+		"PATH="+kittest.IPTablesPath(r.T, kind), "DBUS_SYSTEM_BUS_ADDRESS=unix:path="+r.bus)
 	kittest.Must(r.T, err)
 }
 
@@ -29,13 +23,8 @@ func TestDelRemovesWhatTheExecutableMade(t *testing.T) {
 		t.Run(test.kind+" "+test.members, func(t *testing.T) {
 			r := newRig(t)
 			saved := func() string {
-				return kittest.Saved(
-					r.T,
-					"iptables-"+test.kind+"-save",
-				) + kittest.Saved(
-					r.T,
-					"ip6tables-"+test.kind+"-save",
-				)
+				return kittest.Saved(r.T, "iptables-"+test.kind+"-save") + kittest.Saved(r.T,
+					"ip6tables-"+test.kind+"-save")
 			}
 			gone, stays := kittest.Paper("a", 2), kittest.Paper("a", 3)
 			r.reference("ADD", stays, test.kind)

@@ -104,10 +104,8 @@ func (t target) find(r *nft.Reader, o ownedSet) (found, unclaimed []nft.Element,
 		return found, nil, nil
 	}
 	all, err := r.Elements(o.set)
-	return slices.DeleteFunc(
-		all,
-		func(e nft.Element) bool { return !t.selects(e.Comment) },
-	), unclaimed, err
+	return slices.DeleteFunc(all,
+		func(e nft.Element) bool { return !t.selects(e.Comment) }), unclaimed, err
 }
 
 // clear queues the removal of what the network's containers shared. The chains stay.

@@ -124,31 +124,20 @@ func (n network) isolation(policy string) []nft.Rule {
 		return nft.Rule{Chain: c, Comment: n.comment(), Exprs: nft.Do(exprs...)}
 	}
 	rules := []nft.Rule{
-		rule(
-			isolationChain(),
-			nft.In(set, nft.InLink()),
-			nft.NotIn(set, nft.OutLink()),
-			nft.Jump(intoBridges()),
-		),
+		rule(isolationChain(), nft.In(set, nft.InLink()), nft.NotIn(set, nft.OutLink()),
+			nft.Jump(intoBridges())),
 		rule(intoBridges(), nft.In(set, nft.OutLink()), nft.Drop()),
 	}
 	if policy == policySameBridge {
 		return rules
 	}
-	rules = append(
-		rules,
-		rule(isolationChain(), nft.In(set, nft.InLink()), nft.In(set, nft.OutLink()), nft.Drop()),
-	)
+	rules = append(rules,
+		rule(isolationChain(), nft.In(set, nft.InLink()), nft.In(set, nft.OutLink()), nft.Drop()))
 	for _, f := range families() {
 		rules = append(
 			rules,
-			rule(
-				betweenPorts(),
-				nft.CarriesIP(f),
-				nft.In(ports, nft.InLink()),
-				nft.In(ports, nft.OutLink()),
-				nft.Drop(),
-			),
+			rule(betweenPorts(), nft.CarriesIP(f), nft.In(ports, nft.InLink()),
+				nft.In(ports, nft.OutLink()), nft.Drop()),
 		)
 	}
 	return rules
@@ -191,10 +180,8 @@ func (a *attachment) content() content {
 		c.sets = append(c.sets, n.addresses(f))
 		c.rules = append(c.rules, n.accept(f))
 		for _, address := range addresses {
-			c.elements = append(
-				c.elements,
-				member{n.addresses(f), nft.Addr(address.Addr()), address.Addr().String(), true},
-			)
+			c.elements = append(c.elements,
+				member{n.addresses(f), nft.Addr(address.Addr()), address.Addr().String(), true})
 		}
 	}
 	if a.bridge == "" {

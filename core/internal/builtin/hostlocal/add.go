@@ -62,13 +62,8 @@ func (s *store) give(ctx context.Context, conf *config, o owner) ([]*types100.IP
 	return ips, nil
 }
 
-func (s *store) giveOne(
-	ctx context.Context,
-	set rangeSet,
-	number int,
-	requested netip.Addr,
-	o owner,
-) (netip.Addr, error) {
+func (s *store) giveOne(ctx context.Context, set rangeSet, number int, requested netip.Addr,
+	o owner) (netip.Addr, error) {
 	if err := s.refuseSecond(ctx, set, o); err != nil {
 		return netip.Addr{}, err
 	}
@@ -80,7 +75,7 @@ func (s *store) giveOne(
 
 // refuseSecond refuses a second address from a set for the same interface.
 func (s *store) refuseSecond(ctx context.Context, set rangeSet, o owner) error {
-	for _, o := range []owner{o, o.legacy()} {
+	for _, o := range []owner{o, o.withoutInterface()} {
 		addrs, err := s.addresses(ctx, o)
 		if err != nil {
 			return err
@@ -101,13 +96,8 @@ func (s *store) refuseSecond(ctx context.Context, set rangeSet, o owner) error {
 	return nil
 }
 
-func (s *store) giveRequested(
-	ctx context.Context,
-	set rangeSet,
-	number int,
-	addr netip.Addr,
-	o owner,
-) error {
+func (s *store) giveRequested(ctx context.Context, set rangeSet, number int, addr netip.Addr,
+	o owner) error {
 	err := s.reserve(addr, o, number)
 	if errors.Is(err, errTaken) && !s.fresh {
 		// The lease may be of an earlier boot, or without an owner.
@@ -123,25 +113,15 @@ func (s *store) giveRequested(
 	if l, found, err := s.holder(addr); err == nil && found && !l.garbage && l.owner != (owner{}) {
 		holder = "by " + l.owner.String()
 	}
-	return fault.New(
-		fault.KindPluginFailed,
-		nil,
+	return fault.New(fault.KindPluginFailed, nil,
 		"host-local: network %s: requested IP address %s is not available in range set %s: held %s",
-		s.network,
-		addr,
-		set,
-		holder,
-	)
+		s.network, addr, set, holder)
 }
 
 // giveNext gives the next free address after the one given last. The index proposes it; creating
 // the file decides.
-func (s *store) giveNext(
-	ctx context.Context,
-	set rangeSet,
-	number int,
-	o owner,
-) (netip.Addr, error) {
+func (s *store) giveNext(ctx context.Context, set rangeSet, number int,
+	o owner) (netip.Addr, error) {
 	spans := set.spans(s.lastGiven(number))
 	var reclaimed []lease
 	for {

@@ -51,11 +51,8 @@ func filled(b *testing.B, percent int) *fixture {
 	random := rand.New(rand.NewPCG(7, 7))
 	for n := 2; n < 1<<16-1; n++ {
 		if random.IntN(100) < percent {
-			f.write(
-				b,
-				netip.AddrFrom4([4]byte{10, 1, byte(n >> 8), byte(n)}).String(),
-				fmt.Sprintf("container-%d\r\neth0", n),
-			)
+			f.write(b, netip.AddrFrom4([4]byte{10, 1, byte(n >> 8), byte(n)}).String(),
+				fmt.Sprintf("container-%d\r\neth0", n))
 		}
 	}
 	return f

@@ -63,7 +63,7 @@ func (s *store) recorded(ctx context.Context, o owner) ([]netip.Addr, error) {
 	if err != nil || len(addrs) > 0 {
 		return addrs, err
 	}
-	return s.confirmed(ctx, o.legacy())
+	return s.confirmed(ctx, o.withoutInterface())
 }
 
 // describe describes the holder of an address.
@@ -85,18 +85,12 @@ func nobody(netip.Addr) string { return "missing" }
 
 // compare returns the differences between the addresses of an attachment (nil: unknown) and those
 // recorded.
-func compare(
-	network string,
-	o owner,
-	given, recorded []netip.Addr,
-	describe func(netip.Addr) string,
-) []fault.Drift {
+func compare(network string, o owner, given, recorded []netip.Addr,
+	describe func(netip.Addr) string) []fault.Drift {
 	var found []fault.Drift
 	differ := func(object, expected, actual string) {
-		found = append(
-			found,
-			fault.Drift{Plugin: name, Object: object, Expected: expected, Actual: actual},
-		)
+		found = append(found,
+			fault.Drift{Plugin: name, Object: object, Expected: expected, Actual: actual})
 	}
 	lease := func(addr netip.Addr) string { return fmt.Sprintf("lease of %s in network %s", addr, network) }
 	for _, addr := range given {
@@ -106,11 +100,8 @@ func compare(
 	}
 	for _, addr := range recorded {
 		if given != nil && !slices.Contains(given, addr) {
-			differ(
-				lease(addr),
-				"missing, since the result does not have the address",
-				"held by "+o.String(),
-			)
+			differ(lease(addr), "missing, since the result does not have the address",
+				"held by "+o.String())
 		}
 	}
 	if len(given) == 0 && len(recorded) == 0 {

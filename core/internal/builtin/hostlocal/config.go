@@ -73,10 +73,8 @@ func parseConfig(data []byte, args plugin.Args, cniVersion string) (*config, err
 // parseDataDir reads the only key that DEL and GC need, so that they work if the rest is invalid.
 func parseDataDir(data []byte) (string, error) {
 	var dataDir string
-	err := ipamconfig.Decode(
-		data,
-		jsonobject.Fields{{"ipam", jsonobject.Fields{{"dataDir", &dataDir}}}},
-	)
+	err := ipamconfig.Decode(data,
+		jsonobject.Fields{{"ipam", jsonobject.Fields{{"dataDir", &dataDir}}}})
 	return dataDir, err
 }
 
@@ -84,20 +82,14 @@ func parseDataDir(data []byte) (string, error) {
 // and is validated again after the engine.
 func directory(dataDir, network string) (string, error) {
 	if network == "" || network == "." || network == ".." || strings.ContainsAny(network, "/\x00") {
-		return "", fault.InvalidConfig(
-			"name",
-			"host-local: %q is not a valid name of a network",
-			network,
-		)
+		return "", fault.InvalidConfig("name", "host-local: %q is not a valid name of a network",
+			network)
 	}
 	ipam := rawIPAM{DataDir: dataDir}
 	ipam.fillDefaults()
 	if strings.ContainsRune(ipam.DataDir, 0) {
-		return "", fault.InvalidConfig(
-			"ipam.dataDir",
-			"host-local: ipam.dataDir: %q is not a valid path",
-			ipam.DataDir,
-		)
+		return "", fault.InvalidConfig("ipam.dataDir",
+			"host-local: ipam.dataDir: %q is not a valid path", ipam.DataDir)
 	}
 	return filepath.Join(ipam.DataDir, network), nil
 }
@@ -130,10 +122,8 @@ func parseSets(raw *rawConfig) ([]rangeSet, error) {
 		}
 	}
 	if len(sets) == 0 {
-		return nil, fault.InvalidConfig(
-			"ipam.ranges",
-			"host-local: no IP ranges specified: set ipam.ranges or ipam.subnet",
-		)
+		return nil, fault.InvalidConfig("ipam.ranges",
+			"host-local: no IP ranges specified: set ipam.ranges or ipam.subnet")
 	}
 	return sets, nil
 }
@@ -144,14 +134,8 @@ func checkSets(sets []rangeSet, cniVersion string) error {
 		starts = append(starts, set[0].start)
 		for j, other := range sets[:i] {
 			if set.overlaps(other) {
-				return fault.InvalidConfig(
-					"ipam.ranges",
-					"host-local: range set %d (%s) overlaps with %d (%s)",
-					j,
-					other,
-					i,
-					set,
-				)
+				return fault.InvalidConfig("ipam.ranges",
+					"host-local: range set %d (%s) overlaps with %d (%s)", j, other, i, set)
 			}
 		}
 	}
@@ -197,11 +181,8 @@ func assign(wanted []netip.Addr, sets []rangeSet) ([]netip.Addr, error) {
 		}
 		addr := wanted[at]
 		if in, _ := set.rangeOf(addr); in.gateway == addr {
-			return nil, fault.InvalidRequest(
-				"ips",
-				"host-local: requested ip %s is subnet's gateway",
-				addr,
-			)
+			return nil, fault.InvalidRequest("ips",
+				"host-local: requested ip %s is subnet's gateway", addr)
 		}
 		assigned[i] = addr
 		wanted = slices.Delete(slices.Clone(wanted), at, at+1)

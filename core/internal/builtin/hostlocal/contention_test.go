@@ -56,12 +56,8 @@ func TestManyProcesses(t *testing.T) {
 			state = otherState // as from another network namespace
 		}
 		cmd := exec.Command("/proc/self/exe")
-		cmd.Env = []string{
-			workerData + "=" + f.dataDir,
-			workerState + "=" + state,
-			workerClaims + "=" + claims,
-			workerNumber + "=" + strconv.Itoa(i),
-		}
+		cmd.Env = []string{workerData + "=" + f.dataDir, workerState + "=" + state,
+			workerClaims + "=" + claims, workerNumber + "=" + strconv.Itoa(i)}
 		cmd.Stdout, cmd.Stderr = &outputs[i], &outputs[i]
 		kittest.Must(t, cmd.Start())
 		commands[i] = cmd

@@ -37,7 +37,7 @@ func (p *hostLocal) existing(ctx context.Context, inv *plugin.Invocation) (*stor
 // releaseAll releases the owner's addresses, or if there are none, those of leases of the container
 // without an interface.
 func (s *store) releaseAll(ctx context.Context, o owner) error {
-	for _, o := range []owner{o, o.legacy()} {
+	for _, o := range []owner{o, o.withoutInterface()} {
 		addrs, err := s.confirmed(ctx, o)
 		if err != nil {
 			return err

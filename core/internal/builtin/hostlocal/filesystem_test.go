@@ -30,12 +30,8 @@ func TestSharedFileSystemGoesWithoutMarksAndIndex(t *testing.T) {
 	kittest.Must(t, err)
 	kittest.Must(t, s.lockToCreate(context.Background()))
 	s.local = perhapsElse
-	addr, err := s.giveNext(
-		context.Background(),
-		mustSet(t, "10.1.0.0/29"),
-		0,
-		owner{"ours", "eth0"},
-	)
+	addr, err := s.giveNext(context.Background(), mustSet(t, "10.1.0.0/29"), 0,
+		owner{"ours", "eth0"})
 	kittest.Must(t, err)
 	s.unlock()
 	if got := addr.String(); got != "10.1.0.3" {

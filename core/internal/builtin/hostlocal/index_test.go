@@ -255,13 +255,8 @@ func FuzzLease(f *testing.F) {
 		}
 		again, _ := parseOwner([]byte(o.content()))
 		if ok && again != o {
-			t.Errorf(
-				"%q reads as %q, which is written as %q and reads as %q",
-				content,
-				o,
-				o.content(),
-				again,
-			)
+			t.Errorf("%q reads as %q, which is written as %q and reads as %q", content, o,
+				o.content(), again)
 		}
 	})
 }

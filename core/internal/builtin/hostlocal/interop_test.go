@@ -74,10 +74,8 @@ func TestInteropOneStoreForBoth(t *testing.T) {
 	}
 	for _, builtin := range []bool{true, false} {
 		if _, err := b.addWith(t, builtin, "more"); err == nil ||
-			!strings.Contains(
-				err.Error(),
-				"no IP addresses available in range set: 10.1.0.1-10.1.0.30",
-			) {
+			!strings.Contains(err.Error(),
+				"no IP addresses available in range set: 10.1.0.1-10.1.0.30") {
 			t.Errorf("built-in %t: error is %v, want that the range is full", builtin, err)
 		}
 		if _, err := b.addWith(t, builtin, "c3"); err == nil ||
@@ -129,11 +127,8 @@ func TestInteropSameResultsAndFiles(t *testing.T) {
 	resolvConf := filepath.Join(t.TempDir(), "resolv.conf")
 	kittest.Must(
 		t,
-		os.WriteFile(
-			resolvConf,
-			[]byte("nameserver 10.0.0.1\nsearch a b\ndomain c\noptions ndots:1\n"),
-			0o600,
-		),
+		os.WriteFile(resolvConf,
+			[]byte("nameserver 10.0.0.1\nsearch a b\ndomain c\noptions ndots:1\n"), 0o600),
 	)
 	tests := []struct {
 		name, version, ipam string
@@ -182,12 +177,8 @@ func TestInteropSameResultsAndFiles(t *testing.T) {
 				b := both{newFixture(t, test.ipam)}
 				inv := b.invocation(plugin.Add, "c1")
 				inv.CNIVersion, inv.Args = test.version, test.args
-				inv.Config = bytes.Replace(
-					inv.Config,
-					[]byte(`"cniVersion":"1.1.0"`),
-					fmt.Appendf(nil, `"cniVersion":%q`, test.version),
-					1,
-				)
+				inv.Config = bytes.Replace(inv.Config, []byte(`"cniVersion":"1.1.0"`),
+					fmt.Appendf(nil, `"cniVersion":%q`, test.version), 1)
 				var out []byte
 				if builtin {
 					r, err := b.Add(context.Background(), inv)
@@ -202,10 +193,8 @@ func TestInteropSameResultsAndFiles(t *testing.T) {
 				var value map[string]any
 				kittest.Must(t, json.Unmarshal(out, &value))
 				if dns, _ := value["dns"].(map[string]any); len(dns) == 0 {
-					delete(
-						value,
-						"dns",
-					) // old versions write empty settings, which says the same as none
+					delete(value,
+						"dns") // old versions write empty settings, which says the same as none
 				}
 				tidy, err := json.MarshalIndent(value, "", " ")
 				kittest.Must(t, err)

@@ -36,8 +36,8 @@ func (o owner) indexed() leaseindex.Owner {
 	return leaseindex.NewOwner(o.ContainerID, o.content())
 }
 
-// legacy is the owner in a lease without the interface.
-func (o owner) legacy() owner { return owner{ContainerID: o.ContainerID} }
+// withoutInterface is the owner in a lease that does not record the interface.
+func (o owner) withoutInterface() owner { return owner{ContainerID: o.ContainerID} }
 
 func (o owner) String() string {
 	if o.IfName == "" {

@@ -36,26 +36,14 @@ func newRange(key string, raw rawRange) (addressRange, error) {
 	}
 	switch {
 	case !r.subnet.Contains(r.start):
-		return r, fault.InvalidConfig(
-			key+".rangeStart",
-			"host-local: RangeStart %s not in network %s",
-			r.start,
-			r.subnet,
-		)
+		return r, fault.InvalidConfig(key+".rangeStart",
+			"host-local: RangeStart %s not in network %s", r.start, r.subnet)
 	case !r.subnet.Contains(r.end):
-		return r, fault.InvalidConfig(
-			key+".rangeEnd",
-			"host-local: RangeEnd %s not in network %s",
-			r.end,
-			r.subnet,
-		)
+		return r, fault.InvalidConfig(key+".rangeEnd", "host-local: RangeEnd %s not in network %s",
+			r.end, r.subnet)
 	case r.end.Less(r.start):
-		return r, fault.InvalidConfig(
-			key+".rangeEnd",
-			"host-local: RangeEnd %s is before RangeStart %s",
-			r.end,
-			r.start,
-		)
+		return r, fault.InvalidConfig(key+".rangeEnd",
+			"host-local: RangeEnd %s is before RangeStart %s", r.end, r.start)
 	}
 	return r, nil
 }
@@ -69,11 +57,8 @@ func parseSubnet(key, text string) (netip.Prefix, error) {
 	case err != nil:
 		return subnet, err
 	case subnet.Bits() > subnet.Addr().BitLen()-2:
-		return subnet, fault.InvalidConfig(
-			key,
-			"host-local: Network %s too small to allocate from",
-			subnet,
-		)
+		return subnet, fault.InvalidConfig(key, "host-local: Network %s too small to allocate from",
+			subnet)
 	case subnet != subnet.Masked():
 		return subnet, fault.InvalidConfig(
 			key,
@@ -134,13 +119,8 @@ func newRangeSet(key string, raw []rawRange) (rangeSet, error) {
 			return nil, fault.InvalidConfig(key, "host-local: %s: mixed address families", key)
 		}
 		if set.overlaps(rangeSet{r}) {
-			return nil, fault.InvalidConfig(
-				key,
-				"host-local: %s: subnets %s and %s overlap",
-				key,
-				set,
-				r,
-			)
+			return nil, fault.InvalidConfig(key, "host-local: %s: subnets %s and %s overlap", key,
+				set, r)
 		}
 		set = append(set, r)
 	}

@@ -126,12 +126,8 @@ func TestSpans(t *testing.T) {
 		{
 			"middle",
 			"10.2.0.15",
-			[]string{
-				"10.2.0.16-10.2.0.20",
-				"10.3.0.1-10.3.0.254",
-				"10.1.0.1-10.1.0.254",
-				"10.2.0.10-10.2.0.15",
-			},
+			[]string{"10.2.0.16-10.2.0.20", "10.3.0.1-10.3.0.254", "10.1.0.1-10.1.0.254",
+				"10.2.0.10-10.2.0.15"},
 		},
 		{
 			"end of a range",
@@ -166,10 +162,8 @@ func FuzzSpans(f *testing.F) {
 		at := func(x uint8) string { return netip.AddrFrom4([4]byte{10, 0, 0, x}).String() }
 		var raw []rawRange
 		for _, bounds := range [][2]uint8{{a, b}, {c, d}} {
-			raw = append(
-				raw,
-				rawRange{Subnet: "10.0.0.0/24", RangeStart: at(bounds[0]), RangeEnd: at(bounds[1])},
-			)
+			raw = append(raw,
+				rawRange{Subnet: "10.0.0.0/24", RangeStart: at(bounds[0]), RangeEnd: at(bounds[1])})
 		}
 		set, err := newRangeSet("k", raw)
 		if err != nil {

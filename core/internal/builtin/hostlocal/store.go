@@ -96,19 +96,13 @@ func (s *store) unlock() {
 // indexPath contains the directory's identity: in another mount namespace the same path may be
 // another directory, with another lock.
 func (s *store) indexPath() string {
-	return filepath.Join(
-		s.stateDir,
-		name,
-		fmt.Sprintf("%.64s-%x-%x.idx", s.network, s.id.Device, s.id.Inode),
-	)
+	return filepath.Join(s.stateDir, name,
+		fmt.Sprintf("%.64s-%x-%x.idx", s.network, s.id.Device, s.id.Inode))
 }
 
 // query asks the index. A scan replaces an index that is invalid or turns out to be damaged.
-func query[T any](
-	ctx context.Context,
-	s *store,
-	ask func(*leaseindex.Index) (T, error),
-) (T, error) {
+func query[T any](ctx context.Context, s *store,
+	ask func(*leaseindex.Index) (T, error)) (T, error) {
 	if s.index == nil && s.stateDir != "" && s.local != perhapsElse {
 		s.index, _ = leaseindex.Open(s.indexPath(), s.id, s.bootID) // nil if there is no valid one
 		if s.index != nil {
@@ -211,15 +205,8 @@ func (s *store) fault(err error, doing string) error {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("host-local: network %s: %s: %w", s.network, s.dir, err)
 	}
-	return fault.New(
-		fault.KindState,
-		err,
-		"host-local: network %s: cannot %s in %s%s",
-		s.network,
-		doing,
-		s.dir,
-		advice(err),
-	)
+	return fault.New(fault.KindState, err, "host-local: network %s: cannot %s in %s%s", s.network,
+		doing, s.dir, advice(err))
 }
 
 func advice(err error) string {

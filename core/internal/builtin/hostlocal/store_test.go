@@ -31,24 +31,13 @@ func TestAddGoesRoundAndDelReleases(t *testing.T) {
 	for i := 3; i < 6; i++ {
 		got = append(got, f.mustAdd(t, fmt.Sprintf("c%d", i)))
 	}
-	want := []string{
-		"10.1.0.2/29",
-		"10.1.0.3/29",
-		"10.1.0.4/29",
-		"10.1.0.5/29",
-		"10.1.0.6/29",
-		"10.1.0.2/29",
-	}
+	want := []string{"10.1.0.2/29", "10.1.0.3/29", "10.1.0.4/29", "10.1.0.5/29", "10.1.0.6/29",
+		"10.1.0.2/29"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("addresses (-want +got):\n%s", diff)
 	}
-	want = []string{
-		"10.1.0.2: c5/eth0",
-		"10.1.0.3: c1/eth0",
-		"10.1.0.4: c2/eth0",
-		"10.1.0.5: c3/eth0",
-		"10.1.0.6: c4/eth0",
-	}
+	want = []string{"10.1.0.2: c5/eth0", "10.1.0.3: c1/eth0", "10.1.0.4: c2/eth0",
+		"10.1.0.5: c3/eth0", "10.1.0.6: c4/eth0"}
 	if diff := cmp.Diff(want, f.leases(t)); diff != "" {
 		t.Errorf("leases (-want +got):\n%s", diff)
 	}
@@ -70,17 +59,8 @@ func TestFullRangeIsAnErrorThatHelps(t *testing.T) {
 		f.mustAdd(t, fmt.Sprintf("c%d", i))
 	}
 	_, err := f.add("one-more")
-	wantFault(
-		t,
-		err,
-		fault.KindPluginFailed,
-		999,
-		"network web",
-		"no IP addresses available in range set: 10.1.0.1-10.1.0.6",
-		"5 in use",
-		"GC",
-		f.store(),
-	)
+	wantFault(t, err, fault.KindPluginFailed, 999, "network web",
+		"no IP addresses available in range set: 10.1.0.1-10.1.0.6", "5 in use", "GC", f.store())
 	err = f.Status(context.Background(), f.invocation(plugin.Status, ""))
 	wantFault(t, err, fault.KindPluginFailed, 50, "no IP addresses available")
 	f.mustDel(t, "c3")
@@ -101,33 +81,17 @@ func TestSecondAddIsRefused(t *testing.T) {
 			f := newFixture(t, small)
 			f.write(t, "10.1.0.4", test.content)
 			_, err := f.add("c1")
-			wantFault(
-				t,
-				err,
-				fault.KindPluginFailed,
-				999,
+			wantFault(t, err, fault.KindPluginFailed, 999,
 				"10.1.0.4 has been allocated to container c1",
-				"duplicate allocation is not allowed",
-			)
+				"duplicate allocation is not allowed")
 			f.config += `,"x":1}, "runtimeConfig":{"ips":["10.1.0.4"]`
 			_, err = f.add("c1")
-			wantFault(
-				t,
-				err,
-				fault.KindPluginFailed,
-				999,
+			wantFault(t, err, fault.KindPluginFailed, 999,
 				"10.1.0.4 has been allocated to container c1",
-				"duplicate allocation is not allowed",
-			)
+				"duplicate allocation is not allowed")
 			_, err = f.add("c2")
-			wantFault(
-				t,
-				err,
-				fault.KindPluginFailed,
-				999,
-				"requested IP address 10.1.0.4 is not available",
-				"held by container c1",
-			)
+			wantFault(t, err, fault.KindPluginFailed, 999,
+				"requested IP address 10.1.0.4 is not available", "held by container c1")
 		})
 	}
 }
@@ -413,14 +377,8 @@ func TestNamesThatAreNoLeases(t *testing.T) {
 	inv := f.invocation(plugin.Add, "c2")
 	inv.Args = plugin.Args{{"IP", "10.1.0.5"}}
 	_, err := f.Add(context.Background(), inv)
-	wantFault(
-		t,
-		err,
-		fault.KindPluginFailed,
-		999,
-		"requested IP address 10.1.0.5 is not available",
-		"a file that is no lease",
-	)
+	wantFault(t, err, fault.KindPluginFailed, 999, "requested IP address 10.1.0.5 is not available",
+		"a file that is no lease")
 }
 
 func TestDirectoryThatCannotBeUsed(t *testing.T) {
@@ -495,10 +453,8 @@ func TestLockIsWaitedForUntilTheDeadline(t *testing.T) {
 // The file of the address given last is not cut off before it is written, and the address gets
 // shorter at times.
 func TestLastGivenIsWhatTheFileSays(t *testing.T) {
-	f := newFixture(
-		t,
-		`"ranges":[[{"subnet":"10.1.0.0/24","rangeStart":"10.1.0.8","rangeEnd":"10.1.0.11"}]]`,
-	)
+	f := newFixture(t,
+		`"ranges":[[{"subnet":"10.1.0.0/24","rangeStart":"10.1.0.8","rangeEnd":"10.1.0.11"}]]`)
 	for _, want := range []string{"10.1.0.8", "10.1.0.9", "10.1.0.10", "10.1.0.11", "10.1.0.8", "10.1.0.9"} {
 		if got := f.mustAdd(t, "c1"); got != want+"/24" {
 			t.Errorf("got %s, want %s", got, want)
@@ -511,10 +467,8 @@ func TestLastGivenIsWhatTheFileSays(t *testing.T) {
 }
 
 func TestHugeIPv6Range(t *testing.T) {
-	f := newFixture(
-		t,
-		`"ranges":[[{"subnet":"fd00::/8","rangeStart":"fd00::ffff:ffff:ffff:fffe"}]]`,
-	)
+	f := newFixture(t,
+		`"ranges":[[{"subnet":"fd00::/8","rangeStart":"fd00::ffff:ffff:ffff:fffe"}]]`)
 	var got []string
 	for i := range 3 {
 		got = append(got, f.mustAdd(t, fmt.Sprintf("c%d", i)))

@@ -128,10 +128,8 @@ func (f *fixture) leases(t testing.TB) []string {
 		}
 		content, err := os.ReadFile(f.path(entry.Name()))
 		kittest.Must(t, err)
-		lines = append(
-			lines,
-			fmt.Sprintf("%s: %s", entry.Name(), strings.ReplaceAll(string(content), "\r\n", "/")),
-		)
+		lines = append(lines,
+			fmt.Sprintf("%s: %s", entry.Name(), strings.ReplaceAll(string(content), "\r\n", "/")))
 	}
 	return lines
 }

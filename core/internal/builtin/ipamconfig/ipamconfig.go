@@ -56,12 +56,8 @@ func AddressOrPrefix(key, text string) (netip.Addr, error) {
 func Prefix(key, text string) (netip.Prefix, error) {
 	prefix, err := netip.ParsePrefix(text)
 	if err != nil || prefix.Addr().Is4In6() {
-		return netip.Prefix{}, fault.InvalidConfig(
-			key,
-			"%s: %q is not an address with a prefix length, such as 10.1.0.0/16",
-			key,
-			text,
-		)
+		return netip.Prefix{}, fault.InvalidConfig(key,
+			"%s: %q is not an address with a prefix length, such as 10.1.0.0/16", key, text)
 	}
 	return prefix, nil
 }

@@ -41,10 +41,8 @@ func compare(ctx context.Context, inv *plugin.Invocation) (*comparison, error) {
 		return nil, err
 	}
 	if inv.PrevResult == nil {
-		return nil, fault.InvalidConfig(
-			"prevResult",
-			"prevResult: portmap needs the result of the ADD",
-		)
+		return nil, fault.InvalidConfig("prevResult",
+			"prevResult: portmap needs the result of the ADD")
 	}
 	k := &comparison{List: drift.List{Plugin: pluginType}, inv: inv, config: c}
 	if len(c.mappings) == 0 {
@@ -216,11 +214,8 @@ func (k *comparison) element(want item, have *nft.Element) {
 		k.Differs(object, expected, actual.to.String())
 	}
 	if have != nil && !k.owner.Owns(have.Comment) {
-		k.Differs(
-			object+" owner",
-			nft.DescribeOwner(k.owner.Comment()),
-			nft.DescribeOwner(have.Comment),
-		)
+		k.Differs(object+" owner", nft.DescribeOwner(k.owner.Comment()),
+			nft.DescribeOwner(have.Comment))
 	}
 }
 
@@ -241,9 +236,7 @@ func (k *comparison) describe(i item) string {
 
 // nameKey distinguishes a port with a host address from one without, whose key may have the same
 // bytes.
-func nameKey(
-	i item,
-) string {
+func nameKey(i item) string {
 	return string(append([]byte{byte(len(i.set.Key))}, i.element.Key...))
 }
 

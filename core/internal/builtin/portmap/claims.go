@@ -10,10 +10,8 @@ import (
 // claimable refuses the first port that another attachment has.
 func (p *plan) claimable(tx *nft.Tx) error {
 	for _, f := range families() {
-		ports := slices.DeleteFunc(
-			slices.Clone(p.ports),
-			func(port port) bool { return port.family != f },
-		)
+		ports := slices.DeleteFunc(slices.Clone(p.ports),
+			func(port port) bool { return port.family != f })
 		if len(ports) == 0 {
 			continue
 		}
@@ -24,13 +22,8 @@ func (p *plan) claimable(tx *nft.Tx) error {
 				return err
 			}
 			if taken != nil && !p.owner.Owns(taken.Comment) {
-				return fault.New(
-					fault.KindExists,
-					nil,
-					"host port %s is taken by %s",
-					port,
-					nft.DescribeOwner(taken.Comment),
-				)
+				return fault.New(fault.KindExists, nil, "host port %s is taken by %s", port,
+					nft.DescribeOwner(taken.Comment))
 			}
 		}
 	}

@@ -80,22 +80,13 @@ func ofIPTables(words *[]string) bool {
 // or a list of them in braces.
 func parseConditions(key string, f family, lines []string) ([]condition, error) {
 	if ofIPTables(&lines) {
-		return nil, fault.InvalidConfig(
-			key,
-			"%s: %q is in iptables syntax, and the backend is nftables",
-			key,
-			lines[0],
-		)
+		return nil, fault.InvalidConfig(key,
+			"%s: %q is in iptables syntax, and the backend is nftables", key, lines[0])
 	}
 	p := parser{key: key, family: f, words: split(lines)}
 	if len(p.words) > maxWords {
-		return nil, fault.InvalidConfig(
-			key,
-			"%s: %d words; at most %d are supported",
-			key,
-			len(p.words),
-			maxWords,
-		)
+		return nil, fault.InvalidConfig(key, "%s: %d words; at most %d are supported", key,
+			len(p.words), maxWords)
 	}
 	if len(p.words) == 0 {
 		return nil, nil
@@ -107,12 +98,8 @@ func parseConditions(key string, f family, lines []string) ([]condition, error) 
 			return nil, err
 		}
 		if all = product(all, alternatives); len(all) > maxAlternatives {
-			return nil, fault.InvalidConfig(
-				key,
-				"%s: the lists have more than %d combinations",
-				key,
-				maxAlternatives,
-			)
+			return nil, fault.InvalidConfig(key, "%s: the lists have more than %d combinations",
+				key, maxAlternatives)
 		}
 	}
 	return all, nil

@@ -99,17 +99,12 @@ func parse(data []byte) (*config, error) {
 
 func (c *config) validate() error {
 	if c.Backend != nil && *c.Backend != "nftables" && *c.Backend != "iptables" {
-		return fault.InvalidConfig(
-			"backend",
-			"backend: %q is unknown; use nftables or iptables",
-			*c.Backend,
-		)
+		return fault.InvalidConfig("backend", "backend: %q is unknown; use nftables or iptables",
+			*c.Backend)
 	}
 	if c.ExternalSetMarkChain != nil {
-		return fault.InvalidConfig(
-			"externalSetMarkChain",
-			"externalSetMarkChain: requires backend iptables",
-		)
+		return fault.InvalidConfig("externalSetMarkChain",
+			"externalSetMarkChain: requires backend iptables")
 	}
 	if bit := c.MarkMasqBit; bit != nil && (*bit < 0 || *bit > 31) {
 		return fault.InvalidConfig("markMasqBit", "markMasqBit: %d is not between 0 and 31", *bit)
@@ -130,14 +125,8 @@ func parseMappings(entries []mappingEntry) ([]mapping, error) {
 		}
 		for _, other := range all {
 			if m.overlaps(other) {
-				return nil, fault.InvalidConfig(
-					m.key,
-					"%s: %s overlaps %s of %s",
-					m.key,
-					m,
-					other,
-					other.key,
-				)
+				return nil, fault.InvalidConfig(m.key, "%s: %s overlaps %s of %s", m.key, m, other,
+					other.key)
 			}
 		}
 		all = append(all, m)
@@ -160,25 +149,13 @@ func (e mappingEntry) parse(key string) (mapping, error) {
 		value int
 	}{{"hostPort", e.HostPort}, {"containerPort", e.ContainerPort}} {
 		if port.value < 1 || port.value > maxPort {
-			return m, fault.InvalidConfig(
-				key+"."+port.name,
-				"%s.%s: %d is not between 1 and %d",
-				key,
-				port.name,
-				port.value,
-				maxPort,
-			)
+			return m, fault.InvalidConfig(key+"."+port.name, "%s.%s: %d is not between 1 and %d",
+				key, port.name, port.value, maxPort)
 		}
 		if port.value > maxPort-m.count+1 {
-			return m, fault.InvalidConfig(
-				key+".range",
-				"%s.range: %d ports from %s %d go beyond %d",
-				key,
-				m.count,
-				port.name,
-				port.value,
-				maxPort,
-			)
+			return m, fault.InvalidConfig(key+".range",
+				"%s.range: %d ports from %s %d go beyond %d", key, m.count, port.name, port.value,
+				maxPort)
 		}
 	}
 	return m, m.parseHostIP(e.HostIP)
@@ -193,12 +170,8 @@ func parseProtocol(key, name string) (protocol, error) {
 	case "sctp":
 		return sctp, nil
 	default:
-		return 0, fault.InvalidConfig(
-			key+".protocol",
-			"%s.protocol: %q is unknown; use tcp, udp or sctp",
-			key,
-			name,
-		)
+		return 0, fault.InvalidConfig(key+".protocol",
+			"%s.protocol: %q is unknown; use tcp, udp or sctp", key, name)
 	}
 }
 

@@ -17,12 +17,8 @@ func (portmap) Del(ctx context.Context, inv *plugin.Invocation) error {
 
 // removeAll removes in one batch the elements that release queues and returns, and what the
 // reference executable made. Then it removes the flows of datagrams that the elements translated.
-func removeAll(
-	ctx context.Context,
-	inv *plugin.Invocation,
-	r reference,
-	release func(*nft.Tx) ([]item, error),
-) error {
+func removeAll(ctx context.Context, inv *plugin.Invocation, r reference,
+	release func(*nft.Tx) ([]item, error)) error {
 	var found []item
 	err := nft.Update(ctx, inv.StateDir, func(tx *nft.Tx) (err error) {
 		if found, err = release(tx); err != nil {

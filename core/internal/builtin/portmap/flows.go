@@ -83,10 +83,8 @@ func flowsToContainers(ports []port) flows {
 	for _, p := range ports {
 		if p.proto == udp {
 			f.destinations = append(f.destinations, p.destination())
-			f.selectors = append(
-				f.selectors,
-				conntrack.Selector{Destination: p.destination(), Answers: p.to},
-			)
+			f.selectors = append(f.selectors,
+				conntrack.Selector{Destination: p.destination(), Answers: p.to})
 			gone[p.to] = true
 		}
 	}

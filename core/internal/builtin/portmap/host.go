@@ -25,12 +25,8 @@ func checkHostIPs(ctx context.Context, host *rtnl.Conn, mappings []mapping) erro
 			return err
 		}
 		if err != nil || !route.Local { // for whatever reason it is unreachable
-			return fault.InvalidConfig(
-				m.key+".hostIP",
-				"%s.hostIP: %s is not an address of this host",
-				m.key,
-				m.hostIP,
-			)
+			return fault.InvalidConfig(m.key+".hostIP",
+				"%s.hostIP: %s is not an address of this host", m.key, m.hostIP)
 		}
 	}
 	return nil
@@ -46,12 +42,8 @@ func warnOfSockets(ctx context.Context, inv *plugin.Invocation, mappings []mappi
 		if m.proto == sctp {
 			continue
 		}
-		bound, err := sockets.Bound(
-			ctx,
-			byte(m.proto),
-			uint16(m.hostPort),
-			uint16(m.hostPort+m.count-1),
-		)
+		bound, err := sockets.Bound(ctx, byte(m.proto), uint16(m.hostPort),
+			uint16(m.hostPort+m.count-1))
 		if ctx.Err() != nil {
 			return err
 		}

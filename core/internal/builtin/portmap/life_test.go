@@ -59,10 +59,8 @@ func TestTakenPortNamesItsOwner(t *testing.T) {
 				t.Errorf("got %v, want %s", err, want)
 			}
 			kittest.Same(r.T, "rules after the refusal", before, r.listing())
-			kittest.Must(
-				t,
-				r.del(b, config(c.second)),
-			) // as the engine does, and it takes nothing away
+			kittest.Must(t,
+				r.del(b, config(c.second))) // as the engine does, and it takes nothing away
 			kittest.Same(r.T, "rules after DEL", before, r.listing())
 		})
 	}
@@ -72,10 +70,8 @@ func TestHostIPMustBeLocal(t *testing.T) {
 	r := newRig(t)
 	c := r.container("a", 2)
 	for _, address := range []string{"192.0.2.9", "198.51.100.1", "fd00:9::9", "10.1.0.2", "192.0.2.255"} {
-		err := r.add(
-			c,
-			config(fmt.Sprintf(`{"hostPort":80,"containerPort":80,"hostIP":%q}`, address)),
-		)
+		err := r.add(c,
+			config(fmt.Sprintf(`{"hostPort":80,"containerPort":80,"hostIP":%q}`, address)))
 		var f *fault.Error
 		if !errors.As(err, &f) || f.Kind != fault.KindInvalidConfig ||
 			f.Details != "runtimeConfig.portMappings[0].hostIP" {
@@ -192,10 +188,8 @@ func TestLeavingOneNetworkKeepsTheOther(t *testing.T) {
 			r.mustAdd(inA, config(ofA))
 			r.mustAdd(inB, config(ofB))
 			r.Serve(&inA.Node, ":80", "c")
-			if got := r.Ask(nil, "tcp", "192.0.2.1:8002", kittest.Patience); !strings.HasPrefix(
-				got,
-				"c",
-			) {
+			if got := r.Ask(nil, "tcp", "192.0.2.1:8002", kittest.Patience); !strings.HasPrefix(got,
+				"c") {
 				t.Fatalf("in b: %q", got)
 			}
 			if !known {
@@ -203,10 +197,8 @@ func TestLeavingOneNetworkKeepsTheOther(t *testing.T) {
 			}
 			kittest.Must(t, r.del(inB, config("")))
 			kittest.Same(r.T, "drift of a", []string(nil), r.drift(inA, config(ofA)))
-			if got := r.Ask(nil, "tcp", "192.0.2.1:8001", kittest.Patience); !strings.HasPrefix(
-				got,
-				"c",
-			) {
+			if got := r.Ask(nil, "tcp", "192.0.2.1:8001", kittest.Patience); !strings.HasPrefix(got,
+				"c") {
 				t.Errorf("in a: %q", got)
 			}
 			for _, e := range r.elements() {
@@ -237,10 +229,8 @@ func TestCheckFindsEveryObject(t *testing.T) {
 		}
 		sets = nil
 		for _, name := range names {
-			sets = append(
-				sets,
-				nft.Set{Table: table, Name: name, Key: []nft.Type{nft.InetProto, nft.InetService}},
-			)
+			sets = append(sets,
+				nft.Set{Table: table, Name: name, Key: []nft.Type{nft.InetProto, nft.InetService}})
 		}
 		chains, err = v.Chains(table)
 		return err
@@ -378,12 +368,8 @@ func TestCheckFindsChangedValuesAndSettings(t *testing.T) {
 func TestRepairAfterFlush(t *testing.T) {
 	r := newRig(t)
 	a, b := r.container("a", 2), r.container("b", 3)
-	ofA, ofB := config(
-		both,
-	), config(
-		`{"hostPort":81,"containerPort":80}`,
-		`"conditionsV4":["ip saddr 192.0.2.0/24"]`,
-	)
+	ofA, ofB := config(both), config(`{"hostPort":81,"containerPort":80}`,
+		`"conditionsV4":["ip saddr 192.0.2.0/24"]`)
 	r.mustAdd(a, ofA)
 	r.mustAdd(b, ofB)
 	r.Serve(&a.Node, ":80", "a")
@@ -444,12 +430,8 @@ func TestAddHealsChangedRules(t *testing.T) {
 		return nil
 	}))
 	r.mustAdd(b, config(`{"hostPort":82,"containerPort":80}`))
-	kittest.Same(
-		r.T,
-		"drift",
-		[]string(nil),
-		r.drift(b, config(`{"hostPort":82,"containerPort":80}`)),
-	)
+	kittest.Same(r.T, "drift", []string(nil),
+		r.drift(b, config(`{"hostPort":82,"containerPort":80}`)))
 }
 
 // TestAddAgainReplacesWhatIsLeft is an ADD after one that was killed between its batch and its
@@ -459,12 +441,8 @@ func TestAddAgainReplacesWhatIsLeft(t *testing.T) {
 	c := r.container("a", 2)
 	r.mustAdd(c, config(both))
 	r.mustAdd(c, config(`{"hostPort":81,"containerPort":80}`))
-	kittest.Same(
-		r.T,
-		"drift",
-		[]string(nil),
-		r.drift(c, config(`{"hostPort":81,"containerPort":80}`)),
-	)
+	kittest.Same(r.T, "drift", []string(nil),
+		r.drift(c, config(`{"hostPort":81,"containerPort":80}`)))
 	kittest.Must(t, r.del(c, config(`{"hostPort":81,"containerPort":80}`)))
 	kittest.Same(r.T, "left", []string(nil), r.elements())
 }
@@ -517,11 +495,8 @@ func TestGCKeepsValidAttachmentsAndOtherNetworks(t *testing.T) {
 		inv.ValidAttachments = valid
 		kittest.Must(t, portmap.New().GC(t.Context(), inv))
 	}
-	collect(
-		"a",
-		plugin.AttachmentID{ContainerID: keep.ID, IfName: "eth0"},
-		plugin.AttachmentID{ContainerID: gone.ID, IfName: "eth1"},
-	)
+	collect("a", plugin.AttachmentID{ContainerID: keep.ID, IfName: "eth0"},
+		plugin.AttachmentID{ContainerID: gone.ID, IfName: "eth1"})
 	kittest.Same(r.T, "rules", before, r.listing())
 	collect("a")
 	collect("b")
@@ -584,10 +559,8 @@ func TestSocketOnThePortIsAWarning(t *testing.T) {
 	r.Warnings = nil
 	other := r.container("a", 3)
 	port := client.LocalAddr().(*net.UDPAddr).Port
-	r.mustAdd(
-		other,
-		config(fmt.Sprintf(`{"hostPort":%d,"containerPort":1,"protocol":"udp"}`, port)),
-	)
+	r.mustAdd(other,
+		config(fmt.Sprintf(`{"hostPort":%d,"containerPort":1,"protocol":"udp"}`, port)))
 	kittest.Same(r.T, "warnings", []string(nil), r.Warnings)
 }
 
@@ -643,10 +616,8 @@ func TestOnlyChangedFlowsAreForgotten(t *testing.T) {
 		t.Fatalf("flows %v", kept)
 	}
 	for _, address := range []string{"192.0.2.1:8080", "[fd00:9::1]:8080"} {
-		if got := r.Ask(r.outside, "udp", address, kittest.Patience); !strings.HasPrefix(
-			got,
-			"host",
-		) {
+		if got := r.Ask(r.outside, "udp", address, kittest.Patience); !strings.HasPrefix(got,
+			"host") {
 			t.Fatalf("%s: %q", address, got)
 		}
 	}
@@ -675,10 +646,8 @@ func (r *rig) flows() []flow {
 	var destinations []conntrack.Destination
 	for _, unspecified := range []netip.Addr{netip.IPv4Unspecified(), netip.IPv6Unspecified()} {
 		for _, port := range []uint16{8080, 8081} {
-			destinations = append(
-				destinations,
-				conntrack.Destination{Addr: unspecified, Port: port, Proto: 17},
-			)
+			destinations = append(destinations,
+				conntrack.Destination{Addr: unspecified, Port: port, Proto: 17})
 		}
 	}
 	_, err := conntrack.Forget(r.T.Context(), destinations, func(f conntrack.Flow) bool {

@@ -61,13 +61,9 @@ func newPlan(c *config, inv *plugin.Invocation) (*plan, error) {
 	}
 	for _, m := range c.mappings {
 		if m.hostIP.IsValid() && !prefixes[m.only].IsValid() {
-			return nil, fault.InvalidConfig(
-				m.key+".hostIP",
-				"%s.hostIP: %s cannot be translated: the container has no IPv%d address",
-				m.key,
-				m.hostIP,
-				m.only,
-			)
+			return nil, fault.InvalidConfig(m.key+".hostIP",
+				"%s.hostIP: %s cannot be translated: the container has no IPv%d address", m.key,
+				m.hostIP, m.only)
 		}
 		for _, t := range p.targets {
 			p.publish(m, t)
@@ -123,11 +119,8 @@ func containerAddresses(inv *plugin.Invocation) (map[family]netip.Prefix, error)
 		}
 	}
 	if len(found) == 0 {
-		return nil, fault.InvalidConfig(
-			"prevResult",
-			"prevResult: it has no address of the container's interface %s",
-			inv.IfName,
-		)
+		return nil, fault.InvalidConfig("prevResult",
+			"prevResult: it has no address of the container's interface %s", inv.IfName)
 	}
 	return found, nil
 }

@@ -115,10 +115,8 @@ func TestPlan(t *testing.T) {
 			}
 			for _, target := range p.used() {
 				if len(target.sources) > 0 {
-					masquerade = append(
-						masquerade,
-						fmt.Sprintf("%d %s", target.family, target.sources),
-					)
+					masquerade = append(masquerade,
+						fmt.Sprintf("%d %s", target.family, target.sources))
 				}
 			}
 			local := ""

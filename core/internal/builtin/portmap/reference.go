@@ -163,10 +163,8 @@ func (o reference) lines(table *iptables.Table) []string {
 	for _, words := range table.Chains[referenceJumps] {
 		name, comment := argument(words, "-j"), argument(words, "--comment")
 		if o.chain(name, comment) {
-			lines = append(
-				lines,
-				iptables.Line(append([]string{"-D", referenceJumps}, words...)...),
-			)
+			lines = append(lines,
+				iptables.Line(append([]string{"-D", referenceJumps}, words...)...))
 			gone[name] = true
 		}
 	}

@@ -24,18 +24,8 @@ func (r *rig) executable(c *kittest.Container, command string, config []byte, pa
 // chains.
 func (r *rig) traces() string {
 	r.T.Helper()
-	all := kittest.Run(
-		r.T,
-		"nft",
-		"list",
-		"ruleset",
-	) + kittest.Run(
-		r.T,
-		"iptables-legacy-save",
-	) + kittest.Run(
-		r.T,
-		"ip6tables-legacy-save",
-	)
+	all := kittest.Run(r.T, "nft", "list", "ruleset") + kittest.Run(r.T,
+		"iptables-legacy-save") + kittest.Run(r.T, "ip6tables-legacy-save")
 	return strings.Join(
 		regexp.MustCompile(`(?m)^.*(CNI-DN-|10\.[12]\.0\.|fd00:[12]::).*$`).FindAllString(all, -1),
 		"\n",
@@ -50,16 +40,10 @@ func TestDelCleansUpAfterTheExecutable(t *testing.T) {
 			a, b := r.paper("a", 2), r.paper("b", 2) // one container
 			neighbour := r.paper("a", 3)
 			backend := `"backend":"` + v.Backend + `"`
-			ofA, ofB, ofNeighbour := config(
-				both,
-				backend,
-			), config(
+			ofA, ofB, ofNeighbour := config(both, backend), config(
 				`{"hostPort":81,"containerPort":80,"protocol":"tcp"}`,
 				backend,
-			), config(
-				`{"hostPort":82,"containerPort":80,"protocol":"tcp"}`,
-				backend,
-			)
+			), config(`{"hostPort":82,"containerPort":80,"protocol":"tcp"}`, backend)
 			r.executable(b, "ADD", ofB, v.Path)
 			r.executable(neighbour, "ADD", ofNeighbour, v.Path)
 			before := r.traces()
@@ -98,10 +82,8 @@ func TestGCCleansUpAfterTheExecutable(t *testing.T) {
 		t.Run(v.Name, func(t *testing.T) {
 			r := newRig(t)
 			conf := func(port string) []byte {
-				return config(
-					`{"hostPort":`+port+`,"containerPort":80,"protocol":"tcp"}`,
-					`"backend":"iptables"`,
-				)
+				return config(`{"hostPort":`+port+`,"containerPort":80,"protocol":"tcp"}`,
+					`"backend":"iptables"`)
 			}
 			keep, other, gone := r.paper("a", 2), r.paper("b", 2), r.paper("a", 3)
 			r.executable(keep, "ADD", conf("81"), v.Path)
@@ -127,10 +109,8 @@ func TestExecutableAndBuiltinSideBySide(t *testing.T) {
 			r := newRig(t)
 			theirs, ours := r.container("a", 2), r.container("a", 3)
 			backend := `"backend":"` + v.Backend + `"`
-			their, our := config(
-				`{"hostPort":81,"containerPort":80,"protocol":"tcp"}`,
-				backend,
-			), config(
+			their, our := config(`{"hostPort":81,"containerPort":80,"protocol":"tcp"}`,
+				backend), config(
 				`{"hostPort":82,"containerPort":80}`,
 			)
 			r.executable(theirs, "ADD", their, v.Path)

@@ -41,10 +41,8 @@ func (r *rig) container(network string, number int) *kittest.Container {
 // config writes a configuration with mappings in JSON, and further members.
 func config(mappings string, members ...string) []byte {
 	return []byte(
-		`{"cniVersion":"1.1.0","type":"portmap",` + strings.Join(
-			append(members, ""),
-			",",
-		) + `"runtimeConfig":{"portMappings":[` + mappings + `]}}`,
+		`{"cniVersion":"1.1.0","type":"portmap",` + strings.Join(append(members, ""),
+			",") + `"runtimeConfig":{"portMappings":[` + mappings + `]}}`,
 	)
 }
 
@@ -111,11 +109,8 @@ func (r *rig) routeLoopback(n *kittest.Node, gateway string) {
 	r.T.Helper()
 	kittest.Must(
 		r.T,
-		n.Conn.RemoveAddress(
-			r.T.Context(),
-			r.Link(n.Conn, "lo").Index,
-			netip.MustParsePrefix("127.0.0.1/8"),
-		),
+		n.Conn.RemoveAddress(r.T.Context(), r.Link(n.Conn, "lo").Index,
+			netip.MustParsePrefix("127.0.0.1/8")),
 	)
 	kittest.Must(r.T, n.Do(r.T, func() error {
 		for _, link := range []string{"all", "eth0"} {

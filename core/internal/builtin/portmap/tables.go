@@ -86,14 +86,8 @@ func anyHost(f family, suffix string) set {
 
 // oneHost is the map of the ports that are published on one address.
 func oneHost(f family, suffix string) set {
-	return redirectMap(
-		f,
-		fmt.Sprintf("portmap%d-host", f),
-		suffix,
-		f.addrType(),
-		nft.InetProto,
-		nft.InetService,
-	)
+	return redirectMap(f, fmt.Sprintf("portmap%d-host", f), suffix, f.addrType(), nft.InetProto,
+		nft.InetService)
 }
 
 func redirectMap(f family, name, suffix string, key ...nft.Type) set {
@@ -117,13 +111,8 @@ func claims(f family) set {
 
 // hostClaims is the set of the ports that are taken on one address.
 func hostClaims(f family) set {
-	return claimSet(
-		f,
-		fmt.Sprintf("portmap-claims%d-host", f),
-		f.addrType(),
-		nft.InetProto,
-		nft.InetService,
-	)
+	return claimSet(f, fmt.Sprintf("portmap-claims%d-host", f), f.addrType(), nft.InetProto,
+		nft.InetService)
 }
 
 func claimSet(f family, name string, key ...nft.Type) set {
@@ -154,10 +143,8 @@ func ownerKey(o nft.Owner) []byte {
 // masqueraded is the set of the containers of a network to which connections from certain sources
 // get the host's address.
 func masqueraded(f family, network string, sources []netip.Prefix) set {
-	s := masqueradeSet(
-		f,
-		masqueradePrefix(f)+suffixOf(network)+"-"+nft.Hash(fmt.Sprint(sources))[:4],
-	)
+	s := masqueradeSet(f,
+		masqueradePrefix(f)+suffixOf(network)+"-"+nft.Hash(fmt.Sprint(sources))[:4])
 	s.Comment = nft.Text(network)
 	return s
 }
@@ -233,10 +220,8 @@ func common() (chains []nft.Chain, sets []set, rules []nft.Rule) {
 		sets = append(sets, claims(f), hostClaims(f), oneHost(f, ""), anyHost(f, ""))
 		rules = append(rules, translating(f, "")...)
 		for _, c := range []nft.Chain{prerouting(), output()} {
-			rules = append(
-				rules,
-				nft.Rule{Chain: c, Exprs: nft.Do(toHost(f), nft.Jump(translation(f, "")))},
-			)
+			rules = append(rules,
+				nft.Rule{Chain: c, Exprs: nft.Do(toHost(f), nft.Jump(translation(f, "")))})
 		}
 	}
 	rules = append(
@@ -279,13 +264,8 @@ func translating(f family, suffix string) []nft.Rule {
 			Chain: c,
 			Exprs: nft.Do(
 				nft.IsFamily(f.nft()),
-				nft.RedirectFrom(
-					oneHost(f, suffix).Set,
-					f.nft(),
-					nft.DstAddr(f.nft()),
-					nft.L4Proto(),
-					nft.DstPort(),
-				),
+				nft.RedirectFrom(oneHost(f, suffix).Set, f.nft(), nft.DstAddr(f.nft()),
+					nft.L4Proto(), nft.DstPort()),
 			),
 		},
 		{

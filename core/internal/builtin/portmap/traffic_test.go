@@ -134,10 +134,8 @@ func TestLoopbackIsOpenWithoutTheRule(t *testing.T) {
 	r.Serve(nil, "127.0.0.1:9000", "host")
 	r.routeLoopback(&c.Node, "10.1.0.1")
 	r.flushChain("portmap-loopback")
-	if got := r.Ask(&c.Node, "udp", "127.0.0.1:9000", kittest.Patience); !strings.HasPrefix(
-		got,
-		"host ",
-	) {
+	if got := r.Ask(&c.Node, "udp", "127.0.0.1:9000", kittest.Patience); !strings.HasPrefix(got,
+		"host ") {
 		t.Errorf("got %q", got)
 	}
 }
@@ -231,10 +229,8 @@ func TestWithoutMasqueradeOutsideStillReaches(t *testing.T) {
 func TestNetworksKeepTheirConditions(t *testing.T) {
 	r := newRig(t)
 	a, b, third := r.container("a", 2), r.container("b", 3), r.container("a", 4)
-	conditionsA := []string{
-		`"conditionsV4":["ip saddr != 192.0.2.9"]`,
-		`"conditionsV6":["ip6","saddr","{fd00:2::/64, fd00:9::1}"]`,
-	}
+	conditionsA := []string{`"conditionsV4":["ip saddr != 192.0.2.9"]`,
+		`"conditionsV6":["ip6","saddr","{fd00:2::/64, fd00:9::1}"]`}
 	conditionsB := []string{`"conditionsV4":["iifname","\"out0\""]`}
 	r.mustAdd(a, config(`{"hostPort":8001,"containerPort":80}`, conditionsA...))
 	r.mustAdd(b, config(`{"hostPort":8002,"containerPort":80}`, conditionsB...))
@@ -266,18 +262,10 @@ func TestNetworksKeepTheirConditions(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", way.address, got, way.want)
 		}
 	}
-	kittest.Same(
-		r.T,
-		"drift of a",
-		[]string(nil),
-		r.drift(a, config(`{"hostPort":8001,"containerPort":80}`, conditionsA...)),
-	)
-	kittest.Same(
-		r.T,
-		"drift of b",
-		[]string(nil),
-		r.drift(b, config(`{"hostPort":8002,"containerPort":80}`, conditionsB...)),
-	)
+	kittest.Same(r.T, "drift of a", []string(nil),
+		r.drift(a, config(`{"hostPort":8001,"containerPort":80}`, conditionsA...)))
+	kittest.Same(r.T, "drift of b", []string(nil),
+		r.drift(b, config(`{"hostPort":8002,"containerPort":80}`, conditionsB...)))
 	for _, c := range []*kittest.Container{a, b, third} {
 		kittest.Must(t, r.del(c, config("")))
 	}

@@ -144,12 +144,8 @@ func (p *plan) shared(link string) []sharedObjects {
 			s := masqueraded(t.family, p.owner.Network, t.sources)
 			all = append(all, sharedObjects{witness: s, queue: func(tx *nft.Tx) error {
 				tx.Ensure(s.Set)
-				return replaceRules(
-					tx,
-					masquerading(),
-					s.Name,
-					masquerade(t.family, p.owner.Network, t.sources),
-				)
+				return replaceRules(tx, masquerading(), s.Name,
+					masquerade(t.family, p.owner.Network, t.sources))
 			}})
 		}
 	}
@@ -181,12 +177,8 @@ func (p *plan) queueConditional(tx *nft.Tx, f family, suffix string) error {
 	if err := ensureRules(tx, translating(f, suffix)); err != nil {
 		return err
 	}
-	return replaceRules(
-		tx,
-		translation(f, ""),
-		own.Name,
-		conditional(f, p.owner.Network, p.rules[f]),
-	)
+	return replaceRules(tx, translation(f, ""), own.Name,
+		conditional(f, p.owner.Network, p.rules[f]))
 }
 
 func ensureRules(tx *nft.Tx, rules []nft.Rule) error {

@@ -22,11 +22,8 @@ func (static) Check(_ context.Context, inv *plugin.Invocation) error {
 		return err
 	}
 	if inv.PrevResult == nil {
-		return fault.InvalidConfig(
-			"prevResult",
-			"static: network %s: CHECK needs prevResult, the result of the ADD",
-			inv.Network,
-		)
+		return fault.InvalidConfig("prevResult",
+			"static: network %s: CHECK needs prevResult, the result of the ADD", inv.Network)
 	}
 	result, err := inv.PrevResult.Value()
 	if err != nil {

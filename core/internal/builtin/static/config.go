@@ -80,11 +80,9 @@ func (c *config) addArgs(args plugin.Args) error {
 	for _, text := range list(args, plugin.ArgIP) {
 		prefix, err := netip.ParsePrefix(text)
 		if err != nil || prefix.Addr().Is4In6() {
-			return fault.InvalidRequest(
-				"args",
+			return fault.InvalidRequest("args",
 				"CNI_ARGS: IP: %q is not an address with a prefix length, such as 10.1.0.5/16",
-				text,
-			)
+				text)
 		}
 		c.addresses = append(c.addresses, address{prefix: prefix})
 	}
@@ -115,10 +113,8 @@ func (c *config) replace(key string, texts []string) error {
 		if err != nil {
 			return err
 		}
-		c.addresses = append(
-			c.addresses,
-			address{prefix: prefix, gateway: gatewayOf(before, prefix)},
-		)
+		c.addresses = append(c.addresses,
+			address{prefix: prefix, gateway: gatewayOf(before, prefix)})
 	}
 	return nil
 }

@@ -15,11 +15,8 @@ import (
 )
 
 func invocation(command, config, version string, args plugin.Args) *plugin.Invocation {
-	inv := kittest.Invocation(
-		"web",
-		"c1",
-		fmt.Appendf(nil, `{"name":"web","cniVersion":%q,"type":"bridge",%s}`, version, config),
-	)
+	inv := kittest.Invocation("web", "c1",
+		fmt.Appendf(nil, `{"name":"web","cniVersion":%q,"type":"bridge",%s}`, version, config))
 	inv.Command, inv.CNIVersion, inv.Args = command, version, args
 	return inv
 }

@@ -36,9 +36,7 @@ func (h *Host) NewContainer(network, id string) *Container {
 }
 
 // Lost is an attachment of which nothing but its identity is known.
-func Lost(
-	network, id string,
-) *Container {
+func Lost(network, id string) *Container {
 	return &Container{Network: network, ID: id, IfName: "eth0"}
 }
 
@@ -88,11 +86,8 @@ func (h *Host) traitsOf(pluginType string) plugin.Traits {
 	return plugin.Traits{IPAM: true, NeedsLink: pluginType == "dhcp"}
 }
 
-func (h *Host) run(
-	ctx context.Context,
-	pluginType string,
-	inv *plugin.Invocation,
-) (*plugin.Result, error) {
+func (h *Host) run(ctx context.Context, pluginType string,
+	inv *plugin.Invocation) (*plugin.Result, error) {
 	p := h.Plugins[pluginType]
 	if p == nil {
 		return nil, fault.New(fault.KindPluginNotFound, nil, "no plugin %s", pluginType)

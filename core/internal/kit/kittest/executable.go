@@ -14,12 +14,8 @@ import (
 
 // Executable runs the reference executable of a plugin type for an invocation, as a runtime does,
 // and returns what it prints. Its environment is that of the specification and env.
-func Executable(
-	t testing.TB,
-	pluginType, command string,
-	inv *plugin.Invocation,
-	env ...string,
-) ([]byte, error) {
+func Executable(t testing.TB, pluginType, command string, inv *plugin.Invocation,
+	env ...string) ([]byte, error) {
 	t.Helper()
 	dir := os.Getenv("CNI_PEERS")
 	if dir == "" {
@@ -33,15 +29,9 @@ func Executable(
 	cmd := exec.Command(filepath.Join(dir, pluginType))
 	cmd.Stdin = bytes.NewReader(executableConfig(t, inv))
 	cmd.Env = append(
-		[]string{
-			"CNI_COMMAND=" + command,
-			"CNI_CONTAINERID=" + inv.ContainerID,
-			"CNI_IFNAME=" + inv.IfName,
-			"CNI_NETNS=" + netns,
-			"CNI_PATH=" + dir,
-			"CNI_ARGS=" + inv.Args.String(),
-			"CNI_NETNS_OVERRIDE=1",
-		},
+		[]string{"CNI_COMMAND=" + command, "CNI_CONTAINERID=" + inv.ContainerID,
+			"CNI_IFNAME=" + inv.IfName, "CNI_NETNS=" + netns, "CNI_PATH=" + dir,
+			"CNI_ARGS=" + inv.Args.String(), "CNI_NETNS_OVERRIDE=1"},
 		env...)
 	out, err := cmd.Output()
 	if err != nil {

@@ -102,10 +102,8 @@ func NewRouter(t testing.TB) (h *Host, outside *Node) {
 	for dst, gateway := range map[string]string{"0.0.0.0/0": HostIPv4, "::/0": HostIPv6} {
 		Must(
 			t,
-			outside.Conn.AddRoute(
-				t.Context(),
-				rtnl.Route{Dst: netip.MustParsePrefix(dst), Gateway: netip.MustParseAddr(gateway)},
-			),
+			outside.Conn.AddRoute(t.Context(),
+				rtnl.Route{Dst: netip.MustParsePrefix(dst), Gateway: netip.MustParseAddr(gateway)}),
 		)
 	}
 	for _, key := range []string{"ipv4/ip_forward", "ipv6/conf/all/forwarding"} {

@@ -42,10 +42,8 @@ func Drift(t testing.TB, err error) []string {
 	}
 	var lines []string
 	for _, d := range f.Drift {
-		lines = append(
-			lines,
-			fmt.Sprintf("%s: %s: %s, not %s", d.Plugin, d.Object, d.Actual, d.Expected),
-		)
+		lines = append(lines,
+			fmt.Sprintf("%s: %s: %s, not %s", d.Plugin, d.Object, d.Actual, d.Expected))
 	}
 	return lines
 }

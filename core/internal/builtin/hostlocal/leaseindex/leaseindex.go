@@ -7,12 +7,12 @@
 //
 // Other programs change the directory too. The index is valid only while the directory is as the
 // caller last left it, which its inode and its times show. The kernel's clock for these ticks every
-// 1 to 10 ms: a foreign change within the tick of our own would leave the same time. Keep therefore
-// sets the directory's time to a value of our own, some seconds in the past and exact to the
-// nanosecond. Any later change sets the kernel's time, which differs. The two could be equal only
-// if the clock was set back to that very nanosecond, and then the inode's time of change, which
-// nobody can set, would have to be equal as well. A file system that does not keep nanoseconds gets
-// no index.
+// 1 to 10 ms: another program's change within the tick of our own would leave the same time. Keep
+// therefore sets the directory's time to a value of our own, some seconds in the past and exact to
+// the nanosecond. Any later change sets the kernel's time, which differs. The two could be equal
+// only if the clock was set back to that very nanosecond, and then the inode's time of change,
+// which nobody can set, would have to be equal as well. A file system that does not keep
+// nanoseconds gets no index.
 //
 // A process that is killed half-way needs no mark: the directory is always changed before the
 // index, and then has another time than the index records until Keep.

@@ -74,9 +74,7 @@ func compareWithModel(t *testing.T, x *Index, model map[netip.Addr]Owner, random
 	}
 	from, to := netip.AddrFrom4(
 		[4]byte{10, 0, byte(random.IntN(6)), byte(random.IntN(256))},
-	), netip.MustParseAddr(
-		"10.0.5.255",
-	)
+	), netip.MustParseAddr("10.0.5.255")
 	free := from
 	for ; free.IsValid() && !to.Less(free); free = free.Next() {
 		if _, taken := model[free]; !taken {
@@ -111,10 +109,8 @@ func FuzzIndex(f *testing.F) {
 		}
 		defer x.Close()
 		_, errAddresses := x.Addresses(testOwner(1))
-		addr, errFree := x.NextFree(
-			netip.MustParseAddr("10.0.0.1"),
-			netip.MustParseAddr("10.0.255.255"),
-		)
+		addr, errFree := x.NextFree(netip.MustParseAddr("10.0.0.1"),
+			netip.MustParseAddr("10.0.255.255"))
 		for _, err := range []error{errAddresses, errFree} {
 			if err != nil && !errors.Is(err, ErrDamaged) {
 				t.Errorf("error is %v, want %v", err, ErrDamaged)

@@ -124,11 +124,8 @@ func (t *table) remove(slot uint32) error {
 }
 
 // walk visits slots from that of a hash on, until visit returns true or count slots were visited.
-func (t *table) walk(
-	hash uint64,
-	count uint32,
-	visit func(slot uint32, state byte, k key, value []byte) bool,
-) error {
+func (t *table) walk(hash uint64, count uint32,
+	visit func(slot uint32, state byte, k key, value []byte) bool) error {
 	first := uint32(hash) & (t.slots - 1)
 	for seen := uint32(0); seen < count; {
 		slot := (first + seen) & (t.slots - 1)
