@@ -59,7 +59,7 @@ SOURCES := go.mod go.sum include/cni.h api/cni.api.json $(wildcard capi/*.[ch] c
 	$(wildcard capi/goruntime/*[!d]) $(shell find api capi core -name '*.go' ! -name '*_test.go')
 COMMAND_SOURCES := $(SOURCES) $(shell find cmd -name '*.go' ! -name '*_test.go' 2>/dev/null)
 
-# What the tests are told: where the things under test are.
+# Where the tests find the things under test.
 export CNI_LIBRARY := $(abspath $(BUILD))/libcni.so
 export CNI_COMMAND_PATH := $(abspath $(BUILD))/cni
 export CNI_PEERS := $(abspath $(BUILD))/peers

@@ -1,60 +1,71 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * @file cni_dl.h
- * @brief libcni without linking it: found when the program runs, and kept out of the process where it must be.
+ * @brief libcni without linking it: located at run time and, where necessary, kept out of the
+ *        process.
  *
  *     #include <cni_dl.h>
  *
  *     cni_dl api;
  *     char *response;
  *     if (cni_dl_open(&api, NULL, CNI_DL_ISOLATED, &response) == 0) {
- *         int rc = api.add(&api, "{\"network\":\"web\",\"containerId\":\"c1\",\"netns\":\"/run/netns/c1\"}", &response);
+ *         int rc = api.add(&api, "{\"network\":\"web\",\"containerId\":\"c1\","
+ *                                "\"netns\":\"/run/netns/c1\"}", &response);
  *         ...
  *         api.free(&api, response);
  *         cni_dl_close(&api);
  *     }
  *
- * Everything is in this file: C99 or C++, the C library alone (-ldl and -pthread with glibc before 2.34). Include it
- * before other headers, or define _GNU_SOURCE. cni.h is the manual of the verbs; here each takes the api first.
- * Requests, responses, return values and kinds of error are those of cni.h in every mode.
+ * The whole implementation is in this file, in C99 or C++. It needs the C library alone (-ldl and
+ * -pthread with glibc before 2.34). Include it before other headers, or define _GNU_SOURCE. cni.h
+ * is the manual of the verbs; here each takes the api as its first argument. Requests, responses,
+ * return values and kinds of errors are those of cni.h in every mode.
  *
  * MODES
- *   CNI_DL_INPROCESS  dlopen. The process has Go's threads and handlers from then on (cni.h, SIGNALS).
- *   CNI_DL_ISOLATED   Each call is made in a child of its own, made with clone and exit signal 0: it sends no SIGCHLD, and
- *                     waitpid(-1) does not see it. The child sees the caller's namespaces, directory, environment and
- *                     rights as they are when the call is made. The process keeps one thread, its handlers, limits and
- *                     descriptors. A crash of the library becomes kind bug.
- *                     The process has the library in its memory, so that children need not load it, but Go is not started
- *                     there. So it keeps the library that it found when the api was opened: a newer one counts when the
- *                     program is started anew.
- *                     Only in a process of one thread, and not in a fork of one that has started libcni: otherwise kind
- *                     unsupported. Whether Go can start, which takes memory and threads, each call finds out: kind bug.
- *   CNI_DL_EXEC       Each call runs the command cni in a child (posix_spawn): for hosts with threads, static ones and
- *                     set-uid ones, and where a licence forbids linking. The child is an ordinary one: it sends SIGCHLD,
- *                     and may be reaped by a waitpid(-1) of the host, which changes no answer.
+ *   CNI_DL_INPROCESS  dlopen. From then on the process has Go's threads and handlers (cni.h,
+ *                     SIGNALS).
+ *   CNI_DL_ISOLATED   Each call runs in a child that is made with clone and exit signal 0: the
+ *                     child sends no SIGCHLD, and waitpid(-1) does not return it. The child has the
+ *                     caller's namespaces, directory, environment and rights at the time of the
+ *                     call. The process keeps one thread, its handlers, limits and descriptors. A
+ *                     crash of the library becomes kind bug.
+ *                     The library is mapped in the process, so that children need not load it, but
+ *                     Go does not run there. Therefore the process keeps the library that it found
+ *                     when the api was opened; a newer one is used after the program has been
+ *                     restarted.
+ *                     This mode requires a process with a single thread that is not a fork of one
+ *                     in which libcni was started; otherwise the kind is unsupported. If Go cannot
+ *                     start in a child, for lack of memory or threads, the kind is bug.
+ *   CNI_DL_EXEC       Each call runs the command cni in a child (posix_spawn): for hosts with
+ *                     threads, static hosts, set-uid hosts, and where a licence forbids linking.
+ *                     The child sends SIGCHLD. The host may reap it by waitpid(-1), which changes
+ *                     no response.
  *
- *   Isolated and exec: children are reaped by the next call or by cni_dl_close, so that none delays an answer; in between
- *   one that has answered may be a zombie. A child that takes api->grace_ms (9000; the host may change it) longer than
- *   timeoutMs and rollbackTimeoutMs of its request is killed: kind timeout. Ends the host in the middle of a call, the
- *   call goes on to its own end. An api is used by one thread at a time; any number of them may be open. A forked child
- *   may use the api it inherited only after it has opened it anew. A call that would be the first process of a new pid
- *   namespace (unshare, CLONE_NEWPID) is refused: kind unsupported.
+ *   Isolated and exec: the next call, or cni_dl_close, reaps children, so that no response is
+ *   delayed; until then a child that has answered may be a zombie. A child that exceeds the sum of
+ *   the request's timeoutMs and rollbackTimeoutMs by more than api->grace_ms (9000; the host may
+ *   change it) is killed: kind timeout. If the host exits during a call, the call still runs to
+ *   completion. An api is used by one thread at a time; any number of them may be open. A forked
+ *   child may use an inherited api only after it has opened it again. A call that would be the
+ *   first process of a new PID namespace (unshare, CLONE_NEWPID) is refused: kind unsupported.
  *
  * CALLS THAT DO NOT BLOCK (isolated and exec)
  *     cni_dl_call *call;
- *     rc = cni_dl_start(&api, "add", request, &call, &response);      0, or an error as from a call
- *     fd = cni_dl_descriptor(call);                                   poll it for reading
- *     rc = cni_dl_finish(call, &response);                            -EINPROGRESS: poll again; otherwise call is gone
- *     cni_dl_cancel(call);                                            it ends soon, as a rule with kind cancelled
+ *     rc = cni_dl_start(&api, "add", request, &call, &response);   0, or an error as from a call
+ *     fd = cni_dl_descriptor(call);                                poll it for reading
+ *     rc = cni_dl_finish(call, &response);     -EINPROGRESS: poll again; otherwise call is released
+ *     cni_dl_cancel(call);                     ends the call soon, usually with kind cancelled
  *   Log callbacks run in cni_dl_finish. api.cancel finds a call by the requestId of its request.
  *
  * JSON
- *   cni_dl_find(json, key) is the value of a key of an object, cni_dl_value_end(value) its end: enough to move values from
- *   one JSON text to another, without a library. NULL if there is none.
+ *   cni_dl_find(json, key) returns the value of a key of an object, cni_dl_value_end(value) the end
+ *   of a value: sufficient to copy values from one JSON text to another without a library. Both
+ *   return NULL if there is no such value.
  *
  * PACKAGES
- *   CNI_DL_NOTE("...") at file level tells packagers that the program likes to have libcni (.note.dlopen, see
- *   https://systemd.io/ELF_DLOPEN_METADATA); the argument is "required", "recommended" or "suggested".
+ *   CNI_DL_NOTE("...") at file level tells packagers that the program can use libcni (.note.dlopen,
+ *   see https://systemd.io/ELF_DLOPEN_METADATA); the argument is "required", "recommended" or
+ *   "suggested".
  */
 #ifndef LIBCNI_CNI_DL_H
 #define LIBCNI_CNI_DL_H
@@ -107,27 +118,29 @@ extern char **environ;
 
 enum { CNI_DL_INPROCESS, CNI_DL_ISOLATED, CNI_DL_EXEC };
 
-/** The library's name, and where the command is looked for when the environment cannot be believed. */
+/** The name of the library, and the paths of the command when the environment is not trusted. */
 #ifndef CNI_DL_SONAME
 #define CNI_DL_SONAME "libcni.so.0"
 #endif
 #ifndef CNI_DL_COMMANDS
-#define CNI_DL_COMMANDS                                                                                                \
-    {                                                                                                                  \
-        "/usr/local/bin/cni", "/usr/bin/cni"                                                                           \
+#define CNI_DL_COMMANDS                                                                            \
+    {                                                                                              \
+        "/usr/local/bin/cni", "/usr/bin/cni"                                                       \
     }
 #endif
 
-#define CNI_DL_JSON(importance)                                                                                        \
-    "[{\"feature\":\"cni\",\"description\":\"Container networks\",\"priority\":\"" importance                          \
+#define CNI_DL_JSON(importance)                                                                    \
+    "[{\"feature\":\"cni\",\"description\":\"Container networks\",\"priority\":\"" importance      \
     "\",\"soname\":[\"" CNI_DL_SONAME "\"]}]"
-#define CNI_DL_NOTE(importance)                                                                                        \
-    __attribute__((used, section(".note.dlopen"), aligned(4))) static const struct {                                   \
-        uint32_t name_size, value_size, type;                                                                          \
-        char name[4], value[(sizeof(CNI_DL_JSON(importance)) + 3) / 4 * 4];                                            \
-    } cni_dl_note = {4, sizeof(CNI_DL_JSON(importance)), 0x407c0c0aU, "FDO", CNI_DL_JSON(importance)}
+#define CNI_DL_NOTE(importance)                                                                    \
+    __attribute__((used, section(".note.dlopen"), aligned(4))) static const struct {               \
+        uint32_t name_size, value_size, type;                                                      \
+        char name[4], value[(sizeof(CNI_DL_JSON(importance)) + 3) / 4 * 4];                        \
+    } cni_dl_note = {                                                                              \
+        4, sizeof(CNI_DL_JSON(importance)), 0x407c0c0aU, "FDO", CNI_DL_JSON(importance)}
 
-/** The verbs: member of the table, method. A symbol is the member's name after cni_. */
+/** The verbs: the member of the table, and the method. The symbol is cni_ and the name of the
+ * member. */
 /* Code generated by api/generate from api/cni.api.json. DO NOT EDIT. verbs: */
 /* clang-format off */
 #define CNI_DL_VERBS(X)                                                                            \
@@ -178,7 +191,8 @@ struct cni_dl_library {
     const char *(*strerror)(int code);
 };
 
-/** An open libcni. A verb that the library is too old to have is NULL; the functions below the verbs are always there. */
+/** An open libcni. A verb that an older library lacks is NULL; the functions below the verbs always
+ * exist. */
 struct cni_dl {
 #define CNI_DL_MEMBER(name, method) int (*name)(cni_dl * api, const char *request, char **response);
     CNI_DL_VERBS(CNI_DL_MEMBER)
@@ -196,7 +210,7 @@ struct cni_dl {
     int grace_ms;
 
     /* The rest is private. */
-    struct cni_dl_library library; /* isolated: for the children, or nothing */
+    struct cni_dl_library library; /* isolated: for the children, or empty */
     char *path;
     char found_version[32];
     int found_abi;
@@ -219,7 +233,7 @@ struct cni_dl_call {
     cni_dl *api;
     cni_dl_call *next;
     const char *method;
-    char *id;      /* requestId, NULL if it cannot be told */
+    char *id;      /* requestId, or NULL if it is unknown */
     char *context; /* members for an error object */
     int pidfd, socket, trace, epoll, timer;
     struct cni_dl_text in;
@@ -228,7 +242,7 @@ struct cni_dl_call {
     char *response, *load_error, *symbols;
 };
 
-/* ---- Text and JSON -------------------------------------------------------------------------------------------- */
+/* ---- Text and JSON --------------------------------------------------------------------------- */
 
 static inline int cni_dl_reserve(struct cni_dl_text *t, size_t more)
 {
@@ -256,9 +270,12 @@ static inline void cni_dl_put(struct cni_dl_text *t, const char *data, size_t le
     t->data[t->length] = '\0';
 }
 
-static inline void cni_dl_puts(struct cni_dl_text *t, const char *s) { cni_dl_put(t, s, strlen(s)); }
+static inline void cni_dl_puts(struct cni_dl_text *t, const char *s)
+{
+    cni_dl_put(t, s, strlen(s));
+}
 
-/* What is not ASCII may be cut in the middle of a character: it becomes '?'. */
+/* A character that is not ASCII becomes '?', since the text may have been cut within it. */
 static inline void cni_dl_put_string(struct cni_dl_text *t, const char *s)
 {
     char escaped[8];
@@ -278,7 +295,8 @@ static inline void cni_dl_put_string(struct cni_dl_text *t, const char *s)
 
 static inline const char *cni_dl_blanks(const char *p) { return p + strspn(p, " \t\r\n"); }
 
-/** The end of the JSON value at p, or NULL. It finds values in what others check, and checks little itself. */
+/** Returns the end of the JSON value at p, or NULL. The text is checked elsewhere and only little
+ * here. */
 static inline const char *cni_dl_value_end(const char *p)
 {
     size_t depth = 0;
@@ -308,7 +326,7 @@ static inline const char *cni_dl_value_end(const char *p)
     return p;
 }
 
-/** The value of a key of the object at p, or NULL; p may be NULL. */
+/** Returns the value of a key of the object at p, or NULL; p may be NULL. */
 static inline const char *cni_dl_find(const char *p, const char *key)
 {
     size_t length = strlen(key);
@@ -327,7 +345,7 @@ static inline const char *cni_dl_find(const char *p, const char *key)
     return NULL;
 }
 
-/* The length of a string at p that stands for itself, quotes included; 0 if it is none. */
+/* Returns the length of a string at p that has no escapes, including the quotes; otherwise 0. */
 static inline size_t cni_dl_plain(const char *p)
 {
     size_t length = 1;
@@ -349,7 +367,8 @@ static inline int64_t cni_dl_number(const char *p, int64_t otherwise)
     return n;
 }
 
-static inline void cni_dl_put_context(struct cni_dl_text *t, const char *method, const char *request)
+static inline void cni_dl_put_context(
+    struct cni_dl_text *t, const char *method, const char *request)
 {
     static const char *const keys[] = {"network", "containerId", "ifName"};
     static const char *const commands[] = {
@@ -382,14 +401,14 @@ static inline void cni_dl_put_context(struct cni_dl_text *t, const char *method,
     }
 }
 
-/* ---- Errors --------------------------------------------------------------------------------------------------- */
+/* ---- Errors ---------------------------------------------------------------------------------- */
 
 static const struct cni_dl_kind {
     const char *kind, *name;
     int number, code, retryable;
 }
-    /* Code generated by api/generate from api/cni.api.json. DO NOT EDIT. kinds: */
-    /* clang-format off */
+/* Code generated by api/generate from api/cni.api.json. DO NOT EDIT. kinds: */
+/* clang-format off */
     cni_dl_bug = {"bug", "EFAULT", EFAULT, 999, 0},
     cni_dl_timeout = {"timeout", "ETIMEDOUT", ETIMEDOUT, 11, 1},
     cni_dl_cancelled = {"cancelled", "ECANCELED", ECANCELED, 999, 1},
@@ -398,12 +417,12 @@ static const struct cni_dl_kind {
     cni_dl_invalid = {"invalid-request", "EINVAL", EINVAL, 4, 0},
     cni_dl_state = {"state", "EIO", EIO, 5, 1},
     cni_dl_no_descriptors = {"state", "EMFILE", EMFILE, 5, 1};
-    /* clang-format on */
-    /* End of kinds. */
+/* clang-format on */
+/* End of kinds. */
 
-/* Words an error as the library does. details, trace and context may be NULL. */
-static inline int cni_dl_fail(const struct cni_dl_kind *kind, const char *msg, const char *details, const char *trace,
-    const char *context, char **response)
+/* Writes an error object like the library's. details, trace and context may be NULL. */
+static inline int cni_dl_fail(const struct cni_dl_kind *kind, const char *msg, const char *details,
+    const char *trace, const char *context, char **response)
 {
     struct cni_dl_text t = {NULL, 0, 0, 0};
     char number[48];
@@ -442,10 +461,11 @@ static inline int cni_dl_fail_errno(int number, const char *what, char **respons
     char msg[160];
     snprintf(msg, sizeof msg, "%s: %s", what, strerror(number));
     return cni_dl_fail(
-        number == EMFILE || number == ENFILE ? &cni_dl_no_descriptors : &cni_dl_state, msg, NULL, NULL, NULL, response);
+        number == EMFILE || number == ENFILE ? &cni_dl_no_descriptors : &cni_dl_state, msg, NULL,
+        NULL, NULL, response);
 }
 
-/* cni_strerror of the library is a table, too. */
+/* A table, as in cni_strerror of the library. */
 static inline const char *cni_dl_text_of(int code)
 {
     static const struct {
@@ -498,7 +518,7 @@ static inline const char *cni_dl_text_of(int code)
     return code < 100 ? "CNI error" : "error of a plugin";
 }
 
-/* ---- System calls --------------------------------------------------------------------------------------------- */
+/* ---- System calls ---------------------------------------------------------------------------- */
 
 enum {
     CNI_DL_CLONE_VM = 0x100,
@@ -524,7 +544,7 @@ static inline void cni_dl_close_fd(int *fd)
     *fd = -1;
 }
 
-/* Moves a descriptor off 0, 1 and 2, which it has when the host has closed those. */
+/* Moves a descriptor above 2. It can be lower if the host has closed its standard streams. */
 static inline int cni_dl_above_stdio(int fd)
 {
     int moved = fd, number;
@@ -542,19 +562,21 @@ static inline int cni_dl_memory_file(void)
     return cni_dl_above_stdio((int)syscall(SYS_memfd_create, "libcni", 1U /* MFD_CLOEXEC */));
 }
 
-/* A process of one thread may "unshare" its memory, which does nothing; any other may not. */
+/* Unsharing its memory succeeds in a process with one thread, without effect, and fails in others.
+ * */
 static inline int cni_dl_has_threads(void)
 {
     struct stat tasks;
     if (syscall(SYS_unshare, (unsigned long)CNI_DL_CLONE_VM) == 0)
         return 0;
-    if (errno != EINVAL && stat("/proc/self/task", &tasks) == 0) /* a filter forbids unshare */
+    if (errno != EINVAL &&
+        stat("/proc/self/task", &tasks) == 0) /* a seccomp filter forbids unshare */
         return tasks.st_nlink != 3;
     return 1;
 }
 
-/* After unshare(CLONE_NEWPID) the next process that this one makes is the first of the new namespace, which the kernel
- * ends with it. */
+/* After unshare(CLONE_NEWPID) the next child is the first process of the new namespace, and the
+ * kernel destroys the namespace when that process exits. */
 static inline int cni_dl_next_is_init(void)
 {
     char name[64];
@@ -565,7 +587,8 @@ static inline int cni_dl_next_is_init(void)
 static inline void cni_dl_close_from(int fd)
 {
     struct rlimit limit;
-    if (syscall(CNI_DL_CLOSE_RANGE, (unsigned)fd, ~0U, 0U) == 0 || getrlimit(RLIMIT_NOFILE, &limit) != 0)
+    if (syscall(CNI_DL_CLOSE_RANGE, (unsigned)fd, ~0U, 0U) == 0 ||
+        getrlimit(RLIMIT_NOFILE, &limit) != 0)
         return;
     for (; (rlim_t)fd < limit.rlim_cur && fd < 1 << 20; fd++)
         close(fd);
@@ -586,19 +609,21 @@ static inline int cni_dl_is_dead(int pidfd)
     return pidfd >= 0 && poll(&dead, 1, 0) == 1;
 }
 
-/* ---- The child ------------------------------------------------------------------------------------------------ */
+/* ---- The child ------------------------------------------------------------------------------- */
 
-/* A frame is two uint32, length and type, and as many bytes. */
+/* A frame is two uint32, length and type, followed by length bytes. */
 enum {
     CNI_DL_FRAME_EVENT = 'L',    /* text, NUL included */
     CNI_DL_FRAME_RESPONSE = 'R', /* int32 return value; text, NUL included */
-    CNI_DL_FRAME_ERROR = 'E',    /* why the library cannot be used; text, NUL included */
-    CNI_DL_FRAME_SYMBOLS = 'S',  /* int32 ABI version; a byte: loading starts nothing; a byte for each verb: there or
+    CNI_DL_FRAME_ERROR = 'E',    /* reason why the library cannot be used; text, NUL included */
+    CNI_DL_FRAME_SYMBOLS =
+        'S', /* int32 ABI version; a byte: loading starts nothing; a byte for each verb: there or
                                     not; version, NUL included */
     CNI_DL_FRAME_LIMIT = 1 << 30
 };
 
-static inline void cni_dl_send(int socket, uint32_t type, const void *head, size_t head_size, const char *text)
+static inline void cni_dl_send(
+    int socket, uint32_t type, const void *head, size_t head_size, const char *text)
 {
     uint32_t header[2];
     struct iovec parts[3];
@@ -614,7 +639,7 @@ static inline void cni_dl_send(int socket, uint32_t type, const void *head, size
     while (i < 3) {
         ssize_t n = writev(socket, parts + i, 3 - i);
         if (n < 0 && errno != EINTR)
-            return; /* nobody listens */
+            return; /* the host has gone */
         for (; n >= 0 && i < 3 && (size_t)n >= parts[i].iov_len; i++)
             n -= (ssize_t)parts[i].iov_len;
         if (n > 0) {
@@ -635,7 +660,8 @@ static inline void cni_dl_symbol(void *handle, const char *name, void *function)
     memcpy(function, &symbol, sizeof symbol);
 }
 
-/* The library is loaded with Go asleep if the environment is just this; it has no "=", so that it is no program's. */
+/* If the environment consists of this string alone, the library does not start Go. Without "=" it
+ * cannot be the environment of a program. */
 #define CNI_DL_START_LATER "libcni: start later"
 
 static inline void *cni_dl_load_asleep(const char *path)
@@ -646,7 +672,7 @@ static inline void *cni_dl_load_asleep(const char *path)
     void *handle;
     only[0] = later;
     only[1] = NULL;
-    sigfillset(&all); /* there is no other thread, and no handler runs either: nobody else sees that environment */
+    sigfillset(&all); /* with one thread and no handlers, no other code sees that environment */
     sigprocmask(SIG_SETMASK, &all, &mask);
     environ = only;
     handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
@@ -655,7 +681,7 @@ static inline void *cni_dl_load_asleep(const char *path)
     return handle;
 }
 
-/* Loads the library; the reason if that fails. */
+/* Loads the library. Returns the reason if that fails. */
 static inline const char *cni_dl_load(struct cni_dl_library *l, const char *path, int asleep)
 {
     memset(l, 0, sizeof *l);
@@ -673,10 +699,11 @@ static inline const char *cni_dl_load(struct cni_dl_library *l, const char *path
     CNI_DL_MEMBER(abi_version, )
     CNI_DL_MEMBER(strerror, )
 #undef CNI_DL_MEMBER
-    if (l->call && l->describe && l->cancel && l->set_log && l->free && l->version && l->abi_version && l->strerror)
+    if (l->call && l->describe && l->cancel && l->set_log && l->free && l->version &&
+        l->abi_version && l->strerror)
         return NULL;
     dlclose(l->handle);
-    return "it is no libcni";
+    return "the file is not libcni";
 }
 
 struct cni_dl_canceller {
@@ -685,7 +712,8 @@ struct cni_dl_canceller {
     int socket;
 };
 
-/* A thread of the child: cancels when the host says so. The host's word may come before the call is under way. */
+/* A thread of the child that cancels when the host requests it, which may be before the call has
+ * begun. */
 static inline void *cni_dl_await_cancel(void *argument)
 {
     const struct cni_dl_canceller *c = (const struct cni_dl_canceller *)argument;
@@ -697,14 +725,16 @@ static inline void *cni_dl_await_cancel(void *argument)
     return NULL;
 }
 
-/* Whether this process was forked from one in which Go was started, by this library or by another copy. */
+/* Whether this process was forked from one in which this library, or a copy of it, has started Go.
+ * */
 static inline int cni_dl_is_forked(const struct cni_dl_library *l)
 {
     int (*cancel)(const char *) = NULL;
     void *other = dlopen(CNI_DL_SONAME, RTLD_LAZY | 4 /* RTLD_NOLOAD */);
     if (other != NULL)
         cni_dl_symbol(other, "cni_cancel", &cancel);
-    return l->cancel(NULL) == -ENOTRECOVERABLE || (cancel != NULL && cancel(NULL) == -ENOTRECOVERABLE);
+    return l->cancel(NULL) == -ENOTRECOVERABLE ||
+           (cancel != NULL && cancel(NULL) == -ENOTRECOVERABLE);
 }
 
 static inline void cni_dl_send_symbols(const struct cni_dl_library *l, int socket)
@@ -724,8 +754,8 @@ static inline void cni_dl_send_symbols(const struct cni_dl_library *l, int socke
     cni_dl_send(socket, CNI_DL_FRAME_SYMBOLS, head, sizeof head, l->version());
 }
 
-/* What the child of isolated mode does. All signals are blocked in it: what is sent to the host's process group is the
- * host's business. A call without a method asks for the symbols. */
+/* Runs in the child of isolated mode. All signals are blocked, since those sent to the host's
+ * process group concern the host. A call without a method requests the symbols. */
 static inline void cni_dl_be_child(cni_dl_call *call, int socket, const char *request)
 {
     struct cni_dl_library library;
@@ -750,13 +780,14 @@ static inline void cni_dl_be_child(cni_dl_call *call, int socket, const char *re
     cni_dl_close_from(4);
     socket = 3;
 #ifdef __GLIBC__
-    mallopt(M_ARENA_MAX, 1); /* each thread would map one of its own, for one call */
+    mallopt(M_ARENA_MAX, 1); /* otherwise each thread maps an arena of its own for one call */
 #endif
     library = call->api->library;
     if (library.handle == NULL)
         why = cni_dl_load(&library, call->api->path, call->method == NULL);
     if (why == NULL && call->method == NULL && cni_dl_is_forked(&library))
-        why = "this process is a fork of one that has started libcni; exec a program first, or use CNI_DL_EXEC";
+        why = "this process is a fork of one that has started libcni; exec a program first, or use "
+              "CNI_DL_EXEC";
     if (why != NULL) {
         cni_dl_send(socket, CNI_DL_FRAME_ERROR, NULL, 0, why);
         _exit(0);
@@ -797,10 +828,12 @@ static inline int cni_dl_clone(cni_dl_call *call, int socket, const char *reques
     return pid < 0 ? number : 0;
 }
 
-/* Starts "cni call --frames -- METHOD". Its process group is its own, so that it is spared what is typed at the host. */
+/* Starts "cni call --frames -- METHOD" in a process group of its own, so that signals from the
+ * terminal do not reach it. */
 static inline int cni_dl_spawn(cni_dl_call *call, int socket, int request)
 {
-    static char name[] = "cni", verb[] = "call", frames[] = "--frames", events[] = "--verbose", end[] = "--";
+    static char name[] = "cni", verb[] = "call", frames[] = "--frames", events[] = "--verbose",
+                end[] = "--";
     static char *nothing[] = {NULL};
     char *argv[7];
     int argc = 0, secure = getauxval(AT_SECURE) != 0, rc;
@@ -827,25 +860,28 @@ static inline int cni_dl_spawn(cni_dl_call *call, int socket, int request)
 #endif
 #endif
     posix_spawnattr_init(&attributes);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+    posix_spawnattr_setflags(
+        &attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
     sigemptyset(&set);
     posix_spawnattr_setsigmask(&attributes, &set);
     sigfillset(&set);
     posix_spawnattr_setsigdefault(&attributes, &set);
     if (secure || strchr(call->api->path, '/') != NULL)
-        rc = posix_spawn(&pid, call->api->path, &files, &attributes, argv, secure ? nothing : environ);
+        rc = posix_spawn(
+            &pid, call->api->path, &files, &attributes, argv, secure ? nothing : environ);
     else
         rc = posix_spawnp(&pid, call->api->path, &files, &attributes, argv, environ);
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&files);
     if (rc == 0)
-        call->pidfd = cni_dl_above_stdio((int)syscall(CNI_DL_PIDFD_OPEN, pid, 0U)); /* fails if the host has reaped it by now */
+        /* Fails if the host has already reaped it */
+        call->pidfd = cni_dl_above_stdio((int)syscall(CNI_DL_PIDFD_OPEN, pid, 0U));
     return rc;
 }
 
-/* ---- The life of a call --------------------------------------------------------------------------------------- */
+/* ---- The life of a call ---------------------------------------------------------------------- */
 
-/* Reaps children that have answered; waits for them if told to. */
+/* Reaps children that have answered, and waits for them on request. */
 static inline void cni_dl_reap(cni_dl *api, int wait)
 {
     siginfo_t info;
@@ -854,8 +890,8 @@ static inline void cni_dl_reap(cni_dl *api, int wait)
         int rc;
         info.si_pid = 0;
         do
-            rc = waitid(
-                (idtype_t)CNI_DL_BY_PIDFD, (id_t)api->unreaped[i], &info, WEXITED | CNI_DL_WALL | (wait ? 0 : WNOHANG));
+            rc = waitid((idtype_t)CNI_DL_BY_PIDFD, (id_t)api->unreaped[i], &info,
+                WEXITED | CNI_DL_WALL | (wait ? 0 : WNOHANG));
         while (rc < 0 && errno == EINTR);
         if (rc == 0 && info.si_pid == 0)
             api->unreaped[kept++] = api->unreaped[i];
@@ -915,11 +951,12 @@ static inline int64_t cni_dl_limit(const cni_dl *api, const char *method, const 
     return timeout == 0 || undo == 0 ? 0 : timeout + undo + api->grace_ms;
 }
 
-/* Notes how the call can be told from others. A request without a requestId gets one, in a copy, so that the child can
- * be told to cancel. */
+/* Records the identifier of the call. A request without a requestId gets one, in a copy, so that
+ * the child can cancel the call. */
 static inline char *cni_dl_identify(cni_dl_call *call, const char *request)
 {
-    const char *id = cni_dl_find(request, "requestId"), *open = cni_dl_blanks(request), *end = cni_dl_value_end(open);
+    const char *id = cni_dl_find(request, "requestId"), *open = cni_dl_blanks(request),
+               *end = cni_dl_value_end(open);
     struct cni_dl_text t = {NULL, 0, 0, 0}, name = {NULL, 0, 0, 0};
     char made[48];
     if (id != NULL) {
@@ -928,7 +965,8 @@ static inline char *cni_dl_identify(cni_dl_call *call, const char *request)
         call->id = name.data;
         return NULL;
     }
-    if (*open != '{' || end == NULL || *cni_dl_blanks(end) != '\0' || end - request > (16 << 20) - (int)sizeof made)
+    if (*open != '{' || end == NULL || *cni_dl_blanks(end) != '\0' ||
+        end - request > (16 << 20) - (int)sizeof made)
         return NULL;
     snprintf(made, sizeof made, "libcni-dl-%lu", ++call->api->started);
     cni_dl_puts(&name, made);
@@ -940,33 +978,37 @@ static inline char *cni_dl_identify(cni_dl_call *call, const char *request)
     return t.data;
 }
 
-/* Answers what a child cannot be asked. */
-static inline int cni_dl_refuse(cni_dl *api, const char *method, const char *request, char **response)
+/* Responds to a method that no child can be made for. */
+static inline int cni_dl_refuse(
+    cni_dl *api, const char *method, const char *request, char **response)
 {
     if (api->in_log)
-        return cni_dl_fail(
-            &cni_dl_busy, "this function may not be called from a log callback", NULL, NULL, NULL, response);
+        return cni_dl_fail(&cni_dl_busy, "this function may not be called from a log callback",
+            NULL, NULL, NULL, response);
     if (method == NULL)
-        return cni_dl_fail(
-            &cni_dl_invalid, "the method is NULL; give the name of one, such as add", NULL, NULL, NULL, response);
+        return cni_dl_fail(&cni_dl_invalid, "the method is NULL; give the name of one, such as add",
+            NULL, NULL, NULL, response);
     if (request == NULL)
-        return cni_dl_fail(
-            &cni_dl_invalid, "the request is NULL; give a JSON object, {} at least", NULL, NULL, NULL, response);
+        return cni_dl_fail(&cni_dl_invalid, "the request is NULL; give a JSON object, {} at least",
+            NULL, NULL, NULL, response);
     if (strlen(request) > 16 << 20)
-        return cni_dl_fail(&cni_dl_invalid, "the request is longer than 16777216 bytes", NULL, NULL, NULL, response);
+        return cni_dl_fail(&cni_dl_invalid, "the request is longer than 16777216 bytes", NULL, NULL,
+            NULL, response);
     if (api->mode == CNI_DL_ISOLATED && cni_dl_has_threads())
         return cni_dl_fail(&cni_dl_unsupported,
-            "isolated mode needs a process of one thread, and this one has more; use CNI_DL_EXEC", NULL, NULL, NULL,
-            response);
+            "isolated mode needs a process of one thread, and this one has more; use CNI_DL_EXEC",
+            NULL, NULL, NULL, response);
     if (cni_dl_next_is_init())
         return cni_dl_fail(&cni_dl_unsupported,
-            "the call's process would be the first of the new pid namespace (unshare, CLONE_NEWPID), which would end with "
-            "it; call before unshare, or when the namespace's own first process runs",
+            "the process of the call would be the first of the new PID namespace (unshare, "
+            "CLONE_NEWPID), which ends with it; make the call before unshare, or after the first "
+            "process of the namespace has started",
             NULL, NULL, NULL, response);
     return 0;
 }
 
-/* Makes the child. A write end is closed here as soon as the child has it: then its end is the end of the socket. */
+/* Makes the child. The write end is closed here once the child has it, so that the socket ends when
+ * the child does. */
 static inline int cni_dl_launch(cni_dl_call *call, const char *request)
 {
     int ends[2] = {-1, -1}, input = -1, number = 0;
@@ -998,9 +1040,9 @@ static inline int cni_dl_launch(cni_dl_call *call, const char *request)
     return number;
 }
 
-/* Begins a call; method NULL asks for the symbols. */
-static inline int cni_dl_begin(
-    cni_dl *api, const char *method, const char *request, int identify, cni_dl_call **result, char **response)
+/* Begins a call; method NULL requests the symbols. */
+static inline int cni_dl_begin(cni_dl *api, const char *method, const char *request, int identify,
+    cni_dl_call **result, char **response)
 {
     cni_dl_call *call;
     struct cni_dl_text context = {NULL, 0, 0, 0};
@@ -1049,12 +1091,13 @@ static inline char *cni_dl_copy(const char *data, size_t length)
     return copy;
 }
 
-static inline void cni_dl_take_frame(cni_dl_call *call, uint32_t type, const char *data, uint32_t length)
+static inline void cni_dl_take_frame(
+    cni_dl_call *call, uint32_t type, const char *data, uint32_t length)
 {
     cni_dl *api = call->api;
     int32_t rc;
     if (length == 0 || data[length - 1] != '\0')
-        call->ended = 1; /* not our protocol */
+        call->ended = 1; /* another protocol */
     else if (type == CNI_DL_FRAME_EVENT && api->log != NULL) {
         api->in_log = 1;
         api->log(data, api->log_user);
@@ -1091,7 +1134,8 @@ static inline void cni_dl_take_frames(cni_dl_call *call)
     call->in.length -= at;
 }
 
-/* Reads what there is. The child's end counts also while a process that it left holds the other end. */
+/* Reads the available data. The exit of the child ends the call even if a process that it left
+ * behind holds the socket. */
 static inline void cni_dl_advance(cni_dl_call *call)
 {
     int dead = 0;
@@ -1109,14 +1153,14 @@ static inline void cni_dl_advance(cni_dl_call *call)
         } else if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) && !dead) {
             if (!cni_dl_is_dead(call->pidfd))
                 return;
-            dead = 1; /* and read what came before its end */
+            dead = 1; /* and read what it sent before it exited */
         } else {
             call->ended = 1;
         }
     }
 }
 
-/* Milliseconds until the deadline, as poll takes them. */
+/* Returns the milliseconds until the deadline, for poll. */
 static inline int cni_dl_remaining(const cni_dl_call *call)
 {
     int64_t left;
@@ -1135,7 +1179,8 @@ static inline void cni_dl_wait(const cni_dl_call *call)
     poll(fds, 2, cni_dl_remaining(call));
 }
 
-/* The last part of what the child wrote to standard error, such as Go's last words. */
+/* Returns the end of the child's standard error, such as the message of a Go runtime that aborts.
+ * */
 static inline char *cni_dl_trace(const cni_dl_call *call)
 {
     off_t size = lseek(call->trace, 0, SEEK_END), from = size > 65536 ? size - 65536 : 0;
@@ -1154,28 +1199,30 @@ static inline int cni_dl_word_end(cni_dl_call *call, char **response)
     siginfo_t info;
     char msg[128], *trace;
     int rc;
-    cni_dl_signal(call->pidfd, SIGKILL); /* it may live on without its socket */
+    cni_dl_signal(call->pidfd, SIGKILL); /* it may still run without its socket */
     memset(&info, 0, sizeof info);
-    while (waitid((idtype_t)CNI_DL_BY_PIDFD, (id_t)call->pidfd, &info, WEXITED | CNI_DL_WALL) < 0 && errno == EINTR)
+    while (waitid((idtype_t)CNI_DL_BY_PIDFD, (id_t)call->pidfd, &info, WEXITED | CNI_DL_WALL) < 0 &&
+           errno == EINTR)
         ;
     cni_dl_close_fd(&call->pidfd);
     if (call->cancelled)
-        return cni_dl_fail(
-            &cni_dl_cancelled, "the call was cancelled, and its process killed", NULL, NULL, call->context, response);
+        return cni_dl_fail(&cni_dl_cancelled, "the call was cancelled, and its process killed",
+            NULL, NULL, call->context, response);
     if (info.si_pid == 0)
         snprintf(msg, sizeof msg, "the process of the call ended without an answer");
     else if (info.si_code == CLD_EXITED)
-        snprintf(msg, sizeof msg, "the process of the call ended with status %d and without an answer", info.si_status);
+        snprintf(msg, sizeof msg,
+            "the process of the call ended with status %d and without an answer", info.si_status);
     else
-        snprintf(msg, sizeof msg, "the process of the call was killed by signal %d (%s)", info.si_status,
-            strsignal(info.si_status));
+        snprintf(msg, sizeof msg, "the process of the call was killed by signal %d (%s)",
+            info.si_status, strsignal(info.si_status));
     trace = cni_dl_trace(call);
     rc = cni_dl_fail(&cni_dl_bug, msg, NULL, trace, call->context, response);
     free(trace);
     return rc;
 }
 
-/* The verdict of a call that is over, which is released. */
+/* Returns the result of a call that has ended, and releases the call. */
 static inline int cni_dl_verdict(cni_dl_call *call, char **response)
 {
     int rc;
@@ -1198,9 +1245,8 @@ static inline int cni_dl_verdict(cni_dl_call *call, char **response)
         char *trace = cni_dl_trace(call);
         cni_dl_signal(call->pidfd, SIGKILL);
         rc = cni_dl_fail(call->cancelled ? &cni_dl_cancelled : &cni_dl_timeout,
-            "the process of the call did not end in time and was killed; what it did is undone by the next call for "
-            "the "
-            "attachment, or by gc",
+            "the process of the call did not end in time and was killed; the next call for the "
+            "attachment, or gc, undoes what it did",
             NULL, trace, call->context, response);
         free(trace);
     }
@@ -1208,7 +1254,7 @@ static inline int cni_dl_verdict(cni_dl_call *call, char **response)
     return rc;
 }
 
-/* One call, from begin to end, in a child. */
+/* Runs one call in a child, from begin to end. */
 static inline int cni_dl_run(cni_dl *api, const char *method, const char *request, char **response)
 {
     cni_dl_call *call;
@@ -1216,7 +1262,8 @@ static inline int cni_dl_run(cni_dl *api, const char *method, const char *reques
     if (rc == 0)
         rc = cni_dl_begin(api, method, request, 0, &call, response);
     if (rc == 0) {
-        for (cni_dl_advance(call); !call->answered && !call->ended && cni_dl_remaining(call) != 0; cni_dl_advance(call))
+        for (cni_dl_advance(call); !call->answered && !call->ended && cni_dl_remaining(call) != 0;
+             cni_dl_advance(call))
             cni_dl_wait(call);
         rc = cni_dl_verdict(call, response);
     }
@@ -1224,9 +1271,10 @@ static inline int cni_dl_run(cni_dl *api, const char *method, const char *reques
     return rc;
 }
 
-/* ---- Calls that do not block ---------------------------------------------------------------------------------- */
+/* ---- Calls that do not block ----------------------------------------------------------------- */
 
-/** Begins a call of a method (of cni_call). 0 and a call, which cni_dl_finish ends; or an error and its object. */
+/** Begins a call of a method (see cni_call). Returns 0 and a call, which cni_dl_finish ends, or an
+ * error and its object. */
 static inline int cni_dl_start(
     cni_dl *api, const char *method, const char *request, cni_dl_call **call, char **response)
 {
@@ -1238,8 +1286,8 @@ static inline int cni_dl_start(
     if (response != NULL)
         *response = NULL;
     if (api->mode == CNI_DL_INPROCESS)
-        return cni_dl_fail(
-            &cni_dl_unsupported, "in-process calls block; make them in a thread", NULL, NULL, NULL, response);
+        return cni_dl_fail(&cni_dl_unsupported, "in-process calls block; make them in a thread",
+            NULL, NULL, NULL, response);
     rc = method == NULL ? cni_dl_refuse(api, method, request, response) : 0;
     if (rc == 0)
         rc = cni_dl_begin(api, method, request, 1, &c, response);
@@ -1247,7 +1295,8 @@ static inline int cni_dl_start(
         return rc;
     for (other = api->calls; other != NULL; other = other->next)
         if (c->id != NULL && other->id != NULL && strcmp(other->id, c->id) == 0)
-            rc = cni_dl_fail(&cni_dl_busy, "a call of this requestId is under way", NULL, NULL, c->context, response);
+            rc = cni_dl_fail(&cni_dl_busy, "a call of this requestId is under way", NULL, NULL,
+                c->context, response);
     memset(&event, 0, sizeof event);
     event.events = EPOLLIN;
     memset(&limit, 0, sizeof limit);
@@ -1258,10 +1307,11 @@ static inline int cni_dl_start(
         limit.it_value.tv_sec = (time_t)(left / 1000);
         limit.it_value.tv_nsec = (long)(left % 1000) * 1000000 + 1;
     }
-    if (rc == 0 && (c->epoll < 0 || c->timer < 0 || timerfd_settime(c->timer, 0, &limit, NULL) != 0 ||
-                       epoll_ctl(c->epoll, EPOLL_CTL_ADD, c->timer, &event) != 0 ||
-                       epoll_ctl(c->epoll, EPOLL_CTL_ADD, c->socket, &event) != 0 ||
-                       (c->pidfd >= 0 && epoll_ctl(c->epoll, EPOLL_CTL_ADD, c->pidfd, &event) != 0)))
+    if (rc == 0 &&
+        (c->epoll < 0 || c->timer < 0 || timerfd_settime(c->timer, 0, &limit, NULL) != 0 ||
+            epoll_ctl(c->epoll, EPOLL_CTL_ADD, c->timer, &event) != 0 ||
+            epoll_ctl(c->epoll, EPOLL_CTL_ADD, c->socket, &event) != 0 ||
+            (c->pidfd >= 0 && epoll_ctl(c->epoll, EPOLL_CTL_ADD, c->pidfd, &event) != 0)))
         rc = cni_dl_fail_errno(errno, "a descriptor to poll", response);
     if (rc != 0) {
         cni_dl_signal(c->pidfd, SIGKILL);
@@ -1273,10 +1323,12 @@ static inline int cni_dl_start(
     return 0;
 }
 
-/** A descriptor that can be read when cni_dl_finish has something to do. It belongs to the call. */
+/** Returns a descriptor that is readable when cni_dl_finish has work to do. It belongs to the call.
+ * */
 static inline int cni_dl_descriptor(const cni_dl_call *call) { return call->epoll; }
 
-/** -EINPROGRESS; or the return value of the call, with its response, and the call is gone. Does not block. */
+/** Returns -EINPROGRESS, or the return value of the call and its response, and releases the call.
+ * Does not block. */
 static inline int cni_dl_finish(cni_dl_call *call, char **response)
 {
     int number = errno, rc = -EINPROGRESS;
@@ -1289,7 +1341,7 @@ static inline int cni_dl_finish(cni_dl_call *call, char **response)
     return rc;
 }
 
-/** Asks a call to end. cni_dl_finish is still needed, and tells what came of it. */
+/** Requests the end of a call. cni_dl_finish is still required and returns the result. */
 static inline void cni_dl_cancel(cni_dl_call *call)
 {
     struct itimerspec limit;
@@ -1309,19 +1361,20 @@ static inline void cni_dl_cancel(cni_dl_call *call)
     errno = number;
 }
 
-/* ---- The table ------------------------------------------------------------------------------------------------ */
+/* ---- The table ------------------------------------------------------------------------------- */
 
-#define CNI_DL_MEMBER(name, method)                                                                                    \
-    static inline int cni_dl_do_##name(cni_dl *api, const char *request, char **response)                              \
-    {                                                                                                                  \
-        if (api->mode == CNI_DL_INPROCESS)                                                                             \
-            return api->library.name(request, response);                                                               \
-        return cni_dl_run(api, method, request, response);                                                             \
+#define CNI_DL_MEMBER(name, method)                                                                \
+    static inline int cni_dl_do_##name(cni_dl *api, const char *request, char **response)          \
+    {                                                                                              \
+        if (api->mode == CNI_DL_INPROCESS)                                                         \
+            return api->library.name(request, response);                                           \
+        return cni_dl_run(api, method, request, response);                                         \
     }
 CNI_DL_VERBS(CNI_DL_MEMBER)
 #undef CNI_DL_MEMBER
 
-static inline int cni_dl_do_call(cni_dl *api, const char *method, const char *request, char **response)
+static inline int cni_dl_do_call(
+    cni_dl *api, const char *method, const char *request, char **response)
 {
     return api->mode == CNI_DL_INPROCESS ? api->library.call(method, request, response)
                                          : cni_dl_run(api, method, request, response);
@@ -1348,7 +1401,7 @@ static inline int cni_dl_do_cancel(cni_dl *api, const char *request_id)
     return -ENOENT;
 }
 
-/* In-process the callback is the process's; otherwise it is the api's. */
+/* In-process the callback belongs to the process, otherwise to the api. */
 static inline int cni_dl_do_set_log(cni_dl *api, cni_dl_log_fn fn, void *user)
 {
     if (api->mode == CNI_DL_INPROCESS)
@@ -1377,9 +1430,9 @@ static inline const char *cni_dl_do_strerror(cni_dl *api, int code)
     return api->mode == CNI_DL_INPROCESS ? api->library.strerror(code) : cni_dl_text_of(code);
 }
 
-/* ---- Open and close ------------------------------------------------------------------------------------------- */
+/* ---- Open and close -------------------------------------------------------------------------- */
 
-/* A static program exports nothing, and libraries loaded into it do not find their C library. */
+/* A static program exports no symbols, so that a loaded library does not find its C library. */
 static inline int cni_dl_is_static(void) { return dlsym(RTLD_DEFAULT, "dlopen") == NULL; }
 
 static inline int cni_dl_open_inprocess(cni_dl *api, const char *path, char **error)
@@ -1393,15 +1446,16 @@ static inline int cni_dl_open_inprocess(cni_dl *api, const char *path, char **er
     }
     snprintf(api->found_version, sizeof api->found_version, "%s", api->library.version());
     api->found_abi = api->library.abi_version();
-#define CNI_DL_MEMBER(name, method)                                                                                    \
-    if (api->library.name == NULL)                                                                                     \
+#define CNI_DL_MEMBER(name, method)                                                                \
+    if (api->library.name == NULL)                                                                 \
         api->name = NULL;
     CNI_DL_VERBS(CNI_DL_MEMBER)
 #undef CNI_DL_MEMBER
     return 0;
 }
 
-/* Asks a child that loads the library what is in it, and whether it then sleeps: only such a one may come in here. */
+/* Makes a child load the library and report its symbols, and whether Go stays stopped. Only then
+ * may the library be mapped here. */
 static inline int cni_dl_open_isolated(cni_dl *api, char **error)
 {
     cni_dl_call *call;
@@ -1410,7 +1464,8 @@ static inline int cni_dl_open_isolated(cni_dl *api, char **error)
     int asleep, rc = cni_dl_begin(api, NULL, "{}", 0, &call, error);
     if (rc != 0)
         return rc;
-    for (cni_dl_advance(call); !call->answered && !call->ended && cni_dl_remaining(call) != 0; cni_dl_advance(call))
+    for (cni_dl_advance(call); !call->answered && !call->ended && cni_dl_remaining(call) != 0;
+         cni_dl_advance(call))
         cni_dl_wait(call);
     if (call->symbols == NULL)
         return cni_dl_verdict(call, error);
@@ -1418,19 +1473,19 @@ static inline int cni_dl_open_isolated(cni_dl *api, char **error)
     api->found_abi = abi;
     there = call->symbols + sizeof abi;
     asleep = *there++;
-#define CNI_DL_MEMBER(name, method)                                                                                    \
-    if (!*there++)                                                                                                     \
+#define CNI_DL_MEMBER(name, method)                                                                \
+    if (!*there++)                                                                                 \
         api->name = NULL;
     CNI_DL_VERBS(CNI_DL_MEMBER)
 #undef CNI_DL_MEMBER
     snprintf(api->found_version, sizeof api->found_version, "%s", there);
     cni_dl_release(call);
     if (asleep && cni_dl_load(&api->library, api->path, 1) != NULL)
-        memset(&api->library, 0, sizeof api->library); /* then each child loads it */
+        memset(&api->library, 0, sizeof api->library); /* each child loads it instead */
     return 0;
 }
 
-/* Asks the command for its description, in which each verb stands with its method. */
+/* Makes the command print its description, which lists each verb with its method. */
 static inline int cni_dl_open_exec(cni_dl *api, char **error)
 {
     char *description = NULL;
@@ -1445,10 +1500,11 @@ static inline int cni_dl_open_exec(cni_dl *api, char **error)
     }
     version = cni_dl_find(description, "version");
     if (cni_dl_plain(version) > 2)
-        snprintf(api->found_version, sizeof api->found_version, "%.*s", (int)cni_dl_plain(version) - 2, version + 1);
+        snprintf(api->found_version, sizeof api->found_version, "%.*s",
+            (int)cni_dl_plain(version) - 2, version + 1);
     api->found_abi = (int)cni_dl_number(cni_dl_find(description, "abi"), 0);
-#define CNI_DL_MEMBER(name, method)                                                                                    \
-    if (strstr(description, "\"method\":\"" method "\"") == NULL)                                                      \
+#define CNI_DL_MEMBER(name, method)                                                                \
+    if (strstr(description, "\"method\":\"" method "\"") == NULL)                                  \
         api->name = NULL;
     CNI_DL_VERBS(CNI_DL_MEMBER)
 #undef CNI_DL_MEMBER
@@ -1456,7 +1512,7 @@ static inline int cni_dl_open_exec(cni_dl *api, char **error)
     return 0;
 }
 
-/** Ends the calls that are under way, and gives back everything but the loaded library, which stays. */
+/** Ends calls in progress and releases everything except the library, which stays loaded. */
 static inline void cni_dl_close(cni_dl *api)
 {
     while (api->calls != NULL) {
@@ -1471,7 +1527,7 @@ static inline void cni_dl_close(cni_dl *api)
     memset(api, 0, sizeof *api);
 }
 
-/* The command: a name is looked for in PATH, unless the program is set-uid. */
+/* Finds the command: a name is searched in PATH, unless the program is set-uid. */
 static inline const char *cni_dl_command(const char *path)
 {
     static const char *const places[] = CNI_DL_COMMANDS;
@@ -1488,13 +1544,15 @@ static inline const char *cni_dl_command(const char *path)
 /**
  * Opens libcni.
  *
- * @param api   filled; cni_dl_close gives back what it holds
- * @param path  of the library, or with CNI_DL_EXEC of the command; NULL: libcni.so.0 where the system looks, the command
- *              cni in PATH. In set-uid programs the environment does not count.
+ * @param api   is filled; cni_dl_close releases it
+ * @param path  path of the library, or with CNI_DL_EXEC of the command. NULL: libcni.so.0 on the
+ *              search path of the system, and the command cni in PATH. In set-uid programs the
+ *              environment is not used.
  * @param mode  CNI_DL_INPROCESS, CNI_DL_ISOLATED, CNI_DL_EXEC
- * @param error on failure an error object, to be given to free(); may be NULL
- * @return 0; -ENOTSUP (kind unsupported: there is no libcni, or the mode cannot work in this process), -EINVAL, -EIO,
- *         -EMFILE, -EFAULT, -ETIMEDOUT. Nothing needs to be closed then.
+ * @param error on failure an error object, which the caller frees with free(); may be NULL
+ * @return 0; -ENOTSUP (kind unsupported: there is no libcni, or the mode cannot work in this
+ *         process), -EINVAL, -EIO, -EMFILE, -EFAULT, -ETIMEDOUT. After an error the api must not be
+ *         closed.
  */
 static inline int cni_dl_open(cni_dl *api, const char *path, int mode, char **error)
 {
@@ -1523,8 +1581,8 @@ static inline int cni_dl_open(cni_dl *api, const char *path, int mode, char **er
     if (api->path == NULL)
         rc = cni_dl_fail_errno(ENOMEM, "the path", error);
     else if ((mode == CNI_DL_INPROCESS || mode == CNI_DL_ISOLATED) && cni_dl_is_static())
-        rc = cni_dl_fail(&cni_dl_unsupported, "a static program cannot load a library; use CNI_DL_EXEC", NULL, NULL, NULL,
-            error);
+        rc = cni_dl_fail(&cni_dl_unsupported,
+            "a static program cannot load a library; use CNI_DL_EXEC", NULL, NULL, NULL, error);
     else if (mode == CNI_DL_INPROCESS)
         rc = cni_dl_open_inprocess(api, path, error);
     else if (mode == CNI_DL_ISOLATED)

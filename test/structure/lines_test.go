@@ -14,7 +14,7 @@ const columns = 100
 
 // longLines are limits for lines over 100 columns by folder.
 var longLines = map[string]int{
-	"api": 40, "capi": 58, "cmd": 2, "core": 1060, "docs": 2, "include": 113,
+	"api": 40, "capi": 58, "cmd": 2, "core": 1060, "docs": 2,
 }
 
 func TestLinesAreShort(t *testing.T) {

@@ -565,7 +565,7 @@ static int call_after_unsharing_processes(void)
     if (unshare(CLONE_NEWPID) != 0)
         return 1;
     if (api.call(&api, "big", "{\"size\":10}", &response) != -ENOTSUP ||
-        strstr(response, "pid namespace") == NULL)
+        strstr(response, "PID namespace") == NULL)
         return 2;
     api.free(&api, response);
     pid_t init = fork();

@@ -76,7 +76,7 @@ static void what_is_no_libcni_is_refused(void)
     cni_dl api;
     char *error = NULL;
     CHECK(cni_dl_open(&api, "libc.so.6", mode, &error) == -ENOTSUP &&
-              strstr(error, "no libcni") != NULL,
+              strstr(error, "is not libcni") != NULL,
         "%s", error);
     free(error);
     PASS();
