@@ -37,6 +37,14 @@ func TestFailingAnywhereIsAnErrorAndLeavesNothing(t *testing.T) {
 			})
 		}
 	}
+	for _, method := range []string{"add", "del", "check"} {
+		t.Run("ptp/"+method, func(t *testing.T) {
+			t.Parallel()
+			h := newHost(t, command(t))
+			h.ptp = true
+			failAnywhere(t, h, method)
+		})
+	}
 }
 
 func failAnywhere(t testing.TB, h *host, method string) {

@@ -73,6 +73,7 @@ type host struct {
 	*rig.Host
 	server server
 	netns  string
+	ptp    bool // the interface is made by ptp instead of bridge
 }
 
 func newHost(t testing.TB, s server) *host {
@@ -97,14 +98,20 @@ func newHost(t testing.TB, s server) *host {
 
 // network is a list of built-ins and of a plugin process.
 func (h *host) network() map[string]any {
+	connects := map[string]any{"type": "bridge", "bridge": "br0", "isGateway": true,
+		"macspoofchk": true, "hairpinMode": true}
+	if h.ptp {
+		connects = map[string]any{"type": "ptp"}
+	}
+	connects["ipMasq"] = true
+	connects["ipam"] = map[string]any{
+		"type": "host-local", "dataDir": h.Path("leases"), "ranges": []any{
+			[]any{map[string]any{"subnet": "10.9.0.0/24"}}, []any{map[string]any{"subnet": "fd09::/64"}},
+		},
+		"routes": []any{map[string]any{"dst": "0.0.0.0/0"}, map[string]any{"dst": "::/0"}},
+	}
 	return map[string]any{"cniVersion": "1.1.0", "name": "web", "plugins": []any{
-		map[string]any{"type": "bridge", "bridge": "br0", "isGateway": true, "ipMasq": true,
-			"macspoofchk": true, "hairpinMode": true, "ipam": map[string]any{
-				"type": "host-local", "dataDir": h.Path("leases"), "ranges": []any{
-					[]any{map[string]any{"subnet": "10.9.0.0/24"}}, []any{map[string]any{"subnet": "fd09::/64"}},
-				},
-				"routes": []any{map[string]any{"dst": "0.0.0.0/0"}, map[string]any{"dst": "::/0"}},
-			}},
+		connects,
 		map[string]any{"type": "portmap", "capabilities": map[string]any{"portMappings": true}},
 		map[string]any{"type": "firewall"},
 		map[string]any{"type": "pass"},

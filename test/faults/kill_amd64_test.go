@@ -63,6 +63,14 @@ func TestKilledAnywhereAndCleanedUp(t *testing.T) {
 			})
 		}
 	}
+	for _, method := range []string{"add", "del"} {
+		t.Run("ptp/"+method, func(t *testing.T) {
+			t.Parallel()
+			h := newHost(t, command(t))
+			h.ptp = true
+			killAnywhere(t, h, method)
+		})
+	}
 }
 
 func killAnywhere(t testing.TB, h *host, method string) {

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/libcni/libcni/core/internal/builtin/ptp"
 	"github.com/libcni/libcni/core/internal/fault"
@@ -74,6 +75,23 @@ func TestTwoContainersAndTheHostReachEachOtherAtOnce(t *testing.T) {
 		kittest.Path{Name: "neighbour", From: &b.Node, To: "[fd09::2]:8000", Want: "a fd09::3"},
 		kittest.Path{Name: "gateway", From: &b.Node, To: "10.9.0.1:8001", Want: "host 10.9.0.3"},
 		kittest.Path{Name: "gateway", From: &b.Node, To: "[fd09::1]:8001", Want: "host fd09::3"})
+}
+
+// A packet that the kernel drops is sent again after a second at the earliest.
+func TestTheFirstPacketAfterAddArrives(t *testing.T) {
+	for to, subnet := range map[string]string{
+		"10.9.0.2:8000": "10.9.0.0/24", "[fd09::2]:8000": "fd09::/64",
+	} {
+		for range 5 {
+			r := newRig(t)
+			c := r.container("c1")
+			r.Serve(&c.Node, ":8000", "c")
+			r.mustAdd(c, r.config(`"ipam":{"type":"host-local","dataDir":"DIR","subnet":"`+subnet+`"}`))
+			if r.Ask(nil, "udp", to, 900*time.Millisecond) == "" {
+				t.Errorf("%s does not answer the first packet", to)
+			}
+		}
+	}
 }
 
 func TestMasquerading(t *testing.T) {
