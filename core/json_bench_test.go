@@ -10,7 +10,8 @@ import (
 )
 
 func BenchmarkReadRequest(b *testing.B) {
-	text := []byte(`{"network":"web","containerId":"c1","netns":"/run/netns/c1","ifName":"eth0","args":{"K":"V"},
+	text := []byte(
+		`{"network":"web","containerId":"c1","netns":"/run/netns/c1","ifName":"eth0","args":{"K":"V"},
 		"capabilityArgs":{"portMappings":[{"hostPort":8080,"containerPort":80}]},
 		"options":{"confDir":"/etc/cni/net.d","pluginDirs":["/opt/cni/bin"],"timeoutMs":1000}}`)
 	var decoder strictjson.Decoder

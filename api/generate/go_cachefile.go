@@ -74,9 +74,10 @@ func (f *encoder) plugin(r *Ran) {
 {{- end}}
 	f.close('}')
 }
-`, template.FuncMap{"read": readCached, "write": writeCached}, struct{ File, Record, Plugin *model.Type }{
-		content, record, record.Key("plugins").Value.Element.Type,
-	})
+`, template.FuncMap{"read": readCached, "write": writeCached},
+		struct{ File, Record, Plugin *model.Type }{
+			content, record, record.Key("plugins").Value.Element.Type,
+		})
 }
 
 // cachedName is the field of a key in Entry or Ran.

@@ -15,7 +15,8 @@ func TestFailureAsText(t *testing.T) {
 		name, line, object, want string
 		code                     int
 	}{
-		{name: "drift is a table", line: "check web /n", object: driftObject, code: exitDrift, want: `cni: web: bridge: link br0: expected up, found down
+		{name: "drift is a table", line: "check web /n", object: driftObject, code: exitDrift,
+			want: `cni: web: bridge: link br0: expected up, found down
   hint: restore the attachment with cni del and cni add
   PLUGIN  OBJECT               EXPECTED  ACTUAL
   bridge  link br0             up        down

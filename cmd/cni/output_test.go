@@ -24,12 +24,14 @@ func TestTables(t *testing.T) {
 		"del":         `{"found":false,"removed":[]}`,
 	}}
 	for _, test := range []struct{ name, line, out, errOut string }{
-		{name: "list", line: "list", out: `NETWORK  CONTAINER  INTERFACE  ADDRESSES               STATE       OWNER   NAMESPACE
+		{name: "list", line: "list",
+			out: `NETWORK  CONTAINER  INTERFACE  ADDRESSES               STATE       OWNER   NAMESPACE
 web      c1         eth0       10.1.0.2/24,fd00::2/64  attached    libcni  /run/netns/a
 old      c1         eth1       10.2.0.2/24             stale       -       /proc/7/ns/net
 half     c1         eth2       -                       incomplete  libcni  /run/netns/a
 `},
-		{name: "networks, with the files that are wrong", line: "networks", out: `NETWORK  VERSION  PLUGINS         FILE
+		{name: "networks, with the files that are wrong", line: "networks",
+			out: `NETWORK  VERSION  PLUGINS         FILE
 web      1.1.0    bridge,portmap  /c/web.conflist
 `, errOut: "cni: /c/bad.conf: not JSON\n"},
 		{name: "validate", line: "validate web", out: `PLUGIN  WHERE     VERSIONS
@@ -40,7 +42,8 @@ capabilities: ips, portMappings
 		{name: "gc", line: "gc web --all", out: `REMOVED  CONTAINER  INTERFACE
 web      c1         eth0
 `},
-		{name: "gc that only says", line: "gc web --all --dry-run", out: `WOULD REMOVE  CONTAINER  INTERFACE
+		{name: "gc that only says", line: "gc web --all --dry-run",
+			out: `WOULD REMOVE  CONTAINER  INTERFACE
 web           c1         eth0
 `},
 		{name: "del that finds nothing", line: "del --id c9",

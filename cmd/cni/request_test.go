@@ -55,16 +55,22 @@ func TestCommandLineBecomesRequest(t *testing.T) {
 				"{} --id c1",
 			env: map[string]string{"NETCONFPATH": "/c", "CNI_PATH": "/a:/b", "CNI_ARGS": "A=1",
 				"CAP_ARGS": `{"ips":[]}`, "CNI_IFNAME": "eth7"},
-			want: []string{`add {"args":[["C","3"]],"containerId":"c1","ifName":"eth3","netns":"/n","network":"web","options":{"confDir":"/d","pluginDirs":["/p","/q"]}}`}},
+			want: []string{
+				`add {"args":[["C","3"]],"containerId":"c1","ifName":"eth3","netns":"/n","network":"web","options":{"confDir":"/d","pluginDirs":["/p","/q"]}}`,
+			}},
 		{name: "all options of an add",
 			line: "add web /n --id c --cache-dir /ca --state-dir /st --owner o --builtins only --timeout " +
 				"1m30s --no-rollback --rollback-timeout 0 --on-existing replace",
-			want: []string{`add {"containerId":"c","netns":"/n","network":"web","options":{"builtins":"only","cacheDir":"/ca","onExisting":"replace","owner":"o","rollback":false,"rollbackTimeoutMs":0,"stateDir":"/st","timeoutMs":90000}}`}},
+			want: []string{
+				`add {"containerId":"c","netns":"/n","network":"web","options":{"builtins":"only","cacheDir":"/ca","onExisting":"replace","owner":"o","rollback":false,"rollbackTimeoutMs":0,"stateDir":"/st","timeoutMs":90000}}`,
+			}},
 		{name: "a network from a file leaves one argument", line: "add -f /web.conflist /n --id c",
 			want: []string{`add {"containerId":"c","netns":"/n","networkFile":"/web.conflist"}`}},
 		{name: "published ports", line: "add web /n --id c -p 8080:80 -p 127.0.0.1:53:5353/udp -p " +
 			"[::1]:1:2/sctp",
-			want: []string{`add {"capabilityArgs":{"portMappings":[{"hostPort":8080,"containerPort":80,"protocol":"tcp"},{"hostPort":53,"containerPort":5353,"protocol":"udp","hostIP":"127.0.0.1"},{"hostPort":1,"containerPort":2,"protocol":"sctp","hostIP":"::1"}]},"containerId":"c","netns":"/n","network":"web"}`}},
+			want: []string{
+				`add {"capabilityArgs":{"portMappings":[{"hostPort":8080,"containerPort":80,"protocol":"tcp"},{"hostPort":53,"containerPort":5353,"protocol":"udp","hostIP":"127.0.0.1"},{"hostPort":1,"containerPort":2,"protocol":"sctp","hostIP":"::1"}]},"containerId":"c","netns":"/n","network":"web"}`,
+			}},
 		{name: "del as cnitool", line: "del web /n",
 			want: []string{`del {"containerId":"` + toolID("/n") +
 				`","ifName":"eth0","netns":"/n","network":"web"}`}},
@@ -79,7 +85,9 @@ func TestCommandLineBecomesRequest(t *testing.T) {
 			want: []string{`attachments {}`, `gc {"asOf":"b 12","network":"web","validAttachments":[]}`}},
 		{name: "gc keeps what is named",
 			line: "gc web --keep a/eth0 --keep b/eth1 --as-of x --dry-run --owner *",
-			want: []string{`gc {"asOf":"x","dryRun":true,"network":"web","options":{"owner":"*"},"validAttachments":[{"containerId":"a","ifName":"eth0"},{"containerId":"b","ifName":"eth1"}]}`}},
+			want: []string{
+				`gc {"asOf":"x","dryRun":true,"network":"web","options":{"owner":"*"},"validAttachments":[{"containerId":"a","ifName":"eth0"},{"containerId":"b","ifName":"eth1"}]}`,
+			}},
 		{name: "list of a network", line: "list web --id c1 -i eth1",
 			want: []string{`attachments {"containerId":"c1","ifName":"eth1","network":"web"}`}},
 		{name: "networks", line: "networks", want: []string{`networks {}`}},
@@ -97,7 +105,9 @@ func TestCommandLineBecomesRequest(t *testing.T) {
 		{name: "volume with all flags",
 			line: "volume rm p v --volume-plugin-dir /d --volume-plugin p=/x.sock --retry 30s --reload " +
 				"--timeout 0",
-			want: []string{`volume.remove {"name":"v","options":{"timeoutMs":0,"volumePluginDirs":["/d"],"volumePlugins":{"p":"/x.sock"},"volumeReload":true,"volumeRetryMs":30000},"plugin":"p"}`}},
+			want: []string{
+				`volume.remove {"name":"v","options":{"timeoutMs":0,"volumePluginDirs":["/d"],"volumePlugins":{"p":"/x.sock"},"volumeReload":true,"volumeRetryMs":30000},"plugin":"p"}`,
+			}},
 		{name: "mount", line: "volume mount unix:///x v --id c1",
 			want: []string{`volume.mount {"id":"c1","name":"v","plugin":"unix:///x"}`}},
 		{name: "unmount", line: "volume umount p v --id c1",

@@ -95,7 +95,8 @@ func TestFilesOfGoLibcniAreRead(t *testing.T) {
 		},
 		{
 			Key: web("c3"), ByGoLibcni: true, CNIVersion: "0.3.1",
-			Result: jsontext.Value(`{"cniVersion":"0.3.1","interfaces":[{"name":"eth0","sandbox":"/run/netns/c3"}],"ips":[{"version":"4","interface":0,"address":"10.1.0.3/16"}],"dns":{}}`),
+			Result: jsontext.Value(
+				`{"cniVersion":"0.3.1","interfaces":[{"name":"eth0","sandbox":"/run/netns/c3"}],"ips":[{"version":"4","interface":0,"address":"10.1.0.3/16"}],"dns":{}}`),
 		},
 		{Key: web("c4"), ByGoLibcni: true,
 			Result: jsontext.Value(`{"ip4":{"ip":"10.1.0.4/16"},"dns":{}}`)},

@@ -30,9 +30,13 @@ func FuzzCacheFile(f *testing.F) {
 		must.Succeed(f, err)
 		f.Add(data)
 	}
-	f.Add([]byte(`{"kind":"cniCacheV1","containerId":"c1","ifName":"eth0","networkName":"web","libcni":{"netnsCookie":1,"plugins":[{"type":"bridge","builtin":true}]}}`))
+	f.Add(
+		[]byte(
+			`{"kind":"cniCacheV1","containerId":"c1","ifName":"eth0","networkName":"web","libcni":{"netnsCookie":1,"plugins":[{"type":"bridge","builtin":true}]}}`))
 	f.Add([]byte(`{"kind":"cniCacheV1","containerId":"c","ifName":"1-eth0","networkName":"web"}`))
-	f.Add([]byte(`{"Kind":"cniCacheV1","containerid":"c1","IFNAME":"eth0","networkName":"web","capabilityArgs":{"a":null}}`))
+	f.Add(
+		[]byte(
+			`{"Kind":"cniCacheV1","containerid":"c1","IFNAME":"eth0","networkName":"web","capabilityArgs":{"a":null}}`))
 	dir := f.TempDir()
 	s := storeIn(dir)
 	must.Succeed(f, s.Commit(entry("c1"))) // makes the directories

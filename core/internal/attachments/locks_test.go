@@ -204,8 +204,9 @@ func TestLockingANetworkRemovesWhatWasHalfWritten(t *testing.T) {
 	}
 	for _, intent := range intents { // as a kill between writing and renaming leaves them
 		must.Succeed(t, os.WriteFile(intent+".tmp", nil, 0o600))
-		must.Succeed(t, os.WriteFile(filepath.Join(dir, "cache", "libcni", filepath.Base(intent)+".tmp"), nil,
-			0o600))
+		must.Succeed(t,
+			os.WriteFile(filepath.Join(dir, "cache", "libcni", filepath.Base(intent)+".tmp"), nil,
+				0o600))
 	}
 	if entries, errs := s.List(); len(entries) != 2 || len(errs) != 0 {
 		t.Errorf("list: %v, %v; want both, and nothing of what is half written", entries, errs)

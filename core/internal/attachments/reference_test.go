@@ -76,7 +76,8 @@ func encodeTagged(e *Entry) ([]byte, error) {
 	return marshal(tagged{
 		Kind: cacheKind, ContainerID: e.ContainerID, Config: e.Config, IfName: e.IfName,
 		NetworkName: e.Network,
-		Netns:       e.Netns, Args: e.Args, CapabilityArgs: e.CapabilityArgs, Result: e.Result, Ours: extra,
+		Netns:       e.Netns, Args: e.Args, CapabilityArgs: e.CapabilityArgs, Result: e.Result,
+		Ours: extra,
 	})
 }
 
@@ -149,8 +150,10 @@ func TestFilesAreWrittenAsEncodingJSONDoes(t *testing.T) {
 		"bare":  {Key: Key{"web", "c1", "eth0"}},
 		"empty": {Config: jsontext.Value{}, Args: plugin.Args{},
 			CapabilityArgs: map[string]jsontext.Value{}, Result: jsontext.Value{}, Plugins: []Ran{}},
-		"no JSON for a result":                {Result: jsontext.Value(`{"a"`)},
-		"no JSON for a capability's argument": {CapabilityArgs: map[string]jsontext.Value{"a": jsontext.Value("x")}},
+		"no JSON for a result": {Result: jsontext.Value(`{"a"`)},
+		"no JSON for a capability's argument": {
+			CapabilityArgs: map[string]jsontext.Value{"a": jsontext.Value("x")},
+		},
 		"nothing for a capability's argument": {CapabilityArgs: map[string]jsontext.Value{"a": {}}},
 		"no JSON for a plugin's result":       {Plugins: []Ran{{Result: jsontext.Value("{}{}")}}},
 	} {
@@ -180,7 +183,9 @@ func files(t testing.TB) []string {
 	found := []string{
 		string(text), strings.ToUpper(string(text)), strings.Replace(string(text), "cniCacheV1",
 			"cniCacheV2", 1), string(text[:len(text)/2]),
-		head + `}`, head + `,"result":null,"config":null,"cniArgs":null,"capabilityArgs":null,"netns":null,"libcni":null}`,
+		head + `}`,
+		head +
+			`,"result":null,"config":null,"cniArgs":null,"capabilityArgs":null,"netns":null,"libcni":null}`,
 		head + `,"result":[]}`, head + `,"config":"eyJ"}`, head + `,"config":"e30="}`,
 		head + `,"config":"Int7"}`, head + `,"config":{}}`,
 		head + `,"cniArgs":[["a"],["a","b","c"],[],null,[null,"x"]]}`, head + `,"cniArgs":[["a",5]]}`,

@@ -181,11 +181,14 @@ func TestByContainerFindsExactlyItsAttachments(t *testing.T) {
 	} {
 		must.Succeed(t, s.Commit(entryOf(key)))
 	}
-	must.Succeed(t, s.WriteIntent(entryOf(attachments.Key{Network: "new", ContainerID: "c", IfName: "eth0"})))
+	must.Succeed(t,
+		s.WriteIntent(entryOf(attachments.Key{Network: "new", ContainerID: "c", IfName: "eth0"})))
 	bare := `{"cniVersion":"0.3.1"}`
-	must.Succeed(t, os.WriteFile(filepath.Join(dir, "cache", "results", "old-net-c-eth0"), []byte(bare),
-		0o600))
-	must.Succeed(t, os.WriteFile(filepath.Join(dir, "cache", "results", "o-c-c-eth0"), []byte(bare), 0o600))
+	must.Succeed(t,
+		os.WriteFile(filepath.Join(dir, "cache", "results", "old-net-c-eth0"), []byte(bare),
+			0o600))
+	must.Succeed(t,
+		os.WriteFile(filepath.Join(dir, "cache", "results", "o-c-c-eth0"), []byte(bare), 0o600))
 	for _, test := range []struct {
 		containerID, ifName string
 		want                []string

@@ -46,7 +46,8 @@ func TestDerive(t *testing.T) {
 
 		{"capabilities are stripped", `{"type":"x","capabilities":{"mac":true}}`, Input{},
 			`{"cniVersion":"1.0.0","name":"web","type":"x"}`},
-		{"capabilities filter", `{"type":"x","capabilities":{"portMappings":true,"mac":true,"ips":false,"aliases":true},"y":1}`,
+		{"capabilities filter",
+			`{"type":"x","capabilities":{"portMappings":true,"mac":true,"ips":false,"aliases":true},"y":1}`,
 			Input{CapabilityArgs: map[string]jsontext.Value{"mac": jsontext.Value(`"0e:00:00:00:00:01"`),
 				"portMappings": ports, "ips": jsontext.Value(`["10.0.0.2"]`),
 				"bandwidth": jsontext.Value("{}")}},
@@ -189,7 +190,9 @@ func checkDerived(t *testing.T, list *List, in Input, capability string, derived
 // FuzzParseConfig checks that a text is refused with a kind, or is a usable list that does not
 // change when it is parsed again.
 func FuzzParseConfig(f *testing.F) {
-	f.Add([]byte(`{"cniVersion":"1.0.0","name":"web","plugins":[{"type":"bridge","ipam":{"type":"host-local"}}]}`))
+	f.Add(
+		[]byte(
+			`{"cniVersion":"1.0.0","name":"web","plugins":[{"type":"bridge","ipam":{"type":"host-local"}}]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		list, err := Parse(data)
 		if err != nil {

@@ -295,7 +295,8 @@ func TestVersions(t *testing.T) {
 	t.Parallel()
 	r := runner(nil)
 	r.Catalog = catalog(map[string]plugin.Plugin{"memory": fake{}})
-	asked := script(t, `[ "$CNI_COMMAND" = VERSION ] && [ "$(cat)" = '{"cniVersion":"1.1.0"}' ] && echo '{"cniVersion":"1.1.0","supportedVersions":["0.4.0","1.0.0"]}'`)
+	asked := script(t,
+		`[ "$CNI_COMMAND" = VERSION ] && [ "$(cat)" = '{"cniVersion":"1.1.0"}' ] && echo '{"cniVersion":"1.1.0","supportedVersions":["0.4.0","1.0.0"]}'`)
 	for _, test := range []struct {
 		name   string
 		target Target

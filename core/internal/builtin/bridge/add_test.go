@@ -46,12 +46,15 @@ leases: [10.9.0.2 fd09::2]
 	text, err := json.Marshal(result)
 	kittest.Must(t, err)
 	mac := func(conn *rtnl.Conn, name string) string { return r.Link(conn, name).MAC.String() }
-	kittest.Same(r.T, "result", fmt.Sprintf(`{"cniVersion":"1.1.0","dns":{"nameservers":["10.9.0.1"]},`+
-		`"interfaces":[{"mac":"%s","mtu":1500,"name":"br0"},{"mac":"%s","mtu":1500,"name":"vethc1"},{"mac":"%s","mtu":1500,"name":"eth0","sandbox":"%s"}],`+
-		`"ips":[{"address":"10.9.0.2/24","gateway":"10.9.0.1","interface":2},{"address":"fd09::2/64","gateway":"fd09::1","interface":2}],`+
-		`"routes":[{"dst":"10.8.0.0/16","mtu":1300},{"dst":"fd08::/32"},{"dst":"0.0.0.0/0","gw":"10.9.0.1"},{"dst":"::/0","gw":"fd09::1"}]}`,
-		mac(r.Conn, "br0"), mac(r.Conn, "vethc1"), mac(c.Conn, "eth0"), c.NS.Path()), string(text))
-	kittest.Must(t, r.check(c, r.config(`"isDefaultGateway":true,"hairpinMode":true,"portIsolation":true,`+hostLocal), result))
+	kittest.Same(r.T, "result",
+		fmt.Sprintf(`{"cniVersion":"1.1.0","dns":{"nameservers":["10.9.0.1"]},`+
+			`"interfaces":[{"mac":"%s","mtu":1500,"name":"br0"},{"mac":"%s","mtu":1500,"name":"vethc1"},{"mac":"%s","mtu":1500,"name":"eth0","sandbox":"%s"}],`+
+			`"ips":[{"address":"10.9.0.2/24","gateway":"10.9.0.1","interface":2},{"address":"fd09::2/64","gateway":"fd09::1","interface":2}],`+
+			`"routes":[{"dst":"10.8.0.0/16","mtu":1300},{"dst":"fd08::/32"},{"dst":"0.0.0.0/0","gw":"10.9.0.1"},{"dst":"::/0","gw":"fd09::1"}]}`,
+			mac(r.Conn, "br0"), mac(r.Conn, "vethc1"), mac(c.Conn, "eth0"), c.NS.Path()), string(text))
+	kittest.Must(t,
+		r.check(c, r.config(`"isDefaultGateway":true,"hairpinMode":true,"portIsolation":true,`+hostLocal),
+			result))
 }
 
 func TestSysctls(t *testing.T) {
@@ -73,9 +76,11 @@ func TestSysctls(t *testing.T) {
 	kittest.Must(t, compare(map[string]string{"ipv4/ip_forward": "1", "ipv6/conf/all/forwarding": "1",
 		"ipv6/conf/br0/accept_ra": "0", "ipv6/conf/vethc1/accept_ra": "0"}))
 	kittest.Must(t, c.NS.Do(t.Context(), func() error {
-		return compare(map[string]string{"ipv6/conf/lo/disable_ipv6": "0", "ipv6/conf/eth0/disable_ipv6": "0",
-			"ipv6/conf/eth0/keep_addr_on_down": "1", "ipv6/conf/eth0/accept_dad": "0", "ipv4/conf/eth0/arp_notify": "1",
-			"ipv6/conf/eth0/ndisc_notify": "1"})
+		return compare(
+			map[string]string{"ipv6/conf/lo/disable_ipv6": "0", "ipv6/conf/eth0/disable_ipv6": "0",
+				"ipv6/conf/eth0/keep_addr_on_down": "1", "ipv6/conf/eth0/accept_dad": "0",
+				"ipv4/conf/eth0/arp_notify":   "1",
+				"ipv6/conf/eth0/ndisc_notify": "1"})
 	}))
 }
 
@@ -83,7 +88,8 @@ func TestMACIsTheOneAskedFor(t *testing.T) {
 	r := newRig(t)
 	c := r.container("c1")
 	result := r.mustAdd(c, r.config(`"runtimeConfig":{"mac":"02:11:22:33:44:55"}`))
-	if got := r.Link(c.Conn, "eth0").MAC.String(); got != "02:11:22:33:44:55" || result.Interfaces[2].Mac != got {
+	if got := r.Link(c.Conn, "eth0").MAC.String(); got != "02:11:22:33:44:55" ||
+		result.Interfaces[2].Mac != got {
 		t.Errorf("interface has %s, result says %s", got, result.Interfaces[2].Mac)
 	}
 }
@@ -99,7 +105,8 @@ func TestInterfaceWithoutAddresses(t *testing.T) {
 			config := r.config(test.config)
 			result := r.mustAdd(c, config)
 			kittest.Same(r.T, "container", test.want, rtnltest.Dump(t, c.Conn))
-			kittest.Same(r.T, "host", "br0 bridge mtu 1400 up\nvethc1 veth mtu 1400 up master br0\n", rtnltest.Dump(t, r.Conn))
+			kittest.Same(r.T, "host", "br0 bridge mtu 1400 up\nvethc1 veth mtu 1400 up master br0\n",
+				rtnltest.Dump(t, r.Conn))
 			if len(result.IPs) != 0 || len(r.Delegated) != 0 {
 				t.Errorf("addresses %v, asked %v", result.IPs, r.Delegated)
 			}
@@ -112,9 +119,13 @@ func TestInterfaceWithoutAddresses(t *testing.T) {
 
 func TestMTUIsThatOfTheDefaultRoute(t *testing.T) {
 	r := newRig(t)
-	kittest.Must(t, r.Conn.AddVeth(t.Context(), rtnl.NewVeth{Name: "uplink", PeerName: "router", MTU: 1380, Up: true}))
+	kittest.Must(t,
+		r.Conn.AddVeth(t.Context(),
+			rtnl.NewVeth{Name: "uplink", PeerName: "router", MTU: 1380, Up: true}))
 	uplink := r.Link(r.Conn, "uplink").Index
-	kittest.Must(t, r.Conn.AddAddress(t.Context(), uplink, rtnl.Address{Prefix: netip.MustParsePrefix("192.0.2.2/24")}))
+	kittest.Must(t,
+		r.Conn.AddAddress(t.Context(), uplink,
+			rtnl.Address{Prefix: netip.MustParsePrefix("192.0.2.2/24")}))
 	kittest.Must(t, r.Conn.AddRoute(t.Context(), rtnl.Route{Dst: netip.MustParsePrefix("0.0.0.0/0"),
 		Gateway: netip.MustParseAddr("192.0.2.1"), Link: uplink}))
 	a, b := r.container("c1"), r.container("c2")
@@ -124,8 +135,10 @@ func TestMTUIsThatOfTheDefaultRoute(t *testing.T) {
 			t.Errorf("interface %d of the result has mtu %d", i, link.Mtu)
 		}
 	}
-	kittest.Same(r.T, "container", "eth0 veth mtu 1380 up", strings.SplitN(rtnltest.Dump(t, a.Conn), "\n", 2)[0])
-	kittest.Must(t, r.del(a, r.config(hostLocal))) // now the bridge is empty, and has the kernel's 1500
+	kittest.Same(r.T, "container", "eth0 veth mtu 1380 up",
+		strings.SplitN(rtnltest.Dump(t, a.Conn), "\n", 2)[0])
+	// Now the bridge is empty, and has the kernel's 1500.
+	kittest.Must(t, r.del(a, r.config(hostLocal)))
 	if result = r.mustAdd(a, r.config(hostLocal)); result.Interfaces[2].Mtu != 1380 {
 		t.Errorf("on the empty bridge: %d", result.Interfaces[2].Mtu)
 	}
@@ -141,31 +154,41 @@ func TestFailedAddLeavesNothing(t *testing.T) {
 		host, container       string
 	}{
 		{name: "no such address plugin", config: `"ipam":{"type":"none"}`, wantErr: "no plugin none"},
-		{name: "addresses exhausted", config: `"ipam":{"type":"host-local","dataDir":"DIR","ranges":[[{"subnet":"10.9.0.0/24","rangeStart":"10.9.0.2","rangeEnd":"10.9.0.2"}]]}`,
+		{name: "addresses exhausted",
+			config: `"ipam":{"type":"host-local","dataDir":"DIR","ranges":[[{"subnet":"10.9.0.0/24","rangeStart":"10.9.0.2","rangeEnd":"10.9.0.2"}]]}`,
 			prepare: func(r *rig, _ *kittest.Container) {
 				other := r.container("other")
-				config := r.config(`"ipam":{"type":"host-local","dataDir":"DIR","ranges":[[{"subnet":"10.9.0.0/24","rangeStart":"10.9.0.2","rangeEnd":"10.9.0.2"}]]}`)
+				config := r.config(
+					`"ipam":{"type":"host-local","dataDir":"DIR","ranges":[[{"subnet":"10.9.0.0/24","rangeStart":"10.9.0.2","rangeEnd":"10.9.0.2"}]]}`)
 				inv := r.Invocation(other, config)
 				_, err := inv.Delegate(r.T.Context(), plugin.Add, "host-local", config)
 				kittest.Must(r.T, err)
 			}, wantErr: "host-local"},
-		{name: "route that the kernel refuses", config: `"isGateway":true,"ipam":{"type":"host-local","dataDir":"DIR","subnet":"10.9.0.0/24","routes":[{"dst":"10.8.0.0/16","gw":"192.0.2.1"}]}`,
+		{name: "route that the kernel refuses",
+			config:  `"isGateway":true,"ipam":{"type":"host-local","dataDir":"DIR","subnet":"10.9.0.0/24","routes":[{"dst":"10.8.0.0/16","gw":"192.0.2.1"}]}`,
 			wantErr: "route 10.8.0.0/16 via 192.0.2.1", host: "  address 10.9.0.1/24\n"},
 		{name: "bridge in another network", config: `"isGateway":true,` + hostLocal,
 			prepare: func(r *rig, _ *kittest.Container) {
 				kittest.Must(r.T, r.Conn.AddBridge(r.T.Context(), rtnl.NewBridge{Name: "br0"}))
-				kittest.Must(r.T, r.Conn.AddAddress(r.T.Context(), r.Link(r.Conn, "br0").Index, rtnl.Address{Prefix: netip.MustParsePrefix("10.7.0.1/24")}))
+				kittest.Must(r.T,
+					r.Conn.AddAddress(r.T.Context(), r.Link(r.Conn, "br0").Index,
+						rtnl.Address{Prefix: netip.MustParsePrefix("10.7.0.1/24")}))
 			}, wantErr: "br0 has the address 10.7.0.1/24 already", host: "  address 10.7.0.1/24\n"},
-		{name: "address that the gateway has", config: `"isGateway":true,"ipam":{"type":"static","addresses":[{"address":"10.9.0.1/24"}]}`,
+		{name: "address that the gateway has",
+			config:  `"isGateway":true,"ipam":{"type":"static","addresses":[{"address":"10.9.0.1/24"}]}`,
 			wantErr: "is the gateway's"},
 		{name: "interface exists", config: hostLocal,
 			prepare: func(_ *rig, c *kittest.Container) {
 				kittest.Must(t, c.Conn.AddBridge(t.Context(), rtnl.NewBridge{Name: "eth0", MTU: 1500}))
-			}, wantErr: "the container has an interface eth0 already", container: "eth0 bridge mtu 1500 up\n"},
-		{name: "address in use on the network", config: `"enabledad":true,"ipam":{"type":"static","addresses":[{"address":"fd09::1/64"}]}`,
+			}, wantErr: "the container has an interface eth0 already",
+			container: "eth0 bridge mtu 1500 up\n"},
+		{name: "address in use on the network",
+			config: `"enabledad":true,"ipam":{"type":"static","addresses":[{"address":"fd09::1/64"}]}`,
 			prepare: func(r *rig, _ *kittest.Container) {
 				kittest.Must(r.T, r.Conn.AddBridge(r.T.Context(), rtnl.NewBridge{Name: "br0"}))
-				kittest.Must(r.T, r.Conn.AddAddress(r.T.Context(), r.Link(r.Conn, "br0").Index, rtnl.Address{Prefix: netip.MustParsePrefix("fd09::1/64"), NoDAD: true}))
+				kittest.Must(r.T,
+					r.Conn.AddAddress(r.T.Context(), r.Link(r.Conn, "br0").Index,
+						rtnl.Address{Prefix: netip.MustParsePrefix("fd09::1/64"), NoDAD: true}))
 			}, wantErr: "in use by another host", host: "  address fd09::1/64\n"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -179,7 +202,9 @@ func TestFailedAddLeavesNothing(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), test.wantErr) {
 				t.Fatalf("got %v, want %q", err, test.wantErr)
 			}
-			kittest.Same(r.T, "state", fmt.Sprintf("host:\n%s%scontainer:\n%sleases: %v\n", bridgeOf, test.host, test.container, before), r.dumps(c))
+			kittest.Same(r.T, "state",
+				fmt.Sprintf("host:\n%s%scontainer:\n%sleases: %v\n", bridgeOf, test.host, test.container,
+					before), r.dumps(c))
 		})
 	}
 }
@@ -210,9 +235,14 @@ func TestHostNameTaken(t *testing.T) {
 func TestForceAddressReplacesTheBridgesAddress(t *testing.T) {
 	r := newRig(t)
 	kittest.Must(t, r.Conn.AddBridge(t.Context(), rtnl.NewBridge{Name: "br0"}))
-	kittest.Must(t, r.Conn.AddAddress(t.Context(), r.Link(r.Conn, "br0").Index, rtnl.Address{Prefix: netip.MustParsePrefix("10.7.0.1/24")}))
-	r.mustAdd(r.container("c1"), r.config(`"isGateway":true,"forceAddress":true,"ipam":{"type":"host-local","dataDir":"DIR","subnet":"10.9.0.0/24"}`))
-	kittest.Same(r.T, "host", bridgeOf+"  address 10.9.0.1/24\nvethc1 veth mtu 1500 up master br0\n", rtnltest.Dump(t, r.Conn))
+	kittest.Must(t,
+		r.Conn.AddAddress(t.Context(), r.Link(r.Conn, "br0").Index,
+			rtnl.Address{Prefix: netip.MustParsePrefix("10.7.0.1/24")}))
+	r.mustAdd(r.container("c1"),
+		r.config(
+			`"isGateway":true,"forceAddress":true,"ipam":{"type":"host-local","dataDir":"DIR","subnet":"10.9.0.0/24"}`))
+	kittest.Same(r.T, "host", bridgeOf+"  address 10.9.0.1/24\nvethc1 veth mtu 1500 up master br0\n",
+		rtnltest.Dump(t, r.Conn))
 }
 
 func TestBridgeKeepsItsMAC(t *testing.T) {
@@ -222,11 +252,14 @@ func TestBridgeKeepsItsMAC(t *testing.T) {
 			if !own {
 				kittest.Must(t, r.Conn.AddBridge(t.Context(), rtnl.NewBridge{Name: "br0"}))
 			}
-			config := r.config(`"isGateway":true,"ipam":{"type":"host-local","dataDir":"DIR","subnet":"10.9.0.0/24"}`)
+			config := r.config(
+				`"isGateway":true,"ipam":{"type":"host-local","dataDir":"DIR","subnet":"10.9.0.0/24"}`)
 			result := r.mustAdd(r.container("c1"), config)
 			// A port with the lowest address there is, from which a bridge without one of its own takes it.
-			kittest.Must(t, r.Conn.AddVeth(t.Context(), rtnl.NewVeth{Name: "low", PeerName: "low1", Master: r.Link(r.Conn, "br0").Index,
-				MAC: net.HardwareAddr{2, 0, 0, 0, 0, 0}}))
+			kittest.Must(t,
+				r.Conn.AddVeth(t.Context(),
+					rtnl.NewVeth{Name: "low", PeerName: "low1", Master: r.Link(r.Conn, "br0").Index,
+						MAC: net.HardwareAddr{2, 0, 0, 0, 0, 0}}))
 			if got := r.Link(r.Conn, "br0").MAC.String(); got != result.Interfaces[0].Mac {
 				t.Errorf("changed from %s to %s", result.Interfaces[0].Mac, got)
 			}
@@ -237,14 +270,19 @@ func TestBridgeKeepsItsMAC(t *testing.T) {
 func TestHostKeepsItsAdvertisedRoute(t *testing.T) {
 	r := newRig(t)
 	for _, name := range []string{"uplink", "other"} {
-		kittest.Must(t, r.Conn.AddVeth(t.Context(), rtnl.NewVeth{Name: name, PeerName: name + "1", Up: true}))
-		kittest.Must(t, r.Conn.SetLink(t.Context(), r.Link(r.Conn, name+"1").Index, rtnl.Change{Up: true}))
+		kittest.Must(t,
+			r.Conn.AddVeth(t.Context(), rtnl.NewVeth{Name: name, PeerName: name + "1", Up: true}))
+		kittest.Must(t,
+			r.Conn.SetLink(t.Context(), r.Link(r.Conn, name+"1").Index, rtnl.Change{Up: true}))
 	}
 	const byAdvertisement = 9 // RTPROT_RA
 	uplink := r.Link(r.Conn, "uplink").Index
-	kittest.Must(t, r.Conn.AddAddress(t.Context(), uplink, rtnl.Address{Prefix: netip.MustParsePrefix("2001:db8:1::2/64"), NoDAD: true}))
-	kittest.Must(t, r.Conn.AddRoute(t.Context(), rtnl.Route{Dst: netip.MustParsePrefix("::/0"), Link: uplink,
-		Gateway: netip.MustParseAddr("2001:db8:1::1"), Protocol: byAdvertisement}))
+	kittest.Must(t,
+		r.Conn.AddAddress(t.Context(), uplink,
+			rtnl.Address{Prefix: netip.MustParsePrefix("2001:db8:1::2/64"), NoDAD: true}))
+	kittest.Must(t,
+		r.Conn.AddRoute(t.Context(), rtnl.Route{Dst: netip.MustParsePrefix("::/0"), Link: uplink,
+			Gateway: netip.MustParseAddr("2001:db8:1::1"), Protocol: byAdvertisement}))
 	r.mustAdd(r.container("c1"), r.config(`"isGateway":true,`+hostLocal))
 	for link, want := range map[string]string{"uplink": "2", "other": "1"} {
 		if got, err := sysctl.Get(sysctl.Link("ipv6", link, "accept_ra")); err != nil || got != want {
@@ -259,7 +297,11 @@ func TestFullBridgeIsSaidToBeFull(t *testing.T) {
 	br0 := r.Link(r.Conn, "br0").Index
 	sink := netnstest.Open(t, netnstest.New(t))
 	for i := range 1023 {
-		kittest.Must(t, r.Conn.AddVeth(t.Context(), rtnl.NewVeth{Name: fmt.Sprint("p", i), Master: br0, PeerName: fmt.Sprint("q", i), PeerNamespace: sink}))
+		kittest.Must(t,
+			r.Conn.AddVeth(t.Context(),
+				rtnl.NewVeth{
+					Name: fmt.Sprint("p", i), Master: br0, PeerName: fmt.Sprint("q", i), PeerNamespace: sink,
+				}))
 	}
 	c := r.container("c1")
 	_, err := r.add(c, r.config(hostLocal))
@@ -306,7 +348,8 @@ func TestConcurrentCallsShareOneBridge(t *testing.T) {
 
 func TestWarmAddTakesFewRequests(t *testing.T) {
 	r := newRig(t)
-	config := r.config(`"isDefaultGateway":true,"ipam":{"type":"host-local","dataDir":"DIR","subnet":"10.9.0.0/24"}`)
+	config := r.config(
+		`"isDefaultGateway":true,"ipam":{"type":"host-local","dataDir":"DIR","subnet":"10.9.0.0/24"}`)
 	r.mustAdd(r.container("c1"), config)
 	inv := r.Invocation(r.container("c2"), config)
 	_, err := bridge.New().Add(t.Context(), inv)
@@ -320,13 +363,15 @@ func TestWarmAddTakesFewRequests(t *testing.T) {
 	// yet, and once more for an event or two), the bridge again. Container: up, address, route,
 	// announcement.
 	if host.Requests() > 13 || inside.Requests() != 4 {
-		t.Errorf("%d requests to the host's namespace, %d to the container's", host.Requests(), inside.Requests())
+		t.Errorf("%d requests to the host's namespace, %d to the container's", host.Requests(),
+			inside.Requests())
 	}
 }
 
 func TestResultIsOfTheNewestVersion(t *testing.T) {
 	r := newRig(t)
-	if got := r.mustAdd(r.container("c1"), r.config(hostLocal)).CNIVersion; got != types100.ImplementedSpecVersion {
+	if got := r.mustAdd(r.container("c1"),
+		r.config(hostLocal)).CNIVersion; got != types100.ImplementedSpecVersion {
 		t.Errorf("got %s", got)
 	}
 }

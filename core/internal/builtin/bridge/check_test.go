@@ -25,23 +25,33 @@ func TestCheckFindsWhatIsMissingOrChanged(t *testing.T) {
 	}{
 		{"nothing", func(*testing.T, *rig, *kittest.Container) {}, nil},
 		{"bridge down", func(t *testing.T, r *rig, c *kittest.Container) {
-			kittest.Must(t, r.Conn.SetLink(t.Context(), r.Link(r.Conn, "br0").Index, rtnl.Change{Down: true}))
-			kittest.Must(t, r.Conn.AddAddress(t.Context(), r.Link(r.Conn, "br0").Index, rtnl.Address{Prefix: netip.MustParsePrefix("fd09::1/64")}))
+			kittest.Must(t,
+				r.Conn.SetLink(t.Context(), r.Link(r.Conn, "br0").Index, rtnl.Change{Down: true}))
+			kittest.Must(t,
+				r.Conn.AddAddress(t.Context(), r.Link(r.Conn, "br0").Index,
+					rtnl.Address{Prefix: netip.MustParsePrefix("fd09::1/64")}))
 		}, []string{"bridge: bridge br0: down, not up"}},
 		{"bridge deleted", func(t *testing.T, r *rig, c *kittest.Container) {
 			kittest.Must(t, r.Conn.DeleteLink(t.Context(), r.Link(r.Conn, "br0").Index))
 		}, []string{"bridge: bridge br0: missing, not present"}},
 		{"bridge's mac", func(t *testing.T, r *rig, c *kittest.Container) {
-			kittest.Must(t, r.Conn.SetLink(t.Context(), r.Link(r.Conn, "br0").Index, rtnl.Change{MAC: net.HardwareAddr{2, 0, 0, 0, 0, 1}}))
+			kittest.Must(t,
+				r.Conn.SetLink(t.Context(), r.Link(r.Conn, "br0").Index,
+					rtnl.Change{MAC: net.HardwareAddr{2, 0, 0, 0, 0, 1}}))
 		}, []string{"bridge: bridge br0 mac: 02:00:00:00:00:01, not BRIDGEMAC"}},
 		{"gateway address removed", func(t *testing.T, r *rig, c *kittest.Container) {
-			kittest.Must(t, r.Conn.RemoveAddress(t.Context(), r.Link(r.Conn, "br0").Index, netip.MustParsePrefix("10.9.0.1/24")))
+			kittest.Must(t,
+				r.Conn.RemoveAddress(t.Context(), r.Link(r.Conn, "br0").Index,
+					netip.MustParsePrefix("10.9.0.1/24")))
 		}, []string{"bridge: address 10.9.0.1/24 on br0: missing, not present"}},
 		{"pair deleted", func(t *testing.T, r *rig, c *kittest.Container) {
 			kittest.Must(t, r.Conn.DeleteLink(t.Context(), r.Link(r.Conn, "vethc1").Index))
-		}, []string{"bridge: link eth0: missing, not present", "bridge: link vethc1: missing, not present"}},
+		}, []string{
+			"bridge: link eth0: missing, not present", "bridge: link vethc1: missing, not present",
+		}},
 		{"host end down", func(t *testing.T, r *rig, c *kittest.Container) {
-			kittest.Must(t, r.Conn.SetLink(t.Context(), r.Link(r.Conn, "vethc1").Index, rtnl.Change{Down: true}))
+			kittest.Must(t,
+				r.Conn.SetLink(t.Context(), r.Link(r.Conn, "vethc1").Index, rtnl.Change{Down: true}))
 		}, []string{"bridge: link vethc1: down, not up"}},
 		{"host end off the bridge", func(t *testing.T, r *rig, c *kittest.Container) {
 			kittest.Must(t, r.Conn.SetMaster(t.Context(), r.Link(r.Conn, "vethc1").Index, 0))
@@ -50,16 +60,23 @@ func TestCheckFindsWhatIsMissingOrChanged(t *testing.T) {
 			index := r.Link(r.Conn, "vethc1").Index
 			kittest.Must(t, r.Conn.SetMaster(t.Context(), index, 0))
 			kittest.Must(t, r.Conn.SetMaster(t.Context(), index, r.Link(r.Conn, "br0").Index))
-		}, []string{"bridge: link vethc1 hairpin: false, not true", "bridge: link vethc1 isolated: false, not true"}},
+		}, []string{
+			"bridge: link vethc1 hairpin: false, not true", "bridge: link vethc1 isolated: false, not true",
+		}},
 		{"mtu of both ends", func(t *testing.T, r *rig, c *kittest.Container) {
-			kittest.Must(t, r.Conn.SetLink(t.Context(), r.Link(r.Conn, "vethc1").Index, rtnl.Change{MTU: 1400}))
-			kittest.Must(t, c.Conn.SetLink(t.Context(), r.Link(c.Conn, "eth0").Index, rtnl.Change{MTU: 1300}))
+			kittest.Must(t,
+				r.Conn.SetLink(t.Context(), r.Link(r.Conn, "vethc1").Index, rtnl.Change{MTU: 1400}))
+			kittest.Must(t,
+				c.Conn.SetLink(t.Context(), r.Link(c.Conn, "eth0").Index, rtnl.Change{MTU: 1300}))
 		}, []string{"bridge: link eth0 mtu: 1300, not 1500", "bridge: link vethc1 mtu: 1400, not 1500"}},
 		{"container's mac", func(t *testing.T, r *rig, c *kittest.Container) {
-			kittest.Must(t, c.Conn.SetLink(t.Context(), r.Link(c.Conn, "eth0").Index, rtnl.Change{MAC: net.HardwareAddr{2, 0, 0, 0, 0, 1}}))
+			kittest.Must(t,
+				c.Conn.SetLink(t.Context(), r.Link(c.Conn, "eth0").Index,
+					rtnl.Change{MAC: net.HardwareAddr{2, 0, 0, 0, 0, 1}}))
 		}, []string{"bridge: link eth0 mac: 02:00:00:00:00:01, not MAC"}},
 		{"container's end down: its routes go too", func(t *testing.T, r *rig, c *kittest.Container) {
-			kittest.Must(t, c.Conn.SetLink(t.Context(), r.Link(c.Conn, "eth0").Index, rtnl.Change{Down: true}))
+			kittest.Must(t,
+				c.Conn.SetLink(t.Context(), r.Link(c.Conn, "eth0").Index, rtnl.Change{Down: true}))
 		}, []string{
 			"bridge: link eth0: down, not up",
 			"bridge: route 0.0.0.0/0 on eth0: missing, not present",
@@ -71,7 +88,8 @@ func TestCheckFindsWhatIsMissingOrChanged(t *testing.T) {
 		}},
 		{"container's end replaced", func(t *testing.T, r *rig, c *kittest.Container) {
 			kittest.Must(t, r.Conn.DeleteLink(t.Context(), r.Link(r.Conn, "vethc1").Index))
-			kittest.Must(t, r.Conn.AddVeth(t.Context(), rtnl.NewVeth{Name: "vethc1", PeerName: "other", Up: true}))
+			kittest.Must(t,
+				r.Conn.AddVeth(t.Context(), rtnl.NewVeth{Name: "vethc1", PeerName: "other", Up: true}))
 			kittest.Must(t, c.Conn.AddBridge(t.Context(), rtnl.NewBridge{Name: "eth0"}))
 		}, []string{
 			"bridge: link eth0: of kind bridge, not of kind veth",
@@ -79,22 +97,34 @@ func TestCheckFindsWhatIsMissingOrChanged(t *testing.T) {
 			"bridge: link vethc1: not a port of it, not port of bridge br0",
 		}},
 		{"IPv6 address removed", func(t *testing.T, r *rig, c *kittest.Container) {
-			kittest.Must(t, c.Conn.RemoveAddress(t.Context(), r.Link(c.Conn, "eth0").Index, netip.MustParsePrefix("fd09::2/64")))
+			kittest.Must(t,
+				c.Conn.RemoveAddress(t.Context(), r.Link(c.Conn, "eth0").Index,
+					netip.MustParsePrefix("fd09::2/64")))
 		}, []string{"bridge: address fd09::2/64 on eth0: missing, not present"}},
 		{"route with another gateway and mtu", func(t *testing.T, r *rig, c *kittest.Container) {
-			kittest.Must(t, c.Conn.RemoveRoute(t.Context(), rtnl.Route{Dst: netip.MustParsePrefix("10.8.0.0/16")}))
-			kittest.Must(t, c.Conn.AddRoute(t.Context(), rtnl.Route{Dst: netip.MustParsePrefix("10.8.0.0/16"), Link: r.Link(c.Conn, "eth0").Index,
-				Gateway: netip.MustParseAddr("10.9.0.7")}))
-		}, []string{"bridge: route 10.8.0.0/16 on eth0: 10.8.0.0/16 via 10.9.0.7 table 254, not 10.8.0.0/16 via 10.9.0.1 mtu 1300"}},
+			kittest.Must(t,
+				c.Conn.RemoveRoute(t.Context(), rtnl.Route{Dst: netip.MustParsePrefix("10.8.0.0/16")}))
+			kittest.Must(t,
+				c.Conn.AddRoute(t.Context(),
+					rtnl.Route{Dst: netip.MustParsePrefix("10.8.0.0/16"), Link: r.Link(c.Conn, "eth0").Index,
+						Gateway: netip.MustParseAddr("10.9.0.7")}))
+		}, []string{
+			"bridge: route 10.8.0.0/16 on eth0: 10.8.0.0/16 via 10.9.0.7 table 254, not 10.8.0.0/16 via " +
+				"10.9.0.1 mtu 1300",
+		}},
 		{"default route removed", func(t *testing.T, r *rig, c *kittest.Container) {
-			kittest.Must(t, c.Conn.RemoveRoute(t.Context(), rtnl.Route{Dst: netip.MustParsePrefix("0.0.0.0/0")}))
+			kittest.Must(t,
+				c.Conn.RemoveRoute(t.Context(), rtnl.Route{Dst: netip.MustParsePrefix("0.0.0.0/0")}))
 		}, []string{"bridge: route 0.0.0.0/0 on eth0: missing, not present"}},
 		{"forwarding turned off", func(t *testing.T, r *rig, c *kittest.Container) {
 			for _, key := range []string{"ipv4/ip_forward", "ipv6/conf/all/forwarding"} {
 				_, err := sysctl.Set(key, "0")
 				kittest.Must(t, err)
 			}
-		}, []string{"bridge: sysctl net/ipv4/ip_forward: 0, not 1", "bridge: sysctl net/ipv6/conf/all/forwarding: 0, not 1"}},
+		}, []string{
+			"bridge: sysctl net/ipv4/ip_forward: 0, not 1",
+			"bridge: sysctl net/ipv6/conf/all/forwarding: 0, not 1",
+		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := newRig(t)
@@ -121,7 +151,8 @@ func TestCheckReportsThePluginsAndOwnDriftTogether(t *testing.T) {
 	c := r.container("c1")
 	config := r.config(gatewayHostLocal)
 	result := r.mustAdd(c, config)
-	kittest.Must(t, r.Conn.SetLink(t.Context(), r.Link(r.Conn, "vethc1").Index, rtnl.Change{MTU: 1400}))
+	kittest.Must(t,
+		r.Conn.SetLink(t.Context(), r.Link(r.Conn, "vethc1").Index, rtnl.Change{MTU: 1400}))
 	inv := r.Invocation(c, config)
 	inv.PrevResult = plugin.NewResult(result)
 	_, err := inv.Delegate(t.Context(), plugin.Del, "host-local", config)
@@ -141,7 +172,8 @@ func TestCheckNeedsTheResultAndTheNamespace(t *testing.T) {
 	}
 	c := r.container("c2")
 	result := r.mustAdd(c, r.config(gatewayHostLocal))
-	if err := r.check(kittest.Lost("net", "c2"), r.config(gatewayHostLocal), result); !errors.As(err, &f) || f.Details != "netns" {
+	if err := r.check(kittest.Lost("net", "c2"), r.config(gatewayHostLocal),
+		result); !errors.As(err, &f) || f.Details != "netns" {
 		t.Errorf("without namespace: %v", err)
 	}
 }

@@ -68,7 +68,8 @@ func (c *config) validate() error {
 	}
 	if name := c.gatewayLink(); c.IsGateway && len(name) > maxNameLength {
 		return fault.InvalidConfig("bridge",
-			"bridge: the gateway of vlan %d would be %q, which is too long for a link; use a shorter bridge name", c.VLAN, name)
+			"bridge: the gateway of vlan %d would be %q, which is too long for a link; use a shorter "+
+				"bridge name", c.VLAN, name)
 	}
 	return nil
 }

@@ -27,8 +27,14 @@ func TestInvalidConfigurationsNameTheKey(t *testing.T) {
 		{"trunk upside down", `{"vlanTrunk":[{"minID":5,"maxID":4}]}`, "vlanTrunk[0]"},
 		{"trunk id 0", `{"vlanTrunk":[{"id":0}]}`, "vlanTrunk[0]"},
 		{"trunk id too large", `{"vlanTrunk":[{"minID":1,"maxID":4095}]}`, "vlanTrunk[0]"},
-		{"ipam without interface", `{"disableContainerInterface":true,"ipam":{"type":"static"}}`, "disableContainerInterface"},
-		{"gateway of the vlan has too long a name", `{"bridge":"abcdefghijkl","vlan":100,"isGateway":true}`, "bridge"},
+		{
+			"ipam without interface", `{"disableContainerInterface":true,"ipam":{"type":"static"}}`,
+			"disableContainerInterface",
+		},
+		{
+			"gateway of the vlan has too long a name",
+			`{"bridge":"abcdefghijkl","vlan":100,"isGateway":true}`, "bridge",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := parse([]byte(c.config))
@@ -48,11 +54,23 @@ func TestKeysMatchInAnyCaseAndHaveDefaults(t *testing.T) {
 	}{
 		{"default bridge", `{}`, func(c *config) any { return c.Bridge }, "cni0"},
 		{"empty bridge", `{"bridge":""}`, func(c *config) any { return c.Bridge }, "cni0"},
-		{"upper case", `{"BRIDGE":"b","ISGATEWAY":true}`, func(c *config) any { return []any{c.Bridge, c.IsGateway} }, []any{"b", true}},
-		{"default gateway is a gateway", `{"isDefaultGateway":true}`, func(c *config) any { return c.IsGateway }, true},
-		{"trunk", `{"vlanTrunk":[{"minID":5,"maxID":7,"id":3},{"id":6}]}`, func(c *config) any { return c.trunk }, []int{3, 5, 6, 7}},
+		{
+			"upper case", `{"BRIDGE":"b","ISGATEWAY":true}`,
+			func(c *config) any { return []any{c.Bridge, c.IsGateway} }, []any{"b", true},
+		},
+		{
+			"default gateway is a gateway", `{"isDefaultGateway":true}`,
+			func(c *config) any { return c.IsGateway }, true,
+		},
+		{
+			"trunk", `{"vlanTrunk":[{"minID":5,"maxID":7,"id":3},{"id":6}]}`,
+			func(c *config) any { return c.trunk }, []int{3, 5, 6, 7},
+		},
 		{"gateway link", `{"bridge":"b"}`, func(c *config) any { return c.gatewayLink() }, "b"},
-		{"gateway link of a vlan", `{"bridge":"b","vlan":7}`, func(c *config) any { return c.gatewayLink() }, "b.7"},
+		{
+			"gateway link of a vlan", `{"bridge":"b","vlan":7}`,
+			func(c *config) any { return c.gatewayLink() }, "b.7",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			conf, err := parse([]byte(c.config))
@@ -71,7 +89,10 @@ func TestMasqueradeBackends(t *testing.T) {
 		{`{}`, "nftables"},
 		{`{"ipMasq":true,"ipMasqBackend":"nftables"}`, "nftables"},
 		{`{"ipMasq":true,"ipMasqBackend":"iptables"}`, "iptables"},
-		{`{"ipMasq":true,"ipMasqBackend":"ipfw"}`, `ipMasqBackend: "ipfw" is neither nftables nor iptables`},
+		{
+			`{"ipMasq":true,"ipMasqBackend":"ipfw"}`,
+			`ipMasqBackend: "ipfw" is neither nftables nor iptables`,
+		},
 		{`{"ipMasqBackend":""}`, `ipMasqBackend: "" is neither nftables nor iptables`},
 	} {
 		parsed, err := parse([]byte(c.config))

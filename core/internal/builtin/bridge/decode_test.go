@@ -60,8 +60,10 @@ func TestConfigurationIsReadAsEncodingJSONDoes(t *testing.T) {
 			continue
 		}
 		got := tagged{
-			c.Bridge, c.IsGateway, c.IsDefaultGateway, c.ForceAddress, c.IPMasq, c.IPMasqBackend, c.MTU, c.HairpinMode, c.PromiscMode, c.VLAN,
-			nil, c.PreserveDefaultVLAN, c.MACSpoofCheck, c.EnableDAD, c.DisableContainerInterface, c.PortIsolation,
+			c.Bridge, c.IsGateway, c.IsDefaultGateway, c.ForceAddress, c.IPMasq, c.IPMasqBackend, c.MTU,
+			c.HairpinMode, c.PromiscMode, c.VLAN,
+			nil, c.PreserveDefaultVLAN, c.MACSpoofCheck, c.EnableDAD, c.DisableContainerInterface,
+			c.PortIsolation,
 			types.IPAM{Type: c.IPAM.Type}, c.DNS, want.Args, want.RuntimeConfig,
 		}
 		got.Args.CNI.MAC, got.RuntimeConfig.MAC = c.Args.CNI.MAC, c.RuntimeConfig.MAC
@@ -78,7 +80,8 @@ func TestConfigurationIsReadAsEncodingJSONDoes(t *testing.T) {
 }
 
 func BenchmarkReadConfiguration(b *testing.B) {
-	text := []byte(`{"cniVersion":"1.1.0","name":"n","type":"bridge","bridge":"b0","isGateway":true,"ipMasq":true,"ipMasqBackend":"nftables","ipam":{"type":"host-local","dataDir":"/leases","ranges":[[{"subnet":"10.80.0.0/16"}]],"routes":[{"dst":"0.0.0.0/0"}]}}`)
+	text := []byte(
+		`{"cniVersion":"1.1.0","name":"n","type":"bridge","bridge":"b0","isGateway":true,"ipMasq":true,"ipMasqBackend":"nftables","ipam":{"type":"host-local","dataDir":"/leases","ranges":[[{"subnet":"10.80.0.0/16"}]],"routes":[{"dst":"0.0.0.0/0"}]}}`)
 	b.Run("Decode", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {

@@ -21,16 +21,33 @@ func TestDelRemovesTheAttachmentAndKeepsTheBridge(t *testing.T) {
 		change func(*rig, *kittest.Container, *plugin.Invocation)
 	}{
 		{"as added", func(*rig, *kittest.Container, *plugin.Invocation) {}},
-		{"namespace not given", func(_ *rig, _ *kittest.Container, inv *plugin.Invocation) { inv.Netns, inv.NetnsPath = nil, "" }},
+		{
+			"namespace not given",
+			func(_ *rig, _ *kittest.Container, inv *plugin.Invocation) {
+				inv.Netns, inv.NetnsPath = nil, ""
+			},
+		},
 		{"namespace unbound", func(_ *rig, c *kittest.Container, _ *plugin.Invocation) {
 			kittest.Must(t, netns.Delete(t.Context(), c.NS.Path()))
 		}},
-		{"without previous result", func(_ *rig, _ *kittest.Container, inv *plugin.Invocation) { inv.PrevResult = nil }},
-		{"without recorded name", func(_ *rig, _ *kittest.Container, inv *plugin.Invocation) { inv.HostIfName = "" }},
-		{"with nothing but the namespace", func(_ *rig, _ *kittest.Container, inv *plugin.Invocation) { inv.HostIfName, inv.PrevResult = "", nil }},
-		{"with the namespace and the result of a renamed host end", func(r *rig, c *kittest.Container, inv *plugin.Invocation) {
-			inv.HostIfName = "gone"
-		}},
+		{
+			"without previous result",
+			func(_ *rig, _ *kittest.Container, inv *plugin.Invocation) { inv.PrevResult = nil },
+		},
+		{
+			"without recorded name",
+			func(_ *rig, _ *kittest.Container, inv *plugin.Invocation) { inv.HostIfName = "" },
+		},
+		{
+			"with nothing but the namespace",
+			func(_ *rig, _ *kittest.Container, inv *plugin.Invocation) {
+				inv.HostIfName, inv.PrevResult = "", nil
+			},
+		},
+		{"with the namespace and the result of a renamed host end",
+			func(r *rig, c *kittest.Container, inv *plugin.Invocation) {
+				inv.HostIfName = "gone"
+			}},
 		{"taken off the bridge", func(r *rig, c *kittest.Container, _ *plugin.Invocation) {
 			kittest.Must(t, r.Conn.SetMaster(t.Context(), r.Link(r.Conn, c.HostIfName).Index, 0))
 		}},
@@ -89,13 +106,16 @@ func TestDelLeavesStrangersLinks(t *testing.T) {
 		}},
 		{"the container's interface leads elsewhere", func(r *rig, c *kittest.Container) {
 			kittest.Must(r.T, r.Conn.AddBridge(r.T.Context(), rtnl.NewBridge{Name: "br0"}))
-			kittest.Must(r.T, r.Conn.AddVeth(r.T.Context(), rtnl.NewVeth{Name: "other", PeerName: "eth0", PeerNamespace: c.NS}))
+			kittest.Must(r.T,
+				r.Conn.AddVeth(r.T.Context(),
+					rtnl.NewVeth{Name: "other", PeerName: "eth0", PeerNamespace: c.NS}))
 		}},
 		{"the container's interface leads to another bridge", func(r *rig, c *kittest.Container) {
 			kittest.Must(r.T, r.Conn.AddBridge(r.T.Context(), rtnl.NewBridge{Name: "br0"}))
 			kittest.Must(r.T, r.Conn.AddBridge(r.T.Context(), rtnl.NewBridge{Name: "br1"}))
-			kittest.Must(r.T, r.Conn.AddVeth(r.T.Context(), rtnl.NewVeth{Name: "other", PeerName: "eth0", PeerNamespace: c.NS,
-				Master: r.Link(r.Conn, "br1").Index}))
+			kittest.Must(r.T,
+				r.Conn.AddVeth(r.T.Context(), rtnl.NewVeth{Name: "other", PeerName: "eth0", PeerNamespace: c.NS,
+					Master: r.Link(r.Conn, "br1").Index}))
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -114,7 +134,9 @@ func TestDelLeavesTheNextAttachmentOfTheInterface(t *testing.T) {
 	c := r.container("c1")
 	old := r.mustAdd(c, r.config(gatewayHostLocal))
 	kittest.Must(t, r.del(c, r.config(gatewayHostLocal)))
-	next := &kittest.Container{Node: c.Node, Network: "net", ID: "c2", IfName: "eth0", HostIfName: "vethc2"}
+	next := &kittest.Container{
+		Node: c.Node, Network: "net", ID: "c2", IfName: "eth0", HostIfName: "vethc2",
+	}
 	r.mustAdd(next, r.config(gatewayHostLocal))
 	before := r.dumps(next)
 	inv := r.Invocation(c, r.config(gatewayHostLocal))
@@ -130,7 +152,8 @@ func TestAddressIsReleasedAfterTheLinkIsGone(t *testing.T) {
 	r.mustAdd(c, config)
 	inv := r.Invocation(c, config)
 	release := inv.Delegate
-	inv.Delegate = func(ctx context.Context, command, pluginType string, config []byte) (*plugin.Result, error) {
+	inv.Delegate = func(ctx context.Context, command, pluginType string,
+		config []byte) (*plugin.Result, error) {
 		if _, err := r.Conn.LinkByName(ctx, c.HostIfName); err == nil {
 			t.Error("the address is released while the link still has it")
 		}
@@ -150,5 +173,6 @@ func TestGCAndStatusReachTheAddressPlugin(t *testing.T) {
 	kittest.Must(t, bridge.New().GC(t.Context(), inv))
 	kittest.Same(r.T, "leases", "[10.9.0.3]", fmt.Sprint(r.leases()))
 	kittest.Must(t, bridge.New().Status(t.Context(), inv))
-	kittest.Same(r.T, "asked", "[ADD host-local ADD host-local GC host-local STATUS host-local]", fmt.Sprint(r.Delegated))
+	kittest.Same(r.T, "asked", "[ADD host-local ADD host-local GC host-local STATUS host-local]",
+		fmt.Sprint(r.Delegated))
 }

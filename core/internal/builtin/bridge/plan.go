@@ -101,7 +101,9 @@ func bridgeChanges(want rtnl.NewBridge, link *rtnl.Link) (bridgeChange, error) {
 	}
 	if link.Bridge == nil {
 		return bridgeChange{},
-			fmt.Errorf("bridge %s: a link of that name exists and is %s, not a bridge; name another with the key \"bridge\"",
+			fmt.Errorf(
+				"bridge %s: a link of that name exists and is %s, not a bridge; name another with the key "+
+					"\"bridge\"",
 				want.Name, iface.Kind(link))
 	}
 	c := bridgeChange{
@@ -209,7 +211,10 @@ func addressChanges(name string, have []rtnl.Address, want []netip.Prefix, force
 				continue
 			}
 			if !force {
-				return nil, nil, fmt.Errorf("%s has the address %s already, which is not %s; with forceAddress it would be replaced", name, h.Prefix, w)
+				return nil, nil,
+					fmt.Errorf(
+						"%s has the address %s already, which is not %s; with forceAddress it would be replaced",
+						name, h.Prefix, w)
 			}
 			remove = append(remove, h.Prefix)
 		}

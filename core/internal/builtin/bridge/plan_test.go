@@ -24,8 +24,14 @@ func TestPlan(t *testing.T) {
 	}{
 		{"plain", `{}`, func(*plan) {}},
 		{"mtu", `{"mtu":1400}`, func(p *plan) { p.mtu = 1400 }},
-		{"mac", `{"runtimeConfig":{"mac":"02:00:00:00:00:09"}}`, func(p *plan) { p.mac = net.HardwareAddr{2, 0, 0, 0, 0, 9} }},
-		{"hairpin, isolated", `{"hairpinMode":true,"portIsolation":true}`, func(p *plan) { p.port = rtnl.Port{Hairpin: true, Isolated: true} }},
+		{
+			"mac", `{"runtimeConfig":{"mac":"02:00:00:00:00:09"}}`,
+			func(p *plan) { p.mac = net.HardwareAddr{2, 0, 0, 0, 0, 9} },
+		},
+		{
+			"hairpin, isolated", `{"hairpinMode":true,"portIsolation":true}`,
+			func(p *plan) { p.port = rtnl.Port{Hairpin: true, Isolated: true} },
+		},
 		{"promiscuous", `{"promiscMode":true}`, func(p *plan) { p.bridge.Promiscuous = true }},
 		{"interface left down", `{"disableContainerInterface":true}`, func(p *plan) { p.up = false }},
 		{"duplicate detection", `{"enabledad":true}`, func(p *plan) { p.dad = true }},
@@ -70,7 +76,8 @@ func (a *addressing) describe(t *testing.T) string {
 	t.Helper()
 	var lines []string
 	for _, ip := range a.ips {
-		lines = append(lines, fmt.Sprintf("ip %s gw %v if %d", ip.Address.String(), ip.Gateway, *ip.Interface))
+		lines = append(lines,
+			fmt.Sprintf("ip %s gw %v if %d", ip.Address.String(), ip.Gateway, *ip.Interface))
 	}
 	for _, r := range a.routes {
 		text, err := json.Marshal(r)
@@ -130,11 +137,17 @@ gateway 10.1.0.1/16`},
 			want: `ip 10.1.0.5/16 gw 10.1.0.1 if 2
 result {"dst":"10.2.3.4/16","mtu":1300,"advmss":1200,"priority":5,"table":99,"scope":253}
 route 10.2.0.0/16 via 10.1.0.1 mtu 1300 advmss 1200 priority 5 table 99 scope link`},
-		{name: "no address", config: `{"ipam":{"type":"x"}}`, ipam: `{}`, wantErr: "ipam: the result has no address"},
-		{name: "no room for a gateway", config: `{"isGateway":true}`, ipam: `{"ips":[{"address":"10.1.0.5/32"}]}`,
+		{
+			name: "no address", config: `{"ipam":{"type":"x"}}`, ipam: `{}`,
+			wantErr: "ipam: the result has no address",
+		},
+		{name: "no room for a gateway", config: `{"isGateway":true}`,
+			ipam:    `{"ips":[{"address":"10.1.0.5/32"}]}`,
 			wantErr: "network 10.1.0.5/32 has no room for a gateway; let ipam name one"},
-		{name: "the gateway's address", config: `{"isGateway":true}`, ipam: `{"ips":[{"address":"10.1.0.1/16"}]}`,
-			wantErr: "address 10.1.0.1/16 is the gateway's; let ipam name another gateway or give another address"},
+		{name: "the gateway's address", config: `{"isGateway":true}`,
+			ipam: `{"ips":[{"address":"10.1.0.1/16"}]}`,
+			wantErr: "address 10.1.0.1/16 is the gateway's; let ipam name another gateway or give another " +
+				"address"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			conf, err := parse([]byte(c.config))
@@ -176,15 +189,37 @@ func TestGatewayAddressChanges(t *testing.T) {
 	}{
 		{name: "none there", want: []string{"10.1.0.1/16"}, wantAdd: []string{"10.1.0.1/16"}},
 		{name: "there already", have: []string{"10.1.0.1/16"}, want: []string{"10.1.0.1/16"}},
-		{name: "another IPv4 network", have: []string{"10.2.0.1/16"}, want: []string{"10.1.0.1/16"}, wantErr: true},
-		{name: "another IPv4 network, forced", have: []string{"10.2.0.1/16"}, want: []string{"10.1.0.1/16"}, force: true,
+		{
+			name: "another IPv4 network", have: []string{"10.2.0.1/16"}, want: []string{"10.1.0.1/16"},
+			wantErr: true,
+		},
+		{name: "another IPv4 network, forced", have: []string{"10.2.0.1/16"},
+			want: []string{"10.1.0.1/16"}, force: true,
 			wantRemove: []string{"10.2.0.1/16"}, wantAdd: []string{"10.1.0.1/16"}},
-		{name: "another prefix length", have: []string{"10.1.0.1/24"}, want: []string{"10.1.0.1/16"}, wantErr: true},
-		{name: "another IPv6 network", have: []string{"fd02::1/64"}, want: []string{"fd01::1/64"}, wantAdd: []string{"fd01::1/64"}},
-		{name: "overlapping IPv6 network", have: []string{"fd01::1/48"}, want: []string{"fd01::1/64"}, wantErr: true},
-		{name: "link-local beside", have: []string{"fe80::1/64"}, want: []string{"fd01::1/64"}, wantAdd: []string{"fd01::1/64"}},
-		{name: "both families", have: []string{"10.1.0.1/16"}, want: []string{"10.1.0.1/16", "fd01::1/64"}, wantAdd: []string{"fd01::1/64"}},
-		{name: "several wanted of a family", have: []string{"10.1.0.1/16"}, want: []string{"10.1.0.1/16", "10.2.0.1/16"}, wantAdd: []string{"10.2.0.1/16"}},
+		{
+			name: "another prefix length", have: []string{"10.1.0.1/24"}, want: []string{"10.1.0.1/16"},
+			wantErr: true,
+		},
+		{
+			name: "another IPv6 network", have: []string{"fd02::1/64"}, want: []string{"fd01::1/64"},
+			wantAdd: []string{"fd01::1/64"},
+		},
+		{
+			name: "overlapping IPv6 network", have: []string{"fd01::1/48"}, want: []string{"fd01::1/64"},
+			wantErr: true,
+		},
+		{
+			name: "link-local beside", have: []string{"fe80::1/64"}, want: []string{"fd01::1/64"},
+			wantAdd: []string{"fd01::1/64"},
+		},
+		{
+			name: "both families", have: []string{"10.1.0.1/16"},
+			want: []string{"10.1.0.1/16", "fd01::1/64"}, wantAdd: []string{"fd01::1/64"},
+		},
+		{
+			name: "several wanted of a family", have: []string{"10.1.0.1/16"},
+			want: []string{"10.1.0.1/16", "10.2.0.1/16"}, wantAdd: []string{"10.2.0.1/16"},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var have []rtnl.Address
@@ -195,7 +230,9 @@ func TestGatewayAddressChanges(t *testing.T) {
 			if (err != nil) != c.wantErr {
 				t.Fatalf("got %v", err)
 			}
-			if diff := cmp.Diff([2]string{fmt.Sprint(prefixes(c.wantRemove)), fmt.Sprint(prefixes(c.wantAdd))},
+			if diff := cmp.Diff([2]string{
+				fmt.Sprint(prefixes(c.wantRemove)), fmt.Sprint(prefixes(c.wantAdd)),
+			},
 				[2]string{fmt.Sprint(remove), fmt.Sprint(add)}); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
@@ -238,12 +275,30 @@ func TestBridgeChanges(t *testing.T) {
 		do   bridgeChange
 	}{
 		{"right", rtnl.NewBridge{}, func(*rtnl.Link) {}, bridgeChange{}},
-		{"down", rtnl.NewBridge{}, func(l *rtnl.Link) { l.Up = false }, bridgeChange{set: true, change: rtnl.Change{Up: true}}},
-		{"not promiscuous", rtnl.NewBridge{Promiscuous: true}, func(*rtnl.Link) {}, bridgeChange{set: true, change: rtnl.Change{Promiscuous: true}}},
-		{"promiscuous for another network", rtnl.NewBridge{}, func(l *rtnl.Link) { l.Promiscuous = true }, bridgeChange{}},
-		{"no vlan filtering", rtnl.NewBridge{VLANFiltering: true}, func(*rtnl.Link) {}, bridgeChange{vlanFiltering: true}},
-		{"vlan filtering for another network", rtnl.NewBridge{}, func(l *rtnl.Link) { l.Bridge.VLANFiltering = true }, bridgeChange{}},
-		{"listens to advertisements", rtnl.NewBridge{}, func(l *rtnl.Link) { l.AcceptRA = 1 }, bridgeChange{acceptRA: true}},
+		{
+			"down", rtnl.NewBridge{}, func(l *rtnl.Link) { l.Up = false },
+			bridgeChange{set: true, change: rtnl.Change{Up: true}},
+		},
+		{
+			"not promiscuous", rtnl.NewBridge{Promiscuous: true}, func(*rtnl.Link) {},
+			bridgeChange{set: true, change: rtnl.Change{Promiscuous: true}},
+		},
+		{
+			"promiscuous for another network", rtnl.NewBridge{}, func(l *rtnl.Link) { l.Promiscuous = true },
+			bridgeChange{},
+		},
+		{
+			"no vlan filtering", rtnl.NewBridge{VLANFiltering: true}, func(*rtnl.Link) {},
+			bridgeChange{vlanFiltering: true},
+		},
+		{
+			"vlan filtering for another network", rtnl.NewBridge{},
+			func(l *rtnl.Link) { l.Bridge.VLANFiltering = true }, bridgeChange{},
+		},
+		{
+			"listens to advertisements", rtnl.NewBridge{}, func(l *rtnl.Link) { l.AcceptRA = 1 },
+			bridgeChange{acceptRA: true},
+		},
 		{"without IPv6", rtnl.NewBridge{}, func(l *rtnl.Link) { l.AcceptRA = -1 }, bridgeChange{}},
 	} {
 		link := right()

@@ -26,21 +26,28 @@ func reference(t *testing.T, inv *plugin.Invocation, command, path string) []byt
 // rules are those of every variant of the reference plugin.
 func rules(t *testing.T) string {
 	t.Helper()
-	return kittest.Run(t, "iptables-legacy-save") + kittest.Run(t, "ip6tables-legacy-save") + kittest.Run(t, "nft", "list", "ruleset")
+	return kittest.Run(t, "iptables-legacy-save") + kittest.Run(t, "ip6tables-legacy-save") +
+		kittest.Run(t, "nft", "list", "ruleset")
 }
 
 // traces are what the reference plugins have made for containers. Tables and base chains stay.
 func traces(listing string) string {
-	return strings.Join(regexp.MustCompile(`(?m)^.*(CNI-[0-9a-f]+|cni-br-iface|macspoofchk|id: |saddr).*$`).FindAllString(listing, -1), "\n")
+	return strings.Join(
+		regexp.MustCompile(`(?m)^.*(CNI-[0-9a-f]+|cni-br-iface|macspoofchk|id: |saddr).*$`).FindAllString(
+			listing, -1), "\n")
 }
 
 func referenceConfig(r *rig, v kittest.Variant) []byte {
-	return r.onNetwork(1, fmt.Sprintf(`"isDefaultGateway":true,"ipMasq":true,"ipMasqBackend":%q,"macspoofchk":true`, v.Backend))
+	return r.onNetwork(1,
+		fmt.Sprintf(`"isDefaultGateway":true,"ipMasq":true,"ipMasqBackend":%q,"macspoofchk":true`,
+			v.Backend))
 }
 
 // attachBy attaches with the reference plugin, and returns the invocation as the engine makes it
 // for such an attachment.
-func attachBy(t *testing.T, v kittest.Variant, r *rig, c *kittest.Container) (*plugin.Invocation, *types100.Result) {
+func attachBy(
+	t *testing.T, v kittest.Variant, r *rig, c *kittest.Container,
+) (*plugin.Invocation, *types100.Result) {
 	t.Helper()
 	inv := r.on(1, c, referenceConfig(r, v))
 	result, err := plugin.ParseResult(reference(t, inv, "ADD", v.Path), "1.1.0")
@@ -70,7 +77,10 @@ func TestDelOfWhatTheReferencePluginAttached(t *testing.T) {
 				kittest.Must(t, bridge.New().Del(t.Context(), inv))
 				kittest.Same(r.T, "what is left of the others", before, traces(rules(t)))
 				r.serveOutside()
-				r.Try(kittest.Path{Name: "of the other container", From: &kittest.Node{NS: stays.Netns.(*netns.Namespace)}, To: outside4, Want: "outside 192.0.2.1"})
+				r.Try(kittest.Path{
+					Name: "of the other container", From: &kittest.Node{NS: stays.Netns.(*netns.Namespace)},
+					To: outside4, Want: "outside 192.0.2.1",
+				})
 				kittest.Must(t, bridge.New().Del(t.Context(), stays))
 				kittest.Same(r.T, "after the last", "", traces(rules(t)))
 			})
@@ -98,7 +108,8 @@ func TestMasqueradeByIPTables(t *testing.T) {
 	r := newRig(t)
 	r.serveOutside()
 	rules := func() string {
-		return kittest.Run(t, "iptables-save", "-t", "nat") + kittest.Run(t, "ip6tables-save", "-t", "nat")
+		return kittest.Run(t, "iptables-save", "-t", "nat") +
+			kittest.Run(t, "ip6tables-save", "-t", "nat")
 	}
 	config := r.onNetwork(1, `"isDefaultGateway":true,"ipMasq":true,"ipMasqBackend":"iptables"`)
 	invocation := func(c *kittest.Container, was *types100.Result) *plugin.Invocation {
@@ -117,7 +128,9 @@ func TestMasqueradeByIPTables(t *testing.T) {
 	kittest.Must(t, bridge.New().Check(t.Context(), invocation(ours, was)))
 	made := traces(rules())
 	kittest.Run(t, "iptables", "-t", "nat", "-F", "POSTROUTING")
-	if found := kittest.Drift(t, bridge.New().Check(t.Context(), invocation(ours, was))); len(found) != 1 || !strings.Contains(found[0], "iptables rule -t nat -A POSTROUTING -s 10.1.0.2/32") {
+	if found := kittest.Drift(t,
+		bridge.New().Check(t.Context(), invocation(ours, was))); len(found) != 1 ||
+		!strings.Contains(found[0], "iptables rule -t nat -A POSTROUTING -s 10.1.0.2/32") {
 		t.Errorf("drift: %q", found)
 	}
 	repaired := r.Repair(bridge.New(), invocation(ours, was))

@@ -16,14 +16,18 @@ import (
 )
 
 // repair returns what was repaired, sorted.
-func (r *rig) repair(number int, c *kittest.Container, config []byte, was *types100.Result) []string {
+func (r *rig) repair(
+	number int, c *kittest.Container, config []byte, was *types100.Result,
+) []string {
 	r.T.Helper()
 	inv := r.on(number, c, config)
 	inv.PrevResult = plugin.NewResult(was)
 	return kittest.Sorted(r.Repair(bridge.New(), inv))
 }
 
-func (r *rig) drift(number int, c *kittest.Container, config []byte, was *types100.Result) []string {
+func (r *rig) drift(
+	number int, c *kittest.Container, config []byte, was *types100.Result,
+) []string {
 	r.T.Helper()
 	inv := r.on(number, c, config)
 	inv.PrevResult = plugin.NewResult(was)
@@ -52,12 +56,20 @@ func TestRepair(t *testing.T) {
 	}{
 		{"nothing", func(*testing.T, *rig) {}, nil},
 		{"flushed rules", func(t *testing.T, r *rig) { kittest.Run(t, "nft", "flush", "ruleset") }, sets},
-		{"flushed chain", func(t *testing.T, r *rig) { kittest.Run(t, "nft", "flush", "chain", "inet", "libcni", "masquerading") }, sets[1:3]},
+		{
+			"flushed chain",
+			func(t *testing.T, r *rig) {
+				kittest.Run(t, "nft", "flush", "chain", "inet", "libcni", "masquerading")
+			}, sets[1:3],
+		},
 		{"one element", func(t *testing.T, r *rig) {
-			kittest.Run(t, "nft", "delete", "element", "inet", "libcni", "masquerade4-8e48f37d5de60467", "{ 10.1.0.2 }")
+			kittest.Run(t, "nft", "delete", "element", "inet", "libcni", "masquerade4-8e48f37d5de60467",
+				"{ 10.1.0.2 }")
 		}, sets[5:6]},
 		{"another rule in the place of ours", func(t *testing.T, r *rig) {
-			kittest.Run(t, "nft", "flush chain bridge libcni macspoofchk; add rule bridge libcni macspoofchk iifname lo drop comment macspoofchk")
+			kittest.Run(t, "nft",
+				"flush chain bridge libcni macspoofchk; add rule bridge libcni macspoofchk iifname lo drop "+
+					"comment macspoofchk")
 		}, sets[:1]},
 		{"forwarding off", func(t *testing.T, r *rig) {
 			_, err := sysctl.Set("ipv4/ip_forward", "0")
@@ -66,11 +78,14 @@ func TestRepair(t *testing.T) {
 			kittest.Must(t, err)
 		}, []string{"sysctl net/ipv4/ip_forward", "sysctl net/ipv6/conf/all/forwarding"}},
 		{"gateway address removed", func(t *testing.T, r *rig) {
-			kittest.Must(t, r.Conn.RemoveAddress(t.Context(), r.Link(r.Conn, "br1").Index, netip.MustParsePrefix("10.1.0.1/24")))
+			kittest.Must(t,
+				r.Conn.RemoveAddress(t.Context(), r.Link(r.Conn, "br1").Index,
+					netip.MustParsePrefix("10.1.0.1/24")))
 		}, []string{"address 10.1.0.1/24 on br1"}},
 		{"host end off the bridge and down", func(t *testing.T, r *rig) {
 			kittest.Must(t, r.Conn.SetMaster(t.Context(), r.Link(r.Conn, "vethc1").Index, 0))
-			kittest.Must(t, r.Conn.SetLink(t.Context(), r.Link(r.Conn, "vethc1").Index, rtnl.Change{Down: true}))
+			kittest.Must(t,
+				r.Conn.SetLink(t.Context(), r.Link(r.Conn, "vethc1").Index, rtnl.Change{Down: true}))
 		}, []string{"link vethc1"}},
 		{"flags of the port", func(t *testing.T, r *rig) {
 			index := r.Link(r.Conn, "vethc1").Index
@@ -115,9 +130,13 @@ func TestRepairOfAnElementThatIsAnothers(t *testing.T) {
 	config := r.onNetwork(1, `"ipMasq":true`)
 	was := r.attach(1, c, config)
 	kittest.Run(t, "nft", `delete element inet libcni masquerade4-8e48f37d5de60467 { 10.1.0.2 };
-		add element inet libcni masquerade4-8e48f37d5de60467 { 10.1.0.2 comment "`+strings.Replace(ownerOf("net1", "other"), `"`, "", -1)+`" }`)
+		add element inet libcni masquerade4-8e48f37d5de60467 { 10.1.0.2 comment "`+
+		strings.Replace(ownerOf("net1", "other"), `"`, "", -1)+`" }`)
 	before := kittest.Table(t, "inet")
-	want := []string{"bridge: nftables set masquerade4-8e48f37d5de60467 element 10.1.0.2: for container other, interface eth0, network net1, not for container c1, interface eth0, network net1"}
+	want := []string{
+		"bridge: nftables set masquerade4-8e48f37d5de60467 element 10.1.0.2: for container other, " +
+			"interface eth0, network net1, not for container c1, interface eth0, network net1",
+	}
 	if diff := cmp.Diff(want, r.drift(1, c, config, was)); diff != "" {
 		t.Errorf("drift (-want +got):\n%s", diff)
 	}

@@ -33,7 +33,10 @@ func onHost(t *testing.T, h *kittest.Host) *rig {
 }
 
 // container makes a container of the network "net".
-func (r *rig) container(id string) *kittest.Container { r.T.Helper(); return r.NewContainer("net", id) }
+func (r *rig) container(id string) *kittest.Container {
+	r.T.Helper()
+	return r.NewContainer("net", id)
+}
 
 // config writes a configuration; the text is JSON members, in which DIR is host-local's directory.
 func (r *rig) config(members string) []byte {
@@ -82,7 +85,8 @@ func (r *rig) leases() []string {
 
 func (r *rig) dumps(c *kittest.Container) string {
 	r.T.Helper()
-	return fmt.Sprintf("host:\n%scontainer:\n%sleases: %v\n", rtnltest.Dump(r.T, r.Conn), rtnltest.Dump(r.T, c.Conn), r.leases())
+	return fmt.Sprintf("host:\n%scontainer:\n%sleases: %v\n", rtnltest.Dump(r.T, r.Conn),
+		rtnltest.Dump(r.T, c.Conn), r.leases())
 }
 
 const (

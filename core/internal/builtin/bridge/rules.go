@@ -27,7 +27,8 @@ func (c *config) rules(inv *plugin.Invocation, e endpoint) *ruleset.Rules {
 	r := &ruleset.Rules{
 		Inv: inv, Addresses: e.addresses, Masquerade: c.Masquerade(),
 		RemoveReference: func(tx *nft.Tx) error { return removeReferenceSpoofCheck(tx, owner) },
-		Need: "ipMasq and macspoofchk need nftables (CONFIG_NF_TABLES, CONFIG_NF_TABLES_INET, CONFIG_NF_TABLES_BRIDGE, " +
+		Need: "ipMasq and macspoofchk need nftables (CONFIG_NF_TABLES, CONFIG_NF_TABLES_INET, " +
+			"CONFIG_NF_TABLES_BRIDGE, " +
 			"CONFIG_NFT_MASQ)",
 	}
 	if c.MACSpoofCheck {

@@ -18,9 +18,11 @@ import (
 
 // onNetwork is the configuration of a network of its own bridge and subnets.
 func (r *rig) onNetwork(number int, members string) []byte {
-	return []byte(fmt.Sprintf(`{"cniVersion":"1.1.0","name":"net%d","type":"bridge","bridge":"br%d","isGateway":true,%s,
+	return []byte(
+		fmt.Sprintf(
+			`{"cniVersion":"1.1.0","name":"net%d","type":"bridge","bridge":"br%d","isGateway":true,%s,
 		"ipam":{"type":"host-local","dataDir":%q,"ranges":[[{"subnet":"10.%d.0.0/24"}],[{"subnet":"fd0%d::/64"}]]}}`,
-		number, number, members, r.leaseDir, number, number))
+			number, number, members, r.leaseDir, number, number))
 }
 
 func (r *rig) on(number int, c *kittest.Container, config []byte) *plugin.Invocation {
@@ -96,7 +98,9 @@ func TestMasqueradeChangesTheSourceTowardsTheOutsideOnly(t *testing.T) {
 	r.attach(1, b, config)
 	r.Serve(&b.Node, ":7000", "b")
 	r.Try(masqueraded(a)...)
-	r.Try(kittest.Path{Name: "own subnet, IPv4", From: &a.Node, To: "10.1.0.3:7000", Want: "b 10.1.0.2"},
+	r.Try(kittest.Path{
+		Name: "own subnet, IPv4", From: &a.Node, To: "10.1.0.3:7000", Want: "b 10.1.0.2",
+	},
 		kittest.Path{Name: "own subnet, IPv6", From: &a.Node, To: "[fd01::3]:7000", Want: "b fd01::2"})
 }
 
@@ -105,22 +109,26 @@ func TestMulticastIsNotMasqueraded(t *testing.T) {
 	a := r.container("c1")
 	r.attach(1, a, r.onNetwork(1, routed))
 	// A counter in the way of the packets after translation, and one before.
-	kittest.Run(t, "nft", `add table inet watch; add chain inet watch out { type filter hook postrouting priority 300; };
+	kittest.Run(t, "nft",
+		`add table inet watch; add chain inet watch out { type filter hook postrouting priority 300; };
 		add rule inet watch out ip daddr 239.1.2.3 ip saddr 10.1.0.2 counter comment "unchanged";
 		add rule inet watch out ip daddr 239.1.2.3 counter comment "any"`)
 	// The host forwards multicast for nobody, so that the packet leaves from the host with the
 	// container's address, as a multicast router's would.
 	sendFrom(t, r, "10.1.0.2", "239.1.2.3")
 	got := kittest.Run(t, "nft", "list", "table", "inet", "watch")
-	if !regexp.MustCompile(`saddr 10.1.0.2 counter packets 1 .*unchanged`).MatchString(got) || !regexp.MustCompile(`counter packets 1 .*any`).MatchString(got) {
+	if !regexp.MustCompile(`saddr 10.1.0.2 counter packets 1 .*unchanged`).MatchString(got) ||
+		!regexp.MustCompile(`counter packets 1 .*any`).MatchString(got) {
 		t.Errorf("multicast does not leave with its own source:\n%s", got)
 	}
 	// The same way to elsewhere is translated, so that the test sees what it should.
-	kittest.Run(t, "nft", `add rule inet watch out ip daddr 192.0.2.9 ip saddr 10.1.0.2 counter comment "raw"; add rule inet watch out ip daddr 192.0.2.9 counter comment "elsewhere"`)
+	kittest.Run(t, "nft",
+		`add rule inet watch out ip daddr 192.0.2.9 ip saddr 10.1.0.2 counter comment "raw"; add rule inet watch out ip daddr 192.0.2.9 counter comment "elsewhere"`)
 	r.NewOutside()
 	sendFrom(t, r, "10.1.0.2", "192.0.2.9")
 	got = kittest.Run(t, "nft", "list", "table", "inet", "watch")
-	if !regexp.MustCompile(`counter packets 0 .*raw`).MatchString(got) || !regexp.MustCompile(`counter packets 1 .*elsewhere`).MatchString(got) {
+	if !regexp.MustCompile(`counter packets 0 .*raw`).MatchString(got) ||
+		!regexp.MustCompile(`counter packets 1 .*elsewhere`).MatchString(got) {
 		t.Errorf("elsewhere is not translated:\n%s", got)
 	}
 }
@@ -133,23 +141,32 @@ func sendFrom(t *testing.T, r *rig, source, destination string) {
 	defer unix.Close(fd)
 	kittest.Must(t, unix.SetsockoptInt(fd, unix.SOL_IP, unix.IP_TRANSPARENT, 1))
 	kittest.Must(t, unix.SetsockoptInt(fd, unix.SOL_IP, unix.IP_MULTICAST_IF, 0))
-	kittest.Must(t, unix.SetsockoptString(fd, unix.SOL_SOCKET, unix.SO_BINDTODEVICE, map[bool]string{true: "br1", false: "out0"}[strings.HasPrefix(destination, "239.")]))
+	kittest.Must(t,
+		unix.SetsockoptString(fd, unix.SOL_SOCKET, unix.SO_BINDTODEVICE,
+			map[bool]string{true: "br1", false: "out0"}[strings.HasPrefix(destination, "239.")]))
 	kittest.Must(t, unix.Bind(fd, &unix.SockaddrInet4{Addr: netip.MustParseAddr(source).As4()}))
-	kittest.Must(t, unix.Sendto(fd, []byte("x"), 0, &unix.SockaddrInet4{Port: 7000, Addr: netip.MustParseAddr(destination).As4()}))
+	kittest.Must(t,
+		unix.Sendto(fd, []byte("x"), 0,
+			&unix.SockaddrInet4{Port: 7000, Addr: netip.MustParseAddr(destination).As4()}))
 }
 
 func TestLateCleanUpLeavesTheAddressToItsNewHolder(t *testing.T) {
 	r := newRig(t)
 	old, young := r.container("old"), r.container("young")
-	config := []byte(`{"cniVersion":"1.1.0","name":"net1","type":"bridge","bridge":"br1","isDefaultGateway":true,"ipMasq":true,
+	config := []byte(
+		`{"cniVersion":"1.1.0","name":"net1","type":"bridge","bridge":"br1","isDefaultGateway":true,"ipMasq":true,
 		"ipam":{"type":"static","addresses":[{"address":"10.1.0.2/24"}]}}`)
 	was := r.attach(1, old, config)
-	kittest.Must(t, r.Conn.DeleteLink(t.Context(), r.Link(r.Conn, old.HostIfName).Index)) // the container died; its DEL comes late
+	// The container died; its DEL comes late.
+	kittest.Must(t, r.Conn.DeleteLink(t.Context(), r.Link(r.Conn, old.HostIfName).Index))
 	now := r.attach(1, young, config)
 	r.detach(1, old, config, was)
 	r.detach(1, old, config, nil)
 	r.serveOutside()
-	r.Try(kittest.Path{Name: "after the clean-up of another container", From: &young.Node, To: outside4, Want: "outside 192.0.2.1"})
+	r.Try(kittest.Path{
+		Name: "after the clean-up of another container", From: &young.Node, To: outside4,
+		Want: "outside 192.0.2.1",
+	})
 	inv := r.on(1, young, config)
 	inv.PrevResult = plugin.NewResult(now)
 	kittest.Must(t, bridge.New().Check(t.Context(), inv))
@@ -179,7 +196,8 @@ func TestFailedAddLeavesNoRules(t *testing.T) {
 	r.attach(1, a, config)
 	want := kittest.Table(t, "inet") + kittest.Table(t, "bridge")
 	// A route that cannot be added makes the ADD fail after the rules were made.
-	broken := strings.Replace(string(config), `"ipam":{`, `"ipam":{"routes":[{"dst":"10.77.0.0/16","gw":"172.31.0.1"}],`, 1)
+	broken := strings.Replace(string(config), `"ipam":{`,
+		`"ipam":{"routes":[{"dst":"10.77.0.0/16","gw":"172.31.0.1"}],`, 1)
 	if _, err := bridge.New().Add(t.Context(), r.on(1, b, []byte(broken))); err == nil {
 		t.Fatal("a route through nowhere was added")
 	}
@@ -203,7 +221,10 @@ func TestGCOfRules(t *testing.T) {
 	kittest.Same(r.T, "rules", want, kittest.Table(t, "inet")+kittest.Table(t, "bridge"))
 	inv.ValidAttachments = nil
 	kittest.Must(t, bridge.New().GC(t.Context(), inv))
-	kittest.Same(r.T, "after the GC of all: sets of network 1", "", strings.Join(regexp.MustCompile(`masquerade.-`+hash("net1")).FindAllString(kittest.Table(t, "inet"), -1), " "))
+	kittest.Same(r.T, "after the GC of all: sets of network 1", "",
+		strings.Join(
+			regexp.MustCompile(`masquerade.-`+hash("net1")).FindAllString(kittest.Table(t, "inet"), -1),
+			" "))
 }
 
 func hash(network string) string {

@@ -30,7 +30,8 @@ func frame(source, destination net.HardwareAddr, from, to netip.Addr, word strin
 	}
 	sum = ^(sum>>16 + sum&0xffff)
 	ip[10], ip[11] = byte(sum>>8), byte(sum)
-	return append(append(append(append(append([]byte{}, destination...), source...), 8, 0), ip...), udp...)
+	return append(append(append(append(append([]byte{}, destination...), source...), 8, 0), ip...),
+		udp...)
 }
 
 // inject sends a frame from inside a container.
@@ -107,7 +108,9 @@ func TestSpoofCheckRules(t *testing.T) {
 	attachAll := func(from, to int) {
 		for i := from; i < to; i++ {
 			number := 1 + i%2
-			r.attach(number, r.container(fmt.Sprintf("c%d", i)), r.onNetwork(number, fmt.Sprintf(`"macspoofchk":true,"args":{"cni":{"mac":"02:00:00:00:00:%02x"}}`, i)))
+			r.attach(number, r.container(fmt.Sprintf("c%d", i)),
+				r.onNetwork(number,
+					fmt.Sprintf(`"macspoofchk":true,"args":{"cni":{"mac":"02:00:00:00:00:%02x"}}`, i)))
 		}
 	}
 	attachAll(0, 2)
@@ -120,7 +123,10 @@ func TestSpoofCheckRules(t *testing.T) {
 	kittest.Reload(t)
 	for i := range 30 {
 		number := 1 + i%2
-		r.detach(number, &kittest.Container{ID: fmt.Sprintf("c%d", i), IfName: "eth0", HostIfName: fmt.Sprintf("vethc%d", i)}, r.onNetwork(number, `"macspoofchk":true`), nil)
+		r.detach(number,
+			&kittest.Container{
+				ID: fmt.Sprintf("c%d", i), IfName: "eth0", HostIfName: fmt.Sprintf("vethc%d", i),
+			}, r.onNetwork(number, `"macspoofchk":true`), nil)
 	}
 	kittest.Golden(t, "macspoofchk-0.nft", kittest.Table(t, "bridge"))
 }

@@ -16,8 +16,13 @@ import (
 // withOtherInterface is the result as a later plugin of the chain may leave it.
 func withOtherInterface(r *types100.Result) *types100.Result {
 	more := *r
-	more.Interfaces = append(more.Interfaces, &types100.Interface{Name: "bwp0"}, &types100.Interface{Name: "net1", Sandbox: r.Interfaces[2].Sandbox})
-	more.IPs = append(more.IPs, &types100.IPConfig{Interface: types100.Int(4), Address: net.IPNet{IP: net.IPv4(192, 0, 2, 9), Mask: net.CIDRMask(24, 32)}})
+	more.Interfaces = append(more.Interfaces, &types100.Interface{Name: "bwp0"},
+		&types100.Interface{Name: "net1", Sandbox: r.Interfaces[2].Sandbox})
+	more.IPs = append(more.IPs,
+		&types100.IPConfig{
+			Interface: types100.Int(4),
+			Address:   net.IPNet{IP: net.IPv4(192, 0, 2, 9), Mask: net.CIDRMask(24, 32)},
+		})
 	return &more
 }
 
@@ -50,13 +55,16 @@ func TestReusedAddressAnswersAtOnce(t *testing.T) {
 	r := newRig(t)
 	client := r.container("client")
 	client.HostIfName = "vethx"
-	r.mustAdd(client, r.config(`"ipam":{"type":"static","addresses":[{"address":"10.9.0.8/24"},{"address":"fd09::8/64"}]}`))
+	r.mustAdd(client,
+		r.config(
+			`"ipam":{"type":"static","addresses":[{"address":"10.9.0.8/24"},{"address":"fd09::8/64"}]}`))
 	for _, name := range []string{"c1", "c2", "c3"} {
 		c := r.container(name)
 		r.mustAdd(c, r.config(one))
 		for _, address := range []string{"10.9.0.9", "fd09::9"} {
 			r.Serve(&c.Node, kittest.Port(address, "7000"), name)
-			if got := r.Ask(&client.Node, "udp", kittest.Port(address, "7000"), 300*time.Millisecond); !strings.HasPrefix(got, name+" ") {
+			if got := r.Ask(&client.Node, "udp", kittest.Port(address, "7000"),
+				300*time.Millisecond); !strings.HasPrefix(got, name+" ") {
 				t.Errorf("%s at %s answers %q", name, address, got)
 			}
 		}
@@ -68,7 +76,9 @@ func TestReusedAddressAnswersAtOnce(t *testing.T) {
 func TestVLANsAreSeparate(t *testing.T) {
 	r := newRig(t)
 	network := func(vlan, address string) []byte {
-		return r.config(`"vlan":` + vlan + `,"isGateway":true,"ipam":{"type":"static","addresses":[{"address":"` + address + `","gateway":"10.9.` + vlan + `.1"}]}`)
+		return r.config(
+			`"vlan":` + vlan + `,"isGateway":true,"ipam":{"type":"static","addresses":[{"address":"` +
+				address + `","gateway":"10.9.` + vlan + `.1"}]}`)
 	}
 	probe := r.Conn.AddBridge(t.Context(), rtnl.NewBridge{Name: "probe", VLANFiltering: true})
 	if errors.Is(probe, rtnl.ErrUnsupported) {
@@ -85,7 +95,8 @@ func TestVLANsAreSeparate(t *testing.T) {
 	a, b, other := r.container("c1"), r.container("c2"), r.container("c3")
 	r.mustAdd(a, network("7", "10.9.7.2/16"))
 	result := r.mustAdd(b, network("7", "10.9.7.3/16"))
-	otherResult := r.mustAdd(other, r.config(`"vlan":8,"ipam":{"type":"static","addresses":[{"address":"10.9.7.4/16"}]}`))
+	otherResult := r.mustAdd(other,
+		r.config(`"vlan":8,"ipam":{"type":"static","addresses":[{"address":"10.9.7.4/16"}]}`))
 	if len(result.Interfaces) != 4 || result.Interfaces[3].Name != "br0.7" {
 		t.Errorf("interfaces of the result: %v", result.Interfaces)
 	}
@@ -98,10 +109,14 @@ func TestVLANsAreSeparate(t *testing.T) {
 		kittest.Path{Name: "from the gateway to another vlan", To: "10.9.7.4:7000", Want: ""},
 	)
 	kittest.Must(t, r.check(b, network("7", "10.9.7.3/16"), result))
-	kittest.Must(t, r.check(other, r.config(`"vlan":8,"ipam":{"type":"static","addresses":[{"address":"10.9.7.4/16"}]}`), otherResult))
+	kittest.Must(t,
+		r.check(other,
+			r.config(`"vlan":8,"ipam":{"type":"static","addresses":[{"address":"10.9.7.4/16"}]}`),
+			otherResult))
 	port := r.Link(r.Conn, b.HostIfName).Index
 	kittest.Must(t, r.Conn.RemovePortVLAN(t.Context(), port, 7))
-	if got := kittest.Drift(t, r.check(b, network("7", "10.9.7.3/16"), result)); len(got) != 1 || got[0] != "bridge: link vethc2 vlan 7: missing, not present" {
+	if got := kittest.Drift(t, r.check(b, network("7", "10.9.7.3/16"), result)); len(got) != 1 ||
+		got[0] != "bridge: link vethc2 vlan 7: missing, not present" {
 		t.Errorf("drift of a removed membership: %q", got)
 	}
 	kittest.Must(t, r.del(b, network("7", "10.9.7.3/16")))

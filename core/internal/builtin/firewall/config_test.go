@@ -22,8 +22,14 @@ func TestConfigurationsThatAreRefused(t *testing.T) {
 		name, text, key string // key "" for none refused
 	}{
 		{"nothing but the version", `{"cniVersion":"0.4.0"}`, ""},
-		{"all keys", `{"cniVersion":"1.1.0","backend":"nftables","iptablesAdminChainName":"MY-CHAIN.1","firewalldZone":"x","ingressPolicy":"isolated"}`, ""},
-		{"empty keys", `{"cniVersion":"1.0.0","backend":"","iptablesAdminChainName":"","firewalldZone":"","ingressPolicy":""}`, ""},
+		{
+			"all keys",
+			`{"cniVersion":"1.1.0","backend":"nftables","iptablesAdminChainName":"MY-CHAIN.1","firewalldZone":"x","ingressPolicy":"isolated"}`, "",
+		},
+		{
+			"empty keys",
+			`{"cniVersion":"1.0.0","backend":"","iptablesAdminChainName":"","firewalldZone":"","ingressPolicy":""}`, "",
+		},
 		{"backend iptables", `{"cniVersion":"1.0.0","backend":"iptables"}`, ""},
 		{"backend firewalld", `{"cniVersion":"1.0.0","backend":"firewalld"}`, ""},
 		{"an old version", `{"cniVersion":"0.3.1"}`, "cniVersion"},
@@ -31,14 +37,39 @@ func TestConfigurationsThatAreRefused(t *testing.T) {
 		{"an unknown backend", `{"cniVersion":"1.1.0","backend":"nft"}`, "backend"},
 		{"a backend that is no text", `{"cniVersion":"1.1.0","backend":7}`, "backend"},
 		{"an unknown policy", `{"cniVersion":"1.1.0","ingressPolicy":"closed"}`, "ingressPolicy"},
-		{"a chain's name with a quote", `{"cniVersion":"1.1.0","iptablesAdminChainName":"a\"b"}`, "iptablesAdminChainName"},
-		{"a chain's name with a blank", `{"cniVersion":"1.1.0","iptablesAdminChainName":"a b"}`, "iptablesAdminChainName"},
-		{"an option for a chain's name", `{"cniVersion":"1.1.0","iptablesAdminChainName":"-j"}`, "iptablesAdminChainName"},
-		{"a chain's name of 29 characters", `{"cniVersion":"1.1.0","iptablesAdminChainName":"` + strings.Repeat("a", 29) + `"}`, "iptablesAdminChainName"},
-		{"the host's own chain", `{"cniVersion":"1.1.0","iptablesAdminChainName":"FORWARD"}`, "iptablesAdminChainName"},
-		{"a verdict", `{"cniVersion":"1.1.0","iptablesAdminChainName":"ACCEPT"}`, "iptablesAdminChainName"},
-		{"our own chain", `{"cniVersion":"1.1.0","iptablesAdminChainName":"firewall-networks"}`, "iptablesAdminChainName"},
-		{"the private chain", `{"cniVersion":"1.1.0","iptablesAdminChainName":"CNI-FORWARD"}`, "iptablesAdminChainName"},
+		{
+			"a chain's name with a quote", `{"cniVersion":"1.1.0","iptablesAdminChainName":"a\"b"}`,
+			"iptablesAdminChainName",
+		},
+		{
+			"a chain's name with a blank", `{"cniVersion":"1.1.0","iptablesAdminChainName":"a b"}`,
+			"iptablesAdminChainName",
+		},
+		{
+			"an option for a chain's name", `{"cniVersion":"1.1.0","iptablesAdminChainName":"-j"}`,
+			"iptablesAdminChainName",
+		},
+		{
+			"a chain's name of 29 characters",
+			`{"cniVersion":"1.1.0","iptablesAdminChainName":"` + strings.Repeat("a", 29) + `"}`,
+			"iptablesAdminChainName",
+		},
+		{
+			"the host's own chain", `{"cniVersion":"1.1.0","iptablesAdminChainName":"FORWARD"}`,
+			"iptablesAdminChainName",
+		},
+		{
+			"a verdict", `{"cniVersion":"1.1.0","iptablesAdminChainName":"ACCEPT"}`,
+			"iptablesAdminChainName",
+		},
+		{
+			"our own chain", `{"cniVersion":"1.1.0","iptablesAdminChainName":"firewall-networks"}`,
+			"iptablesAdminChainName",
+		},
+		{
+			"the private chain", `{"cniVersion":"1.1.0","iptablesAdminChainName":"CNI-FORWARD"}`,
+			"iptablesAdminChainName",
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := parse([]byte(test.text))
@@ -67,11 +98,17 @@ func TestResultsThatAreRefused(t *testing.T) {
 	}{
 		{"none", "", nil, "prevResult"},
 		{"no interfaces and no policy", "", plugin.NewResult(nil), ""},
-		{"no interfaces for a policy", `"ingressPolicy":"same-bridge"`, plugin.NewResult(nil), "ingressPolicy"},
+		{
+			"no interfaces for a policy", `"ingressPolicy":"same-bridge"`, plugin.NewResult(nil),
+			"ingressPolicy",
+		},
 		{"no bridge for a policy", `"ingressPolicy":"isolated"`,
-			plugin.NewResult(&types100.Result{Interfaces: []*types100.Interface{{Name: "eth0", Sandbox: "/x"}}}), "ingressPolicy"},
+			plugin.NewResult(
+				&types100.Result{Interfaces: []*types100.Interface{{Name: "eth0", Sandbox: "/x"}}}),
+			"ingressPolicy"},
 		{"a bridge's name that cannot be", `"ingressPolicy":"isolated"`,
-			plugin.NewResult(&types100.Result{Interfaces: []*types100.Interface{{Name: "0123456789abcdef"}}}), "prevResult"},
+			plugin.NewResult(
+				&types100.Result{Interfaces: []*types100.Interface{{Name: "0123456789abcdef"}}}), "prevResult"},
 		{"a bridge", `"ingressPolicy":"isolated"`, plugin.NewResult(bridged), ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -123,7 +160,8 @@ func TestStatus(t *testing.T) {
 			t.Errorf("%s: %v, want code %d", test.name, err, test.code)
 		}
 	}
-	if _, err := r.plugin().Add(t.Context(), r.invocation(kittest.Paper("a", 2), `"backend":"firewalld"`)); err == nil {
+	if _, err := r.plugin().Add(t.Context(),
+		r.invocation(kittest.Paper("a", 2), `"backend":"firewalld"`)); err == nil {
 		t.Error("ADD with a firewalld that does not run")
 	}
 	kittest.Same(r.T, "rules", "", kittest.Ruleset(r.T))
@@ -134,7 +172,8 @@ func TestStatusTellsOfChainsThatDrop(t *testing.T) {
 	kittest.Run(r.T, "iptables-nft", "-P", "FORWARD", "DROP")
 	kittest.Feed(
 		r.T,
-		"table inet mine { chain forwarded { type filter hook forward priority 5; policy drop; }; chain incoming { type filter hook input priority 5; policy drop; }; }",
+		"table inet mine { chain forwarded { type filter hook forward priority 5; policy drop; }; chain "+
+			"incoming { type filter hook input priority 5; policy drop; }; }",
 		"nft",
 		"-f",
 		"-",
@@ -144,7 +183,8 @@ func TestStatusTellsOfChainsThatDrop(t *testing.T) {
 		r.T,
 		"warnings",
 		[]string{
-			"chain forwarded of nftables table mine drops what it does not accept, the containers' packets too",
+			"chain forwarded of nftables table mine drops what it does not accept, the containers' packets " +
+				"too",
 		},
 		r.Warnings,
 	)

@@ -34,7 +34,8 @@ func droppingHosts() []dropping {
 				programs[0] + ", Docker",
 				programs,
 				[]string{"-P FORWARD DROP", "-N DOCKER-USER", "-N DOCKER-FORWARD",
-					"-A DOCKER-USER -i eth7 -j DROP", "-A DOCKER-USER -j RETURN", "-A FORWARD -j DOCKER-USER", "-A FORWARD -j DOCKER-FORWARD",
+					"-A DOCKER-USER -i eth7 -j DROP", "-A DOCKER-USER -j RETURN", "-A FORWARD -j DOCKER-USER",
+					"-A FORWARD -j DOCKER-FORWARD",
 					"-A DOCKER-FORWARD -i docker0 -j ACCEPT"},
 				"DOCKER-USER",
 			},
@@ -43,7 +44,8 @@ func droppingHosts() []dropping {
 				programs,
 				[]string{"-P FORWARD DROP", "-N ufw-before-forward", "-N ufw-reject-forward",
 					"-A FORWARD -j ufw-before-forward", "-A FORWARD -j ufw-reject-forward",
-					"-A ufw-before-forward -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT", "-A ufw-reject-forward -j REJECT"},
+					"-A ufw-before-forward -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+					"-A ufw-reject-forward -j REJECT"},
 				"FORWARD",
 			},
 			dropping{
@@ -166,19 +168,47 @@ func TestPositionBeforeTheHostsDrop(t *testing.T) {
 	}{
 		{"nothing", false, nil, nil, "", 0},
 		{"a policy", true, nil, nil, "FORWARD", 0},
-		{"a policy after rules with conditions", true, []string{"-i eth0 -j DROP", "-p tcp -j ACCEPT"}, nil, "FORWARD", 2},
+		{
+			"a policy after rules with conditions", true, []string{"-i eth0 -j DROP", "-p tcp -j ACCEPT"},
+			nil, "FORWARD", 2,
+		},
 		{"a policy that is never asked", true, []string{"-j ACCEPT"}, nil, "", 0},
-		{"a last rule", false, []string{"-i eth0 -j ACCEPT", "-j REJECT --reject-with icmp-port-unreachable"}, nil, "FORWARD", 1},
-		{"a last rule with a comment", false, []string{"-m comment --comment x -j DROP"}, nil, "FORWARD", 0},
-		{"a rule that drops some", false, []string{"-s 10.0.0.0/8 -j DROP", "-m conntrack --ctstate RELATED -j DROP"}, nil, "", 0},
+		{
+			"a last rule", false,
+			[]string{"-i eth0 -j ACCEPT", "-j REJECT --reject-with icmp-port-unreachable"}, nil, "FORWARD",
+			1,
+		},
+		{
+			"a last rule with a comment", false, []string{"-m comment --comment x -j DROP"}, nil, "FORWARD",
+			0,
+		},
+		{
+			"a rule that drops some", false,
+			[]string{"-s 10.0.0.0/8 -j DROP", "-m conntrack --ctstate RELATED -j DROP"}, nil, "", 0,
+		},
 		{"a log before the drop", false, []string{"-j LOG", "-j DROP"}, nil, "FORWARD", 1},
-		{"a chain that rejects", false, []string{"-j X"}, map[string][]string{"X": {"-p tcp -j RETURN", "-j Y"}, "Y": {"-j REJECT"}}, "FORWARD", 0},
-		{"a chain that returns", true, []string{"-j X"}, map[string][]string{"X": {"-j RETURN", "-j DROP"}}, "FORWARD", 1},
-		{"a chain that is gone to", true, []string{"-g X", "-j ACCEPT"}, map[string][]string{"X": nil}, "FORWARD", 0},
-		{"chains that lead to each other", true, []string{"-j X"}, map[string][]string{"X": {"-j Y"}, "Y": {"-j X"}}, "FORWARD", 1},
+		{
+			"a chain that rejects", false, []string{"-j X"},
+			map[string][]string{"X": {"-p tcp -j RETURN", "-j Y"}, "Y": {"-j REJECT"}}, "FORWARD", 0,
+		},
+		{
+			"a chain that returns", true, []string{"-j X"},
+			map[string][]string{"X": {"-j RETURN", "-j DROP"}}, "FORWARD", 1,
+		},
+		{
+			"a chain that is gone to", true, []string{"-g X", "-j ACCEPT"}, map[string][]string{"X": nil},
+			"FORWARD", 0,
+		},
+		{
+			"chains that lead to each other", true, []string{"-j X"},
+			map[string][]string{"X": {"-j Y"}, "Y": {"-j X"}}, "FORWARD", 1,
+		},
 		{"Docker", true, []string{"-j DOCKER-USER"}, docker, "DOCKER-USER", 1},
 		{"Docker's chain that nobody asks", true, nil, docker, "FORWARD", 0},
-		{"Docker's chain after the drop", false, []string{"-j DROP", "-j DOCKER-USER"}, docker, "FORWARD", 0},
+		{
+			"Docker's chain after the drop", false, []string{"-j DROP", "-j DOCKER-USER"}, docker, "FORWARD",
+			0,
+		},
 		{"an inverted address", false, []string{"! -s 10.0.0.0/8 -j DROP"}, nil, "", 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -28,11 +28,14 @@ func TestBackendIPTablesMakesTheReferencesChains(t *testing.T) {
 -A FORWARD -m comment --comment "CNI firewall plugin rules" -j CNI-FORWARD
 -A CNI-FORWARD -m comment --comment "CNI firewall plugin admin overrides" -j CNI-ADMIN
 -A CNI-FORWARD -s 10.2.0.2/32 -m comment --comment "`+b+`" -j ACCEPT
--A CNI-FORWARD -d 10.2.0.2/32 -m comment --comment "`+b+`" -m conntrack --ctstate RELATED,ESTABLISHED,DNAT -j ACCEPT
+-A CNI-FORWARD -d 10.2.0.2/32 -m comment --comment "`+b+
+		`" -m conntrack --ctstate RELATED,ESTABLISHED,DNAT -j ACCEPT
 -A CNI-FORWARD -s 10.1.0.2/32 -m comment --comment "`+c+`" -j ACCEPT
--A CNI-FORWARD -d 10.1.0.2/32 -m comment --comment "`+c+`" -m conntrack --ctstate RELATED,ESTABLISHED,DNAT -j ACCEPT
+-A CNI-FORWARD -d 10.1.0.2/32 -m comment --comment "`+c+
+		`" -m conntrack --ctstate RELATED,ESTABLISHED,DNAT -j ACCEPT
 -A CNI-ISOLATION-STAGE-1 -i bra -o bra -m comment --comment "`+a+`, net: a" -j DROP
--A CNI-ISOLATION-STAGE-1 -i bra ! -o bra -m comment --comment "`+a+`, net: a" -j CNI-ISOLATION-STAGE-2
+-A CNI-ISOLATION-STAGE-1 -i bra ! -o bra -m comment --comment "`+a+
+		`, net: a" -j CNI-ISOLATION-STAGE-2
 -A CNI-ISOLATION-STAGE-1 -m comment --comment "CNI firewall plugin rules (ingressPolicy: same-bridge|isolated)" -j RETURN
 -A CNI-ISOLATION-STAGE-2 -o bra -m comment --comment "`+a+`, net: a" -j DROP
 -A CNI-ISOLATION-STAGE-2 -m comment --comment "CNI firewall plugin rules (ingressPolicy: same-bridge|isolated)" -j RETURN
@@ -45,7 +48,9 @@ func TestBackendIPTablesMakesTheReferencesChains(t *testing.T) {
 func TestBackendIPTablesCheckRepairDelAndGC(t *testing.T) {
 	const policy = viaIPTables + `,"ingressPolicy":"same-bridge"`
 	r := newRig(t)
-	all := func() string { return kittest.Saved(r.T, "iptables-save") + kittest.Saved(r.T, "ip6tables-save") }
+	all := func() string {
+		return kittest.Saved(r.T, "iptables-save") + kittest.Saved(r.T, "ip6tables-save")
+	}
 	a2, a3 := kittest.Paper("a", 2), kittest.Paper("a", 3)
 	r.add(a2, policy)
 	r.del(a2, policy)
@@ -66,7 +71,8 @@ func TestBackendIPTablesCheckRepairDelAndGC(t *testing.T) {
 	if len(found) != 3 ||
 		!strings.Contains(
 			found[1],
-			"-A CNI-FORWARD -m comment --comment \"CNI firewall plugin admin overrides\" -j CNI-ADMIN: missing, not present",
+			"-A CNI-FORWARD -m comment --comment \"CNI firewall plugin admin overrides\" -j CNI-ADMIN: "+
+				"missing, not present",
 		) {
 		t.Errorf("drift: %q", found)
 	}

@@ -229,7 +229,8 @@ func policiesKeepNetworksApart(t *testing.T, through string) {
 	for _, from := range []*kittest.Container{a2, b2, d3} {
 		want := "dc2"
 		if from == d3 && through == "1" {
-			want = "" // translated while it is on the bridge, where nothing tells it from what is to be kept apart
+			// Translated while it is on the bridge, where nothing tells it from what is to be kept apart.
+			want = ""
 		}
 		r.Try(path("to a published port", &from.Node, "192.0.2.1:80", want),
 			path("to a published port", &from.Node, "[fd00:9::1]:80", want))
@@ -253,21 +254,39 @@ func TestCheckFindsWhatIsMissingOrForeign(t *testing.T) {
 	}{
 		{name: "nothing"},
 		{name: "a rule of the first chain", change: []string{"nft flush chain inet libcni firewall",
-			"nft add rule inet libcni firewall jump firewall-admin comment \"the administrator's rules\"", "nft add rule inet libcni firewall accept comment foreign"},
+			"nft add rule inet libcni firewall jump firewall-admin comment \"the administrator's rules\"",
+			"nft add rule inet libcni firewall accept comment foreign"},
 			want: []string{`nftables rule "published ports" in chain firewall: missing, not present`,
 				`nftables rule "ingressPolicy" in chain firewall: missing, not present`,
 				`nftables rule "answers" in chain firewall: missing, not present`,
 				`nftables rule "from containers" in chain firewall: missing, not present`,
 				`nftables rule "foreign", handle N in chain firewall: present, not missing`}},
-		{name: "an address", change: []string{"nft delete element inet libcni firewall4-" + n + " { 10.1.0.2 }"},
-			want: []string{"nftables set firewall4-" + n + " element 10.1.0.2: missing, not present"}},
-		{name: "an address that somebody else has", stays: true, change: []string{"nft delete element inet libcni firewall6-" + n + " { fd00:1::2 }",
-			"nft add element inet libcni firewall6-" + n + " { fd00:1::2 comment foreign }"},
-			want: []string{"nftables set firewall6-" + n + ` element fd00:1::2: for "foreign", not for container c2, interface eth0, network a`}},
-		{name: "bridges", change: []string{"nft flush set inet libcni firewall-bridges-" + n, "nft flush set bridge libcni firewall-ports-" + n},
-			want: []string{"nftables set firewall-bridges-" + n + " element bra: missing, not present", "nftables set firewall-ports-" + n + " element va2: missing, not present"}},
-		{name: "the network's rules", change: []string{"nft flush chain inet libcni firewall-networks", "nft flush chain inet libcni firewall-bridges", "nft flush chain bridge libcni firewall"},
-			want: []string{`nftables rule "` + n + `, net: a" in chain firewall-bridges: missing, not present`,
+		{name: "an address",
+			change: []string{"nft delete element inet libcni firewall4-" + n + " { 10.1.0.2 }"},
+			want:   []string{"nftables set firewall4-" + n + " element 10.1.0.2: missing, not present"}},
+		{name: "an address that somebody else has", stays: true,
+			change: []string{"nft delete element inet libcni firewall6-" + n + " { fd00:1::2 }",
+				"nft add element inet libcni firewall6-" + n + " { fd00:1::2 comment foreign }"},
+			want: []string{
+				"nftables set firewall6-" + n +
+					` element fd00:1::2: for "foreign", not for container c2, interface eth0, network a`,
+			}},
+		{name: "bridges",
+			change: []string{
+				"nft flush set inet libcni firewall-bridges-" + n,
+				"nft flush set bridge libcni firewall-ports-" + n,
+			},
+			want: []string{
+				"nftables set firewall-bridges-" + n + " element bra: missing, not present",
+				"nftables set firewall-ports-" + n + " element va2: missing, not present",
+			}},
+		{name: "the network's rules",
+			change: []string{
+				"nft flush chain inet libcni firewall-networks", "nft flush chain inet libcni firewall-bridges",
+				"nft flush chain bridge libcni firewall",
+			},
+			want: []string{`nftables rule "` + n +
+				`, net: a" in chain firewall-bridges: missing, not present`,
 				`nftables rule "` + n + `, net: a" in chain firewall: missing, not present`,
 				`nftables rule "` + n + `, net: a" in chain firewall: missing, not present`,
 				`nftables rule "` + n + `, net: a" in chain firewall-networks: missing, not present`,
@@ -279,8 +298,10 @@ func TestCheckFindsWhatIsMissingOrForeign(t *testing.T) {
 			want: []string{`iptables rule -A FORWARD -s 10.1.0.0/24 -m comment --comment "libcni ` + n + `, net: a" -j ACCEPT: missing, not present`,
 				`iptables rule -A FORWARD -d 10.1.0.0/24 -m comment --comment "libcni ` + n + `, net: a" -m conntrack --ctstate RELATED,ESTABLISHED,DNAT -j ACCEPT: missing, not present`}},
 		{name: "a host that drops by now", change: []string{"ip6tables-nft -P FORWARD DROP"},
-			want: []string{`ip6tables rule -A FORWARD -s fd00:1::/64 -m comment --comment "libcni ` + n + `, net: a" -j ACCEPT: missing, not present`,
-				`ip6tables rule -A FORWARD -d fd00:1::/64 -m comment --comment "libcni ` + n + `, net: a" -m conntrack --ctstate RELATED,ESTABLISHED,DNAT -j ACCEPT: missing, not present`}},
+			want: []string{`ip6tables rule -A FORWARD -s fd00:1::/64 -m comment --comment "libcni ` + n +
+				`, net: a" -j ACCEPT: missing, not present`,
+				`ip6tables rule -A FORWARD -d fd00:1::/64 -m comment --comment "libcni ` + n +
+					`, net: a" -m conntrack --ctstate RELATED,ESTABLISHED,DNAT -j ACCEPT: missing, not present`}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := newRig(t)

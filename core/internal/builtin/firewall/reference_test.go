@@ -19,7 +19,9 @@ func (r *rig) reference(command string, c *kittest.Container, kind string) {
 func TestDelRemovesWhatTheExecutableMade(t *testing.T) {
 	// With the backend iptables it is the host's iptables, which is the one for nftables where the
 	// tests run.
-	for _, test := range []struct{ kind, members string }{{"nft", ""}, {"legacy", ""}, {"nft", viaIPTables}} {
+	for _, test := range []struct{ kind, members string }{
+		{"nft", ""}, {"legacy", ""}, {"nft", viaIPTables},
+	} {
 		t.Run(test.kind+" "+test.members, func(t *testing.T) {
 			r := newRig(t)
 			saved := func() string {

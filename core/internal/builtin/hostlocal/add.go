@@ -85,7 +85,8 @@ func (s *store) refuseSecond(ctx context.Context, set rangeSet, o owner) error {
 				return fault.New(
 					fault.KindPluginFailed,
 					nil,
-					"host-local: network %s: %s has been allocated to %s, duplicate allocation is not allowed; DEL releases it",
+					"host-local: network %s: %s has been allocated to %s, duplicate allocation is not allowed; "+
+						"DEL releases it",
 					s.network,
 					addr,
 					o,
@@ -181,7 +182,8 @@ func (s *store) exhausted(set rangeSet, inUse string, code int64) error {
 	e := fault.New(
 		fault.KindPluginFailed,
 		nil,
-		"host-local: network %s: no IP addresses available in range set: %s: %s, recorded in %s; detach containers, release the addresses of "+
+		"host-local: network %s: no IP addresses available in range set: %s: %s, recorded in %s; detach "+
+			"containers, release the addresses of "+
 			"those that are gone with GC, or make the range larger",
 		s.network,
 		set,

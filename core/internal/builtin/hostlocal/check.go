@@ -92,7 +92,9 @@ func compare(network string, o owner, given, recorded []netip.Addr,
 		found = append(found,
 			fault.Drift{Plugin: name, Object: object, Expected: expected, Actual: actual})
 	}
-	lease := func(addr netip.Addr) string { return fmt.Sprintf("lease of %s in network %s", addr, network) }
+	lease := func(addr netip.Addr) string {
+		return fmt.Sprintf("lease of %s in network %s", addr, network)
+	}
 	for _, addr := range given {
 		if !slices.Contains(recorded, addr) {
 			differ(lease(addr), "held by "+o.String(), describe(addr))

@@ -68,12 +68,14 @@ func TestParseConfig(t *testing.T) {
 		{name: "everything else",
 			config: `{"ipam":{"subnet":"10.1.0.0/24","dataDir":"/d","resolvConf":"/r","unknown":1,
 				"routes":[{"dst":"0.0.0.0/0"},{"dst":"10.9.0.0/16","gw":"10.1.0.9","mtu":1400,"advmss":1300,"priority":5,"table":100,"scope":253}]}}`,
-			want: "10.1.0.1-10.1.0.254; route 0.0.0.0/0; route 10.9.0.0/16 via 10.1.0.9 mtu 1400 advmss 1300 priority 5 table 100 scope 253; /d; /r"},
+			want: "10.1.0.1-10.1.0.254; route 0.0.0.0/0; route 10.9.0.0/16 via 10.1.0.9 mtu 1400 advmss " +
+				"1300 priority 5 table 100 scope 253; /d; /r"},
 		{name: "requested addresses add up",
 			config: `{"ipam":{"ranges":[[{"subnet":"10.1.0.0/24"}],[{"subnet":"10.2.0.0/24"}],[{"subnet":"fd00::/64"}]]},
 				"args":{"cni":{"ips":["10.2.0.5/16"]}},"runtimeConfig":{"ips":["fd00::5","10.1.0.5"]}}`,
 			args: plugin.Args{{"IP", "10.1.0.5/24"}},
-			want: "10.1.0.1-10.1.0.254=10.1.0.5; 10.2.0.1-10.2.0.254=10.2.0.5; fd00::1-fd00::ffff:ffff:ffff:ffff=fd00::5"},
+			want: "10.1.0.1-10.1.0.254=10.1.0.5; 10.2.0.1-10.2.0.254=10.2.0.5; " +
+				"fd00::1-fd00::ffff:ffff:ffff:ffff=fd00::5"},
 		{
 			name:   "empty IP argument",
 			config: `{"ipam":{"subnet":"10.1.0.0/24"}}`,
@@ -116,12 +118,14 @@ func TestParseConfig(t *testing.T) {
 		{
 			name:   "overlap in a set",
 			config: `{"ipam":{"ranges":[[{"subnet":"10.1.0.0/24"},{"subnet":"10.1.0.0/16"}]]}}`,
-			want:   "ipam.ranges[0]: host-local: ipam.ranges[0]: subnets 10.1.0.1-10.1.0.254 and 10.1.0.1-10.1.255.254 overlap",
+			want: "ipam.ranges[0]: host-local: ipam.ranges[0]: subnets 10.1.0.1-10.1.0.254 and " +
+				"10.1.0.1-10.1.255.254 overlap",
 		},
 		{
 			name:   "overlap of sets",
 			config: `{"ipam":{"subnet":"10.1.0.0/16","ranges":[[{"subnet":"10.1.7.0/24"}]]}}`,
-			want:   "ipam.ranges: host-local: range set 0 (10.1.0.1-10.1.255.254) overlaps with 1 (10.1.7.1-10.1.7.254)",
+			want: "ipam.ranges: host-local: range set 0 (10.1.0.1-10.1.255.254) overlaps with 1 " +
+				"(10.1.7.1-10.1.7.254)",
 		},
 		{
 			name:   "broken route",
@@ -141,7 +145,8 @@ func TestParseConfig(t *testing.T) {
 		{
 			name:   "requested address of no range",
 			config: `{"ipam":{"subnet":"10.1.0.0/24"},"runtimeConfig":{"ips":["10.1.0.7","10.1.0.8","10.5.0.1"]}}`,
-			want:   "ips: host-local: failed to allocate all requested IPs: 10.1.0.8, 10.5.0.1: each needs a range set of its own (10.1.0.1-10.1.0.254)",
+			want: "ips: host-local: failed to allocate all requested IPs: 10.1.0.8, 10.5.0.1: each needs " +
+				"a range set of its own (10.1.0.1-10.1.0.254)",
 		},
 		{
 			name:   "requested null",
@@ -158,7 +163,8 @@ func TestParseConfig(t *testing.T) {
 			name:   "unknown argument",
 			config: `{"ipam":{"subnet":"10.1.0.0/24"}}`,
 			args:   plugin.Args{{"K8S_POD_NAME", "p"}},
-			want:   "args: CNI_ARGS: unknown K8S_POD_NAME; this plugin reads IP. Add IgnoreUnknown=1 to pass others",
+			want: "args: CNI_ARGS: unknown K8S_POD_NAME; this plugin reads IP. Add IgnoreUnknown=1 to " +
+				"pass others",
 		},
 		{name: "unknown argument, ignored", config: `{"ipam":{"subnet":"10.1.0.0/24"}}`,
 			args: plugin.Args{
@@ -191,8 +197,9 @@ func TestParseConfig(t *testing.T) {
 }
 
 func TestDirectoryOfANetwork(t *testing.T) {
-	for network, want := range map[string]string{"web": "/var/lib/cni/networks/web", "a.b": "/var/lib/cni/networks/a.b",
-		"": "", ".": "", "..": "", "../web": "", "a/b": "", "a\x00": ""} {
+	for network, want := range map[string]string{"web": "/var/lib/cni/networks/web",
+		"a.b": "/var/lib/cni/networks/a.b",
+		"":    "", ".": "", "..": "", "../web": "", "a/b": "", "a\x00": ""} {
 		got, err := directory("", network)
 		if got != want || (err == nil) != (want != "") {
 			t.Errorf("directory of %q is %q, %v; want %q", network, got, err, want)
@@ -202,7 +209,8 @@ func TestDirectoryOfANetwork(t *testing.T) {
 
 func TestParseResolvConf(t *testing.T) {
 	dns := parseResolvConf(
-		"# c\n; c\n\nnameserver 10.0.0.1\nnameserver fd00::1\n domain example.org\nsearch a.org b.org\noptions ndots:2 rotate\nnameserver\nsortlist x\n",
+		"# c\n; c\n\nnameserver 10.0.0.1\nnameserver fd00::1\n domain example.org\nsearch a.org " +
+			"b.org\noptions ndots:2 rotate\nnameserver\nsortlist x\n",
 	)
 	got := fmt.Sprintf("%q %q %q %q", dns.Nameservers, dns.Domain, dns.Search, dns.Options)
 	want := `["10.0.0.1" "fd00::1"] "example.org" ["a.org" "b.org"] ["ndots:2" "rotate"]`

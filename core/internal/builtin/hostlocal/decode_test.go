@@ -42,7 +42,8 @@ func TestConfigurationIsReadAsEncodingJSONDoes(t *testing.T) {
 		`{"ipam":{"type":"host-local","subnet":"a","rangeStart":"b","rangeEnd":"c","gateway":"d","ranges":[[{"subnet":"e","rangeStart":"f","rangeEnd":"g","gateway":"h"},{}],[]],"routes":[{"dst":"0.0.0.0/0" }, null],"dataDir":"i","resolvConf":"j"}}`,
 		`{"runtimeConfig":{"ipRanges":[[{"subnet":"a"}]],"ips":["b",null]},"args":{"cni":{"ips":["c"]}}}`,
 		`{"IPAM":{"SUBNET":"a","RangeStart":"b","Ranges":[[{"Subnet":"c","RANGEEND":"d"}]],"datadir":"e"},"RuntimeConfig":{"IPs":["f"]}}`,
-		`{"ipam":{}}`, `{"ipam":null,"args":null,"runtimeConfig":null}`, `{"ipam":{"ranges":[],"routes":[]},"args":{"cni":null}}`, `{}`,
+		`{"ipam":{}}`, `{"ipam":null,"args":null,"runtimeConfig":null}`,
+		`{"ipam":{"ranges":[],"routes":[]},"args":{"cni":null}}`, `{}`,
 	} {
 		var want tagged
 		kittest.Must(t, json.Unmarshal([]byte(text), &want))

@@ -43,7 +43,8 @@ func TestDirectoryIsReplacedWhileItsLockIsAwaited(t *testing.T) {
 		given, err := f.add("c2")
 		done <- outcome{given, err}
 	}()
-	for deadline := time.Now().Add(time.Minute); opened(t, f.path("lock")) < 2; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); opened(t,
+		f.path("lock")) < 2; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("nobody opens the lock")
 		}

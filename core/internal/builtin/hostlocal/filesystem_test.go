@@ -12,7 +12,9 @@ import (
 )
 
 func TestIsLocal(t *testing.T) {
-	for dir, want := range map[string]bool{t.TempDir(): true, "/dev/shm": true, "/proc": false, "/no/such": false} {
+	for dir, want := range map[string]bool{
+		t.TempDir(): true, "/dev/shm": true, "/proc": false, "/no/such": false,
+	} {
 		if got := localityOf(dir) == onlyHere; got != want {
 			t.Errorf("%s is local: %t, want %t", dir, got, want)
 		}
@@ -37,7 +39,8 @@ func TestSharedFileSystemGoesWithoutMarksAndIndex(t *testing.T) {
 	if got := addr.String(); got != "10.1.0.3" {
 		t.Errorf("got %s", got)
 	}
-	if diff := cmp.Diff([]string{"10.1.0.2: theirs/eth0", "10.1.0.3: ours/eth0"}, f.leases(t)); diff != "" {
+	if diff := cmp.Diff([]string{"10.1.0.2: theirs/eth0", "10.1.0.3: ours/eth0"},
+		f.leases(t)); diff != "" {
 		t.Errorf("leases (-want +got):\n%s", diff)
 	}
 	if got := readMark(f.path("10.1.0.3")); got != "" {

@@ -56,7 +56,8 @@ func TestNoScanWhileAlone(t *testing.T) {
 	if n != 0 {
 		t.Errorf("%d scans while alone, want none", n)
 	}
-	if diff := cmp.Diff([]string{"10.1.0.2: first/eth0", "fd00::2: first/eth0"}, f.leases(t)); diff != "" {
+	if diff := cmp.Diff([]string{"10.1.0.2: first/eth0", "fd00::2: first/eth0"},
+		f.leases(t)); diff != "" {
 		t.Errorf("leases (-want +got):\n%s", diff)
 	}
 }
@@ -223,7 +224,8 @@ func TestIndexThatCannotBeUsed(t *testing.T) {
 			if got := f.mustAdd(t, "c3"); got != "10.1.0.4/24" {
 				t.Errorf("got %s", got)
 			}
-			if diff := cmp.Diff([]string{"10.1.0.3: c2/eth0", "10.1.0.4: c3/eth0"}, f.leases(t)); diff != "" {
+			if diff := cmp.Diff([]string{"10.1.0.3: c2/eth0", "10.1.0.4: c3/eth0"},
+				f.leases(t)); diff != "" {
 				t.Errorf("leases (-want +got):\n%s", diff)
 			}
 		})
@@ -245,7 +247,9 @@ func TestNoStateDirectory(t *testing.T) {
 
 // FuzzLease reads address files of any content.
 func FuzzLease(f *testing.F) {
-	for _, seed := range []string{"", "c1\r\neth0", "c1", "c1\r\n", "\x00\x00", "\r\neth0", "c1\r\neth0\r\nboot"} {
+	for _, seed := range []string{
+		"", "c1\r\neth0", "c1", "c1\r\n", "\x00\x00", "\r\neth0", "c1\r\neth0\r\nboot",
+	} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, content []byte) {

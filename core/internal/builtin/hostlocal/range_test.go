@@ -51,7 +51,8 @@ func TestRangeDefaults(t *testing.T) {
 			"host-local: Network fd00::/127 too small to allocate from",
 		},
 		{"host bits", rawRange{Subnet: "10.1.2.3/24"},
-			"host-local: Network has host bits set. For a subnet mask of length 24 the network address is 10.1.2.0"},
+			"host-local: Network has host bits set. For a subnet mask of length 24 the network address is " +
+				"10.1.2.0"},
 		{
 			"no prefix",
 			rawRange{Subnet: "10.1.2.0"},

@@ -44,7 +44,9 @@ func TestAddGoesRoundAndDelReleases(t *testing.T) {
 	if last, _ := os.ReadFile(f.path("last_reserved_ip.0")); string(last) != "10.1.0.2" {
 		t.Errorf("last_reserved_ip.0 holds %q, want 10.1.0.2", last)
 	}
-	for file, want := range map[string]fs.FileMode{".": fs.ModeDir | 0o755, "lock": 0o750, "10.1.0.2": 0o600, "last_reserved_ip.0": 0o600} {
+	for file, want := range map[string]fs.FileMode{
+		".": fs.ModeDir | 0o755, "lock": 0o750, "10.1.0.2": 0o600, "last_reserved_ip.0": 0o600,
+	} {
 		info, err := os.Stat(f.path(file))
 		kittest.Must(t, err)
 		if info.Mode() != want {
@@ -354,7 +356,8 @@ func TestUnmarkedLeasesAreReclaimedOnlyWhenNothingElseIsLeft(t *testing.T) {
 	if got := f.mustAdd(t, "c1"); got != "10.1.0.2/30" {
 		t.Errorf("got %s", got)
 	}
-	if diff := cmp.Diff([]string{"10.1.0.2: c1/eth0", "10.7.0.2: foreign/eth1"}, f.leases(t)); diff != "" {
+	if diff := cmp.Diff([]string{"10.1.0.2: c1/eth0", "10.7.0.2: foreign/eth1"},
+		f.leases(t)); diff != "" {
 		t.Errorf("leases (-want +got):\n%s", diff)
 	}
 	// Ours is marked: the clock says nothing about it.
@@ -455,7 +458,9 @@ func TestLockIsWaitedForUntilTheDeadline(t *testing.T) {
 func TestLastGivenIsWhatTheFileSays(t *testing.T) {
 	f := newFixture(t,
 		`"ranges":[[{"subnet":"10.1.0.0/24","rangeStart":"10.1.0.8","rangeEnd":"10.1.0.11"}]]`)
-	for _, want := range []string{"10.1.0.8", "10.1.0.9", "10.1.0.10", "10.1.0.11", "10.1.0.8", "10.1.0.9"} {
+	for _, want := range []string{
+		"10.1.0.8", "10.1.0.9", "10.1.0.10", "10.1.0.11", "10.1.0.8", "10.1.0.9",
+	} {
 		if got := f.mustAdd(t, "c1"); got != want+"/24" {
 			t.Errorf("got %s, want %s", got, want)
 		}
@@ -478,7 +483,8 @@ func TestHugeIPv6Range(t *testing.T) {
 		got = append(got, f.mustAdd(t, fmt.Sprintf("c%d", i)))
 	}
 	want := []string{"fd00::ffff:ffff:ffff:fffe/8", "fd00::ffff:ffff:ffff:ffff/8", "fd00:0:0:1::/8",
-		"fdff:ffff:ffff:ffff:ffff:ffff:ffff:fffe/8", "fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff/8", "fd00:0:0:1::1/8"}
+		"fdff:ffff:ffff:ffff:ffff:ffff:ffff:fffe/8", "fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff/8",
+		"fd00:0:0:1::1/8"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("addresses (-want +got):\n%s", diff)
 	}

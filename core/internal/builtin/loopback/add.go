@@ -47,7 +47,9 @@ func requireLoopback(addresses []rtnl.Address) error {
 func result(lo *rtnl.Link, sandbox string, addresses []rtnl.Address) *types100.Result {
 	r := &types100.Result{
 		CNIVersion: types100.ImplementedSpecVersion,
-		Interfaces: []*types100.Interface{{Name: name, Mac: lo.MAC.String(), Mtu: lo.MTU, Sandbox: sandbox}},
+		Interfaces: []*types100.Interface{
+			{Name: name, Mac: lo.MAC.String(), Mtu: lo.MTU, Sandbox: sandbox},
+		},
 	}
 	seen := map[bool]bool{}
 	for _, a := range addresses {

@@ -35,7 +35,8 @@ func (loopback) Status(context.Context, *plugin.Invocation) error { return nil }
 // lookUp returns lo, with the connection to its namespace.
 func lookUp(ctx context.Context, inv *plugin.Invocation) (*rtnl.Conn, *rtnl.Link, error) {
 	if inv.Netns == nil {
-		return nil, nil, fault.InvalidRequest("netns", "netns: loopback needs the container's network namespace")
+		return nil, nil,
+			fault.InvalidRequest("netns", "netns: loopback needs the container's network namespace")
 	}
 	conn, err := kit.Container(ctx, inv)
 	if err != nil {

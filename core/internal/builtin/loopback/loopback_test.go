@@ -53,7 +53,8 @@ func TestAddBringsLoUp(t *testing.T) {
 
 func TestAddPassesThePreviousResultThrough(t *testing.T) {
 	inv, _ := invocation(t)
-	before, err := plugin.ParseResult([]byte(`{"cniVersion":"1.0.0","interfaces":[{"name":"eth0"}]}`), "1.0.0")
+	before, err := plugin.ParseResult([]byte(`{"cniVersion":"1.0.0","interfaces":[{"name":"eth0"}]}`),
+		"1.0.0")
 	kittest.Must(t, err)
 	inv.PrevResult = before
 	if got, err := loopback.New().Add(t.Context(), inv); err != nil || got != before {
@@ -64,8 +65,11 @@ func TestAddPassesThePreviousResultThrough(t *testing.T) {
 func TestAddRefusesAddressesThatAreNotLoopback(t *testing.T) {
 	for _, address := range []string{"10.9.0.1/24", "fd09::1/64"} {
 		inv, conn := invocation(t)
-		kittest.Must(t, conn.AddAddress(t.Context(), lo(t, conn).Index, rtnl.Address{Prefix: netip.MustParsePrefix(address)}))
-		if _, err := loopback.New().Add(t.Context(), inv); err == nil || !strings.Contains(err.Error(), address) {
+		kittest.Must(t,
+			conn.AddAddress(t.Context(), lo(t, conn).Index,
+				rtnl.Address{Prefix: netip.MustParsePrefix(address)}))
+		if _, err := loopback.New().Add(t.Context(), inv); err == nil ||
+			!strings.Contains(err.Error(), address) {
 			t.Errorf("%s: %v", address, err)
 		}
 	}
@@ -93,7 +97,9 @@ func TestDel(t *testing.T) {
 	}
 	kittest.Must(t, netns.Delete(t.Context(), inv.NetnsPath))
 	kittest.Must(t, loopback.New().Del(t.Context(), inv)) // it is open still
-	kittest.Must(t, loopback.New().Del(t.Context(), &plugin.Invocation{Lent: &kit.Lent{Links: rtnl.NewSession(nil, nil)}}))
+	kittest.Must(t,
+		loopback.New().Del(t.Context(),
+			&plugin.Invocation{Lent: &kit.Lent{Links: rtnl.NewSession(nil, nil)}}))
 }
 
 func TestNamespaceIsNeeded(t *testing.T) {

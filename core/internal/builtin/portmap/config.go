@@ -136,7 +136,9 @@ func parseMappings(entries []mappingEntry) ([]mapping, error) {
 
 func (e mappingEntry) parse(key string) (mapping, error) {
 	e.fillDefaults()
-	m := mapping{hostPort: e.HostPort, containerPort: e.ContainerPort, count: max(e.Range, 1), key: key}
+	m := mapping{
+		hostPort: e.HostPort, containerPort: e.ContainerPort, count: max(e.Range, 1), key: key,
+	}
 	var err error
 	if m.proto, err = parseProtocol(key, e.Protocol); err != nil {
 		return m, err

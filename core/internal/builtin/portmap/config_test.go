@@ -18,30 +18,95 @@ func TestInvalidConfigurationsNameTheKey(t *testing.T) {
 	for _, c := range []struct{ name, config, key, text string }{
 		{"not an object", `[]`, "", "JSON array"},
 		{"unknown backend", `{"backend":"ipfw"}`, "backend", `"ipfw"`},
-		{"chain of iptables", `{"backend":"nftables","externalSetMarkChain":"X"}`, "externalSetMarkChain", "iptables"},
+		{
+			"chain of iptables", `{"backend":"nftables","externalSetMarkChain":"X"}`, "externalSetMarkChain",
+			"iptables",
+		},
 		{"negative mark bit", `{"markMasqBit":-1}`, "markMasqBit", "-1"},
 		{"mark bit too high", `{"markMasqBit":32}`, "markMasqBit", "32"},
-		{"host port 0", mappings(`{"hostPort":0,"containerPort":80}`), first + ".hostPort", "0 is not between"},
-		{"host port 65536", mappings(`{"hostPort":65536,"containerPort":80}`), first + ".hostPort", "65536 is not between"},
-		{"container port 0", mappings(`{"hostPort":80,"containerPort":0}`), first + ".containerPort", "0 is not between"},
-		{"container port 65536", mappings(`{"hostPort":80,"containerPort":65536}`), first + ".containerPort", "65536 is not between"},
+		{
+			"host port 0", mappings(`{"hostPort":0,"containerPort":80}`), first + ".hostPort",
+			"0 is not between",
+		},
+		{
+			"host port 65536", mappings(`{"hostPort":65536,"containerPort":80}`), first + ".hostPort",
+			"65536 is not between",
+		},
+		{
+			"container port 0", mappings(`{"hostPort":80,"containerPort":0}`), first + ".containerPort",
+			"0 is not between",
+		},
+		{
+			"container port 65536", mappings(`{"hostPort":80,"containerPort":65536}`),
+			first + ".containerPort", "65536 is not between",
+		},
 		{"negative port", mappings(`{"hostPort":-80,"containerPort":80}`), first + ".hostPort", "-80"},
-		{"port of the wrong type", mappings(`{"hostPort":"80","containerPort":80}`), "runtimeConfig.portMappings.hostPort", "string"},
-		{"unknown protocol", mappings(`{"hostPort":80,"containerPort":80,"protocol":"icmp"}`), first + ".protocol", `"icmp"`},
-		{"negative range", mappings(`{"hostPort":80,"containerPort":80,"range":-1}`), first + ".range", "-1"},
-		{"range beyond the last port", mappings(`{"hostPort":65535,"containerPort":80,"range":2}`), first + ".range", "beyond 65535"},
-		{"range beyond the container's last port", mappings(`{"hostPort":80,"containerPort":65530,"range":7}`), first + ".range", "beyond 65535"},
-		{"gigantic range", mappings(`{"hostPort":1,"containerPort":1,"range":9223372036854775807}`), first + ".range", "beyond 65535"},
-		{"host IP", mappings(`{"hostPort":80,"containerPort":80,"hostIP":"here"}`), first + ".hostIP", `"here"`},
-		{"host IP with zone", mappings(`{"hostPort":80,"containerPort":80,"hostIP":"fe80::1%eth0"}`), first + ".hostIP", "fe80::1%eth0"},
-		{"multicast host IP", mappings(`{"hostPort":80,"containerPort":80,"hostIP":"224.0.0.1"}`), first + ".hostIP", "224.0.0.1"},
-		{"IPv6 localhost", mappings(`{"hostPort":80,"containerPort":80,"hostIP":"::1"}`), first + ".hostIP", "::1"},
-		{"twice", mappings(`{"hostPort":80,"containerPort":80},{"hostPort":80,"containerPort":81}`), second, "tcp 80 overlaps tcp 80 of " + first},
-		{"overlapping ranges", mappings(`{"hostPort":80,"containerPort":80,"range":10},{"hostPort":89,"containerPort":1,"range":10}`), second, "tcp 89-98 overlaps tcp 80-89"},
-		{"address within all", mappings(`{"hostPort":80,"containerPort":80},{"hostPort":80,"containerPort":81,"hostIP":"192.0.2.1"}`), second, "tcp 192.0.2.1:80 overlaps tcp 80"},
-		{"address within all of its family", mappings(`{"hostPort":80,"containerPort":80,"hostIP":"::"},{"hostPort":80,"containerPort":81,"hostIP":"fd00::1"}`), second, "tcp [fd00::1]:80"},
+		{
+			"port of the wrong type", mappings(`{"hostPort":"80","containerPort":80}`),
+			"runtimeConfig.portMappings.hostPort", "string",
+		},
+		{
+			"unknown protocol", mappings(`{"hostPort":80,"containerPort":80,"protocol":"icmp"}`),
+			first + ".protocol", `"icmp"`,
+		},
+		{
+			"negative range", mappings(`{"hostPort":80,"containerPort":80,"range":-1}`), first + ".range",
+			"-1",
+		},
+		{
+			"range beyond the last port", mappings(`{"hostPort":65535,"containerPort":80,"range":2}`),
+			first + ".range", "beyond 65535",
+		},
+		{
+			"range beyond the container's last port",
+			mappings(`{"hostPort":80,"containerPort":65530,"range":7}`), first + ".range", "beyond 65535",
+		},
+		{
+			"gigantic range", mappings(`{"hostPort":1,"containerPort":1,"range":9223372036854775807}`),
+			first + ".range", "beyond 65535",
+		},
+		{
+			"host IP", mappings(`{"hostPort":80,"containerPort":80,"hostIP":"here"}`), first + ".hostIP",
+			`"here"`,
+		},
+		{
+			"host IP with zone", mappings(`{"hostPort":80,"containerPort":80,"hostIP":"fe80::1%eth0"}`),
+			first + ".hostIP", "fe80::1%eth0",
+		},
+		{
+			"multicast host IP", mappings(`{"hostPort":80,"containerPort":80,"hostIP":"224.0.0.1"}`),
+			first + ".hostIP", "224.0.0.1",
+		},
+		{
+			"IPv6 localhost", mappings(`{"hostPort":80,"containerPort":80,"hostIP":"::1"}`),
+			first + ".hostIP", "::1",
+		},
+		{
+			"twice", mappings(`{"hostPort":80,"containerPort":80},{"hostPort":80,"containerPort":81}`),
+			second, "tcp 80 overlaps tcp 80 of " + first,
+		},
+		{
+			"overlapping ranges",
+			mappings(
+				`{"hostPort":80,"containerPort":80,"range":10},{"hostPort":89,"containerPort":1,"range":10}`),
+			second, "tcp 89-98 overlaps tcp 80-89",
+		},
+		{
+			"address within all",
+			mappings(
+				`{"hostPort":80,"containerPort":80},{"hostPort":80,"containerPort":81,"hostIP":"192.0.2.1"}`),
+			second, "tcp 192.0.2.1:80 overlaps tcp 80",
+		},
+		{
+			"address within all of its family",
+			mappings(
+				`{"hostPort":80,"containerPort":80,"hostIP":"::"},{"hostPort":80,"containerPort":81,"hostIP":"fd00::1"}`), second, "tcp [fd00::1]:80",
+		},
 		{"condition", `{"conditionsV4":["ip saddr nowhere"]}`, "conditionsV4", `"nowhere"`},
-		{"condition of iptables", `{"backend":"nftables","conditionsV6":["-s","fd00::/8"]}`, "conditionsV6", `"-s"`},
+		{
+			"condition of iptables", `{"backend":"nftables","conditionsV6":["-s","fd00::/8"]}`,
+			"conditionsV6", `"-s"`,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := parse([]byte(c.config))
@@ -61,12 +126,28 @@ func TestMappingsThatDoNotOverlap(t *testing.T) {
 	}{
 		{"none", `{}`, nil},
 		{"defaults", mappings(`{"hostPort":8080,"containerPort":80}`), []string{"tcp 8080"}},
-		{"protocols", mappings(`{"hostPort":53,"containerPort":53,"protocol":"UDP"},{"hostPort":53,"containerPort":53,"protocol":"tcp"},{"hostPort":53,"containerPort":53,"protocol":"sctp"}`),
+		{"protocols",
+			mappings(
+				`{"hostPort":53,"containerPort":53,"protocol":"UDP"},{"hostPort":53,"containerPort":53,"protocol":"tcp"},{"hostPort":53,"containerPort":53,"protocol":"sctp"}`),
 			[]string{"udp 53", "tcp 53", "sctp 53"}},
-		{"neighbouring ranges", mappings(`{"hostPort":80,"containerPort":80,"range":10},{"hostPort":90,"containerPort":80,"range":1}`), []string{"tcp 80-89", "tcp 90"}},
-		{"to the last port", mappings(`{"hostPort":65530,"containerPort":1,"range":6}`), []string{"tcp 65530-65535"}},
-		{"families", mappings(`{"hostPort":80,"containerPort":80,"hostIP":"0.0.0.0"},{"hostPort":80,"containerPort":80,"hostIP":"::"}`), []string{"tcp 80", "tcp 80"}},
-		{"addresses", mappings(`{"hostPort":80,"containerPort":80,"hostIP":"192.0.2.1"},{"hostPort":80,"containerPort":80,"hostIP":"::ffff:192.0.2.2"}`),
+		{
+			"neighbouring ranges",
+			mappings(
+				`{"hostPort":80,"containerPort":80,"range":10},{"hostPort":90,"containerPort":80,"range":1}`),
+			[]string{"tcp 80-89", "tcp 90"},
+		},
+		{
+			"to the last port", mappings(`{"hostPort":65530,"containerPort":1,"range":6}`),
+			[]string{"tcp 65530-65535"},
+		},
+		{
+			"families",
+			mappings(
+				`{"hostPort":80,"containerPort":80,"hostIP":"0.0.0.0"},{"hostPort":80,"containerPort":80,"hostIP":"::"}`), []string{"tcp 80", "tcp 80"},
+		},
+		{"addresses",
+			mappings(
+				`{"hostPort":80,"containerPort":80,"hostIP":"192.0.2.1"},{"hostPort":80,"containerPort":80,"hostIP":"::ffff:192.0.2.2"}`),
 			[]string{"tcp 192.0.2.1:80", "tcp 192.0.2.2:80"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -136,37 +217,94 @@ func TestConditions(t *testing.T) {
 		refuse string // the word that the error names
 	}{
 		{name: "none", family: v4},
-		{name: "network", family: v4, lines: []string{"ip saddr 10.1.2.3/8"}, want: []string{"ip saddr 10.0.0.0/8"}},
-		{name: "not a network", family: v4, lines: []string{"ip", "daddr", "!=", "192.0.2.0/24"}, want: []string{"ip daddr != 192.0.2.0/24"}},
-		{name: "explicitly equal", family: v4, lines: []string{"ip saddr == 10.0.0.1"}, want: []string{"ip saddr 0a000001"}},
-		{name: "one address as network", family: v4, lines: []string{"ip saddr 10.0.0.1/32"}, want: []string{"ip saddr 0a000001"}},
-		{name: "run of addresses", family: v4, lines: []string{"ip saddr 10.0.0.1-10.0.0.9"}, want: []string{"ip saddr 0a000001-0a000009"}},
+		{
+			name: "network", family: v4, lines: []string{"ip saddr 10.1.2.3/8"},
+			want: []string{"ip saddr 10.0.0.0/8"},
+		},
+		{
+			name: "not a network", family: v4, lines: []string{"ip", "daddr", "!=", "192.0.2.0/24"},
+			want: []string{"ip daddr != 192.0.2.0/24"},
+		},
+		{
+			name: "explicitly equal", family: v4, lines: []string{"ip saddr == 10.0.0.1"},
+			want: []string{"ip saddr 0a000001"},
+		},
+		{
+			name: "one address as network", family: v4, lines: []string{"ip saddr 10.0.0.1/32"},
+			want: []string{"ip saddr 0a000001"},
+		},
+		{
+			name: "run of addresses", family: v4, lines: []string{"ip saddr 10.0.0.1-10.0.0.9"},
+			want: []string{"ip saddr 0a000001-0a000009"},
+		},
 		{name: "several matches", family: v4, lines: []string{"iifname eth0", "tcp dport 80"},
 			want: []string{"iifname 65746830000000000000000000000000, meta l4proto 06, tcp dport 0050"}},
-		{name: "list", family: v4, lines: []string{"ip saddr { 10.0.0.1, 10.1.0.0/16 }"}, want: []string{"ip saddr 0a000001", "ip saddr 10.1.0.0/16"}},
-		{name: "list with a comma at its end", family: v4, lines: []string{"udp dport {53,}"}, want: []string{"meta l4proto 11, udp dport 0035"}},
-		{name: "none of a list", family: v4, lines: []string{"ip saddr != {10.0.0.1,10.0.0.2}"}, want: []string{"ip saddr != 0a000001, ip saddr != 0a000002"}},
-		{name: "lists multiply", family: v4, lines: []string{"ip saddr {10.0.0.1,10.0.0.2} th dport {1,2}"}, want: []string{
-			"ip saddr 0a000001, th dport 0001", "ip saddr 0a000001, th dport 0002", "ip saddr 0a000002, th dport 0001", "ip saddr 0a000002, th dport 0002"}},
-		{name: "links", family: v6, lines: []string{`iifname != "br*"`}, want: []string{"iifname != 6272"}},
-		{name: "ports", family: v6, lines: []string{"ip6 saddr fd00::/8 sctp sport 1000-2000"}, want: []string{"ip6 saddr fd00::/8, meta l4proto 84, sctp sport 03e8-07d0"}},
-		{name: "MAC address", family: v4, lines: []string{"ether saddr 2:0:0:0:0:ff"}, want: []string{"ether saddr 0200000000ff"}},
-		{name: "protocol", family: v4, lines: []string{"meta l4proto != udp"}, want: []string{"meta l4proto != 11"}},
+		{
+			name: "list", family: v4, lines: []string{"ip saddr { 10.0.0.1, 10.1.0.0/16 }"},
+			want: []string{"ip saddr 0a000001", "ip saddr 10.1.0.0/16"},
+		},
+		{
+			name: "list with a comma at its end", family: v4, lines: []string{"udp dport {53,}"},
+			want: []string{"meta l4proto 11, udp dport 0035"},
+		},
+		{
+			name: "none of a list", family: v4, lines: []string{"ip saddr != {10.0.0.1,10.0.0.2}"},
+			want: []string{"ip saddr != 0a000001, ip saddr != 0a000002"},
+		},
+		{name: "lists multiply", family: v4,
+			lines: []string{"ip saddr {10.0.0.1,10.0.0.2} th dport {1,2}"}, want: []string{
+				"ip saddr 0a000001, th dport 0001", "ip saddr 0a000001, th dport 0002",
+				"ip saddr 0a000002, th dport 0001", "ip saddr 0a000002, th dport 0002"}},
+		{
+			name: "links", family: v6, lines: []string{`iifname != "br*"`},
+			want: []string{"iifname != 6272"},
+		},
+		{
+			name: "ports", family: v6, lines: []string{"ip6 saddr fd00::/8 sctp sport 1000-2000"},
+			want: []string{"ip6 saddr fd00::/8, meta l4proto 84, sctp sport 03e8-07d0"},
+		},
+		{
+			name: "MAC address", family: v4, lines: []string{"ether saddr 2:0:0:0:0:ff"},
+			want: []string{"ether saddr 0200000000ff"},
+		},
+		{
+			name: "protocol", family: v4, lines: []string{"meta l4proto != udp"},
+			want: []string{"meta l4proto != 11"},
+		},
 
 		{name: "other family", family: v4, lines: []string{"ip6 saddr fd00::/8"}, refuse: "ip6 saddr"},
-		{name: "address of the other family", family: v6, lines: []string{"ip6 saddr 10.0.0.1"}, refuse: "10.0.0.1"},
+		{
+			name: "address of the other family", family: v6, lines: []string{"ip6 saddr 10.0.0.1"},
+			refuse: "10.0.0.1",
+		},
 		{name: "unknown match", family: v4, lines: []string{"ct state new"}, refuse: "ct state"},
 		{name: "no value", family: v4, lines: []string{"ip saddr"}, refuse: "ip saddr"},
-		{name: "no value after the operator", family: v4, lines: []string{"ip saddr !="}, refuse: "ip saddr"},
+		{
+			name: "no value after the operator", family: v4, lines: []string{"ip saddr !="},
+			refuse: "ip saddr",
+		},
 		{name: "verdict", family: v4, lines: []string{"ip saddr 10.0.0.1 drop"}, refuse: "drop"},
 		{name: "open list", family: v4, lines: []string{"ip saddr { 10.0.0.1"}, refuse: ""},
-		{name: "list without commas", family: v4, lines: []string{"ip saddr { 10.0.0.1 10.0.0.2 }"}, refuse: "10.0.0.2"},
+		{
+			name: "list without commas", family: v4, lines: []string{"ip saddr { 10.0.0.1 10.0.0.2 }"},
+			refuse: "10.0.0.2",
+		},
 		{name: "port 65536", family: v4, lines: []string{"tcp dport 65536"}, refuse: "65536"},
 		{name: "ports upside down", family: v4, lines: []string{"tcp dport 9-8"}, refuse: "9-8"},
 		{name: "half a quote", family: v4, lines: []string{`iifname "eth0`}, refuse: `\"eth0`},
-		{name: "name of a link too long", family: v4, lines: []string{"iifname abcdefghijklmnop"}, refuse: "abcdefghijklmnop"},
-		{name: "quote and 300 letters", family: v4, lines: []string{`iifname "` + strings.Repeat("a", 300) + `"`}, refuse: strings.Repeat("a", 300)},
-		{name: "too many combinations", family: v4, lines: []string{"th dport {1,2,3,4,5,6,7,8,9} th sport {1,2,3,4,5,6,7,8}"}, refuse: "combinations"},
+		{
+			name: "name of a link too long", family: v4, lines: []string{"iifname abcdefghijklmnop"},
+			refuse: "abcdefghijklmnop",
+		},
+		{
+			name: "quote and 300 letters", family: v4,
+			lines: []string{`iifname "` + strings.Repeat("a", 300) + `"`}, refuse: strings.Repeat("a", 300),
+		},
+		{
+			name: "too many combinations", family: v4,
+			lines:  []string{"th dport {1,2,3,4,5,6,7,8,9} th sport {1,2,3,4,5,6,7,8}"},
+			refuse: "combinations",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := parseConditions("conditionsV4", c.family, c.lines)
@@ -188,7 +326,10 @@ func TestConditions(t *testing.T) {
 
 // FuzzConditions: what is taken can be made a rule of, and what is refused names the key.
 func FuzzConditions(f *testing.F) {
-	for _, line := range []string{"ip saddr 10.0.0.0/8", "ip saddr != { 10.0.0.1, 10.0.0.2-10.0.0.3 } tcp dport 80", `iifname "eth*"`, "th sport {1,}", "mark 0x10", "ip", "{", "=="} {
+	for _, line := range []string{
+		"ip saddr 10.0.0.0/8", "ip saddr != { 10.0.0.1, 10.0.0.2-10.0.0.3 } tcp dport 80",
+		`iifname "eth*"`, "th sport {1,}", "mark 0x10", "ip", "{", "==",
+	} {
 		f.Add(line, "", true)
 	}
 	f.Fuzz(func(t *testing.T, one, two string, four bool) {

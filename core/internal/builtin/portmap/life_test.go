@@ -25,20 +25,37 @@ import (
 )
 
 func TestTakenPortNamesItsOwner(t *testing.T) {
-	const all4, all6, one = `{"hostPort":80,"containerPort":1,"hostIP":"0.0.0.0"}`, `{"hostPort":80,"containerPort":1,"hostIP":"::"}`, `{"hostPort":80,"containerPort":1,"hostIP":"192.0.2.1"}`
+	const all4, all6, one = `{"hostPort":80,"containerPort":1,"hostIP":"0.0.0.0"}`,
+		`{"hostPort":80,"containerPort":1,"hostIP":"::"}`,
+		`{"hostPort":80,"containerPort":1,"hostIP":"192.0.2.1"}`
 	for _, c := range []struct{ name, first, second, taken string }{
 		{"the same", `{"hostPort":80,"containerPort":1}`, `{"hostPort":80,"containerPort":2}`, "tcp 80"},
 		{"the same address", one, one, "tcp 192.0.2.1:80"},
 		{"an address of all", `{"hostPort":80,"containerPort":1}`, one, "tcp 192.0.2.1:80"},
 		{"all with an address", one, `{"hostPort":80,"containerPort":1}`, "tcp 80"},
-		{"all of IPv6 with an address", `{"hostPort":80,"containerPort":1,"hostIP":"fd00:9::1"}`, all6, "tcp 80"},
-		{"one of a range", `{"hostPort":70,"containerPort":1,"range":20}`, `{"hostPort":80,"containerPort":2}`, "tcp 80"},
-		{"range over one", `{"hostPort":80,"containerPort":1}`, `{"hostPort":1,"containerPort":1,"range":200}`, "tcp 80"},
-		{"other protocol", `{"hostPort":80,"containerPort":1}`, `{"hostPort":80,"containerPort":2,"protocol":"udp"}`, ""},
+		{
+			"all of IPv6 with an address", `{"hostPort":80,"containerPort":1,"hostIP":"fd00:9::1"}`, all6,
+			"tcp 80",
+		},
+		{
+			"one of a range", `{"hostPort":70,"containerPort":1,"range":20}`,
+			`{"hostPort":80,"containerPort":2}`, "tcp 80",
+		},
+		{
+			"range over one", `{"hostPort":80,"containerPort":1}`,
+			`{"hostPort":1,"containerPort":1,"range":200}`, "tcp 80",
+		},
+		{
+			"other protocol", `{"hostPort":80,"containerPort":1}`,
+			`{"hostPort":80,"containerPort":2,"protocol":"udp"}`, "",
+		},
 		{"other family", all4, all6, ""},
 		{"other address", one, `{"hostPort":80,"containerPort":1,"hostIP":"127.0.0.1"}`, ""},
 		{"address of the other family", one, all6, ""},
-		{"neighbouring ranges", `{"hostPort":70,"containerPort":1,"range":10}`, `{"hostPort":80,"containerPort":2,"range":10}`, ""},
+		{
+			"neighbouring ranges", `{"hostPort":70,"containerPort":1,"range":10}`,
+			`{"hostPort":80,"containerPort":2,"range":10}`, "",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := newRig(t)
@@ -69,7 +86,9 @@ func TestTakenPortNamesItsOwner(t *testing.T) {
 func TestHostIPMustBeLocal(t *testing.T) {
 	r := newRig(t)
 	c := r.container("a", 2)
-	for _, address := range []string{"192.0.2.9", "198.51.100.1", "fd00:9::9", "10.1.0.2", "192.0.2.255"} {
+	for _, address := range []string{
+		"192.0.2.9", "198.51.100.1", "fd00:9::9", "10.1.0.2", "192.0.2.255",
+	} {
 		err := r.add(c,
 			config(fmt.Sprintf(`{"hostPort":80,"containerPort":80,"hostIP":%q}`, address)))
 		var f *fault.Error
@@ -98,7 +117,9 @@ func TestAddNeedsAnAddressOfTheContainer(t *testing.T) {
 func TestNothingIsMadeWithoutMappings(t *testing.T) {
 	r := newRig(t)
 	c := r.container("a", 2)
-	for _, conf := range []string{`{"type":"portmap"}`, `{"type":"portmap","runtimeConfig":{"portMappings":[]}}`} {
+	for _, conf := range []string{
+		`{"type":"portmap"}`, `{"type":"portmap","runtimeConfig":{"portMappings":[]}}`,
+	} {
 		r.mustAdd(c, []byte(conf))
 		kittest.Same(r.T, "drift", []string(nil), r.drift(c, []byte(conf)))
 		kittest.Must(t, r.del(c, []byte(conf)))
@@ -123,9 +144,15 @@ func TestDelRemovesEverything(t *testing.T) {
 		{"with the mappings forgotten", config(""), func(*kittest.Container) {}},
 		{"with other mappings", config(`{"hostPort":1,"containerPort":1}`), func(*kittest.Container) {}},
 		{"with fewer mappings", config(both), func(*kittest.Container) {}},
-		{"with mappings that are wrong", config(`{"hostPort":0,"containerPort":1}`), func(*kittest.Container) {}},
+		{
+			"with mappings that are wrong", config(`{"hostPort":0,"containerPort":1}`),
+			func(*kittest.Container) {},
+		},
 		{"without masquerade now", config(both+specific, `"snat":false`), func(*kittest.Container) {}},
-		{"with conditions now", config(both+specific, `"conditionsV4":["iifname lo"]`), func(*kittest.Container) {}},
+		{
+			"with conditions now", config(both+specific, `"conditionsV4":["iifname lo"]`),
+			func(*kittest.Container) {},
+		},
 		{"without result", config(both + specific), func(c *kittest.Container) { c.Result = nil }},
 		{"without namespace", config(both + specific), func(c *kittest.Container) { c.NS = nil }},
 		{"without anything", config(""), func(c *kittest.Container) { c.Result, c.NS = nil, nil }},
@@ -287,7 +314,8 @@ func TestDelWithoutTheCounter(t *testing.T) {
 	mapping := config(both)
 	c := r.container("a", 2)
 	r.mustAdd(c, mapping)
-	if out, err := exec.Command("nft", "flush", "map", "inet", "libcni", "portmap-owners").CombinedOutput(); err != nil {
+	if out, err := exec.Command("nft", "flush", "map", "inet", "libcni",
+		"portmap-owners").CombinedOutput(); err != nil {
 		t.Fatalf("nft: %v: %s", err, out)
 	}
 	kittest.Must(t, r.del(c, mapping))
@@ -359,7 +387,8 @@ func TestCheckFindsChangedValuesAndSettings(t *testing.T) {
 	kittest.Must(t, err)
 	kittest.Same(r.T, "drift", []string{
 		"portmap: element tcp 8080 of set portmap4: 10.1.0.9:9, not 10.1.0.2:80",
-		"portmap: element tcp 8080 of set portmap4 owner: container y, interface z, network x, not container c2, interface eth0, network a",
+		"portmap: element tcp 8080 of set portmap4 owner: container y, interface z, network x, not " +
+			"container c2, interface eth0, network a",
 		"portmap: sysctl net/ipv4/conf/bra/route_localnet: 0, not 1",
 	}, r.drift(c, mapping))
 }
@@ -390,7 +419,9 @@ func TestRepairAfterFlush(t *testing.T) {
 			t.Errorf("repaired again: %q", objects)
 		}
 	}
-	for address, want := range map[string]string{"192.0.2.1:8080": "a 192.0.2.9", "192.0.2.1:81": "b 192.0.2.9", "[fd00:9::1]:81": "b fd00:9::9"} {
+	for address, want := range map[string]string{
+		"192.0.2.1:8080": "a 192.0.2.9", "192.0.2.1:81": "b 192.0.2.9", "[fd00:9::1]:81": "b fd00:9::9",
+	} {
 		if got := r.Ask(r.outside, "tcp", address, kittest.Patience); got != want {
 			t.Errorf("%s: got %q, want %q", address, got, want)
 		}
@@ -549,12 +580,15 @@ func TestSocketOnThePortIsAWarning(t *testing.T) {
 	r.mustAdd(
 		c,
 		config(
-			both+`,{"hostPort":8100,"containerPort":1,"protocol":"udp","range":10},{"hostPort":8080,"containerPort":1,"protocol":"sctp"}`,
+			both+
+				`,{"hostPort":8100,"containerPort":1,"protocol":"udp","range":10},{"hostPort":8080,"containerPort":1,"protocol":"sctp"}`,
 		),
 	)
 	kittest.Same(r.T, "warnings", []string{
-		"host port tcp 8080: a process of the host listens on 192.0.2.1:8080; its packets go to the container now",
-		"host port udp 8100-8109: a process of the host listens on [::]:8105; its packets go to the container now",
+		"host port tcp 8080: a process of the host listens on 192.0.2.1:8080; its packets go to the " +
+			"container now",
+		"host port udp 8100-8109: a process of the host listens on [::]:8105; its packets go to the " +
+			"container now",
 	}, r.Warnings)
 	r.Warnings = nil
 	other := r.container("a", 3)
@@ -606,7 +640,9 @@ func TestOnlyChangedFlowsAreForgotten(t *testing.T) {
 	r.Serve(&server.Node, ":80", "other port")
 	r.Serve(nil, ":8080", "host")
 	var kept []flow
-	for _, address := range []string{"10.2.0.3:8080", "[fd00:2::3]:8080", "192.0.2.1:8081", "[fd00:9::1]:8081"} {
+	for _, address := range []string{
+		"10.2.0.3:8080", "[fd00:2::3]:8080", "192.0.2.1:8081", "[fd00:9::1]:8081",
+	} {
 		if got := r.Ask(r.outside, "udp", address, kittest.Patience); got == "" {
 			t.Fatalf("%s does not answer", address)
 		}

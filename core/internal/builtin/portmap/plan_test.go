@@ -60,26 +60,46 @@ func TestPlan(t *testing.T) {
 			addresses:  []string{"10.9.0.1/24 0", "10.8.0.2/24 2", "10.1.0.2/24 1", "10.1.0.3/24 1"},
 			ports:      []string{"tcp 8080 to 10.1.0.2:80"},
 			masquerade: []string{"4 [10.1.0.0/24 127.0.0.0/8]"}, local: "10.1.0.2"},
-		{name: "addresses that name no interface", config: mappings(one), addresses: []string{"10.1.0.2/24 -1"},
-			ports: []string{"tcp 8080 to 10.1.0.2:80"}, masquerade: []string{"4 [10.1.0.0/24 127.0.0.0/8]"}, local: "10.1.0.2"},
-		{name: "range", config: mappings(`{"hostPort":8080,"containerPort":80,"range":3,"protocol":"sctp","hostIP":"0.0.0.0"}`), addresses: dual,
-			ports:      []string{"sctp 8080 to 10.1.0.2:80", "sctp 8081 to 10.1.0.2:81", "sctp 8082 to 10.1.0.2:82"},
+		{name: "addresses that name no interface", config: mappings(one),
+			addresses:  []string{"10.1.0.2/24 -1"},
+			ports:      []string{"tcp 8080 to 10.1.0.2:80"},
 			masquerade: []string{"4 [10.1.0.0/24 127.0.0.0/8]"}, local: "10.1.0.2"},
-		{name: "one address", config: mappings(`{"hostPort":8080,"containerPort":80,"hostIP":"192.0.2.1"}`), addresses: dual,
-			ports: []string{"tcp 192.0.2.1:8080 to 10.1.0.2:80"}, masquerade: []string{"4 [10.1.0.0/24 127.0.0.0/8]"}},
-		{name: "localhost", config: mappings(`{"hostPort":8080,"containerPort":80,"hostIP":"127.0.0.1"}`), addresses: dual,
-			ports: []string{"tcp 127.0.0.1:8080 to 10.1.0.2:80"}, masquerade: []string{"4 [10.1.0.0/24 127.0.0.0/8]"}, local: "10.1.0.2"},
+		{name: "range",
+			config: mappings(
+				`{"hostPort":8080,"containerPort":80,"range":3,"protocol":"sctp","hostIP":"0.0.0.0"}`),
+			addresses: dual,
+			ports: []string{
+				"sctp 8080 to 10.1.0.2:80", "sctp 8081 to 10.1.0.2:81", "sctp 8082 to 10.1.0.2:82",
+			},
+			masquerade: []string{"4 [10.1.0.0/24 127.0.0.0/8]"}, local: "10.1.0.2"},
+		{name: "one address",
+			config: mappings(`{"hostPort":8080,"containerPort":80,"hostIP":"192.0.2.1"}`), addresses: dual,
+			ports:      []string{"tcp 192.0.2.1:8080 to 10.1.0.2:80"},
+			masquerade: []string{"4 [10.1.0.0/24 127.0.0.0/8]"}},
+		{name: "localhost", config: mappings(`{"hostPort":8080,"containerPort":80,"hostIP":"127.0.0.1"}`),
+			addresses:  dual,
+			ports:      []string{"tcp 127.0.0.1:8080 to 10.1.0.2:80"},
+			masquerade: []string{"4 [10.1.0.0/24 127.0.0.0/8]"}, local: "10.1.0.2"},
 		{name: "no masquerade", config: `{"snat":false,` + mappings(one)[1:], addresses: dual,
 			ports: []string{"tcp 8080 to 10.1.0.2:80", "tcp 8080 to [fd00::2]:80"}},
-		{name: "no masquerade, of anything", config: `{"snat":false,"masqAll":true,` + mappings(one)[1:], addresses: dual,
-			ports: []string{"tcp 8080 to 10.1.0.2:80", "tcp 8080 to [fd00::2]:80"}},
-		{name: "masquerade of everything", config: `{"masqAll":true,` + mappings(one)[1:], addresses: dual,
+		{name: "no masquerade, of anything", config: `{"snat":false,"masqAll":true,` + mappings(one)[1:],
+			addresses: dual,
+			ports:     []string{"tcp 8080 to 10.1.0.2:80", "tcp 8080 to [fd00::2]:80"}},
+		{name: "masquerade of everything", config: `{"masqAll":true,` + mappings(one)[1:],
+			addresses:  dual,
 			ports:      []string{"tcp 8080 to 10.1.0.2:80", "tcp 8080 to [fd00::2]:80"},
 			masquerade: []string{"4 [0.0.0.0/0]", "6 [::/0]"}, local: "10.1.0.2"},
-		{name: "all addresses of a family that the container lacks", config: mappings(`{"hostPort":8080,"containerPort":80,"hostIP":"::"}`), addresses: dual[:1]},
-		{name: "an address of a family that the container lacks", config: mappings(`{"hostPort":8080,"containerPort":80,"hostIP":"fd00::9"}`), addresses: dual[:1],
+		{
+			name:   "all addresses of a family that the container lacks",
+			config: mappings(`{"hostPort":8080,"containerPort":80,"hostIP":"::"}`), addresses: dual[:1],
+		},
+		{name: "an address of a family that the container lacks",
+			config: mappings(`{"hostPort":8080,"containerPort":80,"hostIP":"fd00::9"}`), addresses: dual[:1],
 			key: "runtimeConfig.portMappings[0].hostIP"},
-		{name: "no address", config: mappings(one), addresses: []string{"10.1.0.1/24 0"}, key: "prevResult"},
+		{
+			name: "no address", config: mappings(one), addresses: []string{"10.1.0.1/24 0"},
+			key: "prevResult",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			conf, err := parse([]byte(c.config))
@@ -123,7 +143,9 @@ func TestPlan(t *testing.T) {
 			if p.localAddress().IsValid() {
 				local = p.localAddress().String()
 			}
-			for _, diff := range []string{cmp.Diff(c.ports, ports), cmp.Diff(c.masquerade, masquerade), cmp.Diff(c.local, local)} {
+			for _, diff := range []string{
+				cmp.Diff(c.ports, ports), cmp.Diff(c.masquerade, masquerade), cmp.Diff(c.local, local),
+			} {
 				if diff != "" {
 					t.Errorf("(-want +got):\n%s", diff)
 				}
@@ -153,14 +175,17 @@ func TestSetsAreKnownByTheirNames(t *testing.T) {
 			}
 		}
 		masquerade := masqueraded(f, "net", []netip.Prefix{loopbackNetwork()}).Name
-		for name, role := range map[string]role{claims(f).Name: portClaims, hostClaims(f).Name: portClaims,
-			masquerade: masquerades, localnet("br0").Name: localnets} {
+		for name, role := range map[string]role{claims(f).Name: portClaims,
+			hostClaims(f).Name: portClaims,
+			masquerade:         masquerades, localnet("br0").Name: localnets} {
 			if s, found := setNamed(name); !found || s.Name != name || s.role != role {
 				t.Errorf("%s is taken for %+v", name, s)
 			}
 		}
 	}
-	for _, name := range []string{"", "portmap", "portmap4x", "portmap-owners", "masquerade4", "other"} {
+	for _, name := range []string{
+		"", "portmap", "portmap4x", "portmap-owners", "masquerade4", "other",
+	} {
 		if s, found := setNamed(name); found {
 			t.Errorf("%s is taken for %s", name, s.Name)
 		}

@@ -117,7 +117,9 @@ func TestExecutableAndBuiltinSideBySide(t *testing.T) {
 			r.mustAdd(ours, our)
 			r.Serve(&theirs.Node, ":80", "theirs")
 			r.Serve(&ours.Node, ":80", "ours")
-			for address, want := range map[string]string{"192.0.2.1:81": "theirs 192.0.2.9", "192.0.2.1:82": "ours 192.0.2.9"} {
+			for address, want := range map[string]string{
+				"192.0.2.1:81": "theirs 192.0.2.9", "192.0.2.1:82": "ours 192.0.2.9",
+			} {
 				if got := r.Ask(r.outside, "tcp", address, kittest.Patience); got != want {
 					t.Errorf("%s: got %q, want %q", address, got, want)
 				}

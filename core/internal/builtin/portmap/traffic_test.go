@@ -18,7 +18,9 @@ func TestPublishedPortIsReached(t *testing.T) {
 	for _, bridged := range []string{"0", "1"} {
 		t.Run("bridge-nf-call-iptables "+bridged, func(t *testing.T) {
 			r := newRig(t)
-			for _, key := range []string{"bridge/bridge-nf-call-iptables", "bridge/bridge-nf-call-ip6tables"} {
+			for _, key := range []string{
+				"bridge/bridge-nf-call-iptables", "bridge/bridge-nf-call-ip6tables",
+			} {
 				_, err := sysctl.Set(key, bridged)
 				kittest.Must(t, err)
 			}
@@ -47,7 +49,8 @@ func TestPublishedPortIsReached(t *testing.T) {
 				{"from itself, IPv6", &c.Node, "[fd00:9::1]", "fd00:1::1"},
 			} {
 				for _, network := range []string{"tcp", "udp"} {
-					if got := r.Ask(way.from, network, way.address+":8080", kittest.Patience); got != "c "+way.want {
+					if got := r.Ask(way.from, network, way.address+":8080", kittest.Patience); got != "c "+
+						way.want {
 						t.Errorf("%s, %s: got %q, want %q", way.name, network, got, "c "+way.want)
 					}
 				}
@@ -159,7 +162,8 @@ func TestTwoMappingsOnDifferentAddresses(t *testing.T) {
 	r.Serve(&a.Node, ":8000", "a")
 	r.Serve(&b.Node, ":8000", "b")
 	for address, want := range map[string]string{
-		"192.0.2.1": "a 192.0.2.9", "192.0.2.2": "b 192.0.2.9", "[fd00:9::1]": "a fd00:9::9", "[fd00:9::2]": "b fd00:9::9",
+		"192.0.2.1": "a 192.0.2.9", "192.0.2.2": "b 192.0.2.9", "[fd00:9::1]": "a fd00:9::9",
+		"[fd00:9::2]": "b fd00:9::9",
 	} {
 		if got := r.Ask(r.outside, "tcp", address+":80", kittest.Patience); got != want {
 			t.Errorf("%s: got %q, want %q", address, got, want)
@@ -181,7 +185,8 @@ func TestRangeOfPorts(t *testing.T) {
 	for _, offset := range []int{0, 77, 149} {
 		r.Serve(&c.Node, fmt.Sprintf(":%d", 7000+offset), fmt.Sprint(offset))
 		want := fmt.Sprintf("%d 192.0.2.9", offset)
-		if got := r.Ask(r.outside, "udp", fmt.Sprintf("192.0.2.1:%d", 9000+offset), kittest.Patience); got != want {
+		if got := r.Ask(r.outside, "udp", fmt.Sprintf("192.0.2.1:%d", 9000+offset),
+			kittest.Patience); got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}
@@ -200,7 +205,9 @@ func TestMasqueradeAllHidesEveryone(t *testing.T) {
 	c := r.container("a", 2)
 	r.mustAdd(c, config(both, `"masqAll":true`))
 	r.Serve(&c.Node, ":80", "c")
-	for address, want := range map[string]string{"192.0.2.1": "c 10.1.0.1", "[fd00:9::1]": "c fd00:1::1"} {
+	for address, want := range map[string]string{
+		"192.0.2.1": "c 10.1.0.1", "[fd00:9::1]": "c fd00:1::1",
+	} {
 		if got := r.Ask(r.outside, "tcp", address+":8080", kittest.Patience); got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}

@@ -39,7 +39,8 @@ func damages() []damage {
 			"ptp: route fd09::2/128 on vethc1: missing, not present"}, true},
 		{"host's end down", func(r *rig, _ *kittest.Container) error {
 			return r.Conn.SetLink(r.T.Context(), r.Link(r.Conn, "vethc1").Index, rtnl.Change{Down: true})
-		}, []string{"ptp: link vethc1: down, not up", "ptp: address fd09::1/128 on vethc1: missing, not present",
+		}, []string{"ptp: link vethc1: down, not up",
+			"ptp: address fd09::1/128 on vethc1: missing, not present",
 			"ptp: route 10.9.0.2/32 on vethc1: missing, not present",
 			"ptp: route fd09::2/128 on vethc1: missing, not present"}, true},
 		{"forwarding", func(*rig, *kittest.Container) error {
@@ -50,14 +51,18 @@ func damages() []damage {
 			kittest.Run(r.T, "nft", "flush", "chain", "inet", "libcni", "masquerading")
 			return nil
 		}, []string{
-			"ptp: nftables rule with set masquerade4-a4861f4ae9f7d238 in chain masquerading: missing, not present",
-			"ptp: nftables rule with set masquerade6-a4861f4ae9f7d238 in chain masquerading: missing, not present",
+			"ptp: nftables rule with set masquerade4-a4861f4ae9f7d238 in chain masquerading: missing, not " +
+				"present",
+			"ptp: nftables rule with set masquerade6-a4861f4ae9f7d238 in chain masquerading: missing, not " +
+				"present",
 		}, true},
 		{"container's address", func(r *rig, c *kittest.Container) error {
 			return c.Conn.RemoveAddress(r.T.Context(), r.Link(c.Conn, "eth0").Index, prefix("fd09::2/64"))
 		}, []string{"ptp: address fd09::2/64 on eth0: missing, not present",
-			"ptp: route fd09::1/128 on eth0: fd09::1/128 priority 1024 table 254, not fd09::1/128 src fd09::2",
-			"ptp: route fd09::/64 on eth0: fd09::/64 via fd09::1 priority 1024 table 254, not fd09::/64 via fd09::1 src fd09::2"}, false},
+			"ptp: route fd09::1/128 on eth0: fd09::1/128 priority 1024 table 254, not fd09::1/128 src " +
+				"fd09::2",
+			"ptp: route fd09::/64 on eth0: fd09::/64 via fd09::1 priority 1024 table 254, not fd09::/64 " +
+				"via fd09::1 src fd09::2"}, false},
 		{"container's default route", func(r *rig, c *kittest.Container) error {
 			return c.Conn.RemoveRoute(r.T.Context(), rtnl.Route{Dst: prefix("0.0.0.0/0")})
 		}, []string{"ptp: route 0.0.0.0/0 on eth0: missing, not present"}, false},
@@ -70,7 +75,8 @@ func damages() []damage {
 		}, []string{"ptp: link eth0 mtu: 1400, not 1500"}, false},
 		{"both ends gone", func(r *rig, _ *kittest.Container) error {
 			return r.Conn.DeleteLink(r.T.Context(), r.Link(r.Conn, "vethc1").Index)
-		}, []string{"ptp: link eth0: missing, not present", "ptp: link vethc1: missing, not present"}, false},
+		}, []string{"ptp: link eth0: missing, not present", "ptp: link vethc1: missing, not present"},
+			false},
 	}
 }
 

@@ -295,14 +295,16 @@ func TestCheckComparesAddresses(t *testing.T) {
 			}
 		})
 	}
-	if err := New().Check(context.Background(), invocation(plugin.Check, config, "1.1.0", nil)); err == nil {
+	if err := New().Check(context.Background(),
+		invocation(plugin.Check, config, "1.1.0", nil)); err == nil {
 		t.Error("CHECK without prevResult succeeds")
 	}
 }
 
 func TestNothingToUndo(t *testing.T) {
 	inv := invocation(plugin.Del, `"ipam":{}`, "1.1.0", nil)
-	if err := errors.Join(New().Del(context.Background(), inv), New().GC(context.Background(), inv), New().Status(context.Background(), inv)); err != nil {
+	if err := errors.Join(New().Del(context.Background(), inv), New().GC(context.Background(), inv),
+		New().Status(context.Background(), inv)); err != nil {
 		t.Error(err)
 	}
 }

@@ -10,7 +10,8 @@ import (
 
 func TestIDIsStable(t *testing.T) {
 	id, err := boot.ID()
-	if err != nil || !regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`).MatchString(id) {
+	if err != nil ||
+		!regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`).MatchString(id) {
 		t.Fatalf("got %q, %v", id, err)
 	}
 	if again, err := boot.ID(); err != nil || again != id {

@@ -96,7 +96,16 @@ func TestOnlyWhatIsSelectedIsForgotten(t *testing.T) {
 		{"by who answers", []conntrack.Selector{{to("0.0.0.0:7001"),
 			netip.MustParseAddrPort("127.0.0.2:7001")}}, []string{"127.0.0.2:7001"}},
 		{"by somebody who does not answer", []conntrack.Selector{{to("0.0.0.0:7001"), other}}, nil},
-		{"another protocol", []conntrack.Selector{{Destination: conntrack.Destination{Addr: netip.MustParseAddr("127.0.0.1"), Port: 7001, Proto: 6}}}, nil},
+		{
+			"another protocol",
+			[]conntrack.Selector{
+				{
+					Destination: conntrack.Destination{
+						Addr: netip.MustParseAddr("127.0.0.1"), Port: 7001, Proto: 6,
+					},
+				},
+			}, nil,
+		},
 		{"twice", []conntrack.Selector{{Destination: to("127.0.0.1:7001")},
 			{Destination: to("127.0.0.1:7001")}}, []string{"127.0.0.1:7001"}},
 	} {

@@ -1,4 +1,5 @@
-// Package errno deals with the kernel's error numbers: their names, those in wrapped errors, and EINTR.
+// Package errno deals with the kernel's error numbers: their names, those in wrapped errors, and
+// EINTR.
 package errno
 
 import (

@@ -175,7 +175,8 @@ func TestDirectories(t *testing.T) {
 		t.Errorf("entries %v, %v", entries, err)
 	}
 	var all []string
-	must.Succeed(t, file.Names(dir, func(names []string) error { all = append(all, names...); return nil }))
+	must.Succeed(t,
+		file.Names(dir, func(names []string) error { all = append(all, names...); return nil }))
 	if slices.Sort(all); strings.Join(all, " ") != "0 file" {
 		t.Errorf("names %q", all)
 	}

@@ -118,7 +118,8 @@ func TestParse(t *testing.T) {
 		want          *Table
 	}{
 		{"nothing", "", &Table{Policies: map[string]string{}, Chains: map[string][][]string{}}},
-		{"quotes", "-N X\n-A X -m comment --comment \"a \\\"b\\\" c\" -j Y\n-A X -m comment --comment a\\'b\n",
+		{"quotes",
+			"-N X\n-A X -m comment --comment \"a \\\"b\\\" c\" -j Y\n-A X -m comment --comment a\\'b\n",
 			&Table{Policies: map[string]string{}, Chains: map[string][][]string{"X": {
 				{"-m", "comment", "--comment", `a "b" c`, "-j", "Y"}, {"-m", "comment", "--comment", "a'b"}}}}},
 		{"an open quote", "-A X \"a\n", nil},

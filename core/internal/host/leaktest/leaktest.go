@@ -1,5 +1,5 @@
-// Package leaktest fails a test binary that leaves descriptors open. An open socket or namespace file
-// keeps a container's network namespace alive, so that such a leak is more than a number.
+// Package leaktest fails a test binary that leaves descriptors open. An open socket or namespace
+// file keeps a container's network namespace alive, so that such a leak is more than a number.
 package leaktest
 
 import (
@@ -15,8 +15,8 @@ import (
 // patience is more than the time for which sockets of finished calls are kept.
 const patience = 5 * time.Second
 
-// Main runs the tests and returns the exit code for TestMain. It is 1 if sockets, namespaces, pipes or
-// files are open that were not before.
+// Main runs the tests and returns the exit code for TestMain. It is 1 if sockets, namespaces, pipes
+// or files are open that were not before.
 func Main(m *testing.M) int {
 	startPoller()
 	before := open()

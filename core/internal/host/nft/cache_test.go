@@ -78,7 +78,8 @@ func run(t *testing.T, command string) {
 func TestRememberedIsWhatIsThere(t *testing.T) {
 	netnstest.Host(t)
 	state := t.TempDir()
-	ours, others := (&nft.Sockets{}).With(context.Background()), (&nft.Sockets{}).With(context.Background())
+	ours, others := (&nft.Sockets{}).With(context.Background()), (&nft.Sockets{}).With(
+		context.Background())
 	element := nft.Element{Key: nft.Addr(netip.MustParseAddr("10.1.0.2"))}
 	one := nft.Rule{Chain: side, Comment: "one", Exprs: nft.Accept()}
 	two := nft.Rule{Chain: side, Comment: "two", Exprs: nft.Drop()}
@@ -112,8 +113,18 @@ func TestRememberedIsWhatIsThere(t *testing.T) {
 			return tx.Put(nets, nft.Range(netip.MustParsePrefix("fd00:1::/64")))
 		})},
 		{"another range", command("add element inet libcni nets { fd00:2::/64 }")},
-		{"a range that passes", command("add table inet libcni; add set inet libcni passing { type ipv4_addr; flags interval, timeout; }; add element inet libcni passing { 10.0.0.0/8 timeout 1m }")},
-		{"a chain of iptables", command("add table ip filter; add chain ip filter FORWARD { type filter hook forward priority 0; policy drop; }")},
+		{
+			"a range that passes",
+			command(
+				"add table inet libcni; add set inet libcni passing { type ipv4_addr; flags interval, " +
+					"timeout; }; add element inet libcni passing { 10.0.0.0/8 timeout 1m }"),
+		},
+		{
+			"a chain of iptables",
+			command(
+				"add table ip filter; add chain ip filter FORWARD { type filter hook forward priority 0; " +
+					"policy drop; }"),
+		},
 		{"a rule of iptables", command("add rule ip filter FORWARD counter accept")},
 		{"a rule in a chain of iptables", change(func(tx *nft.Tx) error {
 			rules, err := tx.IptablesRules(forward)
@@ -280,7 +291,9 @@ func TestMemoryIsShared(t *testing.T) {
 func TestElementsThatPass(t *testing.T) {
 	netnstest.Host(t)
 	ctx := (&nft.Sockets{}).With(context.Background())
-	run(t, "add table inet libcni; add set inet libcni nets { type ipv6_addr; flags interval, timeout; }; add element inet libcni nets { fd00::/64 timeout 100ms }")
+	run(t,
+		"add table inet libcni; add set inet libcni nets { type ipv6_addr; flags interval, timeout; }; "+
+			"add element inet libcni nets { fd00::/64 timeout 100ms }")
 	for there := 1; there > 0; {
 		seen(t, ctx)
 		if err := nft.View(context.Background(), func(r *nft.Reader) error {

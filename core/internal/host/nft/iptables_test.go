@@ -45,11 +45,13 @@ func TestIptablesRulesSurviveSaveAndRestore(t *testing.T) {
 		src, dst      string
 		want          string
 	}{
-		{"IPv4", "iptables-nft", nft.IPv4, "10.9.0.0/24", "10.9.7.0/22", `-A FORWARD -s 10.9.0.0/24 -m conntrack --ctstate RELATED,ESTABLISHED,DNAT -m comment --comment "libcni net" -j ACCEPT
+		{"IPv4", "iptables-nft", nft.IPv4, "10.9.0.0/24", "10.9.7.0/22",
+			`-A FORWARD -s 10.9.0.0/24 -m conntrack --ctstate RELATED,ESTABLISHED,DNAT -m comment --comment "libcni net" -j ACCEPT
 -A FORWARD -d 10.9.4.0/22 -j ACCEPT
 -A FORWARD -s 10.9.0.0/24 -d 10.9.4.1/32 -j DROP
 `},
-		{"IPv6", "ip6tables-nft", nft.IPv6, "fd00:1::/64", "fd00:2::/33", `-A FORWARD -s fd00:1::/64 -m conntrack --ctstate RELATED,ESTABLISHED,DNAT -m comment --comment "libcni net" -j ACCEPT
+		{"IPv6", "ip6tables-nft", nft.IPv6, "fd00:1::/64", "fd00:2::/33",
+			`-A FORWARD -s fd00:1::/64 -m conntrack --ctstate RELATED,ESTABLISHED,DNAT -m comment --comment "libcni net" -j ACCEPT
 -A FORWARD -d fd00:2::/33 -j ACCEPT
 -A FORWARD -s fd00:1::/64 -d fd00:2::1/128 -j DROP
 `},
@@ -99,8 +101,10 @@ func TestIptablesRulesSurviveSaveAndRestore(t *testing.T) {
 func TestIptablesRulesAreNotWidened(t *testing.T) {
 	netnstest.Host(t)
 	for _, rule := range []string{
-		"-j DROP", "-j REJECT", "-p tcp -j DROP", "-i eth0 -j DROP", "-m limit --limit 1/s -j DROP", "! -s 10.0.0.0/8 -j DROP",
-		"-m conntrack ! --ctstate NEW -j DROP", "-m mark --mark 1 -j REJECT", "-s 10.0.0.0/8 -j DROP", "-j LOG", "-m comment --comment x -j RETURN",
+		"-j DROP", "-j REJECT", "-p tcp -j DROP", "-i eth0 -j DROP", "-m limit --limit 1/s -j DROP",
+		"! -s 10.0.0.0/8 -j DROP",
+		"-m conntrack ! --ctstate NEW -j DROP", "-m mark --mark 1 -j REJECT", "-s 10.0.0.0/8 -j DROP",
+		"-j LOG", "-m comment --comment x -j RETURN",
 	} {
 		command(t, "", "iptables-nft", append([]string{"-A", "FORWARD"}, strings.Fields(rule)...)...)
 	}
@@ -122,7 +126,9 @@ func BenchmarkIptablesRules(b *testing.B) {
 	netnstest.Host(b)
 	lines := "*filter\n:CNI-FORWARD -\n"
 	for i := range 200 {
-		lines += fmt.Sprintf("-A CNI-FORWARD -d 10.9.0.%[1]d/32 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\n-A CNI-FORWARD -s 10.9.0.%[1]d/32 -j ACCEPT\n", i)
+		lines += fmt.Sprintf(
+			"-A CNI-FORWARD -d 10.9.0.%[1]d/32 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\n-A "+
+				"CNI-FORWARD -s 10.9.0.%[1]d/32 -j ACCEPT\n", i)
 	}
 	restore := exec.Command("iptables-nft-restore")
 	restore.Stdin = strings.NewReader(lines + "COMMIT\n")

@@ -99,7 +99,9 @@ func everything(tx *nft.Tx) error {
 		tx.Put(ways, nft.Element{Key: nft.Name("cni0"),
 			Verdict: nft.VerdictOf{Code: nft.JumpVerdict, Chain: "side"}}),
 		tx.Put(claims, nft.Element{Key: nft.Key(nft.Proto(6), nft.Addr(netip.MustParseAddr("0.0.0.0")),
-			nft.Port(80)), Last: nft.Key(nft.Proto(6), nft.Addr(netip.MustParseAddr("255.255.255.255")), nft.Port(90)), Comment: owner.Comment()}),
+			nft.Port(80)),
+			Last:    nft.Key(nft.Proto(6), nft.Addr(netip.MustParseAddr("255.255.255.255")), nft.Port(90)),
+			Comment: owner.Comment()}),
 	)...)
 }
 
@@ -201,7 +203,8 @@ func TestElementsBelongToTheirOwners(t *testing.T) {
 		tx.Ensure(side)
 		return tx.Claim(sources, other, element)
 	})
-	if nft.IsTaken(err) == nil || err.Error() != "set sources already has the key, for container c1, interface eth0, network web" {
+	if nft.IsTaken(err) == nil ||
+		err.Error() != "set sources already has the key, for container c1, interface eth0, network web" {
 		t.Errorf("claiming what is another's: %v", err)
 	}
 	for _, o := range []nft.Owner{other, {Network: "web", ContainerID: "c1", IfName: "eth1"},
@@ -284,7 +287,8 @@ func TestRulesThatNeverRest(t *testing.T) {
 		}
 		return nil
 	})
-	if !errors.Is(err, nft.ErrChanged) || err.Error() != "nftables: another process keeps changing the rules" {
+	if !errors.Is(err, nft.ErrChanged) ||
+		err.Error() != "nftables: another process keeps changing the rules" {
 		t.Errorf("got %v", err)
 	}
 	if strings.Contains(list(t, "ruleset"), "libcni") {
@@ -479,7 +483,8 @@ func BenchmarkAddAndRemove(b *testing.B) {
 	netnstest.Host(b)
 	state := b.TempDir()
 	key := nft.Addr(netip.MustParseAddr("10.1.0.2"))
-	if err := nft.Update(b.Context(), state, func(tx *nft.Tx) error { tx.Ensure(sources); return nil }); err != nil {
+	if err := nft.Update(b.Context(), state,
+		func(tx *nft.Tx) error { tx.Ensure(sources); return nil }); err != nil {
 		b.Fatal(err)
 	}
 	ctx := new(nft.Sockets).With(b.Context())

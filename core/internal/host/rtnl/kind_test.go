@@ -95,7 +95,8 @@ func TestLinkMovesAndIsRenamedInOneRequest(t *testing.T) {
 	_, err = container.AddLink(t.Context(), rtnl.NewLink{Name: "eth0", Kind: "ifb"})
 	must.Succeed(t, err)
 
-	must.Succeed(t, host.SetLink(t.Context(), made.Index, rtnl.Change{Name: "net1", Namespace: ns, Up: true}))
+	must.Succeed(t,
+		host.SetLink(t.Context(), made.Index, rtnl.Change{Name: "net1", Namespace: ns, Up: true}))
 	if _, err := host.LinkByName(t.Context(), "eth0"); !errors.Is(err, rtnl.ErrNotFound) {
 		t.Errorf("on the host: %v, want %v", err, rtnl.ErrNotFound)
 	}

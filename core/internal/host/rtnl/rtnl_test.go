@@ -53,8 +53,9 @@ func link(t *testing.T, c *rtnl.Conn, name string) *rtnl.Link {
 func bridged(t *testing.T, host *rtnl.Conn, ns *netns.Namespace) {
 	t.Helper()
 	must.Succeed(t, host.AddBridge(t.Context(), rtnl.NewBridge{Name: "br", MAC: macA, MTU: 1400}))
-	must.Succeed(t, host.AddVeth(t.Context(), rtnl.NewVeth{Name: "port", MAC: macB, MTU: 1400, Up: true,
-		Master: link(t, host, "br").Index, PeerName: "eth0", PeerMAC: macC, PeerNamespace: ns}))
+	must.Succeed(t,
+		host.AddVeth(t.Context(), rtnl.NewVeth{Name: "port", MAC: macB, MTU: 1400, Up: true,
+			Master: link(t, host, "br").Index, PeerName: "eth0", PeerMAC: macC, PeerNamespace: ns}))
 }
 
 func TestVethIsMadeCompleteInOneRequest(t *testing.T) {
@@ -133,7 +134,8 @@ func TestPortForwardsAsSoonAsTheWaitReturns(t *testing.T) {
 	if err := host.WaitLink(short, port.Index, forwarding); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("wait for a port that is down: %v", err)
 	}
-	must.Succeed(t, container.SetLink(t.Context(), link(t, container, "eth0").Index, rtnl.Change{Up: true}))
+	must.Succeed(t,
+		container.SetLink(t.Context(), link(t, container, "eth0").Index, rtnl.Change{Up: true}))
 	must.Succeed(t, host.WaitLink(t.Context(), port.Index, forwarding))
 	if !link(t, host, "port").Port.Forwarding {
 		t.Error("the port does not forward")
@@ -306,8 +308,9 @@ func TestWaitUsableSeesTheEndOfDuplicateDetection(t *testing.T) {
 	eth0 := link(t, container, "eth0").Index
 	must.Succeed(t, container.SetLink(t.Context(), eth0, rtnl.Change{Up: true}))
 	br := link(t, host, "br").Index
-	must.Succeed(t, host.AddAddress(t.Context(), br, rtnl.Address{Prefix: netip.MustParsePrefix("fd09::1/64"),
-		NoDAD: true}))
+	must.Succeed(t,
+		host.AddAddress(t.Context(), br, rtnl.Address{Prefix: netip.MustParsePrefix("fd09::1/64"),
+			NoDAD: true}))
 	must.Succeed(t, host.WaitLink(t.Context(), link(t, host, "port").Index,
 		func(l *rtnl.Link) bool { return l.Port.Forwarding }))
 	free, taken := netip.MustParsePrefix("fd09::2/64"), netip.MustParsePrefix("fd09::1/64")

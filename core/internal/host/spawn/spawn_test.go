@@ -66,7 +66,11 @@ func TestWaitTellsHowItEndedAndWhatItWrote(t *testing.T) {
 		{"failure", "exit 3", "exit status 3", "", ""},
 		{"signal", "kill -TERM $$", "killed by SIGTERM", "", ""},
 		{"stdin not read", "exec 0<&-; echo x", "exit status 0", "x\n", ""},
-		{"long stderr", "i=0; while [ $i -lt 2000 ]; do echo 0123456789 >&2; i=$((i+1)); done; echo end >&2", "exit status 0", "", "0123456789\nend\n"},
+		{
+			"long stderr",
+			"i=0; while [ $i -lt 2000 ]; do echo 0123456789 >&2; i=$((i+1)); done; echo end >&2",
+			"exit status 0", "", "0123456789\nend\n",
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -267,7 +271,8 @@ func ignoredForGood(t *testing.T) uint64 {
 func TestForkExecGivesACleanChild(t *testing.T) {
 	signal.Ignore(syscall.SIGHUP, syscall.SIGTSTP)
 	defer signal.Reset(syscall.SIGHUP, syscall.SIGTSTP)
-	p := start(t, `grep -E '^Sig(Blk|Ign):' /proc/self/status; echo group $(cut -d' ' -f5 /proc/$$/stat)`)
+	p := start(t,
+		`grep -E '^Sig(Blk|Ign):' /proc/self/status; echo group $(cut -d' ' -f5 /proc/$$/stat)`)
 	if status, err := p.Wait(t.Context(), p.stdout, p.stderr); err != nil || !status.Success() {
 		t.Fatalf("%v, %v, %s", status, err, p.stderr.Bytes())
 	}

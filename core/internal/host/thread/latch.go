@@ -54,7 +54,8 @@ func (l *Latch) Wait(ctx context.Context) error {
 		}
 
 		// Returns after a wake-up or a signal, and immediately if the word has changed.
-		_, _, _ = unix.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(&l.word)), futexWait, awaited, 0, 0, 0)
+		_, _, _ = unix.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(&l.word)), futexWait, awaited, 0,
+			0, 0)
 	}
 }
 
@@ -67,5 +68,6 @@ func (l *Latch) interrupt() {
 
 func (l *Latch) wakeAll() {
 	const everyone = 1<<31 - 1
-	_, _, _ = unix.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(&l.word)), futexWake, everyone, 0, 0, 0)
+	_, _, _ = unix.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(&l.word)), futexWake, everyone, 0,
+		0, 0)
 }

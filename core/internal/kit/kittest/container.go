@@ -68,7 +68,8 @@ func (h *Host) Invocation(c *Container, config []byte) *plugin.Invocation {
 	links := rtnl.NewSession(c.NS, nil)
 	h.T.Cleanup(links.Close)
 	inv.Lent = &kit.Lent{Links: links, Start: spawn.ForkExec}
-	inv.Delegate = func(ctx context.Context, command, pluginType string, config []byte) (*plugin.Result, error) {
+	inv.Delegate = func(ctx context.Context, command, pluginType string,
+		config []byte) (*plugin.Result, error) {
 		h.Delegated = append(h.Delegated, command+" "+pluginType)
 		inner := *inv
 		inner.Command, inner.Config = command, config

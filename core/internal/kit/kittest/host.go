@@ -85,7 +85,8 @@ func (h *Host) NewOutside() *Node {
 		h.Conn.AddVeth(
 			h.T.Context(),
 			rtnl.NewVeth{Name: "out0", Up: true, PeerName: "eth0", PeerNamespace: outside.NS,
-				MTU: 1500, MAC: net.HardwareAddr{2, 0, 0, 0, 9, 1}, PeerMAC: net.HardwareAddr{2, 0, 0, 0, 9, 2}},
+				MTU: 1500, MAC: net.HardwareAddr{2, 0, 0, 0, 9, 1},
+				PeerMAC: net.HardwareAddr{2, 0, 0, 0, 9, 2}},
 		),
 	)
 	h.AddAddresses(h.Conn, "out0", HostIPv4+"/24", HostIPv6+"/64")

@@ -83,7 +83,9 @@ func Exchange(conn net.Conn, wait time.Duration) string {
 }
 
 func unanswered(err error) bool {
-	for _, e := range []error{syscall.ECONNREFUSED, syscall.EHOSTUNREACH, syscall.ENETUNREACH, syscall.EACCES} {
+	for _, e := range []error{
+		syscall.ECONNREFUSED, syscall.EHOSTUNREACH, syscall.ENETUNREACH, syscall.EACCES,
+	} {
 		if errors.Is(err, e) {
 			return true
 		}

@@ -39,7 +39,8 @@ func elements(t *testing.T, set string) string {
 	if found == nil {
 		return ""
 	}
-	return strings.Join(strings.Fields(regexp.MustCompile(`comment "[^"]*"`).ReplaceAllString(found[1], "")), " ")
+	return strings.Join(
+		strings.Fields(regexp.MustCompile(`comment "[^"]*"`).ReplaceAllString(found[1], "")), " ")
 }
 
 func TestNetworksThatOverlap(t *testing.T) {
@@ -49,13 +50,45 @@ func TestNetworksThatOverlap(t *testing.T) {
 		all  []masquerade.Attachment
 		want string
 	}{
-		{"one", []masquerade.Attachment{attachment("net", "c1", "10.1.0.2/24")}, "10.1.0.0/24, 224.0.0.0/4"},
-		{"the same twice", []masquerade.Attachment{attachment("net", "c1", "10.1.0.2/24", "10.1.0.3/24"), attachment("net", "c2", "10.1.0.4/24")}, "10.1.0.0/24, 224.0.0.0/4"},
-		{"side by side", []masquerade.Attachment{attachment("net", "c1", "10.1.1.2/24"), attachment("net", "c2", "10.1.0.2/24")}, "10.1.0.0/24, 10.1.1.0/24, 224.0.0.0/4"},
-		{"a smaller one after", []masquerade.Attachment{attachment("net", "c1", "10.1.0.2/16"), attachment("net", "c2", "10.1.7.2/24")}, "10.1.0.0/16, 224.0.0.0/4"},
-		{"a larger one after", []masquerade.Attachment{attachment("net", "c1", "10.1.7.2/24", "10.1.8.2/24"), attachment("net", "c2", "10.1.0.2/16")}, "10.1.0.0/16, 224.0.0.0/4"},
-		{"both at once", []masquerade.Attachment{attachment("net", "c1", "10.1.7.2/24", "10.1.0.2/16", "10.1.8.2/24")}, "10.1.0.0/16, 224.0.0.0/4"},
-		{"single addresses", []masquerade.Attachment{attachment("net", "c1", "10.1.7.2/32"), attachment("net", "c2", "10.1.7.3/32")}, "10.1.7.2, 10.1.7.3, 224.0.0.0/4"},
+		{
+			"one", []masquerade.Attachment{attachment("net", "c1", "10.1.0.2/24")},
+			"10.1.0.0/24, 224.0.0.0/4",
+		},
+		{
+			"the same twice",
+			[]masquerade.Attachment{
+				attachment("net", "c1", "10.1.0.2/24", "10.1.0.3/24"), attachment("net", "c2", "10.1.0.4/24"),
+			}, "10.1.0.0/24, 224.0.0.0/4",
+		},
+		{
+			"side by side",
+			[]masquerade.Attachment{
+				attachment("net", "c1", "10.1.1.2/24"), attachment("net", "c2", "10.1.0.2/24"),
+			}, "10.1.0.0/24, 10.1.1.0/24, 224.0.0.0/4",
+		},
+		{
+			"a smaller one after",
+			[]masquerade.Attachment{
+				attachment("net", "c1", "10.1.0.2/16"), attachment("net", "c2", "10.1.7.2/24"),
+			}, "10.1.0.0/16, 224.0.0.0/4",
+		},
+		{
+			"a larger one after",
+			[]masquerade.Attachment{
+				attachment("net", "c1", "10.1.7.2/24", "10.1.8.2/24"), attachment("net", "c2", "10.1.0.2/16"),
+			}, "10.1.0.0/16, 224.0.0.0/4",
+		},
+		{
+			"both at once",
+			[]masquerade.Attachment{attachment("net", "c1", "10.1.7.2/24", "10.1.0.2/16", "10.1.8.2/24")},
+			"10.1.0.0/16, 224.0.0.0/4",
+		},
+		{
+			"single addresses",
+			[]masquerade.Attachment{
+				attachment("net", "c1", "10.1.7.2/32"), attachment("net", "c2", "10.1.7.3/32"),
+			}, "10.1.7.2, 10.1.7.3, 224.0.0.0/4",
+		},
 		{"everything", []masquerade.Attachment{attachment("net", "c1", "10.1.7.2/0")}, "0.0.0.0/0"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -92,7 +125,8 @@ func TestRemovalFindsWhatTheResultDoesNotTell(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			state := kittest.NewHost(t).StateDir
-			update(t, state, attachment("net", "c1", "10.1.0.2/24", "fd01::2/64").Add, attachment("net", "c2", "10.1.0.3/24", "fd01::3/64").Add)
+			update(t, state, attachment("net", "c1", "10.1.0.2/24", "fd01::2/64").Add,
+				attachment("net", "c2", "10.1.0.3/24", "fd01::3/64").Add)
 			update(t, state, test.known.Remove)
 			for set, want := range map[string]string{"masquerade4-": "10.1.0.3", "masquerade6-": "fd01::3"} {
 				if got := elements(t, set+nft.Hash("net")); got != want {
@@ -106,7 +140,8 @@ func TestRemovalFindsWhatTheResultDoesNotTell(t *testing.T) {
 func TestNetworkNamesOfAnyLength(t *testing.T) {
 	state := kittest.NewHost(t).StateDir
 	long := strings.Repeat("n", 300)
-	a, b := attachment(long, "c1", "10.1.0.2/24"), attachment(long+`"x`, strings.Repeat("c", 300), "10.2.0.2/24")
+	a, b := attachment(long, "c1", "10.1.0.2/24"), attachment(long+`"x`, strings.Repeat("c", 300),
+		"10.2.0.2/24")
 	update(t, state, a.Add, b.Add)
 	kittest.Reload(t)
 	kittest.Must(t, nft.View(t.Context(), func(r *nft.Reader) error {

@@ -95,8 +95,8 @@ func (a Attachment) MadeByReference(r *nft.Reader) (bool, error) {
 	return InLegacyTables(), nil
 }
 
-// InLegacyTables reports whether the legacy tables of iptables are in use. Only its executable could
-// read them.
+// InLegacyTables reports whether the legacy tables of iptables are in use. Only its executable
+// could read them.
 func InLegacyTables() bool {
 	return reference.InLegacyTables(natTable)
 }

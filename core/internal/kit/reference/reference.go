@@ -13,7 +13,8 @@ import (
 
 // InLegacyTables reports whether the kernel has a legacy table of that name in one of the families.
 func InLegacyTables(table string) bool {
-	return iptables.HasLegacyTable(iptables.IPv4, table) || iptables.HasLegacyTable(iptables.IPv6, table)
+	return iptables.HasLegacyTable(iptables.IPv4, table) ||
+		iptables.HasLegacyTable(iptables.IPv6, table)
 }
 
 // ChangeLegacy reads a legacy table of both families and applies the lines that change returns. It

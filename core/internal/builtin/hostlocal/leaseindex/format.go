@@ -149,7 +149,8 @@ func (x *Index) save(path string, now Directory) error {
 	image := x.owners.at.(memory)
 	copy(image, head)
 	temporary := path + ".new"
-	if err := file.InDirectory(path, func() error { return file.Renew(temporary, image, 0o600) }); err != nil {
+	if err := file.InDirectory(path,
+		func() error { return file.Renew(temporary, image, 0o600) }); err != nil {
 		return err
 	}
 	if err := file.Rename(temporary, path); err != nil {

@@ -24,8 +24,8 @@ func connect(t *testing.T) *Conn {
 	return c
 }
 
-// An answer that is larger than the buffer interrupts the connection, so that its caller asks again,
-// with a larger buffer.
+// An answer that is larger than the buffer interrupts the connection, so that its caller asks
+// again, with a larger buffer.
 func TestLostAnswersInterrupt(t *testing.T) {
 	netnstest.Host(t)
 	c := connect(t)
