@@ -914,7 +914,6 @@ typedef void (*cni_log_fn)(const char *event, void *user);
  */
 CNI_API int cni_set_log(cni_log_fn fn, void *user);
 
-
 #ifdef __cplusplus
 }
 #endif

@@ -191,7 +191,7 @@ func (m *manual) functions(description *model.API) string {
 			b.WriteString(m.function(f) + "\n")
 		}
 	}
-	return b.String()
+	return strings.TrimSuffix(b.String(), "\n")
 }
 
 func (m *manual) callback(c *model.Callback) string {

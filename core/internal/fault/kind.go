@@ -8,15 +8,9 @@ type Kind string
 // CNI error codes of the specification, section "Error".
 const (
 	CodeIncompatibleVersion = 1
-	CodeUnsupportedField    = 2
-	CodeInvalidEnvironment  = 4
-	CodeIOFailure           = 5
-	CodeDecodingFailure     = 6
 	CodeInvalidConfig       = 7
-	CodeInvalidNetns        = 8 // used by the CNI project's Go types, not in the specification's table
 	CodeTryAgainLater       = 11
 	CodePluginNotAvailable  = 50
-	CodeLimitedConnectivity = 51
 	CodeInternal            = 999
 )
 
