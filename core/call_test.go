@@ -11,8 +11,8 @@ import (
 	"github.com/libcni/libcni/core/internal/host/netns/netnstest"
 )
 
-// Each of these is refused before anything is changed, with a message that names the key and says
-// what to do.
+// Each request is refused before any change, with a message that names the key and states what to
+// do.
 func TestBadRequestsAreRefused(t *testing.T) {
 	h := newTestHost(t)
 	ns := netnstest.New(t)
@@ -68,7 +68,7 @@ func TestBadRequestsAreRefused(t *testing.T) {
 		{"a wrong type", with("containerId", 7), "invalid-request", "containerId"},
 		{"a mistyped option", with("options", object{"timeoutms": 7}), "invalid-request", "timeoutMs"},
 		{"a negative timeout", with("options", object{"timeoutMs": -1}), "invalid-request", "timeoutMs"},
-		{"a timeout beyond all clocks", with("options", object{"timeoutMs": 9223372036855}),
+		{"a timeout that overflows", with("options", object{"timeoutMs": 9223372036855}),
 			"invalid-request", "9223372036854"},
 		{"an unknown builtins mode", with("options", object{"builtins": "maybe"}), "invalid-request",
 			"prefer"},
@@ -78,7 +78,7 @@ func TestBadRequestsAreRefused(t *testing.T) {
 		{"plugin type with a slash", with("network",
 			object{"cniVersion": "1.1.0", "name": "n",
 				"plugins": []any{object{"type": "../x"}}}), "invalid-config", "type"},
-		{"plugin that is nowhere", with("network", object{"cniVersion": "1.1.0", "name": "n",
+		{"plugin that does not exist", with("network", object{"cniVersion": "1.1.0", "name": "n",
 			"plugins": []any{object{"type": "nowhere"}}}), "plugin-not-found", h.plugins},
 		{"network name with a slash", with("network",
 			object{"cniVersion": "1.1.0", "name": "a/b",

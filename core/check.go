@@ -13,8 +13,8 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// Check compares attachments with what the kernel holds. It returns nil, or all differences as kind
-// drift.
+// Check compares attachments with the state of the kernel. It returns an error of kind drift with
+// all differences.
 func (e *Engine) Check(ctx context.Context, caller Caller, r *CheckRequest) (none, error) {
 	return serve(ctx, e.incoming(caller, plugin.Check, &r.Common), (*scope).check)
 }
@@ -33,8 +33,8 @@ func (s *scope) check(ctx context.Context) (none, error) {
 	return none{}, findings.Verdict()
 }
 
-// requested returns the attachments that the request is about, and the configuration it holds, if
-// any.
+// requested returns the attachments that the request names, and the configuration in the request,
+// if any.
 func (s *scope) requested() ([]*attachments.Entry, *conf.List, error) {
 	if !s.request.namesNetwork() {
 		return s.requestedByContainer()
@@ -70,8 +70,8 @@ func (s *scope) requestedByContainer() ([]*attachments.Entry, *conf.List, error)
 	return entries, nil, err
 }
 
-// notAttached is the error of a CHECK without an attachment to check. The code is the
-// specification's "container unknown or does not exist".
+// notAttached returns the error of a CHECK without an attachment. Its code is the specification's
+// "container unknown or does not exist".
 func notAttached(format string, args ...any) error {
 	e := fault.New(fault.KindDrift, nil, format, args...)
 	e.Code = 3
@@ -79,7 +79,7 @@ func notAttached(format string, args ...any) error {
 	return e
 }
 
-// checkEntry checks one attachment. The namespace is opened ahead, so that a thread opens a socket
+// checkEntry checks one attachment. It opens the namespace first, so that a thread opens a socket
 // in it while the state is read.
 func (s *scope) checkEntry(ctx context.Context, key attachments.Key, given *conf.List,
 	findings *lifecycle.Findings) error {

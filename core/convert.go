@@ -18,7 +18,7 @@ func (e *Engine) Convert(ctx context.Context, caller Caller,
 		func(*scope, context.Context) (jsontext.Value, error) {
 			if len(r.Result) == 0 {
 				return nil, fault.InvalidRequest("result",
-					"result is missing: give a CNI result, with its cniVersion")
+					"result is required: give a CNI result with its cniVersion")
 			}
 			if !slices.Contains(plugin.Versions(), r.CNIVersion) {
 				return nil, fault.InvalidRequest("cniVersion", "cniVersion: %q is not one of %s", r.CNIVersion,

@@ -10,7 +10,8 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// Del detaches a container: from the network given, or from all. Nothing to detach is success.
+// Del detaches a container from the given network, or from all. It succeeds if there is nothing to
+// detach.
 func (e *Engine) Del(ctx context.Context, caller Caller, r *DelRequest) (*DelAnswer, error) {
 	return serve(ctx, e.incoming(caller, plugin.Del, &r.Common),
 		func(s *scope, ctx context.Context) (*DelAnswer, error) {
@@ -21,8 +22,8 @@ func (e *Engine) Del(ctx context.Context, caller Caller, r *DelRequest) (*DelAns
 		})
 }
 
-// delOne detaches from the network given: with the configuration given, or the one it was attached
-// with, or the one of that name in options.confDir.
+// delOne detaches from the given network, with the configuration in the request, the one of the
+// ADD, or the one of that name in options.confDir, in this order.
 func (s *scope) delOne(ctx context.Context, force bool) (*DelAnswer, error) {
 	name, given, err := s.networkReference()
 	if err != nil {
@@ -36,7 +37,7 @@ func (s *scope) delOne(ctx context.Context, force bool) (*DelAnswer, error) {
 	return answer, s.delKey(ctx, key, given, force, answer)
 }
 
-// delAll detaches from every network the container is known to be attached to.
+// delAll detaches from every network to which the container is recorded as attached.
 func (s *scope) delAll(ctx context.Context, force bool) (*DelAnswer, error) {
 	if err := conf.ValidateContainerID(s.request.ContainerID); err != nil {
 		return nil, err
@@ -57,8 +58,8 @@ func (s *scope) delAll(ctx context.Context, force bool) (*DelAnswer, error) {
 	return answer, fault.Join(errs)
 }
 
-// delKey removes one attachment and adds it to the answer. The namespace is opened ahead, so that
-// the kernel is asked for its cookie while the state is read.
+// delKey removes one attachment and adds it to the response. It opens the namespace first, so that
+// its cookie is read from the kernel while the state is read from disk.
 func (s *scope) delKey(ctx context.Context, key attachments.Key, given *conf.List, force bool,
 	answer *DelAnswer) error {
 	overrides := s.overrides(given)

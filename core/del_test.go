@@ -157,7 +157,7 @@ func TestDelRemovesWhatARemovedPluginMade(t *testing.T) {
 
 func TestDelUsesTheImplementationThatAdded(t *testing.T) {
 	h := newTestHost(t)
-	h.recorder("loopback") // an executable that would be preferred with builtins "fallback"
+	h.recorder("loopback") // an executable, which builtins "fallback" would prefer
 	ns := netnstest.New(t)
 	network := object{"cniVersion": "1.1.0", "name": "lo",
 		"plugins": []any{object{"type": "loopback"}}}
@@ -175,7 +175,7 @@ func TestDelNeverEntersTheCallersOwnNamespace(t *testing.T) {
 		"netns": "/proc/thread-self/ns/net"})
 }
 
-// When a DEL is repeated and the entry is gone, its path may already lead to another container.
+// When a DEL is repeated after its entry was removed, the path may lead to another container.
 func TestRepeatedDelLeavesTheNewOwnerOfThePathAlone(t *testing.T) {
 	for _, test := range []struct{ name, network, containerID string }{
 		{"another container", "web", "new"},

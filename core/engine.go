@@ -1,6 +1,6 @@
-// Package core is the CNI engine: it takes a request, decides what has to happen to which
-// attachment, runs the plugins and keeps the state. One file per verb. It makes no kernel calls
-// itself and reads nothing of its process but what it is given.
+// Package core is the CNI engine. It takes a request, decides what each attachment needs, runs the
+// plugins and keeps the state. There is one file per verb. It makes no kernel calls itself. Of its
+// process it reads only what the Caller passes.
 package core
 
 import (
@@ -16,32 +16,33 @@ import (
 	"github.com/libcni/libcni/core/volume"
 )
 
-// Types of the inner rings that the outer ones use.
+// Types of internal packages that the outer layers use.
 type (
-	// Error is the error every verb returns; see cni.h for its JSON form.
+	// Error is the error that every verb returns; cni.h describes its JSON form.
 	Error = fault.Error
-	// Starter makes a plugin process.
+	// Starter starts a plugin process.
 	Starter = spawn.Starter
-	// ProcessSpec describes the process that a Starter makes.
+	// ProcessSpec describes the process that a Starter starts.
 	ProcessSpec = spawn.Spec
-	// StartedProcess is what a Starter returns.
+	// StartedProcess is the process that a Starter started.
 	StartedProcess = spawn.Started
 )
 
-// ForkExec is the Starter of programs that are their own host, such as the cni command.
+// ForkExec is the Starter of programs without requirements of their own, such as the command cni.
 func ForkExec(spec ProcessSpec) (StartedProcess, error) { return spawn.ForkExec(spec) }
 
 // Options are fixed for the life of an Engine.
 type Options struct {
-	Start Starter // how plugin processes are made; nil means ForkExec
+	Start Starter // starts plugin processes; nil means ForkExec
 }
 
-// maxDeletions bounds the links that the kernel is still removing after their DELs have returned.
+// maxDeletions bounds the links that the kernel may still be removing after their DELs have
+// returned.
 const maxDeletions = 8
 
-// Engine serves requests. It is safe for concurrent use. The state of attachments is on disk,
-// shared by all engines and processes that use the same directories. An engine only keeps what
-// saves work: threads, sockets and what was read of the rules.
+// Engine serves requests. It is safe for concurrent use. The state of attachments is on disk and is
+// shared by all engines and processes that use the same directories. An engine itself holds only
+// caches: threads, sockets and firewall rules.
 type Engine struct {
 	start    Starter
 	running  *running
@@ -53,7 +54,7 @@ type Engine struct {
 	volumes  *volume.Client
 }
 
-// New returns an engine. It opens nothing and starts nothing.
+// New returns an engine. It opens and starts nothing; an engine need not be closed.
 func New(o Options) *Engine {
 	if o.Start == nil {
 		o.Start = ForkExec
@@ -64,15 +65,14 @@ func New(o Options) *Engine {
 		bootID:  sync.OnceValues(boot.ID), volumes: volume.New()}
 }
 
-// Caller is what a call gets from its host.
+// Caller is what the host passes to a call.
 type Caller struct {
 	// Environ is the host's environment at the time of the call, "KEY=value" each.
 	Environ []string
-	// Log, if not nil, receives one JSON object per event, on the goroutine that makes the call and
-	// during the call.
+	// Log, if not nil, receives one JSON object per event, during the call and on its goroutine.
 	Log func(event []byte)
 }
 
-// Cancel cancels the request in progress with a requestId, and reports whether there is one. The
-// request itself returns an error of kind cancelled, after undoing what it did.
+// Cancel cancels the request in progress with a requestId, and reports whether there was one. The
+// request itself undoes its steps and returns an error of kind cancelled.
 func (e *Engine) Cancel(requestID string) bool { return e.running.cancel(requestID) }

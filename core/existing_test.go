@@ -99,7 +99,7 @@ func TestAddAfterTheNamespaceWasReplaced(t *testing.T) {
 	}
 }
 
-// Cookies of namespaces restart at each boot, so another namespace may have the same one.
+// Namespace cookies restart at each boot, so another namespace may have the same cookie.
 func TestAttachmentOfAnEarlierBootIsGone(t *testing.T) {
 	h := newTestHost(t)
 	add := object{"network": h.bridgeNet("web"), "containerId": "c1", "netns": netnstest.New(t)}
@@ -116,13 +116,13 @@ func TestAttachmentOfAnEarlierBootIsGone(t *testing.T) {
 	h.must("check", add)
 }
 
-// An entry with invalid JSON does not keep the others from being listed.
+// An entry with invalid JSON does not prevent the others from being listed.
 func TestAttachmentsLeaveOutInvalidJSON(t *testing.T) {
 	for name, damage := range map[string][2]string{
-		"a name twice":         {`"cniVersion":"1.1.0"`, `"cniVersion":"1.1.0","cniVersion":"1.1.0"`},
-		"not UTF-8":            {`"cniVersion":"1.1.0"`, "\"cniVersion\":\"1.1.0\",\"x\":\"\xff\""},
-		"half a character":     {`"cniVersion":"1.1.0"`, `"cniVersion":"1.1.0","x":"\ud800"`},
-		"a capability's value": {`"mac":"02:00:00:00:00:07"`, `"mac":{"a":1,"a":2}`},
+		"a name twice":          {`"cniVersion":"1.1.0"`, `"cniVersion":"1.1.0","cniVersion":"1.1.0"`},
+		"not UTF-8":             {`"cniVersion":"1.1.0"`, "\"cniVersion\":\"1.1.0\",\"x\":\"\xff\""},
+		"an unpaired surrogate": {`"cniVersion":"1.1.0"`, `"cniVersion":"1.1.0","x":"\ud800"`},
+		"a capability's value":  {`"mac":"02:00:00:00:00:07"`, `"mac":{"a":1,"a":2}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newTestHost(t)

@@ -11,8 +11,7 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// Whatever a request holds, it is decoded into what can be put into CNI_ARGS, or refused with a
-// kind.
+// Any request is decoded to values that CNI_ARGS can represent, or refused with a kind.
 func FuzzRequestOfEveryVerb(f *testing.F) {
 	for _, seed := range []string{
 		`{}`, `{"network":"web","containerId":"c1","netns":"/run/netns/a","args":{"IP":"10.1.2.3"}}`,
@@ -45,7 +44,7 @@ func FuzzRequestOfEveryVerb(f *testing.F) {
 	})
 }
 
-// Converting never fails without a kind, and gives what can be converted again.
+// An error of convert has a kind, and a converted result can be converted again.
 func FuzzConvert(f *testing.F) {
 	f.Add(`{"cniVersion":"1.1.0","ips":[{"address":"10.1.0.2/24","interface":0}],"interfaces":[{"name":"eth0"}]}`, "0.2.0")
 	f.Add(`{"cniVersion":"0.2.0","ip4":{"ip":"10.1.0.2/24"}}`, "1.1.0")

@@ -12,8 +12,8 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// GC removes the owner's attachments of a network that are not valid, and tells each plugin to do
-// the same.
+// GC removes the owner's attachments of a network that are not in validAttachments, and runs GC of
+// each plugin.
 func (e *Engine) GC(ctx context.Context, caller Caller, r *GCRequest) (*GCAnswer, error) {
 	return serve(ctx, e.incoming(caller, plugin.GC, &r.Common),
 		func(s *scope, ctx context.Context) (*GCAnswer, error) {
@@ -34,7 +34,7 @@ func (e *Engine) GC(ctx context.Context, caller Caller, r *GCRequest) (*GCAnswer
 		})
 }
 
-// freshness is the age below which GC leaves an attachment alone.
+// freshness is the age below which GC keeps an attachment.
 const freshness = 60 * time.Second
 
 // collection is one GC of one network.
@@ -45,7 +45,7 @@ type collection struct {
 	asOf   attachments.AsOf
 	now    time.Duration
 	dryRun bool
-	keep   []plugin.AttachmentID // what the plugins must keep
+	keep   []plugin.AttachmentID // attachments that the plugins must keep
 	answer GCAnswer
 }
 
@@ -112,7 +112,7 @@ func (c *collection) run(ctx context.Context) (*GCAnswer, error) {
 	return &c.answer, fault.Join(errs)
 }
 
-// collect detaches one attachment, or records that the plugins must keep it.
+// collect detaches one attachment, or adds it to those that the plugins must keep.
 func (c *collection) collect(ctx context.Context, held *attachments.Held,
 	entry *attachments.Entry) error {
 	keep, err := c.keeps(ctx, entry)
@@ -121,7 +121,7 @@ func (c *collection) collect(ctx context.Context, held *attachments.Held,
 	}
 
 	if keep {
-		if !c.isListed(entry) { // else c.keep already has it
+		if !c.isListed(entry) { // otherwise it is in c.keep already
 			c.keep = append(c.keep, idOf(entry))
 		}
 
@@ -142,8 +142,9 @@ func (c *collection) collect(ctx context.Context, held *attachments.Held,
 	return nil
 }
 
-// keeps reports whether an attachment stays: it has another owner, or its namespace may exist and
-// it is valid, newer than the list of valid ones, or too young to be in it.
+// keeps reports whether an attachment stays. It stays if it has another owner, or if its namespace
+// may exist and it is valid, newer than the list of valid attachments, or too young to be in the
+// list.
 func (c *collection) keeps(ctx context.Context, entry *attachments.Entry) (bool, error) {
 	if !c.scope.owns(entry) {
 		return true, nil
@@ -166,7 +167,7 @@ func (c *collection) keeps(ctx context.Context, entry *attachments.Entry) (bool,
 	return c.isListed(entry) || young || entry.NewerThan(c.asOf), nil
 }
 
-// idOf returns how the plugins know an attachment of the network.
+// idOf returns the identity of an attachment for the plugins of its network.
 func idOf(entry *attachments.Entry) plugin.AttachmentID {
 	return plugin.AttachmentID{ContainerID: entry.ContainerID, IfName: entry.IfName}
 }
@@ -176,7 +177,8 @@ func (c *collection) isListed(entry *attachments.Entry) bool {
 	return c.valid[ValidAttachment{ContainerID: entry.ContainerID, IfName: entry.IfName}]
 }
 
-// owns reports whether an attachment has the request's owner. Those of Go's libcni have no owner.
+// owns reports whether an attachment has the request's owner. Attachments of Go's libcni have no
+// owner.
 func (s *scope) owns(entry *attachments.Entry) bool {
 	owner := s.request.Options.Owner
 	return owner == anyOwner || !entry.ByGoLibcni && entry.Owner == owner

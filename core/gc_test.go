@@ -8,7 +8,7 @@ import (
 	"github.com/libcni/libcni/core/internal/host/netns/netnstest"
 )
 
-// age makes an attachment older than the age below which GC leaves attachments alone.
+// age makes an attachment older than freshness.
 func (h *testHost) age(containerID string) {
 	h.t.Helper()
 	store := attachments.Open(h.dir+"/cache", h.dir+"/run")

@@ -15,7 +15,7 @@ import (
 // netnsDir is where iproute2 keeps named network namespaces.
 const netnsDir = "/run/netns"
 
-// NetnsCreate makes a network namespace, sets its loopback interface up and binds it to a file.
+// NetnsCreate creates a network namespace, sets its loopback interface up and binds it to a file.
 func (e *Engine) NetnsCreate(ctx context.Context, caller Caller,
 	r *NetnsRequest) (*NetnsAnswer, error) {
 	return e.serveNetns(ctx, caller, r, func(ctx context.Context, path string) error {
@@ -26,8 +26,8 @@ func (e *Engine) NetnsCreate(ctx context.Context, caller Caller,
 	})
 }
 
-// NetnsDelete unbinds a network namespace from its file and removes the file. The namespace ends
-// when nothing uses it any more.
+// NetnsDelete unmounts a network namespace from its file and removes the file. The kernel destroys
+// the namespace when nothing uses it.
 func (e *Engine) NetnsDelete(ctx context.Context, caller Caller,
 	r *NetnsRequest) (*NetnsAnswer, error) {
 	return e.serveNetns(ctx, caller, r, func(ctx context.Context, path string) error {
@@ -38,7 +38,7 @@ func (e *Engine) NetnsDelete(ctx context.Context, caller Caller,
 	})
 }
 
-// serveNetns serves a request about the file of a namespace.
+// serveNetns serves a request about a namespace file.
 func (e *Engine) serveNetns(ctx context.Context, caller Caller, r *NetnsRequest,
 	work func(ctx context.Context, path string) error) (*NetnsAnswer, error) {
 	return serve(ctx, e.incoming(caller, "", &r.Common),
@@ -66,7 +66,7 @@ func netnsPath(name, path string) (string, error) {
 		return path, absolute(path)
 	case name == "." || name == ".." || strings.ContainsAny(name, "/\x00") || len(name) > 255:
 		return "", fault.InvalidRequest("name",
-			"name %q cannot be a file name: it must not contain / or NUL, or have more than 255 bytes", name)
+			"name %q cannot be a file name: it must have at most 255 bytes, without / or NUL", name)
 	default:
 		return filepath.Join(netnsDir, name), nil
 	}

@@ -10,13 +10,13 @@ import (
 	"github.com/libcni/libcni/core/internal/jsonobject"
 )
 
-// namesNetwork reports whether a request says which network it is about.
+// namesNetwork reports whether a request names a network.
 func (c *Common) namesNetwork() bool {
 	return c.NetworkFile != "" || len(c.Network) != 0 && c.Network.Kind() != 'n'
 }
 
-// network returns the configuration the request refers to: the object it holds, the file, or the
-// network of that name in options.confDir.
+// network returns the configuration that the request refers to: the object in the request, the
+// file, or the network of that name in options.confDir.
 func (s *scope) network() (*conf.List, error) {
 	name, given, err := s.networkReference()
 	if err != nil || given != nil {
@@ -25,8 +25,8 @@ func (s *scope) network() (*conf.List, error) {
 	return conf.Find(s.request.Options.ConfDir, name)
 }
 
-// networkReference returns the name of the network the request refers to, and its configuration if
-// the request holds one: DEL and CHECK need none for a name.
+// networkReference returns the name of the network and its configuration, which is nil if the
+// request gives only a name. DEL and CHECK then need no configuration.
 func (s *scope) networkReference() (name string, given *conf.List, err error) {
 	network, file := s.request.Network, s.request.NetworkFile
 	switch {
@@ -54,7 +54,7 @@ func (s *scope) networkReference() (name string, given *conf.List, err error) {
 	return given.Name, given, nil
 }
 
-// parseNetworkName reads network as a string. The message for a path or a configuration names the
+// parseNetworkName reads network as a string. For a path or a configuration the error names the
 // right key.
 func parseNetworkName(value jsontext.Value) (string, error) {
 	name, ok := jsonobject.String(value)

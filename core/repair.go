@@ -9,8 +9,8 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// Repair restores what CHECK finds missing on the host's side, such as rules that a firewall's
-// reload has flushed. It does not touch the containers' interfaces.
+// Repair restores what CHECK reports as missing on the host, such as rules that were flushed when a
+// firewall was reloaded. It does not change the containers' interfaces.
 func (e *Engine) Repair(ctx context.Context, caller Caller,
 	r *RepairRequest) (*RepairAnswer, error) {
 	return serve(ctx, e.incoming(caller, plugin.Repair, &r.Common),
@@ -32,7 +32,7 @@ func (e *Engine) Repair(ctx context.Context, caller Caller,
 		})
 }
 
-// toRepair returns the attachments that the request is about, and the configuration it holds, if
+// toRepair returns the attachments that the request names, and the configuration in the request, if
 // any.
 func (s *scope) toRepair(all bool) ([]*attachments.Entry, *conf.List, error) {
 	if !all {
@@ -59,9 +59,10 @@ func (s *scope) repairEntry(ctx context.Context, key attachments.Key, given *con
 			Plugin: pluginType, Object: object,
 		})
 	}
+
 	return s.withLocked(ctx, key, func(_ *attachments.Held, entry *attachments.Entry) error {
 		if entry == nil {
-			return nil // detached in the meantime
+			return nil // detached meanwhile
 		}
 		return s.manager.Repair(ctx, entry, s.overrides(given), record)
 	})

@@ -27,7 +27,7 @@ func TestRepairAfterTheRuleSetWasFlushed(t *testing.T) {
 	for _, test := range []struct {
 		name    string
 		request object
-		want    []string // the attachments repaired
+		want    []string // containers of the repaired attachments
 	}{
 		{"one", object{"network": "web", "containerId": "c2"}, []string{"c2"}},
 		{"all", object{"all": true}, []string{"c1", "c2"}},

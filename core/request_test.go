@@ -59,7 +59,7 @@ func TestRequestsAreRead(t *testing.T) {
 	}
 }
 
-// newRequest returns an empty request of the type of another.
+// newRequest returns an empty request of the same type as another.
 func newRequest(like request) request {
 	switch like.(type) {
 	case *AddRequest:

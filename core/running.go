@@ -25,7 +25,7 @@ func (r *running) add(ctx context.Context, requestID string) (context.Context, f
 	defer r.mu.Unlock()
 	if r.cancels[requestID] != nil {
 		return nil, nil, fault.New(fault.KindBusy, nil,
-			"requestId %q is in use by a call that has not ended", requestID)
+			"requestId %q is in use by a call in progress", requestID)
 	}
 
 	ctx, cancel := context.WithCancel(ctx)

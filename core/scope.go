@@ -16,9 +16,9 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// scope is what the body of a verb works with.
+// scope is the state of one call of a verb.
 type scope struct {
-	request Common // normalized; it is not changed
+	request Common // normalized, never changed
 	command string
 	store   *attachments.Store
 	runner  *invoke.Runner
@@ -37,7 +37,7 @@ func newScope(in incoming, request Common) *scope {
 		Start: e.start, Events: s.events,
 	}
 
-	s.bootID, _ = e.bootID() // see lifecycle.Manager for what an unknown one means
+	s.bootID, _ = e.bootID() // lifecycle.Manager describes an unknown boot ID
 	s.manager = &lifecycle.Manager{
 		Store: s.store, Runner: s.runner, Threads: e.threads, Deleter: e.deleter, Events: s.events,
 		ConfDir: options.ConfDir, StateDir: options.StateDir, BootID: s.bootID,
@@ -45,7 +45,7 @@ func newScope(in incoming, request Common) *scope {
 	return s
 }
 
-// newSink returns where the events of a call go.
+// newSink returns the sink for the events of a call.
 func newSink(caller Caller) event.Sink {
 	if caller.Log == nil {
 		return nil
@@ -57,7 +57,7 @@ func newSink(caller Caller) event.Sink {
 	}
 }
 
-// explain adds to an error what the request was about.
+// explain adds the subject of the request to an error.
 func (s *scope) explain(err error) error {
 	e := fault.From(err, fault.KindState)
 	setDefault(&e.Command, s.command)
@@ -66,15 +66,15 @@ func (s *scope) explain(err error) error {
 	return e
 }
 
-// key returns the attachment that the request names on a network, or an error that says which name
-// is not allowed.
+// key returns the key of the attachment that the request names on a network. The error says which
+// name is invalid.
 func (s *scope) key(network string) (attachments.Key, error) {
 	key := attachments.Key{Network: network, ContainerID: s.request.ContainerID,
 		IfName: s.request.IfName}
 	return key, conf.ValidateIDs(key.Network, key.ContainerID, key.IfName)
 }
 
-// overrides returns what the request says about attachments beside their names. given is its
+// overrides returns the properties of attachments that the request sets. given is its
 // configuration, or nil.
 func (s *scope) overrides(given *conf.List) *lifecycle.Overrides {
 	return &lifecycle.Overrides{
@@ -83,7 +83,7 @@ func (s *scope) overrides(given *conf.List) *lifecycle.Overrides {
 	}
 }
 
-// withLocked runs work on an attachment while its lock is held. The entry is nil if the attachment
+// withLocked runs work while it holds the lock of an attachment. The entry is nil if the attachment
 // is unknown.
 func (s *scope) withLocked(ctx context.Context, key attachments.Key,
 	work func(*attachments.Held, *attachments.Entry) error) error {
@@ -99,7 +99,7 @@ func (s *scope) withLocked(ctx context.Context, key attachments.Key,
 	return work(held, entry)
 }
 
-// allEntries returns the entries of all attachments. Files that cannot be read become warnings.
+// allEntries returns the entries of all attachments. Unreadable files are reported as warnings.
 func (s *scope) allEntries() []*attachments.Entry {
 	entries, unreadable := s.store.List()
 	for _, err := range unreadable {

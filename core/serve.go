@@ -10,11 +10,11 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// incoming is a request as the caller made it.
+// incoming is a request as received.
 type incoming struct {
 	engine         *Engine
 	caller         Caller
-	command        string // of the CNI specification; "" if the verb is none of its commands
+	command        string // of the CNI specification; "" for other verbs
 	request        *Common
 	defaultTimeout time.Duration
 }
@@ -24,8 +24,8 @@ func (e *Engine) incoming(caller Caller, command string, request *Common) incomi
 		defaultTimeout: defaultTimeout}
 }
 
-// serve runs the body of a verb for a request, under the request's deadline and ID. An error says
-// which request it belongs to.
+// serve runs the body of a verb, under the deadline and the ID of the request. Its errors name the
+// subject of the request.
 func serve[Answer any](ctx context.Context, in incoming,
 	body func(*scope, context.Context) (Answer, error)) (answer Answer, err error) {
 	request, err := in.normalize()
@@ -45,8 +45,8 @@ func serve[Answer any](ctx context.Context, in incoming,
 	return answer, nil
 }
 
-// normalize returns a copy of the request in which absent keys have their defaults. It refuses
-// values that no verb allows.
+// normalize returns a copy of the request with the defaults of absent keys. It refuses values that
+// are invalid for every verb.
 func (in incoming) normalize() (Common, error) {
 	request := *in.request
 	err := errors.Join(request.Options.setDefaults(), validPath("netns", request.Netns),
@@ -66,8 +66,8 @@ func (in incoming) normalize() (Common, error) {
 	return request, nil
 }
 
-// begin registers the request under its ID and starts its deadline. The returned function ends both
-// and must be called.
+// begin registers the request under its ID and starts its deadline. The caller must call the
+// returned function, which ends both.
 func (in incoming) begin(ctx context.Context, request *Common) (context.Context, func(), error) {
 	ctx, unregister, err := in.engine.running.add(ctx, request.RequestID)
 	if err != nil {

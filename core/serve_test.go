@@ -44,7 +44,7 @@ func TestInterfaceNameHasADefaultWhereOneAttachmentIsMeant(t *testing.T) {
 	}
 }
 
-// A request may be used for several calls: no verb sets or clears what the caller left as it is.
+// A request may be used for several calls: verbs do not change it.
 func TestVerbsDoNotChangeTheirRequest(t *testing.T) {
 	e, ctx := New(Options{}), context.Background()
 	lo := `{"cniVersion":"1.1.0","name":"lo","plugins":[{"type":"loopback"}]}`

@@ -10,7 +10,7 @@ import (
 	"github.com/libcni/libcni/core/internal/host/netns/netnstest"
 )
 
-// chain returns a request for the first plugins of the full chain: bridge with masquerade and
+// chain returns a request with the first plugins of the full chain: bridge with masquerade and
 // host-local, portmap, firewall.
 func chain(dir, netns string, plugins int) []byte {
 	list := []any{
@@ -31,12 +31,13 @@ func chain(dir, netns string, plugins int) []byte {
 			"stateDir": filepath.Join(dir, "run"), "builtins": "only"},
 	})
 	if err != nil {
-		panic(err) // it is made of strings and numbers
+		panic(err) // strings and numbers can be encoded
 	}
 	return data
 }
 
-// The limits leave some room, because maps and buffers vary. A commit that raises one says why.
+// The limits leave room for variations of maps and buffers. A commit that raises one states the
+// reason.
 func TestAllocationsOfAnAddAndADel(t *testing.T) {
 	for _, c := range []struct {
 		name           string

@@ -6,8 +6,8 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// Status asks each plugin of a network whether an ADD could succeed now. Code 50 means no, 51 with
-// limits.
+// Status reports whether an ADD on a network could succeed now, as each of its plugins answers.
+// Code 50 means no, 51 with limits.
 func (e *Engine) Status(ctx context.Context, caller Caller, r *StatusRequest) (none, error) {
 	return serve(ctx, e.incoming(caller, plugin.Status, &r.Common), (*scope).status)
 }

@@ -13,8 +13,7 @@ import (
 	"github.com/libcni/libcni/core/internal/host/netns/netnstest"
 )
 
-// testHost is an engine on a host of its own: a network namespace and directories that belong to
-// the test.
+// testHost is an engine on its own host: a network namespace and directories of the test.
 type testHost struct {
 	t       *testing.T
 	engine  *Engine
@@ -40,7 +39,7 @@ func newTestHost(t *testing.T) *testHost {
 
 type object = map[string]any
 
-// options returns the options that every request of the test needs, and more.
+// options returns the options of every request of the test, merged with more.
 func (h *testHost) options(more object) object {
 	o := object{
 		"confDir": h.conf, "pluginDirs": []string{h.plugins}, "cacheDir": filepath.Join(h.dir, "cache"),
@@ -52,7 +51,7 @@ func (h *testHost) options(more object) object {
 	return o
 }
 
-// call makes a request with these options and returns the answer, decoded.
+// call makes a request with these options and returns the decoded response.
 func (h *testHost) call(method string, request object) (int, object) {
 	h.t.Helper()
 	options, _ := request["options"].(object)
@@ -75,7 +74,7 @@ func (h *testHost) call(method string, request object) (int, object) {
 	return rc, answer
 }
 
-// isLocked checks that a call in progress has locked an attachment.
+// isLocked checks that a call in progress holds the lock of an attachment.
 func (h *testHost) isLocked(key attachments.Key) {
 	ctx, cancel := context.WithTimeout(h.t.Context(), 100*time.Millisecond)
 	defer cancel()
@@ -108,7 +107,7 @@ func (h *testHost) fails(kind, method string, request object) object {
 	return answer
 }
 
-// bridgeNet returns a network of the built-in bridge and host-local, with its leases in the test's
+// bridgeNet returns a network of the built-in bridge and host-local, with leases in the test's
 // directory.
 func (h *testHost) bridgeNet(name string, more ...any) object {
 	plugins := []any{object{
@@ -158,7 +157,7 @@ exit 0
 	}
 }
 
-// recorded lists the requests that recorders got, as "TYPE.COMMAND", in order.
+// recorded lists the recorded requests as "TYPE.COMMAND", in order.
 func (h *testHost) recorded() []string {
 	h.t.Helper()
 	entries, err := os.ReadDir(filepath.Join(h.dir, "record"))
@@ -193,7 +192,7 @@ func links(t *testing.T) string {
 	return strings.Join(names, " ")
 }
 
-// linksIn lists those of the namespace at path.
+// linksIn lists the interface names of the namespace at a path.
 func linksIn(t *testing.T, path string) (names string) {
 	t.Helper()
 	ns := netnstest.Open(t, path)

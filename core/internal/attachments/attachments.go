@@ -64,6 +64,7 @@ func (k Key) fileName() (string, error) {
 				part.value)
 		}
 	}
+
 	name := k.Network + "-" + k.ContainerID + "-" + k.IfName
 	if len(name) > maxFileName {
 		return "", fault.InvalidRequest("containerId",

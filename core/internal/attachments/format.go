@@ -27,10 +27,12 @@ func decode(data []byte) (*Entry, error) {
 	if len(data) == 0 {
 		return nil, errors.New("empty")
 	}
+
 	var d document
 	if err := jsonobject.Decode(data, d.fields()); err != nil {
 		return nil, err
 	}
+
 	switch d.kind {
 	case cacheKind:
 		return d.entry()
@@ -56,6 +58,7 @@ func (d *document) entry() (*Entry, error) {
 	if err := e.Validate(); err != nil {
 		return nil, err
 	}
+
 	switch e.Result.Kind() {
 	case '{':
 	case 'n', 0: // null, or not there
@@ -63,13 +66,16 @@ func (d *document) entry() (*Entry, error) {
 	default:
 		return nil, errors.New("the result is not a JSON object")
 	}
+
 	if isJSON(d.config) {
 		e.Config = d.config
 	}
+
 	with := *e
 	if d.libcni.Kind() == '{' && jsonobject.Decode(d.libcni, with.recordFields()) == nil {
 		return &with, nil
 	}
+
 	e.ByGoLibcni = true
 	e.CNIVersion = firstVersion(e.Config, e.Result)
 	return e, nil

@@ -32,6 +32,7 @@ func (h *Held) WriteIntent(e *Entry) error {
 	if !vacant {
 		return h.store.WriteIntent(e)
 	}
+
 	err := h.store.writeIntent(e, func(data []byte) error {
 		return create(h.store.intentPath(e.Key), data)
 	})

@@ -22,18 +22,22 @@ func (s *Store) Lock(ctx context.Context, key Key) (*Held, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	h := &Held{store: s, key: key}
 	network := hash(key.Network)
 	if err := h.open(ctx); err != nil {
 		return nil, lockError(err, "network "+key.Network)
 	}
+
 	if err = h.passGate(ctx, network); err == nil {
 		err = h.locks.Lock(ctx, networks(network), lockfile.Shared)
 	}
+
 	if err != nil {
 		h.Unlock()
 		return nil, lockError(err, "network "+key.Network)
 	}
+
 	if err := h.locks.Lock(ctx, attachment(name), lockfile.Exclusive); err != nil {
 		h.Unlock()
 		return nil, lockError(err, key.String())
@@ -50,16 +54,20 @@ func (s *Store) LockNetwork(ctx context.Context, network string) (*Held, error) 
 	if err == nil {
 		err = h.locks.Lock(ctx, gates(sum), lockfile.Exclusive)
 	}
+
 	if err == nil {
 		err = h.locks.Lock(ctx, networks(sum), lockfile.Exclusive)
 	}
+
 	if err == nil {
 		err = h.locks.Release(gates(sum))
 	}
+
 	if err != nil {
 		h.Unlock()
 		return nil, lockError(err, "network "+network)
 	}
+
 	s.removeTorn(network)
 	return h, nil
 }
@@ -70,10 +78,12 @@ func (h *Held) Attachment(ctx context.Context, key Key) (*Held, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	one := &Held{store: h.store, key: key}
 	if err = one.open(ctx); err == nil {
 		err = one.locks.Lock(ctx, attachment(name), lockfile.Exclusive)
 	}
+
 	if err != nil {
 		one.Unlock()
 		return nil, lockError(err, key.String())

@@ -40,6 +40,7 @@ func (w selection) split(name string) (Key, error) {
 			}
 		}
 	}
+
 	switch readings {
 	case 1:
 		return key, nil

@@ -121,6 +121,7 @@ func (s *Store) cached(key Key) (*Entry, []byte, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+
 	known := s.decoded.Load()
 	if known == nil || !bytes.Equal(known.text, text) {
 		e, err := decode(text)
@@ -130,6 +131,7 @@ func (s *Store) cached(key Key) (*Entry, []byte, error) {
 		known = &decoded{text, *e}
 		s.decoded.Store(known)
 	}
+
 	e := known.entry
 	if e.Key == (Key{}) {
 		e.Key = key
@@ -169,10 +171,12 @@ func (s *Store) Commit(e *Entry) error {
 	if err := e.Key.Validate(); err != nil {
 		return err
 	}
+
 	data, err := encode(e)
 	if err != nil {
 		return fault.New(fault.KindState, err, "%s: write the cache entry", e.Key)
 	}
+
 	err = replace(s.cachePath(e.Key), s.temporaryEntry(e.Key), data, func(from, to string) error {
 		err := file.RenameNew(from, to)
 		if !errors.Is(err, fs.ErrExist) && !errors.Is(err, file.ErrUnsupported) {
@@ -286,23 +290,28 @@ func (s *Store) scan(want selection) (entries []*Entry, errs []error) {
 			entries = append(entries, e)
 		}
 	}
+
 	found, err := names(s.intents, stateOption)
 	if err != nil {
 		errs = append(errs, err)
 	}
+
 	for _, name := range found {
 		if !strings.HasSuffix(name, temporarySuffix) {
 			collect(s.listedIntent(name))
 		}
 	}
+
 	if found, err = names(s.results, cacheOption); err != nil {
 		errs = append(errs, err)
 	}
+
 	for _, name := range found {
 		if want.mayInclude(name) {
 			collect(s.listedEntry(name, want))
 		}
 	}
+
 	slices.SortFunc(entries, func(a, b *Entry) int {
 		return cmp.Or(cmp.Compare(a.Network, b.Network), cmp.Compare(a.ContainerID, b.ContainerID),
 			cmp.Compare(a.IfName, b.IfName))
@@ -331,11 +340,13 @@ func (s *Store) listedEntry(name string, want selection) (*Entry, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	if e.Key == (Key{}) {
 		if e.Key, err = want.split(name); err != nil {
 			return nil, unusable(path, "%v", err)
 		}
 	}
+
 	if path != s.cachePath(e.Key) {
 		return nil, unusable(path, "its name is not the one of %s", e.Key)
 	}

@@ -42,6 +42,7 @@ func parameters(inv *plugin.Invocation, pluginDirs []string) []string {
 		// namespace is not a real one, in case a plugin mistakes the command for another.
 		containerID, netns, ifName = "version", "none", "version"
 	}
+
 	return []string{
 		"CNI_COMMAND=" + inv.Command, "CNI_CONTAINERID=" + containerID,
 		"CNI_NETNS=" + netns, "CNI_IFNAME=" + ifName, "CNI_ARGS=" + inv.Args.String(), path,
