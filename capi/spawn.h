@@ -9,7 +9,7 @@ enum {
     /* The plugin gets a parent that the host does not see and that reports the exit status over a
      * socket. It is for kernels whose pidfds do not keep the status. */
     LIBCNI_SPAWN_INTERMEDIATE = 1,
-    /* Does without close_range(2), as if a seccomp filter refused it. */
+    /* Avoids close_range(2), as if a seccomp filter refused it. */
     LIBCNI_SPAWN_NO_CLOSE_RANGE = 2,
 };
 

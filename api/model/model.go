@@ -57,7 +57,7 @@ type Function struct {
 	Codes       []Code   // codes of the specification that it returns beside those of kinds
 	Kinds       []*Kind  // beyond those that every verb may return
 	AllKinds    []*Kind  // those too, in the order of API.Kinds; nil unless the function is a verb
-	Returns     []string // what a function that is no verb returns
+	Returns     []string // what a function that is not a verb returns
 }
 
 // Verb is the function's name without "cni_", such as "netns_create".
@@ -76,7 +76,7 @@ func (f *Function) Uses(name string) bool {
 	return false
 }
 
-// Parameter is a parameter of a function that is no verb.
+// Parameter is a parameter of a function that is not a verb.
 type Parameter struct {
 	Name        string `json:"name"`
 	Description string `json:"description"`

@@ -96,7 +96,7 @@ func missing(list string, i int, key string) error {
 func isOld(version string) bool { return version == "0.1.0" || version == "0.2.0" }
 
 // emptyOld is a result without addresses in version 0.1.0 or 0.2.0. These have no interfaces, so
-// that nothing but DNS is left of a layer 2 attachment; it is no error.
+// that nothing but DNS is left of a layer 2 attachment; this is not an error.
 func emptyOld(value *types100.Result, version string) types.Result {
 	return &types020.Result{CNIVersion: version, DNS: value.DNS}
 }

@@ -215,7 +215,7 @@ func TestParseResultRefuses(t *testing.T) {
 		{"a null address 0.4", `{"cniVersion":"0.4.0","ips":[null]}`, "ips[0]: missing"},
 		{"an address without network", `{"cniVersion":"1.1.0","ips":[{"gateway":"10.0.0.1"}]}`,
 			"ips[0].address: missing"},
-		{"an address that is none", `{"cniVersion":"1.1.0","ips":[{"address":"10.0.0.1"}]}`,
+		{"an address without prefix length", `{"cniVersion":"1.1.0","ips":[{"address":"10.0.0.1"}]}`,
 			"invalid CIDR"},
 		{"a null interface 1.x", `{"cniVersion":"1.1.0","interfaces":[null]}`, "interfaces[0]: missing"},
 		{"a null interface 0.3", `{"cniVersion":"0.3.1","interfaces":[null]}`, "interfaces[0]: missing"},

@@ -20,14 +20,16 @@ type turn struct {
 
 // turns are searched in comments, documents, messages and code, across line breaks.
 var turns = []turn{
-	{name: "of which: two sentences", pattern: words(`of which`)},
+	{name: "of which: two sentences", pattern: words(`(?:\w+ )?of which`),
+		except: words(`(?:all|any|both|each|many|most|none|one|some|two) of which`)},
 	{name: "whosever: name the owner", pattern: words(`whosever|whoever's`)},
-	{name: "is none: is not a …", pattern: regexp.MustCompile(`\b(?:is|are|was|were) none\b`)},
+	{name: "is none: is not a …", pattern: regexp.MustCompile(`\b(?:\w+ )?(?:is|are|was|were) none\b`),
+		except: words(`there (?:is|are|was|were) none`)},
 	{name: "is no X: is not an X", pattern: words(`(?:\w+ )?(?:is|are|was|were) no \w+`),
 		except: words(`there (?:is|are|was|were) no|no (?:longer|more|less|fewer|such|\w+er)`)},
 	{name: "told: given, reported", pattern: words(`told`)},
 	{name: "tells: reports, shows, says",
-		pattern: words(`nothing tells|tells? (?:whether|that|of|which|apart)`)},
+		pattern: words(`nothing tells|tells (?:whether|that|of|which)`)},
 	{name: "as against: instead of", pattern: words(`as against`)},
 	{name: "the way to the Internet: the default route",
 		pattern: words(`the way to the internet|the way out`)},
@@ -53,9 +55,7 @@ func words(alternatives string) *regexp.Regexp {
 }
 
 // strayTurns are limits by folder.
-var strayTurns = map[string]int{
-	".": 1, "api": 3, "capi": 1, "core": 110, "docs": 1,
-}
+var strayTurns = map[string]int{"core": 11}
 
 func TestProseIsPlain(t *testing.T) {
 	found := map[string][]string{}
@@ -150,7 +150,7 @@ var forbidden = map[string]string{
 }
 
 // strayNames are limits by folder.
-var strayNames = map[string]int{"core": 7}
+var strayNames = map[string]int{}
 
 func TestNamesAreTheFields(t *testing.T) {
 	found := map[string][]string{}
@@ -212,9 +212,12 @@ func TestTurnsSpareHonestEnglish(t *testing.T) {
 	}{
 		{"a.md", "A file is kept until it is no longer needed.", 0},
 		{"a.md", "There is no bridge.", 0},
+		{"a.md", "It returns nil if there is none.", 0},
+		{"a.md", "For a bridge of ours that is none.", 1},
 		{"a.md", "A name is no path.", 1},
-		{"a.md", "It has two ends, one of which is up.", 1},
-		{"a.go", "// It has two ends, one of\n// which is up.", 1},
+		{"a.md", "It has two ends, one of which is up.", 0},
+		{"a.md", "A link of which nothing is known.", 1},
+		{"a.go", "// A link of\n// which nothing is known.", 1},
 		{"a.go", "// It works. Is the link down, nothing is sent.", 1},
 		{"a.go", "// If the link is down, nothing is sent.", 0},
 		{"a.go", "// Is reports whether a, b and c agree.", 0},

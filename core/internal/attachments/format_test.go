@@ -117,7 +117,7 @@ func TestFilesOfGoLibcniAreRead(t *testing.T) {
 	}
 }
 
-// unusable are contents of a cache file of web, c1, eth0 that are no entry.
+// unusable are contents of a cache file of web, c1, eth0 that are not an entry.
 func unusable(t testing.TB) map[string]string {
 	whole, err := os.ReadFile(filepath.Join("testdata", "go-libcni", "results", "web-c1-eth0"))
 	must.Succeed(t, err)

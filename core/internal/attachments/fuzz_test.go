@@ -73,7 +73,7 @@ func checkEntry(t *testing.T, s *attachments.Store, e *attachments.Entry) {
 		t.Fatalf("foreign, with keys of ours: %+v", e)
 	}
 	if e.Config != nil && !json.Valid(e.Config) {
-		t.Fatalf("configuration that is no JSON: %q", e.Config)
+		t.Fatalf("configuration that is not JSON: %q", e.Config)
 	}
 	must.Succeed(t, s.Commit(e))
 	again, err := s.Get(e.Key)

@@ -101,7 +101,7 @@ func TestDelLeavesStrangersLinks(t *testing.T) {
 		{"a bridge has the host end's name", func(r *rig, c *kittest.Container) {
 			kittest.Must(r.T, r.Conn.AddBridge(r.T.Context(), rtnl.NewBridge{Name: c.HostIfName}))
 		}},
-		{"the container's interface is no veth", func(r *rig, c *kittest.Container) {
+		{"the container's interface is not a veth", func(r *rig, c *kittest.Container) {
 			kittest.Must(r.T, c.Conn.AddBridge(r.T.Context(), rtnl.NewBridge{Name: "eth0"}))
 		}},
 		{"the container's interface leads elsewhere", func(r *rig, c *kittest.Container) {

@@ -331,7 +331,7 @@ func TestUnusedGateway(t *testing.T) {
 		{"ports of other vlans", []rtnl.PortVLANs{in(6, 1, 7), in(8, 1, 8)}, gateway, true},
 		{"ports of other bridges", []rtnl.PortVLANs{in(6, 1, 7), in(8, 2, 7)}, gateway, true},
 		{"a port in use", []rtnl.PortVLANs{in(8, 1, 7), in(6, 1, 7)}, gateway, false},
-		{"its port is no port", []rtnl.PortVLANs{in(8, 1, 7)}, gateway, false},
+		{"its peer is not a port", []rtnl.PortVLANs{in(8, 1, 7)}, gateway, false},
 		{"its port is in another vlan", []rtnl.PortVLANs{in(6, 1, 8)}, gateway, false},
 		{"no veth", []rtnl.PortVLANs{in(6, 1, 7)}, &rtnl.Link{Kind: "vlan", Index: 5, Peer: 6}, false},
 	} {

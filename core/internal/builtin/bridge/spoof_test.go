@@ -88,7 +88,7 @@ func TestSpoofedFramesAreDropped(t *testing.T) {
 			}))
 			own, theirs := r.Link(a.Conn, "eth0").MAC, r.Link(b.Conn, "eth0").MAC
 			from, to := netip.MustParseAddr("10.1.0.2"), netip.MustParseAddr("10.1.0.3")
-			// Frames keep their order, so that the honest one tells that the other has been dealt with.
+			// Frames keep their order, so that the honest one arrives after the other has been handled.
 			inject(t, a, frame(net.HardwareAddr{2, 0, 0, 0, 0, 99}, theirs, from, to, "spoofed."))
 			inject(t, a, frame(own, theirs, from, to, "honest."))
 			select {

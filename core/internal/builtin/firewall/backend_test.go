@@ -35,15 +35,15 @@ func TestSelectionWithoutFirewalld(t *testing.T) {
 		t.Run(test.configured, func(t *testing.T) {
 			c := &config{configKeys{Backend: test.configured}}
 			for _, way := range []struct {
-				name   string
-				choose func(context.Context, *config, *plugin.Invocation) (*selection, error)
-				want   string
+				name     string
+				selected func(context.Context, *config, *plugin.Invocation) (*selection, error)
+				want     string
 			}{
 				{"selectBackend", p.selectBackend, test.selected},
 				{"connectForRemoval", p.connectForRemoval, test.removedBy},
 			} {
 				got := ""
-				s, err := way.choose(t.Context(), c, &plugin.Invocation{})
+				s, err := way.selected(t.Context(), c, &plugin.Invocation{})
 				if err == nil {
 					got = s.name
 				}

@@ -35,7 +35,7 @@ func TestConfigurationsThatAreRefused(t *testing.T) {
 		{"an old version", `{"cniVersion":"0.3.1"}`, "cniVersion"},
 		{"no version", `{}`, "cniVersion"},
 		{"an unknown backend", `{"cniVersion":"1.1.0","backend":"nft"}`, "backend"},
-		{"a backend that is no text", `{"cniVersion":"1.1.0","backend":7}`, "backend"},
+		{"a backend that is not a string", `{"cniVersion":"1.1.0","backend":7}`, "backend"},
 		{"an unknown policy", `{"cniVersion":"1.1.0","ingressPolicy":"closed"}`, "ingressPolicy"},
 		{
 			"a chain's name with a quote", `{"cniVersion":"1.1.0","iptablesAdminChainName":"a\"b"}`,

@@ -203,7 +203,7 @@ func policiesKeepNetworksApart(t *testing.T, through string) {
 	for _, w := range []struct {
 		name     string
 		from, to *kittest.Container
-		reached  bool
+		passes   bool
 	}{
 		{"within the bridge", a2, a3, true},
 		{"to another bridge", a2, b2, false},
@@ -216,7 +216,7 @@ func policiesKeepNetworksApart(t *testing.T, through string) {
 	} {
 		for _, address := range at(w.to) {
 			want := ""
-			if w.reached {
+			if w.passes {
 				want = w.to.Network + w.to.ID
 			}
 			r.Try(path(w.name, &w.from.Node, address, want))
@@ -229,7 +229,8 @@ func policiesKeepNetworksApart(t *testing.T, through string) {
 	for _, from := range []*kittest.Container{a2, b2, d3} {
 		want := "dc2"
 		if from == d3 && through == "1" {
-			// Translated while it is on the bridge, where nothing tells it from what is to be kept apart.
+			// Translated while it is on the bridge, where it cannot be distinguished from traffic to be
+			// isolated.
 			want = ""
 		}
 		r.Try(path("to a published port", &from.Node, "192.0.2.1:80", want),

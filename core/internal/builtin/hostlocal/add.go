@@ -110,7 +110,7 @@ func (s *store) giveRequested(ctx context.Context, set rangeSet, number int, add
 	if !errors.Is(err, errTaken) {
 		return err
 	}
-	holder := "by a file that is no lease"
+	holder := "by a file that is not a lease"
 	if l, found, err := s.holder(addr); err == nil && found && !l.garbage && l.owner != (owner{}) {
 		holder = "by " + l.owner.String()
 	}

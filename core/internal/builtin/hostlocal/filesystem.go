@@ -14,7 +14,7 @@ var localFileSystems = map[int64]string{
 	0xca451a4e: "bcachefs",
 }
 
-// locality tells whether other machines use a file system.
+// locality says whether other machines use a file system.
 type locality int
 
 const (

@@ -71,7 +71,7 @@ func (s *store) visit(names []string, visit func(lease) error) error {
 	return nil
 }
 
-// read reads one file without its mark. It reports false for a file that is no lease, or is gone.
+// read reads one file without its mark. It reports false for a file that is gone or not a lease.
 func (s *store) read(name string) (lease, bool, error) {
 	addr, ok := parseFileName(name)
 	if !ok {

@@ -81,7 +81,7 @@ func (s *store) lock(ctx context.Context) (found bool, err error) {
 }
 
 // unlock keeps the index for the next call and releases the store. A failure to keep the index is
-// no error: without one the next call scans.
+// ignored: without an index the next call scans.
 func (s *store) unlock() {
 	if s.index != nil {
 		if s.indexed() {

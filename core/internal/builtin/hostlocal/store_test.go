@@ -178,7 +178,7 @@ func TestDelReleasesWhatOthersWrote(t *testing.T) {
 		},
 		{"an editor", map[string]string{"10.1.0.2": "c1\r\neth0\n"}, []string{}},
 		{
-			"files that are no leases",
+			"files that are not leases",
 			map[string]string{"notes": "c1\r\neth0", "10.1.0.02": "c1\r\neth0"},
 			[]string{"10.1.0.02: c1/eth0", "notes: c1/eth0"},
 		},
@@ -381,7 +381,7 @@ func TestNamesThatAreNoLeases(t *testing.T) {
 	inv.Args = plugin.Args{{"IP", "10.1.0.5"}}
 	_, err := f.Add(context.Background(), inv)
 	wantFault(t, err, fault.KindPluginFailed, 999, "requested IP address 10.1.0.5 is not available",
-		"a file that is no lease")
+		"a file that is not a lease")
 }
 
 func TestDirectoryThatCannotBeUsed(t *testing.T) {

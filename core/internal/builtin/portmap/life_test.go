@@ -550,7 +550,7 @@ func TestStatus(t *testing.T) {
 	}
 }
 
-// TestNamesMayBeAnything has names of which nftables could not keep every byte.
+// TestNamesMayBeAnything has names with bytes that nftables could not keep.
 func TestNamesMayBeAnything(t *testing.T) {
 	r := newRig(t)
 	c := r.container("a", 2)

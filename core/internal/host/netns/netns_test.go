@@ -222,8 +222,8 @@ func TestCookieKnowsTheNamespace(t *testing.T) {
 	}
 }
 
-// What the kernel tells of an open namespace (Linux 6.18) is what a socket inside tells: states of
-// both kinds are one.
+// The identity that the kernel returns for an open namespace (Linux 6.18) is that of a socket
+// inside, so that entries of both kinds match.
 func TestCookieIsThatOfASocketInside(t *testing.T) {
 	n := netnstest.Open(t, netnstest.New(t))
 	cookie, err := n.Cookie(t.Context())

@@ -60,8 +60,8 @@ const (
 	maxKept   = 1 << 14 // rules and other parts of lists
 )
 
-// get returns what is known of a namespace, and of which generation. The cookie 0 stands for an
-// unknown namespace.
+// get returns what is known about a namespace, and the generation it is from. The cookie 0 stands
+// for an unknown namespace.
 func (c *cache) get(cookie uint64) (uint32, facts) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -141,7 +141,7 @@ func TestGenerationsOfTheCache(t *testing.T) {
 		}, 6, true, false},
 		{"a batch of later", func(m *cache) { m.advance(1, 7, 8, facts{b: true}, nil) }, 8, false, true},
 		{"a batch of before", func(m *cache) { m.advance(1, 3, 4, facts{b: true}, nil) }, 5, true, false},
-		{"a batch, told late", func(m *cache) {
+		{"a batch, reported late", func(m *cache) {
 			m.add(1, 6, facts{b: true})
 			m.advance(1, 5, 6, facts{a: true}, nil)
 		}, 6, false, true},
@@ -170,7 +170,7 @@ func TestCountSomeReadsOnlyTheStart(t *testing.T) {
 			var elements []Element
 			for i := range many {
 				elements = append(elements, Element{Key: []byte{10, 9, byte(i >> 8), byte(i)},
-					Comment: "somebody's"})
+					Comment: "of another tool"})
 			}
 			if many > 0 {
 				tx.AddElements(set, elements...)

@@ -20,7 +20,7 @@ import (
 // seen is all that can be remembered of some tables, and one element.
 func seen(t *testing.T, ctx context.Context) string {
 	t.Helper()
-	var told string
+	var text string
 	err := nft.View(ctx, func(r *nft.Reader) error {
 		var b strings.Builder
 		var errs []error
@@ -51,13 +51,13 @@ func seen(t *testing.T, ctx context.Context) string {
 		one, err := r.Find(sources, nft.Addr(netip.MustParseAddr("10.1.0.2")))
 		tell(one != nil, err)
 		tell(r.CountAtLeast(sources))
-		told = b.String()
+		text = b.String()
 		return errors.Join(errs...)
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return told
+	return text
 }
 
 // same fails the test if what is remembered is not what is there.
@@ -287,7 +287,7 @@ func TestMemoryIsShared(t *testing.T) {
 	same(t, ctx, "all of it")
 }
 
-// TestElementsThatPass waits for one to do so, which is no change that is counted.
+// TestElementsThatPass waits for an element to expire, which does not count as a change.
 func TestElementsThatPass(t *testing.T) {
 	netnstest.Host(t)
 	ctx := (&nft.Sockets{}).With(context.Background())

@@ -6,7 +6,7 @@ import (
 	"github.com/libcni/libcni/core/internal/host/nft/wire"
 )
 
-// snapshot keeps what a Reader has read, and of which generation of the rules.
+// snapshot keeps what a Reader has read, and the generation of the rules it is from.
 type snapshot struct {
 	closing bool // ask for the generation after other questions too
 

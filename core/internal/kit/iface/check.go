@@ -105,7 +105,7 @@ func (c *Comparison) identity(object string, was *types100.Interface, link *rtnl
 	}
 }
 
-// Contents is what a link should have. What it has beyond that is no difference.
+// Contents is what a link should have. Additional contents are not a difference.
 type Contents struct {
 	Addresses []netip.Prefix
 	Connected bool         // each address comes with the kernel's route to its prefix

@@ -30,7 +30,7 @@ func TestMACPrecedence(t *testing.T) {
 			{"MAC", args}}, want: args},
 		{name: "unknown argument disallowed", args: plugin.Args{{"K8S", "x"}, {"IgnoreUnknown", "0"}},
 			kind: fault.KindInvalidRequest, key: "args"},
-		{name: "IgnoreUnknown is no boolean", args: plugin.Args{{"IgnoreUnknown", "maybe"}},
+		{name: "IgnoreUnknown is not a boolean", args: plugin.Args{{"IgnoreUnknown", "maybe"}},
 			kind: fault.KindInvalidRequest, key: "args"},
 		{name: "no address", runtime: "x", kind: fault.KindInvalidConfig, key: "runtimeConfig.mac"},
 		{name: "multicast", cni: "01:00:00:00:00:00", kind: fault.KindInvalidConfig, key: "args.cni.mac"},

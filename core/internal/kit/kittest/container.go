@@ -35,7 +35,7 @@ func (h *Host) NewContainer(network, id string) *Container {
 	}
 }
 
-// Lost is an attachment of which nothing but its identity is known.
+// Lost is an attachment whose identity alone is known.
 func Lost(network, id string) *Container {
 	return &Container{Network: network, ID: id, IfName: "eth0"}
 }

@@ -98,7 +98,7 @@ func (c *Conn) Apply(b *Batch, generation uint32, known string) (made uint32, fa
 		datagram = netlink.AppendMessage(datagram, m.kind, unix.NLM_F_REQUEST|m.flags,
 			first+uint32(i), m.body)
 	}
-	c.makeRoom(len(datagram), len(messages))
+	c.enlargeBuffers(len(datagram), len(messages))
 	if err := c.conn.Send(datagram); err != nil {
 		return 0, err
 	}
@@ -160,8 +160,8 @@ func makeTable(family uint8, name string) message {
 	return message{subsystem | unix.NFT_MSG_NEWTABLE, 0, e.Encoded()}
 }
 
-// makeRoom enlarges the kernel's buffers of the socket for a large batch, once.
-func (c *Conn) makeRoom(bytes, messages int) {
+// enlargeBuffers enlarges the kernel's buffers of the socket for a large batch, once.
+func (c *Conn) enlargeBuffers(bytes, messages int) {
 	const manyBytes, manyMessages = 64 << 10, 64
 	const large = 32 << 20
 	if !c.large && (bytes > manyBytes || messages > manyMessages) {

@@ -45,8 +45,8 @@ func newList(kind int, e netlink.Encoder, answer answers) *Question {
 // IsList reports whether the question is for a list.
 func (q *Question) IsList() bool { return q.request.Flags&unix.NLM_F_DUMP != 0 }
 
-// Outcome reports, after Ask, whether the kernel has the object. That it does not have it is no
-// error.
+// Outcome reports, after Ask, whether the kernel has the object. A missing object is not
+// an error.
 func (q *Question) Outcome() (found bool, failed error) {
 	err := q.Err()
 	if errors.Is(err, ErrNotFound) {
