@@ -139,6 +139,9 @@ func (c resultCase) network(h *host, container int) json.RawMessage {
 		ipam = `"ipam":{` + ipam + `}`
 	}
 	plugin := fmt.Sprintf(`{"type":"bridge","bridge":"br0",%s%s}`, c.bridge, ipam)
+	if c.ptp {
+		plugin = fmt.Sprintf(`{"type":"ptp",%s%s}`, c.bridge, ipam)
+	}
 	return json.RawMessage(
 		fill(fmt.Sprintf(`{"cniVersion":%q,"name":"net","plugins":[%s]}`, version, plugin), h.Dir))
 }
