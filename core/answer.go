@@ -12,12 +12,12 @@ import (
 	"github.com/libcni/libcni/core/internal/jsonobject"
 )
 
-// appender is an answer that writes itself. Encoding by reflection builds tables of each type, which
-// takes longer than the work of a call in a process that makes a single one.
+// appender is an answer that writes itself. Encoding by reflection builds tables of each type,
+// which takes longer than the work of a call in a process that makes a single one.
 type appender interface{ appendJSON(dst []byte) []byte }
 
-// encode writes the answer of a verb. It returns valid JSON without duplicate names, or an error if a
-// raw value within the answer is neither.
+// encode writes the answer of a verb. It returns valid JSON without duplicate names, or an error if
+// a raw value within the answer is neither.
 func encode(answer any) ([]byte, error) {
 	switch answer := answer.(type) {
 	case jsontext.Value:

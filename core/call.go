@@ -12,8 +12,8 @@ import (
 	"github.com/libcni/libcni/core/internal/spec"
 )
 
-// Call serves a request in JSON: cni_<method> in C. It returns 0 and the verb's answer, or the return
-// value of an error (see Error.Return) and the error object.
+// Call serves a request in JSON: cni_<method> in C. It returns 0 and the verb's answer, or the
+// return value of an error (see Error.Return) and the error object.
 func (e *Engine) Call(ctx context.Context, caller Caller, method string,
 	request []byte) (rc int, response []byte) {
 	serve, known := methods[method]

@@ -92,8 +92,8 @@ func validEnv(env map[string]string) error {
 	return nil
 }
 
-// environ returns the environment of plugin processes: the host's unless options.inheritEnv is false,
-// and then options.env, which overrides it.
+// environ returns the environment of plugin processes: the host's unless options.inheritEnv is
+// false, and then options.env, which overrides it.
 func (o *RequestOptions) environ(host []string) []string {
 	if !given(o.InheritEnv, defaultInheritEnv) {
 		host = nil

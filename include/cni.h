@@ -34,7 +34,7 @@
  *   specification (configurations, results) keys match as in the CNI project's Go library, and
  *   unknown keys are accepted. Integers keep their exact value, whatever their size.
  *
- *   Common keys, all of which are optional unless a function requires them:
+ *   Common keys, optional unless a function requires them:
  *     network         object or string   a network configuration list or the configuration of a
  *                                        single plugin; or the name of a network in options.confDir
  *     networkFile     string             path of a .conflist or .conf file

@@ -10,7 +10,8 @@ import (
 func number(n int64) string { return strconv.FormatInt(n, 10) }
 
 const introduction = "`cni.h` is the manual: it describes the rules that hold for every " +
-	"function. This page lists what the functions take and return. A function that takes a request accepts " +
+	"function. This page lists what the functions take and return. A function that takes a request " +
+	"accepts " +
 	"every key of [common](#common), and uses those that are listed with it. Its prototype is"
 
 // reference writes docs/api.md: every function, kind and object.

@@ -114,7 +114,8 @@ func (l *loader) key(where, name string, s *schema) *Key {
 }
 
 func (l *loader) value(where string, s *schema) Value {
-	v := Value{Pattern: s.Pattern, Base64: s.ContentEncoding == "base64", Minimum: s.Minimum, Maximum: s.Maximum}
+	v := Value{Pattern: s.Pattern, Base64: s.ContentEncoding == "base64", Minimum: s.Minimum,
+		Maximum: s.Maximum}
 	switch {
 	case s.Ref != "":
 		v.Type = l.named(where, s.name())

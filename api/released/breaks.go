@@ -98,7 +98,8 @@ func (c *comparison) function(was, is *model.Function) {
 	}
 }
 
-// files compares what libcni writes and reads: both versions must understand the files of the other.
+// files compares what libcni writes and reads: both versions must understand the files of the
+// other.
 func (c *comparison) files(old, new *model.API) {
 	for _, was := range old.Files {
 		is := named(new.Files, was.Name, func(f *model.File) string { return f.Name })

@@ -57,7 +57,7 @@ func (c *call) interpret(answer *reply) (json.RawMessage, error) {
 		return nil, c.fail(fault.KindPluginProtocol, nil, "there is more after the answer: %s",
 			excerpt(rest))
 	case first[0] != '{' && !bytes.Equal(first, []byte("null")):
-		return nil, c.fail(fault.KindPluginProtocol, nil, "the answer is no JSON object: %s",
+		return nil, c.fail(fault.KindPluginProtocol, nil, "the answer is not a JSON object: %s",
 			excerpt(first))
 	}
 	return first, nil

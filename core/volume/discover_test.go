@@ -85,7 +85,8 @@ func TestDiscoverPassesOverWhatNamesNoPlugin(t *testing.T) {
 	dir := layout(t, map[string]string{
 		"good.sock": "socket", "file.sock": "no socket", "deep/deep.spec": "tcp://h:1",
 		"empty/other.spec": "tcp://h:1",
-		"README":           "", "p/README": "", "bad.spec": "h:1", "big.json": strings.Repeat(" ", maxFile+1),
+		"README":           "", "p/README": "", "bad.spec": "h:1", "big.json": strings.Repeat(" ",
+			maxFile+1),
 		".spec": "tcp://h:1",
 	})
 	if err := syscall.Mkfifo(filepath.Join(dir, "pipe.spec"), 0o600); err != nil {

@@ -11,7 +11,7 @@ import (
 	"testing/iotest"
 )
 
-// replies are answers as servers write them, and as they should not.
+// replies are valid and malformed responses.
 var replies = []string{
 	"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}",
 	"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}more",
@@ -164,7 +164,7 @@ func FuzzAnswer(f *testing.F) {
 			return
 		}
 		if status != statusOK {
-			t.Errorf("status %d is no error", status)
+			t.Errorf("status %d is not an error", status)
 		}
 		volumes, err := c.volumes(first)
 		if err == nil && volumes == nil {

@@ -152,7 +152,7 @@ func (c *call) volumeOf(d described) (*Volume, error) {
 		v.Status, err = json.Marshal(status)
 	}
 	if err != nil {
-		return nil, c.fail(fault.KindPluginProtocol, nil, "the status of %s is no object: %s",
+		return nil, c.fail(fault.KindPluginProtocol, nil, "the status of %s is not an object: %s",
 			quoted(d.Name), excerpt(d.Status))
 	}
 	return v, nil
@@ -175,7 +175,7 @@ func (p *Plugin) List(ctx context.Context) ([]Volume, error) {
 // that failed to list must not look like one without volumes.
 func (c *call) volumes(answer json.RawMessage) ([]Volume, error) {
 	if answer[0] != '{' {
-		return nil, c.fail(fault.KindPluginProtocol, nil, "the answer is no list: %s", excerpt(answer))
+		return nil, c.fail(fault.KindPluginProtocol, nil, "the answer is not a list: %s", excerpt(answer))
 	}
 	var list struct{ Volumes []*described }
 	if err := c.decode(answer, &list); err != nil {

@@ -35,8 +35,8 @@ type Settings struct {
 // Volume is a volume as its plugin describes it.
 type Volume struct {
 	Name       string
-	Mountpoint string          // "" while there is none to tell
-	CreatedAt  string          // as the plugin writes it
+	Mountpoint string          // "" if not mounted
+	CreatedAt  string          // in the plugin's own format
 	Status     json.RawMessage // an object, or nil
 }
 

@@ -28,7 +28,7 @@ func TestEveryFaultHasItsKindAndSaysWhatThePluginSaid(t *testing.T) {
 		// What is no answer of the protocol.
 		{"create", "empty200", -71, "plugin-protocol", "not JSON: empty"},
 		{"create", "text200", -71, "plugin-protocol", `not JSON: "fine, thanks"`},
-		{"create", "array", -71, "plugin-protocol", "no JSON object"},
+		{"create", "array", -71, "plugin-protocol", "not a JSON object"},
 		{"mount", "truncated", -71, "plugin-protocol", "not JSON"},
 		{"list", "truncatedlist", -71, "plugin-protocol", "not JSON"},
 		{"list", "short", -71, "plugin-protocol", "closed the connection before its answer was complete"},
@@ -43,7 +43,7 @@ func TestEveryFaultHasItsKindAndSaysWhatThePluginSaid(t *testing.T) {
 		{"list", "trailing", -71, "plugin-protocol", "more after the answer"},
 		{"get", "volumestring", -71, "plugin-protocol", "not as the protocol has it"},
 		{"mount", "mountnumber", -71, "plugin-protocol", "not as the protocol has it"},
-		{"list", "null", -71, "plugin-protocol", "no list"},
+		{"list", "null", -71, "plugin-protocol", "not a list"},
 		{"list", "listnamed", -71, "plugin-protocol", "has no name"},
 		{"list", "huge", -71, "plugin-protocol", "longer than 8 MiB"},
 		{"list", "endless", -71, "plugin-protocol", "longer than 8 MiB"},

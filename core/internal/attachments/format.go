@@ -86,7 +86,7 @@ func isJSON(text jsontext.Value) bool {
 	return text.IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 }
 
-// bareResult recognises a result by the keys of which every version has one.
+// bareResult recognises a result by its keys: every version has at least one of these.
 func bareResult(data []byte) (*Entry, error) {
 	var version string
 	var ip4, ip6 jsontext.Value

@@ -108,7 +108,7 @@ func TestParseFileRefuses(t *testing.T) {
 		"dropin.conflist": network("dropin"), "dropin/10.conf": `{"type":"x"}`,
 		"dropin/20.conf":      `{"ipam":{}}`,
 		"dropsyntax.conflist": network("dropsyntax"), "dropsyntax/10.conf": `{"type":`,
-		"file.conflist": network("file"), "file": "a file where drop-ins would be is no trouble",
+		"file.conflist": network("file"), "file": "a file in place of the drop-in directory is ignored",
 		"directory.conf/.keep": "",
 	})
 	if err := syscall.Mkfifo(filepath.Join(dir, "pipe.conf"), 0o600); err != nil {

@@ -136,7 +136,8 @@ func (e *Error) Error() string { return e.Msg }
 // Unwrap returns the cause given to New.
 func (e *Error) Unwrap() error { return e.cause }
 
-// Return is the value a C function returns for the error: the plugin's code for kinds plugin-failed and drift,
+// Return is the value a C function returns for the error: the plugin's code for kinds plugin-failed
+// and drift,
 // -errno for libcni's own verdicts.
 func (e *Error) Return() int {
 	if e.number == 0 {

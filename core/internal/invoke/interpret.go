@@ -44,7 +44,7 @@ func interpretUnknown(t Target, inv *plugin.Invocation, got answer) (*plugin.Res
 	}
 	return nil, fault.New(fault.KindPluginStatusUnknown, nil,
 		"%s exited, but another part of this process took its exit status, and its output does not "+
-			"tell whether %s succeeded", t, inv.Command)
+			"show whether %s succeeded", t, inv.Command)
 }
 
 var null = []byte("null")

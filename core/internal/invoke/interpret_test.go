@@ -126,15 +126,15 @@ func TestInterpretFailure(t *testing.T) {
 		{"status unknown, nothing", plugin.Del, "", "", spawn.Status{},
 			want{fault.KindPluginStatusUnknown, 999,
 				name + " exited, but another part of this process took its exit status, and its output does " +
-					"not tell whether DEL succeeded", "", true}},
+					"not show whether DEL succeeded", "", true}},
 		{"status unknown, half a result", plugin.Add, `{"cniVersion":`, "", spawn.Status{},
 			want{fault.KindPluginStatusUnknown, 999,
 				name + " exited, but another part of this process took its exit status, and its output does " +
-					"not tell whether ADD succeeded", "", true}},
+					"not show whether ADD succeeded", "", true}},
 		{"status unknown, null", plugin.Add, `null`, "", spawn.Status{},
 			want{fault.KindPluginStatusUnknown, 999,
 				name + " exited, but another part of this process took its exit status, and its output does " +
-					"not tell whether ADD succeeded", "", true}},
+					"not show whether ADD succeeded", "", true}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

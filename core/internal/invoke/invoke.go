@@ -126,7 +126,7 @@ func fromContract(err error, t Target) error {
 	}
 }
 
-// inState words a built-in's failure to open one of its lock files, all of which are in stateDir.
+// inState returns the error for a built-in that failed to open one of its lock files in stateDir.
 func inState(err error) error {
 	var known *fault.Error
 	var file *lockfile.FileError

@@ -25,10 +25,10 @@ type TypeError struct {
 
 func (e *TypeError) Error() string { return e.Key + ": must not be a JSON " + e.Value }
 
-// Decode reads data as encoding/json reads a struct, without the tables that encoding/json builds in
-// each process. Names match in any case. The last member of a name wins, but objects and lists are
-// read over the earlier value. null leaves a value unchanged, except that it empties lists, raw maps
-// and pointers. Invalid UTF-8 becomes U+FFFD. Raw values alias data. The error is that of
+// Decode reads data as encoding/json reads a struct, without the tables that encoding/json builds
+// in each process. Names match in any case. The last member of a name wins, but objects and lists
+// are read over the earlier value. null leaves a value unchanged, except that it empties lists, raw
+// maps and pointers. Invalid UTF-8 becomes U+FFFD. Raw values alias data. The error is that of
 // encoding/json for text that is not JSON, or a *TypeError for the first value of the wrong type.
 func Decode(data []byte, into any) error {
 	var d decoder
@@ -44,8 +44,8 @@ func Decode(data []byte, into any) error {
 	return err
 }
 
-// decoder reads a text once, from its beginning to its end. Its methods return errors of the text. A
-// value of the wrong type is reported and skipped.
+// decoder reads a text once, from its beginning to its end. Its methods return errors of the text.
+// A value of the wrong type is reported and skipped.
 type decoder struct {
 	jsontext.Decoder
 	source bytes.Buffer // of raw, which the Decoder reads in place

@@ -81,8 +81,8 @@ func readList[T any](d *decoder, into *[]T, element func(*T) any) error {
 	return err
 }
 
-// Optional is the destination of an optional value: value returns the destination of what the pointer
-// points to. null makes the pointer nil.
+// Optional is the destination of an optional value: value returns the destination of what the
+// pointer points to. null makes the pointer nil.
 func Optional[T any](into **T, value func(*T) any) any {
 	return reader(func(d *decoder) error { return readOptional(d, into, value) })
 }

@@ -10,7 +10,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// sample has a member of every type that Decode reads, with the tags by which encoding/json reads the same.
+// sample has a member of every type that Decode reads, with the tags by which encoding/json reads
+// the same.
 type sample struct {
 	S        string                    `json:"string"`
 	B        bool                      `json:"bool"`
@@ -130,8 +131,8 @@ func message(err error) string {
 	return ""
 }
 
-// An array of numbers, which encoding/json takes for bytes, is refused, and what a longer list left behind is not read
-// over by a list that is the third of its name.
+// An array of numbers, which encoding/json takes for bytes, is refused, and what a longer list left
+// behind is not read over by a list that is the third of its name.
 func TestDecodeIsStricterThanEncodingJSON(t *testing.T) {
 	var s sample
 	if got, want := message(Decode([]byte(`{"bytes":[1,2]}`), s.fields())),
@@ -146,7 +147,8 @@ func TestDecodeIsStricterThanEncodingJSON(t *testing.T) {
 	}
 }
 
-// FuzzDecode holds Decode against encoding/json, but for the two things that TestDecodeIsStricterThanEncodingJSON names.
+// FuzzDecode holds Decode against encoding/json, but for the two things that
+// TestDecodeIsStricterThanEncodingJSON names.
 func FuzzDecode(f *testing.F) {
 	for _, text := range decodeCases {
 		if len(text) < 1000 {

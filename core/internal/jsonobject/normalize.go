@@ -87,8 +87,8 @@ func Check(data []byte) error {
 	return nil
 }
 
-// rewrite copies the next value of dec. Objects keep one member of a name: the last, in the position
-// of the first.
+// rewrite copies the next value of dec. Objects keep one member of a name: the last, in the
+// position of the first.
 func rewrite(dst []byte, dec *jsontext.Decoder) ([]byte, error) {
 	if dec.StackDepth() > rewriteDepth {
 		return nil, errTooDeep

@@ -1,6 +1,6 @@
-// Package jsonobject reads and writes JSON without reflection. It keeps the order and the bytes of the
-// members of objects that it does not interpret, reads objects by tables of fields, and reports what
-// is wrong with text that is not JSON.
+// Package jsonobject reads and writes JSON without reflection. It keeps the order and the bytes of
+// the members of objects that it does not interpret, reads objects by tables of fields, and reports
+// what is wrong with text that is not JSON.
 package jsonobject
 
 import (
@@ -23,8 +23,8 @@ type Object []Member
 // usualMembers is the initial capacity of an Object, which suffices for most.
 const usualMembers = 8
 
-// Parse splits an object into its members, including all members of a repeated name. The values alias
-// raw.
+// Parse splits an object into its members, including all members of a repeated name. The values
+// alias raw.
 func Parse(raw []byte) (Object, error) {
 	if kind := jsontext.Value(raw).Kind(); kind != '{' {
 		return nil, &Error{Msg: "expected an object, got " + Describe(kind)}
@@ -57,7 +57,8 @@ func readMember(dec *jsontext.Decoder, raw []byte) (Member, error) {
 	return member, err
 }
 
-// readValue returns the next value as a part of raw; the decoder reuses the memory of what it returns.
+// readValue returns the next value as a part of raw; the decoder reuses the memory of what it
+// returns.
 func readValue(dec *jsontext.Decoder, raw []byte) (jsontext.Value, error) {
 	value, err := dec.ReadValue()
 	if err != nil {

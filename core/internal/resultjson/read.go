@@ -1,6 +1,6 @@
 // Package resultjson reads and writes results of version 1.0.0 and later and their parts as
-// encoding/json does for the types of the CNI project's Go module, without reflection: the tables that
-// encoding/json builds take longer than the JSON work of a single call.
+// encoding/json does for the types of the CNI project's Go module, without reflection: the tables
+// that encoding/json builds take longer than the JSON work of a single call.
 package resultjson
 
 import (
@@ -13,8 +13,8 @@ import (
 	"github.com/libcni/libcni/core/internal/jsonobject"
 )
 
-// Read reads a result without regard to its cniVersion. For a message about a result that it refuses,
-// decode it with the decoders of the types.
+// Read reads a result without regard to its cniVersion. For a message about a result that it
+// refuses, decode it with the decoders of the types.
 func Read(text []byte) (*types100.Result, error) {
 	r := new(types100.Result)
 	return r, jsonobject.Decode(text, jsonobject.Fields{
@@ -57,7 +57,8 @@ func interfaceFields(i *types100.Interface) any {
 	}
 }
 
-// ipFields resets the value, as the type's own decoder does, so that nothing of an earlier list stays.
+// ipFields resets the value, as the type's own decoder does, so that nothing of an earlier list
+// stays.
 func ipFields(ip *types100.IPConfig) any {
 	*ip = types100.IPConfig{}
 	return jsonobject.Fields{

@@ -16,8 +16,8 @@ type Decoder struct{ object jsonobject.Strict }
 //
 // It refuses invalid UTF-8, a duplicate key at any depth, text after the object, more than
 // jsonobject.MaxSize bytes, a value of the wrong type, and a key that is not in the fields of its
-// object, unless the key begins with "x-" or *ignoreUnknown, which may be one of the fields, is true.
-// The error is a *fault.Error of kind invalid-request whose Details is the path of the key.
+// object, unless the key begins with "x-" or *ignoreUnknown, which may be one of the fields, is
+// true. The error is a *fault.Error of kind invalid-request whose Details is the path of the key.
 func (d *Decoder) Decode(data []byte, fields jsonobject.Fields, ignoreUnknown *bool) error {
 	u := unknownKey{fields: fields}
 	wrong, err := d.object.Decode(data, fields, u.report)

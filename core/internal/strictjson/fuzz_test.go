@@ -10,8 +10,8 @@ import (
 	"github.com/libcni/libcni/core/internal/fault"
 )
 
-// FuzzRequest: whatever the text, it is taken or refused with a kind and a message; what is taken is valid JSON without
-// repeated keys, and raw values are the bytes that were written.
+// FuzzRequest: whatever the text, it is taken or refused with a kind and a message; what is taken
+// is valid JSON without repeated keys, and raw values are the bytes that were written.
 func FuzzRequest(f *testing.F) {
 	f.Add([]byte(`{"network":"web","containerId":"c1","netns":"/run/netns/c1","options":{"timeoutMs":0}}`))
 	var d Decoder // one for all: nothing of a text may be left when the next is read
@@ -33,7 +33,7 @@ func FuzzRequest(f *testing.F) {
 			t.Fatalf("took %q", data)
 		}
 		if got.Network != nil && !bytes.Contains(data, got.Network) {
-			t.Fatalf("network is %q, which is no part of %q", got.Network, data)
+			t.Fatalf("network is %q, which is not part of %q", got.Network, data)
 		}
 	})
 }

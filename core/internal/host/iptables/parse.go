@@ -30,7 +30,7 @@ func parse(listing string) (*Table, error) {
 	return t, nil
 }
 
-// split divides a line into words, some of which are in double quotes.
+// split divides a line into words, which may be in double quotes.
 func split(line string) (words []string, err error) {
 	word, in, quoted := strings.Builder{}, false, false
 	for i := 0; i < len(line); i++ {

@@ -15,7 +15,7 @@ import (
 // DefaultOutstanding is how many link deletions may be in flight before the next one waits.
 const DefaultOutstanding = 8
 
-// Deleter is shared by sessions. It bounds the link deletions in flight, each of which keeps a
+// Deleter is shared by sessions. It bounds the link deletions in flight, because each occupies a
 // thread in the kernel, and keeps receive buffers for the next session. Safe for concurrent use.
 type Deleter struct {
 	slots   chan struct{}
