@@ -183,7 +183,8 @@ func TestStatusTellsOfChainsThatDrop(t *testing.T) {
 		r.T,
 		"warnings",
 		[]string{
-			"chain forwarded of nftables table mine drops what it does not accept, the containers' packets " +
+			"chain forwarded of nftables table mine drops what it does not accept, " +
+				"the containers' packets " +
 				"too",
 		},
 		r.Warnings,

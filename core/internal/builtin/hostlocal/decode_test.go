@@ -53,7 +53,8 @@ func TestConfigurationIsReadAsEncodingJSONDoes(t *testing.T) {
 			continue
 		}
 		got := tagged{RuntimeConfig: want.RuntimeConfig, Args: want.Args}
-		got.RuntimeConfig.IPRanges, got.RuntimeConfig.IPs = raw.RuntimeConfig.IPRanges, raw.RuntimeConfig.IPs
+		got.RuntimeConfig.IPRanges = raw.RuntimeConfig.IPRanges
+		got.RuntimeConfig.IPs = raw.RuntimeConfig.IPs
 		got.Args.CNI.IPs = raw.Args.CNI.IPs
 		if c := raw.IPAM; c != nil {
 			got.IPAM = &taggedIPAM{

@@ -62,7 +62,8 @@ func parseSubnet(key, text string) (netip.Prefix, error) {
 	case subnet != subnet.Masked():
 		return subnet, fault.InvalidConfig(
 			key,
-			"host-local: Network has host bits set. For a subnet mask of length %d the network address is %s",
+			"host-local: Network has host bits set. For a subnet mask of length %d "+
+				"the network address is %s",
 			subnet.Bits(),
 			subnet.Masked().Addr(),
 		)

@@ -59,7 +59,8 @@ func Invocation(network, id string, config []byte) *plugin.Invocation {
 // Invocation is a call of a plugin for a container, as the engine makes it on this host.
 func (h *Host) Invocation(c *Container, config []byte) *plugin.Invocation {
 	inv := Invocation(c.Network, c.ID, config)
-	inv.IfName, inv.HostIfName, inv.StateDir, inv.PrevResult = c.IfName, c.HostIfName, h.StateDir, c.Result
+	inv.IfName, inv.HostIfName = c.IfName, c.HostIfName
+	inv.StateDir, inv.PrevResult = h.StateDir, c.Result
 	inv.Warnings = func(msg string) { h.Warnings = append(h.Warnings, msg) }
 	inv.Repaired = func(object string) { h.Repaired = append(h.Repaired, object) }
 	if c.NS != nil {
