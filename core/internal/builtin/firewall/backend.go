@@ -109,8 +109,9 @@ func (s *selection) close() {
 // run calls fn with the backend for attachments with addresses of some families. One nftables batch
 // is atomic; a backend that needs more than that runs under the host's lock. fn may call run.
 func (s *selection) run(ctx context.Context, of []nft.Family, fn func(backend) error) error {
-	if s.locked || s.name == backendNFTables && len(withLegacyTable(of)) == 0 {
-		return fn(s.backend(of))
+	legacy := s.legacyTables(of)
+	if s.locked || s.name == backendNFTables && len(legacy) == 0 {
+		return fn(s.backend(legacy))
 	}
 	lock, err := lockfile.Flock(ctx, filepath.Join(s.inv.StateDir, "locks", "firewall"), 0o600,
 		lockfile.Exclusive)
@@ -118,18 +119,26 @@ func (s *selection) run(ctx context.Context, of []nft.Family, fn func(backend) e
 		return err
 	}
 	s.locked = true
-	err = fn(s.backend(of))
+	err = fn(s.backend(s.legacyTables(of)))
 	s.locked = false
 	return errors.Join(err, lock.Unlock())
 }
 
-// backend looks for legacy tables once: one that appears later counts as made after the call.
-func (s *selection) backend(of []nft.Family) backend {
+// legacyTables returns the families that have a legacy table. One that appears later counts as made
+// after the call. The backend iptables works on the same tables itself.
+func (s *selection) legacyTables(of []nft.Family) []nft.Family {
+	if s.name == backendIPTables {
+		return nil
+	}
+	return withLegacyTable(of)
+}
+
+func (s *selection) backend(legacy []nft.Family) backend {
 	if s.name == backendIPTables {
 		return iptablesChains{s.inv}
 	}
 	var b backend = nftables{s.inv}
-	if legacy := withLegacyTable(of); len(legacy) > 0 {
+	if len(legacy) > 0 {
 		b = legacyTables{b, s.inv, legacy}
 	}
 	if s.zones != nil {
