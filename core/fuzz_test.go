@@ -46,7 +46,8 @@ func FuzzRequestOfEveryVerb(f *testing.F) {
 
 // An error of convert has a kind, and a converted result can be converted again.
 func FuzzConvert(f *testing.F) {
-	f.Add(`{"cniVersion":"1.1.0","ips":[{"address":"10.1.0.2/24","interface":0}],"interfaces":[{"name":"eth0"}]}`, "0.2.0")
+	f.Add(
+		`{"cniVersion":"1.1.0","ips":[{"address":"10.1.0.2/24","interface":0}],"interfaces":[{"name":"eth0"}]}`, "0.2.0")
 	f.Add(`{"cniVersion":"0.2.0","ip4":{"ip":"10.1.0.2/24"}}`, "1.1.0")
 	f.Add(`{"cniVersion":"0.4.0","ips":[{"version":"4","address":"10.1.0.2/24","interface":-1}]}`,
 		"0.3.1")

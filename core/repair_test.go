@@ -58,7 +58,9 @@ func TestDelOfAnUnknownAttachmentRemovesWhatExecutablesLeft(t *testing.T) {
 	network := h.masqueraded("web")
 	plant := func(id string) {
 		comment := nft.Owner{Network: "web", ContainerID: id, IfName: "eth0"}.Comment()
-		kittest.Run(t, "nft", fmt.Sprintf(`add table inet cni_plugins_masquerade; add chain inet cni_plugins_masquerade masq_checks;
+		kittest.Run(t, "nft",
+			fmt.Sprintf(
+				`add table inet cni_plugins_masquerade; add chain inet cni_plugins_masquerade masq_checks;
 			add rule inet cni_plugins_masquerade masq_checks ip saddr 10.88.0.9 ip daddr != 10.88.0.0/24 masquerade comment "%s"`, comment))
 	}
 	plant("unknown")

@@ -17,7 +17,8 @@ func TestRequestsAreRead(t *testing.T) {
 		text string
 		want request
 	}{
-		{"common keys", `{"network":{"name":"web"},"networkFile":"f","containerId":"c1","netns":"/n","ifName":"eth1",
+		{"common keys",
+			`{"network":{"name":"web"},"networkFile":"f","containerId":"c1","netns":"/n","ifName":"eth1",
 			"args":[["K","a"],["K","b"]],"capabilityArgs":{"mac":"x","n":1.50},"requestId":"r"}`,
 			&AddRequest{Common{
 				Network: jsontext.Value(`{"name":"web"}`), NetworkFile: "f", ContainerID: "c1", Netns: "/n",
@@ -26,7 +27,8 @@ func TestRequestsAreRead(t *testing.T) {
 				CapabilityArgs: map[string]jsontext.Value{"mac": jsontext.Value(`"x"`),
 					"n": jsontext.Value("1.50")},
 			}}},
-		{"options", `{"options":{"pluginDirs":["a","b"],"builtins":"only","timeoutMs":0,"rollbackTimeoutMs":9007199254740993,
+		{"options",
+			`{"options":{"pluginDirs":["a","b"],"builtins":"only","timeoutMs":0,"rollbackTimeoutMs":9007199254740993,
 			"env":{"A":"1"},"inheritEnv":false,"ignoreUnknown":true,"volumeTimeouts":{"connectMs":0}}}`,
 			&NetworksRequest{Common{Options: RequestOptions{
 				PluginDirs: []string{"a", "b"}, Builtins: invoke.Only, TimeoutMs: &zero,
@@ -36,7 +38,8 @@ func TestRequestsAreRead(t *testing.T) {
 			}}}},
 		{"keys of a verb", `{"containerId":"c1","force":true}`,
 			&DelRequest{Common: Common{ContainerID: "c1"}, Force: true}},
-		{"a list of objects", `{"validAttachments":[{"containerId":"c1","ifName":"eth0"},{"containerId":"c2"}],"asOf":"now","dryRun":true}`,
+		{"a list of objects",
+			`{"validAttachments":[{"containerId":"c1","ifName":"eth0"},{"containerId":"c2"}],"asOf":"now","dryRun":true}`,
 			&GCRequest{ValidAttachments: &[]ValidAttachment{{"c1", "eth0"}, {ContainerID: "c2"}},
 				AsOf: "now", DryRun: true}},
 		{"an empty list is not an absent one", `{"validAttachments":[]}`,

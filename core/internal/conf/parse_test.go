@@ -31,7 +31,10 @@ func describe(l *List) string {
 
 func TestParse(t *testing.T) {
 	tests := []struct{ name, text, want string }{
-		{"list", `{"cniVersion":"1.0.0","name":"web","plugins":[{"type":"bridge","ipam":{"type":"host-local"}},{"type":"portmap"}]}`, "web 1.0.0 bridge+host-local portmap"},
+		{
+			"list",
+			`{"cniVersion":"1.0.0","name":"web","plugins":[{"type":"bridge","ipam":{"type":"host-local"}},{"type":"portmap"}]}`, "web 1.0.0 bridge+host-local portmap",
+		},
 		{"single plugin", `{"cniVersion":"0.3.1","name":"web","type":"bridge","ipam":{"type":"dhcp"}}`,
 			"web 0.3.1 bridge+dhcp"},
 		{"a list that has a type too", `{"name":"web","type":"x","plugins":[{"type":"bridge"}]}`,
@@ -51,7 +54,11 @@ func TestParse(t *testing.T) {
 			"web 1.0.0 bridge"},
 		{"later versions are ignored",
 			`{"cniVersion":"2.0.0","cniVersions":["0.4.0","1.2.0"],"name":"web","plugins":[{"type":"bridge"}]}`, "web 0.4.0 bridge"},
-		{"no cniVersions", `{"cniVersion":"0.4.0","cniVersions":[],"name":"web","plugins":[{"type":"bridge"}]}`, "web 0.4.0 bridge"},
+		{
+			"no cniVersions",
+			`{"cniVersion":"0.4.0","cniVersions":[],"name":"web","plugins":[{"type":"bridge"}]}`,
+			"web 0.4.0 bridge",
+		},
 		{"an empty one", `{"cniVersions":[""],"name":"web","plugins":[{"type":"bridge"}]}`,
 			"web 0.2.0 bridge"},
 		{"a version that never was",
@@ -63,13 +70,25 @@ func TestParse(t *testing.T) {
 
 		{"flags", `{"name":"web","disableCheck":true,"disableGC":false,"plugins":[{"type":"bridge"}]}`,
 			"web 0.2.0 bridge disableCheck"},
-		{"flags as strings", `{"name":"web","disableCheck":"False","disableGC":"TRUE","loadOnlyInlinedPlugins":"true","plugins":[{"type":"bridge"}]}`, "web 0.2.0 bridge disableGC"},
+		{
+			"flags as strings",
+			`{"name":"web","disableCheck":"False","disableGC":"TRUE","loadOnlyInlinedPlugins":"true","plugins":[{"type":"bridge"}]}`, "web 0.2.0 bridge disableGC",
+		},
 
-		{"keys in another case", `{"CNIVersion":"1.0.0","NAME":"web","DisableGC":true,"Plugins":[{"TYPE":"bridge","Ipam":{"Type":"static"}}]}`, "web 1.0.0 bridge+static disableGC"},
-		{"the exact key wins", `{"name":"web","Name":"other","plugins":[{"type":"bridge","Type":"other"}]}`, "web 0.2.0 bridge"},
+		{
+			"keys in another case",
+			`{"CNIVersion":"1.0.0","NAME":"web","DisableGC":true,"Plugins":[{"TYPE":"bridge","Ipam":{"Type":"static"}}]}`, "web 1.0.0 bridge+static disableGC",
+		},
+		{
+			"the exact key wins",
+			`{"name":"web","Name":"other","plugins":[{"type":"bridge","Type":"other"}]}`, "web 0.2.0 bridge",
+		},
 		{"the last of a key twice",
 			`{"name":"other","name":"web","plugins":[{"type":"x"}],"plugins":[{"type":"y","type":"bridge"}]}`, "web 0.2.0 bridge"},
-		{"nulls within a plugin", `{"name":"web","plugins":[{"type":"bridge","ipam":null,"capabilities":null,"dns":null,"prevResult":null}]}`, "web 0.2.0 bridge"},
+		{
+			"nulls within a plugin",
+			`{"name":"web","plugins":[{"type":"bridge","ipam":null,"capabilities":null,"dns":null,"prevResult":null}]}`, "web 0.2.0 bridge",
+		},
 		{"an empty ipam", `{"name":"web","plugins":[{"type":"bridge","ipam":{}}]}`, "web 0.2.0 bridge"},
 		{"space around", " \n{\"name\":\"web\",\"plugins\":[{\"type\":\"bridge\"}]}\r\n",
 			"web 0.2.0 bridge"},

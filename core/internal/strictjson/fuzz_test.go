@@ -13,7 +13,8 @@ import (
 // FuzzRequest: whatever the text, it is taken or refused with a kind and a message; what is taken
 // is valid JSON without repeated keys, and raw values are the bytes that were written.
 func FuzzRequest(f *testing.F) {
-	f.Add([]byte(`{"network":"web","containerId":"c1","netns":"/run/netns/c1","options":{"timeoutMs":0}}`))
+	f.Add(
+		[]byte(`{"network":"web","containerId":"c1","netns":"/run/netns/c1","options":{"timeoutMs":0}}`))
 	var d Decoder // one for all: nothing of a text may be left when the next is read
 	f.Fuzz(func(t *testing.T, data []byte) {
 		given := bytes.Clone(data)
@@ -39,7 +40,8 @@ func FuzzRequest(f *testing.F) {
 }
 
 func BenchmarkDecode(b *testing.B) {
-	text := []byte(`{"network":{"cniVersion":"1.0.0","name":"n","plugins":[{"type":"bridge","ipam":{"type":"host-local","ranges":[[{"subnet":"10.0.0.0/24"}]]}}]},
+	text := []byte(
+		`{"network":{"cniVersion":"1.0.0","name":"n","plugins":[{"type":"bridge","ipam":{"type":"host-local","ranges":[[{"subnet":"10.0.0.0/24"}]]}}]},
 		"containerId":"c1","netns":"/run/netns/c1","values":{"portMappings":[{"hostPort":80,"containerPort":80}]},
 		"options":{"confDir":"/etc/cni/net.d","pluginDirs":["/opt/cni/bin"],"timeoutMs":1000}}`)
 	var d Decoder

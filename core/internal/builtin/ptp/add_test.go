@@ -165,7 +165,8 @@ func TestFailedAddLeavesNothing(t *testing.T) {
 			`}]}`, "is its own gateway"},
 		{"gateway of the other family", `"ipam":{"type":"static","addresses":[{"address":"fd09::2/64",` +
 			gateway + `}]}`, "other family"},
-		{"route that the kernel refuses", `"ipMasq":true,"ipam":{"type":"host-local","dataDir":"DIR","subnet":"10.9.0.0/24",
+		{"route that the kernel refuses",
+			`"ipMasq":true,"ipam":{"type":"host-local","dataDir":"DIR","subnet":"10.9.0.0/24",
 			"routes":[{"dst":"10.8.0.0/16","gw":"192.0.2.1"}]}`, "route 10.8.0.0/16 via 192.0.2.1"},
 		{"mtu out of range", `"mtu":70000,` + dualStack, "mtu"},
 		{"unknown backend", `"ipMasqBackend":"ipfw",` + dualStack, "ipMasqBackend"},
@@ -227,7 +228,8 @@ func TestNoNamespace(t *testing.T) {
 func TestSeveralAddressesOfOneNetwork(t *testing.T) {
 	r := newRig(t)
 	c := r.container("c1")
-	config := r.config(`"ipam":{"type":"static","addresses":[{"address":"10.9.0.2/24","gateway":"10.9.0.1"},
+	config := r.config(
+		`"ipam":{"type":"static","addresses":[{"address":"10.9.0.2/24","gateway":"10.9.0.1"},
 		{"address":"10.9.0.3/24","gateway":"10.9.0.1"},{"address":"10.7.0.9/32","gateway":"10.9.0.1"}]}`)
 	r.mustAdd(c, config)
 	if drift := r.check(c, config); drift != nil {
