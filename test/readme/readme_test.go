@@ -137,7 +137,8 @@ func TestExamplesAreWhatIsInTheirFiles(t *testing.T) {
 
 // mentioned are commands that stand in a sentence and are run by another test.
 var mentioned = []string{
-	"make uninstall", "cni --verbose add", "make test STEPS=core", "make test STEPS=programs",
+	"make deps", "make uninstall", "cni --verbose add", "make test STEPS=core",
+	"make test STEPS=programs",
 }
 
 func TestCommandsInSentencesAreRunToo(t *testing.T) {

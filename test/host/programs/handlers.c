@@ -27,8 +27,10 @@ static void set_handler(int number, void (*handler)(int), int flags)
 
 static int dispositions_without_handlers(void)
 {
-    struct sigaction action;
+    struct sigaction before[32], action; /* nohup(1), for one, starts a host with SIGHUP ignored */
 
+    for (int number = 1; number < 32; number++)
+        sigaction(number, NULL, &before[number]);
     load();
     if (call() != 0 || run_plugin() != 0)
         return 100;
@@ -36,7 +38,7 @@ static int dispositions_without_handlers(void)
         int go = number == SIGSEGV || number == SIGBUS || number == SIGFPE || number == SIGPIPE;
         if (sigaction(number, NULL, &action) != 0)
             return 101;
-        if ((action.sa_handler != SIG_DFL) != go)
+        if ((action.sa_handler != before[number].sa_handler) != go)
             return number;
     }
     return 0;
