@@ -1,6 +1,6 @@
-// Package host tests libcni as a guest of C processes: a host for each hazard of a Go runtime in a
-// C process. What must be as it was without the library stands in rows; docs/embedding.md tells
-// hosts about it.
+// Package host tests libcni inside C processes: one host program for each hazard of a Go runtime in
+// a C process. The table rows holds the effects that the library must not have; docs/embedding.md
+// documents them.
 package host
 
 import (
