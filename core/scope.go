@@ -19,6 +19,7 @@ import (
 // scope is the state of one call of a verb.
 type scope struct {
 	request Common // normalized, never changed
+	ifName  string // of the request or, when key has been called, of the addressed attachment
 	command string
 	store   *attachments.Store
 	runner  *invoke.Runner
@@ -29,7 +30,8 @@ type scope struct {
 
 func newScope(in incoming, request Common) *scope {
 	e, options := in.engine, &request.Options
-	s := &scope{request: request, command: in.command, events: newSink(in.caller)}
+	s := &scope{request: request, ifName: request.IfName, command: in.command,
+		events: newSink(in.caller)}
 	s.store = attachments.Open(options.CacheDir, options.StateDir)
 	s.runner = &invoke.Runner{
 		Mode: options.Builtins, Catalog: builtin.Lookup, Types: builtin.Types,
@@ -62,15 +64,15 @@ func (s *scope) explain(err error) error {
 	e := fault.From(err, fault.KindState)
 	setDefault(&e.Command, s.command)
 	setDefault(&e.ContainerID, s.request.ContainerID)
-	setDefault(&e.IfName, s.request.IfName)
+	setDefault(&e.IfName, s.ifName)
 	return e
 }
 
-// key returns the key of the attachment that the request names on a network. The error says which
-// name is invalid.
+// key returns the key of the attachment that the request addresses on a network. From then on,
+// errors name its interface, including a default name. The error says which name is invalid.
 func (s *scope) key(network string) (attachments.Key, error) {
-	key := attachments.Key{Network: network, ContainerID: s.request.ContainerID,
-		IfName: s.request.IfName}
+	setDefault(&s.ifName, defaultIfName)
+	key := attachments.Key{Network: network, ContainerID: s.request.ContainerID, IfName: s.ifName}
 	return key, conf.ValidateIDs(key.Network, key.ContainerID, key.IfName)
 }
 

@@ -3,11 +3,9 @@ package core
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/libcni/libcni/core/internal/fault"
-	"github.com/libcni/libcni/core/plugin"
 )
 
 // incoming is a request as received.
@@ -57,11 +55,6 @@ func (in incoming) normalize() (Common, error) {
 
 	if request.Network.Kind() == 'n' { // null counts as absent
 		request.Network = nil
-	}
-
-	if in.command == plugin.Add || request.namesNetwork() &&
-		slices.Contains([]string{plugin.Del, plugin.Check, plugin.Repair}, in.command) {
-		setDefault(&request.IfName, defaultIfName)
 	}
 	return request, nil
 }

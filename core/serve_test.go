@@ -2,6 +2,8 @@ package core
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"testing"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -12,35 +14,57 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-func TestInterfaceNameHasADefaultWhereOneAttachmentIsMeant(t *testing.T) {
-	named := Common{Network: jsontext.Value(`"web"`)}
-	inFile := Common{NetworkFile: "/web.conflist"}
-	null := Common{Network: jsontext.Value(`null`)}
+// An error names the interface that the request gives. It names the default one only if the failure
+// concerns the attachment that the request addresses.
+func TestErrorsNameTheAddressedInterface(t *testing.T) {
+	lo := `"network":{"cniVersion":"1.1.0","name":"lo","plugins":[{"type":"loopback"}]}`
 	for _, test := range []struct {
-		name    string
-		command string
-		request Common
-		want    string
+		method, request string
+		want            string
 	}{
-		{"ADD", plugin.Add, null, "eth0"},
-		{"DEL from a network", plugin.Del, named, "eth0"},
-		{"DEL from the network in a file", plugin.Del, inFile, "eth0"},
-		{"DEL from all networks", plugin.Del, null, ""},
-		{"CHECK of all networks", plugin.Check, Common{}, ""},
-		{"REPAIR in a network", plugin.Repair, named, "eth0"},
-		{"GC of a network", plugin.GC, named, ""},
-		{"a list", "", named, ""},
+		{"add", `{"network":null}`, ""},
+		{"add", `{"networkFile":"/nonexistent"}`, ""},
+		{"add", `{"containerId":"","network":"web"}`, ""},
+		{"add", `{"containerId":"","network":"web","ifName":"net1"}`, "net1"},
+		{"add", `{"containerId":"c1",` + lo + `}`, "eth0"},
+		{"add", `{"containerId":"",` + lo + `}`, "eth0"},
+		{"del", `{"network":1}`, ""},
+		{"del", `{"network":"we/b"}`, ""},
+		{"del", `{"network":"web"}`, "eth0"},
+		{"del", `{"network":null}`, ""},
+		{"check", `{"network":1}`, ""},
+		{"check", `{"network":"we/b"}`, ""},
+		{"check", `{"network":"web","containerId":"c1"}`, "eth0"},
+		{"check", `{"containerId":"c1"}`, ""},
+		{"repair", `{"network":1}`, ""},
+		{"repair", `{"network":"we/b"}`, ""},
+		{"repair", `{"networkFile":"/nonexistent"}`, ""},
+		{"repair", `{"network":"web","containerId":"c1"}`, "eth0"},
+		{"gc", `{"network":"we/b","validAttachments":[]}`, ""},
 	} {
-		t.Run(test.name, func(t *testing.T) {
-			request, err := New(Options{}).incoming(Caller{}, test.command, &test.request).normalize()
-			kittest.Must(t, err)
-			if request.IfName != test.want {
-				t.Errorf("ifName %q, want %q", request.IfName, test.want)
+		t.Run(test.method+" "+test.request, func(t *testing.T) {
+			dirs := fmt.Sprintf(`{"options":{"confDir":%q,"cacheDir":%q,"stateDir":%q},`, t.TempDir(),
+				t.TempDir(), t.TempDir())
+			rc, response := New(Options{}).Call(context.Background(), Caller{}, test.method,
+				[]byte(dirs+test.request[1:]))
+			var e struct {
+				IfName string `json:"ifName"`
 			}
-			if request.namesNetwork() != test.request.namesNetwork() {
-				t.Errorf("network %s became %s", test.request.Network, request.Network)
+			kittest.Must(t, json.Unmarshal(response, &e))
+			if rc == 0 || e.IfName != test.want {
+				t.Errorf("ifName %q, want %q: %s", e.IfName, test.want, response)
 			}
 		})
+	}
+}
+
+// The default is not filled in before it is known that one attachment is addressed.
+func TestNormalizationLeavesTheInterfaceOpen(t *testing.T) {
+	null := Common{Network: jsontext.Value(`null`)}
+	request, err := New(Options{}).incoming(Caller{}, plugin.Add, &null).normalize()
+	kittest.Must(t, err)
+	if request.IfName != "" || request.namesNetwork() || request.Network != nil {
+		t.Errorf("ifName %q, network %s", request.IfName, request.Network)
 	}
 }
 
