@@ -15,15 +15,6 @@ type sourceFile struct {
 	text string
 }
 
-// folder returns the first element of the path; files at the top are in ".".
-func (f sourceFile) folder() string {
-	first, _, below := strings.Cut(f.path, "/")
-	if !below {
-		return "."
-	}
-	return first
-}
-
 // kind returns the language of a file, or "" if no check concerns it.
 func (f sourceFile) kind() string {
 	switch extension := filepath.Ext(f.path); extension {
@@ -75,22 +66,4 @@ func sourceFiles(t *testing.T) (files []sourceFile) {
 		t.Fatalf("%d source files; the repository has more", len(files))
 	}
 	return files
-}
-
-// shown is the number of findings that a failure lists.
-const shown = 30
-
-// ratchet fails if a folder has more findings than its limit. A limit is lowered when findings are
-// removed, never raised; a folder without a limit may have none.
-func ratchet(t *testing.T, limits map[string]int, found map[string][]string) {
-	t.Helper()
-	for folder, findings := range found {
-		limit := limits[folder]
-		if len(findings) <= limit {
-			t.Logf("%s: %d findings, limit %d", folder, len(findings), limit)
-			continue
-		}
-		t.Errorf("%s: %d findings, limit %d:\n%s",
-			folder, len(findings), limit, strings.Join(findings[:min(len(findings), shown)], "\n"))
-	}
 }

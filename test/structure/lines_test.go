@@ -1,7 +1,6 @@
 package structure
 
 import (
-	"fmt"
 	"go/scanner"
 	"go/token"
 	"strings"
@@ -12,11 +11,7 @@ import (
 // columns is the longest line; a tab counts as one column.
 const columns = 100
 
-// longLines are limits for lines over 100 columns by folder.
-var longLines = map[string]int{}
-
 func TestLinesAreShort(t *testing.T) {
-	found := map[string][]string{}
 	for _, f := range sourceFiles(t) {
 		switch f.kind() {
 		case "go", "c", "py", "md":
@@ -26,11 +21,10 @@ func TestLinesAreShort(t *testing.T) {
 		fixed := fixedLines(f)
 		for i, line := range strings.Split(f.text, "\n") {
 			if utf8.RuneCountInString(line) > columns && !fixed[i+1] && breakable(line) {
-				found[f.folder()] = append(found[f.folder()], fmt.Sprintf("%s:%d", f.path, i+1))
+				t.Errorf("%s:%d has more than %d columns", f.path, i+1, columns)
 			}
 		}
 	}
-	ratchet(t, longLines, found)
 }
 
 // breakable reports whether a line has a blank to break it at: a long address has none.

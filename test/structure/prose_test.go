@@ -54,18 +54,15 @@ func words(alternatives string) *regexp.Regexp {
 	return regexp.MustCompile(`(?i)\b(?:` + alternatives + `)\b`)
 }
 
-// strayTurns are limits by folder.
-var strayTurns = map[string]int{}
-
 func TestProseIsPlain(t *testing.T) {
-	found := map[string][]string{}
 	for _, f := range sourceFiles(t) {
 		if policesProse(f.path) {
 			continue
 		}
-		found[f.folder()] = append(found[f.folder()], strays(f)...)
+		for _, stray := range strays(f) {
+			t.Error(stray)
+		}
 	}
-	ratchet(t, strayTurns, found)
 }
 
 // policesProse reports whether a file names the words in order to forbid them.
@@ -149,17 +146,15 @@ var forbidden = map[string]string{
 	"many": "the bound",
 }
 
-// strayNames are limits by folder.
-var strayNames = map[string]int{}
-
 func TestNamesAreTheFields(t *testing.T) {
-	found := map[string][]string{}
 	for _, f := range sourceFiles(t) {
-		if f.kind() == "go" && !policesProse(f.path) {
-			found[f.folder()] = append(found[f.folder()], strayNamesOf(t, f)...)
+		if f.kind() != "go" || policesProse(f.path) {
+			continue
+		}
+		for _, stray := range strayNamesOf(t, f) {
+			t.Error(stray)
 		}
 	}
-	ratchet(t, strayNames, found)
 }
 
 // strayNamesOf returns the declarations of types, functions, methods, fields and package-level
