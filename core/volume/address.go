@@ -1,6 +1,7 @@
 package volume
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"net/url"
@@ -12,10 +13,10 @@ import (
 // Address is where a plugin listens.
 type Address struct {
 	Scheme string    // unix, tcp, http or https
-	Path   string    // of the socket, for unix
-	Host   string    // for the others
+	Path   string    // of the socket; only with unix
+	Host   string    // not with unix
 	Port   string    // a number
-	TLS    *TLSFiles // how https is done; nil: verified with the system's certificates
+	TLS    *TLSFiles // settings of https; nil: verify with the system's certificates
 }
 
 // TLSFiles is the TLSConfig of a plugin's .json file.
@@ -59,9 +60,9 @@ func ParseAddress(text string) (Address, error) {
 	switch a.Scheme {
 	case schemeTCP:
 	case schemeHTTP:
-		a.Port = orElse(a.Port, "80")
+		a.Port = cmp.Or(a.Port, "80")
 	case schemeHTTPS:
-		a.Port = orElse(a.Port, "443")
+		a.Port = cmp.Or(a.Port, "443")
 	default:
 		return Address{}, fmt.Errorf("address %q: give unix:///PATH, tcp://HOST:PORT, "+
 			"http://HOST:PORT or https://HOST:PORT", text)
@@ -75,15 +76,8 @@ func ParseAddress(text string) (Address, error) {
 
 func parseSocket(path string) (Address, error) {
 	if !filepath.IsAbs(path) || strings.ContainsRune(path, 0) {
-		return Address{}, fmt.Errorf("address unix://%s: the path of a socket is absolute, as in "+
-			"unix:///run/x.sock", path)
+		return Address{}, fmt.Errorf("address unix://%s: the path of a socket must be absolute, such "+
+			"as unix:///run/x.sock", path)
 	}
 	return Address{Scheme: schemeUnix, Path: path}, nil
-}
-
-func orElse(value, otherwise string) string {
-	if value == "" {
-		return otherwise
-	}
-	return value
 }

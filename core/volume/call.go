@@ -23,17 +23,17 @@ const (
 type call struct {
 	plugin   *Plugin
 	endpoint string
-	volume   string // the request is about; may be ""
+	volume   string // the volume of the request; may be ""
 	body     []byte
 
 	found     Found
 	id        identity
-	handshake net.Conn // nil: the plugin is known
+	handshake net.Conn // nil if the plugin is known
 	conn      net.Conn
-	sent      bool // the plugin may have got the request
+	sent      bool // the plugin may have received the request
 }
 
-// newCall makes the request of a method of VolumeDriver.
+// newCall returns a call of a method of VolumeDriver.
 func (p *Plugin) newCall(method, volume string, request any) (*call, error) {
 	body, err := json.Marshal(request)
 	if err != nil {
@@ -43,7 +43,8 @@ func (p *Plugin) newCall(method, volume string, request any) (*call, error) {
 }
 
 // connect locates the plugin and connects to it, with a second connection if a handshake is due. It
-// retries as the settings say. It sends nothing. It must run on the goroutine that makes the call.
+// retries for as long as the settings allow. It sends nothing. It must run on the goroutine that
+// makes the call.
 func (c *call) connect(ctx context.Context) error {
 	started := time.Now()
 	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
@@ -66,7 +67,7 @@ func isTransient(err error) bool {
 
 func (c *call) tryConnect(ctx context.Context) error {
 	var err error
-	if c.found, err = c.plugin.locate(c.plugin.wanted); err != nil {
+	if c.found, err = c.plugin.locate(c.plugin.target); err != nil {
 		return c.notLocated(err)
 	}
 	// If the plugin replaces its socket meanwhile, the identity may belong to one socket and the
@@ -83,11 +84,11 @@ func (c *call) tryConnect(ctx context.Context) error {
 		c.close()
 	}
 	return c.fail(fault.KindVolumePluginUnreachable, nil,
-		"its socket was replaced during each of 3 attempts")
+		"gave up after 3 attempts: its socket was replaced during each")
 }
 
 func (c *call) dial(ctx context.Context) error {
-	ctx, cancel := within(ctx, c.plugin.Connect)
+	ctx, cancel := withTimeout(ctx, c.plugin.Connect)
 	defer cancel()
 	var err error
 	if c.plugin.Reload || !c.plugin.client.known.has(c.id) {
@@ -101,24 +102,24 @@ func (c *call) dial(ctx context.Context) error {
 	return nil
 }
 
-// errWithin ends a context that bounds a part of a call.
-var errWithin = errors.New("the time for this step is over")
+// errStepTimeout ends a context that bounds a part of a call.
+var errStepTimeout = errors.New("the time limit of this step expired")
 
-func within(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+func withTimeout(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
 	if d <= 0 {
 		return ctx, func() {}
 	}
-	return context.WithTimeoutCause(ctx, d, errWithin)
+	return context.WithTimeoutCause(ctx, d, errStepTimeout)
 }
 
 func (c *call) notConnected(ctx context.Context, err error) error {
 	c.plugin.client.known.forget(c.found.Address.String())
-	if ctx.Err() != nil && !errors.Is(context.Cause(ctx), errWithin) {
+	if ctx.Err() != nil && !errors.Is(context.Cause(ctx), errStepTimeout) {
 		return c.ended(ctx, context.Cause(ctx))
 	}
 	if errors.Is(err, syscall.EINVAL) && c.found.Address.Scheme == schemeUnix {
-		return c.fail(fault.KindVolumePluginUnreachable, err, "connect (the path of a socket has 107 "+
-			"bytes at most)")
+		return c.fail(fault.KindVolumePluginUnreachable, err, "connect (a socket path has at most "+
+			"107 bytes)")
 	}
 	return c.fail(fault.KindVolumePluginUnreachable, err, "connect")
 }
@@ -142,11 +143,12 @@ func (c *call) run(ctx context.Context) (json.RawMessage, error) {
 		}
 	}
 	c.sent = true
-	answer, err := exchange(ctx, c.conn, encode(c.found.Address, c.endpoint, c.body), c.plugin.Header)
+	request := encode(c.found.Address, c.endpoint, c.body)
+	response, err := exchange(ctx, c.conn, request, c.plugin.Header)
 	if err != nil {
-		return nil, c.noAnswer(ctx, err)
+		return nil, c.noResponse(ctx, err)
 	}
-	return c.interpret(answer)
+	return c.interpret(response)
 }
 
 // do connects and runs.
@@ -157,20 +159,22 @@ func (c *call) do(ctx context.Context) (json.RawMessage, error) {
 	return c.run(ctx)
 }
 
-// noAnswer returns the error for a request without a response. The plugin may have carried it out.
-func (c *call) noAnswer(ctx context.Context, err error) error {
+// noResponse returns the error for a request without a response. The plugin may have carried it
+// out.
+func (c *call) noResponse(ctx context.Context, err error) error {
 	switch {
 	case ctx.Err() != nil:
 		return c.ended(ctx, err)
-	case errors.Is(err, errHeader), errors.Is(err, errWithin):
+	case errors.Is(err, errHeaderTimeout), errors.Is(err, errStepTimeout):
 		return c.fail(fault.KindTimeout, nil, "%v", err)
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		c.plugin.client.known.forget(c.found.Address.String())
-		return c.fail(fault.KindPluginProtocol, err, "%v; whether it was carried out is not known",
-			errSilent)
-	case errors.Is(err, errSilent), errors.Is(err, errCutShort):
+		return c.fail(fault.KindPluginProtocol, err, "%v; whether the plugin carried it out is unknown",
+			errNoResponse)
+	case errors.Is(err, errNoResponse), errors.Is(err, errIncomplete):
 		c.plugin.client.known.forget(c.found.Address.String())
-		return c.fail(fault.KindPluginProtocol, nil, "%v; whether it was carried out is not known", err)
+		return c.fail(fault.KindPluginProtocol, nil, "%v; whether the plugin carried it out is unknown",
+			err)
 	default:
 		return c.fail(fault.KindPluginProtocol, nil, "%v", err)
 	}
@@ -185,7 +189,7 @@ func (c *call) notLocated(err error) error {
 			c.plugin.Dirs)
 	case errors.As(err, &file):
 		if errors.Is(err, fs.ErrPermission) {
-			return c.fail(fault.KindVolumePluginUnreachable, err, "its file cannot be read")
+			return c.fail(fault.KindVolumePluginUnreachable, err, "the plugin's file cannot be read")
 		}
 		return c.fail(fault.KindNotAPlugin, nil, "%v", err)
 	default:
@@ -198,24 +202,24 @@ func (c *call) notLocated(err error) error {
 func (c *call) ended(ctx context.Context, cause error) error {
 	what := "nothing was sent yet"
 	if c.sent {
-		what = "whether it was carried out is not known"
+		what = "whether the plugin carried it out is unknown"
 	}
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return c.fail(fault.KindCancelled, nil, "the call was cancelled; %s", what)
 	}
-	if errors.Is(cause, errWithin) {
-		return c.fail(fault.KindTimeout, nil, "%v; %s", errWithin, what)
+	if errors.Is(cause, errStepTimeout) {
+		return c.fail(fault.KindTimeout, nil, "%v; %s", errStepTimeout, what)
 	}
 	return c.fail(fault.KindTimeout, nil, "the deadline of the call passed; %s", what)
 }
 
-// fail returns an error with the plugin, endpoint and volume that it is about.
+// fail returns an error that names the plugin, the endpoint and the volume.
 func (c *call) fail(kind fault.Kind, cause error, format string, args ...any) *fault.Error {
 	e := fault.New(kind, cause, "%s: %s", c.subject(), fmt.Sprintf(format, args...))
 	e.Volume = c.volume
 	e.VolumePlugin = &fault.VolumePlugin{Name: c.found.Name, Endpoint: c.endpoint}
-	if e.VolumePlugin.Name == "" && !IsAddress(c.plugin.wanted) {
-		e.VolumePlugin.Name = c.plugin.wanted
+	if e.VolumePlugin.Name == "" && !IsAddress(c.plugin.target) {
+		e.VolumePlugin.Name = c.plugin.target
 	}
 	if c.found.Address.Scheme != "" {
 		e.VolumePlugin.Address = c.found.Address.String()
@@ -225,8 +229,8 @@ func (c *call) fail(kind fault.Kind, cause error, format string, args ...any) *f
 
 // subject returns the beginning of an error's message.
 func (c *call) subject() string {
-	text := "volume plugin " + c.plugin.wanted
-	if c.found.Address.Scheme != "" && c.found.Address.String() != c.plugin.wanted {
+	text := "volume plugin " + c.plugin.target
+	if c.found.Address.Scheme != "" && c.found.Address.String() != c.plugin.target {
 		text += " at " + c.found.Address.String()
 	}
 	text += ": " + c.endpoint

@@ -48,7 +48,8 @@ func dialPlain(ctx context.Context, a Address) (net.Conn, error) {
 const fullQueuePause = 5 * time.Millisecond
 
 // dialSocket retries while the plugin's queue of connections is full, since the kernel waits only
-// in a blocking connect. A connect takes no time, so the context is checked between two attempts.
+// in a blocking connect. A connect never blocks, so checking the context between two attempts
+// suffices.
 func dialSocket(ctx context.Context, path string) (net.Conn, error) {
 	for {
 		conn, err := net.Dial("unix", path)
@@ -61,7 +62,7 @@ func dialSocket(ctx context.Context, path string) (net.Conn, error) {
 	}
 }
 
-// pause waits. It returns false if the context is done before.
+// pause waits for d. It returns false if the context is done first.
 func pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -87,17 +88,17 @@ func secure(ctx context.Context, conn net.Conn, a Address) (net.Conn, error) {
 	secured := tls.Client(conn, config)
 	if err := secured.Handshake(); err != nil {
 		conn.Close()
-		return nil, fmt.Errorf("TLS: %w", because(ctx, err))
+		return nil, fmt.Errorf("TLS: %w", contextError(ctx, err))
 	}
 	return secured, nil
 }
 
-// interrupt makes reads and writes fail when the context is done. The caller must call stop.
+// interrupt makes reads and writes fail once the context is done. The caller must call stop.
 func interrupt(ctx context.Context, conn net.Conn) (stop func()) {
 	done := make(chan struct{})
 	cancel := context.AfterFunc(ctx, func() {
 		defer close(done)
-		_ = conn.SetDeadline(longAgo())
+		_ = conn.SetDeadline(past())
 	})
 	return func() {
 		if !cancel() {
@@ -106,11 +107,11 @@ func interrupt(ctx context.Context, conn net.Conn) (stop func()) {
 	}
 }
 
-func longAgo() time.Time { return time.Unix(1, 0) }
+func past() time.Time { return time.Unix(1, 0) }
 
-// because returns the context's error if it is done, since that shows as a deadline of the
+// contextError returns the context's error if it is done, since that shows as a deadline of the
 // connection, and err otherwise.
-func because(ctx context.Context, err error) error {
+func contextError(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}

@@ -63,7 +63,7 @@ func TestTLSIsVerifiedUnlessTheFileSaysOtherwise(t *testing.T) {
 		{"a CAFile that is not there", "p.json",
 			`{"Addr":"ADDR","TLSConfig":{"CAFile":"/nowhere/ca.pem"}}`, "/nowhere/ca.pem"},
 		{"a CAFile without certificates", "p.json",
-			`{"Addr":"ADDR","TLSConfig":{"CAFile":"/etc/hostname"}}`, "none in it"},
+			`{"Addr":"ADDR","TLSConfig":{"CAFile":"/etc/hostname"}}`, "contains no certificate"},
 		{"a key that is not there", "p.json",
 			`{"Addr":"ADDR","TLSConfig":{"CAFile":"CA","CertFile":"CA","KeyFile":"/nowhere/key"}}`,
 			"/nowhere/key"},

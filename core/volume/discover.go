@@ -19,7 +19,7 @@ import (
 type Found struct {
 	Name    string
 	Address Address
-	File    string // that names it: the socket itself, or a .spec or .json file; "" if it was given
+	File    string // the socket, or the .spec or .json file; "" for an address
 }
 
 // maxFile is the largest .spec or .json file that is read.
@@ -31,7 +31,7 @@ var extensions = [...]string{".sock", ".spec", ".json"}
 // errNoPlugin means that no file has the plugin's name.
 var errNoPlugin = errors.New("no such plugin")
 
-// fileError is the error of a file that has a plugin's name but does not contain its address.
+// fileError is the error of a file that has a plugin's name but no valid address.
 type fileError struct {
 	file string
 	err  error
@@ -40,7 +40,7 @@ type fileError struct {
 func (e *fileError) Error() string { return e.file + ": " + e.err.Error() }
 func (e *fileError) Unwrap() error { return e.err }
 
-// BadFile returns the file that an error of Discover is about, and the plugin's name.
+// BadFile returns the file that an error of Discover concerns, and the plugin's name.
 func BadFile(err error) (name, file string) {
 	var bad *fileError
 	if !errors.As(err, &bad) {
@@ -51,8 +51,8 @@ func BadFile(err error) (name, file string) {
 }
 
 // find looks for a plugin by name, in Docker's order: sockets before files, .spec before .json, and
-// in each directory NAME.ext before NAME/NAME.ext. The name is the file's, and not the one inside
-// it.
+// in each directory NAME.ext before NAME/NAME.ext. The name is that of the file; the name
+// inside the file is ignored.
 func find(name string, dirs []string) (Found, error) {
 	for _, dir := range dirs {
 		for _, path := range candidates(dir, name, ".sock") {
@@ -132,7 +132,7 @@ func parseJSON(data []byte) (Address, error) {
 }
 
 // Discover returns the plugins that can be found by name, sorted, and an error for each file that
-// has a plugin's name but does not contain its address. It does not connect to the plugins.
+// has a plugin's name but no valid address. It does not connect to the plugins.
 func Discover(settings Settings) ([]Found, []error) {
 	var all []Found
 	var bad []error
@@ -156,7 +156,7 @@ func names(settings Settings) []string {
 	for _, dir := range settings.Dirs {
 		entries, err := file.Directory(dir)
 		if err != nil {
-			continue // Docker's directories need not be there
+			continue // Docker's directories may be missing
 		}
 		for _, entry := range entries {
 			extension := filepath.Ext(entry.Name())
@@ -164,7 +164,7 @@ func names(settings Settings) []string {
 			case slices.Contains(extensions[:], extension):
 				names = append(names, strings.TrimSuffix(entry.Name(), extension))
 			default:
-				names = append(names, entry.Name()) // perhaps a directory that has the file
+				names = append(names, entry.Name()) // may be a directory with the file
 			}
 		}
 	}
@@ -178,8 +178,8 @@ func names(settings Settings) []string {
 func ValidateName(name string) error {
 	if name == "" || name == "." || name == ".." || strings.ContainsAny(name, "/\x00") ||
 		len(name) > 200 {
-		return fmt.Errorf("plugin %q: a name has no /, no NUL and 1 to 200 bytes; an address begins "+
-			"with unix://, tcp://, http:// or https://", name)
+		return fmt.Errorf("plugin %q: invalid name: use 1 to 200 bytes with no / and no NUL, or an "+
+			"address that begins with unix://, tcp://, http:// or https://", name)
 	}
 	return nil
 }

@@ -19,28 +19,28 @@ const (
 // socketHost is the Host of requests over a socket, as Docker sends it.
 const socketHost = "plugin.moby.localhost"
 
-// errHeader means that the response did not begin in time.
-var errHeader = errors.New("the answer did not begin in time")
+// errHeaderTimeout means that the response did not begin in time.
+var errHeaderTimeout = errors.New("the response did not begin in time")
 
 // exchange sends one request and reads the response, on the calling goroutine. After an error it is
 // unknown whether the plugin carried out the request.
 func exchange(ctx context.Context, conn net.Conn, request []byte,
-	header time.Duration) (*reply, error) {
+	header time.Duration) (*httpResponse, error) {
 	defer interrupt(ctx, conn)()
-	// A plugin may respond and close before it has read everything. Then the response counts, and not
-	// the failed write.
+	// A plugin may respond and close before it has read everything. Then the response counts and the
+	// failed write does not.
 	_, writeErr := conn.Write(request)
 	if header > 0 && ctx.Err() == nil {
 		_ = conn.SetReadDeadline(time.Now().Add(header))
 	}
-	answer, err := readReply(&beginning{Conn: conn, ctx: ctx, timed: header > 0})
+	response, err := readResponse(&firstBytes{Conn: conn, ctx: ctx, timed: header > 0})
 	switch {
 	case err == nil:
-		return answer, nil
+		return response, nil
 	case ctx.Err() != nil:
 		return nil, context.Cause(ctx)
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return nil, errHeader
+		return nil, errHeaderTimeout
 	case writeErr != nil:
 		return nil, writeErr
 	default:
@@ -48,20 +48,20 @@ func exchange(ctx context.Context, conn net.Conn, request []byte,
 	}
 }
 
-// beginning is a connection with a deadline of its own for the first bytes.
-type beginning struct {
+// firstBytes is a connection with a deadline of its own for the first bytes.
+type firstBytes struct {
 	net.Conn
 	ctx   context.Context
 	timed bool
 }
 
-func (b *beginning) Read(p []byte) (int, error) {
+func (b *firstBytes) Read(p []byte) (int, error) {
 	n, err := b.Conn.Read(p)
 	if b.timed && n > 0 {
 		b.timed = false
 		_ = b.SetReadDeadline(time.Time{})
-		if b.ctx.Err() != nil { // it may have set its own deadline just before
-			_ = b.SetReadDeadline(longAgo())
+		if b.ctx.Err() != nil { // interrupt may have set its deadline just before
+			_ = b.SetReadDeadline(past())
 		}
 	}
 	return n, err

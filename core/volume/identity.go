@@ -6,9 +6,9 @@ import (
 	"syscall"
 )
 
-// identity identifies the server at an address. A plugin that replaced its socket, as it does when
-// it restarts, has another identity, and so has one at the same IP address in another network
-// namespace.
+// identity identifies the server at an address. A plugin that replaces its socket, as on
+// a restart, gets a new identity. Servers at one IP address in different network namespaces have
+// different identities.
 type identity struct {
 	address  string
 	dev, ino uint64
@@ -39,8 +39,8 @@ func identify(a Address) identity {
 	return id
 }
 
-// maxKnown bounds the memory in a host that keeps meeting new plugins. Forgetting one costs a
-// handshake.
+// maxKnown bounds the memory of a process that contacts ever new plugins. A forgotten plugin costs
+// one more handshake.
 const maxKnown = 256
 
 // handshakes holds the servers that have identified themselves as volume plugins, and their scopes.

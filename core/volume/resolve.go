@@ -29,7 +29,7 @@ func resolve(ctx context.Context, host string) ([]netip.Addr, error) {
 	if strings.EqualFold(host, "localhost") {
 		return []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()}, nil
 	}
-	return askDNS(ctx, host)
+	return lookUpDNS(ctx, host)
 }
 
 func inHosts(data []byte, host string) (found []netip.Addr) {
@@ -48,9 +48,9 @@ func inHosts(data []byte, host string) (found []netip.Addr) {
 	return found
 }
 
-// askDNS lets Go's resolver ask the servers of the caller's network namespace. The resolver runs on
-// goroutines of its own, and the calling goroutine makes its sockets.
-func askDNS(ctx context.Context, host string) ([]netip.Addr, error) {
+// lookUpDNS makes Go's resolver query the servers of the caller's network namespace. The resolver
+// runs on goroutines of its own, and the calling goroutine makes its sockets.
+func lookUpDNS(ctx context.Context, host string) ([]netip.Addr, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 
@@ -65,7 +65,7 @@ func askDNS(ctx context.Context, host string) ([]netip.Addr, error) {
 	}()
 	dialer.serve(done)
 	if err != nil {
-		return nil, fmt.Errorf("host %s: %w", host, because(ctx, err))
+		return nil, fmt.Errorf("host %s: %w", host, contextError(ctx, err))
 	}
 	return found, nil
 }

@@ -9,29 +9,30 @@ import (
 type Listing struct {
 	Found
 	Volumes []Volume
-	Err     error // the plugin did not answer; that says nothing about its volumes
+	Err     error // the plugin did not respond; its volumes are unknown
 }
 
-// ListAll asks all plugins that it finds for their volumes, in parallel, and returns when all have
-// responded or the context is done. It connects to one after the other, on the calling goroutine,
-// and does not retry.
+// ListAll lists the volumes of all plugins that it finds, in parallel, and returns when all have
+// responded or the context is done. It connects to the plugins one after another, on the calling
+// goroutine, and does not retry.
 func (c *Client) ListAll(ctx context.Context, settings Settings) ([]Listing, []error) {
 	settings.Retry = 0
 	found, bad := Discover(settings)
-	return each(ctx, c, settings, found, "List", func(call *call, answer json.RawMessage, l *Listing) {
-		l.Volumes, l.Err = call.volumes(answer)
-	}), bad
+	read := func(call *call, response json.RawMessage, l *Listing) {
+		l.Volumes, l.Err = call.volumes(response)
+	}
+	return callEach(ctx, c, settings, found, "List", read), bad
 }
 
 // ActivateAll repeats the handshake with all plugins that it finds, in parallel.
 func (c *Client) ActivateAll(ctx context.Context, settings Settings) ([]Listing, []error) {
 	settings.Retry, settings.Reload = 0, true
 	found, bad := Discover(settings)
-	return each(ctx, c, settings, found, "", nil), bad
+	return callEach(ctx, c, settings, found, "", nil), bad
 }
 
-// each makes the same call to several plugins. Without a method it only performs the handshake.
-func each(ctx context.Context, client *Client, settings Settings, found []Found, method string,
+// callEach makes the same call to several plugins. Without a method it only performs the handshake.
+func callEach(ctx context.Context, client *Client, settings Settings, found []Found, method string,
 	read func(*call, json.RawMessage, *Listing)) []Listing {
 	listings := make([]Listing, len(found))
 	done := make(chan struct{})
@@ -54,9 +55,9 @@ func each(ctx context.Context, client *Client, settings Settings, found []Found,
 				l.Err = c.activate(ctx)
 				return
 			}
-			answer, err := c.run(ctx)
+			response, err := c.run(ctx)
 			if l.Err = err; err == nil {
-				read(c, answer, l)
+				read(c, response, l)
 			}
 		}()
 	}

@@ -8,10 +8,10 @@ import (
 	"io/fs"
 )
 
-// systemCertificates are the files in which distributions keep the certificates that they trust;
-// each has one of them. The call that needs them reads them. crypto/x509 would read them once for
-// the whole process, from the mount namespace of the first call, and lets the environment choose
-// others.
+// systemCertificates are the files in which distributions keep the trusted certificates; each
+// distribution has one of them. Each call that needs the certificates reads them again: crypto/x509
+// reads them once for the whole process, from the mount namespace of the first call, and lets the
+// environment select other files.
 var systemCertificates = [...]string{
 	"/etc/ssl/certs/ca-certificates.crt",
 	"/etc/pki/tls/certs/ca-bundle.crt",
@@ -22,7 +22,7 @@ var systemCertificates = [...]string{
 }
 
 // tlsConfig returns a configuration that verifies the plugin, unless the plugin's file disables
-// that. Docker does not verify plugins of .spec files, nor of .json files without a CAFile.
+// that. Docker verifies only plugins whose .json file has a CAFile.
 func tlsConfig(a Address) (*tls.Config, error) {
 	files := a.TLS
 	if files == nil {
@@ -59,7 +59,7 @@ func roots(file string) (*x509.CertPool, error) {
 		}
 		pool := x509.NewCertPool()
 		if !pool.AppendCertsFromPEM(data) {
-			return nil, fmt.Errorf("certificates %s: none in it", candidate)
+			return nil, fmt.Errorf("certificates %s: the file contains no certificate", candidate)
 		}
 		return pool, nil
 	}

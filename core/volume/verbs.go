@@ -12,7 +12,7 @@ import (
 	"github.com/libcni/libcni/core/internal/fault"
 )
 
-// The requests. They always have all keys, since some plugins need them even if they are empty.
+// The requests. They always have all keys, since some plugins require even the empty ones.
 type (
 	createRequest struct {
 		Name string
@@ -28,21 +28,21 @@ func (p *Plugin) Create(ctx context.Context, name string, opts map[string]string
 	if opts == nil {
 		opts = map[string]string{}
 	}
-	return p.tell(ctx, "Create", name, createRequest{name, opts})
+	return p.perform(ctx, "Create", name, createRequest{name, opts})
 }
 
 // Remove removes a volume.
 func (p *Plugin) Remove(ctx context.Context, name string) error {
-	return p.tell(ctx, "Remove", name, nameRequest{name})
+	return p.perform(ctx, "Remove", name, nameRequest{name})
 }
 
 // Unmount undoes the mount with the same id.
 func (p *Plugin) Unmount(ctx context.Context, name, id string) error {
-	return p.tell(ctx, "Unmount", name, mountRequest{name, id})
+	return p.perform(ctx, "Unmount", name, mountRequest{name, id})
 }
 
-// tell makes a call and ignores the content of its response.
-func (p *Plugin) tell(ctx context.Context, method, name string, request any) error {
+// perform makes a call and ignores the content of its response.
+func (p *Plugin) perform(ctx context.Context, method, name string, request any) error {
 	c, err := p.newCall(method, name, request)
 	if err != nil {
 		return err
@@ -53,8 +53,8 @@ func (p *Plugin) tell(ctx context.Context, method, name string, request any) err
 
 // Mount mounts a volume and returns the mountpoint. The id identifies the mount.
 //
-// If uncertain is true, the volume may be mounted although there is an error: Unmount with the same
-// id undoes that. A plugin that refused has mounted nothing.
+// If uncertain is true, the volume may be mounted although the call failed; Unmount with the same
+// id undoes that. A plugin that returned an error has mounted nothing.
 func (p *Plugin) Mount(ctx context.Context, name,
 	id string) (mountpoint string, uncertain bool, err error) {
 	c, err := p.newCall("Mount", name, mountRequest{name, id})
@@ -63,7 +63,8 @@ func (p *Plugin) Mount(ctx context.Context, name,
 	}
 	mountpoint, err = c.mountpoint(ctx)
 	if err == nil && mountpoint == "" {
-		err = c.fail(fault.KindVolumeNoMountpoint, nil, "the plugin says it is mounted, and not where")
+		err = c.fail(fault.KindVolumeNoMountpoint, nil,
+			"the plugin reported success without a mountpoint")
 	}
 	return mountpoint, err != nil && c.sent && !isRefusal(err), err
 }
@@ -73,7 +74,7 @@ func isRefusal(err error) bool {
 	return errors.As(err, &e) && e.Kind == fault.KindVolumePluginFailed
 }
 
-// Path returns where a volume is mounted, or "" if it is not.
+// Path returns the mountpoint of a volume, or "" if it is not mounted.
 func (p *Plugin) Path(ctx context.Context, name string) (string, error) {
 	c, err := p.newCall("Path", name, nameRequest{name})
 	if err != nil {
@@ -83,63 +84,63 @@ func (p *Plugin) Path(ctx context.Context, name string) (string, error) {
 }
 
 func (c *call) mountpoint(ctx context.Context) (string, error) {
-	var answer struct{ Mountpoint string }
-	if err := c.ask(ctx, &answer); err != nil {
+	var response struct{ Mountpoint string }
+	if err := c.fetch(ctx, &response); err != nil {
 		return "", err
 	}
-	if m := answer.Mountpoint; m != "" && (!filepath.IsAbs(m) || strings.ContainsRune(m, 0)) {
+	if m := response.Mountpoint; m != "" && (!filepath.IsAbs(m) || strings.ContainsRune(m, 0)) {
 		return "", c.fail(fault.KindVolumeNoMountpoint, nil, "the mountpoint %s is not an absolute path",
-			quoted(clip(m, maxExcerpt)))
+			strconv.Quote(clip(m, maxExcerpt)))
 	}
-	return answer.Mountpoint, nil
+	return response.Mountpoint, nil
 }
 
-// ask makes a call and decodes its response.
-func (c *call) ask(ctx context.Context, into any) error {
-	answer, err := c.do(ctx)
+// fetch makes a call and decodes its response.
+func (c *call) fetch(ctx context.Context, into any) error {
+	response, err := c.do(ctx)
 	if err != nil {
 		return err
 	}
-	return c.decode(answer, into)
+	return c.decode(response, into)
 }
 
-func (c *call) decode(answer json.RawMessage, into any) error {
-	if err := json.Unmarshal(answer, into); err != nil {
-		return c.fail(fault.KindPluginProtocol, nil, "the answer is not as the protocol has it: %s",
-			excerpt(answer))
+func (c *call) decode(response json.RawMessage, into any) error {
+	if err := json.Unmarshal(response, into); err != nil {
+		return c.fail(fault.KindPluginProtocol, nil,
+			"the response does not conform to the protocol: %s", excerpt(response))
 	}
 	return nil
 }
 
-// Get returns what the plugin knows about a volume.
+// Get returns the plugin's description of a volume.
 func (p *Plugin) Get(ctx context.Context, name string) (*Volume, error) {
 	c, err := p.newCall("Get", name, nameRequest{name})
 	if err != nil {
 		return nil, err
 	}
-	var answer struct{ Volume *described }
-	if err := c.ask(ctx, &answer); err != nil {
+	var response struct{ Volume *wireVolume }
+	if err := c.fetch(ctx, &response); err != nil {
 		return nil, err
 	}
-	if answer.Volume == nil {
+	if response.Volume == nil {
 		return nil, c.fail(fault.KindVolumeNotFound, nil, "no such volume")
 	}
-	volume, err := c.volumeOf(*answer.Volume)
+	volume, err := c.volumeOf(*response.Volume)
 	if err == nil && volume.Name == "" {
 		volume.Name = name
 	}
 	return volume, err
 }
 
-// described is a volume in the protocol's form.
-type described struct {
+// wireVolume is a volume in the protocol's form.
+type wireVolume struct {
 	Name, Mountpoint, CreatedAt string
 	Status                      json.RawMessage
 }
 
 // volumeOf checks a plugin's description of a volume. It encodes the status again, since other
 // readers may reject the original, for example because of a duplicate key.
-func (c *call) volumeOf(d described) (*Volume, error) {
+func (c *call) volumeOf(d wireVolume) (*Volume, error) {
 	v := &Volume{Name: d.Name, Mountpoint: d.Mountpoint, CreatedAt: d.CreatedAt}
 	if len(d.Status) == 0 || bytes.Equal(d.Status, []byte("null")) {
 		return v, nil
@@ -153,7 +154,7 @@ func (c *call) volumeOf(d described) (*Volume, error) {
 	}
 	if err != nil {
 		return nil, c.fail(fault.KindPluginProtocol, nil, "the status of %s is not an object: %s",
-			quoted(d.Name), excerpt(d.Status))
+			strconv.Quote(d.Name), excerpt(d.Status))
 	}
 	return v, nil
 }
@@ -164,21 +165,22 @@ func (p *Plugin) List(ctx context.Context) ([]Volume, error) {
 	if err != nil {
 		return nil, err
 	}
-	answer, err := c.do(ctx)
+	response, err := c.do(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return c.volumes(answer)
+	return c.volumes(response)
 }
 
 // volumes decodes the response of List. Only an object without volumes is an empty list: a plugin
 // that failed to list must not look like one without volumes.
-func (c *call) volumes(answer json.RawMessage) ([]Volume, error) {
-	if answer[0] != '{' {
-		return nil, c.fail(fault.KindPluginProtocol, nil, "the answer is not a list: %s", excerpt(answer))
+func (c *call) volumes(response json.RawMessage) ([]Volume, error) {
+	if response[0] != '{' {
+		return nil, c.fail(fault.KindPluginProtocol, nil, "the response is not a list of volumes: %s",
+			excerpt(response))
 	}
-	var list struct{ Volumes []*described }
-	if err := c.decode(answer, &list); err != nil {
+	var list struct{ Volumes []*wireVolume }
+	if err := c.decode(response, &list); err != nil {
 		return nil, err
 	}
 	volumes := make([]Volume, 0, len(list.Volumes))
@@ -196,7 +198,7 @@ func (c *call) volumes(answer json.RawMessage) ([]Volume, error) {
 }
 
 // Capabilities returns the scope of the plugin's volumes. The endpoint is optional: if the plugin
-// refuses or returns something else, the scope is Local. A reported scope is remembered.
+// refuses or returns something else, the scope is Local. A reported scope is cached.
 func (p *Plugin) Capabilities(ctx context.Context) (scope string, err error) {
 	c, err := p.newCall("Capabilities", "", emptyRequest{})
 	if err != nil {
@@ -209,11 +211,11 @@ func (p *Plugin) Capabilities(ctx context.Context) (scope string, err error) {
 		c.close()
 		return known, nil
 	}
-	answer, err := c.run(ctx)
+	response, err := c.run(ctx)
 	var e *fault.Error
 	switch {
 	case err == nil:
-		return c.scopeOf(answer), nil
+		return c.scopeOf(response), nil
 	case errors.As(err, &e) && e.VolumePlugin.Endpoint == c.endpoint &&
 		(e.Kind == fault.KindVolumePluginFailed || e.Kind == fault.KindPluginProtocol):
 		return Local, nil
@@ -222,12 +224,12 @@ func (p *Plugin) Capabilities(ctx context.Context) (scope string, err error) {
 	}
 }
 
-func (c *call) scopeOf(answer json.RawMessage) string {
-	var said struct{ Capabilities struct{ Scope string } }
-	if json.Unmarshal(answer, &said) != nil {
+func (c *call) scopeOf(response json.RawMessage) string {
+	var decoded struct{ Capabilities struct{ Scope string } }
+	if json.Unmarshal(response, &decoded) != nil {
 		return Local
 	}
-	switch scope := strings.ToLower(said.Capabilities.Scope); scope {
+	switch scope := strings.ToLower(decoded.Capabilities.Scope); scope {
 	case Local, Global:
 		c.plugin.client.known.setScope(c.id, scope)
 		return scope
@@ -235,7 +237,3 @@ func (c *call) scopeOf(answer json.RawMessage) string {
 		return Local
 	}
 }
-
-func quoted(text string) string { return strconv.Quote(text) }
-
-func digits(n int) string { return strconv.Itoa(n) }

@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// Client remembers which plugins have shaken hands. It is safe for concurrent use.
+// Client remembers with which plugins it has performed the handshake. It is safe for concurrent
+// use.
 type Client struct {
 	known *handshakes
 }
@@ -19,16 +20,16 @@ func New() *Client { return &Client{known: newHandshakes()} }
 
 // Settings say where plugins are and how long to wait for them.
 type Settings struct {
-	Dirs []string // where plugins are looked for by name
-	// plugins by name that are looked for nowhere else: an address or the path of a socket
+	Dirs []string // directories in which plugins are looked up by name
+	// the address or socket path of plugins by name; these names are not looked up in Dirs
 	Named  map[string]string
-	Reload bool // shake hands anew, even with a plugin that is known
-	// how long to try again while a plugin cannot be found or connected to; 0: not at all
+	Reload bool // repeat the handshake even with a known plugin
+	// how long to retry while a plugin cannot be found or connected to; 0: no retry
 	Retry   time.Duration
-	Connect time.Duration // bounds each connection, TLS included; 0: the context alone does
-	// bounds the wait for the beginning of an answer; 0: the context alone does
+	Connect time.Duration // bounds each connection, TLS included; 0: only the context does
+	// bounds the wait for the first byte of a response; 0: only the context does
 	Header time.Duration
-	// Activate bounds the whole handshake; 0: the context alone does.
+	// Activate bounds the whole handshake; 0: only the context does.
 	Activate time.Duration
 }
 
@@ -49,12 +50,12 @@ const (
 // Plugin is one plugin, by name or address. Each call locates it again.
 type Plugin struct {
 	client *Client
-	wanted string
+	target string
 	Settings
 }
 
 // Plugin returns the plugin with a name, or at an address such as
 // unix:///run/docker/plugins/x.sock.
 func (c *Client) Plugin(nameOrAddress string, settings Settings) *Plugin {
-	return &Plugin{client: c, wanted: nameOrAddress, Settings: settings}
+	return &Plugin{client: c, target: nameOrAddress, Settings: settings}
 }

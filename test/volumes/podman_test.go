@@ -76,11 +76,11 @@ func TestSideBySideWithPodman(t *testing.T) {
 		},
 		{
 			"a mount that names no path", "mount", "mountempty", `success: ""`, -71, "volume-no-mountpoint",
-			"not where",
+			"without a mountpoint",
 		},
 		{
 			"text after the answer", "mount", "trailing", "unmarshalling volume plugin", -71,
-			"plugin-protocol", "more after the answer",
+			"plugin-protocol", "data follows the JSON object",
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -280,7 +280,7 @@ func TestTimesOfTheSteps(t *testing.T) {
 	}{
 		{
 			"the handshake", hangs.address, object{"volumeTimeouts": object{"activateMs": 200}},
-			200 * time.Millisecond, "time for this step",
+			200 * time.Millisecond, "time limit of this step",
 		},
 		{
 			"the beginning of the answer", mute.address, object{"volumeTimeouts": object{"headerMs": 200}},

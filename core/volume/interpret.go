@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/libcni/libcni/core/internal/fault"
@@ -14,50 +15,50 @@ import (
 // activate performs the handshake, in which the plugin lists what it implements.
 func (c *call) activate(ctx context.Context) error {
 	h := &call{plugin: c.plugin, endpoint: endpointActivate, found: c.found}
-	ctx, cancel := within(ctx, c.plugin.Activate)
+	ctx, cancel := withTimeout(ctx, c.plugin.Activate)
 	defer cancel()
-	answer, err := exchange(ctx, c.handshake, encode(c.found.Address, endpointActivate, nil),
+	response, err := exchange(ctx, c.handshake, encode(c.found.Address, endpointActivate, nil),
 		c.plugin.Header)
 	if err != nil {
-		e := h.noAnswer(ctx, err)
+		e := h.noResponse(ctx, err)
 		if errors.As(err, new(*malformedError)) {
 			return h.fail(fault.KindNotAPlugin, nil, "%v", err)
 		}
 		return e
 	}
-	if text, failed := refusal(answer); failed {
-		return h.refused(fault.KindNotAPlugin, answer.status, text)
+	if text, failed := refusal(response); failed {
+		return h.refused(fault.KindNotAPlugin, response.status, text)
 	}
-	var hello struct{ Implements []string }
-	if first, _ := split(answer.body); json.Unmarshal(first, &hello) != nil ||
-		hello.Implements == nil {
-		return h.fail(fault.KindNotAPlugin, nil, "the answer does not say what the plugin implements: %s",
-			excerpt(answer.body))
+	var handshake struct{ Implements []string }
+	if first, _ := split(response.body); json.Unmarshal(first, &handshake) != nil ||
+		handshake.Implements == nil {
+		return h.fail(fault.KindNotAPlugin, nil,
+			"the response does not list what the plugin implements: %s", excerpt(response.body))
 	}
-	if !slices.Contains(hello.Implements, driver) {
+	if !slices.Contains(handshake.Implements, driver) {
 		return h.fail(fault.KindWrongPluginKind, nil, "the plugin implements %s and not %s",
-			strings.Join(hello.Implements, ", "), driver)
+			strings.Join(handshake.Implements, ", "), driver)
 	}
 	c.plugin.client.known.add(c.id)
 	return nil
 }
 
-// interpret returns the JSON value of a response, or the plugin's error, in either of the two forms
+// interpret returns the JSON value of a response, or the plugin's error in either of the two forms
 // that plugins use.
-func (c *call) interpret(answer *reply) (json.RawMessage, error) {
-	if text, failed := refusal(answer); failed {
-		return nil, c.refused(fault.KindVolumePluginFailed, answer.status, text)
+func (c *call) interpret(response *httpResponse) (json.RawMessage, error) {
+	if text, failed := refusal(response); failed {
+		return nil, c.refused(fault.KindVolumePluginFailed, response.status, text)
 	}
-	first, rest := split(answer.body)
+	first, rest := split(response.body)
 	switch {
 	case first == nil:
-		return nil, c.fail(fault.KindPluginProtocol, nil, "the answer is not JSON: %s",
-			excerpt(answer.body))
+		return nil, c.fail(fault.KindPluginProtocol, nil, "the response is not JSON: %s",
+			excerpt(response.body))
 	case len(bytes.TrimSpace(rest)) != 0:
-		return nil, c.fail(fault.KindPluginProtocol, nil, "there is more after the answer: %s",
-			excerpt(rest))
+		return nil, c.fail(fault.KindPluginProtocol, nil,
+			"data follows the JSON object of the response: %s", excerpt(rest))
 	case first[0] != '{' && !bytes.Equal(first, []byte("null")):
-		return nil, c.fail(fault.KindPluginProtocol, nil, "the answer is not a JSON object: %s",
+		return nil, c.fail(fault.KindPluginProtocol, nil, "the response is not a JSON object: %s",
 			excerpt(first))
 	}
 	return first, nil
@@ -76,9 +77,9 @@ func withStatus(status int, text string) string {
 	case status == statusOK:
 		return text
 	case text == "":
-		return "HTTP " + digits(status) + ", empty"
+		return "HTTP " + strconv.Itoa(status) + ", empty"
 	default:
-		return text + " (HTTP " + digits(status) + ")"
+		return text + " (HTTP " + strconv.Itoa(status) + ")"
 	}
 }
 
@@ -86,19 +87,19 @@ const statusOK = 200
 
 // refusal returns the plugin's text if the response is an error: an HTTP status other than 200, or
 // Err in the JSON. If the body is not JSON, it is the text.
-func refusal(answer *reply) (text string, failed bool) {
-	var said struct{ Err string }
-	first, _ := split(answer.body)
-	err := json.Unmarshal(first, &said)
+func refusal(response *httpResponse) (text string, failed bool) {
+	var decoded struct{ Err string }
+	first, _ := split(response.body)
+	err := json.Unmarshal(first, &decoded)
 	switch {
-	case err == nil && said.Err != "":
-		return said.Err, true
-	case answer.status == statusOK:
+	case err == nil && decoded.Err != "":
+		return decoded.Err, true
+	case response.status == statusOK:
 		return "", false
 	case err == nil:
 		return "", true
 	default:
-		return strings.TrimSpace(strings.ToValidUTF8(string(answer.body), "\uFFFD")), true
+		return strings.TrimSpace(strings.ToValidUTF8(string(response.body), "\uFFFD")), true
 	}
 }
 
@@ -123,7 +124,7 @@ func excerpt(body []byte) string {
 	if text == "" {
 		return "empty"
 	}
-	return quoted(clip(text, shown))
+	return strconv.Quote(clip(text, shown))
 }
 
 // clip shortens a text without splitting a character.

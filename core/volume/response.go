@@ -16,33 +16,33 @@ const (
 	maxReason  = 200 // bytes of a malformed response that an error quotes
 )
 
-// reply is an HTTP response.
-type reply struct {
+// httpResponse is an HTTP response.
+type httpResponse struct {
 	status int
 	body   []byte
 }
 
 var (
-	errTooLong  = fmt.Errorf("the answer is longer than %d MiB", maxBody>>20)
-	errCutShort = errors.New("the plugin closed the connection before its answer was complete")
-	errSilent   = errors.New("the plugin closed the connection before it answered")
+	errTooLong    = fmt.Errorf("the response is longer than %d MiB", maxBody>>20)
+	errIncomplete = errors.New("the plugin closed the connection before its response was complete")
+	errNoResponse = errors.New("the plugin closed the connection before it responded")
 )
 
 // malformedError is a response that is not HTTP.
 type malformedError struct{ text string }
 
-func (e *malformedError) Error() string { return "the answer is not HTTP: " + e.text }
+func (e *malformedError) Error() string { return "the response is not HTTP: " + e.text }
 
 func malformed(format string, args ...any) error {
 	return &malformedError{clip(fmt.Sprintf(format, args...), maxReason)}
 }
 
-// readReply reads one response of HTTP 1.0 or 1.1.
-func readReply(connection io.Reader) (*reply, error) {
+// readResponse reads one response of HTTP 1.0 or 1.1.
+func readResponse(connection io.Reader) (*httpResponse, error) {
 	source := &source{connection: connection}
 	in := bufio.NewReader(source)
 	if _, err := in.Peek(1); errors.Is(err, io.EOF) {
-		return nil, errSilent
+		return nil, errNoResponse
 	}
 
 	response, err := source.readHeader(in)
@@ -53,11 +53,11 @@ func readReply(connection io.Reader) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &reply{response.StatusCode, body}, nil
+	return &httpResponse{response.StatusCode, body}, nil
 }
 
-// source is a connection that gives no more than a header's bytes while it is limited, and
-// remembers its end and its error.
+// source is a connection that returns at most left bytes while it is limited, and records its end
+// and its error.
 type source struct {
 	connection io.Reader
 	limited    bool
@@ -114,20 +114,20 @@ func (s *source) readBody(response *http.Response) ([]byte, error) {
 		return nil, errTooLong
 	case err == nil:
 		return body, nil
-	case s.ended && s.err == nil: // net/http has an error of its own for the end inside a trailer
-		return nil, errCutShort
+	case s.ended && s.err == nil: // net/http reports the end inside a trailer as another error
+		return nil, errIncomplete
 	default:
 		return nil, s.explain(err)
 	}
 }
 
-// explain tells an error of the connection from one of the response that it carried.
+// explain distinguishes an error of the connection from a malformed response.
 func (s *source) explain(err error) error {
 	switch {
 	case s.err != nil:
 		return s.err
 	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
-		return errCutShort
+		return errIncomplete
 	default:
 		return malformed("%v", err)
 	}

@@ -84,10 +84,10 @@ func TestRepliesAreRead(t *testing.T) {
 			strings.Repeat("1;"+strings.Repeat("x", 4000)+"\r\n \r\n", 8) + "0\r\n\r\n": "too much non-data",
 	} {
 		got := ""
-		if answer, err := readReply(strings.NewReader(text)); err != nil {
+		if response, err := readResponse(strings.NewReader(text)); err != nil {
 			got = err.Error()
 		} else {
-			got = fmt.Sprintf("%d %s", answer.status, answer.body)
+			got = fmt.Sprintf("%d %s", response.status, response.body)
 		}
 		if !strings.Contains(got, want) {
 			t.Errorf("%.80q: %s, want %s", text, got, want)
@@ -100,7 +100,7 @@ func TestConnectionErrorsStayWhatTheyAre(t *testing.T) {
 	for _, text := range []string{"", "HTTP/1.1 200",
 		"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{"} {
 		in := io.MultiReader(strings.NewReader(text), iotest.ErrReader(os.ErrDeadlineExceeded))
-		if _, err := readReply(in); !errors.Is(err, os.ErrDeadlineExceeded) {
+		if _, err := readResponse(in); !errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Errorf("%q and a deadline: %v", text, err)
 		}
 	}
@@ -108,45 +108,46 @@ func TestConnectionErrorsStayWhatTheyAre(t *testing.T) {
 
 func TestReplyErrorsSayWhatIsWrong(t *testing.T) {
 	for text, want := range map[string]error{
-		"":                        errSilent,
-		"HTTP/1.1 200 OK":         errCutShort,
-		"HTTP/1.1 200 OK\r\nA: b": errCutShort,
+		"":                        errNoResponse,
+		"HTTP/1.1 200 OK":         errIncomplete,
+		"HTTP/1.1 200 OK\r\nA: b": errIncomplete,
 		"HTTP/1.1 200 OK\r\nContent-Length: 8388609\r\n\r\n": errTooLong,
 		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n800001\r\n" + strings.Repeat(" ", maxBody+
 			1): errTooLong,
 		"HTTP/1.1 200 OK\r\n\r\n" + strings.Repeat(" ", maxBody+
 			1): errTooLong,
-		"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n{}":                            errCutShort,
-		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{}":              errCutShort,
-		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n":          errCutShort,
-		"HTTP/1.1 100 Continue\r\n\r\n":                                             errCutShort,
-		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n":     errCutShort,
+		"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n{}":                            errIncomplete,
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{}":              errIncomplete,
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n":          errIncomplete,
+		"HTTP/1.1 100 Continue\r\n\r\n":                                             errIncomplete,
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n":     errIncomplete,
 		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n": nil,
 	} {
-		if _, err := readReply(strings.NewReader(text)); !errors.Is(err, want) {
+		if _, err := readResponse(strings.NewReader(text)); !errors.Is(err, want) {
 			t.Errorf("%.80q: %v, want %v", text, err, want)
 		}
 	}
 }
 
-func FuzzReply(f *testing.F) {
+func FuzzResponse(f *testing.F) {
 	for _, text := range replies {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		answer, err := readReply(bytes.NewReader(data))
+		response, err := readResponse(bytes.NewReader(data))
 		switch {
-		case (err == nil) == (answer == nil):
-			t.Errorf("%q: %v and %v", data, answer, err)
-		case err == nil && (answer.status < 200 || answer.status > 999 || len(answer.body) > maxBody):
-			t.Errorf("%q: status %d, %d bytes", data, answer.status, len(answer.body))
+		case (err == nil) == (response == nil):
+			t.Errorf("%q: %v and %v", data, response, err)
+		case err == nil && (response.status < 200 || response.status > 999 ||
+			len(response.body) > maxBody):
+			t.Errorf("%q: status %d, %d bytes", data, response.status, len(response.body))
 		}
 	})
 }
 
-// FuzzAnswer feeds the judging of answers: whatever a plugin says becomes an error or one JSON
+// FuzzInterpret interprets responses: whatever a plugin sends becomes an error or one JSON
 // value, and no panic.
-func FuzzAnswer(f *testing.F) {
+func FuzzInterpret(f *testing.F) {
 	for _, text := range []string{"", "{}", "null", "[]", `{"Err":"x"}`, `{"Err":7}`,
 		`{"Volumes":[{"Name":"a","Status":{"a":1,"a":2}}]}`, "{}x", "\xff"} {
 		f.Add(200, []byte(text))
@@ -155,7 +156,7 @@ func FuzzAnswer(f *testing.F) {
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
 		p := New().Plugin("unix:///x", Settings{})
 		c := &call{plugin: p, endpoint: "VolumeDriver.List"}
-		first, err := c.interpret(&reply{status, body})
+		first, err := c.interpret(&httpResponse{status, body})
 		if (err == nil) != (first != nil) {
 			t.Fatalf("%q and %v", first, err)
 		}
