@@ -1,12 +1,15 @@
 package core
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/libcni/libcni/core/internal/host/netns/netnstest"
+	"github.com/libcni/libcni/core/internal/kit/kittest"
 )
 
 func TestDelWorksWhateverIsGone(t *testing.T) {
@@ -232,4 +235,45 @@ func TestDelRemovesTheLinkEarlyIfNoPluginNeedsIt(t *testing.T) {
 			t.Errorf("left behind: %s", got)
 		}
 	})
+}
+
+// The chain of iptables is the container's: interfaces of one network share it.
+func TestDelOfWhatNeverWasLeavesTheContainersChain(t *testing.T) {
+	for _, makes := range []object{{"type": "ptp"}, {"type": "bridge", "bridge": "br0",
+		"isGateway": true}} {
+		for _, lost := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, state lost: %v", makes["type"], lost), func(t *testing.T) {
+				h := newTestHost(t)
+				ns := netnstest.New(t)
+				makes["ipMasq"], makes["ipMasqBackend"] = true, "iptables"
+				makes["ipam"] = object{"type": "host-local", "dataDir": filepath.Join(h.dir, "leases"),
+					"subnet": "10.88.0.0/24"}
+				attachment := func(ifName string) object {
+					return object{"network": object{"cniVersion": "1.1.0", "name": "web",
+						"plugins": []any{makes}}, "containerId": "c1", "netns": ns, "ifName": ifName}
+				}
+				h.must("add", attachment("eth0"))
+				made := kittest.Saved(t, "iptables-save")
+				if lost {
+					h.remove("cache")
+				}
+				never := attachment("eth1")
+				if !lost {
+					delete(never, "netns")
+				}
+				if answer := h.must("del", never); answer["found"] != false {
+					t.Errorf("DEL: %v", answer)
+				}
+				kittest.Same(t, "rules", made, kittest.Saved(t, "iptables-save"))
+				if !lost {
+					h.must("check", attachment("eth0"))
+				}
+				h.must("del", attachment("eth0"))
+				if left := kittest.Saved(t, "iptables-save"); strings.Contains(left, "10.88") ||
+					regexp.MustCompile(`CNI-[0-9a-f]{24}`).MatchString(left) {
+					t.Errorf("left:\n%s", left)
+				}
+			})
+		}
+	}
 }

@@ -35,6 +35,10 @@ type Invocation struct {
 	// does not make.
 	ByExecutable bool
 
+	// OtherInterfaces returns the names of the container's other interfaces on the network, as the
+	// state has them. It is nil if the caller of the plugin keeps no state.
+	OtherInterfaces func() ([]string, error)
+
 	StateDir string // options.stateDir
 	BootID   string // of this boot; "" if it is unknown
 

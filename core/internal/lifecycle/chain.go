@@ -19,6 +19,7 @@ import (
 
 // chain is the plugins of a network, run for one attachment.
 type chain struct {
+	store    *attachments.Store
 	runner   *invoke.Runner
 	list     *conf.List
 	entry    *attachments.Entry
@@ -31,8 +32,8 @@ type chain struct {
 
 func (m *Manager) newChain(list *conf.List, entry *attachments.Entry, ns *netns.Namespace) *chain {
 	return &chain{
-		runner: m.Runner, list: list, entry: entry, netns: ns, links: rtnl.NewSession(ns, m.Deleter),
-		events: m.Events, stateDir: m.StateDir, bootID: m.BootID,
+		store: m.Store, runner: m.Runner, list: list, entry: entry, netns: ns,
+		links: rtnl.NewSession(ns, m.Deleter), events: m.Events, stateDir: m.StateDir, bootID: m.BootID,
 	}
 }
 
@@ -120,7 +121,7 @@ func (c *chain) invocation(command string, i int, target invoke.Target,
 		Command: command, Network: c.list.Name, ContainerID: c.entry.ContainerID, IfName: c.entry.IfName,
 		Args: c.entry.Args, CNIVersion: c.entry.CNIVersion, Config: config, PrevResult: previous,
 		HostIfName: c.entry.HostIfName, ByExecutable: c.mayBeByExecutable(i),
-		StateDir: c.stateDir, BootID: c.bootID,
+		OtherInterfaces: c.otherInterfaces, StateDir: c.stateDir, BootID: c.bootID,
 		Lent: &kit.Lent{Links: c.links, Start: c.runner.Start},
 	}
 
@@ -129,6 +130,18 @@ func (c *chain) invocation(command string, i int, target invoke.Target,
 	}
 
 	return inv, nil
+}
+
+// otherInterfaces returns the names of the container's other interfaces on the network, those of
+// unfinished attachments included.
+func (c *chain) otherInterfaces() (names []string, err error) {
+	entries, err := c.store.ByContainer(c.entry.ContainerID, "")
+	for _, e := range entries {
+		if e.Network == c.entry.Network && e.IfName != c.entry.IfName {
+			names = append(names, e.IfName)
+		}
+	}
+	return names, err
 }
 
 // mayBeByExecutable reports whether an executable may have done the ADD of plugin i.

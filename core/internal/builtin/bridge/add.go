@@ -104,8 +104,10 @@ func (a *attachment) allocate(ctx context.Context) (err error) {
 	if a.assigned, err = a.ipam.Add(ctx); err != nil || a.assigned == nil {
 		return err
 	}
-	a.address, err = newAddressing(a.config, a.assigned)
-	return err
+	if a.address, err = newAddressing(a.config, a.assigned); err != nil {
+		return err
+	}
+	return router.CheckMTU(a.pair.MTU, a.address.addresses)
 }
 
 func (a *attachment) enableForwarding(ctx context.Context) error {

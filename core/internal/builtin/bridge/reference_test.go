@@ -88,6 +88,29 @@ func TestDelOfWhatTheReferencePluginAttached(t *testing.T) {
 	}
 }
 
+func TestDelOfWhatNeverWasLeavesTheReferencePluginsChains(t *testing.T) {
+	for _, v := range kittest.Variants(t) {
+		for _, recorded := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s, eth0 recorded: %v", v.Name, recorded), func(t *testing.T) {
+				r := newRig(t)
+				c := r.container("c1")
+				inv, _ := attachBy(t, v, r, c)
+				before := traces(rules(t))
+				never := r.on(1, c, referenceConfig(r, v))
+				never.IfName, never.HostIfName, never.ByExecutable = "eth1", "", true
+				if recorded {
+					never.Netns, never.NetnsPath = nil, ""
+					never.OtherInterfaces = func() ([]string, error) { return []string{"eth0"}, nil }
+				}
+				kittest.Must(t, bridge.New().Del(t.Context(), never))
+				kittest.Same(r.T, "rules", before, traces(rules(t)))
+				kittest.Must(t, bridge.New().Del(t.Context(), inv))
+				kittest.Same(r.T, "after the last", "", traces(rules(t)))
+			})
+		}
+	}
+}
+
 func TestGCOfWhatTheReferencePluginAttached(t *testing.T) {
 	for _, v := range kittest.Variants(t) {
 		t.Run(v.Name, func(t *testing.T) {

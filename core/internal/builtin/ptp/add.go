@@ -70,7 +70,7 @@ func (a *attachment) allocate(ctx context.Context) error {
 		return err
 	}
 	a.filter.Addresses = a.plan.container.Addresses
-	return nil
+	return router.CheckMTU(a.pair.MTU, a.filter.Addresses)
 }
 
 func (a *attachment) configureHost(ctx context.Context) error {

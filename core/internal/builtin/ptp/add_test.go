@@ -22,7 +22,7 @@ func TestAddMakesThePair(t *testing.T) {
 	c := r.container("c1")
 	config := r.config(`"dns":{"nameservers":["10.9.0.1"]},` + dualStack)
 	result := r.mustAdd(c, config)
-	kittest.Same(t, "state", `host:
+	kittest.Same(t, "state", fmt.Sprintf(`host:
 vethc1 veth mtu 1500 up
   address 10.9.0.1/32
   address fd09::1/128
@@ -36,12 +36,12 @@ eth0 veth mtu 1500 up
   route 0.0.0.0/0 via 10.9.0.1
   route 10.8.0.0/16 via 10.9.0.1 mtu 1300
   route 10.9.0.0/24 via 10.9.0.1 src 10.9.0.2
-  route fd09::/64 via fd09::1 src fd09::2
+  route fd09::/64 via fd09::1 src fd09::2 priority %d
   route ::/0 via fd09::1
 direct 10.9.0.1/32 src 10.9.0.2 scope link dev eth0
 direct fd09::1/128 src fd09::2 dev eth0
 leases: [10.9.0.2 fd09::2]
-`, r.state(c))
+`, 1024+r.Link(c.Conn, "eth0").Index), r.state(c))
 	text, err := json.Marshal(result)
 	kittest.Must(t, err)
 	mac := func(conn *rtnl.Conn, name string) string { return r.Link(conn, name).MAC.String() }
@@ -169,6 +169,13 @@ func TestFailedAddLeavesNothing(t *testing.T) {
 			`"ipMasq":true,"ipam":{"type":"host-local","dataDir":"DIR","subnet":"10.9.0.0/24",
 			"routes":[{"dst":"10.8.0.0/16","gw":"192.0.2.1"}]}`, "route 10.8.0.0/16 via 192.0.2.1"},
 		{"mtu out of range", `"mtu":70000,` + dualStack, "mtu"},
+		{"mtu that no link has", `"mtu":67,` + dualStack,
+			"mtu: 67 is neither 0 nor between 68 and 65535"},
+		{"mtu that IPv6 does not have", `"mtu":1279,` + dualStack,
+			"mtu: 1279 is less than 1280, which IPv6 addresses need"},
+		{"the same address twice", `"ipam":{"type":"static","addresses":[{"address":"10.9.0.2/24",` +
+			gateway + `},{"address":"10.9.0.2/24",` + gateway + `}]}`,
+			"the result has address 10.9.0.2 twice"},
 		{"unknown backend", `"ipMasqBackend":"ipfw",` + dualStack, "ipMasqBackend"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -177,6 +184,11 @@ func TestFailedAddLeavesNothing(t *testing.T) {
 			_, err := r.add(c, r.config(test.config))
 			if err == nil || !strings.Contains(err.Error(), test.wantErr) {
 				t.Fatalf("got %v, want %q", err, test.wantErr)
+			}
+			var f *fault.Error
+			if errors.As(err, &f); strings.HasPrefix(test.wantErr, "mtu: ") &&
+				(f == nil || f.Kind != fault.KindInvalidConfig || f.Details != "mtu") {
+				t.Errorf("got %#v, want an invalid-config error of mtu", err)
 			}
 			want := "host:\ncontainer:\nleases: []\n"
 			if rules := kittest.Table(t, "inet"); strings.Contains(rules, "10.9.0") {
@@ -238,6 +250,46 @@ func TestSeveralAddressesOfOneNetwork(t *testing.T) {
 	for _, address := range []string{"10.9.0.2", "10.9.0.3", "10.7.0.9"} {
 		r.Serve(&c.Node, kittest.Port(address, "8000"), "c")
 		r.Try(kittest.Path{Name: address, To: kittest.Port(address, "8000"), Want: "c 10.9.0.1"})
+	}
+}
+
+// The kernel would make one route of those of two interfaces, with one source address.
+func TestTwoInterfacesOfOneNetwork(t *testing.T) {
+	for _, remaining := range []string{"eth0", "eth1"} {
+		t.Run("without all but "+remaining, func(t *testing.T) {
+			r := newRig(t)
+			config := r.config(dualStack)
+			neighbour := r.container("c0") // has the addresses with number 2
+			r.mustAdd(neighbour, config)
+			r.Serve(&neighbour.Node, ":8000", "neighbour")
+			first := r.container("c1")
+			second := *first
+			second.IfName, second.HostIfName = "eth1", "vethc1b"
+			r.mustAdd(first, config)
+			r.mustAdd(&second, config)
+			r.Serve(&first.Node, "[fd09::3]:8000", "c1")
+			r.Serve(&first.Node, "[fd09::4]:8000", "c1")
+			for _, c := range []*kittest.Container{first, &second} {
+				kittest.Same(t, "drift of "+c.IfName, []string(nil), r.check(c, config))
+			}
+			r.Try(kittest.Path{Name: "eth0", To: "[fd09::3]:8000", Want: "c1 fd09::1"},
+				kittest.Path{Name: "eth1", To: "[fd09::4]:8000", Want: "c1 fd09::1"},
+				kittest.Path{Name: "eth0", From: &neighbour.Node, To: "[fd09::3]:8000", Want: "c1 fd09::2"},
+				kittest.Path{Name: "eth1", From: &neighbour.Node, To: "[fd09::4]:8000", Want: "c1 fd09::2"},
+				kittest.Path{Name: "out", From: &first.Node, To: "[fd09::2]:8000",
+					Want: "neighbour fd09::3"})
+
+			kept, gone, address := first, &second, "fd09::3"
+			if remaining == "eth1" {
+				kept, gone, address = &second, first, "fd09::4"
+			}
+			r.mustDel(r.Invocation(gone, config))
+			kittest.Same(t, "drift of "+kept.IfName, []string(nil), r.check(kept, config))
+			r.Try(kittest.Path{Name: remaining, From: &neighbour.Node, To: kittest.Port(address, "8000"),
+				Want: "c1 fd09::2"},
+				kittest.Path{Name: "out", From: &first.Node, To: "[fd09::2]:8000",
+					Want: "neighbour " + address})
+		})
 	}
 }
 

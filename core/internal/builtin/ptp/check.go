@@ -47,6 +47,7 @@ func compare(ctx context.Context, inv *plugin.Invocation) (*comparison, error) {
 		return nil, err
 	}
 	return k, errors.Join(
+		k.NoPort(ctx, k.port),
 		k.Contents(ctx, k.Container, end, k.plan.container),
 		k.Contents(ctx, k.Host, k.port, k.plan.host),
 		router.CheckForwarding(&k.List, k.plan.container.Addresses),

@@ -25,5 +25,5 @@ func newRemoval(inv *plugin.Invocation) (*removal.Removal, error) {
 		return nil, err
 	}
 	rules := c.rules(inv, record.Known(inv).Addresses())
-	return removal.OfPair(inv, c.IPAM.Type, rules.Remove, iface.InNoBridge), nil
+	return removal.OfPair(inv, c.IPAM.Type, rules.Remove, iface.Marked(inv)), nil
 }

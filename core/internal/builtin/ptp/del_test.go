@@ -60,6 +60,42 @@ func TestDelLeavesAnotherAttachmentsInterface(t *testing.T) {
 	r.Link(c.Conn, "eth0") // fails the test if it is gone
 }
 
+func TestDelWithoutRecordKnowsItsPairByTheMark(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		bridged bool
+		alias   string // "" for that of the ADD
+		stays   bool
+	}{
+		{name: "as added"},
+		{name: "in a bridge", bridged: true},
+		{name: "another's", alias: "libcni other,c1,eth0", stays: true},
+		{name: "without a mark", alias: "uplink"},
+		{name: "without a mark, in a bridge", alias: "uplink", bridged: true, stays: true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			r := newRig(t)
+			c := r.container("c1")
+			config := r.config(dualStack)
+			r.mustAdd(c, config)
+			if test.bridged {
+				enslave(r, "vethc1")
+			}
+			if test.alias != "" {
+				kittest.Must(t, r.Conn.SetLink(t.Context(), r.Link(r.Conn, "vethc1").Index,
+					rtnl.Change{Alias: test.alias}))
+			}
+			inv := r.Invocation(c, config)
+			inv.HostIfName, inv.PrevResult = "", nil
+			r.mustDel(inv)
+			link, _ := r.Conn.LinkByName(t.Context(), "vethc1")
+			if stays := link != nil; stays != test.stays {
+				t.Errorf("the pair stays: %v, want %v", stays, test.stays)
+			}
+		})
+	}
+}
+
 func TestStartedDel(t *testing.T) {
 	r := newRig(t)
 	c := r.container("c1")

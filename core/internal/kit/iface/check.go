@@ -2,6 +2,7 @@ package iface
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -62,6 +63,22 @@ func (c *Comparison) Pair(ctx context.Context, mayBeDown bool) (port, end *rtnl.
 		c.identity(object, was, port)
 	}
 	return port, end, nil
+}
+
+// NoPort compares the host's end, which may be nil, with one that is in no bridge.
+func (c *Comparison) NoPort(ctx context.Context, port *rtnl.Link) error {
+	if port == nil || port.Master == 0 {
+		return nil
+	}
+	name := fmt.Sprintf("the link with index %d", port.Master)
+	master, err := c.Host.LinkByIndex(ctx, port.Master)
+	if err == nil {
+		name = master.Name
+	} else if !errors.Is(err, rtnl.ErrNotFound) {
+		return err
+	}
+	c.Differs("link "+port.Name, "in no bridge", "a port of "+name)
+	return nil
 }
 
 // link looks up one end of a pair.

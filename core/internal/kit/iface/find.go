@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
+	"strings"
 
 	"github.com/libcni/libcni/core/internal/host/rtnl"
 	"github.com/libcni/libcni/core/internal/kit"
@@ -16,9 +18,44 @@ import (
 // MAC address is unknown.
 type Ours func(ctx context.Context, host *rtnl.Conn, port *rtnl.Link) (bool, error)
 
-// InNoBridge is Ours of a plugin whose pairs are in no bridge.
-func InNoBridge(_ context.Context, _ *rtnl.Conn, port *rtnl.Link) (bool, error) {
-	return port.Master == 0, nil
+// Marked is Ours of a plugin whose pairs are in no bridge, and whose host's ends are marked with
+// their owner. An executable marks nothing.
+func Marked(inv *plugin.Invocation) Ours {
+	return func(_ context.Context, _ *rtnl.Conn, port *rtnl.Link) (bool, error) {
+		if strings.HasPrefix(port.Alias, markPrefix) {
+			return port.Alias == mark(inv), nil
+		}
+		return port.Master == 0, nil
+	}
+}
+
+// OtherAddresses returns the addresses of the container's interfaces other than the attachment's;
+// none if there is no namespace.
+func OtherAddresses(ctx context.Context, inv *plugin.Invocation) (others []netip.Addr, err error) {
+	if inv.Netns == nil {
+		return nil, nil
+	}
+	container, err := kit.Container(ctx, inv)
+	if err != nil {
+		return nil, err
+	}
+	links, err := container.Links(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, link := range links {
+		if link.Name == inv.IfName {
+			continue
+		}
+		addresses, err := container.Addresses(ctx, link.Index)
+		if err != nil {
+			return nil, err
+		}
+		for _, a := range addresses {
+			others = append(others, a.Prefix.Addr())
+		}
+	}
+	return others, nil
 }
 
 // StartDeletion starts to remove an attachment's pair, and returns a function that waits until it

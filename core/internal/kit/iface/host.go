@@ -18,6 +18,9 @@ import (
 // have it alone.
 const markPrefix = "libcni "
 
+// mark is the alias of the host's end of an attachment's pair.
+func mark(inv *plugin.Invocation) string { return markPrefix + filter.Owner(inv).Comment() }
+
 // Host returns the connection to the host of a request that needs the container's namespace, too.
 func Host(ctx context.Context, inv *plugin.Invocation, pluginType string) (*rtnl.Conn, error) {
 	if inv.Netns == nil {
@@ -37,10 +40,10 @@ func ConfigureHost(ctx context.Context, inv *plugin.Invocation, port *rtnl.Link,
 	if err := router.IgnoreAdvertisements(port.Name); err != nil {
 		return err
 	}
-	mark := rtnl.Change{Alias: markPrefix + filter.Owner(inv).Comment()}
+	change := rtnl.Change{Alias: mark(inv)}
 	routes := Through(port.Index, want.Routes)
 	add := func(addresses []rtnl.Address) error {
-		return host.Configure(ctx, port.Index, mark, addresses, routes)
+		return host.Configure(ctx, port.Index, change, addresses, routes)
 	}
 	addresses := Addresses(want.Addresses, rtnl.Address{})
 	if err := Assign(ctx, host, port.Index, addresses, true, add); err != nil {
@@ -49,13 +52,19 @@ func ConfigureHost(ctx context.Context, inv *plugin.Invocation, port *rtnl.Link,
 	return nil
 }
 
-// RestoreHost brings the host's end up and adds what it lacks. It does nothing if port is nil.
+// RestoreHost takes the host's end out of a bridge, brings it up and adds what it lacks. It does
+// nothing if port is nil.
 func RestoreHost(ctx context.Context, host *rtnl.Conn, port *rtnl.Link, want Contents) error {
 	if port == nil {
 		return nil
 	}
 	if err := router.IgnoreAdvertisements(port.Name); err != nil {
 		return err
+	}
+	if port.Master != 0 {
+		if err := host.SetMaster(ctx, port.Index, 0); err != nil {
+			return fmt.Errorf("link %s: %w", port.Name, err)
+		}
 	}
 	if !port.Up {
 		if err := host.SetLink(ctx, port.Index, rtnl.Change{Up: true}); err != nil {

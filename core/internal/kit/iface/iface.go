@@ -63,7 +63,7 @@ func (i *Interface) configure(ctx context.Context, container *rtnl.Conn) error {
 	if len(i.Addresses) == 0 {
 		return container.SetLink(ctx, i.Index, rtnl.Change{Up: true})
 	}
-	routes := Through(i.Index, i.Routes)
+	routes := apart(Through(i.Index, i.Routes))
 	return Assign(ctx, container, i.Index, i.Addresses, !i.DAD, func(addresses []rtnl.Address) error {
 		return container.Configure(ctx, i.Index, rtnl.Change{Up: true, ArpNotify: true}, addresses,
 			routes)
@@ -96,6 +96,20 @@ func Through(index int, routes []rtnl.Route) []rtnl.Route {
 		through[i].Link = index
 	}
 	return through
+}
+
+// defaultMetric is the kernel's metric of IPv6 routes.
+const defaultMetric = 1024
+
+// apart gives IPv6 routes with a gateway and a source address a metric of their link's own. The
+// kernel makes one route of two such routes of equal metric, with the source address of the first.
+func apart(routes []rtnl.Route) []rtnl.Route {
+	for i, r := range routes {
+		if r.Dst.Addr().Is6() && r.Gateway.IsValid() && r.Source.IsValid() && r.Priority == 0 {
+			routes[i].Priority = defaultMetric + r.Link
+		}
+	}
+	return routes
 }
 
 // Assign adds addresses to a link with add, and waits until neighbours that ask for them get an

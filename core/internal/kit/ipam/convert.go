@@ -78,6 +78,7 @@ func Addresses(result *types100.Result, index int,
 		return nil, errors.New("ipam: the result has no address")
 	}
 	var ips []*types100.IPConfig
+	seen := map[netip.Addr]bool{}
 	for _, given := range result.IPs {
 		ip := given.Copy()
 		ip.Interface = types100.Int(index)
@@ -85,6 +86,10 @@ func Addresses(result *types100.Result, index int,
 		if !ok {
 			return nil, fmt.Errorf("ipam: %s in the result is not an address", ip.Address.String())
 		}
+		if seen[address.Addr()] {
+			return nil, fmt.Errorf("ipam: the result has address %s twice", address.Addr())
+		}
+		seen[address.Addr()] = true
 		if visit != nil {
 			if err := visit(ip, address); err != nil {
 				return nil, err

@@ -46,14 +46,20 @@ type jump struct {
 // selection reports whether a jump is to be removed.
 type selection func(jump) bool
 
-// chains selects the jumps to the attachment's chain, and if its addresses are known only those
-// from them.
+// chains selects the jumps to the attachment's chain that are the attachment's.
 func (a Attachment) chains() selection {
 	name := chainName(a.Owner)
-	return func(j jump) bool {
-		return j.chain == name && (len(a.Addresses) == 0 || !j.source.IsValid() ||
-			slices.ContainsFunc(a.Addresses, func(p netip.Prefix) bool { return p.Addr() == j.source }))
+	return func(j jump) bool { return j.chain == name && a.mayOwn(j) }
+}
+
+// mayOwn reports whether a jump to the container's chain may be the attachment's. If the
+// attachment's addresses are unknown, it may own every jump that no other interface needs.
+func (a Attachment) mayOwn(j jump) bool {
+	if len(a.Addresses) == 0 {
+		return !a.Shared && !slices.Contains(a.Others, j.source)
 	}
+	return !j.source.IsValid() ||
+		slices.ContainsFunc(a.Addresses, func(p netip.Prefix) bool { return p.Addr() == j.source })
 }
 
 // invalidChains selects the jumps for containers of the network without a valid attachment.

@@ -51,6 +51,11 @@ func (c Config) ByPrograms() bool { return c.Wanted && c.Backend == IPTables }
 type Attachment struct {
 	Owner     nft.Owner
 	Addresses []netip.Prefix
+
+	// Shared and Others tell what to keep in the container's chain of iptables if Addresses are empty:
+	// everything, or the jumps from the addresses of the container's other interfaces.
+	Shared bool
+	Others []netip.Addr
 }
 
 // family is a network's objects for IPv4 or IPv6.

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net/netip"
 
+	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/host/rtnl"
 	"github.com/libcni/libcni/core/internal/host/sysctl"
 	"github.com/libcni/libcni/core/internal/kit/drift"
@@ -19,6 +20,9 @@ const (
 	forwarding4 = "ipv4/ip_forward"
 	forwarding6 = "ipv6/conf/all/forwarding"
 )
+
+// minMTU6 is the smallest MTU of a link with IPv6 addresses.
+const minMTU6 = 1280
 
 // EnableForwarding makes the host forward packets of the families of the containers' addresses.
 func EnableForwarding(ctx context.Context, host *rtnl.Conn, addresses []netip.Prefix) error {
@@ -109,6 +113,15 @@ func PairMTU(ctx context.Context, host *rtnl.Conn, configured int) (int, error) 
 	}
 	mtu, err := MTU(ctx, host)
 	return min(mtu, settings.MaxMTU), err
+}
+
+// CheckMTU refuses an MTU that is too small for the addresses; 0 is the kernel's default.
+func CheckMTU(mtu int, addresses []netip.Prefix) error {
+	if mtu == 0 || mtu >= minMTU6 || !ipam.Has(addresses, netip.Addr.Is6) {
+		return nil
+	}
+	return fault.InvalidConfig("mtu", "mtu: %d is less than %d, which IPv6 addresses need", mtu,
+		minMTU6)
 }
 
 // MTU returns the MTU of the default route, 0 if there is none.

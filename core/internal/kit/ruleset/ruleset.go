@@ -14,6 +14,7 @@ import (
 	"github.com/libcni/libcni/core/internal/kit"
 	"github.com/libcni/libcni/core/internal/kit/drift"
 	"github.com/libcni/libcni/core/internal/kit/filter"
+	"github.com/libcni/libcni/core/internal/kit/iface"
 	"github.com/libcni/libcni/core/internal/kit/masquerade"
 	"github.com/libcni/libcni/core/plugin"
 )
@@ -43,6 +44,25 @@ type Rules struct {
 
 func (r *Rules) attachment() masquerade.Attachment {
 	return masquerade.Attachment{Owner: filter.Owner(r.Inv), Addresses: r.Addresses}
+}
+
+// removable is the attachment for a removal. The chains of iptables belong to the container: if the
+// attachment's addresses are unknown, it is found out what the container's other interfaces need.
+func (r *Rules) removable(ctx context.Context) (masquerade.Attachment, error) {
+	a := r.attachment()
+	if len(a.Addresses) > 0 || !r.Inv.ByExecutable && !r.Masquerade.ByPrograms() {
+		return a, nil
+	}
+	if r.Inv.OtherInterfaces != nil {
+		others, err := r.Inv.OtherInterfaces()
+		if err != nil || len(others) > 0 {
+			a.Shared = true
+			return a, err
+		}
+	}
+	var err error
+	a.Others, err = iface.OtherAddresses(ctx, r.Inv)
+	return a, err
 }
 
 func programs(inv *plugin.Invocation) masquerade.Programs {
@@ -94,7 +114,11 @@ func (r *Rules) make(ctx context.Context, change func(Part, *nft.Tx) error) erro
 func (r *Rules) Undo(ctx context.Context) error {
 	err := filter.IgnoreUnsupported(r.update(ctx, Part.Remove))
 	if r.Masquerade.ByPrograms() {
-		err = errors.Join(err, programs(r.Inv).Remove(ctx, r.attachment()))
+		a, unknown := r.removable(ctx)
+		if unknown != nil {
+			return errors.Join(err, unknown)
+		}
+		err = errors.Join(err, programs(r.Inv).Remove(ctx, a))
 	}
 	return err
 }
@@ -102,29 +126,32 @@ func (r *Rules) Undo(ctx context.Context) error {
 // Remove removes the rules for a DEL. After an ADD by an executable it also removes what that made,
 // whatever the configuration asks for now.
 func (r *Rules) Remove(ctx context.Context) error {
+	a, err := r.removable(ctx)
+	if err != nil {
+		return err
+	}
 	if r.Masquerade.ByPrograms() {
-		if err := programs(r.Inv).Remove(ctx, r.attachment()); err != nil {
+		if err := programs(r.Inv).Remove(ctx, a); err != nil {
 			return err
 		}
 	}
 	if r.Inv.ByExecutable {
-		return r.removeReference(ctx)
+		return r.removeReference(ctx, a)
 	}
 	return filter.IgnoreUnsupported(r.update(ctx, Part.Remove))
 }
 
-func (r *Rules) removeReference(ctx context.Context) error {
+func (r *Rules) removeReference(ctx context.Context, a masquerade.Attachment) error {
 	err := nft.Update(ctx, r.Inv.StateDir, func(tx *nft.Tx) error {
 		if err := each(r.parts(), tx, Part.Remove); err != nil {
 			return err
 		}
-		if err := r.attachment().RemoveReference(tx); err != nil || r.RemoveReference == nil {
+		if err := a.RemoveReference(tx); err != nil || r.RemoveReference == nil {
 			return err
 		}
 		return r.RemoveReference(tx)
 	})
-	return errors.Join(filter.IgnoreUnsupported(err),
-		programs(r.Inv).RemoveLegacy(ctx, r.attachment()))
+	return errors.Join(filter.IgnoreUnsupported(err), programs(r.Inv).RemoveLegacy(ctx, a))
 }
 
 // Check adds the rules that are missing. What the reference executable made in its own way is not

@@ -6,8 +6,11 @@ import (
 	"github.com/libcni/libcni/core/internal/kit/masquerade"
 )
 
-// MaxMTU is the largest MTU of a link.
-const MaxMTU = 65535
+// MaxMTU is the largest MTU of a link, and minMTU the smallest.
+const (
+	MaxMTU = 65535
+	minMTU = 68
+)
 
 // RequireIPAM refuses a configuration without an IPAM plugin.
 func (s *Settings) RequireIPAM() error {
@@ -20,8 +23,9 @@ func (s *Settings) RequireIPAM() error {
 
 // Validate refuses values that ADD and CHECK cannot use.
 func (s *Settings) Validate() error {
-	if s.MTU < 0 || s.MTU > MaxMTU {
-		return fault.InvalidConfig("mtu", "mtu: %d is not between 0 and %d", s.MTU, MaxMTU)
+	if s.MTU != 0 && s.MTU < minMTU || s.MTU > MaxMTU {
+		return fault.InvalidConfig("mtu", "mtu: %d is neither 0 nor between %d and %d", s.MTU, minMTU,
+			MaxMTU)
 	}
 	_, err := masquerade.ParseBackend(s.IPMasqBackend)
 	return err
