@@ -7,8 +7,8 @@ import (
 	"github.com/libcni/libcni/core/internal/fault"
 )
 
-// The keys of CNI_ARGS that plugins read. They are case-sensitive, as the CNI project's Go types
-// have them.
+// The keys of CNI_ARGS that plugins read. They are case-sensitive, as in the CNI project's Go
+// types.
 const (
 	ArgIP            = "IP"
 	ArgGateway       = "GATEWAY"
@@ -17,8 +17,8 @@ const (
 )
 
 // Known refuses keys other than the given ones, unless IgnoreUnknown is 1 or true. A plugin that
-// reads CNI_ARGS calls it with all keys it reads, as the reference plugins do; one that reads none
-// does not call it. The error is of kind invalid-request.
+// reads CNI_ARGS calls it with all keys it reads, as the reference plugins do; a plugin that reads
+// none does not call it. The error is of kind invalid-request.
 func (a Args) Known(keys ...string) error {
 	ignore := false
 	var unknown []string
@@ -37,9 +37,13 @@ func (a Args) Known(keys ...string) error {
 	if ignore || len(unknown) == 0 {
 		return nil
 	}
+	noun := "key"
+	if len(unknown) > 1 {
+		noun = "keys"
+	}
 	return fault.InvalidRequest("args",
-		"CNI_ARGS: unknown %s; this plugin reads %s. Add IgnoreUnknown=1 to pass others",
-		strings.Join(unknown, ", "), strings.Join(keys, ", "))
+		"args (CNI_ARGS): unknown %s %s; known keys: %s; IgnoreUnknown=1 ignores unknown keys",
+		noun, strings.Join(unknown, ", "), strings.Join(keys, ", "))
 }
 
 // parseBool reads the four values a boolean argument may have, in any case.

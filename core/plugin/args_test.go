@@ -18,15 +18,18 @@ func TestArgsKnown(t *testing.T) {
 		{"none", nil, []string{"IP"}, ""},
 		{"known", plugin.Args{{"IP", "10.0.0.2"}, {"MAC", "x"}}, []string{"IP", "MAC"}, ""},
 		{"unknown", plugin.Args{{"IP", "10.0.0.2"}, {"A", "1"}, {"B", "2"}}, []string{"IP"},
-			"CNI_ARGS: unknown A, B; this plugin reads IP. Add IgnoreUnknown=1 to pass others"},
+			"args (CNI_ARGS): unknown keys A, B; known keys: IP; IgnoreUnknown=1 ignores unknown " +
+				"keys"},
 		{"unknown, ignored", plugin.Args{{"A", "1"}, {"IgnoreUnknown", "1"}}, []string{"IP"}, ""},
 		{"unknown, ignored in words", plugin.Args{{"IgnoreUnknown", "True"}, {"A", "1"}}, []string{"IP"},
 			""},
 		{"last IgnoreUnknown counts", plugin.Args{{"IgnoreUnknown", "1"}, {"IgnoreUnknown", "0"},
 			{"A", "1"}}, []string{"IP"},
-			"CNI_ARGS: unknown A; this plugin reads IP. Add IgnoreUnknown=1 to pass others"},
+			"args (CNI_ARGS): unknown key A; known keys: IP; IgnoreUnknown=1 ignores unknown " +
+				"keys"},
 		{"case matters", plugin.Args{{"ip", "10.0.0.2"}}, []string{"IP"},
-			"CNI_ARGS: unknown ip; this plugin reads IP. Add IgnoreUnknown=1 to pass others"},
+			"args (CNI_ARGS): unknown key ip; known keys: IP; IgnoreUnknown=1 ignores unknown " +
+				"keys"},
 		{"no boolean", plugin.Args{{"IgnoreUnknown", "yes"}}, []string{"IP"},
 			"CNI_ARGS: IgnoreUnknown=yes: must be 1, true, 0 or false"},
 	}

@@ -84,7 +84,7 @@ func requestDifferences() []intended {
 			"follows from no cniVersion being 0.2.0",
 		},
 		{
-			`add answer\.details`, absent, `"undo failed, DEL or GC will finish it: .*"`,
+			`add answer\.details`, absent, `"undo failed; run DEL or GC to remove the rest: .*"`,
 			"a failed ADD is undone, or says that it could not be",
 		},
 		{

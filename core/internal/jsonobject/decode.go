@@ -19,11 +19,19 @@ type Field [2]any
 
 // TypeError reports a value of the wrong type.
 type TypeError struct {
-	Key   string // path of the key without indexes, such as "ipam.ranges.subnet"
-	Value string // the value: "string", "number 1.5"
+	Key      string // path of the key without indexes, such as "ipam.ranges.subnet"
+	Value    string // the value in the words of encoding/json: "string", "number 1.5"
+	Expected string // such as "a string"
+	Got      string // such as "an object", "1.5"
 }
 
-func (e *TypeError) Error() string { return e.Key + ": must not be a JSON " + e.Value }
+func (e *TypeError) Error() string {
+	text := "expected " + e.Expected + ", got " + e.Got
+	if e.Key == "" {
+		return text
+	}
+	return e.Key + ": " + text
+}
 
 // Decode reads data as encoding/json reads a struct, without the tables that encoding/json builds
 // in each process. Names match in any case. The last member of a name wins, but objects and lists
@@ -208,7 +216,7 @@ func (d *decoder) reportType(value, expected, got string) {
 		d.report(Errorf("", "expected %s, got %s", expected, got))
 		return
 	}
-	d.report(&TypeError{Key: strings.Join(d.path, "."), Value: value})
+	d.report(&TypeError{strings.Join(d.path, "."), value, expected, got})
 }
 
 // report keeps the first error about a value, which is the one just read.

@@ -123,7 +123,11 @@ func compareDecode(t *testing.T, data []byte) {
 func message(err error) string {
 	var mistyped *json.UnmarshalTypeError
 	if errors.As(err, &mistyped) {
-		return mistyped.Field + ": must not be a JSON " + mistyped.Value
+		return mistyped.Field + ": mistyped " + mistyped.Value
+	}
+	var ours *TypeError
+	if errors.As(err, &ours) {
+		return ours.Key + ": mistyped " + ours.Value
 	}
 	if err != nil {
 		return err.Error()
@@ -136,7 +140,7 @@ func message(err error) string {
 func TestDecodeIsStricterThanEncodingJSON(t *testing.T) {
 	var s sample
 	if got, want := message(Decode([]byte(`{"bytes":[1,2]}`), s.fields())),
-		"bytes: must not be a JSON array"; got != want {
+		"bytes: mistyped array"; got != want {
 		t.Errorf("bytes: %q, want %q", got, want)
 	}
 	s = sample{}

@@ -36,7 +36,7 @@ func (m *Manager) Check(ctx context.Context, entry *attachments.Entry, overrides
 	if entry.Incomplete {
 		findings.add(fault.Drift{
 			Object: "attachment", Expected: "complete",
-			Actual: "incomplete: an ADD did not complete; DEL or GC removes it",
+			Actual: "left incomplete by an interrupted ADD; run DEL or GC to remove it",
 		})
 		return nil
 	}

@@ -29,7 +29,7 @@ func (a *addition) rollBack(ctx context.Context, cause error) error {
 	}
 	if err != nil {
 		a.chain.events.Warn("", "failed to undo an ADD: "+err.Error())
-		e.Details = cmp.Or(e.Details, "undo failed, DEL or GC will finish it: "+err.Error())
+		e.Details = cmp.Or(e.Details, "undo failed; run DEL or GC to remove the rest: "+err.Error())
 		return e
 	}
 

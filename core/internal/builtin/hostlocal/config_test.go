@@ -108,7 +108,7 @@ func TestParseConfig(t *testing.T) {
 		{
 			name:   "wrong type",
 			config: `{"ipam":{"ranges":[[{"subnet":5}]]}}`,
-			want:   "ipam.ranges.subnet: ipam.ranges.subnet: must not be a JSON number",
+			want:   "ipam.ranges.subnet: ipam.ranges.subnet: expected a string, got a number",
 		},
 		{
 			name:   "mixed families",
@@ -163,8 +163,8 @@ func TestParseConfig(t *testing.T) {
 			name:   "unknown argument",
 			config: `{"ipam":{"subnet":"10.1.0.0/24"}}`,
 			args:   plugin.Args{{"K8S_POD_NAME", "p"}},
-			want: "args: CNI_ARGS: unknown K8S_POD_NAME; this plugin reads IP. Add IgnoreUnknown=1 to " +
-				"pass others",
+			want: "args: args (CNI_ARGS): unknown key K8S_POD_NAME; known keys: IP; IgnoreUnknown=1 " +
+				"ignores unknown keys",
 		},
 		{name: "unknown argument, ignored", config: `{"ipam":{"subnet":"10.1.0.0/24"}}`,
 			args: plugin.Args{

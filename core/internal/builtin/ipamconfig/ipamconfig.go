@@ -27,7 +27,7 @@ func Decode(data []byte, into any) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.As(err, &mistyped):
+	case errors.As(err, &mistyped) && mistyped.Key != "":
 		return fault.InvalidConfig(mistyped.Key, "%v", mistyped)
 	default:
 		return fault.InvalidConfig("", "network configuration: %v", err)

@@ -16,7 +16,7 @@ func mappings(list string) string { return `{"runtimeConfig":{"portMappings":[` 
 func TestInvalidConfigurationsNameTheKey(t *testing.T) {
 	const first, second = "runtimeConfig.portMappings[0]", "runtimeConfig.portMappings[1]"
 	for _, c := range []struct{ name, config, key, text string }{
-		{"not an object", `[]`, "", "JSON array"},
+		{"not an object", `[]`, "", "got an array"},
 		{"unknown backend", `{"backend":"ipfw"}`, "backend", `"ipfw"`},
 		{
 			"chain of iptables", `{"backend":"nftables","externalSetMarkChain":"X"}`, "externalSetMarkChain",

@@ -164,7 +164,8 @@ func TestRefused(t *testing.T) {
 			`CNI_ARGS: GATEWAY: "x" is not an IP address`,
 		},
 		{"unknown argument", "1.1.0", `"ipam":{}`, plugin.Args{{"MAC", "x"}}, "args",
-			"CNI_ARGS: unknown MAC; this plugin reads IP, GATEWAY. Add IgnoreUnknown=1 to pass others"},
+			"args (CNI_ARGS): unknown key MAC; known keys: IP, GATEWAY; IgnoreUnknown=1 ignores " +
+				"unknown keys"},
 		{
 			"args.cni.ips",
 			"1.1.0",
@@ -195,7 +196,7 @@ func TestRefused(t *testing.T) {
 			`"ipam":{"addresses":{}}`,
 			nil,
 			"ipam.addresses",
-			"ipam.addresses: must not be a JSON object",
+			"ipam.addresses: expected an array, got an object",
 		},
 	}
 	for _, test := range tests {
