@@ -14,8 +14,11 @@ import (
 // Keys, functions, kinds and values of enumerations may be added, and requests may accept more.
 func Breaks(old, new *model.API) []string {
 	c := comparison{}
-	if old.ABI != new.ABI || old.Soname != new.Soname {
+	if old.ABI != new.ABI {
 		return nil // another library, which may differ in everything
+	}
+	if old.Soname != new.Soname {
+		c.report("the soname changed from %s to %s, but abi did not", old.Soname, new.Soname)
 	}
 	c.functions(old, new)
 	c.kinds(old, new)

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/libcni/libcni/api"
 	"github.com/libcni/libcni/api/model"
 )
 
@@ -19,6 +18,17 @@ func load(t *testing.T, text string) *model.API {
 	return loaded
 }
 
+// description returns the description as it is written, and not the compressed copy in the library,
+// so that a change is refused before "make generate" as well.
+func description(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile("../cni.api.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
 func TestTheDescriptionBreaksNoRelease(t *testing.T) {
 	files, err := filepath.Glob("*.json")
 	if err != nil || len(files) == 0 {
@@ -29,7 +39,7 @@ func TestTheDescriptionBreaksNoRelease(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, broken := range Breaks(load(t, string(text)), load(t, string(api.Description()))) {
+		for _, broken := range Breaks(load(t, string(text)), load(t, description(t))) {
 			t.Errorf("%s: %s", file, broken)
 		}
 	}
@@ -42,6 +52,10 @@ func TestBreakingChangesAreFound(t *testing.T) {
 		old, new     string
 		want         string
 	}{
+		{"the soname changes", `"abi": 0`,
+			`"soname": "libcni.so.0"`,
+			`"soname": "libcni.so.1"`,
+			"the soname changed from libcni.so.0 to libcni.so.1, but abi did not"},
 		{"a function is removed", `"functions": [`,
 			`"name": "cni_strerror"`,
 			`"name": "cni_describe_code"`,
@@ -115,7 +129,7 @@ func TestBreakingChangesAreFound(t *testing.T) {
 			`[]`,
 			"plugin portmap: capability portMappings is gone"},
 	}
-	before := load(t, string(api.Description()))
+	before := load(t, description(t))
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			found := Breaks(before, load(t, change(t, test.within, test.old, test.new)))
@@ -128,7 +142,7 @@ func TestBreakingChangesAreFound(t *testing.T) {
 
 // Here the release has one key more.
 func TestRemovedKeysAreFound(t *testing.T) {
-	after := load(t, string(api.Description()))
+	after := load(t, description(t))
 	for within, want := range map[string]string{
 		`"common": {`:         "cni_add request.more is gone",
 		`"options": {`:        "cni_add request.options.more is gone",
@@ -159,13 +173,23 @@ func TestExtensionsBreakNothing(t *testing.T) {
 		{"a limit is lifted", `"connectMs": {`, `"maximum": 9223372036854,`, ``},
 		{"a text changes", `"connectMs": {`, `"description": "each`, `"description": "Each`},
 	}
-	before := load(t, string(api.Description()))
+	before := load(t, description(t))
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			if found := Breaks(before, load(t, change(t, test.within, test.old, test.new))); found != nil {
 				t.Errorf("%q", found)
 			}
 		})
+	}
+}
+
+// Another ABI is another library.
+func TestAnotherABIMayDifferInEverything(t *testing.T) {
+	other := change(t, `"soname"`, `"name": "cni_strerror"`, `"name": "cni_describe_code"`)
+	other = strings.Replace(other, `"abi": 0`, `"abi": 1`, 1)
+	other = strings.Replace(other, `"libcni.so.0"`, `"libcni.so.1"`, 1)
+	if found := Breaks(load(t, description(t)), load(t, other)); found != nil {
+		t.Errorf("%q", found)
 	}
 }
 
@@ -177,7 +201,7 @@ func added(name string) string {
 // change replaces the first text after a line of the description.
 func change(t *testing.T, within, old, new string) string {
 	t.Helper()
-	text := string(api.Description())
+	text := description(t)
 	at := strings.Index(text, within)
 	if at < 0 || !strings.Contains(text[at:], old) {
 		t.Fatalf("there is no %q after %q", old, within)
