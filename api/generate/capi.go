@@ -1,9 +1,7 @@
 package main
 
 import (
-	"fmt"
 	"slices"
-	"strings"
 	"text/template"
 
 	"github.com/libcni/libcni/api/model"
@@ -45,7 +43,9 @@ func versionNodes(functions []*model.Function) []*versionNode {
 		}
 		nodes[at].Names = append(nodes[at].Names, f.Name)
 	}
-	slices.SortFunc(nodes, func(a, b *versionNode) int { return compareVersions(a.Since, b.Since) })
+	slices.SortFunc(nodes, func(a, b *versionNode) int {
+		return model.CompareVersions(a.Since, b.Since)
+	})
 	for i, node := range nodes {
 		slices.Sort(node.Names)
 		if i > 0 {
@@ -53,17 +53,6 @@ func versionNodes(functions []*model.Function) []*versionNode {
 		}
 	}
 	return nodes
-}
-
-// compareVersions compares versions such as "0.9" and "0.10".
-func compareVersions(a, b string) int {
-	var numbers [2][2]int
-	for i, version := range []string{a, b} {
-		if _, err := fmt.Sscanf(version, "%d.%d", &numbers[i][0], &numbers[i][1]); err != nil {
-			return strings.Compare(a, b)
-		}
-	}
-	return slices.Compare(numbers[0][:], numbers[1][:])
 }
 
 // entryPoints writes the C functions of the verbs.

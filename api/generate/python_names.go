@@ -220,7 +220,7 @@ func ordered(t *model.Type) (keys []*model.Key, withDefault map[*model.Key]bool)
 	released := len(keys) > 0
 	byAge := slices.Clone(t.Keys)
 	slices.SortStableFunc(byAge, func(a, b *model.Key) int {
-		return compareVersions(a.Since, b.Since)
+		return model.CompareVersions(a.Since, b.Since)
 	})
 	var optional []*model.Key
 	for _, key := range byAge {

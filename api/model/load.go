@@ -221,9 +221,15 @@ func (l *loader) builtin(api *API, from builtin) *Builtin {
 	if !slices.Contains([]string{"interface", "ipam", "chained"}, from.Role) {
 		l.problem("%s: %q is not a role", where, from.Role)
 	}
-	return &Builtin{
+	b := &Builtin{
 		Type: from.Type, Role: from.Role, Summary: from.Summary, Args: from.Args, Since: from.Since,
 		Config:       l.named(where, from.Config.name()),
 		Capabilities: l.keys(where, api.CapabilityArgs, from.Capabilities),
 	}
+	for _, key := range b.Keys() {
+		if CompareVersions(key.Since, b.Since) < 0 {
+			l.problem("%s: key %s is older than the plugin", where, key.Name)
+		}
+	}
+	return b
 }

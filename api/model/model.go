@@ -132,7 +132,9 @@ type Builtin struct {
 func (b *Builtin) Keys() []*Key {
 	var keys []*Key
 	for t := b.Config; t != nil && t.Base != nil; t = t.Base {
-		keys = append(keys, t.Own...)
+		for _, own := range t.Own {
+			keys = append(keys, b.Config.Key(own.Name))
+		}
 	}
 	return keys
 }

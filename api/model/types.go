@@ -61,7 +61,8 @@ func (l *loader) loadType(t *Type, s *schema) {
 	}
 }
 
-// inherit adds the keys of the base.
+// inherit adds the keys of the base. A definition that is younger than its base has a since, and no
+// inherited key is older.
 func (l *loader) inherit(t *Type, depth int) {
 	if depth > len(l.types) {
 		l.problem("$defs/%s: it inherits from itself", t.Name)
@@ -74,6 +75,9 @@ func (l *loader) inherit(t *Type, depth int) {
 		l.inherit(t.Base, depth+1)
 		for _, key := range t.Base.Keys {
 			inherited := *key
+			if since := l.schemas[t.Name].Since; CompareVersions(inherited.Since, since) < 0 {
+				inherited.Since = since
+			}
 			t.Keys = append(t.Keys, &inherited)
 		}
 	}

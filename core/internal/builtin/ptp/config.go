@@ -13,8 +13,8 @@ import (
 // config is the plugin's configuration. It has no keys but the shared ones.
 type config struct{ settings.Settings }
 
-// read decodes a configuration without validating it, so that DEL and GC work with one that ADD
-// would refuse.
+// read decodes a configuration without validating its values, so that DEL and GC work with values
+// that ADD would refuse. A key of the wrong type is an error.
 func read(data []byte) (*config, error) {
 	c := &config{}
 	return c, ipamconfig.Decode(data, c.Fields())

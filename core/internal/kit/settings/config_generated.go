@@ -18,7 +18,7 @@ type Settings struct {
 	IPMasqBackend *string
 	// MTU of the interfaces; 0 for that of the default route
 	MTU int
-	// the plugin that allocates addresses; without it the interface has no addresses
+	// the plugin that allocates the addresses of the interface
 	IPAM struct{ Type string }
 	// name resolution for the result; by default that of ipam
 	DNS types.DNS
