@@ -184,7 +184,7 @@ func appendNetwork(dst []byte, v *Network) []byte {
 type FileError struct {
 	// path of the file
 	File string `json:"file"`
-	// what is wrong with it
+	// why the file cannot be used
 	Msg string `json:"msg"`
 }
 
@@ -236,7 +236,7 @@ func appendAttachment(dst []byte, v *fault.Attachment) []byte {
 type PluginsAnswer struct {
 	// the plugin types
 	Plugins []PluginInfo `json:"plugins"`
-	// the executables that do not answer VERSION
+	// the executables that do not respond to VERSION
 	Errors []FileError `json:"errors"`
 }
 
@@ -319,7 +319,7 @@ func appendVolume(dst []byte, v *Volume) []byte {
 type VolumeListAnswer struct {
 	// the volumes
 	Volumes []Volume `json:"volumes"`
-	// the plugins that could not be asked
+	// the plugins that could not be queried
 	Errors []VolumePluginError `json:"errors"`
 }
 
@@ -332,7 +332,7 @@ func appendVolumeListAnswer(dst []byte, v *VolumeListAnswer) []byte {
 	return append(dst, '}')
 }
 
-// VolumePluginError: a plugin that could not be asked, or a file that contains no address.
+// VolumePluginError: a plugin that could not be queried, or a file that contains no address.
 type VolumePluginError struct {
 	// name of the plugin
 	Plugin string `json:"plugin,omitempty"`

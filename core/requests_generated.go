@@ -60,9 +60,10 @@ type RequestOptions struct {
 	CacheDir string `json:"cacheDir"`
 	// directory for state that does not survive a boot; one for each host network namespace
 	StateDir string `json:"stateDir"`
-	// who attaches; cni_gc removes only attachments of this owner, and of every owner if it is "*"
+	// identifies the owner of attachments; cni_gc removes only those of this owner, or of every owner
+	// if it is "*"
 	Owner string `json:"owner"`
-	// whether plugins that are built in or executables are used
+	// whether built-in plugins or executables are used
 	Builtins invoke.Builtins `json:"builtins"`
 	// what cni_add does if the container is attached already
 	OnExisting string `json:"onExisting"`
@@ -120,7 +121,7 @@ type VolumeTimeouts struct {
 	ConnectMs *int64 `json:"connectMs"`
 	// the handshake; 0 for none
 	ActivateMs *int64 `json:"activateMs"`
-	// until the response begins; 0 for none
+	// the wait for the first byte of the response; 0 for none
 	HeaderMs *int64 `json:"headerMs"`
 }
 
@@ -166,8 +167,7 @@ func (r *CheckRequest) fields() jsonobject.Fields {
 // RepairRequest: request of cni_repair.
 type RepairRequest struct {
 	Common
-	// repair every attachment of options.owner; network, networkFile and containerId are not allowed
-	// then
+	// repair every attachment of options.owner; excludes network, networkFile and containerId
 	All bool `json:"all"`
 }
 
@@ -291,7 +291,7 @@ func (r *ConvertRequest) fields() jsonobject.Fields {
 // NetnsRequest: request of cni_netns_create and cni_netns_delete.
 type NetnsRequest struct {
 	Common
-	// name of the namespace, whose file is /run/netns/NAME, where ip-netns(8) looks
+	// name of the namespace; its file is /run/netns/NAME, as with ip-netns(8)
 	Name string `json:"name"`
 	// path of the namespace's file
 	Path string `json:"path"`

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The life of one container on a network: a namespace, cni_add, a page fetched through a published
- * port, cni_check, cni_del, nothing left.
+ * port, cni_check, cni_del, and a check that nothing is left.
  *
  *     cc quickstart.c $(pkg-config --cflags --libs libcni) -pthread && sudo unshare --net ./a.out
  *
@@ -171,21 +171,21 @@ static void life(const char *dir)
 {
     char *response;
     int before = host_interfaces();
-    if (call(cni_netns_create, "the namespace is made", namespace_format, dir, NULL) != 0)
+    if (call(cni_netns_create, "the namespace is created", namespace_format, dir, NULL) != 0)
         return;
     if (call(cni_add, "the container is attached", request_format, dir, &response) == 0) {
         printf("%s\n", response);
-        expect(host_interfaces() == before + 1, "the host has its end of the cable");
-        expect(fetch(dir), "a page from the container, fetched through port 8080 of the host");
-        call(cni_check, "it is as it was made", request_format, dir, NULL);
+        expect(host_interfaces() == before + 1, "the host has its end of the veth pair");
+        expect(fetch(dir), "the page is fetched through port 8080 of the host");
+        call(cni_check, "the attachment is unchanged", request_format, dir, NULL);
     }
     cni_free(response);
     call(cni_del, "the container is detached", request_format, dir, NULL);
 
     /* The peer in the container is removed with the host end of the veth pair. */
-    expect(host_interfaces() == before, "the cable is gone");
-    if (call(cni_attachments, "what is attached can be listed", list_format, dir, &response) == 0)
-        expect(strstr(response, "\"attachments\":[]") != NULL, "nothing is attached");
+    expect(host_interfaces() == before, "the veth pair is removed");
+    if (call(cni_attachments, "the attachments are listed", list_format, dir, &response) == 0)
+        expect(strstr(response, "\"attachments\":[]") != NULL, "no attachment is left");
     cni_free(response);
     call(cni_netns_delete, "the namespace is deleted", namespace_format, dir, NULL);
 }

@@ -63,25 +63,25 @@ static void write_file(const char *directory)
 
 int main(int argc, char **argv)
 {
-    char *answer, *path;
+    char *response, *path;
 
     if (argc != 2) {
         fprintf(stderr, "usage: %s PLUGIN\n", argv[0]);
         return 2;
     }
-    cni_free(call(cni_volume_create, "the volume is made",
+    cni_free(call(cni_volume_create, "the volume is created",
         "{\"plugin\":\"%s\",\"name\":\"libcni-demo\"}", argv[1]));
     if (failures == 0) {
         /* The id identifies the mount's user; unmounting requires the same id. */
-        answer = call(cni_volume_mount, "it is mounted",
+        response = call(cni_volume_mount, "the volume is mounted",
             "{\"plugin\":\"%s\",\"name\":\"libcni-demo\",\"id\":\"demo\"}", argv[1]);
-        path = mountpoint(answer);
+        path = mountpoint(response);
         if (path != NULL)
             write_file(path);
-        cni_free(answer);
-        cni_free(call(cni_volume_unmount, "it is unmounted",
+        cni_free(response);
+        cni_free(call(cni_volume_unmount, "the volume is unmounted",
             "{\"plugin\":\"%s\",\"name\":\"libcni-demo\",\"id\":\"demo\"}", argv[1]));
-        cni_free(call(cni_volume_remove, "it is removed",
+        cni_free(call(cni_volume_remove, "the volume is removed",
             "{\"plugin\":\"%s\",\"name\":\"libcni-demo\"}", argv[1]));
     }
     return failures != 0;

@@ -32,7 +32,7 @@
  *   function accepts every common key, so that one options object serves all functions; the
  *   comment of each function lists the keys that it uses. Within the structures of the CNI
  *   specification (configurations, results) keys match as in the CNI project's Go library, and
- *   unknown keys are accepted. Integers keep their exact value, whatever their size.
+ *   unknown keys are accepted. Integers of any size keep their exact value.
  *
  *   Common keys, optional unless a function requires them:
  *     network         object or string   a network configuration list or the configuration of a
@@ -63,7 +63,7 @@
  *                                     without the broadcast address
  *         gateway         string      the gateway, which is not allocated; by default the first
  *                                     address of the subnet
- *       ips             [string]    addresses that the container shall have, with or without prefix
+ *       ips             [string]    addresses requested for the container, with or without prefix
  *                                   length
  *       mac             string      MAC address of the interface in the container
  *       bandwidth       object      limits of the traffic of the container
@@ -74,7 +74,7 @@
  *       dns             object      name resolution of the container
  *         servers         [string]    addresses of name servers
  *         searches        [string]    domains to search
- *       aliases         [string]    further names of the container on the network
+ *       aliases         [string]    additional names of the container on the network
  *     requestId       string             identifies this call for cni_cancel; an identifier that is
  *                                        in use causes kind busy
  *     options         object             settings; all are optional
@@ -87,10 +87,11 @@
  *                                      "/var/lib/cni"
  *       stateDir           string      directory for state that does not survive a boot; one for
  *                                      each host network namespace; default "/run/cni"
- *       owner              string      who attaches; cni_gc removes only attachments of this owner,
- *                                      and of every owner if it is "*"; default "libcni"
- *       builtins           string      whether plugins that are built in or executables are used:
- *                                      "prefer" (the built-in plugin if it exists, otherwise the
+ *       owner              string      identifies the owner of attachments; cni_gc removes only
+ *                                      those of this owner, or of every owner if it is "*"; default
+ *                                      "libcni"
+ *       builtins           string      whether built-in plugins or executables are used: "prefer"
+ *                                      (the built-in plugin if it exists, otherwise the
  *                                      executable), "fallback" (the executable if it exists,
  *                                      otherwise the built-in plugin), "only" (built-in plugins) or
  *                                      "never" (executables); default "prefer"
@@ -119,7 +120,8 @@
  *                                      within timeoutMs
  *         connectMs       number      each connection, including TLS; 0 for none; default 10000 ms
  *         activateMs      number      the handshake; 0 for none; default 10000 ms
- *         headerMs        number      until the response begins; 0 for none; default 0 ms
+ *         headerMs        number      the wait for the first byte of the response; 0 for none;
+ *                                     default 0 ms
  *
  * RESPONSES
  *   In the tables of responses a question mark follows the type of a key that may be absent.
@@ -130,7 +132,7 @@
  *     0   success; the response is the function's result.
  *    >0   a CNI error code: from the specification (1 to 99), 999, or a plugin's own (100 and
  *         above); see cni_strerror.
- *    <0   -errno: an error that libcni itself found.
+ *    <0   -errno: an error that libcni itself detected.
  *
  * ERRORS
  *   If the return value is not 0, the response is the error object of the specification with
@@ -143,9 +145,9 @@
  *
  *     cniVersion      string      version of the specification
  *     code            number      error code of the specification or of the plugin; always positive
- *     msg             string      what happened and what can be done
- *     details         string?     for the kinds invalid-request and invalid-config the key at
- *                                 fault; otherwise more about the error
+ *     msg             string      what failed and what to do
+ *     details         string?     for the kinds invalid-request and invalid-config the invalid key;
+ *                                 otherwise further information
  *     kind            string      kind of the error, for programs to branch on
  *     errno           string?     symbolic name, such as "ETIMEDOUT"
  *     command         string?     command of the specification, such as "ADD"
@@ -159,7 +161,7 @@
  *     volume          string?     name of the volume
  *     stderr          string?     the last 64 KiB that the plugin process wrote to standard error
  *     retryable       bool        whether the same call may succeed later without any change
- *     rolledBack      bool?       whether nothing of the failed attachment or mount is left
+ *     rolledBack      bool?       whether the failed attachment or mount was undone completely
  *     existing        object?     for kind exists, the existing attachment if it is known; see
  *                                 cni_attachments
  *     drift           [object]?   for kind drift, all differences
@@ -239,7 +241,7 @@
  *   for a plugin process; a failed cni_add within options.rollbackTimeoutMs + 2 s more. With the
  *   defaults this is 74 seconds. Functions for volumes return within options.timeoutMs, and a
  *   failed cni_volume_mount within options.rollbackTimeoutMs more; with the defaults 130 seconds.
- *   A file system that hangs is exempt from this promise.
+ *   These limits do not apply while a file system hangs.
  *
  * THREADS
  *   Every function may be called from any number of threads. A call needs 16 KiB of stack. It sees
@@ -256,27 +258,27 @@
  * SIGNALS
  *   A call, and loading the library, preserve the signal mask of the calling thread, the limit on
  *   open files, the umask, the working directory, the environment and the open descriptors;
- *   descriptors opened in between are close-on-exec. The library's own threads block every signal
- *   that can be blocked, so that the host's signals, including SIGCHLD, reach the host's threads
- *   and its signalfd. Loading installs handlers for SIGSEGV, SIGBUS, SIGFPE and SIGPIPE, which
- *   forward signals that the library did not cause to the host's earlier handlers, and sets
- *   SA_ONSTACK on existing handlers. A handler that the host installs later without SA_ONSTACK
- *   runs on a calling thread after its call has returned. Plugin processes are children of the
- *   host, send SIGCHLD and are reaped by the library; a host that calls waitpid(-1) or ignores
- *   SIGCHLD does not change the outcome of a call.
+ *   descriptors opened during a call are close-on-exec. The library's own threads block every
+ *   signal that can be blocked, so that the host's signals, including SIGCHLD, reach the host's
+ *   threads and its signalfd. Loading installs handlers for SIGSEGV, SIGBUS, SIGFPE and SIGPIPE,
+ *   which forward signals that the library did not cause to the host's earlier handlers, and
+ *   sets SA_ONSTACK on existing handlers. A handler that the host installs later without
+ *   SA_ONSTACK runs on a calling thread after its call has returned. Plugin processes are
+ *   children of the host, send SIGCHLD and are reaped by the library; a host that calls
+ *   waitpid(-1) or ignores SIGCHLD does not change the outcome of a call.
  *
  * WHEN NOT TO LOAD IT
  *   Loading starts threads and the Go runtime, which stay until the process ends. Keep libcni out
  *   of the process (with the isolated or exec mode of cni_dl.h, or the command cni) if the process
  *   must have a single thread (unshare or setns of user namespaces, setns of mount namespaces),
  *   closes descriptors that it does not own after a call, calls vfork or clone with CLONE_VM and
- *   libcni in that child, is written in Go itself, does not use glibc, or must survive a defect
- *   that ends the runtime. docs/embedding.md has the measured list.
+ *   libcni in that child, is written in Go itself, does not use glibc, or must survive a crash
+ *   of the runtime. docs/embedding.md has the measured list.
  *
  * VERSIONS
  *   The soname is libcni.so.0, and each symbol carries the version in which it appeared
- *   (LIBCNI_0.1). While the soname stands, no function is removed or changed, and new keys are
- *   optional.
+ *   (LIBCNI_0.1). As long as the soname is unchanged, no function is removed or changed, and new
+ *   keys are optional.
  */
 #ifndef LIBCNI_CNI_H
 #define LIBCNI_CNI_H
@@ -311,8 +313,8 @@ extern "C" {
  * The response is the CNI result, in the CNI version of the network configuration.
  *
  * A failed attachment is undone (options.rollback); rolledBack in the error says whether all of it
- * was removed. Whatever an earlier call left incomplete, or made for a namespace that no longer
- * exists, is removed first.
+ * was removed. The remains of an incomplete earlier call, or of an attachment whose namespace no
+ * longer exists, are removed first.
  *
  * Request: required network or networkFile, containerId, netns; optional ifName, args,
  *          capabilityArgs, requestId, options.
@@ -340,7 +342,7 @@ extern "C" {
  *     priority        number?     priority
  *     table           number?     routing table
  *     scope           number?     scope
- *   dns             object?     the name resolution that the network suggests
+ *   dns             object?     the name resolution settings of the network
  *     nameservers     [string]?   addresses of name servers
  *     domain          string?     local domain
  *     search          [string]?   domains to search
@@ -356,10 +358,9 @@ CNI_API int cni_add(const char *request, char **response);
 /**
  * Detach a container.
  *
- * Which configuration is used: a configuration given in network or networkFile takes precedence.
- * For a name it is the configuration that cni_add recorded, otherwise the one in options.confDir.
- * Without network and networkFile every recorded attachment of containerId, or of ifName if that is
- * given, is removed.
+ * A configuration given in network or networkFile takes precedence. For a name, the configuration
+ * that cni_add recorded is used, otherwise the one in options.confDir. Without network and
+ * networkFile every recorded attachment of containerId, or of ifName if that is given, is removed.
  *
  * The function succeeds when the namespace, the configuration or the record of the attachment no
  * longer exists, and when it is repeated. If a plugin fails, the attachment stays recorded so that
@@ -410,8 +411,8 @@ CNI_API int cni_check(const char *request, char **response);
  *
  * Request: optional containerId, network, networkFile, netns, ifName, args, capabilityArgs, all,
  *          requestId, options.
- *   all             bool        repair every attachment of options.owner; network, networkFile and
- *                               containerId are not allowed then; default false
+ *   all             bool        repair every attachment of options.owner; excludes network,
+ *                               networkFile and containerId; default false
  * Response:
  *   repaired        [object]    what was restored; empty when nothing was missing
  *     network         string      name of the network
@@ -496,7 +497,7 @@ CNI_API int cni_validate(const char *request, char **response);
  *     plugins         [string]    types of the plugins, in their order
  *   errors          [object]    the files that cannot be used
  *     file            string      path of the file
- *     msg             string      what is wrong with it
+ *     msg             string      why the file cannot be used
  *
  * @return 0
  * @since 0.1
@@ -516,8 +517,8 @@ CNI_API int cni_networks(const char *request, char **response);
  *     containerId     string      identifier of the container
  *     ifName          string      name of the interface in the container
  *     netns           string      path of the network namespace
- *     owner           string?     who attached; absent for attachments of the CNI project's Go
- *                                 library
+ *     owner           string?     owner of the attachment; absent for attachments of the CNI
+ *                                 project's Go library
  *     args            [[k,v]]?    CNI_ARGS as pairs
  *     capabilityArgs  object?     arguments by capability; see REQUESTS
  *     result          object?     the result of cni_add; see cni_add
@@ -528,7 +529,7 @@ CNI_API int cni_networks(const char *request, char **response);
  *         type            string      type of the plugin
  *         capabilities    object?     the capabilities whose arguments the plugin receives
  *     state           string      state of the attachment: "attached", "incomplete" (cni_add did
- *                                 not end) or "stale" (the namespace no longer exists)
+ *                                 not complete) or "stale" (the namespace no longer exists)
  *
  * @return 0
  * @since 0.1
@@ -538,12 +539,12 @@ CNI_API int cni_attachments(const char *request, char **response);
 /**
  * List the plugin types that can be used, built in or found in options.pluginDirs.
  *
- * An executable that does not answer VERSION is listed under errors.
+ * An executable that does not respond to VERSION is listed under errors.
  *
  * Request: optional requestId, options.
  * Response:
  *   plugins         [object]    the plugin types; see cni_validate
- *   errors          [object]    the executables that do not answer VERSION; see cni_networks
+ *   errors          [object]    the executables that do not respond to VERSION; see cni_networks
  *
  * @return 0
  * @since 0.1
@@ -569,8 +570,8 @@ CNI_API int cni_plugin_info(const char *request, char **response);
  *   result          object      the CNI result, with its cniVersion; see cni_add
  *   cniVersion      string      the version to convert to: one of "0.1.0", "0.2.0", "0.3.0",
  *                               "0.3.1", "0.4.0", "1.0.0", "1.1.0"
- * Response: a CNI result; its form is that of its cniVersion in the CNI specification, here 0.3.0
- * and later; see cni_add.
+ * Response: a CNI result, in the form that the CNI specification defines for its cniVersion; the
+ * keys listed are those of 0.3.0 and later; see cni_add.
  *
  * @return 0; kinds unsupported
  * @since 0.1
@@ -585,8 +586,8 @@ CNI_API int cni_convert(const char *request, char **response);
  * Give either name or path.
  *
  * Request: required name or path; optional requestId, options.
- *   name            string      name of the namespace, whose file is /run/netns/NAME, where
- *                               ip-netns(8) looks
+ *   name            string      name of the namespace; its file is /run/netns/NAME, as with
+ *                               ip-netns(8)
  *   path            string      path of the namespace's file
  * Response:
  *   path            string      path of the namespace's file
@@ -602,8 +603,8 @@ CNI_API int cni_netns_create(const char *request, char **response);
  * Give either name or path. The kernel removes the namespace when its last process has ended.
  *
  * Request: required name or path; optional requestId, options.
- *   name            string      name of the namespace, whose file is /run/netns/NAME, where
- *                               ip-netns(8) looks
+ *   name            string      name of the namespace; its file is /run/netns/NAME, as with
+ *                               ip-netns(8)
  *   path            string      path of the namespace's file
  * Response: response of cni_netns_create and cni_netns_delete; see cni_netns_create.
  *
@@ -664,7 +665,7 @@ CNI_API int cni_volume_create(const char *request, char **response);
 CNI_API int cni_volume_remove(const char *request, char **response);
 
 /**
- * Mount a volume and report where.
+ * Mount a volume and return its mountpoint.
  *
  * If it is unknown whether a failed mount was carried out (kinds timeout, cancelled,
  * plugin-protocol, volume-no-mountpoint), the volume is unmounted with the same id, unless
@@ -687,9 +688,9 @@ CNI_API int cni_volume_remove(const char *request, char **response);
 CNI_API int cni_volume_mount(const char *request, char **response);
 
 /**
- * End a mount of a volume.
+ * Unmount a volume.
  *
- * The volume stays mounted for those that mounted it under other ids.
+ * Mounts of the volume with other ids remain.
  *
  * Request: required plugin, name, id; optional requestId, options.
  *   plugin          string      name or address of the plugin
@@ -705,7 +706,7 @@ CNI_API int cni_volume_mount(const char *request, char **response);
 CNI_API int cni_volume_unmount(const char *request, char **response);
 
 /**
- * Report where a volume is mounted.
+ * Return the mountpoint of a volume.
  *
  * Request: required plugin, name; optional requestId, options.
  *   plugin          string      name or address of the plugin
@@ -744,15 +745,15 @@ CNI_API int cni_volume_get(const char *request, char **response);
 /**
  * List the volumes of one plugin, or of all plugins that can be found.
  *
- * Several plugins are asked at the same time, and options.volumeRetryMs does not apply. A plugin
- * that cannot be asked is listed under errors: its volumes are unknown.
+ * Several plugins are queried in parallel, and options.volumeRetryMs does not apply. A plugin that
+ * cannot be queried is listed under errors: its volumes are unknown.
  *
  * Request: optional plugin, requestId, options.
  *   plugin          string      name or address of the plugin; without it all plugins that can be
  *                               found are listed
  * Response:
  *   volumes         [object]    the volumes; see cni_volume_get
- *   errors          [object]    the plugins that could not be asked
+ *   errors          [object]    the plugins that could not be queried
  *     plugin          string?     name of the plugin
  *     address         string?     address of the plugin
  *     file            string?     path of the file
@@ -818,9 +819,9 @@ CNI_API int cni_volume_plugins(const char *request, char **response);
 CNI_API int cni_call(const char *method, const char *request, char **response);
 
 /**
- * Cancel a call that another thread is making.
+ * Cancel a call in progress on another thread.
  *
- * The call ends with kind cancelled unless it ends otherwise first. This function is not
+ * The call ends with kind cancelled unless it completes first. This function is not
  * async-signal-safe: do not call it from a signal handler.
  *
  * @param request_id the requestId of the call
@@ -865,7 +866,7 @@ CNI_API const char *cni_version(void);
 CNI_API int cni_abi_version(void);
 
 /**
- * Describe a return value in a few words, for people.
+ * Describe a return value in a few words.
  *
  * @param code what a function returned
  * @return a static string, never NULL
@@ -891,7 +892,7 @@ CNI_API const char *cni_strerror(int code);
  *   ifName          string?     name of the interface in the container
  *   plugin          string?     type of the plugin
  *   builtin         bool?       whether the plugin is built in
- *   durationMs      number?     how long the plugin ran
+ *   durationMs      number?     run time of the plugin
  *   code            number?     error code of the plugin; absent on success
  *   stderr          string?     what the plugin wrote to standard error
  *

@@ -16,7 +16,7 @@
  *         cni_dl_close(&api);
  *     }
  *
- * The whole implementation is in this file, in C99 or C++. It needs the C library alone (-ldl and
+ * The whole implementation is in this file, in C99 or C++. It needs only the C library (-ldl and
  * -pthread with glibc before 2.34). Include it before other headers, or define _GNU_SOURCE. cni.h
  * is the manual of the verbs; here each takes the api as its first argument. Requests, responses,
  * return values and kinds of errors are those of cni.h in every mode.
@@ -42,7 +42,7 @@
  *                     no response.
  *
  *   Isolated and exec: the next call, or cni_dl_close, reaps children, so that no response is
- *   delayed; until then a child that has answered may be a zombie. A child that exceeds the sum of
+ *   delayed; until then a child that has responded may be a zombie. A child that exceeds the sum of
  *   the request's timeoutMs and rollbackTimeoutMs by more than api->grace_ms (9000; the host may
  *   change it) is killed: kind timeout. If the host exits during a call, the call still runs to
  *   completion. An api is used by one thread at a time; any number of them may be open. A forked

@@ -7,15 +7,15 @@ import (
 	"github.com/libcni/libcni/api/model"
 )
 
-// pythonClass is what a released version of the Python package fixed about the class of an object.
-// A class that is not listed has the name of its definition, and its keys in the order of the
+// pythonClass holds the name and the constructor of a class as released in the Python package. A
+// class that is not listed has the name of its definition, and its keys in the order of the
 // description, the required ones first.
 type pythonClass struct {
 	name   string
 	fields string // the keys in the order of the constructor; those with "=" have defaults
 }
 
-// pythonClasses are the classes by definition.
+// pythonClasses maps definitions to released classes.
 var pythonClasses = map[string]pythonClass{
 	"attachment": {"Attachment",
 		"network containerId ifName netns= owner= state= result= args="},
@@ -44,7 +44,7 @@ var pythonClasses = map[string]pythonClass{
 const pythonOptions = "confDir pluginDirs cacheDir stateDir owner builtins onExisting timeoutMs " +
 	"rollbackTimeoutMs rollback"
 
-// pythonLists are the classes that are iterated over, and the key with their elements.
+// pythonLists maps the classes that are iterable to the key with their elements.
 var pythonLists = map[string]string{
 	"attachmentsResponse":   "attachments",
 	"networksResponse":      "networks",
@@ -53,20 +53,20 @@ var pythonLists = map[string]string{
 	"volumePluginsResponse": "plugins",
 }
 
-// pythonRawOnly are keys without a field: the value of another key says the same.
+// pythonRawOnly are keys without a field, because another key implies their value.
 var pythonRawOnly = map[string]bool{"ipConfig.version": true}
 
-// pythonRenamed are keys that have another name in Python.
+// pythonRenamed maps keys to the different names that they have in Python.
 var pythonRenamed = map[string]string{
 	"repairRequest.all": "everything",
 	"route.dst":         "destination",
 	"route.gw":          "gateway",
 }
 
-// pythonVerbs are verbs whose name Python reserves.
+// pythonVerbs renames the verbs whose name is a keyword of Python.
 var pythonVerbs = map[string]string{"del": "delete"}
 
-// pythonKinds are kinds whose class would hide, or be taken for, one of Python's own.
+// pythonKinds renames the kinds whose class would shadow, or look like, a built-in exception.
 var pythonKinds = map[string]string{
 	"cancelled":  "CallCancelled",
 	"exists":     "AlreadyExists",
@@ -74,20 +74,20 @@ var pythonKinds = map[string]string{
 	"timeout":    "CallTimeout",
 }
 
-// pythonKindKeys are keys of the error object that only the errors of one kind have.
+// pythonKindKeys maps kinds to the key of the error object that only their errors have.
 var pythonKindKeys = map[string]string{"exists": "existing", "drift": "drift"}
 
-// pythonPaths are strings that are paths, which may be path objects.
+// pythonPaths are the keys of paths, which accept path objects.
 var pythonPaths = []string{
 	"cacheDir", "confDir", "netns", "path", "pluginDirs", "stateDir", "volumePluginDirs",
 }
 
-// python is the description in the terms of the Python package.
+// python is the description with the names of the Python package.
 type python struct {
 	*source
-	mappings map[*model.Type]bool // objects of the caller's own, which have no class
-	keys     map[string]bool      // keys with capitals, to recognise them in texts
-	classes  []*model.Type        // those that a class refers to come before it
+	mappings map[*model.Type]bool // objects that callers define, which have no class
+	keys     map[string]bool      // keys with capitals, which texts may mention
+	classes  []*model.Type        // a class follows the classes that it refers to
 }
 
 func newPython(api *source) *python {
@@ -136,7 +136,7 @@ func (p *python) remember(keys []*model.Key) {
 	}
 }
 
-// unwrapped returns the only key of a response, whose value a verb returns in place of an object.
+// unwrapped returns the only key of a response, whose value a verb returns instead of an object.
 func unwrapped(t *model.Type) *model.Key {
 	if strings.HasSuffix(t.Name, "Response") && len(t.Keys) == 1 {
 		return t.Keys[0]
@@ -147,7 +147,7 @@ func unwrapped(t *model.Type) *model.Key {
 // hasClass reports whether an object has a class of its own.
 func (p *python) hasClass(t *model.Type) bool { return slices.Contains(p.classes, t) }
 
-// className names the class of an object.
+// className returns the name of the class of an object.
 func className(t *model.Type) string {
 	if name := pythonClasses[t.Name].name; name != "" {
 		return name
@@ -155,7 +155,7 @@ func className(t *model.Type) string {
 	return camel(t.Name)
 }
 
-// errorName names the class of a kind.
+// errorName returns the name of the class of a kind.
 func errorName(k *model.Kind) string {
 	if name := pythonKinds[k.Name]; name != "" {
 		return name + "Error"
@@ -171,10 +171,10 @@ func camel(name string) string {
 	return b.String()
 }
 
-// snake is a name of the description as Python writes it.
+// snake converts a name of the description to snake case.
 func snake(name string) string { return strings.Join(words(name), "_") }
 
-// fieldName names a key of an object.
+// fieldName returns the name of a key of an object.
 func fieldName(t *model.Type, key *model.Key) string {
 	if name := pythonRenamed[t.Name+"."+key.Name]; name != "" {
 		return name
@@ -182,7 +182,7 @@ func fieldName(t *model.Type, key *model.Key) string {
 	return snake(key.Name)
 }
 
-// verbName names a verb within its module: volume.create is create of module volume.
+// verbName returns the name of a verb in its module: volume.create is create in module volume.
 func verbName(f *model.Function) string {
 	name := snake(strings.TrimPrefix(f.Method, "volume."))
 	if renamed := pythonVerbs[name]; renamed != "" {
@@ -191,10 +191,10 @@ func verbName(f *model.Function) string {
 	return name
 }
 
-// ofVolumes reports whether a verb is about volumes, which have a module of their own.
+// ofVolumes reports whether a verb belongs to the module for volumes.
 func ofVolumes(f *model.Function) bool { return strings.HasPrefix(f.Method, "volume.") }
 
-// verbs returns the verbs about volumes, or all others.
+// verbs returns the verbs for volumes, or all others.
 func (p *python) verbs(volumes bool) []*model.Function {
 	var verbs []*model.Function
 	for _, f := range p.Functions {
@@ -205,10 +205,10 @@ func (p *python) verbs(volumes bool) []*model.Function {
 	return verbs
 }
 
-// ordered returns the keys of an object as parameters of a constructor: those of the released order
-// first, then the others by age, required ones before those with defaults. A key that is younger
-// than its object has a default, so that programs that construct the object go on to work.
-// withDefault reports which have a default.
+// ordered returns the keys of an object in the order of the constructor's parameters: those of the
+// released order first, then the others by age, required keys before those with defaults. A key
+// that was added after its object has a default, so that existing programs can still construct the
+// object. withDefault holds the keys with a default.
 func ordered(t *model.Type) (keys []*model.Key, withDefault map[*model.Key]bool) {
 	withDefault = map[*model.Key]bool{}
 	for _, word := range strings.Fields(pythonClasses[t.Name].fields) {

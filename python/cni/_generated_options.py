@@ -29,13 +29,13 @@ class OptionFields:
     Default: ``/run/cni``.
     """
     owner: Optional[str] = None
-    """Who attaches; ``gc`` removes only attachments of this owner, and of every owner if it is "*".
-    Default: ``libcni``.
+    """Identifies the owner of attachments; ``gc`` removes only those of this owner, or of every
+    owner if it is "*". Default: ``libcni``.
     """
     builtins: Optional[str] = None
-    """Whether plugins that are built in or executables are used: "prefer" (the built-in plugin if
-    it exists, otherwise the executable), "fallback" (the executable if it exists, otherwise the
-    built-in plugin), "only" (built-in plugins) or "never" (executables). Default: ``prefer``.
+    """Whether built-in plugins or executables are used: "prefer" (the built-in plugin if it exists,
+    otherwise the executable), "fallback" (the executable if it exists, otherwise the built-in
+    plugin), "only" (built-in plugins) or "never" (executables). Default: ``prefer``.
     """
     on_existing: Optional[str] = None
     """What ``add`` does if the container is attached already: "fail" (raise AlreadyExistsError) or
@@ -73,7 +73,9 @@ class OptionFields:
     volume_activate_timeout: Optional[float] = None
     """Time limit in seconds: the handshake; 0 for none. Default: 10 seconds."""
     volume_header_timeout: Optional[float] = None
-    """Time limit in seconds: until the response begins; 0 for none. Default: 0 seconds."""
+    """Time limit in seconds: the wait for the first byte of the response; 0 for none. Default: 0
+    seconds.
+    """
 
     def as_object(self) -> dict[str, Any]:
         """The options that are set, as the object ``options`` of a request."""

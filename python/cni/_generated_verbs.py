@@ -44,8 +44,8 @@ class Verbs(Caller):
         The response is the CNI result, in the CNI version of the network configuration.
 
         A failed attachment is undone (``rollback``); ``rolled_back`` in the error says whether all
-        of it was removed. Whatever an earlier call left incomplete, or made for a namespace that no
-        longer exists, is removed first.
+        of it was removed. The remains of an incomplete earlier call, or of an attachment whose
+        namespace no longer exists, are removed first.
 
         Raises InvalidConfigError, NetworkNotFoundError, PluginNotFoundError,
         NamespaceNotFoundError, NotANamespaceError, AlreadyExistsError, PluginFailedError,
@@ -89,10 +89,9 @@ class Verbs(Caller):
     ) -> Removal:
         """Detach a container.
 
-        Which configuration is used: a configuration given in network takes precedence. For a name
-        it is the configuration that ``add`` recorded, otherwise the one in ``conf_dir``. Without
-        network every recorded attachment of ``container_id``, or of ``if_name`` if that is given,
-        is removed.
+        A configuration given in network takes precedence. For a name, the configuration that
+        ``add`` recorded is used, otherwise the one in ``conf_dir``. Without network every recorded
+        attachment of ``container_id``, or of ``if_name`` if that is given, is removed.
 
         The function succeeds when the namespace, the configuration or the record of the attachment
         no longer exists, and when it is repeated. If a plugin fails, the attachment stays recorded
@@ -206,8 +205,8 @@ class Verbs(Caller):
         :param args: strings for plugins (CNI_ARGS), as an object or as pairs; ';' and NUL are not
             allowed, nor '=' in a key
         :param capability_args: arguments by capability, for plugins that declare the capability
-        :param everything: repair every attachment of ``owner``; network and ``container_id`` are
-            not allowed then
+        :param everything: repair every attachment of ``owner``; excludes network and
+            ``container_id``
         :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
             BusyError
         """
@@ -325,7 +324,7 @@ class Verbs(Caller):
     def plugins(self, *, request_id: Optional[str] = None) -> PluginList:
         """List the plugin types that can be used, built in or found in ``plugin_dirs``.
 
-        An executable that does not answer VERSION is listed under errors.
+        An executable that does not respond to VERSION is listed under errors.
 
         :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
             BusyError
@@ -379,8 +378,7 @@ class Verbs(Caller):
 
         Raises AlreadyExistsError, apart from the errors of every call.
 
-        :param name: name of the namespace, whose file is /run/``netns``/NAME, where ip-``netns``(8)
-            looks
+        :param name: name of the namespace; its file is /run/``netns``/NAME, as with ip-``netns``(8)
         :param path: path of the namespace's file
         :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
             BusyError
@@ -401,8 +399,7 @@ class Verbs(Caller):
 
         Raises NamespaceNotFoundError or NotANamespaceError, apart from the errors of every call.
 
-        :param name: name of the namespace, whose file is /run/``netns``/NAME, where ip-``netns``(8)
-            looks
+        :param name: name of the namespace; its file is /run/``netns``/NAME, as with ip-``netns``(8)
         :param path: path of the namespace's file
         :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
             BusyError
@@ -430,8 +427,8 @@ class AsyncVerbs(AsyncCaller):
         The response is the CNI result, in the CNI version of the network configuration.
 
         A failed attachment is undone (``rollback``); ``rolled_back`` in the error says whether all
-        of it was removed. Whatever an earlier call left incomplete, or made for a namespace that no
-        longer exists, is removed first.
+        of it was removed. The remains of an incomplete earlier call, or of an attachment whose
+        namespace no longer exists, are removed first.
 
         Raises InvalidConfigError, NetworkNotFoundError, PluginNotFoundError,
         NamespaceNotFoundError, NotANamespaceError, AlreadyExistsError, PluginFailedError,
@@ -475,10 +472,9 @@ class AsyncVerbs(AsyncCaller):
     ) -> Removal:
         """Detach a container.
 
-        Which configuration is used: a configuration given in network takes precedence. For a name
-        it is the configuration that ``add`` recorded, otherwise the one in ``conf_dir``. Without
-        network every recorded attachment of ``container_id``, or of ``if_name`` if that is given,
-        is removed.
+        A configuration given in network takes precedence. For a name, the configuration that
+        ``add`` recorded is used, otherwise the one in ``conf_dir``. Without network every recorded
+        attachment of ``container_id``, or of ``if_name`` if that is given, is removed.
 
         The function succeeds when the namespace, the configuration or the record of the attachment
         no longer exists, and when it is repeated. If a plugin fails, the attachment stays recorded
@@ -592,8 +588,8 @@ class AsyncVerbs(AsyncCaller):
         :param args: strings for plugins (CNI_ARGS), as an object or as pairs; ';' and NUL are not
             allowed, nor '=' in a key
         :param capability_args: arguments by capability, for plugins that declare the capability
-        :param everything: repair every attachment of ``owner``; network and ``container_id`` are
-            not allowed then
+        :param everything: repair every attachment of ``owner``; excludes network and
+            ``container_id``
         :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
             BusyError
         """
@@ -711,7 +707,7 @@ class AsyncVerbs(AsyncCaller):
     async def plugins(self, *, request_id: Optional[str] = None) -> PluginList:
         """List the plugin types that can be used, built in or found in ``plugin_dirs``.
 
-        An executable that does not answer VERSION is listed under errors.
+        An executable that does not respond to VERSION is listed under errors.
 
         :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
             BusyError
@@ -765,8 +761,7 @@ class AsyncVerbs(AsyncCaller):
 
         Raises AlreadyExistsError, apart from the errors of every call.
 
-        :param name: name of the namespace, whose file is /run/``netns``/NAME, where ip-``netns``(8)
-            looks
+        :param name: name of the namespace; its file is /run/``netns``/NAME, as with ip-``netns``(8)
         :param path: path of the namespace's file
         :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
             BusyError
@@ -787,8 +782,7 @@ class AsyncVerbs(AsyncCaller):
 
         Raises NamespaceNotFoundError or NotANamespaceError, apart from the errors of every call.
 
-        :param name: name of the namespace, whose file is /run/``netns``/NAME, where ip-``netns``(8)
-            looks
+        :param name: name of the namespace; its file is /run/``netns``/NAME, as with ip-``netns``(8)
         :param path: path of the namespace's file
         :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
             BusyError
@@ -839,7 +833,7 @@ class VolumeVerbs(Caller):
         return self.make(call)
 
     def mount(self, plugin: str, name: str, *, id: str, request_id: Optional[str] = None) -> str:
-        """Mount a volume and report where.
+        """Mount a volume and return its mountpoint.
 
         If it is unknown whether a failed mount was carried out (kinds timeout, cancelled,
         plugin-protocol, volume-no-mountpoint), the volume is unmounted with the same id, unless
@@ -861,9 +855,9 @@ class VolumeVerbs(Caller):
         return self.make(call)
 
     def unmount(self, plugin: str, name: str, *, id: str, request_id: Optional[str] = None) -> None:
-        """End a mount of a volume.
+        """Unmount a volume.
 
-        The volume stays mounted for those that mounted it under other ids.
+        Mounts of the volume with other ids remain.
 
         Raises PluginProtocolError, VolumePluginNotFoundError, VolumePluginUnreachableError,
         NotAPluginError, WrongPluginKindError or VolumePluginFailedError, apart from the errors of
@@ -880,7 +874,7 @@ class VolumeVerbs(Caller):
         return self.make(call)
 
     def path(self, plugin: str, name: str, *, request_id: Optional[str] = None) -> str:
-        """Report where a volume is mounted.
+        """Return the mountpoint of a volume.
 
         Raises PluginProtocolError, VolumePluginNotFoundError, VolumePluginUnreachableError,
         NotAPluginError, WrongPluginKindError, VolumePluginFailedError or VolumeNoMountpointError,
@@ -912,8 +906,8 @@ class VolumeVerbs(Caller):
     def list(self, plugin: Optional[str] = None, *, request_id: Optional[str] = None) -> VolumeList:
         """List the volumes of one plugin, or of all plugins that can be found.
 
-        Several plugins are asked at the same time, and ``volume_retry`` does not apply. A plugin
-        that cannot be asked is listed under errors: its volumes are unknown.
+        Several plugins are queried in parallel, and ``volume_retry`` does not apply. A plugin that
+        cannot be queried is listed under errors: its volumes are unknown.
 
         Raises PluginProtocolError, VolumePluginNotFoundError, VolumePluginUnreachableError,
         NotAPluginError, WrongPluginKindError or VolumePluginFailedError, apart from the errors of
@@ -1002,7 +996,7 @@ class AsyncVolumeVerbs(AsyncCaller):
         id: str,
         request_id: Optional[str] = None,
     ) -> str:
-        """Mount a volume and report where.
+        """Mount a volume and return its mountpoint.
 
         If it is unknown whether a failed mount was carried out (kinds timeout, cancelled,
         plugin-protocol, volume-no-mountpoint), the volume is unmounted with the same id, unless
@@ -1031,9 +1025,9 @@ class AsyncVolumeVerbs(AsyncCaller):
         id: str,
         request_id: Optional[str] = None,
     ) -> None:
-        """End a mount of a volume.
+        """Unmount a volume.
 
-        The volume stays mounted for those that mounted it under other ids.
+        Mounts of the volume with other ids remain.
 
         Raises PluginProtocolError, VolumePluginNotFoundError, VolumePluginUnreachableError,
         NotAPluginError, WrongPluginKindError or VolumePluginFailedError, apart from the errors of
@@ -1050,7 +1044,7 @@ class AsyncVolumeVerbs(AsyncCaller):
         return await self.make_async(call)
 
     async def path(self, plugin: str, name: str, *, request_id: Optional[str] = None) -> str:
-        """Report where a volume is mounted.
+        """Return the mountpoint of a volume.
 
         Raises PluginProtocolError, VolumePluginNotFoundError, VolumePluginUnreachableError,
         NotAPluginError, WrongPluginKindError, VolumePluginFailedError or VolumeNoMountpointError,
@@ -1087,8 +1081,8 @@ class AsyncVolumeVerbs(AsyncCaller):
     ) -> VolumeList:
         """List the volumes of one plugin, or of all plugins that can be found.
 
-        Several plugins are asked at the same time, and ``volume_retry`` does not apply. A plugin
-        that cannot be asked is listed under errors: its volumes are unknown.
+        Several plugins are queried in parallel, and ``volume_retry`` does not apply. A plugin that
+        cannot be queried is listed under errors: its volumes are unknown.
 
         Raises PluginProtocolError, VolumePluginNotFoundError, VolumePluginUnreachableError,
         NotAPluginError, WrongPluginKindError or VolumePluginFailedError, apart from the errors of

@@ -33,10 +33,10 @@ class CNIError(Exception):
         self.code = whole(data, "code") or 0
         """Error code of the specification or of the plugin; always positive."""
         self.msg = text(data, "msg")
-        """What happened and what can be done."""
+        """What failed and what to do."""
         self.details = text(data, "details")
-        """For the kinds invalid-request and invalid-config the key at fault; otherwise more about
-        the error.
+        """For the kinds invalid-request and invalid-config the invalid key; otherwise further
+        information.
         """
         self.kind = text(data, "kind") or type(self).kind
         """Kind of the error, for programs to branch on."""

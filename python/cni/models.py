@@ -173,8 +173,8 @@ class DNS:
 
 @dataclass(frozen=True)
 class Result:
-    """A CNI result; its form is that of its ``cni_version`` in the CNI specification, here 0.3.0
-    and later.
+    """A CNI result, in the form that the CNI specification defines for its ``cni_version``; the
+    keys listed are those of 0.3.0 and later.
     """
 
     cni_version: str
@@ -188,7 +188,7 @@ class Result:
     routes: tuple[Route, ...] = ()
     """The routes in the container."""
     dns: DNS = DNS()
-    """The name resolution that the network suggests."""
+    """The name resolution settings of the network."""
     raw: Raw = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
@@ -221,9 +221,9 @@ class Attachment:
     netns: str = ""
     """Path of the network namespace."""
     owner: str = ""
-    """Who attached; absent for attachments of the CNI project's Go library."""
+    """Owner of the attachment; absent for attachments of the CNI project's Go library."""
     state: str = ""
-    """State of the attachment: "attached", "incomplete" (``add`` did not end) or "stale" (the
+    """State of the attachment: "attached", "incomplete" (``add`` did not complete) or "stale" (the
     namespace no longer exists).
     """
     result: Optional[Result] = None
@@ -458,7 +458,7 @@ class FileError:
     file: str
     """Path of the file."""
     msg: str
-    """What is wrong with it."""
+    """Why the file cannot be used."""
     raw: Raw = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
@@ -523,7 +523,7 @@ class PluginList:
     plugins: tuple[PluginInfo, ...] = ()
     """The plugin types."""
     errors: tuple[FileError, ...] = ()
-    """The executables that do not answer VERSION."""
+    """The executables that do not respond to VERSION."""
     raw: Raw = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
@@ -573,7 +573,7 @@ class Volume:
 
 @dataclass(frozen=True)
 class VolumePluginError:
-    """A plugin that could not be asked, or a file that contains no address."""
+    """A plugin that could not be queried, or a file that contains no address."""
 
     kind: str
     """Kind of the error."""
@@ -606,7 +606,7 @@ class VolumeList:
     volumes: tuple[Volume, ...] = ()
     """The volumes."""
     errors: tuple[VolumePluginError, ...] = ()
-    """The plugins that could not be asked."""
+    """The plugins that could not be queried."""
     raw: Raw = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
@@ -692,7 +692,7 @@ class LogEvent:
     builtin: bool = False
     """Whether the plugin is built in."""
     duration_ms: Optional[float] = None
-    """How long the plugin ran (ms)."""
+    """Run time of the plugin (ms)."""
     code: int = 0
     """Error code of the plugin; absent on success."""
     stderr: str = ""

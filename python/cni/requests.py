@@ -75,8 +75,8 @@ def add(
     The response is the CNI result, in the CNI version of the network configuration.
 
     A failed attachment is undone (``rollback``); ``rolled_back`` in the error says whether all of
-    it was removed. Whatever an earlier call left incomplete, or made for a namespace that no longer
-    exists, is removed first.
+    it was removed. The remains of an incomplete earlier call, or of an attachment whose namespace
+    no longer exists, are removed first.
 
     Raises InvalidConfigError, NetworkNotFoundError, PluginNotFoundError, NamespaceNotFoundError,
     NotANamespaceError, AlreadyExistsError, PluginFailedError, PluginProtocolError,
@@ -119,9 +119,9 @@ def delete(
 ) -> Call[Removal]:
     """Detach a container.
 
-    Which configuration is used: a configuration given in network takes precedence. For a name it is
-    the configuration that ``add`` recorded, otherwise the one in ``conf_dir``. Without network
-    every recorded attachment of ``container_id``, or of ``if_name`` if that is given, is removed.
+    A configuration given in network takes precedence. For a name, the configuration that ``add``
+    recorded is used, otherwise the one in ``conf_dir``. Without network every recorded attachment
+    of ``container_id``, or of ``if_name`` if that is given, is removed.
 
     The function succeeds when the namespace, the configuration or the record of the attachment no
     longer exists, and when it is repeated. If a plugin fails, the attachment stays recorded so that
@@ -233,8 +233,7 @@ def repair(
     :param args: strings for plugins (CNI_ARGS), as an object or as pairs; ';' and NUL are not
         allowed, nor '=' in a key
     :param capability_args: arguments by capability, for plugins that declare the capability
-    :param everything: repair every attachment of ``owner``; network and ``container_id`` are not
-        allowed then
+    :param everything: repair every attachment of ``owner``; excludes network and ``container_id``
     :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
         BusyError
     """
@@ -357,7 +356,7 @@ def attachments(
 def plugins(*, request_id: Optional[str] = None) -> Call[PluginList]:
     """List the plugin types that can be used, built in or found in ``plugin_dirs``.
 
-    An executable that does not answer VERSION is listed under errors.
+    An executable that does not respond to VERSION is listed under errors.
 
     :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
         BusyError
@@ -412,8 +411,7 @@ def netns_create(
 
     Raises AlreadyExistsError, apart from the errors of every call.
 
-    :param name: name of the namespace, whose file is /run/``netns``/NAME, where ip-``netns``(8)
-        looks
+    :param name: name of the namespace; its file is /run/``netns``/NAME, as with ip-``netns``(8)
     :param path: path of the namespace's file
     :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
         BusyError
@@ -434,8 +432,7 @@ def netns_delete(
 
     Raises NamespaceNotFoundError or NotANamespaceError, apart from the errors of every call.
 
-    :param name: name of the namespace, whose file is /run/``netns``/NAME, where ip-``netns``(8)
-        looks
+    :param name: name of the namespace; its file is /run/``netns``/NAME, as with ip-``netns``(8)
     :param path: path of the namespace's file
     :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
         BusyError

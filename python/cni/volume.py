@@ -72,7 +72,7 @@ def remove(plugin: str, name: str, *, request_id: Optional[str] = None) -> Call[
 
 
 def mount(plugin: str, name: str, *, id: str, request_id: Optional[str] = None) -> Call[str]:
-    """Mount a volume and report where.
+    """Mount a volume and return its mountpoint.
 
     If it is unknown whether a failed mount was carried out (kinds timeout, cancelled,
     plugin-protocol, volume-no-mountpoint), the volume is unmounted with the same id, unless
@@ -94,9 +94,9 @@ def mount(plugin: str, name: str, *, id: str, request_id: Optional[str] = None) 
 
 
 def unmount(plugin: str, name: str, *, id: str, request_id: Optional[str] = None) -> Call[None]:
-    """End a mount of a volume.
+    """Unmount a volume.
 
-    The volume stays mounted for those that mounted it under other ids.
+    Mounts of the volume with other ids remain.
 
     Raises PluginProtocolError, VolumePluginNotFoundError, VolumePluginUnreachableError,
     NotAPluginError, WrongPluginKindError or VolumePluginFailedError, apart from the errors of every
@@ -113,7 +113,7 @@ def unmount(plugin: str, name: str, *, id: str, request_id: Optional[str] = None
 
 
 def path(plugin: str, name: str, *, request_id: Optional[str] = None) -> Call[str]:
-    """Report where a volume is mounted.
+    """Return the mountpoint of a volume.
 
     Raises PluginProtocolError, VolumePluginNotFoundError, VolumePluginUnreachableError,
     NotAPluginError, WrongPluginKindError, VolumePluginFailedError or VolumeNoMountpointError, apart
@@ -147,8 +147,8 @@ def get(plugin: str, name: str, *, request_id: Optional[str] = None) -> Call[Vol
 def list(plugin: Optional[str] = None, *, request_id: Optional[str] = None) -> Call[VolumeList]:
     """List the volumes of one plugin, or of all plugins that can be found.
 
-    Several plugins are asked at the same time, and ``volume_retry`` does not apply. A plugin that
-    cannot be asked is listed under errors: its volumes are unknown.
+    Several plugins are queried in parallel, and ``volume_retry`` does not apply. A plugin that
+    cannot be queried is listed under errors: its volumes are unknown.
 
     Raises PluginProtocolError, VolumePluginNotFoundError, VolumePluginUnreachableError,
     NotAPluginError, WrongPluginKindError or VolumePluginFailedError, apart from the errors of every

@@ -38,11 +38,11 @@ func TestQuickstart(t *testing.T) {
 		}
 	}
 	want := []string{
-		"ok the namespace is made", "ok the container is attached",
-		"ok the host has its end of the cable",
-		"ok a page from the container, fetched through port 8080 of the host", "ok it is as it was made",
+		"ok the namespace is created", "ok the container is attached",
+		"ok the host has its end of the veth pair",
+		"ok the page is fetched through port 8080 of the host", "ok the attachment is unchanged",
 		"ok the container is detached",
-		"ok the cable is gone", "ok what is attached can be listed", "ok nothing is attached",
+		"ok the veth pair is removed", "ok the attachments are listed", "ok no attachment is left",
 		"ok the namespace is deleted",
 		"ok the directory is removed",
 	}
@@ -63,7 +63,7 @@ func TestQuickstartFailsAloud(t *testing.T) {
 	var errOut bytes.Buffer
 	cmd.Stderr = &errOut
 	out, err := cmd.Output()
-	if err == nil || !strings.Contains(string(out), "FAIL the namespace is made") ||
+	if err == nil || !strings.Contains(string(out), "FAIL the namespace is created") ||
 		!strings.Contains(errOut.String(), `"kind":"exists"`) {
 		t.Errorf("%v, output %s, standard error %s", err, out, &errOut)
 	}

@@ -60,8 +60,8 @@ func TestVolume(t *testing.T) {
 			steps = append(steps, step)
 		}
 		want := []string{
-			"ok   the volume is made", "ok   it is mounted", "ok   a file is written",
-			"ok   it is unmounted", "ok   it is removed",
+			"ok   the volume is created", "ok   the volume is mounted", "ok   a file is written",
+			"ok   the volume is unmounted", "ok   the volume is removed",
 		}
 		if diff := cmp.Diff(want, steps); diff != "" {
 			t.Errorf("%s: steps (-want +got):\n%s", name, diff)

@@ -91,7 +91,7 @@ func TestEveryBlockOfCommandsRuns(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	for _, want := range []string{
-		"ok   nothing is attached",               // make demo
+		"ok   no attachment is left",             // make demo
 		`"address":"10.1.0.2/24"`,                // the C program
 		"c2 has 10.1.0.3/24",                     // the Python program
 		"attached: ['c1', 'c2']",                 //

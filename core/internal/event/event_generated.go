@@ -20,7 +20,7 @@ type Event struct {
 	Plugin string `json:"plugin,omitempty"`
 	// whether the plugin is built in
 	Builtin *bool `json:"builtin,omitempty"`
-	// how long the plugin ran
+	// run time of the plugin
 	DurationMs float64 `json:"durationMs,omitempty"`
 	// error code of the plugin; absent on success
 	Code int `json:"code,omitzero"`

@@ -4,16 +4,15 @@ package fault
 
 import "github.com/go-json-experiment/json/jsontext"
 
-// Error: what every function puts into the response when it fails.
+// Error: the response of a function that failed.
 type Error struct {
 	// version of the specification
 	CNIVersion string `json:"cniVersion"`
 	// error code of the specification or of the plugin; always positive
 	Code int64 `json:"code"`
-	// what happened and what can be done
+	// what failed and what to do
 	Msg string `json:"msg"`
-	// for the kinds invalid-request and invalid-config the key at fault; otherwise more about the
-	// error
+	// for the kinds invalid-request and invalid-config the invalid key; otherwise further information
 	Details string `json:"details,omitempty"`
 	// kind of the error, for programs to branch on
 	Kind Kind `json:"kind"`
@@ -35,7 +34,7 @@ type Error struct {
 	Stderr string `json:"stderr,omitempty"`
 	// whether the same call may succeed later without any change
 	Retryable bool `json:"retryable"`
-	// whether nothing of the failed attachment or mount is left
+	// whether the failed attachment or mount was undone completely
 	RolledBack *bool `json:"rolledBack,omitempty"`
 	// for kind exists, the existing attachment if it is known
 	Existing *Attachment `json:"existing,omitempty"`
@@ -67,7 +66,7 @@ type Attachment struct {
 	IfName string `json:"ifName"`
 	// path of the network namespace
 	Netns string `json:"netns"`
-	// who attached; absent for attachments of the CNI project's Go library
+	// owner of the attachment; absent for attachments of the CNI project's Go library
 	Owner string `json:"owner,omitempty"`
 	// CNI_ARGS as pairs
 	Args [][2]string `json:"args,omitempty"`

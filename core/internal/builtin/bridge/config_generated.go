@@ -15,9 +15,9 @@ type configKeys struct {
 	Bridge string
 	// give the bridge an address in the container's networks and enable forwarding
 	IsGateway bool
-	// isGateway, and make the bridge the default gateway of the container
+	// like isGateway, and make the bridge the default gateway of the container
 	IsDefaultGateway bool
-	// replace another IPv4 address of the bridge instead of failing
+	// replace a different IPv4 address of the bridge instead of failing
 	ForceAddress bool
 	// enable hairpin mode on the port; excludes promiscMode
 	HairpinMode bool

@@ -11,7 +11,7 @@ import (
 type configKeys struct {
 	// version of the configuration, 0.4.0 or later
 	CNIVersion string
-	// what filters; by default firewalld if it is running, otherwise nftables
+	// backend that filters; by default firewalld if it is running, otherwise nftables
 	Backend string
 	// who may open connections to the container
 	IngressPolicy string

@@ -8,10 +8,10 @@ import (
 
 // configKeys: configuration of the plugin portmap.
 type configKeys struct {
-	// what forwards the ports; iptables is left to the executable
+	// backend that forwards the ports; only the executable supports iptables
 	Backend *string
-	// masquerade where replies would not return otherwise, so that the container itself, its network
-	// and 127.0.0.1 of the host reach the port
+	// masquerade connections whose replies would otherwise not return, so that the container itself,
+	// its network and 127.0.0.1 of the host reach the port
 	SNAT *bool
 	// masquerade every client as the host
 	MasqAll bool
@@ -19,7 +19,7 @@ type configKeys struct {
 	ConditionsV4 *[]string
 	// nftables matches that IPv6 traffic must satisfy
 	ConditionsV6 *[]string
-	// bit of the reference plugin's mark; validated and not used
+	// bit of the reference plugin's mark; validated but not used
 	MarkMasqBit *int
 	// chain of the reference plugin's backend iptables; refused by the built-in plugin
 	ExternalSetMarkChain *string

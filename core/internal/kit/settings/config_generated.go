@@ -9,14 +9,14 @@ import (
 	"github.com/libcni/libcni/core/internal/resultjson"
 )
 
-// Settings: the keys that plugins which make an interface share.
+// Settings: keys common to the plugins that create an interface.
 type Settings struct {
 	// masquerade traffic from the container to other networks
 	IPMasq bool
-	// what implements ipMasq; iptables runs the iptables programs and makes the chains of the
-	// reference plugin
+	// backend of ipMasq; iptables runs the iptables programs and creates the chains of the reference
+	// plugin
 	IPMasqBackend *string
-	// MTU of the interfaces; 0 for that of the default route
+	// MTU of the interfaces; 0 selects the MTU of the default route
 	MTU int
 	// the plugin that allocates the addresses of the interface
 	IPAM struct{ Type string }
