@@ -2,7 +2,9 @@ package main
 
 import (
 	"encoding/xml"
+	"fmt"
 	"io"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -60,6 +62,23 @@ func TestVerdict(t *testing.T) {
 		}
 		if got := limits.verdict(); got != c.want {
 			t.Errorf("%+v: %s, want %s", limits, got, c.want)
+		}
+	}
+}
+
+func TestDocumentHasTheTargets(t *testing.T) {
+	document, err := os.ReadFile("../docs/performance.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &report{}
+	r.figure(attachedFigure, "", 1000)
+	r.figure(callsFigure, "", 10000)
+	for _, target := range r.allTargets() {
+		row := fmt.Sprintf("\n| %s | %g %s | %g %s | ", target.Row, target.Must, target.Unit, target.Goal,
+			target.Unit)
+		if !strings.Contains(string(document), row) {
+			t.Errorf("docs/performance.md has no row%s", row)
 		}
 	}
 }
