@@ -1,4 +1,4 @@
-// Package builtin is the table of the plugins that run in-process.
+// Package builtin lists the plugins that run in-process.
 package builtin
 
 import (
@@ -12,13 +12,14 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// entry pairs a plugin's type with how it is made.
+// entry pairs a plugin's type with its constructor.
 type entry struct {
 	pluginType string
 	create     func() plugin.Plugin
 }
 
-// catalog lists the plugins by name. A function, since there is no state at package level.
+// catalog returns the plugins in alphabetical order. It is a function, since packages hold no
+// state.
 func catalog() []entry {
 	return []entry{
 		{"bridge", bridge.New},
@@ -31,7 +32,7 @@ func catalog() []entry {
 	}
 }
 
-// Lookup returns the built-in plugin of a type, nil if there is none.
+// Lookup returns the built-in plugin of a type, or nil.
 func Lookup(pluginType string) plugin.Plugin {
 	for _, e := range catalog() {
 		if e.pluginType == pluginType {

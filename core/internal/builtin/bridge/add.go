@@ -80,7 +80,7 @@ func newAttachment(ctx context.Context, inv *plugin.Invocation) (*attachment, er
 	return a, nil
 }
 
-// makePair makes both ends at their final places.
+// makePair creates the pair with both ends in their final namespaces.
 func (a *attachment) makePair(ctx context.Context) error {
 	a.pair.Master = a.link.Index
 	switch err := a.pair.Make(ctx); {
@@ -99,7 +99,7 @@ func (a *attachment) removePair(ctx context.Context) error {
 	return removeUnusedGateway(ctx, a.config, a.inv)
 }
 
-// allocate asks the IPAM plugin.
+// allocate runs ADD of the IPAM plugin.
 func (a *attachment) allocate(ctx context.Context) (err error) {
 	if a.assigned, err = a.ipam.Add(ctx); err != nil || a.assigned == nil {
 		return err
@@ -128,7 +128,7 @@ func (a *attachment) rules() *ruleset.Rules {
 func (a *attachment) addRules(ctx context.Context) error    { return a.rules().Add(ctx) }
 func (a *attachment) removeRules(ctx context.Context) error { return a.rules().Undo(ctx) }
 
-// container is the container's end.
+// container returns the container's end of the pair.
 func (a *attachment) container() *iface.Interface {
 	i := &iface.Interface{Inv: a.inv, Index: a.pair.Port.Peer, MAC: a.pair.PeerMAC, DAD: a.dad}
 	if a.address != nil {
@@ -147,7 +147,7 @@ func (a *attachment) configureContainer(ctx context.Context) error {
 
 func (a *attachment) announce(ctx context.Context) error { return a.container().Announce(ctx) }
 
-// result is the answer, with the interfaces in the reference plugin's order.
+// result returns the result of the ADD, with the interfaces in the reference plugin's order.
 func (a *attachment) result() *types100.Result {
 	r := &types100.Result{CNIVersion: types100.ImplementedSpecVersion}
 	r.Interfaces = append([]*types100.Interface{describe(a.link)}, a.pair.Describe()...)

@@ -173,10 +173,10 @@ func TestFailedAddLeavesNothing(t *testing.T) {
 				kittest.Must(r.T,
 					r.Conn.AddAddress(r.T.Context(), r.Link(r.Conn, "br0").Index,
 						rtnl.Address{Prefix: netip.MustParsePrefix("10.7.0.1/24")}))
-			}, wantErr: "br0 has the address 10.7.0.1/24 already", host: "  address 10.7.0.1/24\n"},
+			}, wantErr: "br0 already has the address 10.7.0.1/24", host: "  address 10.7.0.1/24\n"},
 		{name: "address that the gateway has",
 			config:  `"isGateway":true,"ipam":{"type":"static","addresses":[{"address":"10.9.0.1/24"}]}`,
-			wantErr: "is the gateway's"},
+			wantErr: "is the gateway address"},
 		{name: "interface exists", config: hostLocal,
 			prepare: func(_ *rig, c *kittest.Container) {
 				kittest.Must(t, c.Conn.AddBridge(t.Context(), rtnl.NewBridge{Name: "eth0", MTU: 1500}))

@@ -1,5 +1,5 @@
 // Package bridge is the built-in bridge plugin: it connects a container to a Linux bridge with a
-// veth pair, and makes the bridge if it is missing.
+// veth pair, and creates the bridge if it is missing.
 package bridge
 
 import "github.com/libcni/libcni/core/plugin"

@@ -21,8 +21,7 @@ type comparison struct {
 	*iface.Comparison
 }
 
-// Check compares everything that Add made, and what it needed to be there, with what the kernel
-// holds.
+// Check compares everything that Add made, and its prerequisites, with the state of the kernel.
 func (bridge) Check(ctx context.Context, inv *plugin.Invocation) error {
 	k, err := newComparison(ctx, inv)
 	if err != nil {
@@ -43,7 +42,7 @@ func newComparison(ctx context.Context, inv *plugin.Invocation) (*comparison, er
 	return &comparison{c, k}, err
 }
 
-// compare looks at everything but what the IPAM plugin holds.
+// compare covers everything except the allocations of the IPAM plugin.
 func (k *comparison) compare(ctx context.Context) error {
 	master, err := k.bridge(ctx)
 	if err != nil {
@@ -65,7 +64,7 @@ func (k *comparison) compare(ctx context.Context) error {
 	return k.rules(k.Inv, recorded(k.Was)).Check(ctx, &k.List)
 }
 
-// bridge compares the bridge; it returns nil if there is none.
+// bridge compares the bridge. It returns nil if the bridge does not exist.
 func (k *comparison) bridge(ctx context.Context) (*rtnl.Link, error) {
 	object := "bridge " + k.Bridge
 	link, err := iface.LookUp(ctx, k.Host, k.Bridge)
@@ -110,8 +109,8 @@ func (k *comparison) port(ctx context.Context, port, master *rtnl.Link) error {
 	return nil
 }
 
-// vlans compares memberships. Memberships beyond ours are not a difference, except the one that ADD
-// removes.
+// vlans compares memberships. Additional memberships are not a difference, except that in the
+// default VLAN, which ADD removes.
 func (k *comparison) vlans(ctx context.Context, object string, index int, want []rtnl.VLAN,
 	byDefault int) error {
 	ports, err := k.Host.PortVLANs(ctx)
@@ -163,7 +162,8 @@ func (k *comparison) contents(ctx context.Context, end *rtnl.Link) error {
 		Connected: true, Routes: routes})
 }
 
-// gateway compares the host's addresses in the container's networks, and that it forwards.
+// gateway compares the host's addresses in the container's networks, and checks that the host
+// forwards.
 func (k *comparison) gateway(ctx context.Context, master *rtnl.Link) error {
 	if !k.IsGateway || k.IPAM.Type == "" {
 		return nil
@@ -188,7 +188,7 @@ func (k *comparison) gateway(ctx context.Context, master *rtnl.Link) error {
 	return router.CheckForwarding(&k.List, k.Was.Addresses())
 }
 
-// gateways are the host's addresses in the container's networks.
+// gateways returns the host's addresses in the container's networks.
 func (k *comparison) gateways() (gateways []netip.Prefix) {
 	for _, ip := range k.Was.IPs() {
 		address, ok := ipam.Prefix(ip.Address)

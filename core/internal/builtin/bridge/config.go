@@ -23,8 +23,8 @@ const (
 	emptyMTU      = 1500 // of a bridge without ports
 )
 
-// read decodes a configuration without validating it, so that DEL works with one that ADD would
-// refuse.
+// read decodes a configuration without validating it, so that DEL works with one that ADD
+// refuses.
 func read(data []byte) (*config, error) {
 	c := &config{}
 	if err := ipamconfig.Decode(data, c.fields()); err != nil {
@@ -74,7 +74,7 @@ func (c *config) validate() error {
 	return nil
 }
 
-// gatewayLink is the name of the link with the gateway addresses.
+// gatewayLink returns the name of the link with the gateway addresses.
 func (c *config) gatewayLink() string {
 	if c.VLAN == 0 {
 		return c.Bridge

@@ -27,7 +27,7 @@ func newRemoval(inv *plugin.Invocation) (*removal.Removal, error) {
 	}
 	rules := c.rules(inv, recorded(record.Known(inv)))
 	r := removal.OfPair(inv, c.IPAM.Type, rules.Remove, c.isPort)
-	// An executable may have made macspoofchk for a configuration that does not ask for it now.
+	// An executable may have enabled macspoofchk under an earlier configuration.
 	r.RulesLast = c.MACSpoofCheck || inv.ByExecutable
 	r.Rest = func(ctx context.Context) error { return removeUnusedGateway(ctx, c, inv) }
 	return r, nil

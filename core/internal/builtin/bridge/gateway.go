@@ -21,7 +21,7 @@ func (a *attachment) ensureGateway(ctx context.Context) error {
 		return nil
 	}
 	if a.VLAN != 0 {
-		// Under the lock even if the link is there, since a DEL may be about to remove it as unused.
+		// Take the lock even if the link exists, since a DEL may be about to remove it as unused.
 		return locked(ctx, a.inv, a.Bridge, func() error {
 			if err := a.ensureVLANGateway(ctx); err != nil {
 				return fmt.Errorf("bridge %s: gateway of vlan %d: %w", a.Bridge, a.VLAN, err)
@@ -45,8 +45,8 @@ func (a *attachment) gatewayChanges(ctx context.Context) (remove, add []netip.Pr
 	return addressChanges(a.gateway.Name, have, a.address.gateways, a.ForceAddress)
 }
 
-// setGatewayAddresses runs under the lock. It looks again if a process that does not take the lock
-// adds one of the addresses in between.
+// setGatewayAddresses runs under the lock. It retries if a process that does not take the lock
+// adds one of the addresses meanwhile.
 func (a *attachment) setGatewayAddresses(ctx context.Context) error {
 	for range 3 {
 		remove, add, err := a.gatewayChanges(ctx)
@@ -87,12 +87,12 @@ func (a *attachment) changeGateway(ctx context.Context, remove, add []netip.Pref
 	}
 	a.detecting = slices.DeleteFunc(slices.Clone(add),
 		func(p netip.Prefix) bool { return p.Addr().Is4() })
-	// Without a MAC address of its own a bridge takes the lowest of its ports', which changes as they
-	// come and go.
+	// A bridge without an explicit MAC address uses the lowest of its ports' addresses, which changes
+	// with the ports.
 	return a.host.SetLink(ctx, a.gateway.Index, rtnl.Change{MAC: a.gateway.MAC})
 }
 
-// ensureVLANGateway makes the link with the gateway addresses of a VLAN: one end of a pair whose
+// ensureVLANGateway creates the link with the gateway addresses of a VLAN: one end of a pair whose
 // other end is a port of the bridge in that VLAN. It runs under the lock.
 func (a *attachment) ensureVLANGateway(ctx context.Context) error {
 	name := a.gatewayLink()

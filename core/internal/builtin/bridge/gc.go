@@ -10,7 +10,7 @@ import (
 )
 
 // GC removes the rules of attachments that are not valid and a VLAN's gateway that no port uses,
-// and asks the IPAM plugin to do its part.
+// and runs GC of the IPAM plugin.
 func (bridge) GC(ctx context.Context, inv *plugin.Invocation) error {
 	c, err := read(inv.Config)
 	if err != nil {

@@ -67,8 +67,8 @@ func carriedMTU(bridge *rtnl.Link) int {
 	return bridge.MTU
 }
 
-// changeBridge runs under the lock, and looks again: another call may have done the work. It tries
-// again if a process that does not take the lock has made the bridge in between.
+// changeBridge runs under the lock. It compares the bridge again, since another call may have done
+// the work, and retries if a process that does not take the lock creates the bridge meanwhile.
 func (a *attachment) changeBridge(ctx context.Context) error {
 	for range 3 {
 		link, err := iface.LookUp(ctx, a.host, a.Bridge)

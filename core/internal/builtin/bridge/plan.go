@@ -21,12 +21,12 @@ import (
 // mark is the alias of the bridges we create.
 const mark = "libcni"
 
-// containerIndex is the place of the container's interface in the result.
+// containerIndex is the index of the container's interface in the result.
 const containerIndex = 2
 
-// plan is what an ADD does before the addresses are known.
+// plan holds the decisions of an ADD that do not depend on the addresses.
 type plan struct {
-	bridge      rtnl.NewBridge   // as it is created if it is missing; the MAC address and MTU follow
+	bridge      rtnl.NewBridge   // to create if it is missing; the MAC address and MTU are set later
 	mtu         int              // 0: inherit
 	mac         net.HardwareAddr // the container's; nil for a random one
 	port        rtnl.Port
@@ -36,7 +36,7 @@ type plan struct {
 	dad         bool
 }
 
-// newPlan decides.
+// newPlan derives the plan from the configuration and the arguments.
 func newPlan(c *config, args plugin.Args) (*plan, error) {
 	mac, err := iface.RequestedMAC(args, c.Args.CNI.MAC, c.RuntimeConfig.MAC)
 	if err != nil {
@@ -72,7 +72,7 @@ func portVLANs(vlan int, trunk []int) []rtnl.VLAN {
 }
 
 // chooseMTU returns the configured MTU, else that of the default route, limited by what an existing
-// bridge carries. Zero is unknown.
+// bridge carries. Zero means unknown.
 func chooseMTU(configured, defaultRoute, bridge int) int {
 	if configured != 0 {
 		return configured
@@ -83,7 +83,7 @@ func chooseMTU(configured, defaultRoute, bridge int) int {
 	return min(defaultRoute, bridge, settings.MaxMTU)
 }
 
-// bridgeChange is what to change about a bridge.
+// bridgeChange holds the changes to a bridge.
 type bridgeChange struct {
 	create, vlanFiltering, set bool
 	acceptRA                   bool // turn it off
@@ -102,8 +102,8 @@ func bridgeChanges(want rtnl.NewBridge, link *rtnl.Link) (bridgeChange, error) {
 	if link.Bridge == nil {
 		return bridgeChange{},
 			fmt.Errorf(
-				"bridge %s: a link of that name exists and is %s, not a bridge; name another with the key "+
-					"\"bridge\"",
+				"bridge %s: a link of that name exists and is %s, not a bridge; choose another name with "+
+					"the key \"bridge\"",
 				want.Name, iface.Kind(link))
 	}
 	c := bridgeChange{
@@ -115,7 +115,7 @@ func bridgeChanges(want rtnl.NewBridge, link *rtnl.Link) (bridgeChange, error) {
 	return c, nil
 }
 
-// addressing is what an ADD does with the result of the IPAM plugin.
+// addressing holds what an ADD derives from the result of the IPAM plugin.
 type addressing struct {
 	ips       []*types100.IPConfig // for the result
 	routes    []*types.Route       // for the result
@@ -169,11 +169,11 @@ func gatewayOf(address netip.Prefix, given net.IP) (netip.Prefix, error) {
 	}
 	switch {
 	case !gateway.IsValid() || given == nil && !address.Contains(gateway):
-		return netip.Prefix{}, fmt.Errorf("network %s has no room for a gateway; let ipam name one",
-			address.Masked())
+		return netip.Prefix{}, fmt.Errorf(
+			"network %s has no address for a gateway; set the gateway in ipam", address.Masked())
 	case gateway == address.Addr():
 		return netip.Prefix{},
-			fmt.Errorf("address %s is the gateway's; let ipam name another gateway or give another address",
+			fmt.Errorf("address %s is the gateway address; set another gateway or other addresses in ipam",
 				address)
 	}
 	return netip.PrefixFrom(gateway, address.Bits()), nil
@@ -213,7 +213,7 @@ func addressChanges(name string, have []rtnl.Address, want []netip.Prefix, force
 			if !force {
 				return nil, nil,
 					fmt.Errorf(
-						"%s has the address %s already, which is not %s; with forceAddress it would be replaced",
+						"%s already has the address %s, which conflicts with %s; set forceAddress to replace it",
 						name, h.Prefix, w)
 			}
 			remove = append(remove, h.Prefix)

@@ -143,11 +143,11 @@ route 10.2.0.0/16 via 10.1.0.1 mtu 1300 advmss 1200 priority 5 table 99 scope li
 		},
 		{name: "no room for a gateway", config: `{"isGateway":true}`,
 			ipam:    `{"ips":[{"address":"10.1.0.5/32"}]}`,
-			wantErr: "network 10.1.0.5/32 has no room for a gateway; let ipam name one"},
+			wantErr: "network 10.1.0.5/32 has no address for a gateway; set the gateway in ipam"},
 		{name: "the gateway's address", config: `{"isGateway":true}`,
 			ipam: `{"ips":[{"address":"10.1.0.1/16"}]}`,
-			wantErr: "address 10.1.0.1/16 is the gateway's; let ipam name another gateway or give another " +
-				"address"},
+			wantErr: "address 10.1.0.1/16 is the gateway address; set another gateway or other addresses " +
+				"in ipam"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			conf, err := parse([]byte(c.config))

@@ -13,7 +13,7 @@ import (
 // forwardTimeout bounds the wait until a port forwards.
 const forwardTimeout = 10 * time.Second
 
-// setPort sets what the bridge's end has beyond being a port.
+// setPort configures the port: router advertisements, VLANs, hairpin mode and isolation.
 func (a *attachment) setPort(ctx context.Context) error {
 	if err := router.IgnoreAdvertisements(a.pair.Port.Name); err != nil {
 		return err
@@ -37,15 +37,16 @@ func (a *attachment) configurePort(ctx context.Context, index int, port rtnl.Por
 	return a.host.SetPort(ctx, index, port, vlans)
 }
 
-// awaitForwarding waits until the bridge forwards what the container sends, and with DAD until the
-// addresses are known to be its own.
+// awaitForwarding waits until the bridge forwards packets of the container, and with DAD until the
+// addresses are known to be unique.
 func (a *attachment) awaitForwarding(ctx context.Context) error {
 	if a.up {
 		limited, cancel := context.WithTimeout(ctx, forwardTimeout)
 		defer cancel()
 		err := a.host.WaitLink(limited, a.pair.Port.Index, settled(a.link))
 		if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-			return fmt.Errorf("bridge %s: port %s does not start to forward", a.Bridge, a.pair.Port.Name)
+			return fmt.Errorf("bridge %s: port %s did not start to forward within %v",
+				a.Bridge, a.pair.Port.Name, forwardTimeout)
 		}
 		if err != nil {
 			return fmt.Errorf("bridge %s: port %s: %w", a.Bridge, a.pair.Port.Name, err)
@@ -57,7 +58,8 @@ func (a *attachment) awaitForwarding(ctx context.Context) error {
 	if a.link.Alias == mark && a.link.MTU == a.pair.Port.MTU {
 		return nil
 	}
-	// attaching a port may have changed the bridge's MTU, and the MAC of a bridge that is not ours
+	// attaching a port may have changed the bridge's MTU, and the MAC of a bridge that we did not
+	// create
 	var err error
 	a.link, err = a.host.LinkByIndex(ctx, a.link.Index)
 	return err
@@ -73,7 +75,7 @@ func (a *attachment) awaitDetection(ctx context.Context) error {
 }
 
 // settled reports whether a port forwards. With the spanning tree protocol that takes half a
-// minute, so that being up has to do.
+// minute, so an operational port suffices.
 func settled(bridge *rtnl.Link) func(*rtnl.Link) bool {
 	return func(port *rtnl.Link) bool {
 		return port.Port != nil && (port.Port.Forwarding || bridge.Bridge.STP && port.Operational)

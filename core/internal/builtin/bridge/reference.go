@@ -34,8 +34,8 @@ func removeReferenceSpoofCheck(tx *nft.Tx, o nft.Owner) error {
 	})
 }
 
-// collectReferenceSpoofChecks removes those of ports that are gone. The rules do not say which
-// attachment they belong to.
+// collectReferenceSpoofChecks removes the rules of ports that no longer exist. The rules do not
+// name their attachment.
 func collectReferenceSpoofChecks(tx *nft.Tx, links map[string]bool) error {
 	return removeReferenceChains(tx, func(r nft.Rule) bool {
 		port := r.InLinkIs()

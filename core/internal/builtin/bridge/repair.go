@@ -12,13 +12,13 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// Repair does the shared and the host's part of an ADD again if CHECK finds something missing: the
-// bridge, the port's place on it, gateway addresses, forwarding, rules.
+// Repair repeats the host's part of an ADD if CHECK finds something missing: the bridge, its port,
+// gateway addresses, forwarding, rules.
 func (bridge) Repair(ctx context.Context, inv *plugin.Invocation) error {
 	return drift.Repair(ctx, inv, differences)
 }
 
-// differences is what CHECK compares, without the IPAM plugin, which has nothing to repair.
+// differences compares as CHECK does, without the IPAM plugin, which has nothing to repair.
 func differences(ctx context.Context, inv *plugin.Invocation) (*comparison, error) {
 	k, err := newComparison(ctx, inv)
 	if err != nil {
@@ -27,7 +27,7 @@ func differences(ctx context.Context, inv *plugin.Invocation) (*comparison, erro
 	return k, k.compare(ctx)
 }
 
-// Restore is part of drift.Comparison.
+// Restore implements drift.Comparison.
 func (k *comparison) Restore(ctx context.Context) error {
 	a, err := newAttachment(ctx, k.Inv)
 	if err != nil {
@@ -37,7 +37,7 @@ func (k *comparison) Restore(ctx context.Context) error {
 	return steps.Run(ctx, a.repairs(k))
 }
 
-// remember sets what the ADD decided, according to its result.
+// remember restores the decisions of the ADD from its result.
 func (a *attachment) remember(k *comparison) {
 	if was := k.Was.Host(a.Bridge); was != nil {
 		if mac, err := net.ParseMAC(was.Mac); err == nil {
@@ -66,8 +66,8 @@ func (a *attachment) repairs(k *comparison) []steps.Step {
 	}
 }
 
-// repairPort puts the host's end back to its place. If it is gone the container's interface is gone
-// too, which is not for repair.
+// repairPort attaches the host's end to the bridge again. If that end is gone, so is the
+// container's interface, which a repair does not restore.
 func (a *attachment) repairPort(ctx context.Context, name string) error {
 	port, err := iface.LookUp(ctx, a.host, name)
 	if err != nil || port == nil || port.Kind != "veth" {

@@ -11,7 +11,7 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// endpoint is what an attachment's rules are about; unknown fields are zero.
+// endpoint holds the addresses and ends that an attachment's rules match; unknown fields are zero.
 type endpoint struct {
 	addresses []netip.Prefix
 	port      string           // the host's end

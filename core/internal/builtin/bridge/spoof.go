@@ -105,7 +105,7 @@ func (s *spoofCheck) Remove(tx *nft.Tx) error {
 	return removeSpoofRule(tx, removed[spoofPorts().Name])
 }
 
-// removeSpoofRule removes the rule if no port is left but the removed ones.
+// removeSpoofRule removes the rule if the removed ports were the last ones.
 func removeSpoofRule(tx *nft.Tx, removed int) error {
 	count, err := tx.CountAtLeast(spoofPorts())
 	if err != nil || count > removed {

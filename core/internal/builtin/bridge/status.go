@@ -7,8 +7,8 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// Status reports whether the kernel has what the rules need, and asks the IPAM plugin, whose error
-// passes through.
+// Status reports whether the kernel has what the rules need, and runs STATUS of the IPAM plugin,
+// whose error it returns unchanged.
 func (bridge) Status(ctx context.Context, inv *plugin.Invocation) error {
 	c, err := parse(inv.Config)
 	if err != nil {

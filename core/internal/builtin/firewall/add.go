@@ -7,7 +7,7 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// Add makes the attachment's rules. Its result is that of the plugins before.
+// Add makes the attachment's rules and returns the previous result.
 func (p firewall) Add(ctx context.Context, inv *plugin.Invocation) (*plugin.Result, error) {
 	c, err := parse(inv.Config)
 	if err != nil {

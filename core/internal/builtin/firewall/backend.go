@@ -19,8 +19,8 @@ type backend interface {
 	status(ctx context.Context) error
 	// add makes the attachment's rules and takes over its addresses from earlier owners.
 	add(ctx context.Context, a *attachment) error
-	// repair makes what check reports missing. An address that another attachment owns stays the
-	// other's.
+	// repair makes what check reports missing. An address that belongs to another attachment is
+	// not taken over.
 	repair(ctx context.Context, a *attachment) error
 	// check lists the differences from what add makes. It changes nothing.
 	check(ctx context.Context, a *attachment, list *drift.List) error
@@ -42,8 +42,8 @@ type removal struct {
 	emptied   bool         // the network has no attachment left
 }
 
-// byReference returns the addresses whose rules a reference executable may have made: it did if we
-// made none.
+// byReference returns the addresses whose rules a reference executable may have made: all of them
+// if we made none, otherwise none.
 func (r removal) byReference() []netip.Addr {
 	if len(r.addresses) > 0 {
 		return nil
@@ -60,8 +60,8 @@ type selection struct {
 	locked bool
 }
 
-// selectBackend selects the backend for ADD, CHECK, REPAIR and STATUS. Without a configured one it
-// is firewalld if that runs, otherwise nftables. The caller closes the selection.
+// selectBackend selects the backend for ADD, CHECK, REPAIR and STATUS. If none is configured, it
+// selects firewalld if that is running, otherwise nftables. The caller closes the selection.
 func (p firewall) selectBackend(ctx context.Context, c *config,
 	inv *plugin.Invocation) (*selection, error) {
 	s := &selection{inv: inv, name: c.Backend, zone: c.Zone}
@@ -85,7 +85,7 @@ func (p firewall) selectBackend(ctx context.Context, c *config,
 }
 
 // connectForRemoval selects the backend for DEL and GC. If firewalld is not running, it has nothing
-// to remove. ADD refuses an unknown backend, which therefore counts as none.
+// to remove. An unknown backend, which ADD refuses, is treated as not configured.
 func (p firewall) connectForRemoval(ctx context.Context, c *config,
 	inv *plugin.Invocation) (*selection, error) {
 	known := *c
@@ -124,8 +124,8 @@ func (s *selection) run(ctx context.Context, of []nft.Family, fn func(backend) e
 	return errors.Join(err, lock.Unlock())
 }
 
-// legacyTables returns the families that have a legacy table. One that appears later counts as made
-// after the call. The backend iptables works on the same tables itself.
+// legacyTables returns the families that have a legacy table. A table that appears later counts as
+// created after the call. The backend iptables works on the same tables itself.
 func (s *selection) legacyTables(of []nft.Family) []nft.Family {
 	if s.name == backendIPTables {
 		return nil

@@ -8,8 +8,8 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// Check reports everything that ADD makes and that is missing or changed, and unknown rules in
-// chains of ours.
+// Check reports everything that ADD made and that is missing or changed, and unknown rules in our
+// chains.
 func (p firewall) Check(ctx context.Context, inv *plugin.Invocation) error {
 	return p.examine(ctx, inv, func(_ backend, _ *attachment, list *drift.List) error {
 		return fault.NewDrift(list.Found)

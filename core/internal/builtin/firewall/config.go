@@ -13,7 +13,7 @@ import (
 // config is the plugin's configuration.
 type config struct{ configKeys }
 
-// The values of backend. Without one it is firewalld if that runs, otherwise nftables.
+// The values of backend. The default is firewalld if that is running, otherwise nftables.
 const (
 	backendNFTables  = "nftables"
 	backendIPTables  = "iptables"

@@ -20,7 +20,7 @@ func (p firewall) Del(ctx context.Context, inv *plugin.Invocation) error {
 	return p.remove(ctx, c, inv, a.target())
 }
 
-// target is the attachment alone.
+// target selects only the attachment.
 func (a *attachment) target() target {
 	return target{network(a.owner.Network), a, a.owner.Owns}
 }
@@ -34,7 +34,7 @@ func (p firewall) remove(ctx context.Context, c *config, inv *plugin.Invocation,
 	return s.remove(ctx, t)
 }
 
-// remove removes from all families: what an attachment has is not always known.
+// remove covers all families, since those of an attachment are not always known.
 func (s *selection) remove(ctx context.Context, t target) error {
 	return s.run(ctx, families(), func(b backend) error {
 		_, err := b.remove(ctx, t)

@@ -1,11 +1,11 @@
 // Package firewall is the built-in firewall plugin. It accepts the packets of containers that the
-// host forwards, and separates networks if the configuration asks for that.
+// host forwards, and separates networks if ingressPolicy requires it.
 //
 // The backend nftables keeps its rules in the tables "inet libcni" and, for the policy isolated,
 // "bridge libcni". An accept there cannot overrule a drop in another table: where the host's own
 // chain FORWARD drops, each network has a pair of accepting rules in it, which iptables can print.
 // The kernel's legacy tables can have such a chain too; they are changed with the iptables-legacy
-// executable. The backend firewalld does all this and adds the containers' addresses to a zone. The
+// executable. The backend firewalld does the same and adds the containers' addresses to a zone. The
 // backend iptables makes the chains of the reference plugin, with the iptables executables.
 package firewall
 
@@ -35,14 +35,14 @@ func (firewall) Traits() plugin.Traits {
 // Unsupported returns "": the plugin supports every key of the reference plugin.
 func (firewall) Unsupported([]byte) string { return "" }
 
-// needsNFTables is what Unsupported says of a kernel without nftables.
+// needsNFTables is the error for a kernel without nftables.
 const needsNFTables = "firewall needs nftables (CONFIG_NF_TABLES_INET, CONFIG_NFT_CT; " +
 	"CONFIG_NF_TABLES_BRIDGE for ingressPolicy isolated; " +
 	"CONFIG_NFT_COMPAT where the host's own chain FORWARD drops), or backend iptables"
 
 func noNFTables(err error) error { return filter.Unsupported(err, needsNFTables) }
 
-// noFirewalld gives the error of a firewalld that is not running its kind.
+// noFirewalld gives an error the kind unsupported if firewalld is not running.
 func noFirewalld(err error) error {
 	if errors.Is(err, firewalld.ErrNotRunning) {
 		return fault.New(fault.KindUnsupported, err,

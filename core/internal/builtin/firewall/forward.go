@@ -12,10 +12,10 @@ import (
 const (
 	filterTable  = "filter"
 	forwardChain = "FORWARD"
-	dockerChain  = "DOCKER-USER" // Docker leaves it to the administrator, and calls it first
+	dockerChain  = "DOCKER-USER" // evaluated before Docker's rules, and reserved for the administrator
 )
 
-const maxJumps = 4 // that are followed
+const maxJumps = 4 // nested jumps that evaluate follows
 
 // forwarding is the table "filter" of iptables for one family, in nftables or among the legacy
 // tables.
@@ -24,7 +24,7 @@ type forwarding struct {
 	rules func(chain string) ([]nft.IptablesRule, error)
 }
 
-// outcome is what happens to a packet that no conditional rule matches.
+// outcome is the verdict on a packet that matches no conditional rule.
 type outcome int
 
 const (
@@ -68,8 +68,8 @@ type position struct {
 	at     int                // how many rules come before
 }
 
-// beforeDrop finds the position before the drop in FORWARD, if there is one. The administrator's
-// own rules come before that position, so that their decisions stand.
+// beforeDrop finds the position before the drop in FORWARD, if there is one. The position is
+// after the administrator's own rules, which therefore take precedence.
 func (w forwarding) beforeDrop() (position, error) {
 	result, at, err := w.evaluate(forwardChain, 0)
 	if err != nil || result == accepted || result == undecided && !w.drops {
@@ -105,8 +105,8 @@ func (w forwarding) missingPairs(a *attachment,
 		func(r nft.IptablesRule) bool { return slices.ContainsFunc(before, r.Same) }), p, nil
 }
 
-// pair are the two rules for a subnet of the network: its containers reach other hosts and are
-// answered, and connections to published ports come in. The host drops everything else as before.
+// pair returns the two rules for a subnet of the network: they accept packets from its containers,
+// replies to them, and connections to published ports. The host still drops everything else.
 func (n network) pair(subnet netip.Prefix) []nft.IptablesRule {
 	accept := nft.VerdictOf{Code: nft.AcceptVerdict}
 	return []nft.IptablesRule{
@@ -135,7 +135,8 @@ func hostChain(f nft.Family, name string) nft.Chain {
 	return nft.Chain{Table: nft.Table{Family: f, Name: filterTable}, Name: name}
 }
 
-// nftForwarding reads the table that iptables has in nftables; nil if there is none.
+// nftForwarding reads the table that iptables has in nftables. It returns nil if that does not
+// exist.
 func nftForwarding(r *nft.Reader, f nft.Family) (*forwarding, error) {
 	chain, err := r.Chain(hostChain(f, "").Table, forwardChain)
 	if err != nil || chain == nil || chain.Hook != nft.Forward {

@@ -16,7 +16,7 @@ func (p firewall) GC(ctx context.Context, inv *plugin.Invocation) error {
 	return p.remove(ctx, c, inv, invalid(inv.Network, inv.ValidAttachments))
 }
 
-// invalid is every attachment of the network but the valid ones.
+// invalid selects all attachments of the network except the valid ones.
 func invalid(name string, valid []plugin.AttachmentID) target {
 	keep := filter.Keeper(name, valid)
 	return target{

@@ -60,14 +60,14 @@ func (b iptablesChains) check(ctx context.Context, a *attachment, list *drift.Li
 	})
 }
 
-// remove removes the target's rules, those of the reference plugin for its addresses, and what the
-// network's containers shared if none is left.
+// remove removes the target's rules, those of the reference plugin for its addresses, and the
+// shared rules of the network if no container is left.
 func (b iptablesChains) remove(ctx context.Context, t target) (removal, error) {
 	var failed error
 	for _, f := range families() {
 		table, err := b.read(ctx, f)
 		if errors.Is(err, iptables.ErrMissing) {
-			continue // no rules without it
+			continue // without iptables there are no rules
 		} else if err == nil {
 			err = table.tool.Apply(ctx, filterTable, t.chainDeletions(table.content))
 		}
@@ -76,7 +76,7 @@ func (b iptablesChains) remove(ctx context.Context, t target) (removal, error) {
 	return removal{}, failed
 }
 
-// chainDeletions are the lines that remove the target.
+// chainDeletions returns the lines that remove the target.
 func (t target) chainDeletions(content *iptables.Table) []string {
 	var addresses []netip.Addr
 	if t.attachment != nil {
@@ -146,7 +146,7 @@ type chainRule struct {
 	place place
 }
 
-// place is where in its chain a rule is added.
+// place is the position in its chain at which a rule is added.
 type place int
 
 const (

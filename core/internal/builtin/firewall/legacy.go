@@ -14,7 +14,7 @@ import (
 )
 
 // legacyTables adds to a backend the accepting rules in the kernel's legacy tables (x_tables),
-// which are changed with the iptables-legacy executable alone.
+// which only the iptables-legacy executable can change.
 type legacyTables struct {
 	next     backend
 	inv      *plugin.Invocation

@@ -54,8 +54,8 @@ func (b nftables) remove(ctx context.Context, t target) (removal, error) {
 }
 
 // queueAdd queues the changes that bring the attachment's rules to the desired state. An element of
-// another attachment at one of the addresses becomes this one's: the IPAM plugin knows who has the
-// address now.
+// another attachment for one of the addresses is taken over: the IPAM plugin has assigned the
+// address to this attachment.
 func (a *attachment) queueAdd(tx *nft.Tx) error {
 	c := a.content()
 	c.prefetch(tx.Reader)
@@ -76,8 +76,8 @@ func (a *attachment) queueAdd(tx *nft.Tx) error {
 	return a.queuePairs(tx)
 }
 
-// queueRepair is queueAdd for a repair, which looks at what exists more closely and leaves others'
-// elements.
+// queueRepair is queueAdd for a repair: it checks every object, and keeps elements of other
+// attachments.
 func (a *attachment) queueRepair(tx *nft.Tx) error {
 	c := a.content()
 	c.prefetch(tx.Reader)
@@ -99,8 +99,8 @@ func (a *attachment) queueRepair(tx *nft.Tx) error {
 	return a.queuePairs(tx)
 }
 
-// networkExists reports whether the network's sets are there. Its rules were made in the same
-// batch, so that another container of the network does not look at them.
+// networkExists reports whether the network's sets exist. The rules were created in the same batch
+// and need no check for further containers of the network.
 func (a *attachment) networkExists(r *nft.Reader, c content) (bool, error) {
 	admin := adminChain(a.AdminChain)
 	chain, err := r.Chain(admin.Table, admin.Name)
@@ -138,8 +138,8 @@ func (a *attachment) queueShared(tx *nft.Tx, c content) error {
 	return nil
 }
 
-// queueBaseRules makes baseRules the only rules of their chain, in their order. Administrators have
-// a chain of their own.
+// queueBaseRules makes baseRules the only rules of their chain, in their order. The administrator's
+// rules are in a separate chain.
 func queueBaseRules(tx *nft.Tx) error {
 	have, err := tx.Rules(baseChain())
 	if err != nil || slices.EqualFunc(have, baseRules(), same) {
@@ -221,7 +221,7 @@ func checkBase(r *nft.Reader, list *drift.List) error {
 	}
 	if chain != nil && (chain.Hook != c.Hook || chain.Priority != c.Priority || chain.Drop) {
 		list.Differs("nftables chain "+c.Name, "at the hook forward, priority 0, policy accept",
-			"another kind")
+			"another hook, priority or policy")
 	}
 	checkBaseRules(have, list)
 	return nil

@@ -13,7 +13,7 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// attachment is everything that the rules of one attachment are made of.
+// attachment holds everything that determines the rules of one attachment.
 type attachment struct {
 	*config
 	owner     nft.Owner
@@ -22,7 +22,7 @@ type attachment struct {
 	port      string         // host end of the container's link; "" if unknown
 }
 
-// newAttachment reads the attachment of an ADD or CHECK from the result of the plugins before.
+// newAttachment reads the attachment of an ADD or CHECK from the previous result.
 func newAttachment(c *config, inv *plugin.Invocation) (*attachment, error) {
 	if inv.PrevResult == nil {
 		return nil, fault.InvalidConfig(
@@ -56,8 +56,7 @@ func newAttachment(c *config, inv *plugin.Invocation) (*attachment, error) {
 
 const maxLinkName = 15
 
-// knownAttachment reads as much of the attachment as is known. DEL may know nothing but its
-// identity.
+// knownAttachment reads what is known of the attachment. DEL may know only its identity.
 func knownAttachment(c *config, inv *plugin.Invocation) (*attachment, *types100.Result, error) {
 	a := &attachment{config: c, owner: filter.Owner(inv)}
 	if inv.PrevResult == nil {
@@ -80,7 +79,7 @@ func knownAttachment(c *config, inv *plugin.Invocation) (*attachment, *types100.
 	return a, result, nil
 }
 
-// families are those of the attachment's addresses.
+// families returns the families of the attachment's addresses.
 func (a *attachment) families() []nft.Family {
 	return slices.DeleteFunc(families(), func(f nft.Family) bool { return len(a.of(f)) == 0 })
 }

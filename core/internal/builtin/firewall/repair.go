@@ -7,8 +7,8 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// Repair puts back what Check reports missing. An address that another attachment owns stays the
-// other's.
+// Repair puts back what Check reports missing. An address that belongs to another attachment is
+// not taken over.
 func (p firewall) Repair(ctx context.Context, inv *plugin.Invocation) error {
 	return p.examine(ctx, inv, func(b backend, a *attachment, list *drift.List) error {
 		if len(list.Found) == 0 {

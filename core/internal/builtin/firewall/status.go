@@ -8,8 +8,8 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// Status fails with code 50 if an ADD would fail. It does not look for firewalld unless that is
-// configured: without it ADD uses nftables.
+// Status fails with code 50 if an ADD would fail. It contacts firewalld only if that is
+// configured, since otherwise ADD can use nftables.
 func (p firewall) Status(ctx context.Context, inv *plugin.Invocation) error {
 	c, err := parse(inv.Config)
 	if err != nil {
@@ -38,8 +38,8 @@ func warnOfDrops(r *nft.Reader, inv *plugin.Invocation) error {
 			continue
 		}
 		inv.Warn(
-			"chain %s of nftables table %s drops what it does not accept, "+
-				"the containers' packets too",
+			"chain %s of nftables table %s drops packets that it does not accept, "+
+				"including those of containers",
 			c.Name,
 			c.Table.Name,
 		)

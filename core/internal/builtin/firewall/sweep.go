@@ -7,7 +7,7 @@ import (
 	"github.com/libcni/libcni/core/internal/host/nft"
 )
 
-// sweep queues the removal of the target's elements, and of everything that the network has once no
+// sweep queues the removal of the target's elements, and of all objects of the network if no
 // attachment is left. It looks up the attachment's elements, and reads all of the network's only if
 // some are missing.
 func (t target) sweep(tx *nft.Tx) (removal, error) {
@@ -108,7 +108,7 @@ func (t target) find(r *nft.Reader, o ownedSet) (found, unclaimed []nft.Element,
 		func(e nft.Element) bool { return !t.selects(e.Comment) }), unclaimed, err
 }
 
-// clear queues the removal of what the network's containers shared. The chains stay.
+// clear queues the removal of the objects that the network's containers share, except chains.
 func (n network) clear(tx *nft.Tx) error {
 	for _, c := range chains() {
 		rules, err := tx.Rules(c)

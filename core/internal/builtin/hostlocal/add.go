@@ -13,7 +13,7 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// Add gives one address of each range set.
+// Add allocates one address from each range set.
 func (p *hostLocal) Add(ctx context.Context, inv *plugin.Invocation) (*plugin.Result, error) {
 	conf, err := parseConfig(inv.Config, inv.Args, inv.CNIVersion)
 	if err != nil {
@@ -40,7 +40,7 @@ func (p *hostLocal) Add(ctx context.Context, inv *plugin.Invocation) (*plugin.Re
 	return plugin.NewResult(result), nil
 }
 
-// give gives an address of every set, or of none.
+// give allocates one address from every set. If a set fails, it releases the other addresses.
 func (s *store) give(ctx context.Context, conf *config, o owner) ([]*types100.IPConfig, error) {
 	var ips []*types100.IPConfig
 	var given []netip.Addr
@@ -119,8 +119,8 @@ func (s *store) giveRequested(ctx context.Context, set rangeSet, number int, add
 		s.network, addr, set, holder)
 }
 
-// giveNext gives the next free address after the one given last. The index proposes it; creating
-// the file decides.
+// giveNext allocates the next free address after the last allocated one. The index only proposes an
+// address; the exclusive creation of its file allocates it.
 func (s *store) giveNext(ctx context.Context, set rangeSet, number int,
 	o owner) (netip.Addr, error) {
 	spans := set.spans(s.lastGiven(number))
@@ -147,7 +147,7 @@ func (s *store) giveNext(ctx context.Context, set rangeSet, number int,
 	}
 }
 
-// firstFree returns the first free address of the spans, invalid if there is none.
+// firstFree returns the first free address of the spans, or an invalid one if all are taken.
 func (s *store) firstFree(ctx context.Context, spans []span) (netip.Addr, error) {
 	return query(ctx, s, func(x *leaseindex.Index) (netip.Addr, error) {
 		for _, span := range spans {
@@ -159,7 +159,7 @@ func (s *store) firstFree(ctx context.Context, spans []span) (netip.Addr, error)
 	})
 }
 
-// distrust corrects the index, according to which a taken address is free.
+// distrust corrects an index that lists a taken address as free.
 func (s *store) distrust(ctx context.Context, addr netip.Addr) error {
 	if s.fresh {
 		return s.index.Add(addr, leaseindex.Owner{})
@@ -168,8 +168,7 @@ func (s *store) distrust(ctx context.Context, addr netip.Addr) error {
 	return err
 }
 
-// reclaim reads all leases when no address is free, and frees those that are known to be of an
-// earlier boot.
+// reclaim reads all leases when no address is free, and releases those of an earlier boot.
 func (s *store) reclaim(ctx context.Context, set rangeSet) ([]lease, error) {
 	leases, err := s.scan(ctx, set)
 	if leases == nil {

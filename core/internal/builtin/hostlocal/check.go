@@ -102,7 +102,7 @@ func compare(network string, o owner, given, recorded []netip.Addr,
 	}
 	for _, addr := range recorded {
 		if given != nil && !slices.Contains(given, addr) {
-			differ(lease(addr), "missing, since the result does not have the address",
+			differ(lease(addr), "missing, because the result does not contain the address",
 				"held by "+o.String())
 		}
 	}

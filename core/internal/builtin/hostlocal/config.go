@@ -23,7 +23,7 @@ type config struct {
 	requested  []netip.Addr // per set; invalid: any address
 }
 
-// single is the range of a configuration in the old form.
+// single returns the range of a configuration in the old form.
 func (c *rawIPAM) single() rawRange {
 	return rawRange{
 		Subnet:     c.Subnet,
@@ -171,7 +171,7 @@ func parseWanted(raw *rawConfig, args plugin.Args) ([]netip.Addr, error) {
 	return wanted, add("runtimeConfig.ips", raw.RuntimeConfig.IPs...)
 }
 
-// assign gives each range set the first wanted address it contains.
+// assign assigns each range set the first wanted address that it contains.
 func assign(wanted []netip.Addr, sets []rangeSet) ([]netip.Addr, error) {
 	assigned := make([]netip.Addr, len(sets))
 	for i, set := range sets {

@@ -7,8 +7,8 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// Del releases all addresses of the interface. Of the configuration it needs the location of the
-// store alone.
+// Del releases all addresses of the interface. It needs only the location of the store from the
+// configuration.
 func (p *hostLocal) Del(ctx context.Context, inv *plugin.Invocation) error {
 	s, err := p.existing(ctx, inv)
 	if s == nil || err != nil {
@@ -18,7 +18,7 @@ func (p *hostLocal) Del(ctx context.Context, inv *plugin.Invocation) error {
 	return s.releaseAll(ctx, owner{inv.ContainerID, inv.IfName})
 }
 
-// existing opens and locks the store; nil if there is none.
+// existing opens and locks the store. It returns nil if the store does not exist.
 func (p *hostLocal) existing(ctx context.Context, inv *plugin.Invocation) (*store, error) {
 	dataDir, err := parseDataDir(inv.Config)
 	if err != nil {
@@ -54,7 +54,7 @@ func (s *store) releaseAll(ctx context.Context, o owner) error {
 	return nil
 }
 
-// confirmed returns the addresses of an owner, which it confirms by their files: the content of a
+// confirmed returns the addresses of an owner after checking their files, since the content of a
 // file can change without a change of the directory.
 func (s *store) confirmed(ctx context.Context, o owner) ([]netip.Addr, error) {
 	for {

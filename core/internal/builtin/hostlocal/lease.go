@@ -96,8 +96,9 @@ func (l lease) valid(attachments map[plugin.AttachmentID]bool, containers map[st
 	return attachments[plugin.AttachmentID{ContainerID: l.owner.ContainerID, IfName: l.owner.IfName}]
 }
 
-// bootAttribute is the extended attribute with the id of the boot in which a lease was made. With a
-// third line in the file, the executable would not recognise the lease and never release it.
+// bootAttribute is the extended attribute with the id of the boot in which a lease was made. A
+// third line in the file is not possible: the executable would not recognise the lease and would
+// never release it.
 const bootAttribute = "user.libcni.boot"
 
 // mark records the boot on an address file. On a file system without extended attributes the lease

@@ -9,7 +9,7 @@ import (
 	"github.com/libcni/libcni/core/internal/fault"
 )
 
-// addressRange is the part of a subnet from which addresses are given, except for the gateway.
+// addressRange is the part of a subnet from which addresses are allocated, except the gateway.
 type addressRange struct {
 	subnet     netip.Prefix
 	start, end netip.Addr // both inclusive
@@ -78,7 +78,7 @@ func addressOr(otherwise netip.Addr, key, text string) (netip.Addr, error) {
 	return ipamconfig.Address(key, text)
 }
 
-// lastAddress is the last address of a subnet that can be given. IPv6 has no broadcast address.
+// lastAddress is the last address of a subnet that can be allocated. IPv6 has no broadcast address.
 func lastAddress(subnet netip.Prefix) netip.Addr {
 	raw := subnet.Addr().AsSlice()
 	for bit := subnet.Bits(); bit < len(raw)*8; bit++ {

@@ -52,7 +52,7 @@ func (s *store) each(ctx context.Context, visit func(lease) error) error {
 		return failed
 	}
 	if err != nil {
-		return s.fault(err, "read the directory")
+		return s.fault(err, "list the leases")
 	}
 	return nil
 }

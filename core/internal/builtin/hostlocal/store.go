@@ -40,7 +40,7 @@ const (
 	leaseMode = 0o600
 )
 
-// errTaken says that an address has a file.
+// errTaken means that an address has a file.
 var errTaken = errors.New("the address is taken")
 
 // lockToCreate takes the lock of the store, and creates a missing store.
@@ -51,22 +51,22 @@ func (s *store) lockToCreate(ctx context.Context) error {
 			return err
 		}
 		if err := file.MakeDirectories(s.dir, dirMode); err != nil {
-			return s.fault(err, "make the directory")
+			return s.fault(err, "create the store")
 		}
 	}
 }
 
-// lock takes the lock of the store. It reports false if there is no store.
+// lock takes the lock of the store. It reports false if the store does not exist.
 func (s *store) lock(ctx context.Context) (found bool, err error) {
 	for {
 		if s.id, err = leaseindex.Identify(s.dir); errors.Is(err, fs.ErrNotExist) {
 			return false, nil
 		} else if err != nil {
-			return false, s.fault(err, "open the directory")
+			return false, s.fault(err, "open the store")
 		}
 		lock, err := lockfile.Flock(ctx, s.path("lock"), lockMode, lockfile.Exclusive)
 		if err != nil {
-			return false, s.fault(err, "lock it")
+			return false, s.fault(err, "lock the store")
 		}
 		before := s.id
 		// While we waited for the lock, the directory may have been replaced.
@@ -75,7 +75,7 @@ func (s *store) lock(ctx context.Context) (found bool, err error) {
 			return true, nil
 		}
 		if err := lock.Unlock(); err != nil {
-			return false, s.fault(err, "unlock it")
+			return false, s.fault(err, "unlock the store")
 		}
 	}
 }
@@ -100,9 +100,9 @@ func (s *store) indexPath() string {
 		fmt.Sprintf("%.64s-%x-%x.idx", s.network, s.id.Device, s.id.Inode))
 }
 
-// query asks the index. A scan replaces an index that is invalid or turns out to be damaged.
+// query evaluates read on the index. A scan replaces an index that is invalid or damaged.
 func query[T any](ctx context.Context, s *store,
-	ask func(*leaseindex.Index) (T, error)) (T, error) {
+	read func(*leaseindex.Index) (T, error)) (T, error) {
 	if s.index == nil && s.stateDir != "" && s.local != perhapsElse {
 		s.index, _ = leaseindex.Open(s.indexPath(), s.id, s.bootID) // nil if there is no valid one
 		if s.index != nil {
@@ -110,15 +110,15 @@ func query[T any](ctx context.Context, s *store,
 		}
 	}
 	if s.index != nil && s.index.Usable() {
-		if answer, err := ask(s.index); err == nil {
-			return answer, nil
+		if value, err := read(s.index); err == nil {
+			return value, nil
 		}
 	}
 	if _, err := s.scan(ctx, nil); err != nil {
 		var none T
 		return none, err
 	}
-	return ask(s.index)
+	return read(s.index)
 }
 
 // addresses returns the addresses of exactly this owner.
@@ -128,7 +128,7 @@ func (s *store) addresses(ctx context.Context, o owner) ([]netip.Addr, error) {
 	})
 }
 
-// reserve creates the lease of an address. It returns errTaken if there is one.
+// reserve creates the lease of an address. It returns errTaken if the address has a file.
 func (s *store) reserve(addr netip.Addr, o owner, set int) error {
 	text := addr.String()
 	path := s.path(text)
@@ -136,7 +136,7 @@ func (s *store) reserve(addr netip.Addr, o owner, set int) error {
 	if errors.Is(err, fs.ErrExist) {
 		return errTaken
 	} else if err != nil {
-		return s.fault(err, "make a lease")
+		return s.fault(err, "create a lease")
 	}
 	mark(path, s.boot()) // before the content, so that every lease of ours has it
 	_, err = f.Write([]byte(o.content()))
@@ -151,7 +151,7 @@ func (s *store) reserve(addr netip.Addr, o owner, set int) error {
 	return nil
 }
 
-// release removes a lease. It succeeds if there is none.
+// release removes a lease. It succeeds if the lease does not exist.
 func (s *store) release(addr netip.Addr, o owner) error {
 	if err := file.Remove(s.path(addr.String())); err != nil {
 		return s.fault(err, "remove a lease")
@@ -162,8 +162,8 @@ func (s *store) release(addr netip.Addr, o owner) error {
 	return nil
 }
 
-// lastGiven returns the address last given from a set, invalid if it is unknown: then the search
-// begins at the start.
+// lastGiven returns the address last allocated from a set. If it is unknown the address is invalid,
+// and the search begins at the start of the set.
 func (s *store) lastGiven(set int) netip.Addr {
 	if s.index != nil {
 		if addr := s.index.Last(set); addr.IsValid() {
@@ -188,7 +188,7 @@ func (s *store) isLocal() bool {
 	return s.local == onlyHere
 }
 
-// boot is the boot with which leases are marked; "" where other machines write marks too.
+// boot returns the boot id for marks, or "" if other machines may write marks too.
 func (s *store) boot() string {
 	if !s.isLocal() {
 		return ""

@@ -284,7 +284,7 @@ func TestCheck(t *testing.T) {
 				{
 					Plugin:   name,
 					Object:   "lease of 10.1.0.3 in network web",
-					Expected: "missing, since the result does not have the address",
+					Expected: "missing, because the result does not contain the address",
 					Actual:   "held by container c1 interface eth0",
 				}},
 		},

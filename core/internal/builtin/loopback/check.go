@@ -7,7 +7,7 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// Check reports that lo is down.
+// Check reports a difference if lo is down.
 func (loopback) Check(ctx context.Context, inv *plugin.Invocation) error {
 	_, lo, err := lookUp(ctx, inv)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// Del sets lo down, if there is still a namespace.
+// Del sets lo down if the namespace still exists.
 func (loopback) Del(ctx context.Context, inv *plugin.Invocation) error {
 	if inv.Netns == nil {
 		return nil

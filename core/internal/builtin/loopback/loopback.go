@@ -12,7 +12,7 @@ import (
 
 const (
 	pluginType = "loopback"
-	name       = "lo" // whatever the requested interface name
+	name       = "lo" // independent of the requested interface name
 )
 
 type loopback struct{}
@@ -26,10 +26,10 @@ func (loopback) Traits() plugin.Traits { return plugin.Traits{} }
 // Unsupported names nothing: the plugin has no keys.
 func (loopback) Unsupported([]byte) string { return "" }
 
-// GC does nothing: nothing of lo outlives its namespace.
+// GC does nothing: lo disappears with its namespace.
 func (loopback) GC(context.Context, *plugin.Invocation) error { return nil }
 
-// Status succeeds always.
+// Status always succeeds.
 func (loopback) Status(context.Context, *plugin.Invocation) error { return nil }
 
 // lookUp returns lo, with the connection to its namespace.

@@ -62,7 +62,7 @@ func publish(ctx context.Context, c *config, p *plan, inv *plugin.Invocation) er
 				return filter.Unsupported(p.write(ctx, inv, link), needsNFTables)
 			},
 			Undo:    func(ctx context.Context) error { return p.undo(ctx, inv) },
-			Partial: true, // if the kernel's answer is lost, the batch may have been applied
+			Partial: true, // if the kernel's response is lost, the batch may have been applied
 		},
 		{Do: func(ctx context.Context) error { return settle(ctx, c, p, inv, link) }},
 	})
@@ -75,8 +75,8 @@ func (p *plan) undo(ctx context.Context, inv *plugin.Invocation) error {
 	}))
 }
 
-// write changes the rules. It first removes what a killed ADD of this attachment left. If the
-// kernel refuses the batch, the existing objects are not as an earlier call made them, and write
+// write changes the rules. It first removes the remains of an interrupted ADD of this attachment.
+// If the kernel refuses the batch, other programs have modified the existing objects, and write
 // repairs them.
 func (p *plan) write(ctx context.Context, inv *plugin.Invocation, link string) error {
 	stale := false
@@ -140,8 +140,8 @@ func tracked(r *nft.Reader, link string) (string, error) {
 	return link, nil
 }
 
-// settle makes the settings that the rules need, and removes the flows that they would not apply
-// to.
+// settle applies the settings that the rules need, and removes the flows that would bypass the
+// rules.
 func settle(ctx context.Context, c *config, p *plan, inv *plugin.Invocation, link string) error {
 	if link != "" {
 		if err := setRouteLocalnet(link, true); err != nil {

@@ -34,7 +34,7 @@ func (portmap) Check(ctx context.Context, inv *plugin.Invocation) error {
 	return fault.NewDrift(k.Found)
 }
 
-// compare returns the differences from the plan. There are none if nothing is published.
+// compare returns the differences from the plan. Without published ports there are no differences.
 func compare(ctx context.Context, inv *plugin.Invocation) (*comparison, error) {
 	c, err := parse(inv.Config)
 	if err != nil {
@@ -112,7 +112,7 @@ func (k *comparison) chain(want nft.Chain) error {
 		k.Missing(object)
 	case have.Hook != want.Hook || have.Type != want.Type || have.Priority != want.Priority ||
 		have.Drop:
-		k.Differs(object, "as it was made", "another kind of chain")
+		k.Differs(object, "its type, hook, priority and policy", "other ones")
 	}
 	return nil
 }
@@ -247,12 +247,12 @@ func setDefault(m map[string]string, key, value string) {
 }
 
 // isUnreachable reports whether the kernel has no route to an address, or a prohibiting one. Other
-// errors mean that the kernel could not be asked.
+// errors mean that the lookup failed.
 func isUnreachable(err error) bool {
-	for _, answer := range []error{
+	for _, reason := range []error{
 		syscall.ENETUNREACH, syscall.EHOSTUNREACH, syscall.EACCES, syscall.EINVAL, rtnl.ErrNotFound,
 	} {
-		if errors.Is(err, answer) {
+		if errors.Is(err, reason) {
 			return true
 		}
 	}

@@ -115,7 +115,7 @@ func product(some []condition, more []condition) []condition {
 	return all
 }
 
-// split splits into words. Braces, commas and comparisons are words of their own.
+// split splits lines into words. Braces, commas and comparisons are words of their own.
 func split(lines []string) []string {
 	text := strings.Join(lines, " ")
 	for _, mark := range []string{"{", "}", ",", "==", "!="} {
@@ -225,7 +225,7 @@ func (p *parser) values(name string, read func(string) (value, bool)) ([]value, 
 				return all, nil
 			}
 		default:
-			return nil, p.refuse(word, "is in the place of a comma or a closing brace, after "+name)
+			return nil, p.refuse(word, "found instead of a comma or a closing brace after "+name)
 		}
 	}
 }

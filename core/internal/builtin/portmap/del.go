@@ -9,8 +9,8 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// Del removes the attachment's ports, and what the reference executable made for it. Its
-// configuration and result say where to look; without them it looks everywhere.
+// Del removes the attachment's ports, and what the reference executable made for it. The
+// configuration and the result limit the search; without them it searches all sets.
 func (portmap) Del(ctx context.Context, inv *plugin.Invocation) error {
 	return removeAll(ctx, inv, referenceOf(inv), knownPlan(inv).release)
 }
@@ -35,7 +35,7 @@ func removeAll(ctx context.Context, inv *plugin.Invocation, r reference,
 	return errors.Join(flowsToContainers(portsOf(found)).forget(ctx, inv), r.removeLegacy(ctx, inv))
 }
 
-// knownPlan is the plan of the ADD, or as much of it as is known.
+// knownPlan returns the plan of the ADD, as far as it is known.
 func knownPlan(inv *plugin.Invocation) *plan {
 	c, err := parse(inv.Config)
 	if err == nil {

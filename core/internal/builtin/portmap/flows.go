@@ -10,21 +10,21 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// flows are the connections of datagrams that the kernel must forget, because it would go on to
-// translate them as before. They are described twice: by selectors for the kernel, and by a
-// condition on the flows to some destinations.
+// flows are the UDP flows that the kernel must forget, because it would otherwise keep their
+// earlier translation. They are described twice: by selectors for the kernel, and by a condition on
+// the flows to some destinations.
 type flows struct {
 	selectors    []conntrack.Selector
 	destinations []conntrack.Destination
 	matches      func(conntrack.Flow) bool
 }
 
-// maxSelectors is up to how many selectors the kernel applies: it goes through its connections for
-// each. A listing costs as much as some dozens.
+// maxSelectors is the maximum number of selectors that are given to the kernel, which scans all
+// flows for each. A listing of the flows costs as much as a few dozen selectors.
 const maxSelectors = 24
 
-// forget removes the flows. A kernel without ctnetlink causes a warning: everything but the old
-// flows works.
+// forget removes the flows. A kernel without ctnetlink causes only a warning, since new flows
+// are translated correctly.
 func (f flows) forget(ctx context.Context, inv *plugin.Invocation) error {
 	var err error
 	if len(f.selectors) <= maxSelectors {
@@ -33,14 +33,14 @@ func (f flows) forget(ctx context.Context, inv *plugin.Invocation) error {
 		_, err = conntrack.Forget(ctx, f.destinations, f.matches)
 	}
 	if errors.Is(err, conntrack.ErrUnsupported) {
-		inv.Warn("datagrams of earlier connections may still go where they went before: %v", err)
+		inv.Warn("existing UDP flows may keep their earlier destination: %v", err)
 		return nil
 	}
 	return err
 }
 
-// flowsToHost are the flows to published ports that anybody but their container answers, at any
-// address of the host.
+// flowsToHost returns the flows to published ports, at any address of the host, that lead elsewhere
+// than to the published container.
 func flowsToHost(ctx context.Context, host *rtnl.Conn, ports []port) (flows, error) {
 	var f flows
 	leads := map[conntrack.Destination]netip.AddrPort{}
@@ -76,7 +76,7 @@ func flowsToHost(ctx context.Context, host *rtnl.Conn, ports []port) (flows, err
 	return f, nil
 }
 
-// flowsToContainers are the flows that the containers of removed ports answered.
+// flowsToContainers returns the flows to the containers of removed ports.
 func flowsToContainers(ports []port) flows {
 	var f flows
 	gone := map[netip.AddrPort]bool{}

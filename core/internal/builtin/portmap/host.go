@@ -24,7 +24,7 @@ func checkHostIPs(ctx context.Context, host *rtnl.Conn, mappings []mapping) erro
 		if ctx.Err() != nil {
 			return err
 		}
-		if err != nil || !route.Local { // for whatever reason it is unreachable
+		if err != nil || !route.Local { // whatever the reason
 			return fault.InvalidConfig(m.key+".hostIP",
 				"%s.hostIP: %s is not an address of this host", m.key, m.hostIP)
 		}
@@ -32,8 +32,8 @@ func checkHostIPs(ctx context.Context, host *rtnl.Conn, mappings []mapping) erro
 	return nil
 }
 
-// warnOfSockets warns of processes with a socket on a port that is about to be published: they get
-// no more connections.
+// warnOfSockets warns of processes with a socket on a port that is about to be published: they will
+// receive no more connections.
 func warnOfSockets(ctx context.Context, inv *plugin.Invocation, mappings []mapping) error {
 	if inv.Warnings == nil {
 		return nil
@@ -55,7 +55,7 @@ func warnOfSockets(ctx context.Context, inv *plugin.Invocation, mappings []mappi
 			if m.covers(b.Addr()) {
 				inv.Warn(
 					"host port %s: a process of the host listens on %s; "+
-						"its packets go to the container now",
+						"its packets now go to the container",
 					m,
 					b,
 				)
@@ -104,8 +104,8 @@ func linkTo(ctx context.Context, inv *plugin.Invocation, addr netip.Addr) (strin
 
 func routeLocalnet(link string) string { return sysctl.Link("ipv4", link, "route_localnet") }
 
-// setRouteLocalnet allows or forbids packets from 127.0.0.0/8 to leave through a link. A link that
-// is gone needs nothing.
+// setRouteLocalnet allows or forbids packets from 127.0.0.0/8 to leave through a link. It succeeds
+// if the link no longer exists.
 func setRouteLocalnet(link string, on bool) error {
 	value := "0"
 	if on {

@@ -6,8 +6,8 @@ import (
 	"github.com/libcni/libcni/core/internal/host/nft"
 )
 
-// maxLookups is up to how many elements of a set are looked up one by one. For more the whole set
-// is read.
+// maxLookups is the maximum number of elements of a set that are looked up one by one. For more,
+// the whole set is read.
 const maxLookups = 100
 
 // lookup finds elements, one by one or by reading whole sets.

@@ -16,7 +16,7 @@ import (
 )
 
 // The objects of the reference executable. With nftables it has a table per family, whose rules
-// name their container alone. With iptables it has a chain per container and network, to which a
+// name only their container. With iptables it has a chain per container and network, to which a
 // rule in the table nat jumps.
 const (
 	referenceTable  = "cni_hostport"

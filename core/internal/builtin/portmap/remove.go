@@ -21,7 +21,7 @@ func (p *plan) release(tx *nft.Tx) ([]item, error) {
 	if err != nil {
 		return nil, err
 	}
-	if counted == nil { // there are none, unless somebody removed the counter alone
+	if counted == nil { // there are none, unless only the counter was removed
 		return found, discard(tx, found)
 	}
 	if len(counted.Data) == 4 && int(binary.NativeEndian.Uint32(counted.Data)) == len(found) {
@@ -101,7 +101,7 @@ func remove(tx *nft.Tx, unwanted func(nft.Element) bool) ([]item, error) {
 	return found, discard(tx, found)
 }
 
-// discard queues the removal of elements, and of the objects that nobody uses without them.
+// discard queues the removal of elements, and of the objects that become unused.
 func discard(tx *nft.Tx, found []item) error {
 	removed := map[string]int{} // elements by set
 	var conditional []set
@@ -130,8 +130,8 @@ func discard(tx *nft.Tx, found []item) error {
 	return nil
 }
 
-// discardSet queues the removal of a set that loses its last elements, and removes what the set
-// stands for.
+// discardSet queues the removal of a set that loses its last elements, and reverts what the set
+// records.
 func discardSet(tx *nft.Tx, s set, removed int) error {
 	if more, err := hasMore(tx, s, removed); more || err != nil {
 		return err

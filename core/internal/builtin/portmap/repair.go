@@ -16,7 +16,7 @@ func (portmap) Repair(ctx context.Context, inv *plugin.Invocation) error {
 	return drift.Repair(ctx, inv, compare)
 }
 
-// Restore is part of drift.Comparison.
+// Restore implements drift.Comparison.
 func (k *comparison) Restore(ctx context.Context) error {
 	link, err := linkTo(ctx, k.inv, k.localAddress())
 	if err != nil {

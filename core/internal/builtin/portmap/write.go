@@ -33,7 +33,7 @@ func (p *plan) queueAdd(tx *nft.Tx, link string) error {
 	return nil
 }
 
-// queueRepair is queueAdd without its assumptions: it looks at every rule and element, and replaces
+// queueRepair is queueAdd without its assumptions: it checks every rule and element, and replaces
 // those that differ.
 func (p *plan) queueRepair(tx *nft.Tx, link string) error {
 	if err := p.claimable(tx); err != nil {
@@ -85,8 +85,7 @@ func queueElements(tx *nft.Tx, group []item) error {
 	return nil
 }
 
-// restore puts an element in its place, unless its key is an address that another attachment has by
-// now.
+// restore restores an element, unless its key is an address that now belongs to another attachment.
 func (p *plan) restore(tx *nft.Tx, i item) error {
 	if i.set.role == masquerades || i.set.role == localnets {
 		e, err := tx.Find(i.set.Set, i.element.Key)

@@ -101,7 +101,8 @@ func (c *config) addArgs(args plugin.Args) error {
 	return nil
 }
 
-// replace replaces the addresses. One that was there before keeps its gateway.
+// replace replaces the addresses. An address that was already configured keeps its
+// gateway.
 func (c *config) replace(key string, texts []string) error {
 	if len(texts) == 0 {
 		return nil
