@@ -183,9 +183,8 @@ func TestStatusTellsOfChainsThatDrop(t *testing.T) {
 		r.T,
 		"warnings",
 		[]string{
-			"chain forwarded of nftables table mine drops what it does not accept, " +
-				"the containers' packets " +
-				"too",
+			"chain forwarded of nftables table mine drops packets that it does not accept, " +
+				"including those of containers",
 		},
 		r.Warnings,
 	)

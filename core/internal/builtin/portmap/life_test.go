@@ -585,10 +585,10 @@ func TestSocketOnThePortIsAWarning(t *testing.T) {
 		),
 	)
 	kittest.Same(r.T, "warnings", []string{
-		"host port tcp 8080: a process of the host listens on 192.0.2.1:8080; its packets go to the " +
-			"container now",
-		"host port udp 8100-8109: a process of the host listens on [::]:8105; its packets go to the " +
-			"container now",
+		"host port tcp 8080: a process of the host listens on 192.0.2.1:8080; its packets now go to " +
+			"the container",
+		"host port udp 8100-8109: a process of the host listens on [::]:8105; its packets now go to " +
+			"the container",
 	}, r.Warnings)
 	r.Warnings = nil
 	other := r.container("a", 3)
