@@ -12,20 +12,20 @@ import (
 	"github.com/libcni/libcni/core/internal/jsonobject"
 )
 
-// appender is an answer that writes itself. Encoding by reflection builds tables of each type,
+// appender is a response that writes itself. Encoding by reflection builds tables of each type,
 // which takes longer than the work of a call in a process that makes a single one.
 type appender interface{ appendJSON(dst []byte) []byte }
 
-// encode writes the answer of a verb. It returns valid JSON without duplicate names, or an error if
-// a raw value within the answer is neither.
-func encode(answer any) ([]byte, error) {
-	switch answer := answer.(type) {
+// encode writes the response of a verb. It returns valid JSON without duplicate names, or an error
+// if a raw value in the response violates either.
+func encode(response any) ([]byte, error) {
+	switch response := response.(type) {
 	case jsontext.Value:
-		return jsontext.AppendFormat(nil, answer)
+		return jsontext.AppendFormat(nil, response)
 	case appender:
-		return jsontext.AppendFormat(nil, answer.appendJSON(nil))
+		return jsontext.AppendFormat(nil, response.appendJSON(nil))
 	}
-	return nil, fmt.Errorf("a %T does not write itself", answer)
+	return nil, fmt.Errorf("a %T does not write itself", response)
 }
 
 // encodeError writes the error object. Plugins may have written anything into its texts.
@@ -33,7 +33,7 @@ func encodeError(e *fault.Error) ([]byte, error) {
 	return jsontext.AppendFormat(nil, appendError(nil, e), jsontext.AllowInvalidUTF8(true))
 }
 
-// none is the answer of verbs without information.
+// none is the response of verbs that return no information.
 type none struct{}
 
 func (none) appendJSON(dst []byte) []byte { return append(dst, "{}"...) }

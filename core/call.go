@@ -12,7 +12,7 @@ import (
 	"github.com/libcni/libcni/core/internal/spec"
 )
 
-// Call serves a request in JSON: cni_<method> in C. It returns 0 and the verb's answer, or the
+// Call serves a request in JSON: cni_<method> in C. It returns 0 and the verb's response, or the
 // return value of an error (see Error.Return) and the error object.
 func (e *Engine) Call(ctx context.Context, caller Caller, method string,
 	request []byte) (rc int, response []byte) {
@@ -67,7 +67,7 @@ func typed[R interface {
 	}
 }
 
-// describe answers with the API description and ignores the request.
+// describe returns the API description and ignores the request.
 func describe(*Engine, context.Context, Caller, []byte) (any, error) {
 	return jsontext.Value(api.Description()), nil
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// Status reports whether an ADD on a network could succeed now, as each of its plugins answers.
+// Status reports whether an ADD on a network could succeed now, according to each of its plugins.
 // Code 50 means no, 51 with limits.
 func (e *Engine) Status(ctx context.Context, caller Caller, r *StatusRequest) (none, error) {
 	return serve(ctx, e.incoming(caller, plugin.Status, &r.Common), (*scope).status)

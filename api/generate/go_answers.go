@@ -8,7 +8,8 @@ import (
 	"github.com/libcni/libcni/api/model"
 )
 
-// answers writes the answer types of core, and the functions that write them and the error object.
+// answers writes the response types of core, and the functions that write them and the error
+// object.
 func answers(api *source) ([]byte, error) {
 	responses := map[*model.Type]bool{}
 	var from []*model.Type

@@ -31,7 +31,7 @@ type plan struct {
 	mac         net.HardwareAddr // the container's; nil for a random one
 	port        rtnl.Port
 	vlans       []rtnl.VLAN
-	dropDefault bool // take the port out of the VLAN that the bridge gives every port
+	dropDefault bool // remove the port from the bridge's default VLAN
 	up          bool // bring the container's end up
 	dad         bool
 }
@@ -55,8 +55,8 @@ func newPlan(c *config, args plugin.Args) (*plan, error) {
 	}, nil
 }
 
-// portVLANs returns the memberships of a port: vlan untagged, those of the trunk tagged. With a
-// trunk alone, untagged frames are in VLAN 1, as with the reference plugin.
+// portVLANs returns the memberships of a port: vlan untagged, those of the trunk tagged. With only
+// a trunk, untagged frames are in VLAN 1, as with the reference plugin.
 func portVLANs(vlan int, trunk []int) []rtnl.VLAN {
 	if vlan == 0 && len(trunk) == 0 {
 		return nil
@@ -94,7 +94,7 @@ func (c bridgeChange) nothing() bool {
 	return !c.create && !c.vlanFiltering && !c.set && !c.acceptRA
 }
 
-// bridgeChanges compares the link of the bridge's name, nil for none, with the wanted bridge.
+// bridgeChanges compares an existing link of the bridge's name, or nil, with the wanted bridge.
 func bridgeChanges(want rtnl.NewBridge, link *rtnl.Link) (bridgeChange, error) {
 	if link == nil {
 		return bridgeChange{create: true}, nil
@@ -161,7 +161,7 @@ func distinct(prefixes []netip.Prefix) (kept []netip.Prefix) {
 	return kept
 }
 
-// gatewayOf returns the host's address in the network of address: the one given, else the first.
+// gatewayOf returns the host's address in the network of address: the given one, or else the first.
 func gatewayOf(address netip.Prefix, given net.IP) (netip.Prefix, error) {
 	gateway := address.Masked().Addr().Next()
 	if given != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// The layout of the reference plugin's macspoofchk: PREROUTING of "bridge nat" leads frames from a
+// The layout of the reference plugin's macspoofchk: PREROUTING of "bridge nat" sends frames from a
 // port to a chain of the attachment, and that one to a second. The names do not include the
 // network.
 const (

@@ -38,7 +38,7 @@ func spoofRule() nft.Rule {
 			nft.NotIn(spoofMACs(), nft.InLink(), nft.SrcMAC()), nft.Drop())}
 }
 
-// elements are the attachment's elements, one of each set; none if port or MAC address is unknown.
+// elements returns the attachment's element of each set, or nil if port or MAC address is unknown.
 func (s *spoofCheck) elements() []placed {
 	if s.port == "" || s.mac == nil {
 		return nil

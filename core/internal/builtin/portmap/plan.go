@@ -30,7 +30,7 @@ type target struct {
 	sources []netip.Prefix // connections from these get the host's address
 }
 
-// port is one port of the host that leads to one of the container.
+// port is one port of the host with the port of the container to which it is forwarded.
 type port struct {
 	family family
 	proto  protocol
@@ -228,7 +228,7 @@ func (p *plan) used() []target {
 	return all
 }
 
-// localAddress is the address that must be reachable from 127.0.0.0/8; invalid if there is none.
+// localAddress is the address that must be reachable from 127.0.0.0/8, or invalid.
 func (p *plan) localAddress() netip.Addr {
 	for _, t := range p.used() {
 		for _, port := range p.ports {

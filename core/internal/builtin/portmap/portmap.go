@@ -37,7 +37,7 @@ const needsNFTables = "portmap needs nftables (CONFIG_NF_TABLES_INET, CONFIG_NFT
 // New returns the plugin.
 func New() plugin.Plugin { return portmap{} }
 
-// Traits: ports lead to addresses, so that DEL does not depend on the interface.
+// Traits: ports are forwarded to addresses, so that DEL does not depend on the interface.
 func (portmap) Traits() plugin.Traits {
 	return plugin.Traits{Chained: true, IgnoresInterface: true}
 }

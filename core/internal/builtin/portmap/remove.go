@@ -149,7 +149,7 @@ func discardSet(tx *nft.Tx, s set, removed int) error {
 }
 
 // discardConditional queues the removal of the maps of a network with conditions, once both of a
-// family are empty, and of the rules that lead there.
+// family are empty, and of the rules that jump to them.
 func discardConditional(tx *nft.Tx, f family, suffix string, removed map[string]int) error {
 	for _, s := range []set{oneHost(f, suffix), anyHost(f, suffix)} {
 		elements, err := tx.Elements(s.Set)

@@ -168,7 +168,7 @@ func queueCommon(tx *nft.Tx) error {
 	return ensureRules(tx, rules)
 }
 
-// queueConditional makes the maps of a network with conditions, and the rules that lead there by
+// queueConditional makes the maps of a network with conditions, and the rules that jump to them by
 // its current conditions.
 func (p *plan) queueConditional(tx *nft.Tx, f family, suffix string) error {
 	own := translation(f, suffix)
