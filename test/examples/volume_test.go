@@ -71,7 +71,7 @@ func TestVolume(t *testing.T) {
 
 func TestVolumeFailsAloud(t *testing.T) {
 	out, err := exec.Command(build(t, "volume"), "unix:///nowhere/x.sock").CombinedOutput()
-	if err == nil || !strings.Contains(string(out), "FAIL the volume is made") ||
+	if err == nil || !strings.Contains(string(out), "FAIL the volume is created") ||
 		!strings.Contains(string(out), "volume-plugin-unreachable") {
 		t.Errorf("%v, %s", err, out)
 	}
