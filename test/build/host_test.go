@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -22,6 +23,7 @@ const patience = 20 * time.Second
 func command(name string, args ...string) *exec.Cmd {
 	c := exec.Command(name, args...)
 	c.Dir = root
+	c.Env = slices.DeleteFunc(os.Environ(), fromMake)
 	return c
 }
 
@@ -67,4 +69,10 @@ func call(t *testing.T, flags ...string) {
 	if !strings.HasPrefix(out, "-22 {") || !strings.Contains(out, `"kind":"invalid-request"`) {
 		t.Errorf("it answers %s", out)
 	}
+}
+
+// fromMake reports whether a variable is one that the "make" above this test hands to others.
+func fromMake(variable string) bool {
+	name, _, _ := strings.Cut(variable, "=")
+	return name == "MAKEFLAGS" || name == "MAKELEVEL" || name == "MFLAGS"
 }

@@ -95,7 +95,7 @@ func shared() []mutation {
 	), in(kit+"iface", "./"+bridge+" ./"+ptp,
 		change{"DEL leaves the link", "StartDeletion", always("conn == nil")},
 		change{"DEL takes another attachment's link in the container", "findPair", never("own")},
-		change{"DEL takes the port of a bridge", "InNoBridge", answer("true, nil")},
+		change{"DEL takes a pair by what it is, not by its mark", "Marked", never("HasPrefix")},
 		change{"GC leaves pairs", "Collect", never("marked")},
 		change{"ADD does not wait for the carrier", "AwaitCarrier", answer("nil")},
 	))
