@@ -102,7 +102,7 @@ func From(err error, otherwise Kind) *Error {
 }
 
 // Join makes one error of several: the first, with the messages of the others appended. It returns
-// nil if there are none.
+// nil without errors.
 func Join(errs []error) error {
 	if len(errs) == 0 {
 		return nil

@@ -1,10 +1,7 @@
 package bridge_test
 
 import (
-	"errors"
 	"fmt"
-	"net/netip"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -70,17 +67,7 @@ func (r *rig) check(c *kittest.Container, config []byte, was *types100.Result) e
 // leases lists the addresses that host-local holds.
 func (r *rig) leases() []string {
 	r.T.Helper()
-	files, err := os.ReadDir(filepath.Join(r.leaseDir, "net"))
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		r.T.Fatal(err)
-	}
-	var found []string
-	for _, f := range files {
-		if _, err := netip.ParseAddr(f.Name()); err == nil {
-			found = append(found, f.Name())
-		}
-	}
-	return found
+	return kittest.Leases(r.T, filepath.Join(r.leaseDir, "net"))
 }
 
 func (r *rig) dumps(c *kittest.Container) string {

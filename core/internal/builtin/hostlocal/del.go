@@ -34,8 +34,8 @@ func (p *hostLocal) existing(ctx context.Context, inv *plugin.Invocation) (*stor
 	return s, nil
 }
 
-// releaseAll releases the owner's addresses, or if there are none, those of leases of the container
-// without an interface.
+// releaseAll releases the owner's addresses. If the owner has no lease, it releases those of leases
+// of the container without an interface.
 func (s *store) releaseAll(ctx context.Context, o owner) error {
 	for _, o := range []owner{o, o.withoutInterface()} {
 		addrs, err := s.confirmed(ctx, o)

@@ -21,7 +21,7 @@ func (p *plan) release(tx *nft.Tx) ([]item, error) {
 	if err != nil {
 		return nil, err
 	}
-	if counted == nil { // there are none, unless only the counter was removed
+	if counted == nil { // no elements, unless only the counter was removed
 		return found, discard(tx, found)
 	}
 	if len(counted.Data) == 4 && int(binary.NativeEndian.Uint32(counted.Data)) == len(found) {

@@ -2,10 +2,7 @@ package ptp_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net/netip"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -40,8 +37,7 @@ func onHost(t *testing.T, h *kittest.Host) *rig {
 
 func (r *rig) container(id string) *kittest.Container {
 	r.T.Helper()
-	return r.NewContainer("net",
-		id)
+	return r.NewContainer("net", id)
 }
 
 // config writes a configuration; the text is JSON members, in which DIR is host-local's directory.
@@ -105,15 +101,5 @@ func dump(t testing.TB, conn *rtnl.Conn) string {
 // leases lists the addresses that host-local holds.
 func (r *rig) leases() []string {
 	r.T.Helper()
-	files, err := os.ReadDir(filepath.Join(r.leaseDir, "net"))
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		r.T.Fatal(err)
-	}
-	var found []string
-	for _, f := range files {
-		if _, err := netip.ParseAddr(f.Name()); err == nil {
-			found = append(found, f.Name())
-		}
-	}
-	return found
+	return kittest.Leases(r.T, filepath.Join(r.leaseDir, "net"))
 }

@@ -42,7 +42,7 @@ type Namespace struct {
 	closed   bool
 	prefetch *visit          // opens the socket and asks for the cookie; nil if not begun
 	cookie   uint64          // 0 until known; the kernel assigns no 0
-	socket   *netlink.Socket // an rtnetlink socket inside, until it is taken; nil if there is none
+	socket   *netlink.Socket // an rtnetlink socket inside, until it is taken
 }
 
 // Open opens the network namespace at path, as the calling thread sees that path. The caller closes

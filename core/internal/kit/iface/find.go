@@ -82,8 +82,8 @@ func StartDeletion(ctx context.Context, inv *plugin.Invocation,
 }
 
 // findPair finds either end of the attachment's pair: the host's by its recorded name, else the
-// container's by the interface name. The connection is nil if there is none, or only another
-// attachment's of the same name.
+// container's by the interface name. The connection is nil if neither end exists, or only
+// another attachment's of the same name.
 func findPair(ctx context.Context, inv *plugin.Invocation, ours Ours) (*rtnl.Conn, int, error) {
 	host, err := kit.Host(ctx, inv)
 	if err != nil {

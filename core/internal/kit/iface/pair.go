@@ -75,7 +75,7 @@ func nameTaken(ctx context.Context, inv *plugin.Invocation, taken error) error {
 	return fault.New(fault.KindExists, nil, "the host has a link %s already", inv.HostIfName)
 }
 
-// LookUp returns the link of that name, nil if there is none.
+// LookUp returns the link of that name, or nil if it does not exist.
 func LookUp(ctx context.Context, conn *rtnl.Conn, name string) (*rtnl.Link, error) {
 	link, err := conn.LinkByName(ctx, name)
 	if errors.Is(err, rtnl.ErrNotFound) {

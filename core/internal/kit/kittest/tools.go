@@ -49,7 +49,7 @@ func Feed(t testing.TB, stdin, name string, arguments ...string) string {
 // Ruleset is the whole rule set as nft prints it, without counts.
 func Ruleset(t testing.TB) string { t.Helper(); return Run(t, "nft", "-s", "list", "ruleset") }
 
-// Table is libcni's table of a family as nft prints it, without counts; "" if there is none.
+// Table is libcni's table of a family as nft prints it, without counts, or "" without one.
 func Table(t testing.TB, family string) string {
 	t.Helper()
 	if !strings.Contains(Run(t, "nft", "list", "tables", family), "table "+family+" libcni\n") {

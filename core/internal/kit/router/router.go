@@ -124,7 +124,7 @@ func CheckMTU(mtu int, addresses []netip.Prefix) error {
 		minMTU6)
 }
 
-// MTU returns the MTU of the default route, 0 if there is none.
+// MTU returns the MTU of the default route, or 0 without a default route.
 func MTU(ctx context.Context, host *rtnl.Conn) (int, error) {
 	route, err := host.DefaultRoute(ctx)
 	if errors.Is(err, rtnl.ErrNotFound) {
