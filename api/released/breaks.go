@@ -160,13 +160,7 @@ func (c *comparison) request(where string, old, new *model.Type) {
 	if old.Open && !new.Open {
 		c.report("%s: unknown keys are no longer accepted", where)
 	}
-	for _, was := range old.Keys {
-		is := new.Key(was.Name)
-		where := where + "." + was.Name
-		if is == nil {
-			c.report("%s is gone", where)
-			continue
-		}
+	c.keys(where, old, new, func(where string, was, is *model.Key) {
 		if is.Required && !was.Required {
 			c.report("%s became required", where)
 		}
@@ -174,7 +168,7 @@ func (c *comparison) request(where string, old, new *model.Type) {
 			c.report("%s: the default changed", where)
 		}
 		c.key(where, was, is, true)
-	}
+	})
 	for _, is := range new.Keys {
 		if is.Required && old.Key(is.Name) == nil {
 			c.report("%s.%s is new and required", where, is.Name)
@@ -196,17 +190,24 @@ func (c *comparison) response(where string, old, new *model.Type) {
 	if !c.enter(old, new, false) {
 		return
 	}
-	for _, was := range old.Keys {
-		is := new.Key(was.Name)
-		where := where + "." + was.Name
-		if is == nil {
-			c.report("%s is gone", where)
-			continue
-		}
+	c.keys(where, old, new, func(where string, was, is *model.Key) {
 		if was.Required && !is.Required {
 			c.report("%s may be absent now", where)
 		}
 		c.key(where, was, is, false)
+	})
+}
+
+// keys calls compare for each key that both objects have, and reports the keys that are gone.
+func (c *comparison) keys(where string, old, new *model.Type,
+	compare func(where string, was, is *model.Key)) {
+	for _, was := range old.Keys {
+		where := where + "." + was.Name
+		if is := new.Key(was.Name); is != nil {
+			compare(where, was, is)
+		} else {
+			c.report("%s is gone", where)
+		}
 	}
 }
 

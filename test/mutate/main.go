@@ -1,7 +1,7 @@
 // Command mutate shows that the tests notice when something is taken out: go run ./test/mutate
 // [WORD ...].
 //
-// It makes each change of mutations.go, or those whose name or place holds a WORD, one at a time in
+// It makes each change of places.go, or those whose name or place holds a WORD, one at a time in
 // a copy of the tree below build/mutate, and runs the tests that should fail then. It lists the
 // changes that no test notices; there should be none. A change whose function or statement is gone
 // (STALE), that does not compile (NO BUILD), or whose tests fail without it (UNPROVEN) is an error

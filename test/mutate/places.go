@@ -97,6 +97,8 @@ func shared() []mutation {
 		change{"DEL takes another attachment's link in the container", "findPair", never("own")},
 		change{"DEL takes a pair by what it is, not by its mark", "Marked", never("HasPrefix")},
 		change{"GC leaves pairs", "Collect", never("marked")},
+		change{"DEL does not look at the container's other interfaces", "Others",
+			never("inv.OtherInterfaces != nil")},
 		change{"ADD does not wait for the carrier", "AwaitCarrier", answer("nil")},
 	))
 }
@@ -133,6 +135,8 @@ func ports() []mutation {
 		change{"the container does not reach itself", "settle", drop("enableHairpin")},
 		change{"old flows stay", "settle", drop("forget")},
 		change{"a port is published twice", "plan.queueAdd", drop("claimable")},
+		change{"DEL takes another interface's chain of the reference executable", "referenceOf",
+			never("o.others.Recorded")},
 	), in(firewall, "",
 		change{"a failed ADD is not undone", "firewall.Add", swap("s.remove(ctx, a.target())", "nil")},
 		change{"the host's legacy tables still drop", "legacyTables.add", drop("addPairs")},

@@ -12,7 +12,11 @@ import (
 // Del removes the attachment's ports, and what the reference executable made for it. The
 // configuration and the result limit the search; without them it searches all sets.
 func (portmap) Del(ctx context.Context, inv *plugin.Invocation) error {
-	return removeAll(ctx, inv, referenceOf(inv), knownPlan(inv).release)
+	r, err := referenceOf(ctx, inv)
+	if err != nil {
+		return err
+	}
+	return removeAll(ctx, inv, r, knownPlan(inv).release)
 }
 
 // removeAll removes in one batch the elements that release queues and returns, and what the

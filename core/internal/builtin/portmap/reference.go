@@ -11,6 +11,7 @@ import (
 	"github.com/libcni/libcni/core/internal/host/iptables"
 	"github.com/libcni/libcni/core/internal/host/nft"
 	"github.com/libcni/libcni/core/internal/kit"
+	"github.com/libcni/libcni/core/internal/kit/iface"
 	kitreference "github.com/libcni/libcni/core/internal/kit/reference"
 	"github.com/libcni/libcni/core/plugin"
 )
@@ -40,20 +41,28 @@ type reference struct {
 	none        bool
 	containerID string       // whose rules in its own tables are removed; "" for none
 	addresses   []netip.Addr // if known, only rules with these: there may be other networks
+	others      kitreference.Others
 	chain       func(name, comment string) bool
 }
 
-// referenceOf selects the objects of the attachment.
-func referenceOf(inv *plugin.Invocation) reference {
-	o := reference{containerID: inv.ContainerID, none: !inv.ByExecutable}
+// referenceOf selects the objects of the attachment. If its addresses are unknown, the objects that
+// another interface of the container uses stay.
+func referenceOf(ctx context.Context, inv *plugin.Invocation) (o reference, err error) {
+	if !inv.ByExecutable {
+		return reference{none: true}, nil
+	}
+	o.containerID = inv.ContainerID
 	if prefixes, err := containerAddresses(inv); err == nil {
 		for _, p := range prefixes {
 			o.addresses = append(o.addresses, p.Addr())
 		}
 	}
+	if len(o.addresses) == 0 {
+		o.others, err = iface.Others(ctx, inv)
+	}
 	own := referenceChain(inv.Network, inv.ContainerID)
-	o.chain = func(name, _ string) bool { return name == own }
-	return o
+	o.chain = func(name, _ string) bool { return name == own && !o.others.Recorded }
+	return o, err
 }
 
 // invalidReference selects the chains of the network's attachments that are not valid. Only with
@@ -126,7 +135,10 @@ func (o reference) queueRules(tx *nft.Tx, table nft.Table) error {
 }
 
 func (o reference) concerns(r nft.Rule) bool {
-	return len(o.addresses) == 0 || slices.ContainsFunc(o.addresses, r.About)
+	if len(o.addresses) > 0 {
+		return slices.ContainsFunc(o.addresses, r.About)
+	}
+	return !o.others.Recorded && !slices.ContainsFunc(o.others.Addresses, r.About)
 }
 
 // queueChains queues the removal of the chains that iptables has in nftables.

@@ -66,6 +66,30 @@ func TestDelCleansUpAfterTheExecutable(t *testing.T) {
 	}
 }
 
+// TestDelOfAnUnknownInterfaceKeepsTheOthersPorts deletes an interface that was never attached, of a
+// container whose other interface the executable published.
+func TestDelOfAnUnknownInterfaceKeepsTheOthersPorts(t *testing.T) {
+	for _, v := range kittest.Variants(t) {
+		t.Run(v.Name, func(t *testing.T) {
+			r := newRig(t)
+			c := r.paper("a", 2)
+			ports := config(both, `"backend":"`+v.Backend+`"`)
+			r.executable(c, "ADD", ports, v.Path)
+			before := r.traces()
+
+			never := r.Invocation(c, ports)
+			never.IfName, never.PrevResult, never.ByExecutable = "eth1", nil, true
+			never.OtherInterfaces = func() ([]string, error) { return []string{"eth0"}, nil }
+			kittest.Must(t, portmap.New().Del(t.Context(), never))
+			kittest.Same(r.T, "left", before, r.traces())
+
+			c.Result = nil
+			kittest.Must(t, r.delReference(c, ports))
+			kittest.Same(r.T, "left in the end", "", r.traces())
+		})
+	}
+}
+
 func (r *rig) delReference(c *kittest.Container, config []byte) error {
 	inv := r.Invocation(c, config)
 	inv.ByExecutable = true

@@ -11,6 +11,7 @@ import (
 	"github.com/libcni/libcni/core/internal/host/rtnl"
 	"github.com/libcni/libcni/core/internal/kit"
 	"github.com/libcni/libcni/core/internal/kit/record"
+	"github.com/libcni/libcni/core/internal/kit/reference"
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -29,9 +30,21 @@ func Marked(inv *plugin.Invocation) Ours {
 	}
 }
 
-// OtherAddresses returns the addresses of the container's interfaces other than the attachment's;
+// Others looks up the container's other interfaces.
+func Others(ctx context.Context, inv *plugin.Invocation) (reference.Others, error) {
+	if inv.OtherInterfaces != nil {
+		names, err := inv.OtherInterfaces()
+		if err != nil || len(names) > 0 {
+			return reference.Others{Recorded: true}, err
+		}
+	}
+	addresses, err := otherAddresses(ctx, inv)
+	return reference.Others{Addresses: addresses}, err
+}
+
+// otherAddresses returns the addresses of the container's interfaces other than the attachment's;
 // none if there is no namespace.
-func OtherAddresses(ctx context.Context, inv *plugin.Invocation) (others []netip.Addr, err error) {
+func otherAddresses(ctx context.Context, inv *plugin.Invocation) (others []netip.Addr, err error) {
 	if inv.Netns == nil {
 		return nil, nil
 	}

@@ -56,7 +56,7 @@ func (a Attachment) chains() selection {
 // attachment's addresses are unknown, it may own every jump that no other interface needs.
 func (a Attachment) mayOwn(j jump) bool {
 	if len(a.Addresses) == 0 {
-		return !a.Shared && !slices.Contains(a.Others, j.source)
+		return !a.Others.Use(j.source)
 	}
 	return !j.source.IsValid() ||
 		slices.ContainsFunc(a.Addresses, func(p netip.Prefix) bool { return p.Addr() == j.source })

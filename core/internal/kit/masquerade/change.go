@@ -12,34 +12,33 @@ import (
 // Add queues the changes that masquerade the attachment's addresses. An element that another
 // attachment left at one of the addresses becomes this one's: the IPAM plugin has assigned the
 // address to it.
-func (a Attachment) Add(tx *nft.Tx) error {
-	for _, f := range families(a.Owner.Network) {
-		if err := a.add(tx, f); err != nil {
-			return err
-		}
-	}
-	return nil
-}
+func (a Attachment) Add(tx *nft.Tx) error { return a.ensure(tx, family.add, a.put) }
 
-// add leaves the network's shared objects alone if they cover the attachment's networks: the rule
-// was made with them.
-func (a Attachment) add(tx *nft.Tx, f family) error {
-	addresses := a.prefetch(tx.Reader, f)
-	if len(addresses) == 0 {
-		return nil
-	}
-	have, err := tx.Elements(f.local)
-	if err != nil {
-		return err
-	}
-	if remove, add := rangeChanges(have, f.locals(addresses)); len(add) > 0 {
-		if err := f.ensureShared(tx, remove, add); err != nil {
+// Repair queues the changes that restore missing objects. An element that belongs to another
+// attachment stays.
+func (a Attachment) Repair(tx *nft.Tx) error { return a.ensure(tx, family.ensureShared, a.restore) }
+
+// ensure queues the changes of the network's shared objects and the attachment's elements.
+func (a Attachment) ensure(tx *nft.Tx,
+	shared func(f family, tx *nft.Tx, remove, add []nft.Element) error,
+	put func(*nft.Tx, family, netip.Prefix) error) error {
+	for _, f := range families(a.Owner.Network) {
+		addresses := a.prefetch(tx.Reader, f)
+		if len(addresses) == 0 {
+			continue
+		}
+		have, err := tx.Elements(f.local)
+		if err != nil {
 			return err
 		}
-	}
-	for _, address := range addresses {
-		if err := a.put(tx, f, address); err != nil {
+		remove, add := rangeChanges(have, f.locals(addresses))
+		if err := shared(f, tx, remove, add); err != nil {
 			return err
+		}
+		for _, address := range addresses {
+			if err := put(tx, f, address); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -59,43 +58,21 @@ func (a Attachment) put(tx *nft.Tx, f family, address netip.Prefix) error {
 	return tx.Put(f.sources, nft.Element{Key: nft.Addr(address.Addr()), Comment: a.Owner.Comment()})
 }
 
-// Repair queues the changes that restore missing objects. An element that belongs to another
-// attachment stays.
-func (a Attachment) Repair(tx *nft.Tx) error {
-	for _, f := range families(a.Owner.Network) {
-		if err := a.repair(tx, f); err != nil {
-			return err
-		}
+func (a Attachment) restore(tx *nft.Tx, f family, address netip.Prefix) error {
+	there, err := tx.Find(f.sources, nft.Addr(address.Addr()))
+	if err != nil || there != nil && !a.Owner.Owns(there.Comment) {
+		return err
 	}
-	return nil
+	return a.put(tx, f, address)
 }
 
-func (a Attachment) repair(tx *nft.Tx, f family) error {
-	addresses := a.prefetch(tx.Reader, f)
-	if len(addresses) == 0 {
+// add leaves the shared objects alone if they cover the attachment's networks: the rule was made
+// with them.
+func (f family) add(tx *nft.Tx, remove, add []nft.Element) error {
+	if len(add) == 0 {
 		return nil
 	}
-	have, err := tx.Elements(f.local)
-	if err != nil {
-		return err
-	}
-	remove, add := rangeChanges(have, f.locals(addresses))
-	if err := f.ensureShared(tx, remove, add); err != nil {
-		return err
-	}
-	for _, address := range addresses {
-		there, err := tx.Find(f.sources, nft.Addr(address.Addr()))
-		if err != nil {
-			return err
-		}
-		if there != nil && !a.Owner.Owns(there.Comment) {
-			continue
-		}
-		if err := a.put(tx, f, address); err != nil {
-			return err
-		}
-	}
-	return nil
+	return f.ensureShared(tx, remove, add)
 }
 
 // ensureShared makes the objects that the network's containers share, with changes of the local

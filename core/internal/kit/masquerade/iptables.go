@@ -139,7 +139,7 @@ func (p Programs) Remove(ctx context.Context, a Attachment) error {
 	return p.each(ctx, never, func(r reading) []string {
 		lines := r.removal(a.chains())
 		name := chainName(a.Owner)
-		if _, found := r.table.Chains[name]; found && !a.Shared &&
+		if _, found := r.table.Chains[name]; found && !a.Others.Recorded &&
 			!slices.ContainsFunc(r.jumps(), func(j jump) bool { return j.chain == name }) {
 			lines = append(lines, "-F "+name, "-X "+name) // left behind, with no jump to it
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/internal/kit/reference"
 )
 
 // Backend selects what holds the rules.
@@ -52,10 +53,8 @@ type Attachment struct {
 	Owner     nft.Owner
 	Addresses []netip.Prefix
 
-	// Shared and Others tell what to keep in the container's chain of iptables if Addresses are empty:
-	// everything, or the jumps from the addresses of the container's other interfaces.
-	Shared bool
-	Others []netip.Addr
+	// Others tell what to keep in the container's chain of iptables if Addresses are empty.
+	Others reference.Others
 }
 
 // family is a network's objects for IPv4 or IPv6.

@@ -1,6 +1,7 @@
-// Package reference reaches what the reference executables left in the legacy tables of iptables.
-// What they left in nftables, also through iptables over nftables, each plugin removes in its own
-// batch.
+// Package reference holds what the plugins share for removing the objects of the reference
+// executables: access to the legacy tables of iptables, and the decision which objects another
+// interface of the container uses. What the executables left in nftables, also through iptables
+// over nftables, each plugin removes in its own batch.
 package reference
 
 import (

@@ -47,21 +47,14 @@ func (r *Rules) attachment() masquerade.Attachment {
 }
 
 // removable is the attachment for a removal. The chains of iptables belong to the container: if the
-// attachment's addresses are unknown, it is found out what the container's other interfaces need.
+// attachment's addresses are unknown, the container's other interfaces are looked up.
 func (r *Rules) removable(ctx context.Context) (masquerade.Attachment, error) {
 	a := r.attachment()
 	if len(a.Addresses) > 0 || !r.Inv.ByExecutable && !r.Masquerade.ByPrograms() {
 		return a, nil
 	}
-	if r.Inv.OtherInterfaces != nil {
-		others, err := r.Inv.OtherInterfaces()
-		if err != nil || len(others) > 0 {
-			a.Shared = true
-			return a, err
-		}
-	}
 	var err error
-	a.Others, err = iface.OtherAddresses(ctx, r.Inv)
+	a.Others, err = iface.Others(ctx, r.Inv)
 	return a, err
 }
 
