@@ -109,7 +109,7 @@ func (r *report) allTargets() []target {
 			Row: "CHECK over ADD, full chain", Must: 1, Goal: 0.5,
 			Measured: over(r.p50(fullCase, libcni, "check"), add(fullCase, libcni)),
 		},
-		{Row: "size of libcni.so", Must: 10.5, Goal: 9, Unit: "MB", Measured: r.value(sizeFigure)},
+		{Row: "size of libcni.so", Must: 14, Goal: 11, Unit: "MB", Measured: r.value(sizeFigure)},
 		{
 			Row: fmt.Sprintf("RSS of the host after %d ADD and DEL", calls), Must: 25, Goal: 16, Unit: "MB",
 			Measured: r.value("RSS after " + all),

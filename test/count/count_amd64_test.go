@@ -154,8 +154,9 @@ func request(dir string, plugins, container int) string {
 	return string(text)
 }
 
-// maxSize is the target of docs/performance.md.
-const maxSize = 10.5e6
+// maxSize limits growth that nobody noticed. The target for a library with all plugins and verbs is
+// 14 MB.
+const maxSize = 12e6
 
 func TestLibraryDoesNotGrow(t *testing.T) {
 	info, err := os.Stat(rig.Library(t))
