@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"slices"
 
 	"github.com/containernetworking/cni/pkg/types"
 	types100 "github.com/containernetworking/cni/pkg/types/100"
@@ -53,7 +54,7 @@ func NewResult(r *types100.Result) *Result {
 }
 
 // ParseResult takes the JSON of a result of any version. A result without cniVersion is of the
-// given version, and null is an empty result. Refused is what would make trouble later: null among
+// given version, or of 0.1.0 if it has the keys of that version; null is an empty result. Refused is what would make trouble later: null among
 // the interfaces, addresses or routes, an address or route without its network, an index of an
 // interface that is not there.
 func ParseResult(raw []byte, version string) (*Result, error) {
@@ -92,13 +93,29 @@ func (r *Result) settleVersion(otherwise string) error {
 			return nil
 		}
 	}
-	if r.version = otherwise; otherwise == "" {
-		r.version = DefaultVersion
-	}
+	r.version = unstatedVersion(members, otherwise)
 	version := jsonobject.Member{Name: key, Value: jsonobject.AppendString(nil, r.version)}
 	members = append(jsonobject.Object{version}, members.Without(key)...)
 	r.raw = append(members.Append([]byte{'{'}), '}')
 	return nil
+}
+
+// unstatedVersion returns the version of a result that states none: the given one, unless its keys
+// are those of 0.1.0, whose plugins did not state a version.
+func unstatedVersion(members jsonobject.Object, otherwise string) string {
+	has := func(keys ...string) bool {
+		return slices.ContainsFunc(keys, func(key string) bool {
+			_, found := members.Get(key)
+			return found
+		})
+	}
+	switch {
+	case otherwise == "":
+		return DefaultVersion
+	case !isOld(otherwise) && has("ip4", "ip6") && !has("ips", "interfaces", "routes"):
+		return "0.1.0"
+	}
+	return otherwise
 }
 
 // parseValue reads the text and converts it to the current version.

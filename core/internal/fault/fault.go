@@ -11,35 +11,73 @@ import (
 	"syscall"
 
 	"github.com/libcni/libcni/core/internal/host/errno"
+	"github.com/libcni/libcni/core/internal/host/privilege"
 )
 
 // origin is what an Error keeps for Go: the errno that a C function returns, 0 for the code, and
 // the cause.
 type origin struct {
-	number syscall.Errno
-	cause  error
+	number    syscall.Errno
+	cause     error
+	unstarted bool
 }
 
 // New makes an error of a kind. The message is the formatted text, followed by the cause if there
-// is one; say in it what the user can do.
+// is one; say in it what the user can do. If the cause of kind state is the kernel's refusal, the
+// kind is that of the refusal.
 func New(kind Kind, cause error, format string, args ...any) *Error {
+	number := errno.Of(cause)
+	if kind == KindState {
+		kind = ofRefusal(number, kind)
+	}
 	traits := kinds[kind]
 	e := &Error{Kind: kind, Code: traits.code, Retryable: traits.retryable,
-		origin: origin{traits.number, cause}}
+		origin: origin{number: traits.number, cause: cause}}
 	e.Msg = fmt.Sprintf(format, args...)
 	if cause != nil {
 		e.Msg += ": " + cause.Error()
 	}
-	if number := errno.Of(cause); number != 0 {
-		e.Errno = errno.Name(number)
-		if kind == KindState && stateErrnos[number] {
-			e.number = number
-		}
-	} else {
+	if number == 0 {
 		e.Errno = errno.Name(traits.number)
+		return e
 	}
 
+	e.Errno = errno.Name(number)
+	if kind == KindState && stateErrnos[number] {
+		e.number = number
+	}
+	if kind == KindState || kind == KindPluginFailed {
+		e.Retryable = isRetryable(number, e.Retryable)
+	}
 	return e
+}
+
+// ofRefusal returns the kind of an error number that means the same whatever was attempted.
+func ofRefusal(number syscall.Errno, otherwise Kind) Kind {
+	switch number {
+	case syscall.EPERM:
+		return KindPermission
+	case syscall.ENOSYS, syscall.EAFNOSUPPORT:
+		return KindUnsupported
+	default:
+		return otherwise
+	}
+}
+
+// isRetryable reports whether the same call may succeed later without any change, after an error
+// with the given number.
+func isRetryable(number syscall.Errno, otherwise bool) bool {
+	switch number {
+	case syscall.EACCES, syscall.EROFS, syscall.EPERM, syscall.ENOSYS, syscall.EOPNOTSUPP,
+		syscall.EINVAL, syscall.ENOTDIR, syscall.EISDIR, syscall.ELOOP, syscall.ENAMETOOLONG,
+		syscall.E2BIG, syscall.ENOEXEC, syscall.EXDEV:
+		return false
+	case syscall.EAGAIN, syscall.EINTR, syscall.ENOMEM, syscall.ENOBUFS, syscall.EMFILE,
+		syscall.ENFILE, syscall.ETXTBSY:
+		return true
+	default:
+		return otherwise
+	}
 }
 
 // InvalidConfig refuses a network configuration. key is the offending key, as a path such as
@@ -79,8 +117,8 @@ func NewDrift(found []Drift) error {
 }
 
 // From turns any error into an *Error: one that is an *Error already is returned as it is; a
-// context's end becomes timeout or cancelled, EPERM and EACCES permission, and anything else the
-// given kind.
+// context's end becomes timeout or cancelled, EPERM and EACCES permission, ENOSYS unsupported, and
+// anything else the given kind.
 func From(err error, otherwise Kind) *Error {
 	var e *Error
 	switch {
@@ -93,24 +131,36 @@ func From(err error, otherwise Kind) *Error {
 	case errors.Is(err, context.Canceled):
 		return New(KindCancelled, err, "the call was cancelled")
 	case errno.Of(err) == syscall.EPERM, otherwise != KindState && errors.Is(err, fs.ErrPermission):
-		return New(KindPermission, err, "the kernel refused; CAP_NET_ADMIN and CAP_SYS_ADMIN are needed")
+		return worded(KindPermission, err, err.Error()+": "+privilege.Explain())
 	default:
-		e = New(otherwise, err, "")
-		e.Msg = err.Error()
-		return e
+		return worded(ofRefusal(errno.Of(err), otherwise), err, err.Error())
 	}
 }
 
-// Join makes one error of several: the first, with the messages of the others appended. It returns
-// nil without errors.
+// worded makes an error with a message that contains its cause.
+func worded(kind Kind, cause error, msg string) *Error {
+	e := New(kind, cause, "")
+	e.Msg = msg
+	return e
+}
+
+// joinedLimit is the number of bytes of a message of joined errors.
+const joinedLimit = 64 << 10
+
+// Join makes one error of several: the first, with the messages of the others appended, as far as
+// they fit. It returns nil without errors.
 func Join(errs []error) error {
 	if len(errs) == 0 {
 		return nil
 	}
 	joined := *From(errs[0], KindState)
 	for _, err := range errs[1:] {
+		if len(joined.Msg) > joinedLimit {
+			break
+		}
 		joined.Msg += "; " + err.Error()
 	}
+	joined.Msg = Limit(joined.Msg, joinedLimit)
 	return &joined
 }
 
@@ -126,6 +176,34 @@ func (e *Error) within(around error) *Error {
 	wider.cause = around
 	wider.Details = strings.TrimPrefix(wider.Details+"; "+around.Error(), "; ")
 	return &wider
+}
+
+// Unstarted turns an error into an *Error of a plugin that was not started.
+func Unstarted(err error) *Error {
+	e := *From(err, KindState)
+	e.unstarted = true
+	return &e
+}
+
+// NothingMade reports whether an error means that a plugin has changed nothing: it was not found or
+// not started, or it refused its configuration or the version of the specification.
+func NothingMade(err error) bool {
+	e := From(err, KindPluginFailed)
+	switch {
+	case e == nil || !e.Undone():
+		return false
+	case e.unstarted, e.Kind == KindPluginNotFound, e.Kind == KindUnsupported,
+		e.Kind == KindInvalidConfig:
+		return true
+	default:
+		return IsIncompatibleVersion(e)
+	}
+}
+
+// IsIncompatibleVersion reports whether a plugin does not know the version of its request.
+func IsIncompatibleVersion(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Kind == KindPluginFailed && e.Code == CodeIncompatibleVersion
 }
 
 // Undone reports whether what failed has taken back its own steps.

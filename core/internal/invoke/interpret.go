@@ -49,48 +49,20 @@ func interpretUnknown(t Target, inv *plugin.Invocation, got answer) (*plugin.Res
 
 var null = []byte("null")
 
-// parseResult reads the result of an ADD. A result without a version has the configuration's;
-// "null" is an empty result.
+// parseResult reads the result of an ADD. A result without a version has the configuration's, or the
+// one that its keys belong to.
 func parseResult(t Target, inv *plugin.Invocation, stdout []byte) (*plugin.Result, error) {
 	stdout = bytes.TrimSpace(stdout)
-	if bytes.Equal(stdout, null) {
-		stdout = []byte("{}")
-	}
 	if len(stdout) == 0 {
 		return nil, fault.New(fault.KindPluginProtocol, nil, "%s succeeded but printed no result", t)
 	}
-
-	stdout, err := withVersion(stdout, inv.CNIVersion)
-	if err == nil {
-		var result *plugin.Result
-		if result, err = plugin.ParseResult(stdout, inv.CNIVersion); err == nil {
-			return result, nil
-		}
+	result, err := plugin.ParseResult(stdout, inv.CNIVersion)
+	if err != nil {
+		return nil, fault.New(fault.KindPluginProtocol, nil,
+			"%s succeeded but did not print a CNI result (%s): %s", t, quote(stdout),
+			fault.Excerpt(err.Error()))
 	}
-
-	return nil, fault.New(fault.KindPluginProtocol, err,
-		"%s succeeded but did not print a CNI result (%s)", t, quote(stdout))
-}
-
-// withVersion adds the version to a result that has none.
-func withVersion(result []byte, version string) ([]byte, error) {
-	var keys map[string]json.RawMessage
-	if err := json.Unmarshal(result, &keys); err != nil {
-		return result, err
-	}
-
-	for key, value := range keys {
-		if strings.EqualFold(key, "cniVersion") {
-			if s := string(value); s != `""` && s != "null" {
-				return result, nil
-			}
-
-			delete(keys, key)
-		}
-	}
-
-	keys["cniVersion"] = json.RawMessage(strconv.Quote(version))
-	return json.Marshal(keys)
+	return result, nil
 }
 
 // errorObject is the specification's section 5 "Error". Code is kept as it was written, because any
@@ -139,9 +111,9 @@ func failure(t Target, got answer) error {
 // allowed range is moved to the details.
 func pluginError(t Target, got answer, object errorObject) error {
 	e := fault.New(fault.KindPluginFailed, nil, "")
-	e.CNIVersion, e.Msg, e.Details = object.CNIVersion, object.Msg, object.Details
+	e.CNIVersion, e.Msg, e.Details = fault.Excerpt(object.CNIVersion), object.Msg, object.Details
 	if e.Msg == "" {
-		e.Msg = fmt.Sprintf("%s failed with code %s and no message%s", t, object.Code,
+		e.Msg = fmt.Sprintf("%s failed with code %s and no message%s", t, fault.Excerpt(string(object.Code)),
 			stderrTail(got.stderr))
 	}
 
@@ -150,8 +122,8 @@ func pluginError(t Target, got answer, object errorObject) error {
 	case err == nil && code >= 1 && code <= math.MaxInt32:
 		e.Code = code
 	case len(object.Code) > 0:
-		e.Details = strings.TrimSuffix(fmt.Sprintf("code %s of the plugin; %s", object.Code,
-			object.Details), "; ")
+		e.Details = strings.TrimSuffix(fmt.Sprintf("code %s of the plugin; %s",
+			fault.Excerpt(string(object.Code)), object.Details), "; ")
 	}
 
 	e.Retryable = e.Code == fault.CodeTryAgainLater

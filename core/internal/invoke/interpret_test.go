@@ -28,6 +28,10 @@ func TestInterpretResult(t *testing.T) {
 			`{"cniVersion":"1.0.0","dns":{},"ips":[{"address":"10.0.0.2/24"}]}`},
 		{"without version", plugin.Add, `{"ips":[{"address":"10.0.0.2/24"}]}`, exited(0),
 			`{"cniVersion":"1.0.0","ips":[{"address":"10.0.0.2/24"}]}`},
+		{"of 0.1.0, without version", plugin.Add,
+			`{"ip4":{"ip":"10.0.0.2/24","gateway":"10.0.0.1","routes":[{"dst":"0.0.0.0/0"}]}}`, exited(0),
+			`{"cniVersion":"1.0.0","ips":[{"address":"10.0.0.2/24","gateway":"10.0.0.1"}],` +
+				`"routes":[{"dst":"0.0.0.0/0"}]}`},
 		{"with empty version", plugin.Add, `{"cniVersion":""}`, exited(0), `{"cniVersion":"1.0.0"}`},
 		{"other version", plugin.Add,
 			`{"cniVersion":"0.4.0","ips":[{"version":"4","address":"10.0.0.2/24"}]}`, exited(0),
@@ -182,7 +186,14 @@ func TestInterpretVersions(t *testing.T) {
 		{"before the command, on stderr", ``, "unknown CNI_COMMAND: VERSION", exited(1),
 			[]string{"0.1.0"}, ""},
 		{"no list", `{"cniVersion":"1.0.0"}`, "", exited(0), nil, fault.KindPluginProtocol},
-		{"no version", `{"supportedVersions":["1.0.0","latest"]}`, "", exited(0), nil,
+		{"odd entries beside versions",
+			`{"supportedVersions":["1.1.0-rc1","0.4","0.-42.0","1.0.0",7,null,"latest","",{},"1.0.0.0"]}`, "",
+			exited(0), []string{"1.0.0"}, ""},
+		{"a version of the future", `{"supportedVersions":["1.0.0","9.0.0"]}`, "", exited(0),
+			[]string{"1.0.0", "9.0.0"}, ""},
+		{"odd entries alone", `{"supportedVersions":["1.1.0-rc1","latest"]}`, "", exited(0), nil,
+			fault.KindPluginProtocol},
+		{"an empty list", `{"cniVersion":"1.0.0","supportedVersions":[]}`, "", exited(0), nil,
 			fault.KindPluginProtocol},
 		{"path as version", `{"supportedVersions":["1.0.0/../x"]}`, "", exited(0), nil,
 			fault.KindPluginProtocol},
@@ -202,6 +213,54 @@ func TestInterpretVersions(t *testing.T) {
 			}
 			if test.kind != "" && faultOf(t, err).Kind != test.kind {
 				t.Errorf("kind %s, want %s", faultOf(t, err).Kind, test.kind)
+			}
+		})
+	}
+}
+
+// Whatever a plugin prints, the error has a message that a person can read.
+func TestTextsOfPluginsAreBounded(t *testing.T) {
+	long := strings.Repeat("9", 1<<20)
+	for _, test := range []struct {
+		name, command, stdout, stderr string
+		status                        spawn.Status
+	}{
+		{"code", plugin.Add, `{"code":` + long + `,"msg":"m"}`, "", exited(1)},
+		{"code without message", plugin.Add, `{"code":` + long + `}`, "", exited(1)},
+		{"message", plugin.Del, `{"code":7,"msg":"` + long + `"}`, "", exited(1)},
+		{"details", plugin.Del, `{"code":7,"msg":"m","details":"` + long + `"}`, "", exited(1)},
+		{"version of an error", plugin.Del, `{"code":7,"msg":"m","cniVersion":"` + long + `"}`, "",
+			exited(1)},
+		{"no error", plugin.Del, long, "", exited(1)},
+		{"stderr", plugin.Del, "", long, exited(1)},
+		{"no result", plugin.Add, long, "", exited(0)},
+		{"a number in a result", plugin.Add, `{"cniVersion":"1.0.0","ips":[{"address":` + long + `}]}`, "",
+			exited(0)},
+		{"a string in a result", plugin.Add,
+			`{"cniVersion":"1.0.0","ips":[{"address":"` + long + `"}]}`, "", exited(0)},
+		{"version of a result", plugin.Add, `{"cniVersion":"` + long + `"}`, "", exited(0)},
+		{"a key of a result", plugin.Add, `{"` + long + `":1,}`, "", exited(0)},
+		{"VERSION", plugin.Version, `{"cniVersion":` + long + `}`, "", exited(0)},
+		{"supportedVersions", plugin.Version, `{"supportedVersions":["` + long + `"]}`, "", exited(0)},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			target, got := Target{Type: "fake", Path: "/x/fake"},
+				answer{[]byte(test.stdout), test.stderr, test.status}
+			var err error
+			if test.command == plugin.Version {
+				_, err = interpretVersions(target, got)
+			} else {
+				_, err = interpret(target, invocation(test.command), got)
+			}
+			if err == nil {
+				t.Fatal("no error")
+			}
+			e := describe(err, target, "")
+			if size := len(e.Msg) + len(e.Details) + len(e.CNIVersion); size > 40<<10 {
+				t.Errorf("the error has %d bytes", size)
+			}
+			if e.Kind == fault.KindPluginProtocol && len(e.Msg) > 2<<10 {
+				t.Errorf("the message has %d bytes", len(e.Msg))
 			}
 		})
 	}

@@ -89,6 +89,9 @@ func (r *Runner) observe(t Target, inv *plugin.Invocation,
 	return result, nil
 }
 
+// textLimit is the number of bytes of a plugin's message and details that an error has at most.
+const textLimit = 16 << 10
+
 // describe completes an error with what this package knows about its origin.
 func describe(err error, t Target, stderr string) *fault.Error {
 	if err == nil {
@@ -101,6 +104,7 @@ func describe(err error, t Target, stderr string) *fault.Error {
 	if e.Stderr == "" {
 		e.Stderr = stderr
 	}
+	e.Msg, e.Details = fault.Limit(e.Msg, textLimit), fault.Limit(e.Details, textLimit)
 	return e
 }
 

@@ -53,46 +53,70 @@ func (r *Runner) runProcess(ctx context.Context, t Target,
 	return result, got.stderr, err
 }
 
+// outputs are the pipes that a process writes to.
+type outputs struct{ stdout, stderr *spawn.Output }
+
+func newOutputs() (*outputs, error) {
+	stdout, err := spawn.NewOutput(stdoutLimit, false)
+	if err != nil {
+		return nil, err
+	}
+	stderr, err := spawn.NewOutput(stderrLimit, true)
+	if err != nil {
+		stdout.Close()
+		return nil, err
+	}
+	return &outputs{stdout, stderr}, nil
+}
+
+func (o *outputs) close() {
+	o.stdout.Close()
+	o.stderr.Close()
+}
+
 // exec starts the executable and waits until it exits. An error is about the process; what the
 // plugin reports, its exit status included, is in the answer.
 func (r *Runner) exec(ctx context.Context, t Target, inv *plugin.Invocation) (answer, error) {
-	if err := ctx.Err(); err != nil {
-		return answer{}, expired(t, err)
-	}
-
-	stdin, err := spawn.Memfd("cni-request", inv.Config)
+	out, err := newOutputs()
 	if err != nil {
-		return answer{}, fault.From(fmt.Errorf("%s: %w", t, err), fault.KindState)
+		return answer{}, fault.Unstarted(fmt.Errorf("%s: %w", t, err))
+	}
+	defer out.close()
+	process, err := r.launch(ctx, t, inv, out)
+	if err != nil {
+		return answer{}, fault.Unstarted(err)
+	}
+	defer process.Close()
+
+	status, err := process.Wait(ctx, out.stdout, out.stderr)
+	if err != nil {
+		err = stop(ctx, t, process, out.stderr, err)
+	}
+	return answer{out.stdout.Bytes(), text(out.stderr.Bytes()), status}, err
+}
+
+// launch starts the executable with its request. After an error it has not run.
+func (r *Runner) launch(ctx context.Context, t Target, inv *plugin.Invocation,
+	out *outputs) (*spawn.Process, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, expired(t, err)
+	}
+	stdin, err := spawn.Input("cni-request", inv.Config)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", t, err)
 	}
 	defer stdin.Close()
-	stdout, err := spawn.NewOutput(stdoutLimit, false)
-	if err != nil {
-		return answer{}, fault.From(fmt.Errorf("%s: %w", t, err), fault.KindState)
-	}
-	defer stdout.Close()
-	stderr, err := spawn.NewOutput(stderrLimit, true)
-	if err != nil {
-		return answer{}, fault.From(fmt.Errorf("%s: %w", t, err), fault.KindState)
-	}
-	defer stderr.Close()
 
 	process, err := r.start(ctx, t, spawn.Spec{
 		Path: t.Path, Args: []string{t.Path}, Env: environment(r.Env, inv, r.PluginDirs),
-		Stdin: stdin, Stdout: stdout.Writer(), Stderr: stderr.Writer(),
+		Stdin: stdin, Stdout: out.stdout.Writer(), Stderr: out.stderr.Writer(),
 	})
 	if err != nil {
-		return answer{}, err
+		return nil, err
 	}
-	defer process.Close()
-	stdout.CloseWriter()
-	stderr.CloseWriter()
-
-	status, err := process.Wait(ctx, stdout, stderr)
-	if err != nil {
-		err = stop(ctx, t, process, stderr, err)
-	}
-
-	return answer{stdout.Bytes(), text(stderr.Bytes()), status}, err
+	out.stdout.CloseWriter()
+	out.stderr.CloseWriter()
+	return process, nil
 }
 
 // start starts the process. While its executable is open for writing, it retries for a limited
@@ -131,6 +155,11 @@ func cannotStart(t Target, err error) error {
 		reason = "cannot be started: the file, or the interpreter it names, does not exist"
 	case errors.Is(err, syscall.EACCES):
 		reason = "cannot be executed by this user, or is on a file system mounted with noexec"
+	case errors.Is(err, syscall.E2BIG):
+		reason = "cannot be started: its arguments (CNI_ARGS) and the environment are too large; " +
+			"shorten args or options.env, or set options.inheritEnv to false"
+	case errors.Is(err, syscall.ELIBBAD):
+		reason = "is not a program that this machine can run: its ELF interpreter is damaged"
 	case errors.Is(err, syscall.ETXTBSY):
 		reason = "is open for writing"
 	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):

@@ -3,6 +3,7 @@ package invoke
 import (
 	"context"
 	"errors"
+	"reflect"
 	"testing"
 
 	"github.com/libcni/libcni/core/internal/event"
@@ -97,7 +98,7 @@ func TestTraits(t *testing.T) {
 		"macvlan": {MakesInterface: true},
 		"unknown": {MakesInterface: true},
 	} {
-		if got := r.Traits(pluginType); got != want {
+		if got := r.Traits(pluginType); !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: got %+v, want %+v", pluginType, got, want)
 		}
 	}

@@ -52,32 +52,38 @@ func interpretVersions(t Target, got answer) ([]string, error) {
 	}
 
 	var info struct {
-		CNIVersion        string   `json:"cniVersion"`
-		SupportedVersions []string `json:"supportedVersions"`
+		CNIVersion        string            `json:"cniVersion"`
+		SupportedVersions []json.RawMessage `json:"supportedVersions"`
 	}
 
 	if err := json.Unmarshal(got.stdout, &info); err != nil {
-		return nil, fault.New(fault.KindPluginProtocol, err, "%s: malformed answer to VERSION (%s)", t,
-			quote(got.stdout))
+		return nil, fault.New(fault.KindPluginProtocol, nil, "%s: malformed answer to VERSION (%s): %s",
+			t, quote(got.stdout), fault.Excerpt(err.Error()))
 	}
 
 	if len(info.SupportedVersions) == 0 && info.CNIVersion == "0.2.0" {
 		// The first version with this command did not require the list.
 		return []string{info.CNIVersion}, nil
 	}
-	if len(info.SupportedVersions) == 0 {
-		return nil, fault.New(fault.KindPluginProtocol, nil,
-			"%s: answer to VERSION without supportedVersions (%s)", t, quote(got.stdout))
-	}
 
-	for _, supported := range info.SupportedVersions {
-		if !isVersion(supported) {
-			return nil, fault.New(fault.KindPluginProtocol, nil,
-				"%s: answer to VERSION: %q is not a version", t, supported)
+	versions := versionsOf(info.SupportedVersions)
+	if len(versions) == 0 {
+		return nil, fault.New(fault.KindPluginProtocol, nil,
+			"%s: answer to VERSION without a version in supportedVersions (%s)", t, quote(got.stdout))
+	}
+	return versions, nil
+}
+
+// versionsOf returns the elements of a list that are versions. A plugin that lists a release
+// candidate, too, can still be used with the others.
+func versionsOf(list []json.RawMessage) (versions []string) {
+	for _, element := range list {
+		var text string
+		if json.Unmarshal(element, &text) == nil && isVersion(text) {
+			versions = append(versions, text)
 		}
 	}
-
-	return info.SupportedVersions, nil
+	return versions
 }
 
 // isVersion reports whether a text is three numbers separated by dots.

@@ -2,19 +2,11 @@ package lifecycle
 
 import (
 	"context"
-	"errors"
 	"slices"
 
-	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/invoke"
 	"github.com/libcni/libcni/core/internal/spec"
 )
-
-func isIncompatibleVersion(err error) bool {
-	var e *fault.Error
-	return errors.As(err, &e) && e.Kind == fault.KindPluginFailed &&
-		e.Code == fault.CodeIncompatibleVersion
-}
 
 // sharedVersion returns the highest version that all plugins of the list and their IPAM plugins
 // know, or "".

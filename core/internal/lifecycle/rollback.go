@@ -58,20 +58,10 @@ func (a *addition) lastStarted(e *fault.Error) int {
 	if e.Kind == fault.KindBug || !e.Undone() {
 		return failed
 	}
-	if a.chain.entry.Plugins[failed].Builtin || refusedToStart(e) {
+	if a.chain.entry.Plugins[failed].Builtin || fault.NothingMade(e) {
 		return failed - 1
 	}
 	return failed
-}
-
-// refusedToStart reports whether an error means that a plugin did nothing.
-func refusedToStart(e *fault.Error) bool {
-	switch e.Kind {
-	case fault.KindPluginNotFound, fault.KindUnsupported, fault.KindInvalidConfig:
-		return true
-	default:
-		return isIncompatibleVersion(e)
-	}
 }
 
 // undo runs DEL in reverse order, starting with plugin last, each with the result that its ADD was

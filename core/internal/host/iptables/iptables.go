@@ -178,7 +178,7 @@ func (t *Tool) run(
 	if err := ctx.Err(); err != nil {
 		return "", err
 	}
-	stdin, err := spawn.Memfd("iptables-input", input)
+	stdin, err := spawn.Input("iptables-input", input)
 	if err != nil {
 		return "", err
 	}

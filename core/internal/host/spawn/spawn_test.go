@@ -9,11 +9,13 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
@@ -27,7 +29,7 @@ type running struct {
 
 func start(t *testing.T, script string) *running {
 	t.Helper()
-	stdin, err := Memfd("stdin", []byte("hello"))
+	stdin, err := Input("stdin", []byte("hello"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -298,7 +300,7 @@ func TestForkExecReportsTheKernelsError(t *testing.T) {
 
 func TestMemfdIsSealedAndAtItsBeginning(t *testing.T) {
 	want := bytes.Repeat([]byte("x"), 300<<10)
-	file, err := Memfd("stdin", want)
+	file, err := Input("stdin", want)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -319,6 +321,63 @@ func TestMemfdIsSealedAndAtItsBeginning(t *testing.T) {
 	}
 }
 
+// A host may forbid memfd_create by a seccomp filter.
+func TestInputWithoutMemfd(t *testing.T) {
+	for _, size := range []int{0, 5, 64 << 10, 1 << 20} {
+		want := bytes.Repeat([]byte("x"), size)
+		var file *os.File
+		err := withoutMemfd(t, func() (err error) {
+			file, err = Input("stdin", want)
+			return err
+		})
+		if err != nil {
+			t.Fatalf("%d bytes: %v", size, err)
+		}
+		got, err := io.ReadAll(file)
+		file.Close()
+		if err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%d bytes: read %d, %v", size, len(got), err)
+		}
+	}
+}
+
+// withoutMemfd runs fn on a thread that may not call memfd_create.
+func withoutMemfd(t *testing.T, fn func() error) error {
+	t.Helper()
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread() // not unlocked: the thread ends with its filter
+		if err := forbid(unix.SYS_MEMFD_CREATE); err != nil {
+			done <- fmt.Errorf("seccomp: %w", err)
+			return
+		}
+		if _, err := unix.MemfdCreate("x", 0); !errors.Is(err, unix.EPERM) {
+			done <- fmt.Errorf("memfd_create is not forbidden: %v", err)
+			return
+		}
+		done <- fn()
+	}()
+	return <-done
+}
+
+// forbid makes a system call of this thread fail with EPERM.
+func forbid(number uint32) error {
+	const load, ifEqual, ret = unix.BPF_LD | unix.BPF_W | unix.BPF_ABS,
+		unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, unix.BPF_RET | unix.BPF_K
+	filter := []unix.SockFilter{
+		{Code: load, K: 0}, // the number of the call
+		{Code: ifEqual, Jf: 1, K: number},
+		{Code: ret, K: unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM)},
+		{Code: ret, K: unix.SECCOMP_RET_ALLOW},
+	}
+	program := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
+	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+		return err
+	}
+	return unix.Prctl(unix.PR_SET_SECCOMP, unix.SECCOMP_MODE_FILTER,
+		uintptr(unsafe.Pointer(&program)), 0, 0)
+}
+
 func TestNothingLeaks(t *testing.T) {
 	run := func() {
 		stdout, err := NewOutput(100, false)
@@ -326,7 +385,7 @@ func TestNothingLeaks(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer stdout.Close()
-		stdin, err := Memfd("stdin", nil)
+		stdin, err := Input("stdin", nil)
 		if err != nil {
 			t.Fatal(err)
 		}

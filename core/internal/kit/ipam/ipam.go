@@ -4,13 +4,11 @@ package ipam
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/containernetworking/cni/pkg/types"
 	types100 "github.com/containernetworking/cni/pkg/types/100"
 
-	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -56,15 +54,8 @@ func (p Plugin) run(ctx context.Context, command string) (*plugin.Result, error)
 	return result, nil
 }
 
-// Release undoes Add. A plugin that is not found has not run.
-func (p Plugin) Release(ctx context.Context) error {
-	err := p.Run(ctx, plugin.Del)
-	var f *fault.Error
-	if errors.As(err, &f) && f.Kind == fault.KindPluginNotFound {
-		return nil
-	}
-	return err
-}
+// Release undoes Add.
+func (p Plugin) Release(ctx context.Context) error { return p.Run(ctx, plugin.Del) }
 
 // NeedsLink reports whether the plugin's DEL must run while the container's interface is there.
 func (p Plugin) NeedsLink() bool { return p.Type != "" && p.inv.TraitsOf(p.Type).NeedsLink }

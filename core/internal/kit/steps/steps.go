@@ -18,7 +18,8 @@ const undoTimeout = 10 * time.Second
 type Step struct {
 	Do   func(context.Context) error
 	Undo func(context.Context) error // nil: there is nothing to take back
-	// Partial: Do may leave something behind when it fails, so that Undo runs then too.
+	// Partial: Do may leave something behind when it fails, so that Undo runs then too, unless the
+	// error means that the plugin that Do runs has made nothing.
 	Partial bool
 }
 
@@ -31,7 +32,7 @@ func Run(ctx context.Context, list []Step) error {
 			continue
 		}
 		done := list[:i]
-		if s.Partial {
+		if s.Partial && !fault.NothingMade(err) {
 			done = list[:i+1]
 		}
 		return errors.Join(err, Undo(ctx, done...))
