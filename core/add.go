@@ -42,7 +42,8 @@ func (s *scope) add(ctx context.Context) (jsontext.Value, error) {
 		Key: key, Config: list, Netns: ns, Owner: options.Owner,
 		Args: plugin.Args(s.request.Args), CapabilityArgs: s.request.CapabilityArgs,
 		Replace: options.OnExisting == onExistingReplace, NoRollback: !options.rollsBack(),
-		UndoTimeout: options.undoTimeout(),
+		RefuseUnused: options.UnusedCapabilities == unusedCapabilitiesFail,
+		UndoTimeout:  options.undoTimeout(),
 	})
 }
 

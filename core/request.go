@@ -25,6 +25,12 @@ const (
 	onExistingReplace = "replace"
 )
 
+// Values of options.unusedCapabilities.
+const (
+	unusedCapabilitiesIgnore = "ignore"
+	unusedCapabilitiesFail   = "fail"
+)
+
 // anyOwner is the value of options.owner that means every owner.
 const anyOwner = "*"
 
@@ -35,6 +41,8 @@ func (o *RequestOptions) setDefaults() error {
 		oneOf("options.builtins", string(o.Builtins), string(invoke.Prefer), string(invoke.Fallback),
 			string(invoke.Only), string(invoke.Never)),
 		oneOf("options.onExisting", o.OnExisting, onExistingFail, onExistingReplace),
+		oneOf("options.unusedCapabilities", o.UnusedCapabilities, unusedCapabilitiesIgnore,
+			unusedCapabilitiesFail),
 		validMilliseconds("options.timeoutMs", o.TimeoutMs),
 		validMilliseconds("options.rollbackTimeoutMs", o.RollbackTimeoutMs),
 		validPath("options.confDir", o.ConfDir), validPath("options.cacheDir", o.CacheDir),

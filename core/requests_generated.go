@@ -67,6 +67,8 @@ type RequestOptions struct {
 	Builtins invoke.Builtins `json:"builtins"`
 	// what cni_add does if the container is attached already
 	OnExisting string `json:"onExisting"`
+	// what cni_add does with a capability argument that no plugin of the network takes
+	UnusedCapabilities string `json:"unusedCapabilities"`
 	// time limit of the call; 0 for none; for volumes the default is 120000
 	TimeoutMs *int64 `json:"timeoutMs"`
 	// time limit for undoing a failed cni_add or cni_volume_mount; 0 for none
@@ -101,6 +103,7 @@ func (r *RequestOptions) fields() jsonobject.Fields {
 		{"owner", &r.Owner},
 		{"builtins", (*string)(&r.Builtins)},
 		{"onExisting", &r.OnExisting},
+		{"unusedCapabilities", &r.UnusedCapabilities},
 		{"timeoutMs", &r.TimeoutMs},
 		{"rollbackTimeoutMs", &r.RollbackTimeoutMs},
 		{"env", &r.Env},
@@ -404,6 +407,7 @@ func (o *RequestOptions) fillDefaults() {
 	setDefault(&o.Owner, "libcni")
 	setDefault(&o.Builtins, "prefer")
 	setDefault(&o.OnExisting, "fail")
+	setDefault(&o.UnusedCapabilities, "ignore")
 	if o.VolumePluginDirs == nil {
 		o.VolumePluginDirs = []string{"/run/docker/plugins", "/etc/docker/plugins", "/usr/lib/docker/plugins"}
 	}

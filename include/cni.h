@@ -78,46 +78,51 @@
  *     requestId       string             identifies this call for cni_cancel; an identifier that is
  *                                        in use causes kind busy
  *     options         object             settings; all are optional
- *       confDir            string      directory in which networks are found by name; default
- *                                      "/etc/cni/net.d"
- *       pluginDirs         [string]    directories with plugin executables; default "/opt/cni/bin",
- *                                      "/usr/libexec/cni", "/usr/lib/cni"
- *       cacheDir           string      directory that records attachments, shared with programs
- *                                      that use the CNI project's Go library; default
- *                                      "/var/lib/cni"
- *       stateDir           string      directory for state that does not survive a boot; one for
- *                                      each host network namespace; default "/run/cni"
- *       owner              string      identifies the owner of attachments; cni_gc removes only
- *                                      those of this owner, or of every owner if it is "*"; default
- *                                      "libcni"
- *       builtins           string      whether built-in plugins or executables are used: "prefer"
- *                                      (the built-in plugin if it exists, otherwise the
- *                                      executable), "fallback" (the executable if it exists,
- *                                      otherwise the built-in plugin), "only" (built-in plugins) or
- *                                      "never" (executables); default "prefer"
- *       onExisting         string      what cni_add does if the container is attached already:
- *                                      "fail" (return kind exists) or "replace" (detach first);
- *                                      default "fail"
- *       timeoutMs          number      time limit of the call; 0 for none; for volumes the default
- *                                      is 120000; default 60000 ms
- *       rollbackTimeoutMs  number      time limit for undoing a failed cni_add or cni_volume_mount;
- *                                      0 for none; default 10000 ms
- *       env                object      environment of plugin executables, in addition to the host's
- *       inheritEnv         bool        false: plugin executables get only env and CNI_*; default
- *                                      true
- *       rollback           bool        undo a failed cni_add or cni_volume_mount; default true
- *       ignoreUnknown      bool        accept unknown keys in the request; default false
- *       volumePluginDirs   [string]    directories in which volume plugins are found by name;
- *                                      default "/run/docker/plugins", "/etc/docker/plugins",
- *                                      "/usr/lib/docker/plugins"
- *       volumePlugins      object      addresses or socket paths of volume plugins by name; plugins
- *                                      named here are not searched for
- *       volumeRetryMs      number      how long to retry while a volume plugin cannot be found or
- *                                      connected to; Docker's daemon uses 30000; default 0 ms
- *       volumeReload       bool        repeat the handshake with volume plugins that are known
- *                                      already; default false
- *       volumeTimeouts     object      time limits for the steps of a call to a volume plugin,
- *                                      within timeoutMs
+ *       confDir             string      directory in which networks are found by name; default
+ *                                       "/etc/cni/net.d"
+ *       pluginDirs          [string]    directories with plugin executables; default
+ *                                       "/opt/cni/bin", "/usr/libexec/cni", "/usr/lib/cni"
+ *       cacheDir            string      directory that records attachments, shared with programs
+ *                                       that use the CNI project's Go library; default
+ *                                       "/var/lib/cni"
+ *       stateDir            string      directory for state that does not survive a boot; one for
+ *                                       each host network namespace; default "/run/cni"
+ *       owner               string      identifies the owner of attachments; cni_gc removes only
+ *                                       those of this owner, or of every owner if it is "*";
+ *                                       default "libcni"
+ *       builtins            string      whether built-in plugins or executables are used: "prefer"
+ *                                       (the built-in plugin if it exists, otherwise the
+ *                                       executable), "fallback" (the executable if it exists,
+ *                                       otherwise the built-in plugin), "only" (built-in plugins)
+ *                                       or "never" (executables); default "prefer"
+ *       onExisting          string      what cni_add does if the container is attached already:
+ *                                       "fail" (return kind exists) or "replace" (detach first);
+ *                                       default "fail"
+ *       unusedCapabilities  string      what cni_add does with a capability argument that no plugin
+ *                                       of the network takes: "ignore" (warn in the log) or "fail"
+ *                                       (return kind invalid-request before any plugin runs);
+ *                                       default "ignore"
+ *       timeoutMs           number      time limit of the call; 0 for none; for volumes the default
+ *                                       is 120000; default 60000 ms
+ *       rollbackTimeoutMs   number      time limit for undoing a failed cni_add or
+ *                                       cni_volume_mount; 0 for none; default 10000 ms
+ *       env                 object      environment of plugin executables, in addition to the
+ *                                       host's
+ *       inheritEnv          bool        false: plugin executables get only env and CNI_*; default
+ *                                       true
+ *       rollback            bool        undo a failed cni_add or cni_volume_mount; default true
+ *       ignoreUnknown       bool        accept unknown keys in the request; default false
+ *       volumePluginDirs    [string]    directories in which volume plugins are found by name;
+ *                                       default "/run/docker/plugins", "/etc/docker/plugins",
+ *                                       "/usr/lib/docker/plugins"
+ *       volumePlugins       object      addresses or socket paths of volume plugins by name;
+ *                                       plugins named here are not searched for
+ *       volumeRetryMs       number      how long to retry while a volume plugin cannot be found or
+ *                                       connected to; Docker's daemon uses 30000; default 0 ms
+ *       volumeReload        bool        repeat the handshake with volume plugins that are known
+ *                                       already; default false
+ *       volumeTimeouts      object      time limits for the steps of a call to a volume plugin,
+ *                                       within timeoutMs
  *         connectMs       number      each connection, including TLS; 0 for none; default 10000 ms
  *         activateMs      number      the handshake; 0 for none; default 10000 ms
  *         headerMs        number      the wait for the first byte of the response; 0 for none;
@@ -891,6 +896,7 @@ CNI_API const char *cni_strerror(int code);
  *   containerId     string?     identifier of the container
  *   ifName          string?     name of the interface in the container
  *   plugin          string?     type of the plugin
+ *   capability      string?     the capability whose argument has no effect, in a warning about it
  *   builtin         bool?       whether the plugin is built in
  *   durationMs      number?     run time of the plugin
  *   code            number?     error code of the plugin; absent on success

@@ -41,8 +41,8 @@ var pythonClasses = map[string]pythonClass{
 	"volumePluginsResponse": {name: "VolumePluginList"},
 }
 
-const pythonOptions = "confDir pluginDirs cacheDir stateDir owner builtins onExisting timeoutMs " +
-	"rollbackTimeoutMs rollback"
+const pythonOptions = "confDir pluginDirs cacheDir stateDir owner builtins onExisting " +
+	"unusedCapabilities timeoutMs rollbackTimeoutMs rollback"
 
 // pythonLists maps the classes that are iterable to the key with their elements.
 var pythonLists = map[string]string{

@@ -54,9 +54,9 @@ func NewResult(r *types100.Result) *Result {
 }
 
 // ParseResult takes the JSON of a result of any version. A result without cniVersion is of the
-// given version, or of 0.1.0 if it has the keys of that version; null is an empty result. Refused is what would make trouble later: null among
-// the interfaces, addresses or routes, an address or route without its network, an index of an
-// interface that is not there.
+// given version, or of 0.1.0 if it has the keys of that version; null is an empty result. It
+// refuses what would cause failures later: null among the interfaces, addresses or routes, an
+// address or route without its network, an index of an interface that is not there.
 func ParseResult(raw []byte, version string) (*Result, error) {
 	text, err := jsonobject.Normalize(raw, jsonobject.Duplicates|jsonobject.InvalidUTF8)
 	if err != nil {

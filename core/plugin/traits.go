@@ -20,4 +20,8 @@ type Traits struct {
 	// IgnoresInterface: Del neither uses nor changes the container's interface, which may be removed
 	// at the same time.
 	IgnoresInterface bool
+
+	// Capabilities lists the capabilities whose arguments the plugin reads, apart from those of its
+	// IPAM plugin. For executables it is unknown.
+	Capabilities []string
 }

@@ -41,6 +41,11 @@ class OptionFields:
     """What ``add`` does if the container is attached already: "fail" (raise AlreadyExistsError) or
     "replace" (detach first). Default: ``fail``.
     """
+    unused_capabilities: Optional[str] = None
+    """What ``add`` does with a capability argument that no plugin of the network takes: "ignore"
+    (warn in the log) or "fail" (raise InvalidRequestError before any plugin runs). Default:
+    ``ignore``.
+    """
     timeout: Optional[float] = None
     """Time limit of the call; 0 for none; for volumes the default is 120. Default: 60 seconds."""
     rollback_timeout: Optional[float] = None
@@ -88,6 +93,7 @@ class OptionFields:
             owner=self.owner,
             builtins=self.builtins,
             onExisting=self.on_existing,
+            unusedCapabilities=self.unused_capabilities,
             timeoutMs=milliseconds(self.timeout),
             rollbackTimeoutMs=milliseconds(self.rollback_timeout),
             rollback=self.rollback,

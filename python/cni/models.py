@@ -697,6 +697,8 @@ class LogEvent:
     """Error code of the plugin; absent on success."""
     stderr: str = ""
     """What the plugin wrote to standard error."""
+    capability: str = ""
+    """The capability whose argument has no effect, in a warning about it."""
     raw: Raw = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
@@ -713,5 +715,6 @@ class LogEvent:
             duration_ms=number(data, "durationMs"),
             code=whole(data, "code") or 0,
             stderr=text(data, "stderr"),
+            capability=text(data, "capability"),
             raw=data,
         )

@@ -17,6 +17,13 @@ func (s Sink) Ran(e Event, took time.Duration) {
 	s(e)
 }
 
+// WarnUnused reports a capability argument that no plugin of a network takes.
+func (s Sink) WarnUnused(network, capability, msg string) {
+	if s != nil {
+		s(Event{Event: "warning", Network: network, Capability: capability, Msg: msg})
+	}
+}
+
 // Warn reports something the caller should know that is not an error.
 func (s Sink) Warn(plugin, msg string) {
 	if s != nil {

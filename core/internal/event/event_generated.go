@@ -18,6 +18,8 @@ type Event struct {
 	IfName string `json:"ifName,omitempty"`
 	// type of the plugin
 	Plugin string `json:"plugin,omitempty"`
+	// the capability whose argument has no effect, in a warning about it
+	Capability string `json:"capability,omitempty"`
 	// whether the plugin is built in
 	Builtin *bool `json:"builtin,omitempty"`
 	// run time of the plugin

@@ -11,7 +11,6 @@ import (
 	"syscall"
 
 	"github.com/libcni/libcni/core/internal/host/errno"
-	"github.com/libcni/libcni/core/internal/host/privilege"
 )
 
 // origin is what an Error keeps for Go: the errno that a C function returns, 0 for the code, and
@@ -131,7 +130,7 @@ func From(err error, otherwise Kind) *Error {
 	case errors.Is(err, context.Canceled):
 		return New(KindCancelled, err, "the call was cancelled")
 	case errno.Of(err) == syscall.EPERM, otherwise != KindState && errors.Is(err, fs.ErrPermission):
-		return worded(KindPermission, err, err.Error()+": "+privilege.Explain())
+		return worded(KindPermission, err, err.Error()+": "+errno.Refusal())
 	default:
 		return worded(ofRefusal(errno.Of(err), otherwise), err, err.Error())
 	}

@@ -49,8 +49,8 @@ func interpretUnknown(t Target, inv *plugin.Invocation, got answer) (*plugin.Res
 
 var null = []byte("null")
 
-// parseResult reads the result of an ADD. A result without a version has the configuration's, or the
-// one that its keys belong to.
+// parseResult reads the result of an ADD. A result without a version has the configuration's, or
+// the one that its keys belong to.
 func parseResult(t Target, inv *plugin.Invocation, stdout []byte) (*plugin.Result, error) {
 	stdout = bytes.TrimSpace(stdout)
 	if len(stdout) == 0 {
@@ -113,8 +113,8 @@ func pluginError(t Target, got answer, object errorObject) error {
 	e := fault.New(fault.KindPluginFailed, nil, "")
 	e.CNIVersion, e.Msg, e.Details = fault.Excerpt(object.CNIVersion), object.Msg, object.Details
 	if e.Msg == "" {
-		e.Msg = fmt.Sprintf("%s failed with code %s and no message%s", t, fault.Excerpt(string(object.Code)),
-			stderrTail(got.stderr))
+		e.Msg = fmt.Sprintf("%s failed with code %s and no message%s", t,
+			fault.Excerpt(string(object.Code)), stderrTail(got.stderr))
 	}
 
 	code, err := strconv.ParseInt(string(object.Code), 10, 64)

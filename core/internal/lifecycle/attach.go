@@ -28,7 +28,10 @@ type AttachRequest struct {
 	Args           plugin.Args
 	CapabilityArgs map[string]jsontext.Value
 
-	Replace    bool // an existing attachment of the same name
+	Replace bool // an existing attachment of the same name
+	// RefuseUnused refuses capability arguments that no plugin takes.
+	RefuseUnused bool
+
 	NoRollback bool // a failed ADD leaves what it made to DEL or GC
 
 	// UndoTimeout bounds the undo of a failed ADD, which outlives the request's deadline; 0 for no
@@ -49,6 +52,9 @@ func (m *Manager) Attach(ctx context.Context, held *attachments.Held,
 	c := m.newChain(request.Config, entry, request.Netns)
 	defer c.close()
 	if err := c.resolve(); err != nil {
+		return nil, err
+	}
+	if err := c.reportUnused(request.RefuseUnused); err != nil {
 		return nil, err
 	}
 
@@ -130,7 +136,7 @@ func (a *addition) run(ctx context.Context) (jsontext.Value, error) {
 // of the list knows.
 func (a *addition) addAll(ctx context.Context) error {
 	err := a.addEach(ctx)
-	if !isIncompatibleVersion(err) {
+	if !fault.IsIncompatibleVersion(err) {
 		return err
 	}
 

@@ -12,7 +12,9 @@ type bridge struct{}
 func New() plugin.Plugin { return bridge{} }
 
 // Traits: the plugin makes the interface.
-func (bridge) Traits() plugin.Traits { return plugin.Traits{MakesInterface: true} }
+func (bridge) Traits() plugin.Traits {
+	return plugin.Traits{MakesInterface: true, Capabilities: []string{"mac"}}
+}
 
 // Unsupported names nothing: all keys are supported.
 func (bridge) Unsupported([]byte) string { return "" }

@@ -28,7 +28,9 @@ type hostLocal struct {
 }
 
 // Traits: the plugin assigns addresses.
-func (*hostLocal) Traits() plugin.Traits { return plugin.Traits{IPAM: true} }
+func (*hostLocal) Traits() plugin.Traits {
+	return plugin.Traits{IPAM: true, Capabilities: []string{"ipRanges", "ips"}}
+}
 
 // Unsupported returns "": the plugin supports every key of the reference plugin.
 func (*hostLocal) Unsupported([]byte) string { return "" }

@@ -39,7 +39,8 @@ func New() plugin.Plugin { return portmap{} }
 
 // Traits: ports are forwarded to addresses, so that DEL does not depend on the interface.
 func (portmap) Traits() plugin.Traits {
-	return plugin.Traits{Chained: true, IgnoresInterface: true}
+	return plugin.Traits{Chained: true, IgnoresInterface: true,
+		Capabilities: []string{"portMappings"}}
 }
 
 // Unsupported names the key that requires iptables.

@@ -12,7 +12,9 @@ func New() plugin.Plugin { return static{} }
 type static struct{}
 
 // Traits: the plugin assigns addresses.
-func (static) Traits() plugin.Traits { return plugin.Traits{IPAM: true} }
+func (static) Traits() plugin.Traits {
+	return plugin.Traits{IPAM: true, Capabilities: []string{"ips"}}
+}
 
 // Unsupported returns "": the plugin supports every key of the reference plugin.
 func (static) Unsupported([]byte) string { return "" }

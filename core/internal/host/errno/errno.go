@@ -1,5 +1,5 @@
-// Package errno deals with the kernel's error numbers: their names, those in wrapped errors, and
-// EINTR.
+// Package errno deals with the kernel's error numbers: their names, those in wrapped errors, EINTR,
+// and the reason for EPERM.
 package errno
 
 import (

@@ -1,6 +1,4 @@
-// Package privilege explains why the kernel refuses an operation: with EPERM because a capability is
-// missing, or although none is.
-package privilege
+package errno
 
 import (
 	"fmt"
@@ -19,17 +17,17 @@ type capability struct {
 	bit  int
 }
 
-// Explain says why an operation of the calling thread was refused, as far as that is known.
-func Explain() string {
+// Refusal says why an operation of the calling thread was refused, as far as that is known.
+func Refusal() string {
 	effective, err := effectiveCapabilities()
 	if err != nil {
 		return "it may need " + names(needed())
 	}
-	return explain(effective)
+	return refusal(effective)
 }
 
-// explain is Explain for a thread with the given effective capabilities.
-func explain(effective uint64) string {
+// refusal is Refusal for a thread with the given effective capabilities.
+func refusal(effective uint64) string {
 	var missing []capability
 	for _, c := range needed() {
 		if effective&(1<<c.bit) == 0 {
@@ -39,8 +37,9 @@ func explain(effective uint64) string {
 	if len(missing) > 0 {
 		return fmt.Sprintf("this thread lacks %s", names(missing))
 	}
-	return fmt.Sprintf("this thread has %s, so the reason is another one: the owner or mode of a file, "+
-		"a read-only mount, the user namespace, a security module or a seccomp filter", names(needed()))
+	return fmt.Sprintf("this thread has %s, so the reason is another one: the owner or mode of a "+
+		"file, a read-only mount, the user namespace, a security module or a seccomp filter",
+		names(needed()))
 }
 
 func names(list []capability) string {

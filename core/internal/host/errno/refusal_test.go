@@ -1,4 +1,4 @@
-package privilege
+package errno
 
 import (
 	"strings"
@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func TestExplainNamesWhatIsMissing(t *testing.T) {
+func TestRefusalNamesWhatIsMissing(t *testing.T) {
 	const netAdmin, sysAdmin = 1 << unix.CAP_NET_ADMIN, 1 << unix.CAP_SYS_ADMIN
 	for _, test := range []struct {
 		name      string
@@ -19,7 +19,7 @@ func TestExplainNamesWhatIsMissing(t *testing.T) {
 		{"the other is there", sysAdmin, "this thread lacks CAP_NET_ADMIN"},
 		{"both are there", netAdmin | sysAdmin, "the reason is another one"},
 	} {
-		if got := explain(test.effective); !strings.Contains(got, test.want) {
+		if got := refusal(test.effective); !strings.Contains(got, test.want) {
 			t.Errorf("%s: %q, want %q", test.name, got, test.want)
 		}
 	}
