@@ -424,4 +424,5 @@ const (
 	defaultVolumeConnect   = 10000 * time.Millisecond
 	defaultVolumeActivate  = 10000 * time.Millisecond
 	defaultVolumeHeader    = 0 * time.Millisecond
+	defaultVolumeTimeout   = 120000 * time.Millisecond
 )

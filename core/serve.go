@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/host/netns"
 )
 
 // incoming is a request as received.
@@ -56,6 +57,7 @@ func (in incoming) normalize() (Common, error) {
 	if request.Network.Kind() == 'n' { // null counts as absent
 		request.Network = nil
 	}
+	request.Netns = netns.ForAnyProcess(request.Netns)
 	return request, nil
 }
 

@@ -2,15 +2,10 @@ package core
 
 import (
 	"errors"
-	"time"
 
 	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/volume"
 )
-
-// defaultVolumeTimeout is longer than defaultTimeout: plugins make file systems and wait for
-// storage.
-const defaultVolumeTimeout = 120 * time.Second
 
 // validateVolumes refuses invalid options of volumes.
 func (o *RequestOptions) validateVolumes() error {

@@ -17,9 +17,14 @@
  *     }
  *
  * The whole implementation is in this file, in C99 or C++. It needs only the C library (-ldl and
- * -pthread with glibc before 2.34). Include it before other headers, or define _GNU_SOURCE. cni.h
- * is the manual of the verbs; here each takes the api as its first argument. Requests, responses,
- * return values and kinds of errors are those of cni.h in every mode.
+ * -pthread with glibc before 2.34), and may be included before or after other headers. cni.h is the
+ * manual of the verbs; here each takes the api as its first argument. Requests, responses, return
+ * values and kinds of errors are those of cni.h in every mode.
+ *
+ * ONE COPY OF THE CODE
+ *   By default every file that includes this header gets static functions. In a program of several
+ *   files, define CNI_DL_IMPLEMENTATION in one of them and CNI_DL_DECLARATIONS in the others: the
+ *   first then has the code, and the others include only <stddef.h> and <stdint.h>.
  *
  * MODES
  *   CNI_DL_INPROCESS  dlopen. From then on the process has Go's threads and handlers (cni.h,
@@ -49,6 +54,17 @@
  *   child may use an inherited api only after it has opened it again. A call that would be the
  *   first process of a new PID namespace (unshare, CLONE_NEWPID) is refused: kind unsupported.
  *
+ *   A host that cannot know whether it has threads uses cni_dl_open_outside: isolated if possible,
+ *   otherwise exec, decided anew for each call.
+ *
+ *   A netns or networkFile below /proc/self, /proc/thread-self or /dev/fd means the caller's
+ *   process in every mode.
+ *
+ * MEMORY
+ *   A response is NULL only if there is no memory for it, not even for an error object. The return
+ *   value is -EIO then, and after cni_dl_finish the call is released as always. The free functions
+ *   accept NULL.
+ *
  * CALLS THAT DO NOT BLOCK (isolated and exec)
  *     cni_dl_call *call;
  *     rc = cni_dl_start(&api, "add", request, &call, &response);   0, or an error as from a call
@@ -58,9 +74,12 @@
  *   Log callbacks run in cni_dl_finish. api.cancel finds a call by the requestId of its request.
  *
  * JSON
- *   cni_dl_find(json, key) returns the value of a key of an object, cni_dl_value_end(value) the end
- *   of a value: sufficient to copy values from one JSON text to another without a library. Both
- *   return NULL if there is no such value.
+ *   Text that is not a constant of the program must be quoted before it becomes part of a request:
+ *   a container's id may hold quotes, and would add keys to the request otherwise.
+ *     request = cni_dl_json("{\"containerId\":%s,\"network\":%s}", id, network);
+ *   cni_dl_json and cni_dl_quote quote, cni_dl_unquote does the reverse. cni_dl_container_id
+ *   converts the id of a runtime to one that CNI allows. cni_dl_find returns the value of a key of
+ *   an object, cni_dl_value_end the end of a value.
  *
  * PACKAGES
  *   CNI_DL_NOTE("...") at file level tells packagers that the program can use libcni (.note.dlopen,
@@ -70,10 +89,35 @@
 #ifndef LIBCNI_CNI_DL_H
 #define LIBCNI_CNI_DL_H
 
-#if !defined(_GNU_SOURCE) && !defined(_FEATURES_H)
-#define _GNU_SOURCE 1
+#if defined(CNI_DL_IMPLEMENTATION) || defined(CNI_DL_DECLARATIONS)
+#define CNI_DL_FUNCTION
+#else
+#define CNI_DL_FUNCTION static inline
 #endif
 
+/* The code uses functions of POSIX and Linux. If an earlier header has chosen fewer features
+ * (-std=c99 does), the choice is made again, and headers that it has cut short are included once
+ * more. Those after this one then declare everything, as with _GNU_SOURCE. */
+#ifndef CNI_DL_DECLARATIONS
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE 1
+#endif
+#if defined(__GLIBC__) && !defined(__USE_GNU)
+#if !defined(__USE_POSIX)
+#undef _SIGNAL_H
+#undef _STRING_H
+#undef _TIME_H
+#elif !defined(__USE_XOPEN2K8)
+#error "_POSIX_C_SOURCE is older than 200809L; include cni_dl.h before other headers"
+#endif
+#undef _FEATURES_H
+#include <features.h>
+#endif
+#endif
+
+#include <stddef.h>
+#include <stdint.h>
+#ifndef CNI_DL_DECLARATIONS
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -82,8 +126,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
-#include <stddef.h>
-#include <stdint.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,18 +146,41 @@
 #include <malloc.h>
 #endif
 
-#if defined(__GLIBC__) && !defined(__USE_XOPEN2K8)
-#error "include cni_dl.h before other headers, or define _GNU_SOURCE"
+/* What an earlier header with fewer features has left out. C++ always has all of them. */
+#if defined(__GLIBC__) && !defined(__cplusplus)
+#include <bits/types/idtype_t.h>
+#ifndef RTLD_DEFAULT
+#define RTLD_DEFAULT ((void *)0)
+#endif
+#ifndef F_DUPFD_CLOEXEC
+#define F_DUPFD_CLOEXEC 1030
+#endif
+#ifndef O_CLOEXEC
+#define O_CLOEXEC 02000000
+#endif
+#ifndef WNOHANG
+#define WNOHANG 1
+#endif
+#ifndef WEXITED
+#define WEXITED 4
+#endif
+#ifndef CLOCK_MONOTONIC
+#define CLOCK_MONOTONIC 1
+#endif
+extern ssize_t pread(int fd, void *to, size_t size, off_t from);
+extern ssize_t readlink(const char *path, char *target, size_t size);
+extern long syscall(long number, ...);
+extern int waitid(idtype_t type, id_t id, siginfo_t *info, int options);
+#if __GLIBC_PREREQ(2, 34)
+extern int posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *files, int from);
+#endif
+#endif
+extern char **environ;
 #endif
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-#if defined(__GLIBC__) && !defined(__USE_MISC)
-extern long syscall(long number, ...);
-#endif
-extern char **environ;
 
 enum { CNI_DL_INPROCESS, CNI_DL_ISOLATED, CNI_DL_EXEC };
 
@@ -212,6 +278,7 @@ struct cni_dl {
     /* The rest is private. */
     struct cni_dl_library library; /* isolated: for the children, or empty */
     char *path;
+    char *command; /* isolated: runs calls while the process has threads; or NULL */
     char found_version[32];
     int found_abi;
     cni_dl_log_fn log;
@@ -223,6 +290,85 @@ struct cni_dl {
     size_t unreaped_count, unreaped_room;
 };
 
+/* ---- The functions --------------------------------------------------------------------------- */
+
+/**
+ * Opens libcni.
+ *
+ * @param api   is filled; cni_dl_close releases it
+ * @param path  path of the library, or with CNI_DL_EXEC of the command. NULL: libcni.so.0 on the
+ *              search path of the system, and the command cni in PATH. In set-uid programs the
+ *              environment is not used.
+ * @param mode  CNI_DL_INPROCESS, CNI_DL_ISOLATED, CNI_DL_EXEC
+ * @param error on failure an error object, which the caller frees with free(); may be NULL
+ * @return 0; -ENOTSUP (kind unsupported: there is no libcni, or the mode cannot work in this
+ *         process), -EINVAL, -EIO, -EMFILE, -EFAULT, -ETIMEDOUT. After an error the api must not be
+ *         closed.
+ */
+CNI_DL_FUNCTION int cni_dl_open(cni_dl *api, const char *path, int mode, char **error);
+
+/**
+ * Opens libcni outside the process: isolated, or exec if that is not possible because the process
+ * has threads, is static, or finds no library. If it gets threads later, its calls run the command.
+ *
+ * @param api     is filled; api->mode says how it was opened
+ * @param library path of the library, or NULL
+ * @param command path of the command, or NULL
+ * @param error   as for cni_dl_open; if neither is possible, msg has both reasons
+ * @return as cni_dl_open
+ */
+CNI_DL_FUNCTION int cni_dl_open_outside(
+    cni_dl *api, const char *library, const char *command, char **error);
+
+/** Ends calls in progress and releases everything except the library, which stays loaded. */
+CNI_DL_FUNCTION void cni_dl_close(cni_dl *api);
+
+/** Begins a call of a method (see cni_call). Returns 0 and a call, which cni_dl_finish ends, or an
+ * error and its object. */
+CNI_DL_FUNCTION int cni_dl_start(
+    cni_dl *api, const char *method, const char *request, cni_dl_call **call, char **response);
+
+/** Returns a descriptor that is readable when cni_dl_finish has work to do. It belongs to the
+ * call. */
+CNI_DL_FUNCTION int cni_dl_descriptor(const cni_dl_call *call);
+
+/** Returns -EINPROGRESS, or the return value of the call and its response, and releases the call.
+ * Does not block. */
+CNI_DL_FUNCTION int cni_dl_finish(cni_dl_call *call, char **response);
+
+/** Requests the end of a call. cni_dl_finish is still required and returns the result. */
+CNI_DL_FUNCTION void cni_dl_cancel(cni_dl_call *call);
+
+/** Returns text as a JSON string with its quotes, or NULL if there is no memory; free() it. Bytes
+ * that are not UTF-8 stay, and the library refuses the request. */
+CNI_DL_FUNCTION char *cni_dl_quote(const char *text);
+
+/** Returns the text of the JSON string at json, or NULL if there is no string without NUL, or no
+ * memory; free() it. json may be NULL. */
+CNI_DL_FUNCTION char *cni_dl_unquote(const char *json);
+
+/** Returns the format with each %s replaced by a string as cni_dl_quote returns it, %d by an int,
+ * %j by JSON text as it is, and %% by %; free() it. NULL if there is no memory, an argument of %s
+ * or %j is NULL, or the format has anything else. */
+CNI_DL_FUNCTION char *cni_dl_json(const char *format, ...);
+
+/** Returns a container id that CNI allows, or NULL if there is no memory; free() it. An id that CNI
+ * allows is returned unchanged, unless it begins with "x.". Any other becomes "x." and the id, in
+ * which each byte other than a letter, digit, '_' or '-' is replaced by '.' and two hexadecimal
+ * digits: "_a" becomes "x._a", "+a" becomes "x..2ba". Different ids stay different. */
+CNI_DL_FUNCTION char *cni_dl_container_id(const char *id);
+
+/** Returns the value of a key of the object at json, or NULL; json may be NULL. */
+CNI_DL_FUNCTION const char *cni_dl_find(const char *json, const char *key);
+
+/** Returns the end of the JSON value at json, or NULL. The text is checked elsewhere and only
+ * little here. */
+CNI_DL_FUNCTION const char *cni_dl_value_end(const char *json);
+
+/* ---- The code: private from here on ---------------------------------------------------------- */
+
+#ifndef CNI_DL_DECLARATIONS
+
 struct cni_dl_text {
     char *data;
     size_t length, room;
@@ -232,10 +378,11 @@ struct cni_dl_text {
 struct cni_dl_call {
     cni_dl *api;
     cni_dl_call *next;
+    int mode; /* of this call */
     const char *method;
     char *id;      /* requestId, or NULL if it is unknown */
     char *context; /* members for an error object */
-    int pidfd, socket, trace, epoll, timer;
+    int pidfd, socket, trace, epoll, timer, netns;
     struct cni_dl_text in;
     int64_t deadline; /* of CLOCK_MONOTONIC in ms; 0 for none */
     int answered, ended, cancelled, rc;
@@ -275,8 +422,17 @@ static inline void cni_dl_puts(struct cni_dl_text *t, const char *s)
     cni_dl_put(t, s, strlen(s));
 }
 
-/* A character that is not ASCII becomes '?', since the text may have been cut within it. */
-static inline void cni_dl_put_string(struct cni_dl_text *t, const char *s)
+/* Takes the text, or NULL if memory was missing. */
+static inline char *cni_dl_take(struct cni_dl_text *t)
+{
+    if (t->failed) {
+        free(t->data);
+        t->data = NULL;
+    }
+    return t->data;
+}
+
+static inline void cni_dl_put_quoted(struct cni_dl_text *t, const char *s)
 {
     char escaped[8];
     cni_dl_puts(t, "\"");
@@ -287,17 +443,165 @@ static inline void cni_dl_put_string(struct cni_dl_text *t, const char *s)
         else if (c < 0x20 || c == 0x7f)
             snprintf(escaped, sizeof escaped, "\\u%04x", c);
         else
-            snprintf(escaped, sizeof escaped, "%c", c < 0x80 ? c : '?');
+            snprintf(escaped, sizeof escaped, "%c", c);
         cni_dl_puts(t, escaped);
     }
     cni_dl_puts(t, "\"");
 }
 
+/* As cni_dl_put_quoted, for text that may have been cut within a character: what is not ASCII
+ * becomes '?'. */
+static inline void cni_dl_put_string(struct cni_dl_text *t, const char *s)
+{
+    size_t begin = t->length;
+    cni_dl_put_quoted(t, s);
+    for (; begin < t->length; begin++)
+        if ((unsigned char)t->data[begin] > 0x7f)
+            t->data[begin] = '?';
+}
+
+CNI_DL_FUNCTION char *cni_dl_quote(const char *text)
+{
+    struct cni_dl_text t = {NULL, 0, 0, 0};
+    cni_dl_put_quoted(&t, text);
+    return cni_dl_take(&t);
+}
+
+CNI_DL_FUNCTION char *cni_dl_json(const char *format, ...)
+{
+    struct cni_dl_text t = {NULL, 0, 0, 0};
+    char number[16];
+    const char *text;
+    va_list values;
+    cni_dl_puts(&t, "");
+    va_start(values, format);
+    for (; *format != '\0'; format++) {
+        if (*format != '%') {
+            cni_dl_put(&t, format, 1);
+        } else if (*++format == 's' || *format == 'j') {
+            text = va_arg(values, const char *);
+            if (text == NULL)
+                t.failed = 1;
+            else if (*format == 's')
+                cni_dl_put_quoted(&t, text);
+            else
+                cni_dl_puts(&t, text);
+        } else if (*format == 'd') {
+            snprintf(number, sizeof number, "%d", va_arg(values, int));
+            cni_dl_puts(&t, number);
+        } else if (*format == '%') {
+            cni_dl_puts(&t, "%");
+        } else {
+            t.failed = 1;
+            break;
+        }
+    }
+    va_end(values);
+    return cni_dl_take(&t);
+}
+
+/* Returns the number of four hexadecimal digits, or -1. */
+static inline long cni_dl_hex(const char *p)
+{
+    long n = 0;
+    int i;
+    for (i = 0; i < 4; i++) {
+        static const char digits[] = "0123456789abcdef";
+        const char *digit = strchr(digits, p[i] >= 'A' && p[i] <= 'F' ? p[i] + 32 : p[i]);
+        if (p[i] == '\0' || digit == NULL)
+            return -1;
+        n = n * 16 + (digit - digits);
+    }
+    return n;
+}
+
+static inline void cni_dl_put_character(struct cni_dl_text *t, long c)
+{
+    char utf8[4];
+    size_t length = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4, i;
+    for (i = length - 1; i > 0; i--, c >>= 6)
+        utf8[i] = (char)(0x80 | (c & 0x3f));
+    utf8[0] = (char)(length == 1 ? c : (0xf00 >> length & 0xff) | c);
+    cni_dl_put(t, utf8, length);
+}
+
+/* Appends the character of the escape sequence at p, and returns the sequence's end, or NULL. */
+static inline const char *cni_dl_put_escaped(struct cni_dl_text *t, const char *p)
+{
+    static const char names[] = "\"\\/bfnrt", characters[] = "\"\\/\b\f\n\r\t";
+    const char *name = strchr(names, *p);
+    long c, low;
+    if (*p != 'u') {
+        if (*p == '\0' || name == NULL)
+            return NULL;
+        cni_dl_put(t, &characters[name - names], 1);
+        return p + 1;
+    }
+    c = cni_dl_hex(++p);
+    if (c <= 0 || (c >= 0xdc00 && c < 0xe000))
+        return NULL;
+    p += 4;
+    if (c >= 0xd800 && c < 0xdc00) {
+        low = p[0] == '\\' && p[1] == 'u' ? cni_dl_hex(p + 2) : -1;
+        if (low < 0xdc00 || low >= 0xe000)
+            return NULL;
+        c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
+        p += 6;
+    }
+    cni_dl_put_character(t, c);
+    return p;
+}
+
+CNI_DL_FUNCTION char *cni_dl_unquote(const char *json)
+{
+    struct cni_dl_text t = {NULL, 0, 0, 0};
+    if (json == NULL || *json != '"')
+        return NULL;
+    cni_dl_puts(&t, "");
+    for (json++; json != NULL && *json != '"';) {
+        if (*json == '\0')
+            json = NULL;
+        else if (*json == '\\')
+            json = cni_dl_put_escaped(&t, json + 1);
+        else
+            cni_dl_put(&t, json++, 1);
+    }
+    if (json == NULL)
+        t.failed = 1;
+    return cni_dl_take(&t);
+}
+
+static inline int cni_dl_is_alphanumeric(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+
+CNI_DL_FUNCTION char *cni_dl_container_id(const char *id)
+{
+    struct cni_dl_text t = {NULL, 0, 0, 0};
+    char escaped[4];
+    const char *p;
+    for (p = id; cni_dl_is_alphanumeric(*p) || (p > id && *p != '\0' && strchr("_.-", *p)); p++)
+        ;
+    if (p > id && *p == '\0' && strncmp(id, "x.", 2) != 0) {
+        cni_dl_puts(&t, id);
+        return cni_dl_take(&t);
+    }
+    cni_dl_puts(&t, "x.");
+    for (p = id; *p != '\0'; p++) {
+        if (cni_dl_is_alphanumeric(*p) || *p == '_' || *p == '-') {
+            cni_dl_put(&t, p, 1);
+        } else {
+            snprintf(escaped, sizeof escaped, ".%02x", (unsigned char)*p);
+            cni_dl_puts(&t, escaped);
+        }
+    }
+    return cni_dl_take(&t);
+}
+
 static inline const char *cni_dl_blanks(const char *p) { return p + strspn(p, " \t\r\n"); }
 
-/** Returns the end of the JSON value at p, or NULL. The text is checked elsewhere and only little
- * here. */
-static inline const char *cni_dl_value_end(const char *p)
+CNI_DL_FUNCTION const char *cni_dl_value_end(const char *p)
 {
     size_t depth = 0;
     do {
@@ -326,8 +630,7 @@ static inline const char *cni_dl_value_end(const char *p)
     return p;
 }
 
-/** Returns the value of a key of the object at p, or NULL; p may be NULL. */
-static inline const char *cni_dl_find(const char *p, const char *key)
+CNI_DL_FUNCTION const char *cni_dl_find(const char *p, const char *key)
 {
     size_t length = strlen(key);
     if (p == NULL || *(p = cni_dl_blanks(p)) != '{')
@@ -448,11 +751,7 @@ static inline int cni_dl_fail(const struct cni_dl_kind *kind, const char *msg, c
         cni_dl_put_string(&t, trace);
     }
     cni_dl_puts(&t, kind->retryable ? ",\"retryable\":true}" : ",\"retryable\":false}");
-    if (t.failed) {
-        free(t.data);
-        t.data = NULL;
-    }
-    *response = t.data;
+    *response = cni_dl_take(&t);
     return -kind->number;
 }
 
@@ -609,6 +908,19 @@ static inline int cni_dl_is_dead(int pidfd)
     return pidfd >= 0 && poll(&dead, 1, 0) == 1;
 }
 
+/* Isolated calls run the command while the process has threads, if the host allows that. */
+static inline int cni_dl_mode(const cni_dl *api)
+{
+    if (api->mode == CNI_DL_ISOLATED && api->command != NULL && cni_dl_has_threads())
+        return CNI_DL_EXEC;
+    return api->mode;
+}
+
+static inline const char *cni_dl_program(const cni_dl *api)
+{
+    return api->mode == CNI_DL_EXEC ? api->path : api->command;
+}
+
 /* ---- The child ------------------------------------------------------------------------------- */
 
 /* A frame is two uint32, length and type, followed by length bytes. */
@@ -725,6 +1037,10 @@ static inline void *cni_dl_await_cancel(void *argument)
     return NULL;
 }
 
+#define CNI_DL_IS_FORKED                                                                           \
+    "this process is a fork of one that has started libcni; exec a program first, or use "         \
+    "CNI_DL_EXEC"
+
 /* Whether this process was forked from one in which this library, or a copy of it, has started Go.
  * */
 static inline int cni_dl_is_forked(const struct cni_dl_library *l)
@@ -786,8 +1102,7 @@ static inline void cni_dl_be_child(cni_dl_call *call, int socket, const char *re
     if (library.handle == NULL)
         why = cni_dl_load(&library, call->api->path, call->method == NULL);
     if (why == NULL && call->method == NULL && cni_dl_is_forked(&library))
-        why = "this process is a fork of one that has started libcni; exec a program first, or use "
-              "CNI_DL_EXEC";
+        why = CNI_DL_IS_FORKED;
     if (why != NULL) {
         cni_dl_send(socket, CNI_DL_FRAME_ERROR, NULL, 0, why);
         _exit(0);
@@ -835,6 +1150,7 @@ static inline int cni_dl_spawn(cni_dl_call *call, int socket, int request)
     static char name[] = "cni", verb[] = "call", frames[] = "--frames", events[] = "--verbose",
                 end[] = "--";
     static char *nothing[] = {NULL};
+    const char *program = cni_dl_program(call->api);
     char *argv[7];
     int argc = 0, secure = getauxval(AT_SECURE) != 0, rc;
     posix_spawn_file_actions_t files;
@@ -854,7 +1170,7 @@ static inline int cni_dl_spawn(cni_dl_call *call, int socket, int request)
     posix_spawn_file_actions_adddup2(&files, request, 0);
     posix_spawn_file_actions_adddup2(&files, socket, 1);
     posix_spawn_file_actions_adddup2(&files, call->trace, 2);
-#if defined(__GLIBC__) && defined(__USE_MISC)
+#ifdef __GLIBC__
 #if __GLIBC_PREREQ(2, 34)
     posix_spawn_file_actions_addclosefrom_np(&files, 3);
 #endif
@@ -866,11 +1182,10 @@ static inline int cni_dl_spawn(cni_dl_call *call, int socket, int request)
     posix_spawnattr_setsigmask(&attributes, &set);
     sigfillset(&set);
     posix_spawnattr_setsigdefault(&attributes, &set);
-    if (secure || strchr(call->api->path, '/') != NULL)
-        rc = posix_spawn(
-            &pid, call->api->path, &files, &attributes, argv, secure ? nothing : environ);
+    if (secure || strchr(program, '/') != NULL)
+        rc = posix_spawn(&pid, program, &files, &attributes, argv, secure ? nothing : environ);
     else
-        rc = posix_spawnp(&pid, call->api->path, &files, &attributes, argv, environ);
+        rc = posix_spawnp(&pid, program, &files, &attributes, argv, environ);
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&files);
     if (rc == 0)
@@ -932,6 +1247,7 @@ static inline void cni_dl_release(cni_dl_call *call)
     cni_dl_close_fd(&call->trace);
     cni_dl_close_fd(&call->epoll);
     cni_dl_close_fd(&call->timer);
+    cni_dl_close_fd(&call->netns);
     cni_dl_reap_later(call->api, call->pidfd);
     free(call->in.data);
     free(call->id);
@@ -942,45 +1258,131 @@ static inline void cni_dl_release(cni_dl_call *call)
     free(call);
 }
 
+enum {
+    /* Code generated by api/generate from api/cni.api.json. DO NOT EDIT. limits: */
+    /* clang-format off */
+    CNI_DL_TIMEOUT_MS = 60000,
+    CNI_DL_ROLLBACK_MS = 10000,
+    CNI_DL_VOLUME_MS = 120000
+    /* clang-format on */
+    /* End of limits. */
+};
+
 static inline int64_t cni_dl_limit(const cni_dl *api, const char *method, const char *request)
 {
     const char *options = cni_dl_find(request, "options");
-    int64_t timeout = strncmp(method, "volume.", 7) == 0 ? 120000 : 60000;
-    int64_t undo = cni_dl_number(cni_dl_find(options, "rollbackTimeoutMs"), 10000);
+    int64_t timeout = strncmp(method, "volume.", 7) == 0 ? CNI_DL_VOLUME_MS : CNI_DL_TIMEOUT_MS;
+    int64_t undo = cni_dl_number(cni_dl_find(options, "rollbackTimeoutMs"), CNI_DL_ROLLBACK_MS);
     timeout = cni_dl_number(cni_dl_find(options, "timeoutMs"), timeout);
     return timeout == 0 || undo == 0 ? 0 : timeout + undo + api->grace_ms;
 }
 
-/* Records the identifier of the call. A request without a requestId gets one, in a copy, so that
- * the child can cancel the call. */
-static inline char *cni_dl_identify(cni_dl_call *call, const char *request)
+/* Records the identifier of the call, with which the child can cancel it. A request without a
+ * requestId gets one here. */
+static inline void cni_dl_identify(cni_dl_call *call, struct cni_dl_text *request)
 {
-    const char *id = cni_dl_find(request, "requestId"), *open = cni_dl_blanks(request),
-               *end = cni_dl_value_end(open);
-    struct cni_dl_text t = {NULL, 0, 0, 0}, name = {NULL, 0, 0, 0};
+    const char *id = cni_dl_find(request->data, "requestId"), *open, *end;
+    struct cni_dl_text with = {NULL, 0, 0, 0}, name = {NULL, 0, 0, 0};
     char made[48];
     if (id != NULL) {
         if (cni_dl_plain(id) > 2)
             cni_dl_put(&name, id + 1, cni_dl_plain(id) - 2);
-        call->id = name.data;
-        return NULL;
+        call->id = cni_dl_take(&name);
+        return;
     }
-    if (*open != '{' || end == NULL || *cni_dl_blanks(end) != '\0' ||
-        end - request > (16 << 20) - (int)sizeof made)
-        return NULL;
+    open = cni_dl_blanks(request->data);
+    end = cni_dl_value_end(open);
+    if (call->mode != CNI_DL_ISOLATED || *open != '{' || end == NULL ||
+        *cni_dl_blanks(end) != '\0' || request->length > (16 << 20) - sizeof made)
+        return;
     snprintf(made, sizeof made, "libcni-dl-%lu", ++call->api->started);
     cni_dl_puts(&name, made);
-    call->id = name.data;
-    cni_dl_puts(&t, "{\"requestId\":\"");
-    cni_dl_puts(&t, made);
-    cni_dl_puts(&t, *cni_dl_blanks(open + 1) == '}' ? "\"" : "\",");
-    cni_dl_puts(&t, open + 1);
-    return t.data;
+    call->id = cni_dl_take(&name);
+    cni_dl_puts(&with, "{\"requestId\":\"");
+    cni_dl_puts(&with, made);
+    cni_dl_puts(&with, *cni_dl_blanks(open + 1) == '}' ? "\"" : "\",");
+    cni_dl_puts(&with, open + 1);
+    free(request->data);
+    *request = with;
+}
+
+/* Appends the target of the link /proc/NAME, such as "1234" for self. */
+static inline int cni_dl_put_process(struct cni_dl_text *t, const char *name)
+{
+    char target[64];
+    ssize_t length = readlink(name, target, sizeof target);
+    if (length <= 0 || length == (ssize_t)sizeof target)
+        return -1;
+    cni_dl_puts(t, "/proc/");
+    cni_dl_put(t, target, (size_t)length);
+    return 0;
+}
+
+/* Returns a path that leads in any process to what path leads to in this one; NULL if path itself
+ * does. hold keeps a descriptor of this process open, so that its number is not used again. */
+static inline char *cni_dl_settle_path(const char *path, int *hold)
+{
+    static const char *const own[] = {"/proc/self/", "/proc/self", "", "/proc/thread-self/",
+        "/proc/thread-self", "", "/dev/fd/", "/proc/self", "fd/"};
+    struct cni_dl_text t = {NULL, 0, 0, 0};
+    char number[16];
+    size_t i;
+    for (i = 0; i < 9 && strncmp(path, own[i], strlen(own[i])) != 0; i += 3)
+        ;
+    if (i == 9 || cni_dl_put_process(&t, own[i + 1]) != 0)
+        return NULL;
+    cni_dl_puts(&t, "/");
+    if (hold != NULL && *hold < 0)
+        *hold = cni_dl_above_stdio(open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+    if (hold != NULL && *hold >= 0) {
+        free(t.data);
+        memset(&t, 0, sizeof t);
+        cni_dl_put_process(&t, "/proc/self");
+        snprintf(number, sizeof number, "/fd/%d", *hold);
+        cni_dl_puts(&t, number);
+    } else {
+        cni_dl_puts(&t, own[i + 2]);
+        cni_dl_puts(&t, path + strlen(own[i]));
+    }
+    return cni_dl_take(&t);
+}
+
+/* Replaces the path of a key by one that leads in the child to the same file. */
+static inline void cni_dl_settle_key(struct cni_dl_text *request, const char *key, int *hold)
+{
+    const char *value = cni_dl_find(request->data, key);
+    const char *end = value != NULL ? cni_dl_value_end(value) : NULL;
+    struct cni_dl_text with = {NULL, 0, 0, 0};
+    char *path = end != NULL ? cni_dl_unquote(value) : NULL, *settled = NULL;
+    if (path != NULL)
+        settled = cni_dl_settle_path(path, hold);
+    if (settled != NULL) {
+        cni_dl_put(&with, request->data, (size_t)(value - request->data));
+        cni_dl_put_quoted(&with, settled);
+        cni_dl_puts(&with, end);
+        free(request->data);
+        *request = with;
+    }
+    free(settled);
+    free(path);
+}
+
+/* Makes the request of the child. A call that does not block keeps its namespace open meanwhile. */
+static inline void cni_dl_put_request(
+    struct cni_dl_text *t, cni_dl_call *call, const char *request, int starts)
+{
+    cni_dl_puts(t, request);
+    if (!t->failed)
+        cni_dl_settle_key(t, "netns", starts ? &call->netns : NULL);
+    if (!t->failed)
+        cni_dl_settle_key(t, "networkFile", NULL);
+    if (!t->failed && starts)
+        cni_dl_identify(call, t);
 }
 
 /* Responds to a method that no child can be made for. */
 static inline int cni_dl_refuse(
-    cni_dl *api, const char *method, const char *request, char **response)
+    cni_dl *api, int mode, const char *method, const char *request, char **response)
 {
     if (api->in_log)
         return cni_dl_fail(&cni_dl_busy, "this function may not be called from a log callback",
@@ -994,7 +1396,7 @@ static inline int cni_dl_refuse(
     if (strlen(request) > 16 << 20)
         return cni_dl_fail(&cni_dl_invalid, "the request is longer than 16777216 bytes", NULL, NULL,
             NULL, response);
-    if (api->mode == CNI_DL_ISOLATED && cni_dl_has_threads())
+    if (mode == CNI_DL_ISOLATED && cni_dl_has_threads())
         return cni_dl_fail(&cni_dl_unsupported,
             "isolated mode needs a process of one thread, and this one has more; use CNI_DL_EXEC",
             NULL, NULL, NULL, response);
@@ -1020,7 +1422,7 @@ static inline int cni_dl_launch(cni_dl_call *call, const char *request)
     call->trace = cni_dl_memory_file();
     if (call->socket < 0 || ends[1] < 0 || call->trace < 0)
         number = errno;
-    else if (call->api->mode == CNI_DL_ISOLATED)
+    else if (call->mode == CNI_DL_ISOLATED)
         number = cni_dl_clone(call, ends[1], request);
     else if ((input = cni_dl_memory_file()) < 0)
         number = errno;
@@ -1045,9 +1447,9 @@ static inline int cni_dl_begin(cni_dl *api, const char *method, const char *requ
     cni_dl_call **result, char **response)
 {
     cni_dl_call *call;
-    struct cni_dl_text context = {NULL, 0, 0, 0};
-    char *copy = NULL;
-    int rc = cni_dl_refuse(api, method == NULL ? "" : method, request, response);
+    struct cni_dl_text context = {NULL, 0, 0, 0}, text = {NULL, 0, 0, 0};
+    int mode = cni_dl_mode(api);
+    int rc = cni_dl_refuse(api, mode, method == NULL ? "" : method, request, response);
     int64_t limit;
     *result = NULL;
     if (rc != 0)
@@ -1057,25 +1459,33 @@ static inline int cni_dl_begin(cni_dl *api, const char *method, const char *requ
     if (call == NULL)
         return cni_dl_fail_errno(ENOMEM, "a call", response);
     call->api = api;
+    call->mode = mode;
     call->method = method;
-    call->pidfd = call->socket = call->trace = call->epoll = call->timer = -1;
+    call->pidfd = call->socket = call->trace = call->epoll = call->timer = call->netns = -1;
     limit = cni_dl_limit(api, method == NULL ? "" : method, request);
     call->deadline = limit == 0 ? 0 : cni_dl_now() + limit;
-    if (identify)
-        copy = cni_dl_identify(call, request);
     if (method != NULL)
         cni_dl_put_context(&context, method, request);
-    call->context = context.data;
-    rc = cni_dl_launch(call, copy != NULL && api->mode == CNI_DL_ISOLATED ? copy : request);
-    free(copy);
+    call->context = cni_dl_take(&context);
+    cni_dl_put_request(&text, call, request, identify);
+    rc = text.failed ? ENOMEM : cni_dl_launch(call, text.data);
+    if (rc == EMFILE && api->unreaped_count > 0) { /* each child that has answered holds one */
+        cni_dl_reap(api, 1);
+        cni_dl_close_fd(&call->socket);
+        cni_dl_close_fd(&call->trace);
+        rc = cni_dl_launch(call, text.data);
+    }
+    free(text.data);
     if (rc == 0) {
         *result = call;
         return 0;
     }
     cni_dl_release(call);
-    if (api->mode == CNI_DL_EXEC && (rc == ENOENT || rc == EACCES || rc == ENOEXEC)) {
-        char msg[4300];
-        snprintf(msg, sizeof msg, "the command %s cannot be run: %s", api->path, strerror(rc));
+    if (mode == CNI_DL_EXEC && (rc == ENOENT || rc == EACCES || rc == ENOEXEC)) {
+        char msg[4400];
+        snprintf(msg, sizeof msg, "%sthe command %s cannot be run: %s",
+            api->mode == mode ? "" : "this process has threads, and ", cni_dl_program(api),
+            strerror(rc));
         return cni_dl_fail(&cni_dl_unsupported, msg, NULL, NULL, NULL, response);
     }
     return cni_dl_fail_errno(rc, "a process for the call", response);
@@ -1258,7 +1668,9 @@ static inline int cni_dl_verdict(cni_dl_call *call, char **response)
 static inline int cni_dl_run(cni_dl *api, const char *method, const char *request, char **response)
 {
     cni_dl_call *call;
-    int number = errno, rc = method == NULL ? cni_dl_refuse(api, method, request, response) : 0;
+    int number = errno, rc = 0;
+    if (method == NULL)
+        rc = cni_dl_refuse(api, api->mode, method, request, response);
     if (rc == 0)
         rc = cni_dl_begin(api, method, request, 0, &call, response);
     if (rc == 0) {
@@ -1273,9 +1685,7 @@ static inline int cni_dl_run(cni_dl *api, const char *method, const char *reques
 
 /* ---- Calls that do not block ----------------------------------------------------------------- */
 
-/** Begins a call of a method (see cni_call). Returns 0 and a call, which cni_dl_finish ends, or an
- * error and its object. */
-static inline int cni_dl_start(
+CNI_DL_FUNCTION int cni_dl_start(
     cni_dl *api, const char *method, const char *request, cni_dl_call **call, char **response)
 {
     struct itimerspec limit;
@@ -1288,7 +1698,7 @@ static inline int cni_dl_start(
     if (api->mode == CNI_DL_INPROCESS)
         return cni_dl_fail(&cni_dl_unsupported, "in-process calls block; make them in a thread",
             NULL, NULL, NULL, response);
-    rc = method == NULL ? cni_dl_refuse(api, method, request, response) : 0;
+    rc = method == NULL ? cni_dl_refuse(api, api->mode, method, request, response) : 0;
     if (rc == 0)
         rc = cni_dl_begin(api, method, request, 1, &c, response);
     if (rc != 0)
@@ -1323,13 +1733,9 @@ static inline int cni_dl_start(
     return 0;
 }
 
-/** Returns a descriptor that is readable when cni_dl_finish has work to do. It belongs to the call.
- * */
-static inline int cni_dl_descriptor(const cni_dl_call *call) { return call->epoll; }
+CNI_DL_FUNCTION int cni_dl_descriptor(const cni_dl_call *call) { return call->epoll; }
 
-/** Returns -EINPROGRESS, or the return value of the call and its response, and releases the call.
- * Does not block. */
-static inline int cni_dl_finish(cni_dl_call *call, char **response)
+CNI_DL_FUNCTION int cni_dl_finish(cni_dl_call *call, char **response)
 {
     int number = errno, rc = -EINPROGRESS;
     if (response != NULL)
@@ -1341,14 +1747,13 @@ static inline int cni_dl_finish(cni_dl_call *call, char **response)
     return rc;
 }
 
-/** Requests the end of a call. cni_dl_finish is still required and returns the result. */
-static inline void cni_dl_cancel(cni_dl_call *call)
+CNI_DL_FUNCTION void cni_dl_cancel(cni_dl_call *call)
 {
     struct itimerspec limit;
     int number = errno;
     int64_t left = 10000 + call->api->grace_ms;
     call->cancelled = 1;
-    if (call->api->mode == CNI_DL_EXEC)
+    if (call->mode == CNI_DL_EXEC)
         cni_dl_signal(call->pidfd, SIGTERM);
     else if (call->id == NULL || send(call->socket, "c", 1, MSG_NOSIGNAL | MSG_DONTWAIT) != 1)
         cni_dl_signal(call->pidfd, SIGKILL);
@@ -1444,6 +1849,8 @@ static inline int cni_dl_open_inprocess(cni_dl *api, const char *path, char **er
         memset(&api->library, 0, sizeof api->library);
         return cni_dl_fail(&cni_dl_unsupported, msg, NULL, NULL, NULL, error);
     }
+    if (api->library.cancel(NULL) == -ENOTRECOVERABLE)
+        return cni_dl_fail(&cni_dl_unsupported, CNI_DL_IS_FORKED, NULL, NULL, NULL, error);
     snprintf(api->found_version, sizeof api->found_version, "%s", api->library.version());
     api->found_abi = api->library.abi_version();
 #define CNI_DL_MEMBER(name, method)                                                                \
@@ -1512,8 +1919,7 @@ static inline int cni_dl_open_exec(cni_dl *api, char **error)
     return 0;
 }
 
-/** Ends calls in progress and releases everything except the library, which stays loaded. */
-static inline void cni_dl_close(cni_dl *api)
+CNI_DL_FUNCTION void cni_dl_close(cni_dl *api)
 {
     while (api->calls != NULL) {
         cni_dl_signal(api->calls->pidfd, SIGKILL);
@@ -1522,6 +1928,7 @@ static inline void cni_dl_close(cni_dl *api)
     cni_dl_reap(api, 1);
     free(api->unreaped);
     free(api->path);
+    free(api->command);
     if (api->library.handle != NULL)
         dlclose(api->library.handle);
     memset(api, 0, sizeof *api);
@@ -1541,20 +1948,7 @@ static inline const char *cni_dl_command(const char *path)
     return places[i];
 }
 
-/**
- * Opens libcni.
- *
- * @param api   is filled; cni_dl_close releases it
- * @param path  path of the library, or with CNI_DL_EXEC of the command. NULL: libcni.so.0 on the
- *              search path of the system, and the command cni in PATH. In set-uid programs the
- *              environment is not used.
- * @param mode  CNI_DL_INPROCESS, CNI_DL_ISOLATED, CNI_DL_EXEC
- * @param error on failure an error object, which the caller frees with free(); may be NULL
- * @return 0; -ENOTSUP (kind unsupported: there is no libcni, or the mode cannot work in this
- *         process), -EINVAL, -EIO, -EMFILE, -EFAULT, -ETIMEDOUT. After an error the api must not be
- *         closed.
- */
-static inline int cni_dl_open(cni_dl *api, const char *path, int mode, char **error)
+CNI_DL_FUNCTION int cni_dl_open(cni_dl *api, const char *path, int mode, char **error)
 {
     int number = errno, rc;
     if (error != NULL)
@@ -1596,6 +1990,60 @@ static inline int cni_dl_open(cni_dl *api, const char *path, int mode, char **er
     errno = number;
     return rc;
 }
+
+/* Joins the reasons why libcni can be opened neither isolated nor by the command. */
+static inline int cni_dl_fail_outside(const char *isolated, const char *exec, char **error)
+{
+    struct cni_dl_text t = {NULL, 0, 0, 0};
+    char *one = cni_dl_unquote(cni_dl_find(isolated, "msg"));
+    char *other = cni_dl_unquote(cni_dl_find(exec, "msg"));
+    int rc;
+    cni_dl_puts(&t, "isolated: ");
+    cni_dl_puts(&t, one != NULL ? one : "no memory");
+    cni_dl_puts(&t, "; exec: ");
+    cni_dl_puts(&t, other != NULL ? other : "no memory");
+    free(one);
+    free(other);
+    if (cni_dl_take(&t) == NULL)
+        return cni_dl_fail_errno(ENOMEM, "libcni", error);
+    rc = cni_dl_fail(&cni_dl_unsupported, t.data, NULL, NULL, NULL, error);
+    free(t.data);
+    return rc;
+}
+
+CNI_DL_FUNCTION int cni_dl_open_outside(
+    cni_dl *api, const char *library, const char *command, char **error)
+{
+    char *isolated = NULL, *exec = NULL;
+    int rc = cni_dl_open(api, library, CNI_DL_ISOLATED, &isolated);
+    if (error != NULL)
+        *error = NULL;
+    if (rc == 0) {
+        command = cni_dl_command(command);
+        api->command = cni_dl_copy(command, strlen(command));
+        if (api->command != NULL)
+            return 0;
+        cni_dl_close(api);
+        return cni_dl_fail_errno(ENOMEM, "the path", error);
+    }
+    if (rc == -ENOTSUP) {
+        rc = cni_dl_open(api, command, CNI_DL_EXEC, &exec);
+        if (rc == -ENOTSUP) {
+            rc = cni_dl_fail_outside(isolated, exec, error);
+        } else if (rc != 0 && error != NULL) {
+            *error = exec;
+            exec = NULL;
+        }
+    } else if (error != NULL) {
+        *error = isolated;
+        isolated = NULL;
+    }
+    free(isolated);
+    free(exec);
+    return rc;
+}
+
+#endif /* CNI_DL_DECLARATIONS */
 
 #ifdef __cplusplus
 }

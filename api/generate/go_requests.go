@@ -68,6 +68,9 @@ const (
 {{- range timeouts .Options}}{{range fields .}}
 	{{constant "defaultVolume" .}}
 {{- end}}{{end}}
+{{- range .Sections}}{{if .TimeoutMs}}
+	default{{sectionName .}}Timeout = {{.TimeoutMs}} * time.Millisecond
+{{- end}}{{end}}
 )
 `, template.FuncMap{
 		"comment":   goComment,
@@ -83,11 +86,16 @@ const (
 		"target":   readTarget,
 		"constant": defaultConstant,
 		"fill":     fillDefault,
+		"sectionName": func(s *model.Section) string {
+			name := strings.TrimSuffix(s.Name, "s")
+			return strings.ToUpper(name[:1]) + name[1:]
+		},
 		"timeouts": func(t *model.Type) []*model.Type { return structs(t)[1:] },
 	}, struct {
 		Types           []*model.Type
 		Common, Options *model.Type
-	}{structs(from...), api.Common, api.Options})
+		Sections        []*model.Section
+	}{structs(from...), api.Common, api.Options, api.Sections})
 }
 
 // goComment writes a comment of Go.

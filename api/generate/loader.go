@@ -19,6 +19,7 @@ func loader(api *source) ([]byte, error) {
 		{"commands", loaderCommands(api.API)},
 		{"kinds", loaderKinds(api.API)},
 		{"texts", textTable(api.API, "        ")},
+		{"limits", loaderLimits(api.API)},
 	} {
 		if text, err = replaceRegion(text, region.name, region.code); err != nil {
 			return nil, err
@@ -104,6 +105,19 @@ func loaderKinds(api *model.API) string {
 		}
 	}
 	return strings.Join(lines, ",\n") + ";\n"
+}
+
+// loaderLimits writes the default time limits of calls.
+func loaderLimits(api *model.API) string {
+	code := fmt.Sprintf("    CNI_DL_TIMEOUT_MS = %s,\n    CNI_DL_ROLLBACK_MS = %s,\n",
+		api.Options.Key("timeoutMs").Default, api.Options.Key("rollbackTimeoutMs").Default)
+	for _, s := range api.Sections {
+		if s.TimeoutMs != 0 {
+			name := strings.ToUpper(strings.TrimSuffix(s.Name, "s"))
+			code += fmt.Sprintf("    CNI_DL_%s_MS = %d,\n", name, s.TimeoutMs)
+		}
+	}
+	return strings.TrimSuffix(code, ",\n") + "\n"
 }
 
 // textTable lists return values and their descriptions.

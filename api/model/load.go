@@ -3,6 +3,7 @@ package model
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Load reads a description and checks that it is complete.
@@ -67,6 +68,7 @@ func (l *loader) load() *API {
 		return nil
 	}
 	l.checkKinds(api)
+	l.checkTimeouts(api)
 	for _, f := range l.Functions {
 		api.Functions = append(api.Functions, l.function(api, f))
 	}
@@ -105,6 +107,17 @@ func (l *loader) checkKinds(api *API) {
 			if !slices.ContainsFunc(api.Errnos, func(e Errno) bool { return e.Name == errno }) {
 				l.problem("%s: %s is not in errnos", where, errno)
 			}
+		}
+	}
+}
+
+// checkTimeouts holds the description of options.timeoutMs to the defaults of the sections.
+func (l *loader) checkTimeouts(api *API) {
+	key := api.Options.Key("timeoutMs")
+	for _, s := range api.Sections {
+		clause := fmt.Sprintf("for %s the default is %d", s.Name, s.TimeoutMs)
+		if s.TimeoutMs != 0 && (key == nil || !strings.Contains(key.Description, clause)) {
+			l.problem("options.timeoutMs: the description must say %q", clause)
 		}
 	}
 }

@@ -33,6 +33,10 @@ type Section struct {
 	Title string   `json:"title"`
 	Text  []string `json:"text"` // paragraphs; those whose lines begin with blanks are preformatted
 
+	// TimeoutMs is the default of options.timeoutMs for the functions of the section; 0 if they have
+	// the default of the key.
+	TimeoutMs int64 `json:"timeoutMs"`
+
 	Functions []*Function `json:"-"`
 	Callbacks []*Callback `json:"-"`
 }

@@ -48,3 +48,15 @@ func TestCallsInChildren(t *testing.T) {
 		})
 	}
 }
+
+func TestHelpers(t *testing.T) {
+	stub := compile(t, "stub.c", "-shared", "-fPIC")
+	for name, flags := range map[string][]string{
+		"plain": nil, "sanitized": {"-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rig.RunTests(t, compile(t, "helpers.c", flags...), rig.Library(t), rig.Command(t), stub,
+				compile(t, "stub.c", "-DCOMMAND"), t.TempDir())
+		})
+	}
+}

@@ -31,7 +31,7 @@ func TestGeneratedFilesAreCurrent(t *testing.T) {
 }
 
 var (
-	loaderFunction = regexp.MustCompile(`(?m)^static inline .*\b(cni_dl_[a-z_]+)\(`)
+	loaderFunction = regexp.MustCompile(`(?m)^CNI_DL_FUNCTION .*\b(cni_dl_[a-z_]+)\(`)
 	cFunction      = regexp.MustCompile(`\bcni_[a-z][a-z_]*\(`)
 )
 
