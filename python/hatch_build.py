@@ -8,19 +8,24 @@ The library is, in this order:
   is made with ``make`` if it is missing or older than a source. LIBCNI_SOURCE names the repository
   if this folder was copied out of it.
 
-The tag is ``py3-none-PLATFORM``, since the library does not depend on Python. LIBCNI_WHEEL_PLATFORM
-sets another platform, such as ``manylinux_2_34_x86_64``.
+The tag is ``py3-none-manylinux_2_34_x86_64``, where 2.34 is the oldest glibc with which the library
+works. An index accepts it, and pip on a system with musl refuses it. LIBCNI_WHEEL_PLATFORM sets
+another platform.
+
+An editable installation has no library of its own. The package finds the one that is built in the
+checkout.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
+import struct
 import subprocess
 import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, NamedTuple, Optional
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
@@ -39,16 +44,73 @@ class LibraryHook(BuildHookInterface):  # type: ignore[misc,type-arg,unused-igno
         root = Path(self.root)
         if self.target_name == "sdist":
             build_data["force_include"].update(sources(root))
-        elif version == "standard" and os.environ.get("LIBCNI_SYSTEM") != "1":
-            build_data["force_include"][str(library(root))] = IN_WHEEL
-            build_data["pure_python"] = False
-            build_data["tag"] = f"py3-none-{platform()}"
+        elif os.environ.get("LIBCNI_SYSTEM") != "1":
+            built = library(root)
+            if version == "standard":
+                build_data["force_include"][str(built)] = IN_WHEEL
+                build_data["pure_python"] = False
+                build_data["tag"] = f"py3-none-{platform(built)}"
 
 
-def platform() -> str:
+def platform(library: Path) -> str:
     """The platform part of the wheel's tag."""
+    chosen = os.environ.get("LIBCNI_WHEEL_PLATFORM")
     native = sysconfig.get_platform().replace("-", "_").replace(".", "_")
-    return os.environ.get("LIBCNI_WHEEL_PLATFORM") or native
+    glibc = max(glibc_versions(library.read_bytes()), default=None)
+    if chosen or glibc is None or not native.startswith("linux_"):
+        return chosen or native
+    return f"manylinux_{glibc[0]}_{glibc[1]}_{native[len('linux_') :]}"
+
+
+class Section(NamedTuple):
+    """The fields of an ELF64 section header, in their order."""
+
+    name: int
+    kind: int
+    flags: int
+    address: int
+    offset: int
+    size: int
+    link: int
+    info: int
+    align: int
+    entry: int
+
+
+NEEDED_VERSIONS = 0x6FFFFFFE  # SHT_GNU_verneed
+
+
+def glibc_versions(elf: bytes) -> Iterator[tuple[int, int]]:
+    """The versions of glibc whose symbols a 64-bit library needs (.gnu.version_r)."""
+    order = "<" if elf[5] == 1 else ">"
+    (table,) = struct.unpack_from(order + "Q", elf, 0x28)
+    size, count = struct.unpack_from(order + "HH", elf, 0x3A)
+    headers = [
+        Section(*struct.unpack_from(order + "IIQQQQIIQQ", elf, table + n * size))
+        for n in range(count)
+    ]
+    for section in headers:
+        if section.kind == NEEDED_VERSIONS:
+            strings = headers[section.link].offset
+            for name in version_names(elf, order, section):
+                end = elf.index(b"\0", strings + name)
+                library, _, version = elf[strings + name : end].decode().partition("_")
+                if library == "GLIBC":
+                    major, minor = version.split(".")[:2]
+                    yield int(major), int(minor)
+
+
+def version_names(elf: bytes, order: str, section: Section) -> Iterator[int]:
+    """The offsets of the names: a list of files, each with a list of versions."""
+    file = section.offset
+    for _ in range(section.info):
+        _, versions, _, first, following = struct.unpack_from(order + "HHIII", elf, file)
+        version = file + first
+        for _ in range(versions):
+            _, _, _, name, next_version = struct.unpack_from(order + "IHHII", elf, version)
+            yield name
+            version += next_version
+        file += following
 
 
 def library(root: Path) -> Path:

@@ -1,8 +1,8 @@
 """Finds and loads libcni.so at the first call, and detects a fork since then.
 
 The library is, in this order: the path given to :class:`cni.Library`; ``LIBCNI_PATH``, unless the
-process has more rights than its user; the library inside the package; the system's
-``libcni.so.0``.
+process has more rights than its user; the library inside the package; the one that is built in the
+checkout, if the package is used from one; the system's ``libcni.so.0``.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import contextlib
 import ctypes
 import importlib.resources
 import os
+import pathlib
 import threading
 from collections.abc import Iterator
 from typing import Optional
@@ -74,7 +75,15 @@ def located(path: Optional[str]) -> Iterator[str]:
         with importlib.resources.as_file(bundled) as file:
             yield str(file)
         return
-    yield SONAME
+    yield checkout_path() or SONAME
+
+
+def checkout_path() -> Optional[str]:
+    """The library that "make" built, if this package lies in a checkout of libcni."""
+    project = pathlib.Path(__file__).resolve().parent.parent
+    built = project.parent / "build" / SONAME
+    in_checkout = (project / "hatch_build.py").is_file() and (project.parent / "capi").is_dir()
+    return str(built) if in_checkout and built.is_file() else None
 
 
 def environment_path() -> Optional[str]:

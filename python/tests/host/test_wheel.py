@@ -10,6 +10,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import sysconfig
 import zipfile
 
 import pytest
@@ -18,6 +19,8 @@ import cni
 
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
 IN_WHEEL = "cni/_lib/libcni.so.0"
+MACHINE = os.uname().machine
+TAG = f"manylinux_2_34_{MACHINE}"  # the README: glibc 2.34 or newer
 
 
 @pytest.fixture(autouse=True)
@@ -29,22 +32,14 @@ def hatchling() -> None:
         pytest.fail("hatchling is not installed; pip install hatchling", pytrace=False)
 
 
-def build(
-    project: pathlib.Path, folder: pathlib.Path, **environment: str
+def pip(
+    *arguments: str, python: str = sys.executable, **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    """Build a wheel of the project into folder, from another working directory."""
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "wheel",
-        "--no-build-isolation",
-        "--no-deps",
-        "--no-index",
-    ]
+    """Run pip from another working directory, off the network."""
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("LIBCNI_")}
+    command, *rest = arguments
     return subprocess.run(
-        [*command, "--wheel-dir", str(folder), str(project)],
+        [python, "-m", "pip", command, "--no-deps", "--no-index", *rest],
         env={**inherited, "PWD": "/", **environment},
         cwd="/",
         capture_output=True,
@@ -54,26 +49,85 @@ def build(
     )
 
 
+def build(
+    project: pathlib.Path, folder: pathlib.Path, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Build a wheel of the project into folder."""
+    arguments = ["--no-build-isolation", "--wheel-dir", str(folder), str(project)]
+    return pip("wheel", *arguments, **environment)
+
+
 def test_the_wheel_has_the_library_inside_and_loads_it(tmp_path: pathlib.Path) -> None:
     done = build(PROJECT, tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     (wheel,) = tmp_path.glob("*.whl")
-    assert wheel.name.startswith(f"libcni-{cni.__version__}-py3-none-linux_")
+    assert wheel.name == f"libcni-{cni.__version__}-py3-none-{TAG}.whl"
+    assert_auditwheel_agrees(wheel)
+    assert_refused_with_musl(wheel, tmp_path)
     site = tmp_path / "site"
     with zipfile.ZipFile(wheel) as content:
         content.extractall(site)
     assert (site / "cni" / "py.typed").exists()
+    assert loaded(sys.executable, PYTHONPATH=str(site)) == [cni.__version__, str(site / IN_WHEEL)]
+
+
+def assert_auditwheel_agrees(wheel: pathlib.Path) -> None:
+    """An index accepts the tag: the library needs nothing newer, and no other libraries."""
+    command = [sys.executable, "-m", "auditwheel", "show", str(wheel)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    said = " ".join(done.stdout.split())
+    assert f'consistent with the following platform tag: "{TAG}"' in said
+
+
+def assert_refused_with_musl(wheel: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    """A pip whose Python is linked with musl accepts these two platforms."""
+    platforms = [f"--platform={name}_{MACHINE}" for name in ("musllinux_1_2", "linux")]
+    target = str(tmp_path / "musl")
+    done = pip("install", *platforms, "--only-binary=:all:", "--target", target, str(wheel))
+    assert done.returncode != 0
+    assert "is not a supported wheel on this platform" in done.stderr
+
+
+def test_an_editable_installation_uses_the_library_of_the_checkout(tmp_path: pathlib.Path) -> None:
+    """In a copy: the repository must not get a library from a test."""
+    checkout = tmp_path / "checkout"
+    shutil.copytree(PROJECT, checkout / "python", ignore=shutil.ignore_patterns("tests", ".*"))
+    (checkout / "go.mod").write_text("module github.com/libcni/libcni\n")
+    (checkout / "capi").mkdir()
+    made = f"mkdir -p build && cp {os.environ['CNI_LIBRARY']} build/libcni.so.{cni.__version__}"
+    linked = f"ln -s libcni.so.{cni.__version__} build/libcni.so.0"
+    (checkout / "Makefile").write_text(f"build/libcni.so:\n\t{made}\n\t{linked}\n")
+    python = empty_environment(tmp_path / "environment")
+    done = pip("install", "--no-build-isolation", "-e", str(checkout / "python"), python=python)
+    assert done.returncode == 0, done.stdout + done.stderr
+    out = loaded(python)
+    assert out == [cni.__version__, str(checkout / f"build/libcni.so.{cni.__version__}")]
+
+
+def empty_environment(folder: pathlib.Path) -> str:
+    """The Python of a new environment, which has the build backend of this one."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    (site,) = folder.glob("lib/python*/site-packages")
+    (site / "backend.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    return str(folder / "bin" / "python")
+
+
+def loaded(python: str, **environment: str) -> list[str]:
+    """The version and the path of the library that the package loads."""
     program = (
         "import cni; print(cni.version());"
         "print(*{line.split()[-1] for line in open('/proc/self/maps') if 'libcni' in line})"
     )
-    environment = {**os.environ, "PYTHONPATH": str(site)}
-    environment.pop("LIBCNI_PATH", None)
-    command = [sys.executable, "-c", program]
+    inherited = {k: v for k, v in os.environ.items() if k not in {"LIBCNI_PATH", "PYTHONPATH"}}
     out = subprocess.run(
-        command, env=environment, cwd="/", capture_output=True, text=True, check=True
+        [python, "-c", program],
+        env={**inherited, **environment},
+        cwd="/",
+        capture_output=True,
+        text=True,
+        check=True,
     )
-    assert out.stdout.split() == [cni.__version__, str(site / IN_WHEEL)]
+    return out.stdout.split()
 
 
 def test_the_wheel_for_a_system_with_the_library_is_pure(tmp_path: pathlib.Path) -> None:

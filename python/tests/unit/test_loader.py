@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -11,8 +12,6 @@ import pytest
 
 import cni
 from cni import _loader
-
-BUNDLED = pathlib.Path(cni.__file__).parent / "_lib" / _loader.SONAME
 
 
 def test_a_given_path_comes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -27,10 +26,35 @@ def test_the_environment_comes_before_the_package(monkeypatch: pytest.MonkeyPatc
         assert place == "/from/environment.so"
 
 
-def test_otherwise_the_package_or_the_system_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("LIBCNI_PATH", raising=False)
-    with _loader.located(None) as place:
-        assert place == (str(BUNDLED) if BUNDLED.exists() else "libcni.so.0")
+@pytest.mark.parametrize("built", [True, False])
+@pytest.mark.parametrize("folder", ["checkout/python", "site-packages"])
+def test_otherwise_the_checkout_or_the_system_is_asked(
+    tmp_path: pathlib.Path, folder: str, built: bool
+) -> None:
+    project = tmp_path / folder
+    package = pathlib.Path(cni.__file__).parent
+    shutil.copytree(package, project / "cni", ignore=shutil.ignore_patterns("_lib"))
+    library = project.parent / "build" / "libcni.so.0"
+    if built:
+        library.parent.mkdir()
+        library.touch()
+    if in_checkout := folder.startswith("checkout"):
+        (project / "hatch_build.py").touch()
+        (project.parent / "capi").mkdir()
+    program = "from cni import _loader\nwith _loader.located(None) as place: print(place)"
+    found = run(program, PYTHONPATH=str(project), LIBCNI_PATH="")
+    assert found == (str(library) if built and in_checkout else "libcni.so.0")
+
+
+def test_the_package_comes_before_the_checkout(tmp_path: pathlib.Path) -> None:
+    project = tmp_path / "checkout" / "python"
+    shutil.copytree(pathlib.Path(cni.__file__).parent, project / "cni")
+    inside = project / "cni" / "_lib" / "libcni.so.0"
+    for file in (inside, project / "hatch_build.py", tmp_path / "checkout/build/libcni.so.0"):
+        file.parent.mkdir(exist_ok=True)
+        file.touch()
+    program = "from cni import _loader\nwith _loader.located(None) as place: print(place)"
+    assert run(program, PYTHONPATH=str(project), LIBCNI_PATH="") == str(inside)
 
 
 def test_an_empty_variable_counts_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,6 +95,7 @@ def run(program: str, **environment: str) -> str:
     environment = {**os.environ, "PYTHONPATH": package, **environment}
     done = subprocess.run(
         [sys.executable, "-c", program],
+        cwd="/",  # the interpreter looks for modules in the working directory first
         env=environment,
         capture_output=True,
         text=True,
