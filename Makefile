@@ -68,8 +68,12 @@ VENV := $(BUILD)/venv
 LINTER := $(BUILD)/lint/golangci-lint
 
 .DELETE_ON_ERROR:
-.PHONY: all check-deps generate install uninstall deps peers test lint test-vm test-toolchains test-faults mutate fuzz demo
-.PHONY: bench bench-parts figures release help clean
+.PHONY: all check-deps generate install uninstall deps peers test test-tools lint test-vm build-matrix
+.PHONY: test-debian test-faults mutate fuzz demo bench bench-parts figures release help clean
+
+# A recipe that takes seconds says what it does, and when it has done it how long that took.
+begin = @echo "...  $(1)"; mkdir -p $(@D); date +%s >$@.began
+done = @echo "ok   $(1) ($$(($$(date +%s) - $$(cat $@.began))) s)"; rm -f $@.began
 
 all: $(BUILD)/libcni.so $(BUILD)/libcni.a $(BUILD)/cni $(BUILD)/libcni.pc ## build the library and the command; DEBUG=1 keeps symbols
 
@@ -95,12 +99,12 @@ OBJECT := $(BUILD)/static/whole.o
 LISTING := $(BUILD)/bench/listing/$(SONAME)
 $(LISTING:.so.0=.o): GODEBUG_DEFAULT := $(GODEBUG_DEFAULT),schedtrace=100,scheddetail=1
 $(OBJECT) $(LISTING:.so.0=.o): $(SOURCES) $(PREPARED) $(COMPILE_FLAGS)
-	@echo "building the library; the first time takes a minute or two"
-	mkdir -p $(@D)
+	$(call begin,building the library; the first time takes a minute or two)
 	$(GOBUILD) -overlay $(PREPARED) -buildmode=c-archive -ldflags '$(GO_LDFLAGS) $(GODEBUG_DEFAULT)' \
 		-o $(@D)/go.a ./capi
 	capi/goruntime/entry $(@D)/go.a
 	$(CC) -nostdlib -r -o $@ -Wl,--build-id=none $(WRAP) -Wl,--whole-archive $(@D)/go.a
+	$(call done,the library is built)
 
 $(BUILD)/$(REAL): $(OBJECT)
 $(LISTING): $(LISTING:.so.0=.o)
@@ -121,8 +125,9 @@ $(BUILD)/libcni.a: $(OBJECT)
 	$(AR) rcsD $@ $(BUILD)/static/libcni.o
 
 $(BUILD)/cni: $(COMMAND_SOURCES) $(PREPARED) $(COMPILE_FLAGS)
-	@echo "building the command"
+	$(call begin,building the command)
 	CGO_ENABLED=0 $(GOBUILD) -ldflags '$(GO_LDFLAGS)' -o $@ ./cmd/cni
+	$(call done,the command is built)
 
 # Made anew each time: PREFIX may have changed.
 PKGCONFIG = sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
@@ -154,19 +159,21 @@ uninstall: ## remove what install put there
 		$(addprefix $(DESTDIR)$(MANDIR)/man3/,$(notdir $(MANUAL)))
 	-rmdir $(DESTDIR)$(DATADIR)/libcni 2>/dev/null
 
-deps: $(LINTER) ## get what the tests need beyond Go, gcc, make, Python 3 and git
-	test/deps $(VENV)
+deps: ## install the packages that the tests need, as root on Debian and Ubuntu
+	@test/deps --packages
 
 peers: $(BUILD)/peers/cnitool $(BUILD)/peers/volumeplugin ## build the programs that libcni is compared with
 $(BUILD)/peers/cnitool: test/peers/go.mod test/peers/go.sum $(wildcard test/peers/*/*.go)
-	mkdir -p $(BUILD)/peers
+	$(call begin,building the programs that libcni is compared with)
 	cd test/peers && CGO_ENABLED=0 $(GO) build -trimpath -o $(CNI_PEERS) tool
 	touch $@
+	$(call done,they are built)
 
 $(BUILD)/peers/volumeplugin: $(shell find test/volumeplugins -type f)
-	mkdir -p $(BUILD)/peers
+	$(call begin,building the volume plugins that libcni is tested with)
 	cd test/volumeplugins && CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -o $(CNI_PEERS) tool
 	touch $@
+	$(call done,they are built)
 
 generate: ## write the files that are generated from api/cni.api.json
 	$(GO) run ./api/generate
@@ -176,8 +183,12 @@ check-deps: ## name the packages that the tests need and that are missing
 	@test/deps --check
 
 # STEPS="abi python" runs only those.
-test: check-deps all peers $(VENV)/bin/python $(BUILD)/npm/node_modules/.package-lock.json $(LINTER) ## run every test, in network namespaces of their own
-	$(PYTHON) test/run $(STEPS)
+test: check-deps ## run every test, in network namespaces of their own
+	@$(MAKE) --no-print-directory all peers test-tools
+	@$(PYTHON) test/run $(STEPS)
+
+TOOLS := $(VENV)/bin/python $(BUILD)/npm/node_modules/.package-lock.json
+test-tools: $(TOOLS) $(LINTER) ## get the tools of the tests, into build/
 
 lint: $(VENV)/bin/python $(LINTER) ## run the linters, which are part of "make test"
 	$(PYTHON) test/run gofmt vet golangci clang-format mypy ruff
@@ -185,13 +196,18 @@ lint: $(VENV)/bin/python $(LINTER) ## run the linters, which are part of "make t
 # The linter needs a newer Go than the project: a module of its own, for which Go may fetch its
 # toolchain.
 $(LINTER): test/lint/go.mod test/lint/go.sum
-	mkdir -p $(@D)
+	$(call begin,building the linter)
 	cd test/lint && GOTOOLCHAIN=auto CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -o $(CURDIR)/$(@D)/ tool
 	touch $@
+	$(call done,the linter is built)
 
-# WORDS="clang arm64" runs the combinations whose name has one of them.
-test-toolchains: ## build and test with old and new Go, gcc and clang, four linkers, and for arm64
-	$(PYTHON) test/toolchains/run $(WORDS)
+# WORDS="clang bfd" runs the combinations whose names have all of them.
+build-matrix: ## build and test with each Go from the oldest to the newest, gcc and clang, four linkers, and for arm64
+	@$(PYTHON) test/toolchains/run $(WORDS)
+
+# WORDS="12 demo" runs the jobs whose names have all of them.
+test-debian: ## do what the README says in fresh Debian 12 and 13, as root and as an ordinary user
+	@$(PYTHON) test/debian/run $(WORDS)
 
 test-vm: ## run the tests for kernel features that this machine may lack, in a virtual machine
 	$(PYTHON) test/vm/run
@@ -204,9 +220,11 @@ test-faults: all ## kill and fail calls at every one of their system calls, and 
 mutate: all peers ## take one thing out of the sources at a time, and list what no test notices
 	$(GO) run ./test/mutate $(WORDS)
 
-$(VENV)/bin/python $(BUILD)/npm/node_modules/.package-lock.json: test/deps test/generators/package-lock.json
-	test/deps $(VENV)
-	touch $(VENV)/bin/python $(BUILD)/npm/node_modules/.package-lock.json
+$(TOOLS) &: test/deps test/generators/package-lock.json
+	$(call begin,getting the tools of the tests)
+	GO=$(GO) test/deps $(VENV)
+	touch $(TOOLS)
+	$(call done,they are in $(BUILD))
 
 FUZZTIME ?= 30s
 fuzz: ## look for input that breaks a parser, FUZZTIME (default 30s) for each

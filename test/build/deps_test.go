@@ -11,17 +11,10 @@ import (
 // TestMissingPackagesAreNamedFirst: "make test" installs nothing, and names what is missing before
 // it builds anything.
 func TestMissingPackagesAreNamedFirst(t *testing.T) {
-	bin := t.TempDir()
-	for _, tool := range []string{"sh", "id", "dirname", "python3", "make", "sed", "cut", "find"} {
-		path, err := exec.LookPath(tool)
-		if err != nil {
-			t.Fatal(err)
-		}
-		link(t, path, filepath.Join(bin, tool))
-	}
+	bin := emptyPath(t)
 	dir := t.TempDir()
-	c := command("make", "-s", "BUILD="+dir, "GO=/nonexistent/go", "test", "STEPS=none")
-	c.Env = append(os.Environ(), "PATH="+bin)
+	c := command("make", "-s", "-j4", "BUILD="+dir, "GO=/nonexistent/go", "test", "STEPS=none")
+	c.Env = append(c.Env, "PATH="+bin)
 	out, err := c.CombinedOutput()
 	if err == nil {
 		t.Fatalf("it goes on:\n%s", out)
@@ -32,7 +25,101 @@ func TestMissingPackagesAreNamedFirst(t *testing.T) {
 			t.Errorf("%q is not in the first line: %s", want, out)
 		}
 	}
+	empty(t, dir)
+}
+
+// The fakes record, in $RECORD, what a package's maintainer script would find.
+const (
+	fakeAptGet = `
+case "$*" in
+*--simulate*) echo "Inst firewalld (1.3)"; echo "Inst python3-dbus (1.2)"; echo "Conf firewalld" ;;
+install*)
+	echo "apt-get $*" >>$RECORD
+	$DPKG_ROOT/usr/sbin/policy-rc.d || echo "starting services: $?" >>$RECORD
+	exit ${APT_FAILS:-0} ;;
+esac`
+	fakeHelper = `echo "$DPKG_MAINTSCRIPT_PACKAGE: $*" >>$RECORD`
+)
+
+// TestInstalledServicesAreNotStarted: firewalld must not take over the machine's firewall because
+// tests need it, neither now nor at the next boot, also when the installation fails.
+func TestInstalledServicesAreNotStarted(t *testing.T) {
+	for _, fails := range []string{"0", "100"} {
+		t.Run("apt-get exits with "+fails, func(t *testing.T) {
+			debian, record := t.TempDir(), filepath.Join(t.TempDir(), "record")
+			sbin := filepath.Join(debian, "usr", "sbin")
+			if err := os.MkdirAll(sbin, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			bin := emptyPath(t)
+			link(t, script(t, fakeAptGet), filepath.Join(bin, "apt-get"))
+			link(t, script(t, fakeHelper), filepath.Join(bin, "deb-systemd-helper"))
+
+			dir := t.TempDir()
+			c := command("make", "BUILD="+dir, "deps")
+			c.Env = append(c.Env, "PATH="+bin, "DPKG_ROOT="+debian, "RECORD="+record, "APT_FAILS="+fails)
+			out, err := c.CombinedOutput()
+			if succeeded := err == nil; succeeded != (fails == "0") {
+				t.Errorf("it succeeds: %v\n%s", succeeded, out)
+			}
+
+			done := read(t, record)
+			for _, want := range []string{
+				" firewalld ", "starting services: 101", "firewalld: disable firewalld.service",
+			} {
+				if !strings.Contains(done, want) {
+					t.Errorf("%q is not in what it did:\n%s", want, done)
+				}
+			}
+			for _, want := range []string{"2 packages", "firewalld python3-dbus", "no service"} {
+				if !strings.Contains(string(out), want) {
+					t.Errorf("it does not say %q:\n%s", want, out)
+				}
+			}
+			empty(t, sbin)
+			empty(t, dir)
+		})
+	}
+}
+
+// TestAnAdministratorsPolicyStays: a container image has a policy of its own.
+func TestAnAdministratorsPolicyStays(t *testing.T) {
+	debian := t.TempDir()
+	policy := filepath.Join(debian, "usr", "sbin", "policy-rc.d")
+	write(t, policy, "#!/bin/sh\nexit 104\n")
+	bin := emptyPath(t)
+	link(t, script(t, `echo "Inst firewalld"`), filepath.Join(bin, "apt-get"))
+	link(t, script(t, ""), filepath.Join(bin, "deb-systemd-helper"))
+
+	c := command("make", "deps")
+	c.Env = append(c.Env, "PATH="+bin, "DPKG_ROOT="+debian)
+	succeed(t, c)
+	if text := read(t, policy); !strings.Contains(text, "104") {
+		t.Errorf("it is now:\n%s", text)
+	}
+}
+
+// emptyPath returns a directory for PATH with the shell's usual tools, and without all that the
+// tests need beside them.
+func emptyPath(t *testing.T) string {
+	t.Helper()
+	bin := t.TempDir()
+	for _, tool := range []string{
+		"sh", "id", "dirname", "make", "sed", "cut", "find", "wc", "tr", "fold", "rm", "chmod",
+	} {
+		path, err := exec.LookPath(tool)
+		if err != nil {
+			t.Fatal(err)
+		}
+		link(t, path, filepath.Join(bin, tool))
+	}
+	return bin
+}
+
+// empty fails if the directory has entries.
+func empty(t *testing.T, dir string) {
+	t.Helper()
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
-		t.Errorf("it built %v (%v)", entries, err)
+		t.Errorf("%s has %v (%v)", dir, entries, err)
 	}
 }

@@ -12,19 +12,25 @@ import (
 func TestPackagersFlagsCount(t *testing.T) {
 	dir := t.TempDir()
 	succeed(t, command("make", "BUILD="+dir, filepath.Join(dir, "libcni.so")))
-	out := succeed(t, command("make", "BUILD="+dir, "DEBUG=1", filepath.Join(dir, "libcni.so"),
-		"CFLAGS=-O1 -g3 -flto=auto", "CPPFLAGS=-DPACKAGED=packaged",
-		"LDFLAGS=-Wl,-z,now -Wl,--hash-style=sysv"))
-	library, err := elf.Open(filepath.Join(dir, "libcni.so"))
-	if err != nil {
-		t.Fatal(err)
+	if sections(t, filepath.Join(dir, "libcni.so"))[".symtab"] {
+		t.Error("without DEBUG=1 the library has symbols")
 	}
-	defer library.Close()
 
-	if library.Section(".debug_info") == nil || library.Section(".symtab") == nil {
-		t.Error("DEBUG=1: the library has no symbols")
+	c := command("make", "BUILD="+dir, "DEBUG=1",
+		filepath.Join(dir, "libcni.so"), filepath.Join(dir, "cni"))
+	c.Env = append(c.Env, "CFLAGS=-O1 -g3 -flto=auto -fstack-protector-strong "+
+		"-ffile-prefix-map="+dir+"=. -Wformat -Werror=format-security",
+		"CPPFLAGS=-DPACKAGED=packaged -Wdate-time -D_FORTIFY_SOURCE=2",
+		"LDFLAGS=-Wl,-z,relro -Wl,-z,now -Wl,--hash-style=sysv")
+	out := succeed(t, c)
+	for _, file := range []string{"libcni.so", "cni"} {
+		found := sections(t, filepath.Join(dir, file))
+		if !found[".symtab"] || !found[".debug_info"] && !found[".zdebug_info"] {
+			t.Errorf("DEBUG=1: %s has no symbols", file)
+		}
 	}
-	if library.Section(".hash") == nil || library.Section(".gnu.hash") != nil {
+	library := sections(t, filepath.Join(dir, "libcni.so"))
+	if !library[".hash"] || library[".gnu.hash"] {
 		t.Error("LDFLAGS do not count")
 	}
 	debug := filepath.Join(dir, "libcni.debug")
@@ -39,4 +45,19 @@ func TestPackagersFlagsCount(t *testing.T) {
 	if strings.Contains(strings.ToLower(out), "warning") {
 		t.Errorf("the build warns:\n%s", out)
 	}
+}
+
+// sections returns the names of the sections of a library or a program.
+func sections(t *testing.T, path string) map[string]bool {
+	t.Helper()
+	file, err := elf.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	names := map[string]bool{}
+	for _, section := range file.Sections {
+		names[section.Name] = true
+	}
+	return names
 }

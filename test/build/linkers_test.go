@@ -42,7 +42,7 @@ func TestFetchedGoAndEveryLinker(t *testing.T) {
 }
 
 // TestChangesOfTheRuntimeCanBeLeftOut builds without those changes that leave Go's own packages as
-// they are; "make test-toolchains" builds without each of them.
+// they are; "make build-matrix" builds without each of them.
 func TestChangesOfTheRuntimeCanBeLeftOut(t *testing.T) {
 	for _, change := range []string{"entry", "godebug", "stack"} {
 		t.Run(change, func(t *testing.T) {
