@@ -59,7 +59,7 @@ const prelude = `
 cp -a /etc /run/etc
 mount --bind /run/etc /etc
 mount -t tmpfs tmpfs /var/lib
-export PREFIX=/run/usr-local PATH="/run/usr-local/bin:$VENV/bin:$PATH" PYTHONPATH=/run/site
+export PREFIX=/run/usr-local PATH="/run/usr-local/bin:$VENV/bin:$PATH"
 export PKG_CONFIG_PATH=$PREFIX/lib/pkgconfig LD_LIBRARY_PATH=$PREFIX/lib
 make() {
 	case "$*" in
@@ -71,7 +71,10 @@ make() {
 pip() {
 	[ "$1" = install ]
 	shift
-	python3 -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation --target /run/site "$@"
+	packages=$(python3 -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+	case $packages in *build/python/*) ;; *) echo "not in a virtual environment"; exit 1 ;; esac
+	"$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --no-index --no-deps \
+		--no-build-isolation --target "$packages" "$@"
 }
 set -x
 `
