@@ -24,6 +24,20 @@ func Description() []byte {
 	return text
 }
 
+// compressedSchema is schema_generated.json.
+//
+//go:embed schema_generated.json.gz
+var compressedSchema []byte
+
+// Schema returns schema_generated.json, the JSON Schema of a configuration list.
+func Schema() []byte {
+	text, err := Decompress(compressedSchema)
+	if err != nil {
+		panic(fmt.Sprintf("schema_generated.json.gz: %v", err)) // only a wrong build can cause it
+	}
+	return text
+}
+
 // Decompress returns the content of a file in gzip format.
 func Decompress(file []byte) ([]byte, error) {
 	reader, err := gzip.NewReader(bytes.NewReader(file))

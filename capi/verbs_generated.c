@@ -59,6 +59,11 @@ int cni_plugin_info(const char *request, char **response)
     return shim_serve("plugin.info", request, response);
 }
 
+int cni_schema(const char *request, char **response)
+{
+    return shim_serve("schema", request, response);
+}
+
 int cni_convert(const char *request, char **response)
 {
     return shim_serve("convert", request, response);

@@ -106,6 +106,8 @@ type ValidateAnswer struct {
 	Capabilities []string `json:"capabilities"`
 	// the plugins that the network uses
 	Plugins []PluginInfo `json:"plugins"`
+	// what is probably a mistake
+	Warnings []ConfigWarning `json:"warnings,omitempty"`
 }
 
 func (v *ValidateAnswer) appendJSON(dst []byte) []byte { return appendValidateAnswer(dst, v) }
@@ -116,6 +118,9 @@ func appendValidateAnswer(dst []byte, v *ValidateAnswer) []byte {
 	dst = appendString(dst, "cniVersion", v.CNIVersion)
 	dst = appendStrings(dst, "capabilities", v.Capabilities)
 	dst = appendList(dst, "plugins", v.Plugins, appendPluginInfo)
+	if len(v.Warnings) > 0 {
+		dst = appendList(dst, "warnings", v.Warnings, appendConfigWarning)
+	}
 	return append(dst, '}')
 }
 
@@ -139,6 +144,24 @@ func appendPluginInfo(dst []byte, v *PluginInfo) []byte {
 	dst = appendBool(dst, "builtin", v.Builtin)
 	dst = appendNonempty(dst, "path", v.Path)
 	dst = appendStrings(dst, "supportedVersions", v.SupportedVersions)
+	return append(dst, '}')
+}
+
+// ConfigWarning: a probable mistake in a configuration.
+type ConfigWarning struct {
+	// path of the key, such as plugins[0].isGatway
+	Key string `json:"key"`
+	// what is wrong with it
+	Msg string `json:"msg"`
+	// the known key with the most similar name
+	Nearest string `json:"nearest,omitempty"`
+}
+
+func appendConfigWarning(dst []byte, v *ConfigWarning) []byte {
+	dst = append(dst, '{')
+	dst = appendString(dst, "key", v.Key)
+	dst = appendString(dst, "msg", v.Msg)
+	dst = appendNonempty(dst, "nearest", v.Nearest)
 	return append(dst, '}')
 }
 
@@ -246,6 +269,20 @@ func appendPluginsAnswer(dst []byte, v *PluginsAnswer) []byte {
 	dst = append(dst, '{')
 	dst = appendList(dst, "plugins", v.Plugins, appendPluginInfo)
 	dst = appendList(dst, "errors", v.Errors, appendFileError)
+	return append(dst, '}')
+}
+
+// SchemaAnswer: response of cni_schema.
+type SchemaAnswer struct {
+	// the JSON Schema
+	Schema jsontext.Value `json:"schema"`
+}
+
+func (v *SchemaAnswer) appendJSON(dst []byte) []byte { return appendSchemaAnswer(dst, v) }
+
+func appendSchemaAnswer(dst []byte, v *SchemaAnswer) []byte {
+	dst = append(dst, '{')
+	dst = appendRaw(dst, "schema", v.Schema)
 	return append(dst, '}')
 }
 

@@ -16,6 +16,7 @@ var methods = map[string]method{
 	"attachments":         typed((*Engine).Attachments),
 	"plugins":             typed((*Engine).Plugins),
 	"plugin.info":         typed((*Engine).PluginInfo),
+	"schema":              typed((*Engine).Schema),
 	"convert":             typed((*Engine).Convert),
 	"netns.create":        typed((*Engine).NetnsCreate),
 	"netns.delete":        typed((*Engine).NetnsDelete),

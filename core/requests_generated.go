@@ -229,10 +229,14 @@ func (r *StatusRequest) fields() jsonobject.Fields {
 // ValidateRequest: request of cni_validate.
 type ValidateRequest struct {
 	Common
+	// refuse a configuration with warnings
+	Strict bool `json:"strict"`
 }
 
 func (r *ValidateRequest) fields() jsonobject.Fields {
-	return r.Common.fields()
+	return append(r.Common.fields(), jsonobject.Fields{
+		{"strict", &r.Strict},
+	}...)
 }
 
 // NetworksRequest: request of cni_networks.
@@ -270,6 +274,21 @@ type PluginInfoRequest struct {
 }
 
 func (r *PluginInfoRequest) fields() jsonobject.Fields {
+	return append(r.Common.fields(), jsonobject.Fields{
+		{"type", &r.Type},
+	}...)
+}
+
+// SchemaRequest: request of cni_schema.
+type SchemaRequest struct {
+	Common
+	// type of a built-in plugin, for the schema of its configuration (of an IPAM plugin that of the
+	// key ipam); or capabilities, for that of the arguments by capability; by default the schema of a
+	// network configuration list
+	Type string `json:"type"`
+}
+
+func (r *SchemaRequest) fields() jsonobject.Fields {
 	return append(r.Common.fields(), jsonobject.Fields{
 		{"type", &r.Type},
 	}...)

@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sort"
 	"strings"
@@ -13,13 +14,17 @@ import (
 )
 
 // Validate checks a configuration without touching the network: its form, that every plugin and
-// IPAM plugin is there and knows the configuration's version, and that built-ins know its keys.
+// IPAM plugin is there and knows the configuration's version, and that built-ins accept it. It
+// warns of keys that no built-in reads.
 func (e *Engine) Validate(ctx context.Context, caller Caller,
 	r *ValidateRequest) (*ValidateAnswer, error) {
-	return serve(ctx, e.incoming(caller, plugin.Version, &r.Common), (*scope).validate)
+	return serve(ctx, e.incoming(caller, plugin.Version, &r.Common),
+		func(s *scope, ctx context.Context) (*ValidateAnswer, error) {
+			return s.validate(ctx, r.Strict)
+		})
 }
 
-func (s *scope) validate(ctx context.Context) (*ValidateAnswer, error) {
+func (s *scope) validate(ctx context.Context, strict bool) (*ValidateAnswer, error) {
 	list, err := s.network()
 	if err != nil {
 		return nil, err
@@ -29,29 +34,46 @@ func (s *scope) validate(ctx context.Context) (*ValidateAnswer, error) {
 		return nil, err
 	}
 
+	unknown, err := newUnknownKeys(list)
+	if err != nil {
+		return nil, err
+	}
+
 	answer := &ValidateAnswer{Name: list.Name, CNIVersion: list.CNIVersion,
 		Capabilities: capabilities(list)}
-	for _, p := range list.Plugins {
-		for _, pluginType := range []string{p.Type, p.IPAM} {
+	for i, p := range list.Plugins {
+		for at, pluginType := range []string{p.Type, p.IPAM} {
 			if pluginType == "" {
 				continue
 			}
 
-			info, err := s.validatePlugin(ctx, list, pluginType, p.Raw)
+			info, err := s.validatePlugin(ctx, list, i, pluginType)
 			if err != nil {
 				return nil, err
 			}
 
 			answer.Plugins = append(answer.Plugins, *info)
+			if info.Builtin {
+				err = errors.Join(unknown.addPlugin(i, pluginType, at == 1),
+					s.readConfig(ctx, list, i, pluginType))
+			}
+			if err != nil {
+				return nil, err
+			}
 		}
 	}
 
+	answer.Warnings = unknown.warnings
+	if strict {
+		return answer, unknown.refuse()
+	}
 	return answer, nil
 }
 
-func (s *scope) validatePlugin(ctx context.Context, list *conf.List, pluginType string,
-	config []byte) (*PluginInfo, error) {
-	target, err := s.runner.Resolve(pluginType, config)
+// validatePlugin finds plugin i of a list, or its IPAM plugin.
+func (s *scope) validatePlugin(ctx context.Context, list *conf.List, i int,
+	pluginType string) (*PluginInfo, error) {
+	target, err := s.runner.Resolve(pluginType, list.Plugins[i].Raw)
 	if err != nil {
 		return nil, err
 	}

@@ -472,7 +472,8 @@ CNI_API int cni_status(const char *request, char **response);
 /**
  * Check the configuration of a network without attaching a container.
  *
- * Request: required network or networkFile; optional requestId, options.
+ * Request: required network or networkFile; optional strict, requestId, options.
+ *   strict          bool        refuse a configuration with warnings; default false
  * Response:
  *   name            string      name of the network
  *   cniVersion      string      version of the configuration
@@ -482,6 +483,10 @@ CNI_API int cni_status(const char *request, char **response);
  *     builtin            bool        whether the built-in plugin is used
  *     path               string?     path of the executable; absent for a built-in plugin
  *     supportedVersions  [string]    versions of the specification that the plugin supports
+ *   warnings        [object]?   what is probably a mistake
+ *     key             string      path of the key, such as plugins[0].isGatway
+ *     msg             string      what is wrong with it
+ *     nearest         string?     the known key with the most similar name
  *
  * @return 0; kinds invalid-config, network-not-found, plugin-not-found, unsupported
  * @since 0.1
@@ -528,11 +533,28 @@ CNI_API int cni_networks(const char *request, char **response);
  *     capabilityArgs  object?     arguments by capability; see REQUESTS
  *     result          object?     the result of cni_add; see cni_add
  *     config          object?     the network configuration
- *       cniVersion      string?     version of the specification
- *       name            string      name of the network
- *       plugins         [object]?   the plugins of a list, in the order in which they run
+ *       $schema                 string?         location of the JSON Schema, for editors
+ *       cniVersion              string?         version of the specification
+ *       cniVersions             [string]?       further versions of the specification; the highest
+ *                                               one that is supported is used
+ *       name                    string          name of the network
+ *       disableCheck            bool or string? skip CHECK; default false
+ *       disableGC               bool or string? skip GC; default false
+ *       loadOnlyInlinedPlugins  bool or string? use only the plugins of the list, not those of the
+ *                                               directory with the name of the network; default
+ *                                               false
+ *       plugins                 [object]?       the plugins of a list, in the order in which they
+ *                                               run
  *         type            string      type of the plugin
  *         capabilities    object?     the capabilities whose arguments the plugin receives
+ *         $schema         string?     location of the JSON Schema, for editors
+ *         cniVersion      string?     version of the specification; in a list that of the list
+ *                                     counts
+ *         name            string?     name of the network; in a list that of the list counts
+ *         args            object?     arguments by convention, by the name of who defines them
+ *         runtimeConfig   object?     arguments of the capabilities, where the request has none;
+ *                                     see REQUESTS
+ *         prevResult      object?     result of the previous plugin, which libcni writes
  *     state           string      state of the attachment: "attached", "incomplete" (cni_add did
  *                                 not complete) or "stale" (the namespace no longer exists)
  *
@@ -567,6 +589,30 @@ CNI_API int cni_plugins(const char *request, char **response);
  * @since 0.1
  */
 CNI_API int cni_plugin_info(const char *request, char **response);
+
+/**
+ * Return the JSON Schema of configurations.
+ *
+ * The schema follows JSON Schema 2020-12. It lists the keys of the built-in plugins with their
+ * types, descriptions, defaults and limits; unit and since are keywords of its own. A misspelled
+ * key of a built-in plugin violates it, a key of another plugin does not. It expects keys as they
+ * are documented, while plugins read them in any case.
+ *
+ * An editor that knows the schema completes network configurations: write the schema to a file and
+ * name that file in the key $schema of the configuration, which libcni ignores.
+ *
+ * Request: optional type, requestId, options.
+ *   type            string      type of a built-in plugin, for the schema of its configuration (of
+ *                               an IPAM plugin that of the key ipam); or capabilities, for that of
+ *                               the arguments by capability; by default the schema of a network
+ *                               configuration list
+ * Response:
+ *   schema          object      the JSON Schema
+ *
+ * @return 0; kinds plugin-not-found
+ * @since 0.2
+ */
+CNI_API int cni_schema(const char *request, char **response);
 
 /**
  * Convert a CNI result to another version of the specification.

@@ -221,6 +221,7 @@ enum { CNI_DL_INPROCESS, CNI_DL_ISOLATED, CNI_DL_EXEC };
     X(attachments, "attachments")                                                                  \
     X(plugins, "plugins")                                                                          \
     X(plugin_info, "plugin.info")                                                                  \
+    X(schema, "schema")                                                                            \
     X(convert, "convert")                                                                          \
     X(netns_create, "netns.create")                                                                \
     X(netns_delete, "netns.delete")                                                                \

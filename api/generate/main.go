@@ -39,6 +39,8 @@ func targets(api *source) []target {
 		{"api/version_generated.go", version},
 		{compressedPath, description},
 		{"api/types_generated.json", types},
+		{configSchemaPath, configSchema},
+		{compressedSchemaPath, compressedSchema},
 		{"include/cni.h", header},
 		{"include/cni_dl.h", loader},
 		{"capi/libcni.map", symbolMap},

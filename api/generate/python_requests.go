@@ -225,6 +225,9 @@ func (p *python) response(f *model.Function) (returned, decode string) {
 		return className(t), className(t) + ".from_dict"
 	}
 	value := p.field(t, key)
+	if key.Value.Form == model.Object && key.Value.Type == nil {
+		return "dict[str, Any]", fmt.Sprintf("lambda data: dict(nested(data, %q))", key.Name)
+	}
 	if key.Value.Form == model.Object {
 		class := className(key.Value.Type)
 		return class, fmt.Sprintf("lambda data: %s.from_dict(nested(data, %q))", class, key.Name)

@@ -205,6 +205,25 @@ const (
 	Union   Form = "union"  // one of Value.Alternatives
 )
 
+// Formats are the formats of strings, with a regular expression for each. An address of IPv6 is
+// only recognised, and not checked.
+var Formats = map[string]string{
+	"ip-address":           ipv4 + "|" + ipv6,
+	"ip-prefix":            ipv4 + ipv4Length + "|" + ipv6 + ipv6Length,
+	"ip-address-or-prefix": ipv4 + "(?:" + ipv4Length + ")?|" + ipv6 + "(?:" + ipv6Length + ")?",
+	"mac-address": hex2 + "(?:[:-]" + hex2 + "){5}|" + hex2 + hex2 +
+		"(?:\\." + hex2 + hex2 + "){2}",
+}
+
+const (
+	hex2       = "[0-9A-Fa-f]{2}"
+	byteOfIPv4 = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+	ipv4       = "(?:" + byteOfIPv4 + "\\.){3}" + byteOfIPv4
+	ipv4Length = "/(?:3[0-2]|[12]?[0-9])"
+	ipv6       = "[0-9A-Fa-f.:]*:[0-9A-Fa-f.:]*"
+	ipv6Length = "/(?:12[0-8]|1[01][0-9]|[1-9]?[0-9])"
+)
+
 // Value says what a key may hold.
 type Value struct {
 	Form             Form
@@ -212,6 +231,8 @@ type Value struct {
 	Element          *Value
 	Alternatives     []Value
 	Pattern          string
-	Base64           bool // a string that encodes bytes
+	Format           string // one of Formats, or ""
+	MaxLength        *int64 // of a string, in characters
+	Base64           bool   // a string that encodes bytes
 	Minimum, Maximum *int64
 }

@@ -95,6 +95,7 @@ type schema struct {
 	PropertyNames         *schema         `json:"propertyNames"`
 	Required              []string        `json:"required"`
 	Pattern               string          `json:"pattern"`
+	Format                string          `json:"format"`
 	ContentEncoding       string          `json:"contentEncoding"`
 	Minimum               *int64          `json:"minimum"`
 	Maximum               *int64          `json:"maximum"`

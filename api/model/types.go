@@ -61,8 +61,8 @@ func (l *loader) loadType(t *Type, s *schema) {
 	}
 }
 
-// inherit adds the keys of the base. A definition that is younger than its base has a since, and no
-// inherited key is older.
+// inherit adds the keys of the base, except those that the definition describes itself. A
+// definition that is younger than its base has a since, and no inherited key is older.
 func (l *loader) inherit(t *Type, depth int) {
 	if depth > len(l.types) {
 		l.problem("$defs/%s: it inherits from itself", t.Name)
@@ -74,6 +74,9 @@ func (l *loader) inherit(t *Type, depth int) {
 	if t.Base != nil {
 		l.inherit(t.Base, depth+1)
 		for _, key := range t.Base.Keys {
+			if slices.ContainsFunc(t.Own, func(own *Key) bool { return own.Name == key.Name }) {
+				continue // it is described again
+			}
 			inherited := *key
 			if since := l.schemas[t.Name].Since; CompareVersions(inherited.Since, since) < 0 {
 				inherited.Since = since
@@ -118,8 +121,11 @@ func (l *loader) key(where, name string, s *schema) *Key {
 }
 
 func (l *loader) value(where string, s *schema) Value {
-	v := Value{Pattern: s.Pattern, Base64: s.ContentEncoding == "base64", Minimum: s.Minimum,
-		Maximum: s.Maximum}
+	v := Value{Pattern: s.Pattern, Format: s.Format, MaxLength: s.MaxLength,
+		Base64: s.ContentEncoding == "base64", Minimum: s.Minimum, Maximum: s.Maximum}
+	if s.Format != "" && Formats[s.Format] == "" {
+		l.problem("%s: %q is not a format", where, s.Format)
+	}
 	switch {
 	case s.Ref != "":
 		v.Type = l.named(where, s.name())

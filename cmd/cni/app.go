@@ -83,8 +83,8 @@ Exit status:
 	root.AddCommand(
 		a.addCommand(), a.delCommand(), a.checkCommand(), a.repairCommand(),
 		a.gcCommand(), a.statusCommand(),
-		a.listCommand(), a.inspectCommand(), a.networksCommand(), a.validateCommand(), a.pluginCommand(),
-		a.netnsCommand(), a.volumeCommand(), a.versionCommand(), a.callCommand(),
+		a.listCommand(), a.inspectCommand(), a.networksCommand(), a.validateCommand(), a.schemaCommand(),
+		a.pluginCommand(), a.netnsCommand(), a.volumeCommand(), a.versionCommand(), a.callCommand(),
 	)
 	return root
 }

@@ -94,6 +94,15 @@ func (a *app) ofAttachments(ctx context.Context, name func(attachment) string) [
 }
 
 func (a *app) pluginTypes(ctx context.Context) []string {
+	return a.typesOf(ctx, func(pluginInfo) bool { return true })
+}
+
+func (a *app) builtinTypes(ctx context.Context) []string {
+	return a.typesOf(ctx, func(p pluginInfo) bool { return p.Builtin })
+}
+
+// typesOf returns the types of the plugins that are wanted.
+func (a *app) typesOf(ctx context.Context, wanted func(pluginInfo) bool) []string {
 	r, err := a.request()
 	if err != nil {
 		return nil
@@ -106,7 +115,9 @@ func (a *app) pluginTypes(ctx context.Context) []string {
 
 	var types []string
 	for _, p := range plugins {
-		types = append(types, p.Type)
+		if wanted(p) {
+			types = append(types, p.Type)
+		}
 	}
 	return types
 }

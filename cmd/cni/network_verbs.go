@@ -113,11 +113,15 @@ func (a *app) printBadFiles(files []fileError) {
 
 func (a *app) validateCommand() *cobra.Command {
 	var f networkFlag
+	var strict bool
 	cmd := &cobra.Command{
 		Use:   "validate NETWORK",
 		Short: "Check a network's configuration and find its plugins",
+		Long: `Checks a network's configuration, finds its plugins, and lets the built-in ones read their
+configuration as for an add. A key that no built-in plugin reads is a warning, or with --strict an
+error.`,
 		Example: `  cni validate web
-  cni validate -f web.conflist`,
+  cni validate --strict -f web.conflist`,
 		Args: cobra.MaximumNArgs(1),
 	}
 
@@ -131,11 +135,11 @@ func (a *app) validateCommand() *cobra.Command {
 			return err
 		}
 
-		var answer struct {
-			Capabilities []string     `json:"capabilities"`
-			Plugins      []pluginInfo `json:"plugins"`
+		if strict {
+			r["strict"] = true
 		}
 
+		var answer validation
 		response, err := a.ask(ctx, "validate", r, &answer)
 		if err != nil {
 			return err
@@ -144,13 +148,29 @@ func (a *app) validateCommand() *cobra.Command {
 		if a.json {
 			return a.printJSON(response)
 		}
-		if err := a.printPlugins(answer.Plugins); err != nil {
-			return err
-		}
-
-		return a.printf("capabilities: %s\n", cell(strings.Join(answer.Capabilities, ", ")))
+		return a.printValidation(&answer)
 	})
 	f.register(cmd)
+	cmd.Flags().BoolVar(&strict, "strict", false, "fail if there are warnings")
 	completeArgs(cmd, a.networkNames)
 	return cmd
+}
+
+// validation is the answer of the method validate.
+type validation struct {
+	Capabilities []string     `json:"capabilities"`
+	Plugins      []pluginInfo `json:"plugins"`
+	Warnings     []struct {
+		Msg string `json:"msg"`
+	} `json:"warnings"`
+}
+
+func (a *app) printValidation(v *validation) error {
+	for _, w := range v.Warnings {
+		fmt.Fprintf(a.err, "cni: warning: %s\n", cell(w.Msg))
+	}
+	if err := a.printPlugins(v.Plugins); err != nil {
+		return err
+	}
+	return a.printf("capabilities: %s\n", cell(strings.Join(v.Capabilities, ", ")))
 }

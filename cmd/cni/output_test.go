@@ -19,7 +19,8 @@ func TestTables(t *testing.T) {
 	r := &recorder{answers: map[string]string{
 		"attachments": someAttachments,
 		"networks":    `{"networks":[{"name":"web","cniVersion":"1.1.0","file":"/c/web.conflist","plugins":["bridge","portmap"]}],"errors":[{"file":"/c/bad.conf","msg":"not JSON"}]}`,
-		"validate":    `{"capabilities":["ips","portMappings"],"plugins":[{"type":"bridge","builtin":true,"path":"","supportedVersions":["1.0.0","1.1.0"]},{"type":"x","builtin":false,"path":"/p/x","supportedVersions":["0.4.0"]}]}`,
+		"validate":    `{"capabilities":["ips","portMappings"],"plugins":[{"type":"bridge","builtin":true,"path":"","supportedVersions":["1.0.0","1.1.0"]},{"type":"x","builtin":false,"path":"/p/x","supportedVersions":["0.4.0"]}],"warnings":[{"key":"a","msg":"a: unknown key"}]}`,
+		"schema":      `{"schema":{"$ref":"#/$defs/x"}}`,
 		"gc":          `{"removed":[{"network":"web","containerId":"c1","ifName":"eth0"}]}`,
 		"del":         `{"found":false,"removed":[]}`,
 	}}
@@ -38,7 +39,8 @@ web      1.1.0    bridge,portmap  /c/web.conflist
 bridge  built in  1.0.0 1.1.0
 x       /p/x      0.4.0
 capabilities: ips, portMappings
-`},
+`, errOut: "cni: warning: a: unknown key\n"},
+		{name: "schema", line: "schema", out: "{\n    \"$ref\": \"#/$defs/x\"\n}\n"},
 		{name: "gc", line: "gc web --all", out: `REMOVED  CONTAINER  INTERFACE
 web      c1         eth0
 `},

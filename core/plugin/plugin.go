@@ -22,6 +22,9 @@ const (
 // Repair is libcni's own command. It is sent to a Repairer, and never to a process.
 const Repair = "REPAIR"
 
+// Validate is libcni's own command. It is sent to a Validator, and never to a process.
+const Validate = "VALIDATE"
+
 // Plugin is a plugin that runs in-process. Its methods may be called concurrently. Each receives
 // everything it may use in the Invocation, and keeps nothing between calls.
 //
@@ -52,6 +55,13 @@ type Repairer interface {
 	// the name of each object. It does not change the container's interface, and does nothing if
 	// nothing is missing.
 	Repair(ctx context.Context, inv *Invocation) error
+}
+
+// Validator is a plugin that refuses a configuration before anything is done with it.
+type Validator interface {
+	// Validate returns the error that Add would return for inv.Config and inv.Args, whatever the state
+	// of the host. It does not look at the host, and runs no other plugin.
+	Validate(inv *Invocation) error
 }
 
 // DelStarter is a plugin whose Del waits for the kernel. The engine starts that work before it runs

@@ -52,6 +52,7 @@ from .models import (
     Attachment,
     AttachmentID,
     AttachmentList,
+    ConfigWarning,
     Drift,
     FileError,
     Interface,
@@ -88,6 +89,7 @@ networks = DEFAULT.networks
 attachments = DEFAULT.attachments
 plugins = DEFAULT.plugins
 plugin_info = DEFAULT.plugin_info
+schema = DEFAULT.schema
 convert = DEFAULT.convert
 netns_create = DEFAULT.netns_create
 netns_delete = DEFAULT.netns_delete
@@ -112,6 +114,7 @@ __all__ = [
     "CallCancelledError",
     "CallTimeoutError",
     "Client",
+    "ConfigWarning",
     "Drift",
     "DriftError",
     "FileError",
@@ -175,6 +178,7 @@ __all__ = [
     "plugin_info",
     "plugins",
     "repair",
+    "schema",
     "set_log",
     "status",
     "validate",

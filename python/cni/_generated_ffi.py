@@ -26,6 +26,7 @@ FUNCTIONS: dict[str, tuple[list[Any], Any]] = {
     "cni_attachments": ([ctypes.c_char_p, RESPONSE], ctypes.c_int),
     "cni_plugins": ([ctypes.c_char_p, RESPONSE], ctypes.c_int),
     "cni_plugin_info": ([ctypes.c_char_p, RESPONSE], ctypes.c_int),
+    "cni_schema": ([ctypes.c_char_p, RESPONSE], ctypes.c_int),
     "cni_convert": ([ctypes.c_char_p, RESPONSE], ctypes.c_int),
     "cni_netns_create": ([ctypes.c_char_p, RESPONSE], ctypes.c_int),
     "cni_netns_delete": ([ctypes.c_char_p, RESPONSE], ctypes.c_int),

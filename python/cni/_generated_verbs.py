@@ -269,17 +269,24 @@ class Verbs(Caller):
         call = requests.status(network, request_id=request_id)
         return self.make(call)
 
-    def validate(self, network: Network, *, request_id: Optional[str] = None) -> Validation:
+    def validate(
+        self,
+        network: Network,
+        *,
+        strict: bool = False,
+        request_id: Optional[str] = None,
+    ) -> Validation:
         """Check the configuration of a network without attaching a container.
 
         Raises InvalidConfigError, NetworkNotFoundError, PluginNotFoundError or UnsupportedError,
         apart from the errors of every call.
 
         :param network: a network: its name, its configuration, or a path object of its file
+        :param strict: refuse a configuration with warnings
         :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
             BusyError
         """
-        call = requests.validate(network, request_id=request_id)
+        call = requests.validate(network, strict=strict, request_id=request_id)
         return self.make(call)
 
     def networks(self, *, request_id: Optional[str] = None) -> NetworkList:
@@ -343,6 +350,33 @@ class Verbs(Caller):
             BusyError
         """
         call = requests.plugin_info(type, request_id=request_id)
+        return self.make(call)
+
+    def schema(
+        self,
+        type: Optional[str] = None,
+        *,
+        request_id: Optional[str] = None,
+    ) -> dict[str, Any]:
+        """Return the JSON Schema of configurations.
+
+        The schema follows JSON Schema 2020-12. It lists the keys of the built-in plugins with their
+        types, descriptions, defaults and limits; unit and since are keywords of its own. A
+        misspelled key of a built-in plugin violates it, a key of another plugin does not. It
+        expects keys as they are documented, while plugins read them in any case.
+
+        An editor that knows the schema completes network configurations: write the schema to a file
+        and name that file in the key $schema of the configuration, which libcni ignores.
+
+        Raises PluginNotFoundError, apart from the errors of every call.
+
+        :param type: type of a built-in plugin, for the schema of its configuration (of an IPAM
+            plugin that of the key ipam); or capabilities, for that of the arguments by capability;
+            by default the schema of a network configuration list
+        :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
+            BusyError
+        """
+        call = requests.schema(type, request_id=request_id)
         return self.make(call)
 
     def convert(
@@ -652,17 +686,24 @@ class AsyncVerbs(AsyncCaller):
         call = requests.status(network, request_id=request_id)
         return await self.make_async(call)
 
-    async def validate(self, network: Network, *, request_id: Optional[str] = None) -> Validation:
+    async def validate(
+        self,
+        network: Network,
+        *,
+        strict: bool = False,
+        request_id: Optional[str] = None,
+    ) -> Validation:
         """Check the configuration of a network without attaching a container.
 
         Raises InvalidConfigError, NetworkNotFoundError, PluginNotFoundError or UnsupportedError,
         apart from the errors of every call.
 
         :param network: a network: its name, its configuration, or a path object of its file
+        :param strict: refuse a configuration with warnings
         :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
             BusyError
         """
-        call = requests.validate(network, request_id=request_id)
+        call = requests.validate(network, strict=strict, request_id=request_id)
         return await self.make_async(call)
 
     async def networks(self, *, request_id: Optional[str] = None) -> NetworkList:
@@ -726,6 +767,33 @@ class AsyncVerbs(AsyncCaller):
             BusyError
         """
         call = requests.plugin_info(type, request_id=request_id)
+        return await self.make_async(call)
+
+    async def schema(
+        self,
+        type: Optional[str] = None,
+        *,
+        request_id: Optional[str] = None,
+    ) -> dict[str, Any]:
+        """Return the JSON Schema of configurations.
+
+        The schema follows JSON Schema 2020-12. It lists the keys of the built-in plugins with their
+        types, descriptions, defaults and limits; unit and since are keywords of its own. A
+        misspelled key of a built-in plugin violates it, a key of another plugin does not. It
+        expects keys as they are documented, while plugins read them in any case.
+
+        An editor that knows the schema completes network configurations: write the schema to a file
+        and name that file in the key $schema of the configuration, which libcni ignores.
+
+        Raises PluginNotFoundError, apart from the errors of every call.
+
+        :param type: type of a built-in plugin, for the schema of its configuration (of an IPAM
+            plugin that of the key ipam); or capabilities, for that of the arguments by capability;
+            by default the schema of a network configuration list
+        :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
+            BusyError
+        """
+        call = requests.schema(type, request_id=request_id)
         return await self.make_async(call)
 
     async def convert(

@@ -25,6 +25,7 @@ networks = DEFAULT.networks
 attachments = DEFAULT.attachments
 plugins = DEFAULT.plugins
 plugin_info = DEFAULT.plugin_info
+schema = DEFAULT.schema
 convert = DEFAULT.convert
 netns_create = DEFAULT.netns_create
 netns_delete = DEFAULT.netns_delete
@@ -48,6 +49,7 @@ __all__ = [
     "plugin_info",
     "plugins",
     "repair",
+    "schema",
     "status",
     "validate",
     "volumes",

@@ -402,6 +402,28 @@ class PluginInfo:
 
 
 @dataclass(frozen=True)
+class ConfigWarning:
+    """A probable mistake in a configuration."""
+
+    key: str
+    """Path of the key, such as plugins[0].isGatway."""
+    msg: str
+    """What is wrong with it."""
+    nearest: str = ""
+    """The known key with the most similar name."""
+    raw: Raw = field(default_factory=dict, compare=False, repr=False)
+
+    @classmethod
+    def from_dict(cls, data: Raw) -> ConfigWarning:
+        return cls(
+            key=text(data, "key"),
+            msg=text(data, "msg"),
+            nearest=text(data, "nearest"),
+            raw=data,
+        )
+
+
+@dataclass(frozen=True)
 class Validation:
     """Response of ``validate``."""
 
@@ -413,6 +435,8 @@ class Validation:
     """Capabilities that the plugins declare."""
     plugins: tuple[PluginInfo, ...] = ()
     """The plugins that the network uses."""
+    warnings: tuple[ConfigWarning, ...] = ()
+    """What is probably a mistake."""
     raw: Raw = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
@@ -422,6 +446,7 @@ class Validation:
             cni_version=text(data, "cniVersion"),
             capabilities=texts(data, "capabilities"),
             plugins=each(PluginInfo.from_dict, objects(data, "plugins")),
+            warnings=each(ConfigWarning.from_dict, objects(data, "warnings")),
             raw=data,
         )
 

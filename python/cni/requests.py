@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Optional, Union
 
-from ._reading import each, objects, text
+from ._reading import each, nested, objects, text
 from ._request import (
     Args,
     Call,
@@ -55,6 +55,7 @@ __all__ = [
     "plugin_info",
     "plugins",
     "repair",
+    "schema",
     "status",
     "validate",
 ]
@@ -298,17 +299,23 @@ def status(network: Network, *, request_id: Optional[str] = None) -> Call[None]:
     return Call("status", request, nothing)
 
 
-def validate(network: Network, *, request_id: Optional[str] = None) -> Call[Validation]:
+def validate(
+    network: Network,
+    *,
+    strict: bool = False,
+    request_id: Optional[str] = None,
+) -> Call[Validation]:
     """Check the configuration of a network without attaching a container.
 
     Raises InvalidConfigError, NetworkNotFoundError, PluginNotFoundError or UnsupportedError, apart
     from the errors of every call.
 
     :param network: a network: its name, its configuration, or a path object of its file
+    :param strict: refuse a configuration with warnings
     :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
         BusyError
     """
-    request = given(chosen(network), requestId=request_id)
+    request = given(chosen(network), strict=strict or None, requestId=request_id)
     return Call("validate", request, Validation.from_dict)
 
 
@@ -377,6 +384,29 @@ def plugin_info(type: str, *, request_id: Optional[str] = None) -> Call[PluginIn
     """
     request = given({}, type=type, requestId=request_id)
     return Call("plugin.info", request, PluginInfo.from_dict)
+
+
+def schema(type: Optional[str] = None, *, request_id: Optional[str] = None) -> Call[dict[str, Any]]:
+    """Return the JSON Schema of configurations.
+
+    The schema follows JSON Schema 2020-12. It lists the keys of the built-in plugins with their
+    types, descriptions, defaults and limits; unit and since are keywords of its own. A misspelled
+    key of a built-in plugin violates it, a key of another plugin does not. It expects keys as they
+    are documented, while plugins read them in any case.
+
+    An editor that knows the schema completes network configurations: write the schema to a file and
+    name that file in the key $schema of the configuration, which libcni ignores.
+
+    Raises PluginNotFoundError, apart from the errors of every call.
+
+    :param type: type of a built-in plugin, for the schema of its configuration (of an IPAM plugin
+        that of the key ipam); or capabilities, for that of the arguments by capability; by default
+        the schema of a network configuration list
+    :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
+        BusyError
+    """
+    request = given({}, type=type, requestId=request_id)
+    return Call("schema", request, lambda data: dict(nested(data, "schema")))
 
 
 def convert(

@@ -21,12 +21,15 @@ var rings = map[string][]string{
 		"core/internal/fault", "core/internal/jsonobject", "core/internal/resultjson",
 		"core/internal/spec",
 	},
-	"core/volume":              {"core/internal/fault", "core/internal/host"},
-	"core/internal":            {"core/plugin", "core/internal"},
-	"core/internal/fault":      {"core/internal/host/errno"},
-	"core/internal/event":      {},
-	"core/internal/spec":       {},
-	"core/internal/strictjson": {"core/internal/fault", "core/internal/jsonobject"},
+	"core/volume":           {"core/internal/fault", "core/internal/host"},
+	"core/internal":         {"core/plugin", "core/internal"},
+	"core/internal/fault":   {"core/internal/host/errno"},
+	"core/internal/event":   {},
+	"core/internal/spec":    {},
+	"core/internal/similar": {},
+	"core/internal/strictjson": {
+		"core/internal/fault", "core/internal/jsonobject", "core/internal/similar",
+	},
 	"core/internal/jsonobject": {},
 	"core/internal/resultjson": {"core/internal/jsonobject"},
 	"core/internal/conf": {
@@ -56,7 +59,7 @@ const everything = ""
 // inner is what the engine's parts and the built-in plugins stand on; they do not know each other.
 var inner = []string{
 	"core/plugin", "core/internal/fault", "core/internal/event", "core/internal/spec",
-	"core/internal/strictjson",
+	"core/internal/strictjson", "core/internal/similar",
 	"core/internal/jsonobject", "core/internal/resultjson", "core/internal/host",
 }
 

@@ -31,6 +31,15 @@ type List struct {
 	members     jsonobject.Object
 }
 
+// PluginPath is the prefix of the keys of plugin i in messages: "plugins[i]." in a list, and "" if
+// the configuration was that of a single plugin.
+func (l *List) PluginPath(i int) string {
+	if l.single {
+		return ""
+	}
+	return "plugins" + index(i) + "."
+}
+
 // Plugin is the configuration of one plugin of a list.
 type Plugin struct {
 	Type         string

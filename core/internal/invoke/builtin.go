@@ -65,6 +65,12 @@ func ask(ctx context.Context, t Target, p plugin.Plugin,
 		}
 
 		return nil, nil
+	case plugin.Validate:
+		if validator, able := p.(plugin.Validator); able {
+			return nil, validator.Validate(inv)
+		}
+
+		return nil, nil
 	default:
 		return nil, fault.New(fault.KindUnsupported, nil, "%s: unknown command %q", t, inv.Command)
 	}

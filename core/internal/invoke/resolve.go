@@ -11,6 +11,7 @@ import (
 
 	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/host/file"
+	"github.com/libcni/libcni/core/internal/similar"
 )
 
 // Resolve selects the implementation of a plugin type. With a configuration, a built-in is selected
@@ -62,6 +63,18 @@ func (r *Runner) Usable(t Target) bool {
 
 // List returns what Resolve would select for each existing type, sorted by type.
 func (r *Runner) List() []Target {
+	var targets []Target
+	for _, pluginType := range r.names() {
+		if target, err := r.Resolve(pluginType, nil); err == nil {
+			targets = append(targets, target)
+		}
+	}
+
+	return targets
+}
+
+// names returns the names of the built-ins and of what is in the directories, sorted.
+func (r *Runner) names() []string {
 	var types []string
 	if r.Types != nil {
 		types = r.Types()
@@ -79,14 +92,22 @@ func (r *Runner) List() []Target {
 	}
 
 	slices.Sort(types)
-	var targets []Target
-	for _, pluginType := range slices.Compact(types) {
-		if target, err := r.Resolve(pluginType, nil); err == nil {
-			targets = append(targets, target)
+	return slices.Compact(types)
+}
+
+// similarType returns the usable type whose name is most similar to an unknown one, or "".
+func (r *Runner) similarType(pluginType string) string {
+	var usable []string
+	for _, name := range r.names() {
+		builtin, _ := r.builtin(name, nil)
+		if similar.Name(pluginType, []string{name}) == "" {
+			continue // without a look at the file
+		}
+		if executable, _ := r.executable(name); builtin || executable.Path != "" {
+			usable = append(usable, name)
 		}
 	}
-
-	return targets
+	return similar.Name(pluginType, usable)
 }
 
 // validateType keeps a type from leading out of the plugin directories.
@@ -187,6 +208,9 @@ func (r *Runner) notFound(pluginType string) error {
 			"plugin %s: not built in, and no executable of that name in %s", pluginType, r.directories())
 	}
 
+	if nearest := r.similarType(pluginType); nearest != "" {
+		e.Msg += "; did you mean " + nearest + "?"
+	}
 	e.Details = r.ignoredCandidates(pluginType)
 	e.Plugin = &fault.Plugin{Type: pluginType}
 	return e

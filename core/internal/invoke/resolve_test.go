@@ -157,3 +157,27 @@ func TestUsable(t *testing.T) {
 		})
 	}
 }
+
+// A file that is not executable is not suggested, and the search for a suggestion ends.
+func TestMistypedTypeNamesTheNearestUsable(t *testing.T) {
+	dir := t.TempDir()
+	install(t, dir, "macvlan", "#!/bin/sh\n")
+	for _, name := range []string{"macvlam", "macvlax"} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := runner(nil)
+	r.PluginDirs = []string{dir}
+	for mistyped, want := range map[string]string{"macvla": "did you mean macvlan?",
+		"macvlax": "did you mean macvlan?"} {
+		_, err := r.Resolve(mistyped, nil)
+		if e := faultOf(t, err); !strings.HasSuffix(e.Msg, want) {
+			t.Errorf("%s: %s", mistyped, e.Msg)
+		}
+	}
+	_, err := r.Resolve("bandwidth", nil)
+	if e := faultOf(t, err); strings.Contains(e.Msg, "mean") {
+		t.Errorf("bandwidth: %s", e.Msg)
+	}
+}

@@ -223,18 +223,3 @@ func TestIgnoreUnknownLetsUnknownKeysPass(t *testing.T) {
 		t.Errorf("a wrong type passed too: %v", err)
 	}
 }
-
-func TestDistance(t *testing.T) {
-	tests := []struct {
-		a, b string
-		want int
-	}{
-		{"", "", 0}, {"", "abc", 3}, {"abc", "", 3}, {"abc", "abc", 0}, {"abc", "acb", 1},
-		{"abc", "bc", 1}, {"abc", "xbc", 1}, {"kitten", "sitting", 3},
-	}
-	for _, test := range tests {
-		if got := distance(test.a, test.b); got != test.want {
-			t.Errorf("distance(%q, %q) = %d, want %d", test.a, test.b, got, test.want)
-		}
-	}
-}

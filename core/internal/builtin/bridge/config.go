@@ -8,6 +8,7 @@ import (
 
 	"github.com/libcni/libcni/core/internal/builtin/ipamconfig"
 	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 // config is the plugin's configuration.
@@ -46,6 +47,16 @@ func parse(data []byte) (*config, error) {
 	}
 	c.trunk, err = trunkVLANs(c.VLANTrunk)
 	return c, err
+}
+
+// Validate refuses what ADD would refuse.
+func (bridge) Validate(inv *plugin.Invocation) error {
+	c, err := parse(inv.Config)
+	if err != nil {
+		return err
+	}
+	_, err = newPlan(c, inv.Args)
+	return err
 }
 
 func (c *config) validate() error {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/libcni/libcni/core/internal/builtin/ipamconfig"
 	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 // config is the plugin's configuration.
@@ -47,6 +48,12 @@ func parse(data []byte) (*config, error) {
 		return nil, err
 	}
 	return c, c.validate()
+}
+
+// Validate refuses what ADD would refuse.
+func (firewall) Validate(inv *plugin.Invocation) error {
+	_, err := parse(inv.Config)
+	return err
 }
 
 func (c *config) validate() error {

@@ -70,6 +70,12 @@ func parseConfig(data []byte, args plugin.Args, cniVersion string) (*config, err
 	return conf, err
 }
 
+// Validate refuses what ADD would refuse.
+func (*hostLocal) Validate(inv *plugin.Invocation) error {
+	_, err := parseConfig(inv.Config, inv.Args, inv.CNIVersion)
+	return err
+}
+
 // parseDataDir reads the only key that DEL and GC need, so that they work if the rest is invalid.
 func parseDataDir(data []byte) (string, error) {
 	var dataDir string

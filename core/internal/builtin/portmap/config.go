@@ -7,6 +7,7 @@ import (
 
 	"github.com/libcni/libcni/core/internal/builtin/ipamconfig"
 	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 // config is the plugin's configuration.
@@ -95,6 +96,12 @@ func parse(data []byte) (*config, error) {
 		c.conditions[given.family] = parsed
 	}
 	return c, nil
+}
+
+// Validate refuses what ADD would refuse.
+func (portmap) Validate(inv *plugin.Invocation) error {
+	_, err := parse(inv.Config)
+	return err
 }
 
 func (c *config) validate() error {

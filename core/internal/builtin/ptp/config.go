@@ -29,6 +29,12 @@ func parse(data []byte) (*config, error) {
 	return c, errors.Join(c.RequireIPAM(), c.Validate())
 }
 
+// Validate refuses what ADD would refuse.
+func (ptp) Validate(inv *plugin.Invocation) error {
+	_, err := parse(inv.Config)
+	return err
+}
+
 func (c *config) rules(inv *plugin.Invocation, addresses []netip.Prefix) *ruleset.Rules {
 	return &ruleset.Rules{Inv: inv, Masquerade: c.Masquerade(), Addresses: addresses,
 		Need: "ipMasq needs nftables (CONFIG_NF_TABLES, CONFIG_NF_TABLES_INET, CONFIG_NFT_MASQ)"}

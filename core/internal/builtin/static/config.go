@@ -54,6 +54,12 @@ func parseConfig(data []byte, args plugin.Args, cniVersion string) (*config, err
 	return conf, ipamconfig.CheckCount(cniVersion, conf.all())
 }
 
+// Validate refuses what ADD would refuse.
+func (static) Validate(inv *plugin.Invocation) error {
+	_, err := parseConfig(inv.Config, inv.Args, inv.CNIVersion)
+	return err
+}
+
 func (c *config) configured(raw *rawConfig) error {
 	for i, item := range raw.IPAM.Addresses {
 		key := fmt.Sprintf("ipam.addresses[%d]", i)
