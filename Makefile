@@ -69,7 +69,7 @@ LINTER := $(BUILD)/lint/golangci-lint
 
 .DELETE_ON_ERROR:
 .PHONY: all check-deps generate install uninstall deps peers test test-tools lint test-vm build-matrix
-.PHONY: test-debian test-faults mutate fuzz demo bench bench-parts figures release help clean
+.PHONY: test-debian test-all test-faults mutate fuzz demo bench bench-parts figures release help clean
 
 # A recipe that takes seconds says what it does, and when it has done it how long that took.
 begin = @echo "...  $(1)"; mkdir -p $(@D); date +%s >$@.began
@@ -181,6 +181,7 @@ generate: ## write the files that are generated from api/cni.api.json
 
 check-deps: ## name the packages that the tests need and that are missing
 	@test/deps --check
+	@$(ISOLATE) --check
 
 # STEPS="abi python" runs only those.
 test: check-deps ## run every test, in network namespaces of their own
@@ -209,6 +210,11 @@ build-matrix: ## build and test with each Go from the oldest to the newest, gcc 
 test-debian: ## do what the README says in fresh Debian 12 and 13, as root and as an ordinary user
 	@$(PYTHON) test/debian/run $(WORDS)
 
+test-all: ## list the tests that take longer than "make test", and where their last results are
+	@sed -n 's/^| `\(make [a-z-]*\)` | \(.*\) | \(.*\) |$$/\1\t\2 (\3)/p' docs/contributing/long-tests.md | \
+		expand -t 20
+	@echo "The last results are in docs/contributing/long-tests.md."
+
 test-vm: ## run the tests for kernel features that this machine may lack, in a virtual machine
 	$(PYTHON) test/vm/run
 
@@ -234,7 +240,9 @@ fuzz: ## look for input that breaks a parser, FUZZTIME (default 30s) for each
 		$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "./$$package" || exit 1; \
 	done
 
-demo: $(BUILD)/libcni.so ## attach, check and detach a container with a C program, in a network namespace of its own
+demo: ## attach, check and detach a container with a C program, in a network namespace of its own
+	@$(ISOLATE) --check
+	@$(MAKE) --no-print-directory $(BUILD)/libcni.so
 	$(CC) -O2 -Wall -Iinclude -o $(BUILD)/demo examples/quickstart.c -L$(BUILD) -lcni -pthread \
 		-Wl,-rpath,$(abspath $(BUILD))
 	$(ISOLATE) $(BUILD)/demo

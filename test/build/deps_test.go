@@ -28,6 +28,32 @@ func TestMissingPackagesAreNamedFirst(t *testing.T) {
 	empty(t, dir)
 }
 
+// TestNamespacesAreTriedFirst: a user who cannot make namespaces reads so before anything is built.
+func TestNamespacesAreTriedFirst(t *testing.T) {
+	advice := map[string]string{"1000": "user.max_user_namespaces", "0": "CAP_SYS_ADMIN"}
+	for user, want := range advice {
+		bin := emptyPath(t)
+		link(t, script(t, "echo unshare: refused >&2; exit 1"), filepath.Join(bin, "unshare"))
+		if err := os.Remove(filepath.Join(bin, "id")); err != nil {
+			t.Fatal(err)
+		}
+		link(t, script(t, "echo "+user), filepath.Join(bin, "id"))
+
+		dir := t.TempDir()
+		c := command("make", "-s", "-j4", "BUILD="+dir, "GO=/nonexistent/go", "demo")
+		c.Env = append(c.Env, "PATH="+bin)
+		out, err := c.CombinedOutput()
+		if err == nil {
+			t.Fatalf("it goes on:\n%s", out)
+		}
+		said, _, _ := strings.Cut(string(out), "\n")
+		if !strings.Contains(said, "unshare: refused") || !strings.Contains(said, want) {
+			t.Errorf("user %s reads:\n%s", user, out)
+		}
+		empty(t, dir)
+	}
+}
+
 // The fakes record, in $RECORD, what a package's maintainer script would find.
 const (
 	fakeAptGet = `
@@ -105,7 +131,7 @@ func emptyPath(t *testing.T) string {
 	t.Helper()
 	bin := t.TempDir()
 	for _, tool := range []string{
-		"sh", "id", "dirname", "make", "sed", "cut", "find", "wc", "tr", "fold", "rm", "chmod",
+		"sh", "id", "dirname", "make", "sed", "cut", "find", "wc", "tr", "fold", "rm", "chmod", "head",
 	} {
 		path, err := exec.LookPath(tool)
 		if err != nil {
