@@ -43,7 +43,6 @@ func (s *scope) add(ctx context.Context) (jsontext.Value, error) {
 		Args: plugin.Args(s.request.Args), CapabilityArgs: s.request.CapabilityArgs,
 		Replace: options.OnExisting == onExistingReplace, NoRollback: !options.rollsBack(),
 		RefuseUnused: options.UnusedCapabilities == unusedCapabilitiesFail,
-		UndoTimeout:  options.undoTimeout(),
 	})
 }
 

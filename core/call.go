@@ -4,6 +4,7 @@ import (
 	"context"
 	"sort"
 	"strings"
+	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -21,6 +22,7 @@ func (e *Engine) Call(ctx context.Context, caller Caller, method string,
 		return failed(fault.InvalidRequest("method", "there is no method %q; the methods are %s", method,
 			strings.Join(Methods(), ", ")))
 	}
+	caller.began = time.Now()
 	answer, err := serve(e, ctx, caller, request)
 	if err != nil {
 		return failed(fault.From(err, fault.KindState))

@@ -5,6 +5,7 @@ package core
 
 import (
 	"sync"
+	"time"
 
 	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/host/boot"
@@ -71,6 +72,16 @@ type Caller struct {
 	Environ []string
 	// Log, if not nil, receives one JSON object per event, during the call and on its goroutine.
 	Log func(event []byte)
+
+	began time.Time // when the call began; zero if it begins with the verb
+}
+
+// beginning returns when the call began.
+func (c Caller) beginning() time.Time {
+	if c.began.IsZero() {
+		return time.Now()
+	}
+	return c.began
 }
 
 // Cancel cancels the request in progress with a requestId, and reports whether there was one. The

@@ -7,6 +7,7 @@ import (
 
 	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/host/netns"
+	"github.com/libcni/libcni/core/internal/kit/undo"
 )
 
 // incoming is a request as received.
@@ -61,8 +62,9 @@ func (in incoming) normalize() (Common, error) {
 	return request, nil
 }
 
-// begin registers the request under its ID and starts its deadline. The caller must call the
-// returned function, which ends both.
+// begin registers the request under its ID and sets its deadline, which counts from the beginning
+// of the call, and the budget of its undo. The caller must call the returned function, which ends
+// all.
 func (in incoming) begin(ctx context.Context, request *Common) (context.Context, func(), error) {
 	ctx, unregister, err := in.engine.running.add(ctx, request.RequestID)
 	if err != nil {
@@ -70,7 +72,8 @@ func (in incoming) begin(ctx context.Context, request *Common) (context.Context,
 	}
 	cancel := func() {}
 	if timeout := milliseconds(request.Options.TimeoutMs, in.defaultTimeout); timeout > 0 {
-		ctx, cancel = context.WithTimeout(ctx, timeout)
+		ctx, cancel = context.WithDeadline(ctx, in.caller.beginning().Add(timeout))
 	}
-	return in.engine.rules.With(ctx), func() { cancel(); unregister() }, nil
+	ctx = undo.With(in.engine.rules.With(ctx), request.Options.undoTimeout())
+	return ctx, func() { cancel(); unregister() }, nil
 }

@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"github.com/libcni/libcni/core/internal/fault"
-	"github.com/libcni/libcni/core/internal/lifecycle"
+	"github.com/libcni/libcni/core/internal/kit/undo"
 	"github.com/libcni/libcni/core/volume"
 )
 
@@ -50,7 +50,7 @@ func (s *scope) undoMount(ctx context.Context, p *volume.Plugin, r *VolumeMountR
 	uncertain bool) error {
 	clean := !uncertain
 	if options := &s.request.Options; uncertain && options.rollsBack() {
-		ctx, cancel := lifecycle.UndoContext(ctx, options.undoTimeout())
+		ctx, cancel := undo.Begin(ctx)
 		defer cancel()
 		clean = p.Unmount(ctx, r.Name, r.ID) == nil
 	}

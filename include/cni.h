@@ -242,11 +242,19 @@
  *   unchanged and writes nothing to standard output or standard error.
  *
  * TIME
- *   A call returns within options.timeoutMs + 2 s, which is the time between SIGTERM and SIGKILL
- *   for a plugin process; a failed cni_add within options.rollbackTimeoutMs + 2 s more. With the
- *   defaults this is 74 seconds. Functions for volumes return within options.timeoutMs, and a
- *   failed cni_volume_mount within options.rollbackTimeoutMs more; with the defaults 130 seconds.
- *   These limits do not apply while a file system hangs.
+ *   With T = options.timeoutMs and R = options.rollbackTimeoutMs, and from the beginning of the
+ *   call, a call returns within T + 2 s, and a failed cni_add within T + 2 s + R + 2 s, unless
+ *   options.rollback is false. With the defaults this is 62 and 74 seconds. A call that is
+ *   cancelled returns within 2 s, and cni_add within 2 s + R + 2 s, of the cancellation. The 2 s
+ *   are the time between SIGTERM and SIGKILL for a plugin process that runs at the end of T or R;
+ *   a call without plugin processes does not need them. All undoing shares R: by the library, by
+ *   its plugins and by plugin processes. A value of 0 means that there is no limit.
+ *   Functions for volumes return within T, and a failed cni_volume_mount within T + R; with the
+ *   defaults within 120 and 130 seconds.
+ *   A lock that another process holds counts: the call fails with kind busy. Not counted are: the
+ *   time that a callback of cni_set_log takes, a file system or a device that hangs, and the one
+ *   request to the kernel in progress at the end of T or R, which for 65,000 published ports may
+ *   take a second.
  *
  * THREADS
  *   Every function may be called from any number of threads. A call needs 16 KiB of stack. It sees

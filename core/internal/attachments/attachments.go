@@ -21,7 +21,9 @@
 //  1. gates: a GC holds the gate of its network exclusively while it waits for the network. Every
 //     other call passes the gate: it waits until no call holds it. So a stream of calls does not
 //     delay a GC for ever. A call waits at the gate for 2 s at most, because it may come from a
-//     plugin whose caller the GC waits for.
+//     plugin whose caller the GC waits for. Then it overtakes the GC: one call at a time does, with
+//     the network's lock for overtaking. While a GC has the network no other GC closes the gate, so
+//     that calls and GCs take turns.
 //  2. networks: shared by calls on an attachment, exclusive for GC.
 //  3. attachments: exclusive. Attachments that would have the same file share a lock.
 //

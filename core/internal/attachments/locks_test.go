@@ -155,6 +155,49 @@ func TestGCIsNotStarved(t *testing.T) {
 	group.Wait()
 }
 
+// Far more calls than processors, and several GCs at a time: both take turns. Calls hold their locks
+// longer than others wait at the gate, so that the network would never be free if all overtook GCs.
+func TestCallsAndGCsOfACrowdTakeTurns(t *testing.T) {
+	const calls, collectors, patience = 256, 4, 20 * time.Second
+	s, _ := newStore(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var group sync.WaitGroup
+	var collected, served atomic.Int64
+	work := func(done *atomic.Int64, hold time.Duration, lock locker) {
+		group.Go(func() {
+			for ctx.Err() == nil {
+				bounded, cancel := context.WithTimeout(t.Context(), patience)
+				held, err := lock(bounded, s)
+				cancel()
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				time.Sleep(hold)
+				held.Unlock()
+				done.Add(1)
+			}
+		})
+	}
+	for i := range calls {
+		hold := time.Second + time.Duration(i)*10*time.Millisecond
+		work(&served, hold, lockOf(web(fmt.Sprint("c", i))))
+	}
+	for range collectors {
+		work(&collected, 10*time.Millisecond, lockOfNetwork("web"))
+	}
+	for end := time.Now().Add(patience); collected.Load() < 3*collectors || served.Load() < 2*calls; {
+		if time.Now().After(end) {
+			t.Errorf("in %v: %d GCs and %d calls", patience, collected.Load(), served.Load())
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	cancel()
+	group.Wait()
+}
+
 // An ADD holds its attachment while its plugin calls back for another of the same network, and a GC
 // came in between.
 func TestCallBackWhileGCWaitsDoesNotDeadlock(t *testing.T) {

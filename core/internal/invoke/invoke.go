@@ -97,7 +97,7 @@ func describe(err error, t Target, stderr string) *fault.Error {
 	if err == nil {
 		return nil
 	}
-	e := fault.From(inState(fromContract(err, t)), fault.KindPluginFailed)
+	e := fault.From(busy(inState(fromContract(err, t))), fault.KindPluginFailed)
 	if e.Plugin == nil {
 		e.Plugin = &fault.Plugin{Type: t.Type, Builtin: t.Builtin}
 	}
@@ -139,6 +139,18 @@ func inState(err error) error {
 	}
 	return fault.New(fault.KindState, err,
 		"options.stateDir must be a directory that can be read and written")
+}
+
+// busy returns the error for a built-in whose lock another process held until the deadline.
+func busy(err error) error {
+	var known *fault.Error
+	var held *lockfile.BusyError
+	if errors.As(err, &known) || !errors.As(err, &held) || errors.Is(err, context.Canceled) {
+		return err
+	}
+	e := fault.New(fault.KindBusy, err, "")
+	e.Msg = err.Error()
+	return e
 }
 
 func (r *Runner) report(t Target, inv *plugin.Invocation, e *fault.Error, stderr string,

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"io/fs"
-	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -33,10 +32,6 @@ type AttachRequest struct {
 	RefuseUnused bool
 
 	NoRollback bool // a failed ADD leaves what it made to DEL or GC
-
-	// UndoTimeout bounds the undo of a failed ADD, which outlives the request's deadline; 0 for no
-	// bound.
-	UndoTimeout time.Duration
 }
 
 // Attach makes an attachment, whose lock is held, and returns its result. An existing attachment
@@ -76,8 +71,7 @@ func (m *Manager) Attach(ctx context.Context, held *attachments.Held,
 		return nil, err
 	}
 
-	a := addition{chain: c, held: held, store: m.Store, noRollback: request.NoRollback,
-		undoTimeout: request.UndoTimeout}
+	a := addition{chain: c, held: held, store: m.Store, noRollback: request.NoRollback}
 	return a.run(ctx)
 }
 
@@ -106,11 +100,10 @@ func newHostIfName() string {
 
 // addition is one ADD: of an attachment of whose name nothing is left.
 type addition struct {
-	chain       *chain
-	held        *attachments.Held
-	store       *attachments.Store
-	noRollback  bool
-	undoTimeout time.Duration
+	chain      *chain
+	held       *attachments.Held
+	store      *attachments.Store
+	noRollback bool
 
 	results []*plugin.Result // of the plugins that have succeeded, in order
 }

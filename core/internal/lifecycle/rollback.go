@@ -4,9 +4,9 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"time"
 
 	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/kit/undo"
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -21,7 +21,7 @@ func (a *addition) rollBack(ctx context.Context, cause error) error {
 		return e
 	}
 
-	ctx, cancel := UndoContext(ctx, a.undoTimeout)
+	ctx, cancel := undo.Begin(ctx)
 	defer cancel()
 	err := a.undo(ctx, a.lastStarted(e))
 	if err == nil {
@@ -35,16 +35,6 @@ func (a *addition) rollBack(ctx context.Context, cause error) error {
 
 	rolledBack = true
 	return e
-}
-
-// UndoContext returns a context in which a failed call can be undone: it outlives the deadline and
-// the cancellation of the call. A timeout of 0 means none.
-func UndoContext(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
-	ctx = context.WithoutCancel(ctx)
-	if timeout == 0 {
-		return ctx, func() {}
-	}
-	return context.WithTimeout(ctx, timeout)
 }
 
 // lastStarted returns the index of the last plugin that may have left something behind. The plugin
@@ -73,9 +63,17 @@ func (a *addition) undo(ctx context.Context, last int) error {
 		if i > 0 {
 			given = a.results[i-1]
 		}
-		if _, err := a.chain.run(ctx, plugin.Del, i, given); err != nil {
+		if err := a.undoOne(ctx, i, given); err != nil {
 			errs = append(errs, err)
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// undoOne runs DEL of plugin i and leaves time for the plugins before it.
+func (a *addition) undoOne(ctx context.Context, i int, given *plugin.Result) error {
+	ctx, cancel := undo.Share(ctx, i)
+	defer cancel()
+	_, err := a.chain.run(ctx, plugin.Del, i, given)
+	return err
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/host/netns/netnstest"
+	"github.com/libcni/libcni/core/internal/kit/undo"
 )
 
 func TestRollBackIncludesThePluginThatMayHaveLeftSomething(t *testing.T) {
@@ -88,7 +89,7 @@ func TestUndoOutlivesTheRequest(t *testing.T) {
 	r.answer["b.ADD"] = func(ctx context.Context) error { cancel(); return ctx.Err() }
 	r.answer["a.DEL"] = func(ctx context.Context) error { undone = ctx; return ctx.Err() }
 	request := r.request(netnstest.New(t), "a", "b")
-	request.UndoTimeout = time.Hour
+	ctx = undo.With(ctx, time.Hour)
 	_, err := r.Attach(ctx, r.lock(request.Key), request)
 	if e := fault.From(err, fault.KindState); e == nil || e.Kind != fault.KindCancelled ||
 		!*e.RolledBack {
@@ -96,15 +97,5 @@ func TestUndoOutlivesTheRequest(t *testing.T) {
 	}
 	if _, bounded := undone.Deadline(); !bounded {
 		t.Error("the undo has no deadline")
-	}
-}
-
-func TestUndoWithoutTimeout(t *testing.T) {
-	cancelled, cancel := context.WithTimeout(t.Context(), time.Hour)
-	cancel()
-	ctx, end := UndoContext(cancelled, 0)
-	defer end()
-	if _, bounded := ctx.Deadline(); bounded || ctx.Err() != nil {
-		t.Errorf("bounded %v, error %v", bounded, ctx.Err())
 	}
 }

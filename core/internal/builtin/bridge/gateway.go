@@ -11,6 +11,7 @@ import (
 	"github.com/libcni/libcni/core/internal/kit"
 	"github.com/libcni/libcni/core/internal/kit/iface"
 	"github.com/libcni/libcni/core/internal/kit/router"
+	"github.com/libcni/libcni/core/internal/kit/undo"
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -127,7 +128,9 @@ func (a *attachment) createVLANGateway(ctx context.Context, name string) (err er
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, iface.DeleteByName(context.WithoutCancel(ctx), a.host, name))
+			ctx, cancel := undo.Begin(ctx)
+			defer cancel()
+			err = errors.Join(err, iface.DeleteByName(ctx, a.host, name))
 		}
 	}()
 	made, err := a.host.LinkByName(ctx, port)

@@ -1,6 +1,7 @@
 package file
 
 import (
+	"errors"
 	"io/fs"
 	"time"
 
@@ -38,6 +39,19 @@ func (f *File) stat() (Info, error) {
 		return Info{}, f.failed("fstat", err)
 	}
 	return newInfo(&s), nil
+}
+
+// IsAt reports whether path leads to this file, and not to another one or nowhere.
+func (f *File) IsAt(path string) (bool, error) {
+	own, err := f.stat()
+	if err != nil {
+		return false, err
+	}
+	there, err := Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return own.Device == there.Device && own.Inode == there.Inode, err
 }
 
 func newInfo(s *unix.Stat_t) Info {

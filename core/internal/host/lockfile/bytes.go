@@ -22,53 +22,105 @@ type Bytes struct {
 }
 
 // OpenBytes opens the file at path and takes no lock. A missing file is made with mode 0600,
-// missing directories with
-// 0700. If the file cannot be made or opened, the error is a *FileError.
+// missing directories with 0700. If the file cannot be made or opened, the error is a *FileError.
 func OpenBytes(ctx context.Context, path string) (*Bytes, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("lock %s: %w", path, err)
 	}
-	f, err := open(path, 0o600)
+	f, made, err := open(path, 0o600)
 	if err != nil {
 		return nil, &FileError{err}
 	}
-	return &Bytes{path: path, file: f}, nil
+	b := &Bytes{path: path, file: f}
+	if made {
+		if err := b.awaitPredecessor(ctx); err != nil {
+			return nil, errors.Join(err, b.Unlock())
+		}
+	}
+	return b, nil
+}
+
+// awaitPredecessor holds all locks of a new file while those of a removed one are held, unless
+// another call was faster to take some.
+func (b *Bytes) awaitPredecessor(ctx context.Context) error {
+	const toTheEnd = 0
+	_ = set(b.file.Fd(), unix.F_WRLCK, 0, toTheEnd)
+	err := awaitPredecessor(ctx, b.file, b.path, ofd)
+	return errors.Join(err, set(b.file.Fd(), unix.F_UNLCK, 0, toTheEnd))
 }
 
 // Lock takes the lock of a key with an open file description lock (F_OFD_SETLK), and waits for it
-// until ctx ends.
+// until ctx ends. Once all locks are taken, ask IsReplaced whether they count.
 func (b *Bytes) Lock(ctx context.Context, key uint64, mode Mode) error {
-	err := wait(ctx, b.file.Fd(), func(fd int) error {
-		return set(fd, kindOf(mode), position(key), 1)
+	at := position(key)
+	return take(ctx, b.path, b.file.Fd(), locked{kind: ofd, at: at}, func(fd int) error {
+		return set(fd, kindOf(mode), at, 1)
 	})
-	return b.explain("lock", err)
 }
 
-// Pass waits until the lock of a key could be taken, but does not take it. It waits until ctx ends
-// or the time atMost has passed: the error then wraps ErrBusy.
-func (b *Bytes) Pass(ctx context.Context, key uint64, mode Mode, atMost time.Duration) error {
-	try := func(fd int) error {
-		at := unix.Flock_t{Type: kindOf(mode), Whence: unix.SEEK_SET, Start: position(key), Len: 1}
-		err := unix.FcntlFlock(uintptr(fd), unix.F_OFD_GETLK, &at)
-		if err == nil && at.Type != unix.F_UNLCK {
-			err = unix.EAGAIN
-		}
-		return err
+// IsReplaced reports whether the file was removed, so that others lock another one. The caller then
+// unlocks and begins again.
+func (b *Bytes) IsReplaced() (bool, error) { return isReplaced(b.file, b.path) }
+
+// TryLock is Lock that does not wait: it reports whether it took the lock.
+func (b *Bytes) TryLock(key uint64, mode Mode) (bool, error) {
+	return done("lock", b.path, attempt(b.file.Fd(), func(fd int) error {
+		return set(fd, kindOf(mode), position(key), 1)
+	}))
+}
+
+// IsFree reports whether the lock of a key could be taken.
+func (b *Bytes) IsFree(key uint64, mode Mode) (bool, error) {
+	return done("pass", b.path, attempt(b.file.Fd(), func(fd int) error {
+		return free(fd, key, mode)
+	}))
+}
+
+// done returns the outcome of one attempt.
+func done(doing, path string, err error) (bool, error) {
+	if errors.Is(err, errWait) {
+		return false, nil
 	}
-	err := errno.Retry(func() error { return try(b.file.Fd()) })
-	if errors.Is(err, unix.EAGAIN) {
-		bounded, cancel := context.WithTimeout(ctx, atMost)
-		defer cancel()
-		err = wait(bounded, b.file.Fd(), try)
+	return err == nil, explain(err, doing, path)
+}
+
+// Await waits until the lock of a key could be taken, or until ctx ends, but does not take it. Its
+// errors are those of Lock.
+func (b *Bytes) Await(ctx context.Context, key uint64, mode Mode) error {
+	return take(ctx, b.path, b.file.Fd(), locked{kind: ofd, at: position(key)},
+		func(fd int) error { return free(fd, key, mode) })
+}
+
+// Pass is Await for a limited time. It reports false if that has passed.
+func (b *Bytes) Pass(ctx context.Context, key uint64, mode Mode,
+	atMost time.Duration) (passed bool, err error) {
+	if passed, err := b.IsFree(key, mode); passed || err != nil {
+		return passed, err
 	}
-	return b.explain("pass", err)
+	bounded, cancel := context.WithTimeout(ctx, atMost)
+	defer cancel()
+	err = b.Await(bounded, key, mode)
+	if errors.Is(err, ErrBusy) && ctx.Err() == nil {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// free fails with EAGAIN if another holds a lock that excludes this one.
+func free(fd int, key uint64, mode Mode) error {
+	at := unix.Flock_t{Type: kindOf(mode), Whence: unix.SEEK_SET, Start: position(key), Len: 1}
+	err := unix.FcntlFlock(uintptr(fd), unix.F_OFD_GETLK, &at)
+	if err == nil && at.Type != unix.F_UNLCK {
+		err = unix.EAGAIN
+	}
+	return err
 }
 
 // Release releases the lock of one key.
 func (b *Bytes) Release(key uint64) error {
-	return b.explain("unlock", errno.Retry(func() error {
+	return explain(errno.Retry(func() error {
 		return set(b.file.Fd(), unix.F_UNLCK, position(key), 1)
-	}))
+	}), "unlock", b.path)
 }
 
 // Unlock releases all locks explicitly, as Lock.Unlock does, and closes the file. Unlocking twice,
@@ -81,14 +133,7 @@ func (b *Bytes) Unlock() error {
 	f := b.file
 	b.file = nil
 	err := errno.Retry(func() error { return set(f.Fd(), unix.F_UNLCK, 0, 0) })
-	return b.explain("unlock", errors.Join(err, f.Close()))
-}
-
-func (b *Bytes) explain(doing string, err error) error {
-	if err != nil {
-		err = fmt.Errorf("%s %s: %w", doing, b.path, err)
-	}
-	return err
+	return explain(errors.Join(err, f.Close()), "unlock", b.path)
 }
 
 // set changes the lock of a range; a length of 0 means "to the end".

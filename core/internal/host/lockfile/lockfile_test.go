@@ -65,17 +65,26 @@ var takers = map[string]taker{
 	},
 }
 
+// takeByte locks as callers of Bytes do: again if the file was replaced.
 func takeByte(
 	ctx context.Context, path string, key uint64, mode lockfile.Mode,
 ) (*lockfile.Bytes, error) {
-	b, err := lockfile.OpenBytes(ctx, path)
-	if err != nil {
-		return nil, err
+	for {
+		b, err := lockfile.OpenBytes(ctx, path)
+		if err != nil {
+			return nil, err
+		}
+		replaced := false
+		if err = b.Lock(ctx, key, mode); err == nil {
+			replaced, err = b.IsReplaced()
+		}
+		if err == nil && !replaced {
+			return b, nil
+		}
+		if err = errors.Join(err, b.Unlock()); err != nil {
+			return nil, err
+		}
 	}
-	if err := b.Lock(ctx, key, mode); err != nil {
-		return nil, errors.Join(err, b.Unlock())
-	}
-	return b, nil
 }
 
 // holder is a lock held by another process.

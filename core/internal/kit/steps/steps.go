@@ -5,13 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
+	"slices"
 
 	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/kit/undo"
 )
-
-// undoTimeout bounds an undo, which does not end with the caller's context.
-const undoTimeout = 10 * time.Second
 
 // Step is one change, with what takes it back. A step that makes objects shared with other
 // containers has no undo: these objects stay.
@@ -40,19 +38,25 @@ func Run(ctx context.Context, list []Step) error {
 	return nil
 }
 
-// Undo takes back steps that were done, the last one first. It has a time limit of its own and
-// ignores the end of ctx.
+// Undo takes back steps that were done, the last one first. It ignores the end of ctx and ends with
+// the call's budget for undoing. Its error does not wrap those of the undos, because the error that
+// caused the undo tells what failed.
 func Undo(ctx context.Context, done ...Step) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
+	ctx, cancel := undo.Begin(ctx)
 	defer cancel()
+	done = slices.DeleteFunc(slices.Clone(done), func(s Step) bool { return s.Undo == nil })
 	var failed error
 	for i := len(done) - 1; i >= 0; i-- {
-		if done[i].Undo == nil {
-			continue
-		}
-		if err := done[i].Undo(ctx); err != nil {
-			failed = errors.Join(failed, fmt.Errorf("%w: %w", fault.ErrNotUndone, err))
+		if err := done[i].undo(ctx, i); err != nil {
+			failed = errors.Join(failed, fmt.Errorf("%w: %v", fault.ErrNotUndone, err))
 		}
 	}
 	return failed
+}
+
+// undo takes back one step and leaves time for the others that follow.
+func (s Step) undo(ctx context.Context, others int) error {
+	ctx, cancel := undo.Share(ctx, others)
+	defer cancel()
+	return s.Undo(ctx)
 }

@@ -1,0 +1,55 @@
+package lockfile
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+
+	"github.com/libcni/libcni/core/internal/host/file"
+)
+
+// open opens the file at path, and makes it and its directories if they are missing; made says that
+// it was. It does not look at what it opens: nothing is read from it.
+func open(path string, perm fs.FileMode) (f *file.File, made bool, err error) {
+	for {
+		f, err = file.OpenAny(path, file.ReadWrite, 0)
+		if !errors.Is(err, fs.ErrNotExist) {
+			return f, false, err
+		}
+		err = file.InDirectory(path, func() (err error) {
+			f, err = file.OpenAny(path, file.ReadWrite|file.CreateNew, perm)
+			return err
+		})
+		if !errors.Is(err, fs.ErrExist) {
+			return f, err == nil, err
+		}
+	}
+}
+
+// awaitPredecessor waits while a process holds locks on a file that had the name before and was
+// removed. The caller has just made the file and holds all of it, so that others wait, too.
+func awaitPredecessor(ctx context.Context, f *file.File, path, kind string) error {
+	var holders []holder
+	any := locked{kind: kind, at: -1}
+	err := wait(ctx, func() error {
+		if len(any.listed("/proc/locks")) == 0 { // one file tells that there is nobody to search for
+			return nil
+		}
+		if holders = any.holders(linkOf(f.Fd()) + " (deleted)"); len(holders) > 0 {
+			return errWait
+		}
+		return nil
+	})
+	if err != nil {
+		_ = file.Remove(path) // whoever makes it again must wait, too; waiters see that it is gone
+		return &BusyError{path: path, ended: err, search: func() []holder { return holders }}
+	}
+	return nil
+}
+
+// isReplaced reports whether path no longer leads to the open file: somebody removed the file while
+// it was waited for, and the lock of another file of that name counts now.
+func isReplaced(f *file.File, path string) (bool, error) {
+	same, err := f.IsAt(path)
+	return !same, err
+}
