@@ -187,7 +187,8 @@ func TestCallsAndGCsOfACrowdTakeTurns(t *testing.T) {
 	for range collectors {
 		work(&collected, 10*time.Millisecond, lockOfNetwork("web"))
 	}
-	for end := time.Now().Add(patience); collected.Load() < 3*collectors || served.Load() < 2*calls; {
+	end := time.Now().Add(patience)
+	for collected.Load() < 3*collectors || served.Load() < 2*calls {
 		if time.Now().After(end) {
 			t.Errorf("in %v: %d GCs and %d calls", patience, collected.Load(), served.Load())
 			break

@@ -1,8 +1,9 @@
 // Package lockfile locks files between processes, threads and goroutines: every lock is taken on a
 // file description of its own. Lock files are never removed, because two processes could then hold
 // locks on different files of one name. If somebody else removes one, whoever waited for the lock
-// notices that and waits for the new file's, and whoever makes the new file waits until nobody holds
-// the old one. If that lasts too long, the maker removes the new file, so that the next one looks.
+// notices that and waits for the new file's, and whoever makes the new file waits until nobody
+// holds the old one. If that lasts too long, the maker removes the new file, so that the next one
+// looks.
 package lockfile
 
 import (

@@ -32,7 +32,7 @@ func awaitPredecessor(ctx context.Context, f *file.File, path, kind string) erro
 	var holders []holder
 	any := locked{kind: kind, at: -1}
 	err := wait(ctx, func() error {
-		if len(any.listed("/proc/locks")) == 0 { // one file tells that there is nobody to search for
+		if len(any.listed("/proc/locks")) == 0 { // there is nobody to search for
 			return nil
 		}
 		if holders = any.holders(linkOf(f.Fd()) + " (deleted)"); len(holders) > 0 {
