@@ -155,8 +155,9 @@ func TestGCIsNotStarved(t *testing.T) {
 	group.Wait()
 }
 
-// Far more calls than processors, and several GCs at a time: both take turns. Calls hold their locks
-// longer than others wait at the gate, so that the network would never be free if all overtook GCs.
+// Far more calls than processors, and several GCs at a time: both take turns. Calls hold their
+// locks longer than others wait at the gate, so that the network would never be free if all
+// overtook GCs.
 func TestCallsAndGCsOfACrowdTakeTurns(t *testing.T) {
 	const calls, collectors, patience = 256, 4, 20 * time.Second
 	s, _ := newStore(t)
