@@ -17,7 +17,7 @@ func TestAnswersAreWritten(t *testing.T) {
 	}{
 		{"no information", none{}, `{}`},
 		{"empty lists", &DelAnswer{}, `{"found":false,"removed":[]}`},
-		{"escapes", &DelAnswer{true, []AttachmentName{{IfName: "\"<\u2028\x01\\"}}},
+		{"escapes", &DelAnswer{Found: true, Removed: []AttachmentName{{IfName: "\"<\u2028\x01\\"}}},
 			`{"found":true,"removed":[{"network":"","containerId":"","ifName":"\"<` + "\u2028" +
 				`\u0001\\"}]}`},
 		{"an object within", &VolumeAnswer{Volume{Plugin: "p", Name: "v", Mountpoint: "/m"}},

@@ -11,10 +11,13 @@ import (
 
 // DelAnswer: response of cni_del.
 type DelAnswer struct {
-	// whether an attachment was recorded
+	// whether an attachment was recorded, removed or left
 	Found bool `json:"found"`
 	// the attachments that were removed
 	Removed []AttachmentName `json:"removed"`
+	// the attachments that remain because the request does not mean them: they are in another network
+	// namespace than netns, or have another owner than options.owner
+	Left []AttachmentName `json:"left,omitempty"`
 }
 
 func (v *DelAnswer) appendJSON(dst []byte) []byte { return appendDelAnswer(dst, v) }
@@ -23,6 +26,9 @@ func appendDelAnswer(dst []byte, v *DelAnswer) []byte {
 	dst = append(dst, '{')
 	dst = appendBool(dst, "found", v.Found)
 	dst = appendList(dst, "removed", v.Removed, appendAttachmentName)
+	if len(v.Left) > 0 {
+		dst = appendList(dst, "left", v.Left, appendAttachmentName)
+	}
 	return append(dst, '}')
 }
 

@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"time"
 
 	"github.com/libcni/libcni/core/internal/attachments"
 	"github.com/libcni/libcni/core/internal/host/boot"
@@ -11,6 +12,7 @@ import (
 const (
 	stateIncomplete = "incomplete"
 	stateStale      = "stale"
+	stateUnknown    = "unknown"
 )
 
 // Attachments lists what is attached.
@@ -25,13 +27,12 @@ func (s *scope) attachments(ctx context.Context) (*AttachmentsAnswer, error) {
 		return nil, err
 	}
 
-	now, err := boot.Now()
+	now, err := s.now()
 	if err != nil {
 		return nil, err
 	}
 
-	answer := &AttachmentsAnswer{AsOf: attachments.AsOf{BootID: s.bootID, Now: now}.String(),
-		Attachments: []Attachment{}}
+	answer := &AttachmentsAnswer{AsOf: now.String(), Attachments: []Attachment{}}
 	for _, entry := range s.allEntries() {
 		r := &s.request
 		if !matches(network, entry.Network) || !matches(r.ContainerID, entry.ContainerID) ||
@@ -48,6 +49,12 @@ func (s *scope) attachments(ctx context.Context) (*AttachmentsAnswer, error) {
 	}
 
 	return answer, nil
+}
+
+// now returns the present moment.
+func (s *scope) now() (attachments.AsOf, error) {
+	sinceBoot, err := boot.Now()
+	return attachments.AsOf{BootID: s.bootID, Now: sinceBoot, Wall: time.Now()}, err
 }
 
 // networkFilter returns the name of the network the request asks for, or "" for all.
@@ -73,8 +80,12 @@ func (s *scope) state(ctx context.Context, entry *attachments.Entry) (string, er
 	}
 
 	ns.Close()
-	if presence == lifecycle.Present {
+	switch presence {
+	case lifecycle.Present, lifecycle.Living:
 		return lifecycle.StateAttached, nil
+	case lifecycle.Gone:
+		return stateStale, nil
+	default:
+		return stateUnknown, nil
 	}
-	return stateStale, nil
 }

@@ -2,16 +2,18 @@ package core
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/libcni/libcni/core/internal/attachments"
 	"github.com/libcni/libcni/core/internal/conf"
 	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/host/netns"
+	"github.com/libcni/libcni/core/internal/lifecycle"
 	"github.com/libcni/libcni/core/plugin"
 )
 
 // Del detaches a container from the given network, or from all. It succeeds if there is nothing to
-// detach.
+// detach. Attachments in another namespace than the request's, or of another owner, remain.
 func (e *Engine) Del(ctx context.Context, caller Caller, r *DelRequest) (*DelAnswer, error) {
 	return serve(ctx, e.incoming(caller, plugin.Del, &r.Common),
 		func(s *scope, ctx context.Context) (*DelAnswer, error) {
@@ -69,14 +71,44 @@ func (s *scope) delKey(ctx context.Context, key attachments.Key, given *conf.Lis
 		if entry == nil {
 			return s.manager.DetachUnknown(ctx, held, key, overrides, force)
 		}
+
+		inScope, err := s.delMeans(ctx, entry, overrides.Netns)
+		if err != nil {
+			return err
+		}
+		answer.Found = true
+		if !inScope {
+			answer.Left = append(answer.Left, nameOf(key))
+			return nil
+		}
+
 		if err := s.manager.Detach(ctx, held, entry, overrides, force); err != nil {
 			return err
 		}
-
-		answer.Found = true
 		answer.Removed = append(answer.Removed, nameOf(key))
 		return nil
 	})
+}
+
+// delMeans reports whether the options.owner and netns of a DEL, where they are given, include an
+// attachment.
+func (s *scope) delMeans(ctx context.Context, entry *attachments.Entry,
+	requested lifecycle.Candidate) (bool, error) {
+	if s.ownerGiven && !s.owns(entry) {
+		s.leave(entry, fmt.Sprintf("its owner is %q", entry.Owner))
+		return false, nil
+	}
+
+	inScope, err := s.manager.InScope(ctx, entry, requested)
+	if err == nil && !inScope {
+		s.leave(entry, fmt.Sprintf("it is in another network namespace (%s) than %s", entry.Netns,
+			requested.Path))
+	}
+	return inScope, err
+}
+
+func (s *scope) leave(entry *attachments.Entry, reason string) {
+	s.events.Warn("", fmt.Sprintf("%s is left attached: %s", entry.Key, reason))
 }
 
 func nameOf(key attachments.Key) AttachmentName {

@@ -7,7 +7,6 @@ import (
 	"github.com/libcni/libcni/core/internal/attachments"
 	"github.com/libcni/libcni/core/internal/conf"
 	"github.com/libcni/libcni/core/internal/fault"
-	"github.com/libcni/libcni/core/internal/host/boot"
 	"github.com/libcni/libcni/core/internal/lifecycle"
 	"github.com/libcni/libcni/core/plugin"
 )
@@ -43,7 +42,7 @@ type collection struct {
 	list   *conf.List
 	valid  map[ValidAttachment]bool
 	asOf   attachments.AsOf
-	now    time.Duration
+	now    attachments.AsOf
 	dryRun bool
 	keep   []plugin.AttachmentID // attachments that the plugins must keep
 	answer GCAnswer
@@ -72,7 +71,7 @@ func (s *scope) newCollection(list *conf.List, r *GCRequest) (*collection, error
 				"attachments", r.AsOf)
 	}
 
-	now, err := boot.Now()
+	now, err := s.now()
 	if err != nil {
 		return nil, err
 	}
@@ -142,29 +141,32 @@ func (c *collection) collect(ctx context.Context, held *attachments.Held,
 	return nil
 }
 
-// keeps reports whether an attachment stays. It stays if it has another owner, or if its namespace
-// may exist and it is valid, newer than the list of valid attachments, or too young to be in the
-// list.
+// keeps reports whether an attachment stays. One of another owner stays, and so does a valid one of
+// this boot: whatever its path leads to from here, the caller knows it. Others stay if their
+// namespace may exist and they are newer than the list of valid attachments, or too young to be in
+// it.
 func (c *collection) keeps(ctx context.Context, entry *attachments.Entry) (bool, error) {
-	if !c.scope.owns(entry) {
+	switch {
+	case !c.scope.owns(entry):
 		return true, nil
-	}
-	if entry.Incomplete {
-		return false, nil // this call holds the network's lock, so no ADD is in progress
+	case entry.Incomplete: // this call holds the network's lock, so no ADD is in progress
+		return false, nil
+	case c.scope.manager.IsOfEarlierBoot(entry):
+		return false, nil
+	case c.isListed(entry):
+		return true, nil
 	}
 
 	ns, presence, err := c.scope.manager.Locate(ctx, entry, lifecycle.Candidate{Path: entry.Netns})
 	if err != nil {
 		return false, err
 	}
-
 	ns.Close()
 	if presence == lifecycle.Gone {
 		return false, nil
 	}
 
-	young := entry.BootID == c.scope.bootID && c.now-entry.Created < freshness
-	return c.isListed(entry) || young || entry.NewerThan(c.asOf), nil
+	return entry.Age(c.now) < freshness || entry.NewerThan(c.asOf, c.now), nil
 }
 
 // idOf returns the identity of an attachment for the plugins of its network.

@@ -1,6 +1,9 @@
 package core
 
 import (
+	"fmt"
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/libcni/libcni/core/internal/attachments"
@@ -105,18 +108,76 @@ func TestGCFinishesAnIncompleteAdd(t *testing.T) {
 	}
 }
 
-func TestGCRemovesAttachmentsWhoseNamespaceIsAnother(t *testing.T) {
-	h := newTestHost(t)
-	network := h.bridgeNet("web")
-	ns := h.attach(network, "c1", "libcni")
-	h.must("netns.delete", object{"path": ns})
-	h.must("netns.create", object{"path": ns})
-	asOf := h.must("attachments", object{})["asOf"]
-	removed := h.must("gc", object{"network": network,
-		"validAttachments": []any{object{"containerId": "c1"}}, "asOf": asOf})["removed"].([]any)
-	if len(removed) != 1 || h.leases("web") != "" {
-		t.Errorf("removed %v, leases %s", removed, h.leases("web"))
+// What a path leads to depends on the caller's PID namespace, and process IDs are used again: the
+// caller knows that a listed attachment exists. Only another boot proves that it does not.
+func TestGCKeepsListedAttachmentsWhateverTheirPathLeadsTo(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		change func(h *testHost, ns string)
+		kept   bool
+	}{
+		{"its namespace", func(*testHost, string) {}, true},
+		{"another namespace", func(h *testHost, ns string) {
+			h.must("netns.delete", object{"path": ns})
+			h.must("netns.create", object{"path": ns})
+		}, true},
+		{"nowhere", func(h *testHost, ns string) { h.must("netns.delete", object{"path": ns}) }, true},
+		{"another namespace, hidden from the caller", func(h *testHost, ns string) {
+			elsewhere := fmt.Sprintf("/proc/%d/ns/net", startProcess(h.t).Pid)
+			h.rewrite("cache/results/web-c1-eth0", func(entry string) string {
+				return strings.ReplaceAll(entry, ns, elsewhere)
+			})
+		}, true},
+		{"its namespace, of an earlier boot", func(h *testHost, _ string) {
+			h.rewrite("cache/results/web-c1-eth0", func(entry string) string {
+				return regexp.MustCompile(`"bootId":"[^"]+"`).ReplaceAllString(entry,
+					`"bootId":"00000000-0000-4000-8000-000000000000"`)
+			})
+		}, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			h := newTestHost(t)
+			network := h.bridgeNet("web")
+			ns := h.attach(network, "c1", "libcni")
+			test.change(h, ns)
+			asOf := h.must("attachments", object{})["asOf"]
+			removed := h.must("gc", object{"network": network, "asOf": asOf,
+				"validAttachments": []any{object{"containerId": "c1", "ifName": "eth0"}}})["removed"].([]any)
+			if kept := len(removed) == 0 && h.leases("web") != ""; kept != test.kept {
+				t.Errorf("removed %v, leases %s", removed, h.leases("web"))
+			}
+		})
 	}
+}
+
+// The same evidence decides what the state of an attachment is.
+func TestStateOfAnAttachmentThatNoPathLeadsTo(t *testing.T) {
+	h := newTestHost(t)
+	ns := h.attach(h.bridgeNet("web"), "c1", "libcni")
+	state := func() any {
+		t.Helper()
+		return h.must("attachments", object{})["attachments"].([]any)[0].(object)["state"]
+	}
+	elsewhere := fmt.Sprintf("/proc/%d/ns/net", startProcess(t).Pid)
+	h.rewrite("cache/results/web-c1-eth0", func(entry string) string {
+		return strings.ReplaceAll(entry, ns, elsewhere)
+	})
+	if got := state(); got != "attached" {
+		t.Errorf("its namespace lives: %v", got)
+	}
+	h.must("netns.delete", object{"path": ns})
+	if got := state(); got != "stale" {
+		t.Errorf("its namespace is gone: %v", got) // the call waits for the kernel to destroy it
+	}
+	h.rewrite("cache/results/web-c1-eth0", func(entry string) string {
+		return regexp.MustCompile(`"(netnsInode|hostNetnsCookie)":\d+,`).ReplaceAllString(entry, "")
+	})
+	if got := state(); got != "unknown" {
+		t.Errorf("nothing proves that it is gone: %v", got)
+	}
+	h.fails("exists", "add", object{"network": h.bridgeNet("web"), "containerId": "c1",
+		"netns": netnstest.New(t)})
+	h.must("del", object{"containerId": "c1"})
 }
 
 func TestGCAsksEveryPluginWithBothSpellings(t *testing.T) {

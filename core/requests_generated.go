@@ -60,8 +60,8 @@ type RequestOptions struct {
 	CacheDir string `json:"cacheDir"`
 	// directory for state that does not survive a boot; one for each host network namespace
 	StateDir string `json:"stateDir"`
-	// identifies the owner of attachments; cni_gc removes only those of this owner, or of every owner
-	// if it is "*"
+	// identifies the owner of attachments; cni_gc removes only those of this owner, and so does
+	// cni_del if this option is given; "*" means every owner
 	Owner string `json:"owner"`
 	// whether built-in plugins or executables are used
 	Builtins invoke.Builtins `json:"builtins"`

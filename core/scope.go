@@ -18,20 +18,21 @@ import (
 
 // scope is the state of one call of a verb.
 type scope struct {
-	request Common // normalized, never changed
-	ifName  string // of the request or, when key has been called, of the addressed attachment
-	command string
-	store   *attachments.Store
-	runner  *invoke.Runner
-	events  event.Sink
-	bootID  string
-	manager *lifecycle.Manager
+	request    Common // normalized, never changed
+	ownerGiven bool   // options.owner is in the request, so that it is not the default
+	ifName     string // of the request or, when key has been called, of the addressed attachment
+	command    string
+	store      *attachments.Store
+	runner     *invoke.Runner
+	events     event.Sink
+	bootID     string
+	manager    *lifecycle.Manager
 }
 
 func newScope(in incoming, request Common) *scope {
 	e, options := in.engine, &request.Options
-	s := &scope{request: request, ifName: request.IfName, command: in.command,
-		events: newSink(in.caller)}
+	s := &scope{request: request, ownerGiven: in.request.Options.Owner != "",
+		ifName: request.IfName, command: in.command, events: newSink(in.caller)}
 	s.store = attachments.Open(options.CacheDir, options.StateDir)
 	s.runner = &invoke.Runner{
 		Mode: options.Builtins, Catalog: builtin.Lookup, Types: builtin.Types,

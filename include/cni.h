@@ -88,8 +88,8 @@
  *       stateDir            string      directory for state that does not survive a boot; one for
  *                                       each host network namespace; default "/run/cni"
  *       owner               string      identifies the owner of attachments; cni_gc removes only
- *                                       those of this owner, or of every owner if it is "*";
- *                                       default "libcni"
+ *                                       those of this owner, and so does cni_del if this option is
+ *                                       given; "*" means every owner; default "libcni"
  *       builtins            string      whether built-in plugins or executables are used: "prefer"
  *                                       (the built-in plugin if it exists, otherwise the
  *                                       executable), "fallback" (the executable if it exists,
@@ -371,9 +371,19 @@ CNI_API int cni_add(const char *request, char **response);
 /**
  * Detach a container.
  *
- * A configuration given in network or networkFile takes precedence. For a name, the configuration
- * that cni_add recorded is used, otherwise the one in options.confDir. Without network and
- * networkFile every recorded attachment of containerId, or of ifName if that is given, is removed.
+ * A configuration given in network or networkFile takes precedence; plugins that the attachment was
+ * made with and that this configuration lacks are run with the recorded configuration, so that
+ * nothing remains. For a name, the configuration that cni_add recorded is used, otherwise the one
+ * in options.confDir. Without network and networkFile every recorded attachment of containerId, or
+ * of ifName if that is given, is removed.
+ *
+ * Two containers may have the same identifier. If netns is given, an attachment in another living
+ * namespace remains and is listed in left. If netns leads to no namespace, the attachments that
+ * were made with this path, and those whose namespace is gone, are removed, and the others are
+ * listed in left. Without netns the attachments are removed whatever their namespace. If
+ * options.owner is given, attachments of other owners remain and are listed in left; "*" means
+ * every owner. A runtime that undoes a failed start therefore gives netns or options.owner, so that
+ * it does not detach a running container of the same identifier.
  *
  * The function succeeds when the namespace, the configuration or the record of the attachment no
  * longer exists, and when it is repeated. If a plugin fails, the attachment stays recorded so that
@@ -384,8 +394,14 @@ CNI_API int cni_add(const char *request, char **response);
  *   force           bool        continue past a failing plugin, forget the attachment, and report
  *                               all errors joined; default false
  * Response:
- *   found           bool        whether an attachment was recorded
+ *   found           bool        whether an attachment was recorded, removed or left
  *   removed         [object]    the attachments that were removed
+ *     network         string      name of the network
+ *     containerId     string      identifier of the container
+ *     ifName          string      name of the interface in the container
+ *   left            [object]?   the attachments that remain because the request does not mean them:
+ *                               they are in another network namespace than netns, or have another
+ *                               owner than options.owner
  *     network         string      name of the network
  *     containerId     string      identifier of the container
  *     ifName          string      name of the interface in the container
@@ -564,7 +580,9 @@ CNI_API int cni_networks(const char *request, char **response);
  *                                     see REQUESTS
  *         prevResult      object?     result of the previous plugin, which libcni writes
  *     state           string      state of the attachment: "attached", "incomplete" (cni_add did
- *                                 not complete) or "stale" (the namespace no longer exists)
+ *                                 not complete), "stale" (the namespace is proved not to exist) or
+ *                                 "unknown" (no path leads to the namespace from here, which may
+ *                                 exist nevertheless)
  *
  * @return 0
  * @since 0.1

@@ -87,6 +87,10 @@ func cachedName(key string) string {
 		return "Network"
 	case "netnsCookie":
 		return "Cookie"
+	case "netnsInode":
+		return "Inode"
+	case "hostNetnsCookie":
+		return "HostCookie"
 	case "cniArgs":
 		return "Args"
 	}
@@ -119,7 +123,7 @@ func writeCached(of string, key *model.Key) string {
 		method, value = "string", "cacheKind"
 	case key.Name == "libcni":
 		return fmt.Sprintf("f.key(%q)\nf.record(%s)", key.Name, of)
-	case key.Name == "netnsCookie":
+	case strings.HasSuffix(key.Name, "Cookie"), strings.HasSuffix(key.Name, "Inode"):
 		method = "uint"
 	case v.Base64:
 		method = "base64"
@@ -139,7 +143,7 @@ func writeCached(of string, key *model.Key) string {
 		method = "members"
 	}
 	write := fmt.Sprintf("f.%s(%q, %s)", method, key.Name, value)
-	if method == "int" && !key.Required {
+	if (method == "int" || method == "uint") && !key.Required {
 		return "if " + value + " != 0 {\n" + write + "\n}"
 	}
 	return write

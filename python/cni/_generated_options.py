@@ -29,8 +29,8 @@ class OptionFields:
     Default: ``/run/cni``.
     """
     owner: Optional[str] = None
-    """Identifies the owner of attachments; ``gc`` removes only those of this owner, or of every
-    owner if it is "*". Default: ``libcni``.
+    """Identifies the owner of attachments; ``gc`` removes only those of this owner, and so does
+    ``delete`` if this option is given; "*" means every owner. Default: ``libcni``.
     """
     builtins: Optional[str] = None
     """Whether built-in plugins or executables are used: "prefer" (the built-in plugin if it exists,

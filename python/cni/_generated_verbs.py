@@ -89,9 +89,19 @@ class Verbs(Caller):
     ) -> Removal:
         """Detach a container.
 
-        A configuration given in network takes precedence. For a name, the configuration that
-        ``add`` recorded is used, otherwise the one in ``conf_dir``. Without network every recorded
-        attachment of ``container_id``, or of ``if_name`` if that is given, is removed.
+        A configuration given in network takes precedence; plugins that the attachment was made with
+        and that this configuration lacks are run with the recorded configuration, so that nothing
+        remains. For a name, the configuration that ``add`` recorded is used, otherwise the one in
+        ``conf_dir``. Without network every recorded attachment of ``container_id``, or of
+        ``if_name`` if that is given, is removed.
+
+        Two containers may have the same identifier. If ``netns`` is given, an attachment in another
+        living namespace remains and is listed in left. If ``netns`` leads to no namespace, the
+        attachments that were made with this path, and those whose namespace is gone, are removed,
+        and the others are listed in left. Without ``netns`` the attachments are removed whatever
+        their namespace. If ``owner`` is given, attachments of other owners remain and are listed in
+        left; "*" means every owner. A runtime that undoes a failed start therefore gives ``netns``
+        or ``owner``, so that it does not detach a running container of the same identifier.
 
         The function succeeds when the namespace, the configuration or the record of the attachment
         no longer exists, and when it is repeated. If a plugin fails, the attachment stays recorded
@@ -506,9 +516,19 @@ class AsyncVerbs(AsyncCaller):
     ) -> Removal:
         """Detach a container.
 
-        A configuration given in network takes precedence. For a name, the configuration that
-        ``add`` recorded is used, otherwise the one in ``conf_dir``. Without network every recorded
-        attachment of ``container_id``, or of ``if_name`` if that is given, is removed.
+        A configuration given in network takes precedence; plugins that the attachment was made with
+        and that this configuration lacks are run with the recorded configuration, so that nothing
+        remains. For a name, the configuration that ``add`` recorded is used, otherwise the one in
+        ``conf_dir``. Without network every recorded attachment of ``container_id``, or of
+        ``if_name`` if that is given, is removed.
+
+        Two containers may have the same identifier. If ``netns`` is given, an attachment in another
+        living namespace remains and is listed in left. If ``netns`` leads to no namespace, the
+        attachments that were made with this path, and those whose namespace is gone, are removed,
+        and the others are listed in left. Without ``netns`` the attachments are removed whatever
+        their namespace. If ``owner`` is given, attachments of other owners remain and are listed in
+        left; "*" means every owner. A runtime that undoes a failed start therefore gives ``netns``
+        or ``owner``, so that it does not detach a running container of the same identifier.
 
         The function succeeds when the namespace, the configuration or the record of the attachment
         no longer exists, and when it is repeated. If a plugin fails, the attachment stays recorded

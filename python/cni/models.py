@@ -223,8 +223,9 @@ class Attachment:
     owner: str = ""
     """Owner of the attachment; absent for attachments of the CNI project's Go library."""
     state: str = ""
-    """State of the attachment: "attached", "incomplete" (``add`` did not complete) or "stale" (the
-    namespace no longer exists).
+    """State of the attachment: "attached", "incomplete" (``add`` did not complete), "stale" (the
+    namespace is proved not to exist) or "unknown" (no path leads to the namespace from here, which
+    may exist nevertheless).
     """
     result: Optional[Result] = None
     """The result of ``add``."""
@@ -334,9 +335,13 @@ class Removal:
     """Response of ``delete``."""
 
     found: bool
-    """Whether an attachment was recorded."""
+    """Whether an attachment was recorded, removed or left."""
     removed: tuple[AttachmentID, ...] = ()
     """The attachments that were removed."""
+    left: tuple[AttachmentID, ...] = ()
+    """The attachments that remain because the request does not mean them: they are in another
+    network namespace than ``netns``, or have another owner than ``owner``.
+    """
     raw: Raw = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
@@ -344,6 +349,7 @@ class Removal:
         return cls(
             found=bool(data.get("found")),
             removed=each(AttachmentID.from_dict, objects(data, "removed")),
+            left=each(AttachmentID.from_dict, objects(data, "left")),
             raw=data,
         )
 

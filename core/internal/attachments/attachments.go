@@ -34,6 +34,7 @@ package attachments
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -88,9 +89,10 @@ type Entry struct {
 	// as given to ADD; it may lead elsewhere now
 	Netns      string
 	Cookie     uint64        // of the network namespace
+	Inode      uint64        // of the network namespace; 0 if not known
 	Owner      string        // who attached
 	CNIVersion string        // the configuration's
-	Created    time.Duration // CLOCK_BOOTTIME, of the boot BootID
+	Created    time.Duration // since the boot BootID
 	BootID     string        //
 	// the configuration list; nil if it is not JSON
 	Config         jsontext.Value
@@ -99,12 +101,14 @@ type Entry struct {
 	Result         jsontext.Value            // of the last plugin; nil if none has run
 	// the host's end of a pair; known before it is made
 	HostIfName string
+	HostCookie uint64 // of the host's network namespace, if the end of that name was made; else 0
 	MAC        string // of the container's interface
 	IfIndex    int    // of the container's interface, in its namespace
 	Plugins    []Ran  // in the order of the list
 	Incomplete bool   // from an intent: an ADD or DEL did not end
 	// written by Go's libcni, which keeps none of our additions
 	ByGoLibcni bool
+	Modified   time.Time // of the file, if ByGoLibcni
 }
 
 // Ran says which implementation of a plugin ran, so that the same one deletes.
@@ -115,26 +119,72 @@ type Ran struct {
 	Result  jsontext.Value
 }
 
-// AsOf is a moment of a boot. Its text is an opaque token that callers of GC give back.
+// AsOf is a moment of a boot, on two clocks. Its text is an opaque token that callers of GC give
+// back.
 type AsOf struct {
 	BootID string
-	Now    time.Duration // CLOCK_BOOTTIME
+	Now    time.Duration // since the boot
+	Wall   time.Time     // the time of day, for files; zero in a token of version 0.1
 }
 
-func (a AsOf) String() string { return a.BootID + ":" + strconv.FormatInt(int64(a.Now), 10) }
+func (a AsOf) String() string {
+	text := a.BootID + ":" + strconv.FormatInt(int64(a.Now), 10)
+	if !a.Wall.IsZero() {
+		text += ":" + strconv.FormatInt(a.Wall.UnixNano(), 10)
+	}
+	return text
+}
 
 // ParseAsOf reads what String wrote.
 func ParseAsOf(text string) (AsOf, error) {
-	i := strings.LastIndexByte(text, ':')
-	now, err := strconv.ParseInt(text[i+1:], 10, 64)
-	if i < 0 || err != nil || now < 0 {
-		return AsOf{}, errors.New("not what cni_attachments gave as asOf")
+	malformed := errors.New("not what cni_attachments gave as asOf")
+	parts := strings.Split(text, ":")
+	if len(parts) < 2 || len(parts) > 3 {
+		return AsOf{}, malformed
 	}
-	return AsOf{BootID: text[:i], Now: time.Duration(now)}, nil
+
+	var clocks [2]int64
+	for i, part := range parts[1:] {
+		value, err := strconv.ParseInt(part, 10, 64)
+		if err != nil || value < 0 {
+			return AsOf{}, malformed
+		}
+		clocks[i] = value
+	}
+
+	a := AsOf{BootID: parts[0], Now: time.Duration(clocks[0])}
+	if len(parts) == 3 {
+		a.Wall = time.Unix(0, clocks[1])
+	}
+	return a, nil
+}
+
+// fileTimeError is how much earlier a file's time may be than the moment of its writing, because
+// the kernel takes it from a clock that advances with its ticks.
+const fileTimeError = time.Second
+
+// Age returns how old e is at a moment. An entry of Go's libcni is as old as its file, which is 0
+// if the file is of the future; one of another boot is older than any other.
+func (e *Entry) Age(at AsOf) time.Duration {
+	switch {
+	case e.ByGoLibcni:
+		return max(0, at.Wall.Sub(e.Modified))
+	case e.BootID == at.BootID:
+		return at.Now - e.Created
+	default:
+		return math.MaxInt64
+	}
 }
 
 // NewerThan reports whether e may be missing from a list that was begun at a: it is of the same
-// boot and not older. It is false for an entry of another boot.
-func (e *Entry) NewerThan(a AsOf) bool {
-	return !e.ByGoLibcni && e.BootID == a.BootID && e.Created >= a.Now
+// boot and not older. now is the present moment. It is false for an entry of another boot.
+//
+// For the time of a file either clock decides in favour of the entry, because the time of day may
+// have been set since.
+func (e *Entry) NewerThan(a, now AsOf) bool {
+	if !e.ByGoLibcni {
+		return e.BootID == a.BootID && e.Created >= a.Now
+	}
+	return e.Age(now) <= now.Now-a.Now+fileTimeError ||
+		!a.Wall.IsZero() && !e.Modified.Before(a.Wall.Add(-fileTimeError))
 }

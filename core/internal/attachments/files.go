@@ -47,7 +47,20 @@ func load(path, option string) (*Entry, error) {
 	if err != nil {
 		return nil, unusable(path, "%v", err)
 	}
-	return e, nil
+	return e, date(e, path)
+}
+
+// date adds the time of its file to an entry that states no time.
+func date(e *Entry, path string) error {
+	if !e.ByGoLibcni {
+		return nil
+	}
+	info, err := file.Stat(path)
+	if err != nil {
+		return err
+	}
+	e.Modified = info.Modified
+	return nil
 }
 
 // loadKey reads only the key that a cache file states. Its errors are those of load.

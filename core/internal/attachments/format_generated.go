@@ -28,7 +28,9 @@ func (e *Entry) recordFields() jsonobject.Fields {
 		{"created", (*int64)(&e.Created)},
 		{"bootId", &e.BootID},
 		{"netnsCookie", &e.Cookie},
+		{"netnsInode", &e.Inode},
 		{"hostIfName", &e.HostIfName},
+		{"hostNetnsCookie", &e.HostCookie},
 		{"mac", &e.MAC},
 		{"ifIndex", &e.IfIndex},
 		{"plugins", jsonobject.List(&e.Plugins, (*Ran).fields)},
@@ -68,7 +70,13 @@ func (f *encoder) record(e *Entry) {
 	f.int("created", int64(e.Created))
 	f.string("bootId", e.BootID)
 	f.uint("netnsCookie", e.Cookie)
+	if e.Inode != 0 {
+		f.uint("netnsInode", e.Inode)
+	}
 	f.nonempty("hostIfName", e.HostIfName)
+	if e.HostCookie != 0 {
+		f.uint("hostNetnsCookie", e.HostCookie)
+	}
 	f.nonempty("mac", e.MAC)
 	if int64(e.IfIndex) != 0 {
 		f.int("ifIndex", int64(e.IfIndex))

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/go-cmp/cmp"
@@ -87,7 +88,7 @@ func checkEntry(t *testing.T, s *attachments.Store, e *attachments.Entry) {
 // written it.
 func normal(e *attachments.Entry) *attachments.Entry {
 	n := *e
-	n.ByGoLibcni = false
+	n.ByGoLibcni, n.Modified = false, time.Time{}
 	if len(n.Args) == 0 {
 		n.Args = nil
 	}

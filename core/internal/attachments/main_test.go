@@ -126,7 +126,8 @@ func entryOf(key attachments.Key) *attachments.Entry {
 		CapabilityArgs: map[string]jsontext.Value{"portMappings": jsontext.Value(
 			`[{"hostPort":18446744073709551615}]`)},
 		Result:     jsontext.Value(`{"cniVersion":"1.1.0","ips":[{"address":"10.1.0.2/16"}]}`),
-		HostIfName: "veth01234567", MAC: "0a:58:0a:01:00:02", IfIndex: 7,
+		HostIfName: "veth01234567", HostCookie: 1<<63 + 3, Inode: 4026532388,
+		MAC: "0a:58:0a:01:00:02", IfIndex: 7,
 		Plugins: []attachments.Ran{{Type: "bridge", Builtin: true},
 			{Type: "tuning", Path: "/opt/cni/bin/tuning", Result: jsontext.Value(`{"a":1}`)}},
 	}

@@ -37,7 +37,9 @@ type taggedOurs struct {
 	Created    time.Duration `json:"created"`
 	BootID     string        `json:"bootId"`
 	Cookie     uint64        `json:"netnsCookie"`
+	Inode      uint64        `json:"netnsInode,omitempty"`
 	HostIfName string        `json:"hostIfName,omitempty"`
+	HostCookie uint64        `json:"hostNetnsCookie,omitempty"`
 	MAC        string        `json:"mac,omitempty"`
 	IfIndex    int           `json:"ifIndex,omitempty"`
 	Plugins    []taggedRan   `json:"plugins,omitempty"`
@@ -64,7 +66,8 @@ func encodeTagged(e *Entry) ([]byte, error) {
 	}
 	o := taggedOurs{
 		Owner: e.Owner, CNIVersion: e.CNIVersion, Created: e.Created, BootID: e.BootID, Cookie: e.Cookie,
-		HostIfName: e.HostIfName, MAC: e.MAC, IfIndex: e.IfIndex,
+		HostIfName: e.HostIfName, HostCookie: e.HostCookie, Inode: e.Inode,
+		MAC: e.MAC, IfIndex: e.IfIndex,
 	}
 	for _, ran := range e.Plugins {
 		o.Plugins = append(o.Plugins, taggedRan(ran))
@@ -115,7 +118,8 @@ func decodeTagged(data []byte) (*Entry, error) {
 	}
 	e.Owner, e.CNIVersion, e.Created, e.BootID, e.Cookie = o.Owner, o.CNIVersion, o.Created, o.BootID,
 		o.Cookie
-	e.HostIfName, e.MAC, e.IfIndex = o.HostIfName, o.MAC, o.IfIndex
+	e.HostIfName, e.HostCookie, e.Inode = o.HostIfName, o.HostCookie, o.Inode
+	e.MAC, e.IfIndex = o.MAC, o.IfIndex
 	if o.Plugins != nil {
 		e.Plugins = []Ran{}
 	}

@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
-	"time"
 
 	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/host/file"
@@ -46,11 +45,6 @@ func Open(cacheDir, stateDir string) *Store {
 		private: filepath.Join(cacheDir, "libcni"),
 		intents: filepath.Join(stateDir, "intents"),
 	}
-}
-
-// AsOf returns the token for a moment of a boot.
-func (s *Store) AsOf(bootID string, now time.Duration) string {
-	return AsOf{BootID: bootID, Now: now}.String()
 }
 
 // Get returns the attachment with the key: its intent if there is one, else its cache entry. The
@@ -135,6 +129,9 @@ func (s *Store) cached(key Key) (*Entry, []byte, error) {
 	e := known.entry
 	if e.Key == (Key{}) {
 		e.Key = key
+	}
+	if err := date(&e, path); err != nil {
+		return nil, nil, err
 	}
 	return &e, text, nil
 }

@@ -257,21 +257,21 @@ func TestListOfAThousandIsQuick(t *testing.T) {
 }
 
 func TestAsOf(t *testing.T) {
-	s, _ := newStore(t)
-	token := s.AsOf("a-boot", 100)
-	asOf, err := attachments.ParseAsOf(token)
-	if want := (attachments.AsOf{BootID: "a-boot", Now: 100}); err != nil || asOf != want {
-		t.Fatalf("parsed %q as %+v, %v; want %+v", token, asOf, err, want)
-	}
-	if unknown, err := attachments.ParseAsOf(s.AsOf("", 5)); err != nil ||
-		unknown != (attachments.AsOf{Now: 5}) {
-		t.Errorf("without a boot id: %+v, %v", unknown, err)
+	asOf := attachments.AsOf{BootID: "a-boot", Now: 100, Wall: time.Unix(1000, 5)}
+	for _, want := range []attachments.AsOf{asOf, {BootID: "a-boot", Now: 100}, {Now: 5}} {
+		if got, err := attachments.ParseAsOf(want.String()); err != nil || got != want {
+			t.Fatalf("parsed %q as %+v, %v; want %+v", want, got, err, want)
+		}
 	}
 	for _, text := range []string{"", "a-boot", "5", ":", "a-boot:", "a-boot:x", "a-boot:-1",
-		"a-boot:99999999999999999999"} {
+		"a-boot:99999999999999999999", "a-boot:1:x", "a-boot:1:", "a-boot:1:2:3"} {
 		if got, err := attachments.ParseAsOf(text); err == nil {
 			t.Errorf("parsed %q as %+v, want an error", text, got)
 		}
+	}
+	now := attachments.AsOf{BootID: "a-boot", Now: 100 + 10*time.Second, Wall: time.Unix(1010, 5)}
+	file := func(modified int64) attachments.Entry {
+		return attachments.Entry{ByGoLibcni: true, Modified: time.Unix(modified, 0)}
 	}
 	for _, test := range []struct {
 		name  string
@@ -282,11 +282,33 @@ func TestAsOf(t *testing.T) {
 		{"at the same moment", attachments.Entry{BootID: "a-boot", Created: 100}, true},
 		{"newer", attachments.Entry{BootID: "a-boot", Created: 101}, true},
 		{"of another boot", attachments.Entry{BootID: "another", Created: 101}, false},
-		{"of Go's libcni", attachments.Entry{ByGoLibcni: true}, false},
+		{"file older", file(998), false},
+		{"file at the same moment", file(1000), true},
+		{"file newer", file(1005), true},
+		{"file of before the clock was set back", file(5000), true},
 	} {
-		if got := test.entry.NewerThan(asOf); got != test.want {
+		if got := test.entry.NewerThan(asOf, now); got != test.want {
 			t.Errorf("%s: got %v, want %v", test.name, got, test.want)
 		}
+	}
+}
+
+// A clock that was set forward since makes the file look older than the list.
+func TestFileIsNewerThanAsOfWhenTheClockWasSet(t *testing.T) {
+	asOf := attachments.AsOf{BootID: "a", Now: 100 * time.Second, Wall: time.Unix(1000, 0)}
+	entry := attachments.Entry{ByGoLibcni: true, Modified: time.Unix(1005, 0)}
+	later := attachments.AsOf{BootID: "a", Now: 110 * time.Second, Wall: time.Unix(5010, 0)}
+	if !entry.NewerThan(asOf, later) {
+		t.Error("set after the file was written: the entry counts as older")
+	}
+
+	entry.Modified = time.Unix(5005, 0)
+	if asOf.Wall = time.Unix(9000, 0); !entry.NewerThan(asOf, later) {
+		t.Error("set back between the list and the file: the entry counts as older")
+	}
+	asOf.Wall = time.Time{} // a token of version 0.1
+	if !entry.NewerThan(asOf, later) {
+		t.Error("a token without the time of day: the entry counts as older")
 	}
 }
 

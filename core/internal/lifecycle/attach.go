@@ -62,6 +62,9 @@ func (m *Manager) Attach(ctx context.Context, held *attachments.Held,
 	if entry.Cookie, err = request.Netns.Cookie(ctx); err != nil {
 		return nil, err
 	}
+	if entry.Inode, err = request.Netns.Inode(); err != nil {
+		return nil, err
+	}
 	if existing != nil {
 		if err := m.resolveExisting(ctx, held, existing, request); err != nil {
 			return nil, err
@@ -184,17 +187,22 @@ func (a *addition) commit(ctx context.Context) error {
 	return a.store.Commit(entry)
 }
 
-// recordInterface records which interface the attachment has. The plugin that made it may have said
-// so.
+// recordInterface records which interface the attachment has, and the host's end of it. The plugin
+// that made it may have said so.
 func (a *addition) recordInterface(ctx context.Context, result *plugin.Result) error {
 	entry := a.chain.entry
 	if made := result.Interface(); made != nil {
 		entry.IfIndex, entry.MAC = made.Index, made.MAC.String()
+		return a.recordNamedHostLink(ctx, result)
+	}
+
+	link, err := containerLink(ctx, a.chain.links, entry.IfName)
+	if err != nil || link == nil {
+		return err
+	}
+	entry.IfIndex, entry.MAC = link.Index, link.MAC.String()
+	if link.Kind != "veth" || !link.PeerElsewhere {
 		return nil
 	}
-	link, err := containerLink(ctx, a.chain.links, entry.IfName)
-	if err == nil && link != nil {
-		entry.IfIndex, entry.MAC = link.Index, link.MAC.String()
-	}
-	return err
+	return a.recordHostLink(ctx, link)
 }

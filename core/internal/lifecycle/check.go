@@ -41,7 +41,7 @@ func (m *Manager) Check(ctx context.Context, entry *attachments.Entry, overrides
 		return nil
 	}
 
-	ns, _, err := m.Locate(ctx, entry, overrides.Netns, Candidate{Path: entry.Netns})
+	ns, err := m.find(ctx, entry, overrides.Netns, Candidate{Path: entry.Netns})
 	if err != nil {
 		return err
 	}

@@ -27,7 +27,7 @@ func (m *Manager) Detach(ctx context.Context, held *attachments.Held, entry *att
 		return err
 	}
 
-	ns, _, err := m.Locate(ctx, entry, overrides.Netns, Candidate{Path: entry.Netns})
+	ns, err := m.find(ctx, entry, overrides.Netns, Candidate{Path: entry.Netns})
 	if err != nil {
 		return err
 	}

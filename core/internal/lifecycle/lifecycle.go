@@ -7,6 +7,8 @@
 package lifecycle
 
 import (
+	"time"
+
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/libcni/libcni/core/internal/attachments"
@@ -33,6 +35,9 @@ type Manager struct {
 	// BootID identifies this boot. Without it no entry counts as one of an earlier boot; the
 	// namespaces' cookies still tell them apart.
 	BootID string
+
+	started *time.Time    // start of this boot, when it has been asked for
+	waited  time.Duration // for namespaces to disappear
 }
 
 // Overrides is what the request of a CHECK, DEL, GC or REPAIR says about attachments. It takes

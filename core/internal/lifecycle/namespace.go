@@ -5,10 +5,13 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"path/filepath"
 	"syscall"
+	"time"
 
 	"github.com/libcni/libcni/core/internal/attachments"
 	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/host/boot"
 	"github.com/libcni/libcni/core/internal/host/netns"
 	"github.com/libcni/libcni/core/internal/host/rtnl"
 )
@@ -17,9 +20,10 @@ import (
 type Presence int
 
 const (
-	Gone    Presence = iota // it no longer exists
-	Unknown                 // no path leads to it; it may still exist
-	Present
+	Gone    Presence = iota // it is proved not to exist
+	Unknown                 // it may exist
+	Living                  // it exists, and no path that is known leads to it
+	Present                 // it exists, and is opened
 )
 
 // Candidate is a path that may lead to the namespace of an attachment. The empty path leads
@@ -88,64 +92,95 @@ func NamespaceError(path string, err error) error {
 }
 
 // Locate opens the namespace in which an entry was made. A path alone proves nothing, because paths
-// and inodes are reused: the first candidate whose cookie is the entry's counts. The caller closes
-// the namespace, which is nil unless it is present.
+// and inodes are reused and differ between PID namespaces: the first candidate whose cookie is the
+// entry's counts. If there is none, Locate looks for the namespace itself. The caller closes the
+// namespace, which is nil unless it is present.
 func (m *Manager) Locate(ctx context.Context, entry *attachments.Entry,
 	candidates ...Candidate) (*netns.Namespace, Presence, error) {
-	if m.isOfEarlierBoot(entry) {
-		return nil, Gone, nil
+	ns, err := m.find(ctx, entry, candidates...)
+	if err != nil {
+		return nil, Unknown, err
+	}
+	if ns != nil {
+		return ns, Present, nil
 	}
 
-	known := Unknown
-	for _, candidate := range candidates {
-		ns, presence, err := m.examine(ctx, entry, candidate)
-		if err != nil || presence == Present {
-			return ns, presence, err
-		}
-
-		known = min(known, presence)
-	}
-	return nil, known, nil
+	presence, err := m.prove(ctx, entry)
+	return nil, presence, err
 }
 
-func (m *Manager) isOfEarlierBoot(entry *attachments.Entry) bool {
+// find opens the namespace of an entry. It returns nil if no candidate leads to it.
+func (m *Manager) find(ctx context.Context, entry *attachments.Entry,
+	candidates ...Candidate) (*netns.Namespace, error) {
+	if m.IsOfEarlierBoot(entry) {
+		return nil, nil
+	}
+
+	for _, candidate := range candidates {
+		ns, _, err := m.examine(ctx, entry, candidate)
+		if err != nil || ns != nil {
+			return ns, err
+		}
+	}
+	return nil, nil
+}
+
+// IsOfEarlierBoot reports whether an attachment is known to be of an earlier boot. Entries of Go's
+// libcni do not name their boot: there the time of the file tells.
+func (m *Manager) IsOfEarlierBoot(entry *attachments.Entry) bool {
+	if entry.ByGoLibcni {
+		return !entry.Modified.IsZero() && entry.Modified.Before(m.startOfBoot())
+	}
 	return entry.BootID != "" && m.BootID != "" && entry.BootID != m.BootID
 }
 
-// examine opens a candidate and returns what it proves about the namespace of an entry.
+// startOfBoot returns a moment not later than the start of this boot, which is the zero time if it
+// is not known. StateDir is made late, but what holds it is there.
+func (m *Manager) startOfBoot() time.Time {
+	if m.started == nil {
+		var started time.Time
+		for _, dir := range []string{m.StateDir, filepath.Dir(m.StateDir)} {
+			if at, err := boot.Started(dir); err == nil {
+				started = at
+				break
+			}
+		}
+		m.started = &started
+	}
+	return *m.started
+}
+
+// examine opens a candidate and returns the namespace if it is that of an entry. elsewhere reports
+// that the path leads to another network namespace.
 func (m *Manager) examine(ctx context.Context, entry *attachments.Entry,
-	c Candidate) (*netns.Namespace, Presence, error) {
+	c Candidate) (ns *netns.Namespace, elsewhere bool, err error) {
 	if c.Path == "" {
-		return nil, Unknown, nil
+		return nil, false, nil
 	}
 
-	ns, err := m.open(c)
+	ns, err = m.open(c)
 	switch {
 	case leadsNowhere(err):
-		return nil, Unknown, nil
-	case errors.Is(err, netns.ErrNotNamespace), errors.Is(err, netns.ErrOwn):
-		return nil, Gone, nil
+		return nil, false, nil
+	case errors.Is(err, netns.ErrOwn):
+		return nil, true, nil
 	case err != nil:
-		return nil, Unknown, NamespaceError(c.Path, err)
+		return nil, false, NamespaceError(c.Path, err)
 	}
 
 	same, err := m.isNamespaceOf(ctx, entry, ns)
 	if same {
-		return ns, Present, nil
+		return ns, false, nil
 	}
-
 	ns.Close()
-	if err != nil {
-		return nil, Unknown, err
-	}
-
-	return nil, Gone, nil
+	return nil, err == nil, err
 }
 
 // leadsNowhere reports whether an error of opening a path proves that it leads to no namespace.
 func leadsNowhere(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, netns.ErrRelative) ||
-		errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ELOOP)
+		errors.Is(err, netns.ErrNotNamespace) || errors.Is(err, syscall.ENOTDIR) ||
+		errors.Is(err, syscall.ELOOP)
 }
 
 // isNamespaceOf reports whether ns is the namespace of an entry. Entries that Go's libcni wrote

@@ -17,7 +17,7 @@ func (m *Manager) Repair(ctx context.Context, entry *attachments.Entry, override
 		return err
 	}
 
-	ns, _, err := m.Locate(ctx, entry, overrides.Netns, Candidate{Path: entry.Netns})
+	ns, err := m.find(ctx, entry, overrides.Netns, Candidate{Path: entry.Netns})
 	if err != nil || ns == nil {
 		return err
 	}

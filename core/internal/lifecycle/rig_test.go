@@ -82,11 +82,15 @@ func (r *rig) request(path string, types ...string) *AttachRequest {
 // entry is the entry of an attachment in the namespace at path, complete.
 func (r *rig) entry(path string) *attachments.Entry {
 	r.t.Helper()
-	cookie, err := netnstest.Open(r.t, path).Cookie(r.t.Context())
+	ns := netnstest.Open(r.t, path)
+	cookie, err := ns.Cookie(r.t.Context())
+	kittest.Must(r.t, err)
+	inode, err := ns.Inode()
 	kittest.Must(r.t, err)
 	return &attachments.Entry{
 		Key:   attachments.Key{Network: "web", ContainerID: "c1", IfName: "eth0"},
-		Netns: path, Cookie: cookie, BootID: r.BootID, Config: network(r.t, "a").Raw, CNIVersion: "1.1.0",
+		Netns: path, Cookie: cookie, Inode: inode, BootID: r.BootID,
+		Config: network(r.t, "a").Raw, CNIVersion: "1.1.0",
 	}
 }
 

@@ -26,11 +26,17 @@ func ID() (string, error) {
 }
 
 // Now returns the time since boot, suspended time included (CLOCK_BOOTTIME). It does not jump when
-// the clock is set. A time namespace shifts it.
+// the clock is set, and is the same in all time namespaces, so that processes can compare it.
 func Now() (time.Duration, error) {
 	var now unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &now); err != nil {
+	err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &now)
+	if err != nil {
 		return 0, fmt.Errorf("time since boot: %w", err)
 	}
-	return time.Duration(now.Nano()), nil
+
+	shifted, err := shift()
+	if err != nil {
+		return 0, fmt.Errorf("time since boot: %w", err)
+	}
+	return time.Duration(now.Nano()) - shifted, nil
 }

@@ -26,10 +26,14 @@ type Link struct {
 	Master      int  // index of the bridge or VRF, 0 for none
 	Peer        int  // index of a veth's other end or of the link below, in that link's namespace
 	Alias       string
-	AcceptRA    int     // the sysctl net.ipv6.conf.NAME.accept_ra; -1 if the link has no IPv6
-	Data        Data    // settings of the kind; nil for a bridge
-	Bridge      *Bridge // of a bridge
-	Port        *Port   // of a bridge port
+	// Peer is in another namespace, to which the kernel gives this number; -1 if it is being
+	// destroyed
+	PeerElsewhere bool
+	PeerNamespace int
+	AcceptRA      int     // the sysctl net.ipv6.conf.NAME.accept_ra; -1 if the link has no IPv6
+	Data          Data    // settings of the kind; nil for a bridge
+	Bridge        *Bridge // of a bridge
+	Port          *Port   // of a bridge port
 }
 
 // Bridge holds the settings of a bridge.
@@ -114,6 +118,8 @@ func parseLink(data []byte) *Link {
 			l.Master = d.Int()
 		case unix.IFLA_LINK:
 			l.Peer = d.Int()
+		case unix.IFLA_LINK_NETNSID:
+			l.PeerElsewhere, l.PeerNamespace = true, d.Int()
 		case unix.IFLA_IFALIAS:
 			l.Alias = d.String()
 		case unix.IFLA_LINKINFO:

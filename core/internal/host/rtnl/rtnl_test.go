@@ -65,12 +65,13 @@ func TestVethIsMadeCompleteInOneRequest(t *testing.T) {
 		func(l *rtnl.Link) bool { return !l.Port.Forwarding }))
 	port, eth0 := link(t, host, "port"), link(t, container, "eth0")
 	want := rtnl.Link{Index: port.Index, Name: "port", Kind: "veth", MAC: macB, MTU: 1400, Up: true,
-		Master: link(t, host, "br").Index, Peer: eth0.Index, AcceptRA: 1, Port: &rtnl.Port{}}
+		Master: link(t, host, "br").Index, Peer: eth0.Index, PeerElsewhere: true, AcceptRA: 1,
+		Port: &rtnl.Port{}}
 	if diff := cmp.Diff(want, *port); diff != "" {
 		t.Errorf("host end (-want +got):\n%s", diff)
 	}
 	want = rtnl.Link{Index: eth0.Index, Name: "eth0", Kind: "veth", MAC: macC, MTU: 1400,
-		Peer: port.Index, AcceptRA: 1}
+		Peer: port.Index, PeerElsewhere: true, AcceptRA: 1}
 	if diff := cmp.Diff(want, *eth0); diff != "" {
 		t.Errorf("container end (-want +got):\n%s", diff)
 	}
