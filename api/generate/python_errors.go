@@ -21,7 +21,9 @@ func pythonErrors(api *source) ([]byte, error) {
 	return p.page("errors.py.in", kinds.String(), template.FuncMap{
 		"attributes": func() string { return attributes },
 		"imports": func() string {
-			return pythonImport("._reading", readers, code) + pythonImport(".models", models, code)
+			return pythonImport("._reading", readers, code+" SHORT ") +
+				pythonImport("._words", []string{"in_python"}, code) +
+				pythonImport(".models", models, code)
 		},
 	})
 }
@@ -44,6 +46,23 @@ func (p *python) attributes() string {
 	return b.String()
 }
 
+// builtinBase returns the built-in exception that the errors of a kind are, too.
+func builtinBase(k *model.Kind) string {
+	base := ""
+	for _, errno := range k.Errnos {
+		switch other := pythonErrnos[errno]; {
+		case base == "" || base == other:
+			base = other
+		default:
+			return ", OSError"
+		}
+	}
+	if base == "" {
+		return ""
+	}
+	return ", " + base
+}
+
 func ofOneKind(key *model.Key) bool {
 	for _, name := range pythonKindKeys {
 		if name == key.Name {
@@ -55,7 +74,7 @@ func ofOneKind(key *model.Key) bool {
 
 // kind writes the class of a kind.
 func (p *python) kind(k *model.Kind) string {
-	text := "\n\nclass " + errorName(k) + "(CNIError):\n" +
+	text := "\n\nclass " + errorName(k) + "(CNIError" + builtinBase(k) + "):\n" +
 		docstring("    ", asSentence(p.text(k.Description))) + "\n    kind = \"" + k.Name + "\"\n"
 	name := pythonKindKeys[k.Name]
 	if name == "" {
@@ -69,7 +88,7 @@ func (p *python) kind(k *model.Kind) string {
 	annotation := f.annotation
 	if key.Value.Form == model.Object { // an empty one if it is absent
 		annotation = className(key.Value.Type)
-		read = annotation + `.from_dict(nested(self.raw, "` + name + `"))`
+		read = annotation + `.from_dict(nested(self.raw, "` + name + `")).bound(self.client)`
 	}
 	return text + p.property(key, annotation, read)
 }

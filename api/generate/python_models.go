@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"strings"
 	"text/template"
 
@@ -17,11 +18,17 @@ var pythonAdditions = map[string]string{
 `,
 }
 
+// pythonBases are the base classes of classes that have methods.
+var pythonBases = map[string]string{"attachment": "Handle, Record", "result": "Attached, Record"}
+
+// pythonHidden are the fields that the representation of an object leaves out.
+var pythonHidden = map[string]bool{"attachment.result": true}
+
 // readers are the functions and types of module _reading.
 var readers = []string{
 	"IPAddress", "IPInterface", "IPNetwork", "Raw", "address", "addresses", "each", "errno_number",
-	"nested", "number", "objects", "optional", "pairs", "parsed", "plugin_types", "routes", "text",
-	"texts", "whole",
+	"Record", "SHORT", "nested", "number", "objects", "optional", "pairs", "parsed", "plugin_types",
+	"routes", "text", "texts", "whole",
 }
 
 // pythonModels writes the classes of responses.
@@ -37,6 +44,7 @@ func pythonModels(api *source) ([]byte, error) {
 				"from dataclasses import dataclass, field\n" +
 				pythonImport("ipaddress", []string{"ip_address", "ip_network"}, code.String()) +
 				pythonImport("typing", []string{"Optional"}, code.String()) + "\n" +
+				pythonImport("._handle", []string{"Attached", "Handle"}, code.String()) +
 				pythonImport("._reading", readers, code.String())
 		},
 	})
@@ -60,10 +68,12 @@ func (p *python) page(name, code string, functions template.FuncMap) ([]byte, er
 // class writes the dataclass of an object.
 func (p *python) class(t *model.Type) string {
 	var b strings.Builder
-	b.WriteString("\n\n@dataclass(frozen=True)\nclass " + className(t) + ":\n")
-	b.WriteString(docstring("    ", asSentence(p.text(t.Description))) + "\n")
+	bases := cmp.Or(pythonBases[t.Name], "Record")
+	b.WriteString("\n\n@dataclass(frozen=True, repr=False)\n")
+	b.WriteString("class " + className(t) + "(" + bases + "):\n")
 	var reads []string
 	keys, withDefault := ordered(t)
+	b.WriteString(docstring("    ", p.classText(t, keys)...) + "\n")
 	for _, key := range keys {
 		f := p.field(t, key)
 		if f.isMapping() {
@@ -72,7 +82,10 @@ func (p *python) class(t *model.Type) string {
 		name := fieldName(t, key)
 		reads = append(reads, name+"="+f.read)
 		b.WriteString("    " + name + ": " + f.annotation)
-		if withDefault[key] {
+		switch {
+		case pythonHidden[t.Name+"."+key.Name]:
+			b.WriteString(" = field(default=" + f.missing + ", repr=False)")
+		case withDefault[key]:
 			b.WriteString(" = " + f.missing)
 		}
 		b.WriteString("\n" + docstring("    ", asSentence(p.fieldText(t, key))))
@@ -86,6 +99,16 @@ func (p *python) class(t *model.Type) string {
 		}
 	}
 	return b.String() + iteration(t) + pythonAdditions[t.Name]
+}
+
+// classText describes a class and its attributes.
+func (p *python) classText(t *model.Type, keys []*model.Key) []string {
+	text := []string{asSentence(p.text(t.Description))}
+	for _, key := range keys {
+		name := fieldName(t, key)
+		text = append(text, ":ivar "+name+": "+asSentence(p.fieldText(t, key)))
+	}
+	return append(text, ":ivar raw: The JSON object that it was made from.")
 }
 
 // property writes a member that is read from raw when it is asked for.

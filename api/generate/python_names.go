@@ -74,8 +74,26 @@ var pythonKinds = map[string]string{
 	"timeout":    "CallTimeout",
 }
 
+// pythonErrnos are the built-in exceptions that errors with these numbers are, too.
+var pythonErrnos = map[string]string{
+	"EACCES":       "PermissionError",
+	"ECONNREFUSED": "ConnectionRefusedError",
+	"EEXIST":       "FileExistsError",
+	"EINVAL":       "ValueError",
+	"EIO":          "OSError",
+	"ENOENT":       "FileNotFoundError",
+	"EPERM":        "PermissionError",
+	"ETIMEDOUT":    "TimeoutError",
+}
+
 // pythonKindKeys maps kinds to the key of the error object that only their errors have.
 var pythonKindKeys = map[string]string{"exists": "existing", "drift": "drift"}
+
+// pythonListed maps the keys that name something to the type of their arguments, which includes
+// what a verb listed.
+var pythonListed = map[string]string{
+	"network": "NetworkName", "plugin": "VolumePluginName", "type": "PluginName",
+}
 
 // pythonPaths are the keys of paths, which accept path objects.
 var pythonPaths = []string{
@@ -88,6 +106,8 @@ type python struct {
 	mappings map[*model.Type]bool // objects that callers define, which have no class
 	keys     map[string]bool      // keys with capitals, which texts may mention
 	classes  []*model.Type        // a class follows the classes that it refers to
+
+	optionTexts []string // what the options of a client are
 }
 
 func newPython(api *source) *python {
@@ -203,6 +223,12 @@ func (p *python) verbs(volumes bool) []*model.Function {
 		}
 	}
 	return verbs
+}
+
+// verb returns the verb of a method.
+func (p *python) verb(method string) *model.Function {
+	at := slices.IndexFunc(p.Functions, func(f *model.Function) bool { return f.Method == method })
+	return p.Functions[at]
 }
 
 // ordered returns the keys of an object in the order of the constructor's parameters: those of the

@@ -10,7 +10,7 @@ import (
 // byHand are members of a client besides verbs: those that both clients have, and those that
 // only the client without asyncio has.
 var (
-	byHand     = []string{"attach", "netns", "volumes"}
+	byHand     = []string{"volumes"}
 	byHandOnce = []string{"call", "cancel", "describe", "set_log", "version"}
 )
 
@@ -47,6 +47,11 @@ func (p *python) members() []string {
 	var names []string
 	for _, f := range p.verbs(false) {
 		names = append(names, verbName(f))
+	}
+	for _, b := range blocks {
+		if !ofVolumes(p.verb(b.verb)) {
+			names = append(names, b.name)
+		}
 	}
 	return append(names, byHand...)
 }
@@ -134,6 +139,7 @@ func pythonTargets() []target {
 		{"python/cni/_generated_ffi.py", pythonFFI},
 		{"python/cni/_generated_options.py", pythonOptionFields},
 		{"python/cni/_generated_verbs.py", pythonVerbMethods},
+		{"python/cni/_generated_words.py", pythonWords},
 		{"python/cni/_version.py", pythonVersion},
 		{"python/cni/aio.py", pythonAio},
 		{"python/cni/errors.py", pythonErrors},

@@ -15,11 +15,24 @@ var pythonDiscards = []string{"netns.delete"}
 // networkText describes the parameter that stands for the keys network and networkFile.
 const networkText = "a network: its name, its configuration, or a path object of its file"
 
-// requestTools are the functions and types of module _request.
-var requestTools = []string{
-	"Args", "AsyncCaller", "Call", "Caller", "Network", "Path", "Valid", "chosen", "cni_args",
-	"fspath", "fspaths", "given", "milliseconds", "nothing", "valid_keys",
-}
+// requestTools and argumentTools are the functions and types of modules _request and _arguments.
+var (
+	requestTools = []string{
+		"AsyncCaller", "Call", "CallOptions", "Caller", "Unpack", "nothing", "options_of",
+	}
+	argumentTools = []string{
+		"Args", "NetworkLike", "NetworkName", "Path", "PluginName", "Valid", "VolumePluginName",
+		"chosen", "cni_args", "fspath", "fspaths", "given", "milliseconds", "named", "own_id",
+		"own_name", "valid_keys",
+	}
+)
+
+// callOptions is the parameter that takes every option of a client for one call.
+const (
+	callOptions     = "**options: Unpack[CallOptions]"
+	callOptionsText = ":param options: options of this call, which take precedence over those of " +
+		"the client: timeout, ``on_existing`` and the other fields of :class:`cni.Client`"
+)
 
 // parameter is an argument of a verb.
 type parameter struct {
@@ -39,7 +52,8 @@ func pythonVolume(api *source) ([]byte, error) { return newPython(api).requests(
 
 func (p *python) requests(volumes bool) ([]byte, error) {
 	var code strings.Builder
-	page, shown := "requests.py.in", []string{"Args", "Call", "Network", "Path", "Valid"}
+	page := "requests.py.in"
+	shown := []string{"Args", "Call", "CallOptions", "Network", "NetworkLike", "Path", "Valid"}
 	if volumes {
 		page, shown = "volume.py.in", nil
 		for _, t := range p.classes {
@@ -58,6 +72,7 @@ func (p *python) requests(volumes bool) ([]byte, error) {
 		"imports": func() string {
 			return pythonImport("collections.abc", abstractTypes, all) +
 				pythonImport("typing", typingNames, all) + "\n" +
+				pythonImport("._arguments", argumentTools, all) +
 				pythonImport("._reading", readers, all) +
 				pythonImport("._request", requestTools, all) +
 				pythonImport(".models", p.classNames(), all)
@@ -70,13 +85,10 @@ var (
 	typingNames   = []string{"Any", "Optional", "Union"}
 )
 
-// classNames returns the classes without Network, whose name module requests has for a parameter.
 func (p *python) classNames() []string {
 	var names []string
 	for _, t := range p.classes {
-		if name := className(t); !slices.Contains(requestTools, name) {
-			names = append(names, name)
-		}
+		names = append(names, className(t))
 	}
 	return names
 }
@@ -86,7 +98,7 @@ func (p *python) describe(f *model.Function) string {
 	parameters := p.parameters(f)
 	returned, decode := p.response(f)
 	code := "\n\n" + signature("", "def "+verbName(f), nil, parameters, "Call["+returned+"]")
-	code += docstring("    ", p.verbText(f, parameters)...)
+	code += docstring("    ", p.verbText(f, p.verbHead(f), parameters)...)
 	base, keys := "{}", []string(nil)
 	for _, a := range parameters {
 		if a.key == "" {
@@ -96,7 +108,8 @@ func (p *python) describe(f *model.Function) string {
 		}
 	}
 	code += bracketed("    ", "request = given(", append([]string{base}, keys...), ")")
-	return code + fmt.Sprintf("    return Call(%q, request, %s)\n", f.Method, decode)
+	arguments := []string{fmt.Sprintf("%q", f.Method), "request", decode, "options_of(options)"}
+	return code + bracketed("    ", "return Call(", arguments, ")")
 }
 
 // signature writes the head of a function.
@@ -112,15 +125,20 @@ func signature(
 		}
 		arguments = append(arguments, a.name+": "+a.annotation)
 	}
-	return bracketed(indent, name+"(", arguments, ") -> "+returned+":")
+	return bracketed(indent, name+"(", append(arguments, callOptions), ") -> "+returned+":")
 }
 
-// verbText describes a verb and its parameters.
-func (p *python) verbText(f *model.Function, parameters []parameter) []string {
+// verbHead describes what a verb does.
+func (p *python) verbHead(f *model.Function) []string {
 	text := []string{p.text(f.Summary)}
 	for _, paragraph := range f.Text {
 		text = append(text, p.text(paragraph))
 	}
+	return text
+}
+
+// verbText adds the errors and the parameters of a verb to the text about what it does.
+func (p *python) verbText(f *model.Function, text []string, parameters []parameter) []string {
 	if f.Kinds != nil {
 		var names []string
 		for _, k := range f.Kinds {
@@ -131,7 +149,7 @@ func (p *python) verbText(f *model.Function, parameters []parameter) []string {
 	for _, a := range parameters {
 		text = append(text, ":param "+a.name+": "+a.text)
 	}
-	return text
+	return append(text, callOptionsText)
 }
 
 // parameters returns the arguments of a verb, those by position first.
@@ -160,7 +178,7 @@ func (p *python) parameter(f *model.Function, key *model.Key) parameter {
 	required := key.Required
 	if key.Name == "network" && f.Uses("networkFile") {
 		a.key, a.sent, a.text = "", "chosen("+name+")", networkText
-		a.annotation = "Network"
+		a.annotation = "NetworkLike"
 		required = len(f.Request.Choices) > 0
 	} else {
 		a.annotation, a.sent = argument(key, name)
@@ -186,6 +204,8 @@ func (p *python) parameter(f *model.Function, key *model.Key) parameter {
 func argument(key *model.Key, name string) (annotation, sent string) {
 	paths := slices.Contains(pythonPaths, key.Name)
 	switch v := key.Value; {
+	case pythonListed[key.Name] != "" && v.Form != model.Map:
+		return pythonListed[key.Name], "named(" + name + ")"
 	case key.Name == "args":
 		return "Args", "cni_args(" + name + ")"
 	case v.Form == model.List && paths:

@@ -88,17 +88,21 @@ func docstring(indent string, text ...string) string {
 		switch {
 		case i == 0:
 			b.WriteString(indent + wrap(indent, `"""`+paragraph)[len(indent):] + "\n")
-		case strings.HasPrefix(paragraph, ":param "):
+		case isField(paragraph):
 			b.WriteString(parameterText(indent, paragraph))
 		default:
 			b.WriteString("\n" + wrap(indent, paragraph) + "\n")
 		}
-		if i+1 < len(text) && strings.HasPrefix(text[i+1], ":param ") &&
-			!strings.HasPrefix(paragraph, ":param ") {
+		if i+1 < len(text) && isField(text[i+1]) && !isField(paragraph) {
 			b.WriteString("\n")
 		}
 	}
 	return b.String() + indent + `"""` + "\n"
+}
+
+// isField reports whether a paragraph describes a parameter or an attribute.
+func isField(paragraph string) bool {
+	return strings.HasPrefix(paragraph, ":param ") || strings.HasPrefix(paragraph, ":ivar ")
 }
 
 // parameterText wraps the text of a parameter below its name.

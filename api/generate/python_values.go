@@ -29,10 +29,14 @@ var pythonFields = map[string]pythonField{
 	"error.rolledBack": {"Optional[bool]", "None", `data.get("rolledBack")`},
 	"error.errno":      {"Optional[int]", "None", `errno_number(text(data, "errno"))`},
 	"error.kind":       {"str", `""`, `text(data, "kind") or type(self).kind`},
+	"error.msg":        {"str", `""`, `in_python(text(data, "msg"), text(data, "kind"))`},
+	"error.details":    {"str", `""`, `in_python(text(data, "details"), text(data, "kind"))`},
 }
 
 // pythonTexts describe fields whose value is not that of the key.
 var pythonTexts = map[string]string{
+	"error.details": "for InvalidRequestError the invalid parameter, for InvalidConfigError the " +
+		"invalid key; otherwise further information",
 	"error.errno":      "number of the system's error, to compare with the constants of module errno",
 	"error.rolledBack": "whether nothing of the failed attachment or mount is left, or None",
 }

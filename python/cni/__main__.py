@@ -3,40 +3,57 @@
     python -m cni add web c1 /run/netns/c1
     python -m cni del c1
 
-JSON goes to standard output, errors to standard error, and the exit status is 1 for them.
+Each command is a method of :class:`cni.Client`, and its help is the method's. JSON goes to standard
+output, errors to standard error, and the exit status is 1 for them.
 """
 
 from __future__ import annotations
 
 import argparse
+import inspect
 import json
 import pathlib
+import re
 import sys
 from collections.abc import Sequence
-from typing import Any, Callable, Optional
+from typing import Any, Callable, NamedTuple, Optional
 
 from .client import Client
 from .errors import CNIError, LibraryLoadError
 from .library import Library
-from .requests import Network
+
+OPTIONS = ("conf_dir", "plugin_dirs", "cache_dir", "state_dir", "timeout")
+
+
+class Command(NamedTuple):
+    """A method, the parameters that are arguments, and those that are flags."""
+
+    method: Callable[..., Any]
+    arguments: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
+
+
+COMMANDS = {
+    "add": Command(Client.add, ("network", "container_id", "netns"), ("if_name",)),
+    "del": Command(Client.delete, ("container_id",), ("network", "if_name", "force")),
+    "check": Command(Client.check, ("container_id",), ("network", "if_name")),
+    "list": Command(Client.attachments, (), ("container_id", "network")),
+    "networks": Command(Client.networks),
+    "plugins": Command(Client.plugins),
+    "version": Command(Client.version),
+    "call": Command(Client.call, ("method", "request")),
+}
 
 
 def main(arguments: Optional[Sequence[str]] = None) -> int:
     """Run a command and return the exit status."""
-    given = parser().parse_args(arguments)
-    client = Client(
-        conf_dir=given.conf_dir,
-        plugin_dirs=given.plugin_dir,
-        cache_dir=given.cache_dir,
-        state_dir=given.state_dir,
-        timeout=given.timeout,
-        library=Library(given.library),
-    )
-    run: Callable[[Client, argparse.Namespace], Any] = given.run
+    words = parser().parse_args(arguments)
+    options = {name: getattr(words, name) for name in OPTIONS}
+    client = Client(**options, library=Library(words.library))
     try:
-        answer = run(client, given)
+        answer = run(client, words)
     except CNIError as error:
-        print(json.dumps(error.raw, indent=2) if given.json else f"cni: {error}", file=sys.stderr)
+        print(json.dumps(error.raw, indent=2) if words.json else f"cni: {error}", file=sys.stderr)
         return 1
     except (LibraryLoadError, OSError, ValueError) as error:
         print(f"cni: {error}", file=sys.stderr)
@@ -46,103 +63,73 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     return 0
 
 
+def run(client: Client, words: argparse.Namespace) -> Any:
+    """Call the method of a command; its answer as JSON."""
+    command = COMMANDS[words.command]
+    passed = {name: getattr(words, name) for name in (*command.arguments, *command.flags)}
+    if passed.get("network") and command.method is not Client.attachments:
+        passed["network"] = network(passed["network"])
+    if passed.get("request") == "-":
+        passed["request"] = sys.stdin.buffer.read()
+    answer = command.method(client, **passed)
+    return getattr(answer, "raw", answer)
+
+
+def network(word: str) -> Any:
+    """A network as written on the command line."""
+    if word.lstrip().startswith("{"):
+        return json.loads(word)
+    return pathlib.Path(word) if "/" in word else word
+
+
 def parser() -> argparse.ArgumentParser:
     """The commands and what each takes."""
     top = argparse.ArgumentParser(
         prog="python -m cni", description="Attach containers to networks."
     )
-    top.add_argument(
-        "--json", action="store_true", help="print errors as the library's error object"
-    )
-    top.add_argument("--conf-dir", help="where networks are looked for by name")
-    top.add_argument(
-        "--plugin-dir", action="append", help="where plugin executables are looked for; repeatable"
-    )
-    top.add_argument("--cache-dir", help="where attachments are remembered")
-    top.add_argument("--state-dir", help="state of this boot")
-    top.add_argument("--timeout", type=float, help="seconds; 0 for none")
+    top.add_argument("--json", action="store_true", help="print errors as JSON")
     top.add_argument("--library", help="the libcni.so to load")
-    commands = top.add_subparsers(required=True, metavar="COMMAND")
-
-    add = command(commands, "add", run_add, "attach a container to a network")
-    add.add_argument("network", help="a name, a configuration file, or a configuration as JSON")
-    add.add_argument("container_id")
-    add.add_argument("netns", help="path of the container's network namespace")
-    add.add_argument("--if-name")
-
-    delete = command(
-        commands, "del", run_delete, "detach a container, from one network or from all"
-    )
-    delete.add_argument("container_id")
-    delete.add_argument("--network")
-    delete.add_argument("--if-name")
-    delete.add_argument("--force", action="store_true", help="go on past a failing plugin")
-
-    check = command(commands, "check", run_check, "check that an attachment is as it was made")
-    check.add_argument("container_id")
-    check.add_argument("--network")
-    check.add_argument("--if-name")
-
-    listing = command(commands, "list", run_list, "list what is attached")
-    listing.add_argument("--container-id")
-    listing.add_argument("--network")
-
-    command(commands, "networks", lambda client, _: client.networks().raw, "list the networks")
-    command(commands, "plugins", lambda client, _: client.plugins().raw, "list the plugin types")
-    command(commands, "version", lambda client, _: client.version(), "print the library's version")
-
-    call = command(commands, "call", run_call, "call any verb with a JSON request")
-    call.add_argument("method", help='such as "add" or "netns.create"')
-    call.add_argument("request", nargs="?", default="{}", help='JSON; "-" reads standard input')
+    for name in OPTIONS:
+        many: Any = {"action": "append"} if name.endswith("s") else {}
+        kind: Any = float if name == "timeout" else str
+        flag = "--" + name.rstrip("s").replace("_", "-")
+        top.add_argument(flag, dest=name, type=kind, help=described(Client, name), **many)
+    commands = top.add_subparsers(required=True, metavar="COMMAND", dest="command")
+    for name, command in COMMANDS.items():
+        text = summary(command.method)
+        add_parameters(commands.add_parser(name, help=text, description=text), command)
     return top
 
 
-def command(
-    commands: Any, name: str, run: Callable[[Client, argparse.Namespace], Any], summary: str
-) -> argparse.ArgumentParser:
-    """A command that runs the function and prints what it returns."""
-    made: argparse.ArgumentParser = commands.add_parser(
-        name, help=summary, description=summary.capitalize() + "."
-    )
-    made.set_defaults(run=run)
-    return made
+def add_parameters(subparser: argparse.ArgumentParser, command: Command) -> None:
+    parameters = inspect.signature(command.method).parameters
+    for name in command.arguments:
+        optional: Any = {"nargs": "?"} if parameters[name].default is None else {}
+        subparser.add_argument(name, help=described(command.method, name), **optional)
+    for name in command.flags:
+        switch: Any = {"action": "store_true"} if parameters[name].default is False else {}
+        flag = "--" + name.replace("_", "-")
+        subparser.add_argument(flag, help=described(command.method, name), **switch)
 
 
-def run_add(client: Client, given: argparse.Namespace) -> Any:
-    network = chosen(given.network)
-    return client.add(
-        network, container_id=given.container_id, netns=given.netns, if_name=given.if_name
-    ).raw
+def summary(method: Callable[..., Any]) -> str:
+    """The first sentence of a docstring."""
+    return plain(inspect.getdoc(method) or "").partition("\n")[0]
 
 
-def run_delete(client: Client, given: argparse.Namespace) -> Any:
-    network = None if given.network is None else chosen(given.network)
-    removal = client.delete(
-        network, container_id=given.container_id, if_name=given.if_name, force=given.force
-    )
-    return removal.raw
+def described(documented: Any, name: str) -> str:
+    """What the docstring of a method says about a parameter, or that of a class on a field."""
+    for part in inspect.getmro(documented) if inspect.isclass(documented) else [documented]:
+        text = plain(inspect.getdoc(part) or "")
+        found = re.search(rf"^:\w+ {name}: (.*(?:\n    .*)*)", text, re.MULTILINE)
+        if found:
+            return " ".join(found.group(1).split()).replace("%", "%%")
+    return ""
 
 
-def run_check(client: Client, given: argparse.Namespace) -> None:
-    network = None if given.network is None else chosen(given.network)
-    client.check(network, container_id=given.container_id, if_name=given.if_name)
-
-
-def run_list(client: Client, given: argparse.Namespace) -> Any:
-    return client.attachments(container_id=given.container_id, network=given.network).raw
-
-
-def run_call(client: Client, given: argparse.Namespace) -> Any:
-    request = sys.stdin.buffer.read() if given.request == "-" else given.request
-    return client.call(given.method, request)
-
-
-def chosen(word: str) -> Network:
-    """A network as written on the command line."""
-    if word.lstrip().startswith("{"):
-        configuration: dict[str, Any] = json.loads(word)
-        return configuration
-    return pathlib.Path(word) if "/" in word else word
+def plain(text: str) -> str:
+    """A docstring without its markup."""
+    return re.sub(r":\w+:`([^`]*)`", r"\1", text).replace("``", "")
 
 
 if __name__ == "__main__":

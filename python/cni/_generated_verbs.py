@@ -8,7 +8,19 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Optional, Union
 
 from . import requests, volume
-from ._request import Args, AsyncCaller, Caller, Network, Path, Valid
+from ._arguments import (
+    Args,
+    NetworkLike,
+    NetworkName,
+    Path,
+    PluginName,
+    Valid,
+    VolumePluginName,
+    own_id,
+    own_name,
+)
+from ._block import AsyncBlock, Block
+from ._request import AsyncCaller, Caller, CallOptions, Unpack
 from .models import (
     AttachmentID,
     AttachmentList,
@@ -30,7 +42,7 @@ class Verbs(Caller):
 
     def add(
         self,
-        network: Network,
+        network: NetworkLike,
         *,
         container_id: str,
         netns: Path,
@@ -38,6 +50,7 @@ class Verbs(Caller):
         args: Optional[Args] = None,
         capability_args: Optional[Mapping[str, Any]] = None,
         request_id: Optional[str] = None,
+        **options: Unpack[CallOptions],
     ) -> Result:
         """Attach a container to a network.
 
@@ -63,6 +76,8 @@ class Verbs(Caller):
         :param capability_args: arguments by capability, for plugins that declare the capability
         :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
             BusyError
+        :param options: options of this call, which take precedence over those of the client:
+            timeout, ``on_existing`` and the other fields of :class:`cni.Client`
         """
         call = requests.add(
             network,
@@ -72,12 +87,13 @@ class Verbs(Caller):
             args=args,
             capability_args=capability_args,
             request_id=request_id,
+            **options,
         )
         return self.make(call)
 
     def delete(
         self,
-        network: Optional[Network] = None,
+        network: Optional[NetworkLike] = None,
         *,
         container_id: str,
         netns: Optional[Path] = None,
@@ -86,6 +102,7 @@ class Verbs(Caller):
         capability_args: Optional[Mapping[str, Any]] = None,
         force: bool = False,
         request_id: Optional[str] = None,
+        **options: Unpack[CallOptions],
     ) -> Removal:
         """Detach a container.
 
@@ -123,6 +140,8 @@ class Verbs(Caller):
             joined
         :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
             BusyError
+        :param options: options of this call, which take precedence over those of the client:
+            timeout, ``on_existing`` and the other fields of :class:`cni.Client`
         """
         call = requests.delete(
             network,
@@ -133,12 +152,13 @@ class Verbs(Caller):
             capability_args=capability_args,
             force=force,
             request_id=request_id,
+            **options,
         )
         return self.make(call)
 
     def check(
         self,
-        network: Optional[Network] = None,
+        network: Optional[NetworkLike] = None,
         *,
         container_id: str,
         netns: Optional[Path] = None,
@@ -146,6 +166,7 @@ class Verbs(Caller):
         args: Optional[Args] = None,
         capability_args: Optional[Mapping[str, Any]] = None,
         request_id: Optional[str] = None,
+        **options: Unpack[CallOptions],
     ) -> None:
         """Check that an attachment is as ``add`` left it.
 
@@ -168,6 +189,8 @@ class Verbs(Caller):
         :param capability_args: arguments by capability, for plugins that declare the capability
         :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
             BusyError
+        :param options: options of this call, which take precedence over those of the client:
+            timeout, ``on_existing`` and the other fields of :class:`cni.Client`
         """
         call = requests.check(
             network,
@@ -177,12 +200,13 @@ class Verbs(Caller):
             args=args,
             capability_args=capability_args,
             request_id=request_id,
+            **options,
         )
         return self.make(call)
 
     def repair(
         self,
-        network: Optional[Network] = None,
+        network: Optional[NetworkLike] = None,
         *,
         container_id: Optional[str] = None,
         netns: Optional[Path] = None,
@@ -191,6 +215,7 @@ class Verbs(Caller):
         capability_args: Optional[Mapping[str, Any]] = None,
         everything: bool = False,
         request_id: Optional[str] = None,
+        **options: Unpack[CallOptions],
     ) -> tuple[Repaired, ...]:
         """Restore what ``check`` finds missing on the host's side of an attachment.
 
@@ -219,6 +244,8 @@ class Verbs(Caller):
             ``container_id``
         :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
             BusyError
+        :param options: options of this call, which take precedence over those of the client:
+            timeout, ``on_existing`` and the other fields of :class:`cni.Client`
         """
         call = requests.repair(
             network,
@@ -229,17 +256,19 @@ class Verbs(Caller):
             capability_args=capability_args,
             everything=everything,
             request_id=request_id,
+            **options,
         )
         return self.make(call)
 
     def gc(
         self,
-        network: Network,
+        network: NetworkLike,
         *,
         valid_attachments: Iterable[Valid],
         as_of: str,
         dry_run: bool = False,
         request_id: Optional[str] = None,
+        **options: Unpack[CallOptions],
     ) -> tuple[AttachmentID, ...]:
         """Remove the remains of attachments that no longer exist.
 
@@ -256,6 +285,8 @@ class Verbs(Caller):
         :param dry_run: only report what would be removed
         :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
             BusyError
+        :param options: options of this call, which take precedence over those of the client:
+            timeout, ``on_existing`` and the other fields of :class:`cni.Client`
         """
         call = requests.gc(
             network,
@@ -263,10 +294,17 @@ class Verbs(Caller):
             as_of=as_of,
             dry_run=dry_run,
             request_id=request_id,
+            **options,
         )
         return self.make(call)
 
-    def status(self, network: Network, *, request_id: Optional[str] = None) -> None:
+    def status(
+        self,
+        network: NetworkLike,
+        *,
+        request_id: Optional[str] = None,
+        **options: Unpack[CallOptions],
+    ) -> None:
         """Report whether ``add`` can succeed on a network now.
 
         Raises InvalidConfigError, NetworkNotFoundError, PluginNotFoundError, PluginFailedError,
@@ -275,16 +313,19 @@ class Verbs(Caller):
         :param network: a network: its name, its configuration, or a path object of its file
         :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
             BusyError
+        :param options: options of this call, which take precedence over those of the client:
+            timeout, ``on_existing`` and the other fields of :class:`cni.Client`
         """
-        call = requests.status(network, request_id=request_id)
+        call = requests.status(network, request_id=request_id, **options)
         return self.make(call)
 
     def validate(
         self,
-        network: Network,
+        network: NetworkLike,
         *,
         strict: bool = False,
         request_id: Optional[str] = None,
+        **options: Unpack[CallOptions],
     ) -> Validation:
         """Check the configuration of a network without attaching a container.
 
@@ -295,26 +336,36 @@ class Verbs(Caller):
         :param strict: refuse a configuration with warnings
         :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
             BusyError
+        :param options: options of this call, which take precedence over those of the client:
+            timeout, ``on_existing`` and the other fields of :class:`cni.Client`
         """
-        call = requests.validate(network, strict=strict, request_id=request_id)
+        call = requests.validate(network, strict=strict, request_id=request_id, **options)
         return self.make(call)
 
-    def networks(self, *, request_id: Optional[str] = None) -> NetworkList:
+    def networks(
+        self,
+        *,
+        request_id: Optional[str] = None,
+        **options: Unpack[CallOptions],
+    ) -> NetworkList:
         """List the networks in ``conf_dir``.
 
         :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
             BusyError
+        :param options: options of this call, which take precedence over those of the client:
+            timeout, ``on_existing`` and the other fields of :class:`cni.Client`
         """
-        call = requests.networks(request_id=request_id)
+        call = requests.networks(request_id=request_id, **options)
         return self.make(call)
 
     def attachments(
         self,
         *,
         container_id: Optional[str] = None,
-        network: Optional[str] = None,
+        network: Optional[NetworkName] = None,
         if_name: Optional[str] = None,
         request_id: Optional[str] = None,
+        **options: Unpack[CallOptions],
     ) -> AttachmentList:
         """List the attachments recorded in ``cache_dir``.
 
@@ -329,27 +380,43 @@ class Verbs(Caller):
             white space; default ``eth0``
         :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
             BusyError
+        :param options: options of this call, which take precedence over those of the client:
+            timeout, ``on_existing`` and the other fields of :class:`cni.Client`
         """
         call = requests.attachments(
             container_id=container_id,
             network=network,
             if_name=if_name,
             request_id=request_id,
+            **options,
         )
         return self.make(call)
 
-    def plugins(self, *, request_id: Optional[str] = None) -> PluginList:
+    def plugins(
+        self,
+        *,
+        request_id: Optional[str] = None,
+        **options: Unpack[CallOptions],
+    ) -> PluginList:
         """List the plugin types that can be used, built in or found in ``plugin_dirs``.
 
         An executable that does not respond to VERSION is listed under errors.
 
         :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
             BusyError
+        :param options: options of this call, which take precedence over those of the client:
+            timeout, ``on_existing`` and the other fields of :class:`cni.Client`
         """
-        call = requests.plugins(request_id=request_id)
+        call = requests.plugins(request_id=request_id, **options)
         return self.make(call)
 
-    def plugin_info(self, type: str, *, request_id: Optional[str] = None) -> PluginInfo:
+    def plugin_info(
+        self,
+        type: PluginName,
+        *,
+        request_id: Optional[str] = None,
+        **options: Unpack[CallOptions],
+    ) -> PluginInfo:
         """Describe one plugin type.
 
         Raises PluginNotFoundError, PluginFailedError or PluginProtocolError, apart from the errors
@@ -358,15 +425,18 @@ class Verbs(Caller):
         :param type: type of the plugin
         :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
             BusyError
+        :param options: options of this call, which take precedence over those of the client:
+            timeout, ``on_existing`` and the other fields of :class:`cni.Client`
         """
-        call = requests.plugin_info(type, request_id=request_id)
+        call = requests.plugin_info(type, request_id=request_id, **options)
         return self.make(call)
 
     def schema(
         self,
-        type: Optional[str] = None,
+        type: Optional[PluginName] = None,
         *,
         request_id: Optional[str] = None,
+        **options: Unpack[CallOptions],
     ) -> dict[str, Any]:
         """Return the JSON Schema of configurations.
 
@@ -385,8 +455,10 @@ class Verbs(Caller):
             by default the schema of a network configuration list
         :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
             BusyError
+        :param options: options of this call, which take precedence over those of the client:
+            timeout, ``on_existing`` and the other fields of :class:`cni.Client`
         """
-        call = requests.schema(type, request_id=request_id)
+        call = requests.schema(type, request_id=request_id, **options)
         return self.make(call)
 
     def convert(
@@ -395,6 +467,7 @@ class Verbs(Caller):
         cni_version: str,
         *,
         request_id: Optional[str] = None,
+        **options: Unpack[CallOptions],
     ) -> Result:
         """Convert a CNI result to another version of the specification.
 
@@ -405,8 +478,10 @@ class Verbs(Caller):
             "0.4.0", "1.0.0", "1.1.0"
         :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
             BusyError
+        :param options: options of this call, which take precedence over those of the client:
+            timeout, ``on_existing`` and the other fields of :class:`cni.Client`
         """
-        call = requests.convert(result, cni_version, request_id=request_id)
+        call = requests.convert(result, cni_version, request_id=request_id, **options)
         return self.make(call)
 
     def netns_create(
@@ -415,6 +490,7 @@ class Verbs(Caller):
         *,
         path: Optional[Path] = None,
         request_id: Optional[str] = None,
+        **options: Unpack[CallOptions],
     ) -> str:
         """Create a network namespace that is bound to a file and whose loopback interface is up.
 
@@ -426,8 +502,10 @@ class Verbs(Caller):
         :param path: path of the namespace's file
         :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
             BusyError
+        :param options: options of this call, which take precedence over those of the client:
+            timeout, ``on_existing`` and the other fields of :class:`cni.Client`
         """
-        call = requests.netns_create(name, path=path, request_id=request_id)
+        call = requests.netns_create(name, path=path, request_id=request_id, **options)
         return self.make(call)
 
     def netns_delete(
@@ -436,6 +514,7 @@ class Verbs(Caller):
         *,
         path: Optional[Path] = None,
         request_id: Optional[str] = None,
+        **options: Unpack[CallOptions],
     ) -> None:
         """Delete the file of a network namespace.
 
@@ -447,17 +526,15 @@ class Verbs(Caller):
         :param path: path of the namespace's file
         :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
             BusyError
+        :param options: options of this call, which take precedence over those of the client:
+            timeout, ``on_existing`` and the other fields of :class:`cni.Client`
         """
-        call = requests.netns_delete(name, path=path, request_id=request_id)
+        call = requests.netns_delete(name, path=path, request_id=request_id, **options)
         return self.make(call)
 
-
-class AsyncVerbs(AsyncCaller):
-    """The verbs, as coroutines."""
-
-    async def add(
+    def attach(
         self,
-        network: Network,
+        network: NetworkLike,
         *,
         container_id: str,
         netns: Path,
@@ -465,6 +542,87 @@ class AsyncVerbs(AsyncCaller):
         args: Optional[Args] = None,
         capability_args: Optional[Mapping[str, Any]] = None,
         request_id: Optional[str] = None,
+        **options: Unpack[CallOptions],
+    ) -> Block[Result]:
+        """Attach a container for the duration of a block, as ``add`` and ``delete`` do.
+
+        If the block and the removal fail, the error of the block is raised, with a note.
+
+        Raises InvalidConfigError, NetworkNotFoundError, PluginNotFoundError,
+        NamespaceNotFoundError, NotANamespaceError, AlreadyExistsError, PluginFailedError,
+        PluginProtocolError, PluginStatusUnknownError or UnsupportedError, apart from the errors of
+        every call.
+
+        :param network: a network: its name, its configuration, or a path object of its file
+        :param container_id: identifier of the container: letters, digits, '_', '.' and '-'; the
+            first character is a letter or digit
+        :param netns: path of the container's network namespace; opened once, by the calling thread
+        :param if_name: name of the interface in the container: 1 to 15 bytes without '/', ':' and
+            white space; default ``eth0``
+        :param args: strings for plugins (CNI_ARGS), as an object or as pairs; ';' and NUL are not
+            allowed, nor '=' in a key
+        :param capability_args: arguments by capability, for plugins that declare the capability
+        :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
+            BusyError
+        :param options: options of this call, which take precedence over those of the client:
+            timeout, ``on_existing`` and the other fields of :class:`cni.Client`
+        """
+        call = requests.add(
+            network,
+            container_id=container_id,
+            netns=netns,
+            if_name=if_name,
+            args=args,
+            capability_args=capability_args,
+            request_id=request_id,
+            **options,
+        )
+        return self.block(call)
+
+    def netns(
+        self,
+        name: Optional[str] = None,
+        *,
+        path: Optional[Path] = None,
+        request_id: Optional[str] = None,
+        **options: Unpack[CallOptions],
+    ) -> Block[str]:
+        """Create a network namespace for the duration of a block, and return its path.
+
+        Without name and path, the namespace gets a new name.
+
+        Raises AlreadyExistsError, apart from the errors of every call.
+
+        :param name: name of the namespace; its file is /run/``netns``/NAME, as with ip-``netns``(8)
+        :param path: path of the namespace's file
+        :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
+            BusyError
+        :param options: options of this call, which take precedence over those of the client:
+            timeout, ``on_existing`` and the other fields of :class:`cni.Client`
+        """
+        call = requests.netns_create(
+            own_name(name, path),
+            path=path,
+            request_id=request_id,
+            **options,
+        )
+        return self.block(call)
+
+
+class AsyncVerbs(AsyncCaller):
+    """The verbs, as coroutines."""
+
+    async def add(
+        self,
+        network: NetworkLike,
+        *,
+        container_id: str,
+        netns: Path,
+        if_name: Optional[str] = None,
+        args: Optional[Args] = None,
+        capability_args: Optional[Mapping[str, Any]] = None,
+        request_id: Optional[str] = None,
+        **options: Unpack[CallOptions],
     ) -> Result:
         """Attach a container to a network.
 
@@ -490,6 +648,8 @@ class AsyncVerbs(AsyncCaller):
         :param capability_args: arguments by capability, for plugins that declare the capability
         :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
             BusyError
+        :param options: options of this call, which take precedence over those of the client:
+            timeout, ``on_existing`` and the other fields of :class:`cni.Client`
         """
         call = requests.add(
             network,
@@ -499,12 +659,13 @@ class AsyncVerbs(AsyncCaller):
             args=args,
             capability_args=capability_args,
             request_id=request_id,
+            **options,
         )
         return await self.make_async(call)
 
     async def delete(
         self,
-        network: Optional[Network] = None,
+        network: Optional[NetworkLike] = None,
         *,
         container_id: str,
         netns: Optional[Path] = None,
@@ -513,6 +674,7 @@ class AsyncVerbs(AsyncCaller):
         capability_args: Optional[Mapping[str, Any]] = None,
         force: bool = False,
         request_id: Optional[str] = None,
+        **options: Unpack[CallOptions],
     ) -> Removal:
         """Detach a container.
 
@@ -550,6 +712,8 @@ class AsyncVerbs(AsyncCaller):
             joined
         :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
             BusyError
+        :param options: options of this call, which take precedence over those of the client:
+            timeout, ``on_existing`` and the other fields of :class:`cni.Client`
         """
         call = requests.delete(
             network,
@@ -560,12 +724,13 @@ class AsyncVerbs(AsyncCaller):
             capability_args=capability_args,
             force=force,
             request_id=request_id,
+            **options,
         )
         return await self.make_async(call)
 
     async def check(
         self,
-        network: Optional[Network] = None,
+        network: Optional[NetworkLike] = None,
         *,
         container_id: str,
         netns: Optional[Path] = None,
@@ -573,6 +738,7 @@ class AsyncVerbs(AsyncCaller):
         args: Optional[Args] = None,
         capability_args: Optional[Mapping[str, Any]] = None,
         request_id: Optional[str] = None,
+        **options: Unpack[CallOptions],
     ) -> None:
         """Check that an attachment is as ``add`` left it.
 
@@ -595,6 +761,8 @@ class AsyncVerbs(AsyncCaller):
         :param capability_args: arguments by capability, for plugins that declare the capability
         :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
             BusyError
+        :param options: options of this call, which take precedence over those of the client:
+            timeout, ``on_existing`` and the other fields of :class:`cni.Client`
         """
         call = requests.check(
             network,
@@ -604,12 +772,13 @@ class AsyncVerbs(AsyncCaller):
             args=args,
             capability_args=capability_args,
             request_id=request_id,
+            **options,
         )
         return await self.make_async(call)
 
     async def repair(
         self,
-        network: Optional[Network] = None,
+        network: Optional[NetworkLike] = None,
         *,
         container_id: Optional[str] = None,
         netns: Optional[Path] = None,
@@ -618,6 +787,7 @@ class AsyncVerbs(AsyncCaller):
         capability_args: Optional[Mapping[str, Any]] = None,
         everything: bool = False,
         request_id: Optional[str] = None,
+        **options: Unpack[CallOptions],
     ) -> tuple[Repaired, ...]:
         """Restore what ``check`` finds missing on the host's side of an attachment.
 
@@ -646,6 +816,8 @@ class AsyncVerbs(AsyncCaller):
             ``container_id``
         :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
             BusyError
+        :param options: options of this call, which take precedence over those of the client:
+            timeout, ``on_existing`` and the other fields of :class:`cni.Client`
         """
         call = requests.repair(
             network,
@@ -656,17 +828,19 @@ class AsyncVerbs(AsyncCaller):
             capability_args=capability_args,
             everything=everything,
             request_id=request_id,
+            **options,
         )
         return await self.make_async(call)
 
     async def gc(
         self,
-        network: Network,
+        network: NetworkLike,
         *,
         valid_attachments: Iterable[Valid],
         as_of: str,
         dry_run: bool = False,
         request_id: Optional[str] = None,
+        **options: Unpack[CallOptions],
     ) -> tuple[AttachmentID, ...]:
         """Remove the remains of attachments that no longer exist.
 
@@ -683,6 +857,8 @@ class AsyncVerbs(AsyncCaller):
         :param dry_run: only report what would be removed
         :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
             BusyError
+        :param options: options of this call, which take precedence over those of the client:
+            timeout, ``on_existing`` and the other fields of :class:`cni.Client`
         """
         call = requests.gc(
             network,
@@ -690,10 +866,17 @@ class AsyncVerbs(AsyncCaller):
             as_of=as_of,
             dry_run=dry_run,
             request_id=request_id,
+            **options,
         )
         return await self.make_async(call)
 
-    async def status(self, network: Network, *, request_id: Optional[str] = None) -> None:
+    async def status(
+        self,
+        network: NetworkLike,
+        *,
+        request_id: Optional[str] = None,
+        **options: Unpack[CallOptions],
+    ) -> None:
         """Report whether ``add`` can succeed on a network now.
 
         Raises InvalidConfigError, NetworkNotFoundError, PluginNotFoundError, PluginFailedError,
@@ -702,16 +885,19 @@ class AsyncVerbs(AsyncCaller):
         :param network: a network: its name, its configuration, or a path object of its file
         :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
             BusyError
+        :param options: options of this call, which take precedence over those of the client:
+            timeout, ``on_existing`` and the other fields of :class:`cni.Client`
         """
-        call = requests.status(network, request_id=request_id)
+        call = requests.status(network, request_id=request_id, **options)
         return await self.make_async(call)
 
     async def validate(
         self,
-        network: Network,
+        network: NetworkLike,
         *,
         strict: bool = False,
         request_id: Optional[str] = None,
+        **options: Unpack[CallOptions],
     ) -> Validation:
         """Check the configuration of a network without attaching a container.
 
@@ -722,26 +908,36 @@ class AsyncVerbs(AsyncCaller):
         :param strict: refuse a configuration with warnings
         :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
             BusyError
+        :param options: options of this call, which take precedence over those of the client:
+            timeout, ``on_existing`` and the other fields of :class:`cni.Client`
         """
-        call = requests.validate(network, strict=strict, request_id=request_id)
+        call = requests.validate(network, strict=strict, request_id=request_id, **options)
         return await self.make_async(call)
 
-    async def networks(self, *, request_id: Optional[str] = None) -> NetworkList:
+    async def networks(
+        self,
+        *,
+        request_id: Optional[str] = None,
+        **options: Unpack[CallOptions],
+    ) -> NetworkList:
         """List the networks in ``conf_dir``.
 
         :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
             BusyError
+        :param options: options of this call, which take precedence over those of the client:
+            timeout, ``on_existing`` and the other fields of :class:`cni.Client`
         """
-        call = requests.networks(request_id=request_id)
+        call = requests.networks(request_id=request_id, **options)
         return await self.make_async(call)
 
     async def attachments(
         self,
         *,
         container_id: Optional[str] = None,
-        network: Optional[str] = None,
+        network: Optional[NetworkName] = None,
         if_name: Optional[str] = None,
         request_id: Optional[str] = None,
+        **options: Unpack[CallOptions],
     ) -> AttachmentList:
         """List the attachments recorded in ``cache_dir``.
 
@@ -756,27 +952,43 @@ class AsyncVerbs(AsyncCaller):
             white space; default ``eth0``
         :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
             BusyError
+        :param options: options of this call, which take precedence over those of the client:
+            timeout, ``on_existing`` and the other fields of :class:`cni.Client`
         """
         call = requests.attachments(
             container_id=container_id,
             network=network,
             if_name=if_name,
             request_id=request_id,
+            **options,
         )
         return await self.make_async(call)
 
-    async def plugins(self, *, request_id: Optional[str] = None) -> PluginList:
+    async def plugins(
+        self,
+        *,
+        request_id: Optional[str] = None,
+        **options: Unpack[CallOptions],
+    ) -> PluginList:
         """List the plugin types that can be used, built in or found in ``plugin_dirs``.
 
         An executable that does not respond to VERSION is listed under errors.
 
         :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
             BusyError
+        :param options: options of this call, which take precedence over those of the client:
+            timeout, ``on_existing`` and the other fields of :class:`cni.Client`
         """
-        call = requests.plugins(request_id=request_id)
+        call = requests.plugins(request_id=request_id, **options)
         return await self.make_async(call)
 
-    async def plugin_info(self, type: str, *, request_id: Optional[str] = None) -> PluginInfo:
+    async def plugin_info(
+        self,
+        type: PluginName,
+        *,
+        request_id: Optional[str] = None,
+        **options: Unpack[CallOptions],
+    ) -> PluginInfo:
         """Describe one plugin type.
 
         Raises PluginNotFoundError, PluginFailedError or PluginProtocolError, apart from the errors
@@ -785,15 +997,18 @@ class AsyncVerbs(AsyncCaller):
         :param type: type of the plugin
         :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
             BusyError
+        :param options: options of this call, which take precedence over those of the client:
+            timeout, ``on_existing`` and the other fields of :class:`cni.Client`
         """
-        call = requests.plugin_info(type, request_id=request_id)
+        call = requests.plugin_info(type, request_id=request_id, **options)
         return await self.make_async(call)
 
     async def schema(
         self,
-        type: Optional[str] = None,
+        type: Optional[PluginName] = None,
         *,
         request_id: Optional[str] = None,
+        **options: Unpack[CallOptions],
     ) -> dict[str, Any]:
         """Return the JSON Schema of configurations.
 
@@ -812,8 +1027,10 @@ class AsyncVerbs(AsyncCaller):
             by default the schema of a network configuration list
         :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
             BusyError
+        :param options: options of this call, which take precedence over those of the client:
+            timeout, ``on_existing`` and the other fields of :class:`cni.Client`
         """
-        call = requests.schema(type, request_id=request_id)
+        call = requests.schema(type, request_id=request_id, **options)
         return await self.make_async(call)
 
     async def convert(
@@ -822,6 +1039,7 @@ class AsyncVerbs(AsyncCaller):
         cni_version: str,
         *,
         request_id: Optional[str] = None,
+        **options: Unpack[CallOptions],
     ) -> Result:
         """Convert a CNI result to another version of the specification.
 
@@ -832,8 +1050,10 @@ class AsyncVerbs(AsyncCaller):
             "0.4.0", "1.0.0", "1.1.0"
         :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
             BusyError
+        :param options: options of this call, which take precedence over those of the client:
+            timeout, ``on_existing`` and the other fields of :class:`cni.Client`
         """
-        call = requests.convert(result, cni_version, request_id=request_id)
+        call = requests.convert(result, cni_version, request_id=request_id, **options)
         return await self.make_async(call)
 
     async def netns_create(
@@ -842,6 +1062,7 @@ class AsyncVerbs(AsyncCaller):
         *,
         path: Optional[Path] = None,
         request_id: Optional[str] = None,
+        **options: Unpack[CallOptions],
     ) -> str:
         """Create a network namespace that is bound to a file and whose loopback interface is up.
 
@@ -853,8 +1074,10 @@ class AsyncVerbs(AsyncCaller):
         :param path: path of the namespace's file
         :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
             BusyError
+        :param options: options of this call, which take precedence over those of the client:
+            timeout, ``on_existing`` and the other fields of :class:`cni.Client`
         """
-        call = requests.netns_create(name, path=path, request_id=request_id)
+        call = requests.netns_create(name, path=path, request_id=request_id, **options)
         return await self.make_async(call)
 
     async def netns_delete(
@@ -863,6 +1086,7 @@ class AsyncVerbs(AsyncCaller):
         *,
         path: Optional[Path] = None,
         request_id: Optional[str] = None,
+        **options: Unpack[CallOptions],
     ) -> None:
         """Delete the file of a network namespace.
 
@@ -874,9 +1098,87 @@ class AsyncVerbs(AsyncCaller):
         :param path: path of the namespace's file
         :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
             BusyError
+        :param options: options of this call, which take precedence over those of the client:
+            timeout, ``on_existing`` and the other fields of :class:`cni.Client`
         """
-        call = requests.netns_delete(name, path=path, request_id=request_id)
+        call = requests.netns_delete(name, path=path, request_id=request_id, **options)
         return await self.make_async(call)
+
+    def attach(
+        self,
+        network: NetworkLike,
+        *,
+        container_id: str,
+        netns: Path,
+        if_name: Optional[str] = None,
+        args: Optional[Args] = None,
+        capability_args: Optional[Mapping[str, Any]] = None,
+        request_id: Optional[str] = None,
+        **options: Unpack[CallOptions],
+    ) -> AsyncBlock[Result]:
+        """Attach a container for the duration of a block, as ``add`` and ``delete`` do.
+
+        If the block and the removal fail, the error of the block is raised, with a note.
+
+        Raises InvalidConfigError, NetworkNotFoundError, PluginNotFoundError,
+        NamespaceNotFoundError, NotANamespaceError, AlreadyExistsError, PluginFailedError,
+        PluginProtocolError, PluginStatusUnknownError or UnsupportedError, apart from the errors of
+        every call.
+
+        :param network: a network: its name, its configuration, or a path object of its file
+        :param container_id: identifier of the container: letters, digits, '_', '.' and '-'; the
+            first character is a letter or digit
+        :param netns: path of the container's network namespace; opened once, by the calling thread
+        :param if_name: name of the interface in the container: 1 to 15 bytes without '/', ':' and
+            white space; default ``eth0``
+        :param args: strings for plugins (CNI_ARGS), as an object or as pairs; ';' and NUL are not
+            allowed, nor '=' in a key
+        :param capability_args: arguments by capability, for plugins that declare the capability
+        :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
+            BusyError
+        :param options: options of this call, which take precedence over those of the client:
+            timeout, ``on_existing`` and the other fields of :class:`cni.Client`
+        """
+        call = requests.add(
+            network,
+            container_id=container_id,
+            netns=netns,
+            if_name=if_name,
+            args=args,
+            capability_args=capability_args,
+            request_id=request_id,
+            **options,
+        )
+        return self.block(call)
+
+    def netns(
+        self,
+        name: Optional[str] = None,
+        *,
+        path: Optional[Path] = None,
+        request_id: Optional[str] = None,
+        **options: Unpack[CallOptions],
+    ) -> AsyncBlock[str]:
+        """Create a network namespace for the duration of a block, and return its path.
+
+        Without name and path, the namespace gets a new name.
+
+        Raises AlreadyExistsError, apart from the errors of every call.
+
+        :param name: name of the namespace; its file is /run/``netns``/NAME, as with ip-``netns``(8)
+        :param path: path of the namespace's file
+        :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
+            BusyError
+        :param options: options of this call, which take precedence over those of the client:
+            timeout, ``on_existing`` and the other fields of :class:`cni.Client`
+        """
+        call = requests.netns_create(
+            own_name(name, path),
+            path=path,
+            request_id=request_id,
+            **options,
+        )
+        return self.block(call)
 
 
 class VolumeVerbs(Caller):
@@ -884,11 +1186,12 @@ class VolumeVerbs(Caller):
 
     def create(
         self,
-        plugin: str,
+        plugin: VolumePluginName,
         name: str,
         opts: Optional[Mapping[str, str]] = None,
         *,
         request_id: Optional[str] = None,
+        **options: Unpack[CallOptions],
     ) -> None:
         """Create a volume.
 
@@ -901,167 +1204,20 @@ class VolumeVerbs(Caller):
         :param opts: options for the plugin
         :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
             BusyError
+        :param options: options of this call, which take precedence over those of the client:
+            timeout, ``on_existing`` and the other fields of :class:`cni.Client`
         """
-        call = volume.create(plugin, name, opts, request_id=request_id)
+        call = volume.create(plugin, name, opts, request_id=request_id, **options)
         return self.make(call)
 
-    def remove(self, plugin: str, name: str, *, request_id: Optional[str] = None) -> None:
-        """Remove a volume.
-
-        Raises PluginProtocolError, VolumePluginNotFoundError, VolumePluginUnreachableError,
-        NotAPluginError, WrongPluginKindError or VolumePluginFailedError, apart from the errors of
-        every call.
-
-        :param plugin: name or address of the plugin
-        :param name: name of the volume
-        :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
-            BusyError
-        """
-        call = volume.remove(plugin, name, request_id=request_id)
-        return self.make(call)
-
-    def mount(self, plugin: str, name: str, *, id: str, request_id: Optional[str] = None) -> str:
-        """Mount a volume and return its mountpoint.
-
-        If it is unknown whether a failed mount was carried out (kinds timeout, cancelled,
-        plugin-protocol, volume-no-mountpoint), the volume is unmounted with the same id, unless
-        ``rollback`` is false; ``rolled_back`` in the error says whether the volume is unmounted. If
-        ``rolled_back`` is false, call ``volumes.unmount`` with the same id.
-
-        Raises PluginProtocolError, VolumePluginNotFoundError, VolumePluginUnreachableError,
-        NotAPluginError, WrongPluginKindError, VolumePluginFailedError or VolumeNoMountpointError,
-        apart from the errors of every call.
-
-        :param plugin: name or address of the plugin
-        :param name: name of the volume
-        :param id: identifies the mount; each mount has its own, such as the identifier of a
-            container
-        :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
-            BusyError
-        """
-        call = volume.mount(plugin, name, id=id, request_id=request_id)
-        return self.make(call)
-
-    def unmount(self, plugin: str, name: str, *, id: str, request_id: Optional[str] = None) -> None:
-        """Unmount a volume.
-
-        Mounts of the volume with other ids remain.
-
-        Raises PluginProtocolError, VolumePluginNotFoundError, VolumePluginUnreachableError,
-        NotAPluginError, WrongPluginKindError or VolumePluginFailedError, apart from the errors of
-        every call.
-
-        :param plugin: name or address of the plugin
-        :param name: name of the volume
-        :param id: identifies the mount; each mount has its own, such as the identifier of a
-            container
-        :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
-            BusyError
-        """
-        call = volume.unmount(plugin, name, id=id, request_id=request_id)
-        return self.make(call)
-
-    def path(self, plugin: str, name: str, *, request_id: Optional[str] = None) -> str:
-        """Return the mountpoint of a volume.
-
-        Raises PluginProtocolError, VolumePluginNotFoundError, VolumePluginUnreachableError,
-        NotAPluginError, WrongPluginKindError, VolumePluginFailedError or VolumeNoMountpointError,
-        apart from the errors of every call.
-
-        :param plugin: name or address of the plugin
-        :param name: name of the volume
-        :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
-            BusyError
-        """
-        call = volume.path(plugin, name, request_id=request_id)
-        return self.make(call)
-
-    def get(self, plugin: str, name: str, *, request_id: Optional[str] = None) -> Volume:
-        """Describe a volume.
-
-        Raises PluginProtocolError, VolumePluginNotFoundError, VolumePluginUnreachableError,
-        NotAPluginError, WrongPluginKindError, VolumePluginFailedError or VolumeNotFoundError, apart
-        from the errors of every call.
-
-        :param plugin: name or address of the plugin
-        :param name: name of the volume
-        :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
-            BusyError
-        """
-        call = volume.get(plugin, name, request_id=request_id)
-        return self.make(call)
-
-    def list(self, plugin: Optional[str] = None, *, request_id: Optional[str] = None) -> VolumeList:
-        """List the volumes of one plugin, or of all plugins that can be found.
-
-        Several plugins are queried in parallel, and ``volume_retry`` does not apply. A plugin that
-        cannot be queried is listed under errors: its volumes are unknown.
-
-        Raises PluginProtocolError, VolumePluginNotFoundError, VolumePluginUnreachableError,
-        NotAPluginError, WrongPluginKindError or VolumePluginFailedError, apart from the errors of
-        every call.
-
-        :param plugin: name or address of the plugin; without it all plugins that can be found are
-            listed
-        :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
-            BusyError
-        """
-        call = volume.list(plugin, request_id=request_id)
-        return self.make(call)
-
-    def capabilities(self, plugin: str, *, request_id: Optional[str] = None) -> str:
-        """Report the scope of a plugin's volumes.
-
-        Raises PluginProtocolError, VolumePluginNotFoundError, VolumePluginUnreachableError,
-        NotAPluginError or WrongPluginKindError, apart from the errors of every call.
-
-        :param plugin: name or address of the plugin
-        :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
-            BusyError
-        """
-        call = volume.capabilities(plugin, request_id=request_id)
-        return self.make(call)
-
-    def plugins(self, *, request_id: Optional[str] = None) -> VolumePluginList:
-        """List the volume plugins that can be found by name.
-
-        The plugins are not contacted unless ``volume_reload`` is true. Then the handshake is
-        repeated with each of them, and those that fail are listed under errors.
-
-        :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
-            BusyError
-        """
-        call = volume.plugins(request_id=request_id)
-        return self.make(call)
-
-
-class AsyncVolumeVerbs(AsyncCaller):
-    """The verbs about volumes, as coroutines."""
-
-    async def create(
+    def remove(
         self,
-        plugin: str,
+        plugin: VolumePluginName,
         name: str,
-        opts: Optional[Mapping[str, str]] = None,
         *,
         request_id: Optional[str] = None,
+        **options: Unpack[CallOptions],
     ) -> None:
-        """Create a volume.
-
-        Raises PluginProtocolError, VolumePluginNotFoundError, VolumePluginUnreachableError,
-        NotAPluginError, WrongPluginKindError or VolumePluginFailedError, apart from the errors of
-        every call.
-
-        :param plugin: name or address of the plugin
-        :param name: name of the volume
-        :param opts: options for the plugin
-        :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
-            BusyError
-        """
-        call = volume.create(plugin, name, opts, request_id=request_id)
-        return await self.make_async(call)
-
-    async def remove(self, plugin: str, name: str, *, request_id: Optional[str] = None) -> None:
         """Remove a volume.
 
         Raises PluginProtocolError, VolumePluginNotFoundError, VolumePluginUnreachableError,
@@ -1072,17 +1228,20 @@ class AsyncVolumeVerbs(AsyncCaller):
         :param name: name of the volume
         :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
             BusyError
+        :param options: options of this call, which take precedence over those of the client:
+            timeout, ``on_existing`` and the other fields of :class:`cni.Client`
         """
-        call = volume.remove(plugin, name, request_id=request_id)
-        return await self.make_async(call)
+        call = volume.remove(plugin, name, request_id=request_id, **options)
+        return self.make(call)
 
-    async def mount(
+    def mount(
         self,
-        plugin: str,
+        plugin: VolumePluginName,
         name: str,
         *,
         id: str,
         request_id: Optional[str] = None,
+        **options: Unpack[CallOptions],
     ) -> str:
         """Mount a volume and return its mountpoint.
 
@@ -1101,17 +1260,20 @@ class AsyncVolumeVerbs(AsyncCaller):
             container
         :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
             BusyError
+        :param options: options of this call, which take precedence over those of the client:
+            timeout, ``on_existing`` and the other fields of :class:`cni.Client`
         """
-        call = volume.mount(plugin, name, id=id, request_id=request_id)
-        return await self.make_async(call)
+        call = volume.mount(plugin, name, id=id, request_id=request_id, **options)
+        return self.make(call)
 
-    async def unmount(
+    def unmount(
         self,
-        plugin: str,
+        plugin: VolumePluginName,
         name: str,
         *,
         id: str,
         request_id: Optional[str] = None,
+        **options: Unpack[CallOptions],
     ) -> None:
         """Unmount a volume.
 
@@ -1127,11 +1289,20 @@ class AsyncVolumeVerbs(AsyncCaller):
             container
         :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
             BusyError
+        :param options: options of this call, which take precedence over those of the client:
+            timeout, ``on_existing`` and the other fields of :class:`cni.Client`
         """
-        call = volume.unmount(plugin, name, id=id, request_id=request_id)
-        return await self.make_async(call)
+        call = volume.unmount(plugin, name, id=id, request_id=request_id, **options)
+        return self.make(call)
 
-    async def path(self, plugin: str, name: str, *, request_id: Optional[str] = None) -> str:
+    def path(
+        self,
+        plugin: VolumePluginName,
+        name: str,
+        *,
+        request_id: Optional[str] = None,
+        **options: Unpack[CallOptions],
+    ) -> str:
         """Return the mountpoint of a volume.
 
         Raises PluginProtocolError, VolumePluginNotFoundError, VolumePluginUnreachableError,
@@ -1142,11 +1313,20 @@ class AsyncVolumeVerbs(AsyncCaller):
         :param name: name of the volume
         :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
             BusyError
+        :param options: options of this call, which take precedence over those of the client:
+            timeout, ``on_existing`` and the other fields of :class:`cni.Client`
         """
-        call = volume.path(plugin, name, request_id=request_id)
-        return await self.make_async(call)
+        call = volume.path(plugin, name, request_id=request_id, **options)
+        return self.make(call)
 
-    async def get(self, plugin: str, name: str, *, request_id: Optional[str] = None) -> Volume:
+    def get(
+        self,
+        plugin: VolumePluginName,
+        name: str,
+        *,
+        request_id: Optional[str] = None,
+        **options: Unpack[CallOptions],
+    ) -> Volume:
         """Describe a volume.
 
         Raises PluginProtocolError, VolumePluginNotFoundError, VolumePluginUnreachableError,
@@ -1157,15 +1337,18 @@ class AsyncVolumeVerbs(AsyncCaller):
         :param name: name of the volume
         :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
             BusyError
+        :param options: options of this call, which take precedence over those of the client:
+            timeout, ``on_existing`` and the other fields of :class:`cni.Client`
         """
-        call = volume.get(plugin, name, request_id=request_id)
-        return await self.make_async(call)
+        call = volume.get(plugin, name, request_id=request_id, **options)
+        return self.make(call)
 
-    async def list(
+    def list(
         self,
-        plugin: Optional[str] = None,
+        plugin: Optional[VolumePluginName] = None,
         *,
         request_id: Optional[str] = None,
+        **options: Unpack[CallOptions],
     ) -> VolumeList:
         """List the volumes of one plugin, or of all plugins that can be found.
 
@@ -1180,11 +1363,19 @@ class AsyncVolumeVerbs(AsyncCaller):
             listed
         :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
             BusyError
+        :param options: options of this call, which take precedence over those of the client:
+            timeout, ``on_existing`` and the other fields of :class:`cni.Client`
         """
-        call = volume.list(plugin, request_id=request_id)
-        return await self.make_async(call)
+        call = volume.list(plugin, request_id=request_id, **options)
+        return self.make(call)
 
-    async def capabilities(self, plugin: str, *, request_id: Optional[str] = None) -> str:
+    def capabilities(
+        self,
+        plugin: VolumePluginName,
+        *,
+        request_id: Optional[str] = None,
+        **options: Unpack[CallOptions],
+    ) -> str:
         """Report the scope of a plugin's volumes.
 
         Raises PluginProtocolError, VolumePluginNotFoundError, VolumePluginUnreachableError,
@@ -1193,11 +1384,18 @@ class AsyncVolumeVerbs(AsyncCaller):
         :param plugin: name or address of the plugin
         :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
             BusyError
+        :param options: options of this call, which take precedence over those of the client:
+            timeout, ``on_existing`` and the other fields of :class:`cni.Client`
         """
-        call = volume.capabilities(plugin, request_id=request_id)
-        return await self.make_async(call)
+        call = volume.capabilities(plugin, request_id=request_id, **options)
+        return self.make(call)
 
-    async def plugins(self, *, request_id: Optional[str] = None) -> VolumePluginList:
+    def plugins(
+        self,
+        *,
+        request_id: Optional[str] = None,
+        **options: Unpack[CallOptions],
+    ) -> VolumePluginList:
         """List the volume plugins that can be found by name.
 
         The plugins are not contacted unless ``volume_reload`` is true. Then the handshake is
@@ -1205,6 +1403,295 @@ class AsyncVolumeVerbs(AsyncCaller):
 
         :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
             BusyError
+        :param options: options of this call, which take precedence over those of the client:
+            timeout, ``on_existing`` and the other fields of :class:`cni.Client`
         """
-        call = volume.plugins(request_id=request_id)
+        call = volume.plugins(request_id=request_id, **options)
+        return self.make(call)
+
+    def mounted(
+        self,
+        plugin: VolumePluginName,
+        name: str,
+        *,
+        id: Optional[str] = None,
+        request_id: Optional[str] = None,
+        **options: Unpack[CallOptions],
+    ) -> Block[str]:
+        """Mount a volume for the duration of a block, and return its mountpoint.
+
+        Without id, the mount gets a new one.
+
+        Raises PluginProtocolError, VolumePluginNotFoundError, VolumePluginUnreachableError,
+        NotAPluginError, WrongPluginKindError, VolumePluginFailedError or VolumeNoMountpointError,
+        apart from the errors of every call.
+
+        :param plugin: name or address of the plugin
+        :param name: name of the volume
+        :param id: identifies the mount; each mount has its own, such as the identifier of a
+            container
+        :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
+            BusyError
+        :param options: options of this call, which take precedence over those of the client:
+            timeout, ``on_existing`` and the other fields of :class:`cni.Client`
+        """
+        call = volume.mount(plugin, name, id=own_id(id), request_id=request_id, **options)
+        return self.block(call)
+
+
+class AsyncVolumeVerbs(AsyncCaller):
+    """The verbs about volumes, as coroutines."""
+
+    async def create(
+        self,
+        plugin: VolumePluginName,
+        name: str,
+        opts: Optional[Mapping[str, str]] = None,
+        *,
+        request_id: Optional[str] = None,
+        **options: Unpack[CallOptions],
+    ) -> None:
+        """Create a volume.
+
+        Raises PluginProtocolError, VolumePluginNotFoundError, VolumePluginUnreachableError,
+        NotAPluginError, WrongPluginKindError or VolumePluginFailedError, apart from the errors of
+        every call.
+
+        :param plugin: name or address of the plugin
+        :param name: name of the volume
+        :param opts: options for the plugin
+        :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
+            BusyError
+        :param options: options of this call, which take precedence over those of the client:
+            timeout, ``on_existing`` and the other fields of :class:`cni.Client`
+        """
+        call = volume.create(plugin, name, opts, request_id=request_id, **options)
         return await self.make_async(call)
+
+    async def remove(
+        self,
+        plugin: VolumePluginName,
+        name: str,
+        *,
+        request_id: Optional[str] = None,
+        **options: Unpack[CallOptions],
+    ) -> None:
+        """Remove a volume.
+
+        Raises PluginProtocolError, VolumePluginNotFoundError, VolumePluginUnreachableError,
+        NotAPluginError, WrongPluginKindError or VolumePluginFailedError, apart from the errors of
+        every call.
+
+        :param plugin: name or address of the plugin
+        :param name: name of the volume
+        :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
+            BusyError
+        :param options: options of this call, which take precedence over those of the client:
+            timeout, ``on_existing`` and the other fields of :class:`cni.Client`
+        """
+        call = volume.remove(plugin, name, request_id=request_id, **options)
+        return await self.make_async(call)
+
+    async def mount(
+        self,
+        plugin: VolumePluginName,
+        name: str,
+        *,
+        id: str,
+        request_id: Optional[str] = None,
+        **options: Unpack[CallOptions],
+    ) -> str:
+        """Mount a volume and return its mountpoint.
+
+        If it is unknown whether a failed mount was carried out (kinds timeout, cancelled,
+        plugin-protocol, volume-no-mountpoint), the volume is unmounted with the same id, unless
+        ``rollback`` is false; ``rolled_back`` in the error says whether the volume is unmounted. If
+        ``rolled_back`` is false, call ``volumes.unmount`` with the same id.
+
+        Raises PluginProtocolError, VolumePluginNotFoundError, VolumePluginUnreachableError,
+        NotAPluginError, WrongPluginKindError, VolumePluginFailedError or VolumeNoMountpointError,
+        apart from the errors of every call.
+
+        :param plugin: name or address of the plugin
+        :param name: name of the volume
+        :param id: identifies the mount; each mount has its own, such as the identifier of a
+            container
+        :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
+            BusyError
+        :param options: options of this call, which take precedence over those of the client:
+            timeout, ``on_existing`` and the other fields of :class:`cni.Client`
+        """
+        call = volume.mount(plugin, name, id=id, request_id=request_id, **options)
+        return await self.make_async(call)
+
+    async def unmount(
+        self,
+        plugin: VolumePluginName,
+        name: str,
+        *,
+        id: str,
+        request_id: Optional[str] = None,
+        **options: Unpack[CallOptions],
+    ) -> None:
+        """Unmount a volume.
+
+        Mounts of the volume with other ids remain.
+
+        Raises PluginProtocolError, VolumePluginNotFoundError, VolumePluginUnreachableError,
+        NotAPluginError, WrongPluginKindError or VolumePluginFailedError, apart from the errors of
+        every call.
+
+        :param plugin: name or address of the plugin
+        :param name: name of the volume
+        :param id: identifies the mount; each mount has its own, such as the identifier of a
+            container
+        :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
+            BusyError
+        :param options: options of this call, which take precedence over those of the client:
+            timeout, ``on_existing`` and the other fields of :class:`cni.Client`
+        """
+        call = volume.unmount(plugin, name, id=id, request_id=request_id, **options)
+        return await self.make_async(call)
+
+    async def path(
+        self,
+        plugin: VolumePluginName,
+        name: str,
+        *,
+        request_id: Optional[str] = None,
+        **options: Unpack[CallOptions],
+    ) -> str:
+        """Return the mountpoint of a volume.
+
+        Raises PluginProtocolError, VolumePluginNotFoundError, VolumePluginUnreachableError,
+        NotAPluginError, WrongPluginKindError, VolumePluginFailedError or VolumeNoMountpointError,
+        apart from the errors of every call.
+
+        :param plugin: name or address of the plugin
+        :param name: name of the volume
+        :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
+            BusyError
+        :param options: options of this call, which take precedence over those of the client:
+            timeout, ``on_existing`` and the other fields of :class:`cni.Client`
+        """
+        call = volume.path(plugin, name, request_id=request_id, **options)
+        return await self.make_async(call)
+
+    async def get(
+        self,
+        plugin: VolumePluginName,
+        name: str,
+        *,
+        request_id: Optional[str] = None,
+        **options: Unpack[CallOptions],
+    ) -> Volume:
+        """Describe a volume.
+
+        Raises PluginProtocolError, VolumePluginNotFoundError, VolumePluginUnreachableError,
+        NotAPluginError, WrongPluginKindError, VolumePluginFailedError or VolumeNotFoundError, apart
+        from the errors of every call.
+
+        :param plugin: name or address of the plugin
+        :param name: name of the volume
+        :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
+            BusyError
+        :param options: options of this call, which take precedence over those of the client:
+            timeout, ``on_existing`` and the other fields of :class:`cni.Client`
+        """
+        call = volume.get(plugin, name, request_id=request_id, **options)
+        return await self.make_async(call)
+
+    async def list(
+        self,
+        plugin: Optional[VolumePluginName] = None,
+        *,
+        request_id: Optional[str] = None,
+        **options: Unpack[CallOptions],
+    ) -> VolumeList:
+        """List the volumes of one plugin, or of all plugins that can be found.
+
+        Several plugins are queried in parallel, and ``volume_retry`` does not apply. A plugin that
+        cannot be queried is listed under errors: its volumes are unknown.
+
+        Raises PluginProtocolError, VolumePluginNotFoundError, VolumePluginUnreachableError,
+        NotAPluginError, WrongPluginKindError or VolumePluginFailedError, apart from the errors of
+        every call.
+
+        :param plugin: name or address of the plugin; without it all plugins that can be found are
+            listed
+        :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
+            BusyError
+        :param options: options of this call, which take precedence over those of the client:
+            timeout, ``on_existing`` and the other fields of :class:`cni.Client`
+        """
+        call = volume.list(plugin, request_id=request_id, **options)
+        return await self.make_async(call)
+
+    async def capabilities(
+        self,
+        plugin: VolumePluginName,
+        *,
+        request_id: Optional[str] = None,
+        **options: Unpack[CallOptions],
+    ) -> str:
+        """Report the scope of a plugin's volumes.
+
+        Raises PluginProtocolError, VolumePluginNotFoundError, VolumePluginUnreachableError,
+        NotAPluginError or WrongPluginKindError, apart from the errors of every call.
+
+        :param plugin: name or address of the plugin
+        :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
+            BusyError
+        :param options: options of this call, which take precedence over those of the client:
+            timeout, ``on_existing`` and the other fields of :class:`cni.Client`
+        """
+        call = volume.capabilities(plugin, request_id=request_id, **options)
+        return await self.make_async(call)
+
+    async def plugins(
+        self,
+        *,
+        request_id: Optional[str] = None,
+        **options: Unpack[CallOptions],
+    ) -> VolumePluginList:
+        """List the volume plugins that can be found by name.
+
+        The plugins are not contacted unless ``volume_reload`` is true. Then the handshake is
+        repeated with each of them, and those that fail are listed under errors.
+
+        :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
+            BusyError
+        :param options: options of this call, which take precedence over those of the client:
+            timeout, ``on_existing`` and the other fields of :class:`cni.Client`
+        """
+        call = volume.plugins(request_id=request_id, **options)
+        return await self.make_async(call)
+
+    def mounted(
+        self,
+        plugin: VolumePluginName,
+        name: str,
+        *,
+        id: Optional[str] = None,
+        request_id: Optional[str] = None,
+        **options: Unpack[CallOptions],
+    ) -> AsyncBlock[str]:
+        """Mount a volume for the duration of a block, and return its mountpoint.
+
+        Without id, the mount gets a new one.
+
+        Raises PluginProtocolError, VolumePluginNotFoundError, VolumePluginUnreachableError,
+        NotAPluginError, WrongPluginKindError, VolumePluginFailedError or VolumeNoMountpointError,
+        apart from the errors of every call.
+
+        :param plugin: name or address of the plugin
+        :param name: name of the volume
+        :param id: identifies the mount; each mount has its own, such as the identifier of a
+            container
+        :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
+            BusyError
+        :param options: options of this call, which take precedence over those of the client:
+            timeout, ``on_existing`` and the other fields of :class:`cni.Client`
+        """
+        call = volume.mount(plugin, name, id=own_id(id), request_id=request_id, **options)
+        return self.block(call)

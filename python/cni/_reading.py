@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
+import reprlib
 from collections.abc import Mapping
 from ipaddress import (
     IPv4Address,
@@ -21,6 +23,23 @@ IPNetwork = Union[IPv4Network, IPv6Network]
 Raw = Mapping[str, Any]
 
 T = TypeVar("T")
+
+SHORT = reprlib.Repr()
+"""Representations of bounded length, also of what a plugin wrote."""
+SHORT.maxstring = SHORT.maxother = 200
+SHORT.maxdict = SHORT.maxlist = SHORT.maxtuple = 10
+
+
+class Record:
+    """A dataclass whose representation shows the fields that differ from their defaults."""
+
+    def __repr__(self) -> str:
+        shown = [
+            f"{field.name}={SHORT.repr(getattr(self, field.name))}"
+            for field in dataclasses.fields(self)  # type: ignore[arg-type]
+            if field.repr and getattr(self, field.name) != field.default
+        ]
+        return f"{type(self).__name__}({', '.join(shown)})"
 
 
 def text(data: Raw, key: str) -> str:

@@ -1,22 +1,37 @@
-"""Calls before they are made, and how arguments become the keys of a request."""
+"""Calls before they are made, and what makes them."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, Callable, Generic, Optional, TypeVar, Union
+import dataclasses
+import difflib
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Callable, Generic, TypeVar
 
-from .models import Attachment, AttachmentID
+from ._generated_options import CallOptions, OptionFields
+
+if TYPE_CHECKING:
+    from ._block import AsyncBlock, Block
+
+if sys.version_info >= (3, 11):
+    from typing import Unpack
+elif TYPE_CHECKING:
+    from typing_extensions import Unpack
+else:
+
+    class Unpack:
+        """Stands for typing.Unpack in annotations, before Python 3.11."""
+
+        def __class_getitem__(cls, item: object) -> object:
+            return item
+
+
+__all__ = ["AsyncCaller", "Call", "CallOptions", "Caller", "Unpack", "nothing", "options_of"]
 
 T = TypeVar("T")
 
-Path = Union[str, "os.PathLike[str]"]
-Network = Union[str, Mapping[str, Any], "os.PathLike[str]"]
-"""A network: its name, its configuration (a list or a single plugin), or a path object."""
-Args = Union[Mapping[str, str], Iterable[tuple[str, str]]]
-Valid = Union[Attachment, AttachmentID, tuple[str, str]]
-"""A valid attachment: one that was listed, or a pair of container id and interface name."""
+OPTIONS = [option.name for option in dataclasses.fields(OptionFields)]
 
 
 @dataclass(frozen=True)
@@ -26,6 +41,8 @@ class Call(Generic[T]):
     method: str
     request: dict[str, Any]
     decode: Callable[[Any], T]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Options of this call; they take precedence over those of the client."""
 
 
 class Caller:
@@ -33,6 +50,10 @@ class Caller:
 
     def make(self, call: Call[T]) -> T:
         """Make a call."""
+        raise NotImplementedError
+
+    def block(self, call: Call[T]) -> Block[T]:
+        """What the call makes, for the duration of a with block."""
         raise NotImplementedError
 
 
@@ -43,45 +64,19 @@ class AsyncCaller:
         """Make a call in a thread."""
         raise NotImplementedError
 
-
-def given(request: dict[str, Any], **keys: Any) -> dict[str, Any]:
-    """The request, with the keys that have a value; the library knows the defaults."""
-    return {**request, **{key: value for key, value in keys.items() if value is not None}}
-
-
-def chosen(network: Optional[Network]) -> dict[str, Any]:
-    """The key of a network: ``networkFile`` for a path object."""
-    if isinstance(network, os.PathLike):
-        return {"networkFile": os.fspath(network)}
-    return {} if network is None else {"network": network}
+    def block(self, call: Call[T]) -> AsyncBlock[T]:
+        """What the call makes, for the duration of an async with block."""
+        raise NotImplementedError
 
 
-def fspath(path: Optional[Path]) -> Optional[str]:
-    return None if path is None else os.fspath(path)
-
-
-def fspaths(paths: Optional[Iterable[Path]]) -> Optional[list[str]]:
-    return None if paths is None else [os.fspath(path) for path in paths]
-
-
-def cni_args(args: Optional[Args]) -> Any:
-    return args if args is None or isinstance(args, Mapping) else [list(pair) for pair in args]
-
-
-def valid_keys(items: Iterable[Valid]) -> list[dict[str, str]]:
-    return [valid_key(item) for item in items]
-
-
-def valid_key(item: Valid) -> dict[str, str]:
-    container_id, if_name = item if isinstance(item, tuple) else (item.container_id, item.if_name)
-    return {"containerId": container_id, "ifName": if_name}
-
-
-def milliseconds(seconds: Optional[float]) -> Optional[int]:
-    """Whole milliseconds; a time shorter than one becomes 1, since 0 means no limit."""
-    if seconds is None:
-        return None
-    return max(1, round(seconds * 1000)) if seconds > 0 else round(seconds * 1000)
+def options_of(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a call that are set. TypeError names one that does not exist."""
+    for name in options:
+        if name not in OPTIONS:
+            near = difflib.get_close_matches(name, OPTIONS, 1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise TypeError(f"{name!r} is neither a parameter nor an option of a call{hint}")
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def nothing(_response: Any) -> None:

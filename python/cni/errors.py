@@ -5,10 +5,14 @@ from __future__ import annotations
 
 import errno as errno_names
 from collections.abc import Mapping
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
-from ._reading import each, errno_number, nested, objects, optional, text, whole
+from ._reading import SHORT, each, errno_number, nested, objects, optional, text, whole
+from ._words import in_python
 from .models import Attachment, Drift, PluginRef, VolumePluginRef
+
+if TYPE_CHECKING:
+    from .client import Options
 
 
 class LibraryLoadError(ImportError):
@@ -16,27 +20,33 @@ class LibraryLoadError(ImportError):
 
 
 class CNIError(Exception):
-    """A call failed. An error of a kind that this package does not know is of this class itself."""
+    """A call failed. An error of a kind that this package does not know is of this class itself.
+
+    Many subclasses are subclasses of a built-in exception, too, such as TimeoutError.
+    """
 
     kind: str = ""
     """Kind of the error; each subclass has one."""
 
+    client: Optional[Options] = None
+    """The client that made the call."""
+
     def __init__(self, raw: Mapping[str, Any], rc: int = 0) -> None:
-        super().__init__(raw, rc)  # both, so that the error survives pickling
+        super().__init__(raw, rc)
         data = raw
         self.raw = raw
-        """The whole error object."""
+        """The whole error object, with the names of the C interface."""
         self.rc = rc
         """The return value of the C function: the plugin's code, or -errno."""
         self.cni_version = text(data, "cniVersion")
         """Version of the specification."""
         self.code = whole(data, "code") or 0
         """Error code of the specification or of the plugin; always positive."""
-        self.msg = text(data, "msg")
+        self.msg = in_python(text(data, "msg"), text(data, "kind"))
         """What failed and what to do."""
-        self.details = text(data, "details")
-        """For the kinds invalid-request and invalid-config the invalid key; otherwise further
-        information.
+        self.details = in_python(text(data, "details"), text(data, "kind"))
+        """For InvalidRequestError the invalid parameter, for InvalidConfigError the invalid key;
+        otherwise further information.
         """
         self.kind = text(data, "kind") or type(self).kind
         """Kind of the error, for programs to branch on."""
@@ -62,6 +72,8 @@ class CNIError(Exception):
         """Whether nothing of the failed attachment or mount is left, or None."""
         self.volume_plugin = optional(VolumePluginRef.from_dict, data, "volumePlugin")
         """The volume plugin that the error is about."""
+        self.strerror: Optional[str] = self.msg
+        """The same as msg, as errors of the operating system have it."""
 
     def __str__(self) -> str:
         message = self.msg or f"libcni returned {self.rc}"
@@ -69,8 +81,14 @@ class CNIError(Exception):
             return message
         return f"{message}: {self.details}"
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({SHORT.repr(str(self))})"
 
-class InvalidRequestError(CNIError):
+    def __reduce__(self) -> tuple[type[CNIError], tuple[Mapping[str, Any], int]]:
+        return type(self), (self.raw, self.rc)
+
+
+class InvalidRequestError(CNIError, ValueError):
     """The request is NULL, too long, not UTF-8 or not JSON; or a key is missing, duplicate, unknown
     or of the wrong type; details names the key.
     """
@@ -78,37 +96,37 @@ class InvalidRequestError(CNIError):
     kind = "invalid-request"
 
 
-class InvalidConfigError(CNIError):
+class InvalidConfigError(CNIError, ValueError):
     """The network configuration is not valid; details names the key."""
 
     kind = "invalid-config"
 
 
-class NetworkNotFoundError(CNIError):
+class NetworkNotFoundError(CNIError, FileNotFoundError):
     """No network of this name is in ``conf_dir`` or recorded in ``cache_dir``."""
 
     kind = "network-not-found"
 
 
-class PluginNotFoundError(CNIError):
+class PluginNotFoundError(CNIError, FileNotFoundError):
     """The plugin type is neither built in nor in ``plugin_dirs``."""
 
     kind = "plugin-not-found"
 
 
-class NamespaceNotFoundError(CNIError):
+class NamespaceNotFoundError(CNIError, FileNotFoundError):
     """``netns`` does not exist."""
 
     kind = "namespace-not-found"
 
 
-class NotANamespaceError(CNIError):
+class NotANamespaceError(CNIError, ValueError):
     """``netns`` is not a network namespace, or is the caller's own."""
 
     kind = "not-a-namespace"
 
 
-class AlreadyExistsError(CNIError):
+class AlreadyExistsError(CNIError, FileExistsError):
     """The container is attached already, the interface exists, or a host port is in use; existing
     has the attachment if it is known.
     """
@@ -118,10 +136,10 @@ class AlreadyExistsError(CNIError):
     @property
     def existing(self) -> Attachment:
         """The existing attachment if it is known."""
-        return Attachment.from_dict(nested(self.raw, "existing"))
+        return Attachment.from_dict(nested(self.raw, "existing")).bound(self.client)
 
 
-class CallTimeoutError(CNIError):
+class CallTimeoutError(CNIError, TimeoutError):
     """The deadline passed."""
 
     kind = "timeout"
@@ -170,13 +188,13 @@ class PluginStatusUnknownError(CNIError):
     kind = "plugin-status-unknown"
 
 
-class VolumePluginNotFoundError(CNIError):
+class VolumePluginNotFoundError(CNIError, FileNotFoundError):
     """No volume plugin of this name is in ``volume_plugins`` or ``volume_plugin_dirs``."""
 
     kind = "volume-plugin-not-found"
 
 
-class VolumePluginUnreachableError(CNIError):
+class VolumePluginUnreachableError(CNIError, ConnectionRefusedError):
     """The volume plugin cannot be connected to; nothing was sent (see errno)."""
 
     kind = "volume-plugin-unreachable"
@@ -200,7 +218,7 @@ class VolumePluginFailedError(CNIError):
     kind = "volume-plugin-failed"
 
 
-class VolumeNotFoundError(CNIError):
+class VolumeNotFoundError(CNIError, FileNotFoundError):
     """The volume plugin has no volume of this name."""
 
     kind = "volume-not-found"
@@ -212,7 +230,7 @@ class VolumeNoMountpointError(CNIError):
     kind = "volume-no-mountpoint"
 
 
-class StateError(CNIError):
+class StateError(CNIError, OSError):
     """State on disk cannot be read or written (see errno), or the process has too few free
     descriptors.
     """
@@ -220,7 +238,7 @@ class StateError(CNIError):
     kind = "state"
 
 
-class PermissionDeniedError(CNIError):
+class PermissionDeniedError(CNIError, PermissionError):
     """CAP_NET_ADMIN and CAP_SYS_ADMIN are required."""
 
     kind = "permission"

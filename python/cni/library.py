@@ -14,8 +14,9 @@ import threading
 from collections.abc import Mapping
 from typing import Any, Callable, Optional, Union
 
-from . import _ffi, _loader, errors
-from .models import LogEvent, Result
+from . import _ffi, _loader, _log, errors
+from ._arguments import named
+from .models import LogEvent, Network, PluginInfo, Result, VolumePlugin
 
 LogCallback = Callable[[LogEvent], object]
 
@@ -40,6 +41,9 @@ class Library:
     def __repr__(self) -> str:
         return f"Library({self._path!r})"
 
+    def __reduce__(self) -> tuple[type[Library], tuple[Optional[str]]]:
+        return Library, (self._path,)  # another process loads the library anew
+
     def load(self) -> None:
         """Load the library now. Raises LibraryLoadError. Calling it again does nothing."""
         self._loaded()
@@ -48,12 +52,24 @@ class Library:
         if _loader.PROCESS.forked:
             raise errors.forked()
         if self._cdll is None:
-            self._cdll = _loader.load(self._path)
+            library = _loader.load(self._path)
+            if library._handle not in LOG_CALLBACKS:
+                self._log_to(library, _log.to_logger)
+            self._cdll = library
         return self._cdll
 
-    def invoke(self, method: str, request: Mapping[str, Any]) -> Any:
-        """Call the C function of a verb (``netns.create`` is ``cni_netns_create``)."""
-        return self._answer("cni_" + method.replace(".", "_"), encode(request))
+    def invoke(
+        self,
+        method: str,
+        request: Union[Mapping[str, Any], bytes],
+        succeeded: Optional[Callable[[], None]] = None,
+    ) -> Any:
+        """Call the C function of a verb (``netns.create`` is ``cni_netns_create``).
+
+        ``succeeded`` is called before anything can be raised about a call that succeeded.
+        """
+        name = "cni_" + method.replace(".", "_")
+        return self._answer(name, encode(request), succeeded=succeeded)
 
     def call(self, method: str, request: Union[Mapping[str, Any], str, bytes, None] = None) -> Any:
         """Call any verb the library has by its name, also one that is newer than this package."""
@@ -68,8 +84,12 @@ class Library:
         self._interrupts.deliver()
         return rc, response or b""
 
-    def _answer(self, name: str, *arguments: bytes) -> Any:
+    def _answer(
+        self, name: str, *arguments: bytes, succeeded: Optional[Callable[[], None]] = None
+    ) -> Any:
         rc, response = _ffi.respond(self._loaded(), name, *arguments)
+        if rc == 0 and succeeded is not None:
+            succeeded()
         self._interrupts.deliver()
         return errors.check(rc, decode(response))
 
@@ -105,13 +125,15 @@ class Library:
         return words.decode()
 
     def set_log(self, callback: Optional[LogCallback]) -> None:
-        """Set the log callback of the process; None for none.
+        """Set the log callback of the process. None, as at the start, logs to logger ``cni``.
 
         It runs on the thread that makes a call, during that call, and may only call :meth:`cancel`,
         :meth:`describe` and the version functions. What it raises goes to ``sys.unraisablehook``.
         """
-        library = self._loaded()
-        function = _ffi.LogFunction() if callback is None else self._interrupts.guard(callback)
+        self._log_to(self._loaded(), callback or _log.to_logger)
+
+    def _log_to(self, library: ctypes.CDLL, callback: LogCallback) -> None:
+        function = self._interrupts.guard(callback)
         rc = library.cni_set_log(function, None)
         self._verdict("cni_set_log", rc)
         LOG_CALLBACKS[library._handle] = (
@@ -170,6 +192,8 @@ def plain(value: Any) -> Any:
     """The JSON form of what requests may hold besides JSON's own types."""
     if isinstance(value, Result):
         return value.raw
+    if isinstance(value, (Network, PluginInfo, VolumePlugin)):
+        return named(value)
     if isinstance(value, Mapping):
         return dict(value)
     if isinstance(value, os.PathLike):

@@ -15,11 +15,13 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 from typing import Optional
 
+from ._handle import Attached, Handle
 from ._reading import (
     IPAddress,
     IPInterface,
     IPNetwork,
     Raw,
+    Record,
     address,
     addresses,
     each,
@@ -37,9 +39,15 @@ from ._reading import (
 )
 
 
-@dataclass(frozen=True)
-class PluginRef:
-    """The plugin that reported an error."""
+@dataclass(frozen=True, repr=False)
+class PluginRef(Record):
+    """The plugin that reported an error.
+
+    :ivar type: Type of the plugin.
+    :ivar index: Position in the list of plugins, from 0.
+    :ivar builtin: Whether it is built in.
+    :ivar raw: The JSON object that it was made from.
+    """
 
     type: str
     """Type of the plugin."""
@@ -59,9 +67,18 @@ class PluginRef:
         )
 
 
-@dataclass(frozen=True)
-class Interface:
-    """An interface that a plugin made."""
+@dataclass(frozen=True, repr=False)
+class Interface(Record):
+    """An interface that a plugin made.
+
+    :ivar name: Name of the interface.
+    :ivar mac: MAC address.
+    :ivar mtu: MTU (byte).
+    :ivar sandbox: Path of the network namespace; absent or empty for the host's.
+    :ivar socket_path: Path of the interface's socket.
+    :ivar pci_id: PCI identifier of the device.
+    :ivar raw: The JSON object that it was made from.
+    """
 
     name: str
     """Name of the interface."""
@@ -90,9 +107,15 @@ class Interface:
         )
 
 
-@dataclass(frozen=True)
-class IPConfig:
-    """An address of an interface."""
+@dataclass(frozen=True, repr=False)
+class IPConfig(Record):
+    """An address of an interface.
+
+    :ivar address: Address with prefix length.
+    :ivar gateway: Address of the gateway.
+    :ivar interface: Index in interfaces.
+    :ivar raw: The JSON object that it was made from.
+    """
 
     address: IPInterface
     """Address with prefix length."""
@@ -112,9 +135,19 @@ class IPConfig:
         )
 
 
-@dataclass(frozen=True)
-class Route:
-    """A route in the container."""
+@dataclass(frozen=True, repr=False)
+class Route(Record):
+    """A route in the container.
+
+    :ivar destination: Destination with prefix length.
+    :ivar gateway: Address of the gateway.
+    :ivar mtu: MTU (byte).
+    :ivar advmss: Advertised maximum segment size (byte).
+    :ivar priority: Priority.
+    :ivar table: Routing table.
+    :ivar scope: Scope.
+    :ivar raw: The JSON object that it was made from.
+    """
 
     destination: IPNetwork
     """Destination with prefix length."""
@@ -146,9 +179,16 @@ class Route:
         )
 
 
-@dataclass(frozen=True)
-class DNS:
-    """Name resolution."""
+@dataclass(frozen=True, repr=False)
+class DNS(Record):
+    """Name resolution.
+
+    :ivar nameservers: Addresses of name servers.
+    :ivar domain: Local domain.
+    :ivar search: Domains to search.
+    :ivar options: Options of the resolver.
+    :ivar raw: The JSON object that it was made from.
+    """
 
     nameservers: tuple[str, ...] = ()
     """Addresses of name servers."""
@@ -171,10 +211,18 @@ class DNS:
         )
 
 
-@dataclass(frozen=True)
-class Result:
+@dataclass(frozen=True, repr=False)
+class Result(Attached, Record):
     """A CNI result, in the form that the CNI specification defines for its ``cni_version``; the
     keys listed are those of 0.3.0 and later.
+
+    :ivar cni_version: Version of the specification: one of "0.1.0", "0.2.0", "0.3.0", "0.3.1",
+        "0.4.0", "1.0.0", "1.1.0".
+    :ivar interfaces: The interfaces that the plugins made.
+    :ivar ips: The addresses of the interfaces.
+    :ivar routes: The routes in the container.
+    :ivar dns: The name resolution settings of the network.
+    :ivar raw: The JSON object that it was made from.
     """
 
     cni_version: str
@@ -208,9 +256,24 @@ class Result:
         return tuple(config.address for config in self.ips)
 
 
-@dataclass(frozen=True)
-class Attachment:
-    """A recorded attachment."""
+@dataclass(frozen=True, repr=False)
+class Attachment(Handle, Record):
+    """A recorded attachment.
+
+    :ivar network: Name of the network.
+    :ivar container_id: Identifier of the container.
+    :ivar if_name: Name of the interface in the container.
+    :ivar netns: Path of the network namespace.
+    :ivar owner: Owner of the attachment; absent for attachments of the CNI project's Go library.
+    :ivar state: State of the attachment: "attached", "incomplete" (``add`` did not complete),
+        "stale" (the namespace is proved not to exist) or "unknown" (no path leads to the namespace
+        from here, which may exist nevertheless).
+    :ivar result: The result of ``add``.
+    :ivar args: CNI_ARGS as pairs.
+    :ivar capability_args: Arguments by capability.
+    :ivar config: The network configuration.
+    :ivar raw: The JSON object that it was made from.
+    """
 
     network: str
     """Name of the network."""
@@ -227,7 +290,7 @@ class Attachment:
     namespace is proved not to exist) or "unknown" (no path leads to the namespace from here, which
     may exist nevertheless).
     """
-    result: Optional[Result] = None
+    result: Optional[Result] = field(default=None, repr=False)
     """The result of ``add``."""
     args: tuple[tuple[str, str], ...] = ()
     """CNI_ARGS as pairs."""
@@ -258,9 +321,16 @@ class Attachment:
         return nested(self.raw, "config")
 
 
-@dataclass(frozen=True)
-class Drift:
-    """A difference between an attachment and the state of the host."""
+@dataclass(frozen=True, repr=False)
+class Drift(Record):
+    """A difference between an attachment and the state of the host.
+
+    :ivar plugin: Type of the plugin.
+    :ivar object: What differs, such as "link eth0".
+    :ivar expected: The expected value.
+    :ivar actual: The actual value, or "missing".
+    :ivar raw: The JSON object that it was made from.
+    """
 
     plugin: str
     """Type of the plugin."""
@@ -283,9 +353,16 @@ class Drift:
         )
 
 
-@dataclass(frozen=True)
-class VolumePluginRef:
-    """The volume plugin that an error is about."""
+@dataclass(frozen=True, repr=False)
+class VolumePluginRef(Record):
+    """The volume plugin that an error is about.
+
+    :ivar name: Name of the plugin.
+    :ivar address: Address of the plugin.
+    :ivar endpoint: The request, such as "VolumeDriver.Mount".
+    :ivar status: HTTP status of the response that contains the plugin's error.
+    :ivar raw: The JSON object that it was made from.
+    """
 
     name: str = ""
     """Name of the plugin."""
@@ -308,9 +385,15 @@ class VolumePluginRef:
         )
 
 
-@dataclass(frozen=True)
-class AttachmentID:
-    """Names an attachment."""
+@dataclass(frozen=True, repr=False)
+class AttachmentID(Record):
+    """Names an attachment.
+
+    :ivar network: Name of the network.
+    :ivar container_id: Identifier of the container.
+    :ivar if_name: Name of the interface in the container.
+    :ivar raw: The JSON object that it was made from.
+    """
 
     network: str
     """Name of the network."""
@@ -330,9 +413,16 @@ class AttachmentID:
         )
 
 
-@dataclass(frozen=True)
-class Removal:
-    """Response of ``delete``."""
+@dataclass(frozen=True, repr=False)
+class Removal(Record):
+    """Response of ``delete``.
+
+    :ivar found: Whether an attachment was recorded, removed or left.
+    :ivar removed: The attachments that were removed.
+    :ivar left: The attachments that remain because the request does not mean them: they are in
+        another network namespace than ``netns``, or have another owner than ``owner``.
+    :ivar raw: The JSON object that it was made from.
+    """
 
     found: bool
     """Whether an attachment was recorded, removed or left."""
@@ -354,9 +444,17 @@ class Removal:
         )
 
 
-@dataclass(frozen=True)
-class Repaired:
-    """An object that was missing and was restored."""
+@dataclass(frozen=True, repr=False)
+class Repaired(Record):
+    """An object that was missing and was restored.
+
+    :ivar network: Name of the network.
+    :ivar container_id: Identifier of the container.
+    :ivar if_name: Name of the interface in the container.
+    :ivar plugin: Type of the plugin.
+    :ivar object: What was missing.
+    :ivar raw: The JSON object that it was made from.
+    """
 
     network: str
     """Name of the network."""
@@ -382,9 +480,16 @@ class Repaired:
         )
 
 
-@dataclass(frozen=True)
-class PluginInfo:
-    """A plugin type."""
+@dataclass(frozen=True, repr=False)
+class PluginInfo(Record):
+    """A plugin type.
+
+    :ivar type: The type.
+    :ivar builtin: Whether the built-in plugin is used.
+    :ivar path: Path of the executable; absent for a built-in plugin.
+    :ivar supported_versions: Versions of the specification that the plugin supports.
+    :ivar raw: The JSON object that it was made from.
+    """
 
     type: str
     """The type."""
@@ -407,9 +512,15 @@ class PluginInfo:
         )
 
 
-@dataclass(frozen=True)
-class ConfigWarning:
-    """A probable mistake in a configuration."""
+@dataclass(frozen=True, repr=False)
+class ConfigWarning(Record):
+    """A probable mistake in a configuration.
+
+    :ivar key: Path of the key, such as plugins[0].isGatway.
+    :ivar msg: What is wrong with it.
+    :ivar nearest: The known key with the most similar name.
+    :ivar raw: The JSON object that it was made from.
+    """
 
     key: str
     """Path of the key, such as plugins[0].isGatway."""
@@ -429,9 +540,17 @@ class ConfigWarning:
         )
 
 
-@dataclass(frozen=True)
-class Validation:
-    """Response of ``validate``."""
+@dataclass(frozen=True, repr=False)
+class Validation(Record):
+    """Response of ``validate``.
+
+    :ivar name: Name of the network.
+    :ivar cni_version: Version of the configuration.
+    :ivar capabilities: Capabilities that the plugins declare.
+    :ivar plugins: The plugins that the network uses.
+    :ivar warnings: What is probably a mistake.
+    :ivar raw: The JSON object that it was made from.
+    """
 
     name: str = ""
     """Name of the network."""
@@ -457,9 +576,16 @@ class Validation:
         )
 
 
-@dataclass(frozen=True)
-class Network:
-    """A network in ``conf_dir``."""
+@dataclass(frozen=True, repr=False)
+class Network(Record):
+    """A network in ``conf_dir``.
+
+    :ivar name: Name of the network.
+    :ivar cni_version: Version of the configuration.
+    :ivar file: Path of the file.
+    :ivar plugins: Types of the plugins, in their order.
+    :ivar raw: The JSON object that it was made from.
+    """
 
     name: str
     """Name of the network."""
@@ -482,9 +608,14 @@ class Network:
         )
 
 
-@dataclass(frozen=True)
-class FileError:
-    """A file that cannot be used."""
+@dataclass(frozen=True, repr=False)
+class FileError(Record):
+    """A file that cannot be used.
+
+    :ivar file: Path of the file.
+    :ivar msg: Why the file cannot be used.
+    :ivar raw: The JSON object that it was made from.
+    """
 
     file: str
     """Path of the file."""
@@ -497,9 +628,14 @@ class FileError:
         return cls(file=text(data, "file"), msg=text(data, "msg"), raw=data)
 
 
-@dataclass(frozen=True)
-class NetworkList:
-    """Response of ``networks``."""
+@dataclass(frozen=True, repr=False)
+class NetworkList(Record):
+    """Response of ``networks``.
+
+    :ivar networks: The networks.
+    :ivar errors: The files that cannot be used.
+    :ivar raw: The JSON object that it was made from.
+    """
 
     networks: tuple[Network, ...] = ()
     """The networks."""
@@ -522,9 +658,14 @@ class NetworkList:
         return len(self.networks)
 
 
-@dataclass(frozen=True)
-class AttachmentList:
-    """Response of ``attachments``."""
+@dataclass(frozen=True, repr=False)
+class AttachmentList(Record):
+    """Response of ``attachments``.
+
+    :ivar as_of: When the list was made, for ``gc``.
+    :ivar attachments: The attachments.
+    :ivar raw: The JSON object that it was made from.
+    """
 
     as_of: str
     """When the list was made, for ``gc``."""
@@ -547,9 +688,14 @@ class AttachmentList:
         return len(self.attachments)
 
 
-@dataclass(frozen=True)
-class PluginList:
-    """Response of ``plugins``."""
+@dataclass(frozen=True, repr=False)
+class PluginList(Record):
+    """Response of ``plugins``.
+
+    :ivar plugins: The plugin types.
+    :ivar errors: The executables that do not respond to VERSION.
+    :ivar raw: The JSON object that it was made from.
+    """
 
     plugins: tuple[PluginInfo, ...] = ()
     """The plugin types."""
@@ -572,9 +718,18 @@ class PluginList:
         return len(self.plugins)
 
 
-@dataclass(frozen=True)
-class Volume:
-    """A volume, as its plugin describes it."""
+@dataclass(frozen=True, repr=False)
+class Volume(Record):
+    """A volume, as its plugin describes it.
+
+    :ivar name: Name of the volume.
+    :ivar plugin: Name or address of the plugin, as requested or found.
+    :ivar mountpoint: Path at which it is mounted; absent if the plugin does not report it.
+    :ivar created_at: Time of creation as the plugin writes it; absent if the plugin does not report
+        it.
+    :ivar status: Status in the plugin's own form; absent if the plugin does not report it.
+    :ivar raw: The JSON object that it was made from.
+    """
 
     name: str
     """Name of the volume."""
@@ -602,9 +757,17 @@ class Volume:
         return nested(self.raw, "status")
 
 
-@dataclass(frozen=True)
-class VolumePluginError:
-    """A plugin that could not be queried, or a file that contains no address."""
+@dataclass(frozen=True, repr=False)
+class VolumePluginError(Record):
+    """A plugin that could not be queried, or a file that contains no address.
+
+    :ivar kind: Kind of the error.
+    :ivar msg: What went wrong.
+    :ivar plugin: Name of the plugin.
+    :ivar address: Address of the plugin.
+    :ivar file: Path of the file.
+    :ivar raw: The JSON object that it was made from.
+    """
 
     kind: str
     """Kind of the error."""
@@ -630,9 +793,14 @@ class VolumePluginError:
         )
 
 
-@dataclass(frozen=True)
-class VolumeList:
-    """Response of ``volumes.list``."""
+@dataclass(frozen=True, repr=False)
+class VolumeList(Record):
+    """Response of ``volumes.list``.
+
+    :ivar volumes: The volumes.
+    :ivar errors: The plugins that could not be queried.
+    :ivar raw: The JSON object that it was made from.
+    """
 
     volumes: tuple[Volume, ...] = ()
     """The volumes."""
@@ -655,9 +823,15 @@ class VolumeList:
         return len(self.volumes)
 
 
-@dataclass(frozen=True)
-class VolumePlugin:
-    """A volume plugin that was found."""
+@dataclass(frozen=True, repr=False)
+class VolumePlugin(Record):
+    """A volume plugin that was found.
+
+    :ivar name: Name of the plugin.
+    :ivar address: Address of the plugin.
+    :ivar file: Path of the file that names it; absent for ``volume_plugins``.
+    :ivar raw: The JSON object that it was made from.
+    """
 
     name: str
     """Name of the plugin."""
@@ -677,9 +851,14 @@ class VolumePlugin:
         )
 
 
-@dataclass(frozen=True)
-class VolumePluginList:
-    """Response of ``volumes.plugins``."""
+@dataclass(frozen=True, repr=False)
+class VolumePluginList(Record):
+    """Response of ``volumes.plugins``.
+
+    :ivar plugins: The plugins.
+    :ivar errors: The files that contain no address, and the plugins whose handshake failed.
+    :ivar raw: The JSON object that it was made from.
+    """
 
     plugins: tuple[VolumePlugin, ...] = ()
     """The plugins."""
@@ -702,9 +881,24 @@ class VolumePluginList:
         return len(self.plugins)
 
 
-@dataclass(frozen=True)
-class LogEvent:
-    """An event of a call, for the log."""
+@dataclass(frozen=True, repr=False)
+class LogEvent(Record):
+    """An event of a call, for the log.
+
+    :ivar event: Type of the event: "plugin" (a plugin ran) or "warning" (see msg).
+    :ivar msg: Text of a warning.
+    :ivar command: Command of the specification.
+    :ivar network: Name of the network.
+    :ivar container_id: Identifier of the container.
+    :ivar if_name: Name of the interface in the container.
+    :ivar plugin: Type of the plugin.
+    :ivar builtin: Whether the plugin is built in.
+    :ivar duration_ms: Run time of the plugin (ms).
+    :ivar code: Error code of the plugin; absent on success.
+    :ivar stderr: What the plugin wrote to standard error.
+    :ivar capability: The capability whose argument has no effect, in a warning about it.
+    :ivar raw: The JSON object that it was made from.
+    """
 
     event: str
     """Type of the event: "plugin" (a plugin ran) or "warning" (see msg)."""

@@ -11,23 +11,26 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Optional, Union
 
-from ._reading import each, nested, objects, text
-from ._request import (
+from ._arguments import (
     Args,
-    Call,
-    Network,
+    NetworkLike,
+    NetworkName,
     Path,
+    PluginName,
     Valid,
     chosen,
     cni_args,
     fspath,
     given,
-    nothing,
+    named,
     valid_keys,
 )
+from ._reading import each, nested, objects, text
+from ._request import Call, CallOptions, Unpack, nothing, options_of
 from .models import (
     AttachmentID,
     AttachmentList,
+    Network,
     NetworkList,
     PluginInfo,
     PluginList,
@@ -40,7 +43,9 @@ from .models import (
 __all__ = [
     "Args",
     "Call",
+    "CallOptions",
     "Network",
+    "NetworkLike",
     "Path",
     "Valid",
     "add",
@@ -62,7 +67,7 @@ __all__ = [
 
 
 def add(
-    network: Network,
+    network: NetworkLike,
     *,
     container_id: str,
     netns: Path,
@@ -70,6 +75,7 @@ def add(
     args: Optional[Args] = None,
     capability_args: Optional[Mapping[str, Any]] = None,
     request_id: Optional[str] = None,
+    **options: Unpack[CallOptions],
 ) -> Call[Result]:
     """Attach a container to a network.
 
@@ -94,6 +100,8 @@ def add(
     :param capability_args: arguments by capability, for plugins that declare the capability
     :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
         BusyError
+    :param options: options of this call, which take precedence over those of the client: timeout,
+        ``on_existing`` and the other fields of :class:`cni.Client`
     """
     request = given(
         chosen(network),
@@ -104,11 +112,11 @@ def add(
         capabilityArgs=capability_args,
         requestId=request_id,
     )
-    return Call("add", request, Result.from_dict)
+    return Call("add", request, Result.from_dict, options_of(options))
 
 
 def delete(
-    network: Optional[Network] = None,
+    network: Optional[NetworkLike] = None,
     *,
     container_id: str,
     netns: Optional[Path] = None,
@@ -117,6 +125,7 @@ def delete(
     capability_args: Optional[Mapping[str, Any]] = None,
     force: bool = False,
     request_id: Optional[str] = None,
+    **options: Unpack[CallOptions],
 ) -> Call[Removal]:
     """Detach a container.
 
@@ -154,6 +163,8 @@ def delete(
         joined
     :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
         BusyError
+    :param options: options of this call, which take precedence over those of the client: timeout,
+        ``on_existing`` and the other fields of :class:`cni.Client`
     """
     request = given(
         chosen(network),
@@ -165,11 +176,11 @@ def delete(
         force=force or None,
         requestId=request_id,
     )
-    return Call("del", request, Removal.from_dict)
+    return Call("del", request, Removal.from_dict, options_of(options))
 
 
 def check(
-    network: Optional[Network] = None,
+    network: Optional[NetworkLike] = None,
     *,
     container_id: str,
     netns: Optional[Path] = None,
@@ -177,6 +188,7 @@ def check(
     args: Optional[Args] = None,
     capability_args: Optional[Mapping[str, Any]] = None,
     request_id: Optional[str] = None,
+    **options: Unpack[CallOptions],
 ) -> Call[None]:
     """Check that an attachment is as ``add`` left it.
 
@@ -198,6 +210,8 @@ def check(
     :param capability_args: arguments by capability, for plugins that declare the capability
     :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
         BusyError
+    :param options: options of this call, which take precedence over those of the client: timeout,
+        ``on_existing`` and the other fields of :class:`cni.Client`
     """
     request = given(
         chosen(network),
@@ -208,11 +222,11 @@ def check(
         capabilityArgs=capability_args,
         requestId=request_id,
     )
-    return Call("check", request, nothing)
+    return Call("check", request, nothing, options_of(options))
 
 
 def repair(
-    network: Optional[Network] = None,
+    network: Optional[NetworkLike] = None,
     *,
     container_id: Optional[str] = None,
     netns: Optional[Path] = None,
@@ -221,6 +235,7 @@ def repair(
     capability_args: Optional[Mapping[str, Any]] = None,
     everything: bool = False,
     request_id: Optional[str] = None,
+    **options: Unpack[CallOptions],
 ) -> Call[tuple[Repaired, ...]]:
     """Restore what ``check`` finds missing on the host's side of an attachment.
 
@@ -247,6 +262,8 @@ def repair(
     :param everything: repair every attachment of ``owner``; excludes network and ``container_id``
     :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
         BusyError
+    :param options: options of this call, which take precedence over those of the client: timeout,
+        ``on_existing`` and the other fields of :class:`cni.Client`
     """
     request = given(
         chosen(network),
@@ -258,16 +275,22 @@ def repair(
         all=everything or None,
         requestId=request_id,
     )
-    return Call("repair", request, lambda data: each(Repaired.from_dict, objects(data, "repaired")))
+    return Call(
+        "repair",
+        request,
+        lambda data: each(Repaired.from_dict, objects(data, "repaired")),
+        options_of(options),
+    )
 
 
 def gc(
-    network: Network,
+    network: NetworkLike,
     *,
     valid_attachments: Iterable[Valid],
     as_of: str,
     dry_run: bool = False,
     request_id: Optional[str] = None,
+    **options: Unpack[CallOptions],
 ) -> Call[tuple[AttachmentID, ...]]:
     """Remove the remains of attachments that no longer exist.
 
@@ -284,6 +307,8 @@ def gc(
     :param dry_run: only report what would be removed
     :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
         BusyError
+    :param options: options of this call, which take precedence over those of the client: timeout,
+        ``on_existing`` and the other fields of :class:`cni.Client`
     """
     request = given(
         chosen(network),
@@ -292,10 +317,20 @@ def gc(
         dryRun=dry_run or None,
         requestId=request_id,
     )
-    return Call("gc", request, lambda data: each(AttachmentID.from_dict, objects(data, "removed")))
+    return Call(
+        "gc",
+        request,
+        lambda data: each(AttachmentID.from_dict, objects(data, "removed")),
+        options_of(options),
+    )
 
 
-def status(network: Network, *, request_id: Optional[str] = None) -> Call[None]:
+def status(
+    network: NetworkLike,
+    *,
+    request_id: Optional[str] = None,
+    **options: Unpack[CallOptions],
+) -> Call[None]:
     """Report whether ``add`` can succeed on a network now.
 
     Raises InvalidConfigError, NetworkNotFoundError, PluginNotFoundError, PluginFailedError,
@@ -304,16 +339,19 @@ def status(network: Network, *, request_id: Optional[str] = None) -> Call[None]:
     :param network: a network: its name, its configuration, or a path object of its file
     :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
         BusyError
+    :param options: options of this call, which take precedence over those of the client: timeout,
+        ``on_existing`` and the other fields of :class:`cni.Client`
     """
     request = given(chosen(network), requestId=request_id)
-    return Call("status", request, nothing)
+    return Call("status", request, nothing, options_of(options))
 
 
 def validate(
-    network: Network,
+    network: NetworkLike,
     *,
     strict: bool = False,
     request_id: Optional[str] = None,
+    **options: Unpack[CallOptions],
 ) -> Call[Validation]:
     """Check the configuration of a network without attaching a container.
 
@@ -324,27 +362,36 @@ def validate(
     :param strict: refuse a configuration with warnings
     :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
         BusyError
+    :param options: options of this call, which take precedence over those of the client: timeout,
+        ``on_existing`` and the other fields of :class:`cni.Client`
     """
     request = given(chosen(network), strict=strict or None, requestId=request_id)
-    return Call("validate", request, Validation.from_dict)
+    return Call("validate", request, Validation.from_dict, options_of(options))
 
 
-def networks(*, request_id: Optional[str] = None) -> Call[NetworkList]:
+def networks(
+    *,
+    request_id: Optional[str] = None,
+    **options: Unpack[CallOptions],
+) -> Call[NetworkList]:
     """List the networks in ``conf_dir``.
 
     :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
         BusyError
+    :param options: options of this call, which take precedence over those of the client: timeout,
+        ``on_existing`` and the other fields of :class:`cni.Client`
     """
     request = given({}, requestId=request_id)
-    return Call("networks", request, NetworkList.from_dict)
+    return Call("networks", request, NetworkList.from_dict, options_of(options))
 
 
 def attachments(
     *,
     container_id: Optional[str] = None,
-    network: Optional[str] = None,
+    network: Optional[NetworkName] = None,
     if_name: Optional[str] = None,
     request_id: Optional[str] = None,
+    **options: Unpack[CallOptions],
 ) -> Call[AttachmentList]:
     """List the attachments recorded in ``cache_dir``.
 
@@ -359,30 +406,43 @@ def attachments(
         space; default ``eth0``
     :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
         BusyError
+    :param options: options of this call, which take precedence over those of the client: timeout,
+        ``on_existing`` and the other fields of :class:`cni.Client`
     """
     request = given(
         {},
         containerId=container_id,
-        network=network,
+        network=named(network),
         ifName=if_name,
         requestId=request_id,
     )
-    return Call("attachments", request, AttachmentList.from_dict)
+    return Call("attachments", request, AttachmentList.from_dict, options_of(options))
 
 
-def plugins(*, request_id: Optional[str] = None) -> Call[PluginList]:
+def plugins(
+    *,
+    request_id: Optional[str] = None,
+    **options: Unpack[CallOptions],
+) -> Call[PluginList]:
     """List the plugin types that can be used, built in or found in ``plugin_dirs``.
 
     An executable that does not respond to VERSION is listed under errors.
 
     :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
         BusyError
+    :param options: options of this call, which take precedence over those of the client: timeout,
+        ``on_existing`` and the other fields of :class:`cni.Client`
     """
     request = given({}, requestId=request_id)
-    return Call("plugins", request, PluginList.from_dict)
+    return Call("plugins", request, PluginList.from_dict, options_of(options))
 
 
-def plugin_info(type: str, *, request_id: Optional[str] = None) -> Call[PluginInfo]:
+def plugin_info(
+    type: PluginName,
+    *,
+    request_id: Optional[str] = None,
+    **options: Unpack[CallOptions],
+) -> Call[PluginInfo]:
     """Describe one plugin type.
 
     Raises PluginNotFoundError, PluginFailedError or PluginProtocolError, apart from the errors of
@@ -391,12 +451,19 @@ def plugin_info(type: str, *, request_id: Optional[str] = None) -> Call[PluginIn
     :param type: type of the plugin
     :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
         BusyError
+    :param options: options of this call, which take precedence over those of the client: timeout,
+        ``on_existing`` and the other fields of :class:`cni.Client`
     """
-    request = given({}, type=type, requestId=request_id)
-    return Call("plugin.info", request, PluginInfo.from_dict)
+    request = given({}, type=named(type), requestId=request_id)
+    return Call("plugin.info", request, PluginInfo.from_dict, options_of(options))
 
 
-def schema(type: Optional[str] = None, *, request_id: Optional[str] = None) -> Call[dict[str, Any]]:
+def schema(
+    type: Optional[PluginName] = None,
+    *,
+    request_id: Optional[str] = None,
+    **options: Unpack[CallOptions],
+) -> Call[dict[str, Any]]:
     """Return the JSON Schema of configurations.
 
     The schema follows JSON Schema 2020-12. It lists the keys of the built-in plugins with their
@@ -414,9 +481,11 @@ def schema(type: Optional[str] = None, *, request_id: Optional[str] = None) -> C
         the schema of a network configuration list
     :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
         BusyError
+    :param options: options of this call, which take precedence over those of the client: timeout,
+        ``on_existing`` and the other fields of :class:`cni.Client`
     """
-    request = given({}, type=type, requestId=request_id)
-    return Call("schema", request, lambda data: dict(nested(data, "schema")))
+    request = given({}, type=named(type), requestId=request_id)
+    return Call("schema", request, lambda data: dict(nested(data, "schema")), options_of(options))
 
 
 def convert(
@@ -424,6 +493,7 @@ def convert(
     cni_version: str,
     *,
     request_id: Optional[str] = None,
+    **options: Unpack[CallOptions],
 ) -> Call[Result]:
     """Convert a CNI result to another version of the specification.
 
@@ -434,9 +504,11 @@ def convert(
         "0.4.0", "1.0.0", "1.1.0"
     :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
         BusyError
+    :param options: options of this call, which take precedence over those of the client: timeout,
+        ``on_existing`` and the other fields of :class:`cni.Client`
     """
     request = given({}, result=result, cniVersion=cni_version, requestId=request_id)
-    return Call("convert", request, Result.from_dict)
+    return Call("convert", request, Result.from_dict, options_of(options))
 
 
 def netns_create(
@@ -444,6 +516,7 @@ def netns_create(
     *,
     path: Optional[Path] = None,
     request_id: Optional[str] = None,
+    **options: Unpack[CallOptions],
 ) -> Call[str]:
     """Create a network namespace that is bound to a file and whose loopback interface is up.
 
@@ -455,9 +528,11 @@ def netns_create(
     :param path: path of the namespace's file
     :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
         BusyError
+    :param options: options of this call, which take precedence over those of the client: timeout,
+        ``on_existing`` and the other fields of :class:`cni.Client`
     """
     request = given({}, name=name, path=fspath(path), requestId=request_id)
-    return Call("netns.create", request, lambda data: text(data, "path"))
+    return Call("netns.create", request, lambda data: text(data, "path"), options_of(options))
 
 
 def netns_delete(
@@ -465,6 +540,7 @@ def netns_delete(
     *,
     path: Optional[Path] = None,
     request_id: Optional[str] = None,
+    **options: Unpack[CallOptions],
 ) -> Call[None]:
     """Delete the file of a network namespace.
 
@@ -476,6 +552,8 @@ def netns_delete(
     :param path: path of the namespace's file
     :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
         BusyError
+    :param options: options of this call, which take precedence over those of the client: timeout,
+        ``on_existing`` and the other fields of :class:`cni.Client`
     """
     request = given({}, name=name, path=fspath(path), requestId=request_id)
-    return Call("netns.delete", request, nothing)
+    return Call("netns.delete", request, nothing, options_of(options))

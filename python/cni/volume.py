@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Optional
 
+from ._arguments import VolumePluginName, given, named
 from ._reading import nested, text
-from ._request import Call, given, nothing
+from ._request import Call, CallOptions, Unpack, nothing, options_of
 from .models import Volume, VolumeList, VolumePlugin, VolumePluginError, VolumePluginList
 
 __all__ = [
@@ -33,11 +34,12 @@ __all__ = [
 
 
 def create(
-    plugin: str,
+    plugin: VolumePluginName,
     name: str,
     opts: Optional[Mapping[str, str]] = None,
     *,
     request_id: Optional[str] = None,
+    **options: Unpack[CallOptions],
 ) -> Call[None]:
     """Create a volume.
 
@@ -50,12 +52,20 @@ def create(
     :param opts: options for the plugin
     :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
         BusyError
+    :param options: options of this call, which take precedence over those of the client: timeout,
+        ``on_existing`` and the other fields of :class:`cni.Client`
     """
-    request = given({}, plugin=plugin, name=name, opts=opts, requestId=request_id)
-    return Call("volume.create", request, nothing)
+    request = given({}, plugin=named(plugin), name=name, opts=opts, requestId=request_id)
+    return Call("volume.create", request, nothing, options_of(options))
 
 
-def remove(plugin: str, name: str, *, request_id: Optional[str] = None) -> Call[None]:
+def remove(
+    plugin: VolumePluginName,
+    name: str,
+    *,
+    request_id: Optional[str] = None,
+    **options: Unpack[CallOptions],
+) -> Call[None]:
     """Remove a volume.
 
     Raises PluginProtocolError, VolumePluginNotFoundError, VolumePluginUnreachableError,
@@ -66,12 +76,21 @@ def remove(plugin: str, name: str, *, request_id: Optional[str] = None) -> Call[
     :param name: name of the volume
     :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
         BusyError
+    :param options: options of this call, which take precedence over those of the client: timeout,
+        ``on_existing`` and the other fields of :class:`cni.Client`
     """
-    request = given({}, plugin=plugin, name=name, requestId=request_id)
-    return Call("volume.remove", request, nothing)
+    request = given({}, plugin=named(plugin), name=name, requestId=request_id)
+    return Call("volume.remove", request, nothing, options_of(options))
 
 
-def mount(plugin: str, name: str, *, id: str, request_id: Optional[str] = None) -> Call[str]:
+def mount(
+    plugin: VolumePluginName,
+    name: str,
+    *,
+    id: str,
+    request_id: Optional[str] = None,
+    **options: Unpack[CallOptions],
+) -> Call[str]:
     """Mount a volume and return its mountpoint.
 
     If it is unknown whether a failed mount was carried out (kinds timeout, cancelled,
@@ -88,12 +107,21 @@ def mount(plugin: str, name: str, *, id: str, request_id: Optional[str] = None) 
     :param id: identifies the mount; each mount has its own, such as the identifier of a container
     :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
         BusyError
+    :param options: options of this call, which take precedence over those of the client: timeout,
+        ``on_existing`` and the other fields of :class:`cni.Client`
     """
-    request = given({}, plugin=plugin, name=name, id=id, requestId=request_id)
-    return Call("volume.mount", request, lambda data: text(data, "mountpoint"))
+    request = given({}, plugin=named(plugin), name=name, id=id, requestId=request_id)
+    return Call("volume.mount", request, lambda data: text(data, "mountpoint"), options_of(options))
 
 
-def unmount(plugin: str, name: str, *, id: str, request_id: Optional[str] = None) -> Call[None]:
+def unmount(
+    plugin: VolumePluginName,
+    name: str,
+    *,
+    id: str,
+    request_id: Optional[str] = None,
+    **options: Unpack[CallOptions],
+) -> Call[None]:
     """Unmount a volume.
 
     Mounts of the volume with other ids remain.
@@ -107,12 +135,20 @@ def unmount(plugin: str, name: str, *, id: str, request_id: Optional[str] = None
     :param id: identifies the mount; each mount has its own, such as the identifier of a container
     :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
         BusyError
+    :param options: options of this call, which take precedence over those of the client: timeout,
+        ``on_existing`` and the other fields of :class:`cni.Client`
     """
-    request = given({}, plugin=plugin, name=name, id=id, requestId=request_id)
-    return Call("volume.unmount", request, nothing)
+    request = given({}, plugin=named(plugin), name=name, id=id, requestId=request_id)
+    return Call("volume.unmount", request, nothing, options_of(options))
 
 
-def path(plugin: str, name: str, *, request_id: Optional[str] = None) -> Call[str]:
+def path(
+    plugin: VolumePluginName,
+    name: str,
+    *,
+    request_id: Optional[str] = None,
+    **options: Unpack[CallOptions],
+) -> Call[str]:
     """Return the mountpoint of a volume.
 
     Raises PluginProtocolError, VolumePluginNotFoundError, VolumePluginUnreachableError,
@@ -123,12 +159,20 @@ def path(plugin: str, name: str, *, request_id: Optional[str] = None) -> Call[st
     :param name: name of the volume
     :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
         BusyError
+    :param options: options of this call, which take precedence over those of the client: timeout,
+        ``on_existing`` and the other fields of :class:`cni.Client`
     """
-    request = given({}, plugin=plugin, name=name, requestId=request_id)
-    return Call("volume.path", request, lambda data: text(data, "mountpoint"))
+    request = given({}, plugin=named(plugin), name=name, requestId=request_id)
+    return Call("volume.path", request, lambda data: text(data, "mountpoint"), options_of(options))
 
 
-def get(plugin: str, name: str, *, request_id: Optional[str] = None) -> Call[Volume]:
+def get(
+    plugin: VolumePluginName,
+    name: str,
+    *,
+    request_id: Optional[str] = None,
+    **options: Unpack[CallOptions],
+) -> Call[Volume]:
     """Describe a volume.
 
     Raises PluginProtocolError, VolumePluginNotFoundError, VolumePluginUnreachableError,
@@ -139,12 +183,24 @@ def get(plugin: str, name: str, *, request_id: Optional[str] = None) -> Call[Vol
     :param name: name of the volume
     :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
         BusyError
+    :param options: options of this call, which take precedence over those of the client: timeout,
+        ``on_existing`` and the other fields of :class:`cni.Client`
     """
-    request = given({}, plugin=plugin, name=name, requestId=request_id)
-    return Call("volume.get", request, lambda data: Volume.from_dict(nested(data, "volume")))
+    request = given({}, plugin=named(plugin), name=name, requestId=request_id)
+    return Call(
+        "volume.get",
+        request,
+        lambda data: Volume.from_dict(nested(data, "volume")),
+        options_of(options),
+    )
 
 
-def list(plugin: Optional[str] = None, *, request_id: Optional[str] = None) -> Call[VolumeList]:
+def list(
+    plugin: Optional[VolumePluginName] = None,
+    *,
+    request_id: Optional[str] = None,
+    **options: Unpack[CallOptions],
+) -> Call[VolumeList]:
     """List the volumes of one plugin, or of all plugins that can be found.
 
     Several plugins are queried in parallel, and ``volume_retry`` does not apply. A plugin that
@@ -158,12 +214,19 @@ def list(plugin: Optional[str] = None, *, request_id: Optional[str] = None) -> C
         listed
     :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
         BusyError
+    :param options: options of this call, which take precedence over those of the client: timeout,
+        ``on_existing`` and the other fields of :class:`cni.Client`
     """
-    request = given({}, plugin=plugin, requestId=request_id)
-    return Call("volume.list", request, VolumeList.from_dict)
+    request = given({}, plugin=named(plugin), requestId=request_id)
+    return Call("volume.list", request, VolumeList.from_dict, options_of(options))
 
 
-def capabilities(plugin: str, *, request_id: Optional[str] = None) -> Call[str]:
+def capabilities(
+    plugin: VolumePluginName,
+    *,
+    request_id: Optional[str] = None,
+    **options: Unpack[CallOptions],
+) -> Call[str]:
     """Report the scope of a plugin's volumes.
 
     Raises PluginProtocolError, VolumePluginNotFoundError, VolumePluginUnreachableError,
@@ -172,12 +235,23 @@ def capabilities(plugin: str, *, request_id: Optional[str] = None) -> Call[str]:
     :param plugin: name or address of the plugin
     :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
         BusyError
+    :param options: options of this call, which take precedence over those of the client: timeout,
+        ``on_existing`` and the other fields of :class:`cni.Client`
     """
-    request = given({}, plugin=plugin, requestId=request_id)
-    return Call("volume.capabilities", request, lambda data: text(data, "scope"))
+    request = given({}, plugin=named(plugin), requestId=request_id)
+    return Call(
+        "volume.capabilities",
+        request,
+        lambda data: text(data, "scope"),
+        options_of(options),
+    )
 
 
-def plugins(*, request_id: Optional[str] = None) -> Call[VolumePluginList]:
+def plugins(
+    *,
+    request_id: Optional[str] = None,
+    **options: Unpack[CallOptions],
+) -> Call[VolumePluginList]:
     """List the volume plugins that can be found by name.
 
     The plugins are not contacted unless ``volume_reload`` is true. Then the handshake is repeated
@@ -185,6 +259,8 @@ def plugins(*, request_id: Optional[str] = None) -> Call[VolumePluginList]:
 
     :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
         BusyError
+    :param options: options of this call, which take precedence over those of the client: timeout,
+        ``on_existing`` and the other fields of :class:`cni.Client`
     """
     request = given({}, requestId=request_id)
-    return Call("volume.plugins", request, VolumePluginList.from_dict)
+    return Call("volume.plugins", request, VolumePluginList.from_dict, options_of(options))

@@ -79,6 +79,21 @@ def nothing_left() -> Iterator[None]:
     assert links() - bridges() == before
 
 
+@pytest.fixture
+def refuser(client: cni.Client) -> dict[str, Any]:
+    """A network whose plugin attaches without an interface, and fails to detach."""
+    folder = pathlib.Path(str((client.plugin_dirs or [])[0]))
+    folder.mkdir()
+    script = folder / "refuser"
+    script.write_text(
+        "#!/bin/sh\ncat >/dev/null\n"
+        """[ "$CNI_COMMAND" = DEL ] || { echo '{"cniVersion":"1.1.0"}'; exit 0; }\n"""
+        """echo '{"cniVersion":"1.1.0","code":101,"msg":"I refuse"}'; exit 1\n"""
+    )
+    script.chmod(0o755)
+    return {"cniVersion": "1.1.0", "name": "n", "type": "refuser"}
+
+
 def bridges() -> set[str]:
     """The names that these tests give to bridges."""
     return {name for name in links() if name.startswith("br-")}

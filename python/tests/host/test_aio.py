@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import pathlib
+import random
+import threading
 import time
 from typing import Any
 
 import pytest
 from inside import inside, links
-from test_guest import SLEEPER, sleeper
+from test_guest import SLEEPER, eventually, forked, sleeper
 
 import cni
+from cni import _threads
 
 
 @pytest.fixture
@@ -114,3 +118,95 @@ def test_attach_is_undone_when_the_task_is_cancelled(
     asyncio.run(cancelled())
     assert inside(path, links) == {"lo"}
     assert len(client.attachments()) == 0
+
+
+def test_nothing_is_left_of_two_hundred_cancelled_tasks(
+    aio: cni.aio.Client, client: cni.Client, network: dict[str, Any], tmp_path: pathlib.Path
+) -> None:
+    moments = random.Random("a fixed seed")
+
+    async def attached(number: int) -> None:
+        async with aio.netns() as path, aio.attach(network, container_id=f"c{number}", netns=path):
+            await asyncio.sleep(60)
+
+    async def made(number: int) -> None:
+        name = f"c{number}"
+        try:
+            path = await aio.netns_create(name)
+        except asyncio.CancelledError:
+            assert not pathlib.Path("/run/netns", name).exists()
+            raise
+        try:
+            await aio.add(network, container_id=name, netns=path)
+        except asyncio.CancelledError:
+            assert inside(path, links) == {"lo"}
+            raise
+        finally:
+            client.delete(container_id=name)  # a cancelled delete is repeated
+            client.netns_delete(path=path)
+
+    async def cancelled(number: int) -> None:
+        task = asyncio.ensure_future((attached, made)[number % 2](number))
+        await asyncio.sleep(moments.uniform(0, 0.2))
+        task.cancel()
+        await asyncio.wait({task})
+
+    async def all_of_them() -> None:
+        for first in range(0, 200, 40):
+            await asyncio.gather(*(cancelled(number) for number in range(first, first + 40)))
+
+    asyncio.run(all_of_them())
+    assert [item.container_id for item in client.attachments()] == []
+    assert list(tmp_path.glob("state/**/*-c[0-9]*")) == []
+    assert list(pathlib.Path("/run/netns").glob("*")) == []
+
+
+def test_a_call_does_not_wait_for_slow_plugins(aio: cni.aio.Client, client: cni.Client) -> None:
+    sleeper(client)
+
+    async def beside_slow_ones() -> float:
+        async with contextlib.AsyncExitStack() as stack:
+            paths = [await stack.enter_async_context(aio.netns()) for _ in range(12)]
+            slow = [
+                asyncio.ensure_future(aio.add(SLEEPER, container_id=f"c{number}", netns=path))
+                for number, path in enumerate(paths)
+            ]
+            await asyncio.sleep(0.3)
+            began = time.monotonic()
+            await aio.networks()
+            took = time.monotonic() - began
+            for task in slow:
+                task.cancel()
+            await asyncio.wait(slow)
+            assert all(task.cancelled() for task in slow)
+            return took
+
+    assert asyncio.run(beside_slow_ones()) < 2
+
+
+def test_jobs_beyond_the_limit_wait_for_their_turn() -> None:
+    threads = _threads.Threads(2)
+    free, done = threading.Event(), threading.Semaphore(0)
+    running: list[int] = []
+
+    def job() -> None:
+        running.append(threading.get_ident())
+        free.wait(10)
+        done.release()
+
+    for _ in range(5):
+        threads.run(job)
+    eventually(lambda: len(running) == 2)
+    free.set()
+    assert all(done.acquire(timeout=10) for _ in range(5))
+    assert len(set(running)) == 2
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
+def test_a_forked_child_gets_an_error_at_once(aio: cni.aio.Client) -> None:
+    aio.library.load()
+
+    def call() -> None:
+        asyncio.run(aio.networks())
+
+    assert forked(call) == "forked"

@@ -62,24 +62,6 @@ def test_attach_is_undone_when_the_block_fails(
     assert len(client.attachments()) == 0
 
 
-def test_the_error_of_undoing_does_not_hide_that_of_the_block(
-    client: cni.Client, network: dict[str, Any], path: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    reports: list[Any] = []
-    monkeypatch.setattr("sys.unraisablehook", reports.append)
-
-    def block() -> None:
-        with client.attach(network, container_id="c1", netns=path):
-            network["plugins"][0]["type"] = "no-such-plugin"
-            raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        block()
-    assert [type(item.exc_value) for item in reports] == [cni.PluginNotFoundError]
-    client.delete(container_id="c1")
-    assert inside(path, links) == {"lo"}
-
-
 def test_a_namespace_is_gone_at_the_end_of_the_block(client: cni.Client) -> None:
     with client.netns("named") as path:
         assert path == "/run/netns/named"

@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import os
 import pathlib
+import random
 import subprocess
 from collections.abc import Iterator
 
@@ -140,3 +141,26 @@ def test_the_blocks_error_counts(volumes_client: cni.Client) -> None:
     with pytest.raises(ZeroDivisionError), volumes.mounted("well", "v"):
         raise ZeroDivisionError
     assert volumes.path("well", "v") == ""
+
+
+def test_nothing_is_mounted_after_cancelled_tasks(
+    volumes_client: cni.Client, library: cni.Library, folder: pathlib.Path
+) -> None:
+    volumes_client.volumes.create("well", "v")
+    moments = random.Random("a fixed seed")
+
+    async def cancelled(number: int) -> None:
+        volumes = cni.aio.Client(library=library, volume_plugin_dirs=[folder]).volumes
+        mount = volumes.mount("well", "v", id=f"m{number}")
+        task = asyncio.ensure_future(mount)
+        await asyncio.sleep(moments.uniform(0, 0.03))
+        if not task.cancel():
+            await volumes.unmount("well", "v", id=f"m{number}")
+        await asyncio.wait({task})
+
+    async def all_of_them() -> None:
+        for first in range(0, 200, 40):
+            await asyncio.gather(*(cancelled(number) for number in range(first, first + 40)))
+
+    asyncio.run(all_of_them())
+    assert volumes_client.volumes.get("well", "v").status["mounts"] == 0
