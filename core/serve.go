@@ -40,9 +40,19 @@ func serve[Answer any](ctx context.Context, in incoming,
 	defer done()
 	s := newScope(in, request)
 	if answer, err = body(s, ctx); err != nil {
-		return answer, s.explain(err)
+		return answer, s.explain(ended(ctx, err))
 	}
 	return answer, nil
+}
+
+// ended returns the context's error for one that may stem from its end. What a plugin, or the undo
+// of an ADD, has reported was judged when it happened.
+func ended(ctx context.Context, err error) error {
+	var e *fault.Error
+	if errors.As(err, &e) && (e.Plugin != nil || e.RolledBack != nil || e.VolumePlugin != nil) {
+		return err
+	}
+	return fault.Ended(ctx, err)
 }
 
 // normalize returns a copy of the request with the defaults of absent keys. It refuses values that

@@ -213,9 +213,13 @@ func (c *call) ended(ctx context.Context, cause error) error {
 	return c.fail(fault.KindTimeout, nil, "the deadline of the call passed; %s", what)
 }
 
+// messageLimit is the number of bytes of a message: a plugin may put anything into its response.
+const messageLimit = 16 << 10
+
 // fail returns an error that names the plugin, the endpoint and the volume.
 func (c *call) fail(kind fault.Kind, cause error, format string, args ...any) *fault.Error {
-	e := fault.New(kind, cause, "%s: %s", c.subject(), fmt.Sprintf(format, args...))
+	e := fault.New(kind, cause, "%s: %s", c.subject(),
+		fault.Limit(fmt.Sprintf(format, args...), messageLimit))
 	e.Volume = c.volume
 	e.VolumePlugin = &fault.VolumePlugin{Name: c.found.Name, Endpoint: c.endpoint}
 	if e.VolumePlugin.Name == "" && !IsAddress(c.plugin.target) {

@@ -184,6 +184,13 @@ func Unstarted(err error) *Error {
 	return &e
 }
 
+// Because adds a cause to an error, for errors.Is.
+func Because(e *Error, cause error) *Error {
+	with := *e
+	with.cause = errors.Join(e.cause, cause)
+	return &with
+}
+
 // NothingMade reports whether an error means that a plugin has changed nothing: it was not found or
 // not started, or it refused its configuration or the version of the specification.
 func NothingMade(err error) bool {

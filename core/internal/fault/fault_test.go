@@ -47,6 +47,47 @@ func TestFromChoosesTheKind(t *testing.T) {
 	}
 }
 
+// retryable means that the same call may succeed later without any change.
+func TestRetryableIsThatOfTheCause(t *testing.T) {
+	for _, test := range []struct {
+		number    syscall.Errno
+		kind      Kind
+		retryable bool
+	}{
+		{syscall.ENOSYS, KindUnsupported, false}, {syscall.EAFNOSUPPORT, KindUnsupported, false},
+		{syscall.EPERM, KindPermission, false}, {syscall.EACCES, KindState, false},
+		{syscall.EROFS, KindState, false}, {syscall.ENOTDIR, KindState, false},
+		{syscall.ENOSPC, KindState, true}, {syscall.EMFILE, KindState, true},
+		{syscall.ENOMEM, KindState, true}, {syscall.EIO, KindState, true},
+	} {
+		cause := &fs.PathError{Op: "open", Path: "/x", Err: test.number}
+		for way, e := range map[string]*Error{
+			"From": From(cause, KindState), "New": New(KindState, cause, "read the state"),
+		} {
+			if e.Kind != test.kind || e.Retryable != test.retryable || e.Errno == "" {
+				t.Errorf("%s of %v: kind %s, retryable %v", way, test.number, e.Kind, e.Retryable)
+			}
+		}
+	}
+	for number, want := range map[syscall.Errno]bool{syscall.ENOMEM: true, syscall.EROFS: false,
+		syscall.EBUSY: false} {
+		if e := From(number, KindPluginFailed); e.Retryable != want {
+			t.Errorf("%v of a plugin: retryable %v", number, e.Retryable)
+		}
+	}
+	if !New(KindTimeout, syscall.EACCES, "x").Retryable {
+		t.Error("a deadline is not retryable because of its cause")
+	}
+}
+
+// A refusal says what was refused, and what is missing only if it is.
+func TestPermissionSaysWhatWasRefused(t *testing.T) {
+	e := From(fmt.Errorf("link br0: set MTU: %w", syscall.EPERM), KindPluginFailed)
+	if !strings.HasPrefix(e.Msg, "link br0: set MTU: operation not permitted: this thread ") {
+		t.Errorf("%s", e.Msg)
+	}
+}
+
 func TestFailedUndoIsNotForgotten(t *testing.T) {
 	first := InvalidConfig("mtu", "mtu 3 is too small")
 	e := From(errors.Join(first, fmt.Errorf("%w: link veth0: %w", ErrNotUndone, syscall.EBUSY)),

@@ -2,6 +2,7 @@ package invoke
 
 import (
 	"context"
+	"errors"
 	"runtime/debug"
 
 	"github.com/libcni/libcni/core/internal/fault"
@@ -24,7 +25,19 @@ func (r *Runner) runBuiltin(ctx context.Context, t Target,
 			result, err = nil, panicked(t, value)
 		}
 	}()
-	return ask(ctx, t, p, inv)
+	result, err = ask(ctx, t, p, inv)
+	return result, endedBy(ctx, err)
+}
+
+// endedBy returns the error of a built-in, which is the context's if that is done. The codes of the
+// plugin contract are the built-in's own verdicts.
+func endedBy(ctx context.Context, err error) error {
+	var own *plugin.Error
+	var differences plugin.Differences
+	if errors.As(err, &own) || errors.As(err, &differences) {
+		return err
+	}
+	return fault.Ended(ctx, err)
 }
 
 func panicked(t Target, value any) error {

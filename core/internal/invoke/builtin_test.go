@@ -3,6 +3,7 @@ package invoke
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"syscall"
 	"testing"
@@ -216,5 +217,20 @@ func TestPrevResultOfADelegate(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// A built-in may see the end of its context as any error of the kernel.
+func TestErrorOfABuiltinWhoseContextEndedIsTheContexts(t *testing.T) {
+	for _, command := range []string{plugin.Add, plugin.Del, plugin.Check, plugin.GC, plugin.Status} {
+		ctx, cancel := context.WithCancel(t.Context())
+		r := withBuiltin(nil, func(context.Context, *plugin.Invocation) (*plugin.Result, error) {
+			cancel()
+			return nil, fmt.Errorf("route to 198.51.100.1: %w", syscall.ENETUNREACH)
+		})
+		_, err := r.Run(ctx, memory, invocation(command))
+		if e := faultOf(t, err); e.Kind != fault.KindCancelled || !strings.Contains(e.Msg, "198.51") {
+			t.Errorf("%s: %s: %s", command, e.Kind, e.Msg)
+		}
 	}
 }

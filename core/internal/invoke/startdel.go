@@ -44,7 +44,7 @@ func (d *StartedDel) Finish(ctx context.Context) error {
 				err = panicked(d.target, value)
 			}
 		}()
-		return nil, "", d.started.Finish(ctx)
+		return nil, "", endedBy(ctx, d.started.Finish(ctx))
 	})
 	return err
 }

@@ -22,7 +22,7 @@ func checkHostIPs(ctx context.Context, host *rtnl.Conn, mappings []mapping) erro
 		}
 		route, err := host.RouteGet(ctx, m.hostIP)
 		if ctx.Err() != nil {
-			return err
+			return ctx.Err()
 		}
 		if err != nil || !route.Local { // whatever the reason
 			return fault.InvalidConfig(m.key+".hostIP",
@@ -45,7 +45,7 @@ func warnOfSockets(ctx context.Context, inv *plugin.Invocation, mappings []mappi
 		bound, err := sockets.Bound(ctx, byte(m.proto), uint16(m.hostPort),
 			uint16(m.hostPort+m.count-1))
 		if ctx.Err() != nil {
-			return err
+			return ctx.Err()
 		}
 		if err != nil {
 			inv.Warn("cannot list the sockets of the host: %v", err)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"strings"
 	"sync"
 	"unsafe"
 
@@ -24,7 +25,16 @@ var (
 	ErrNotNamespace = errors.New("not a network namespace")
 	ErrOwn          = errors.New("the caller's own network namespace")
 	ErrRelative     = errors.New("not an absolute path")
+	ErrNoProc       = errors.New("/proc is not mounted")
 )
+
+const procPath = "/proc"
+
+// hasProc reports whether the proc file system is mounted where it is expected.
+func hasProc() bool {
+	var in unix.Statfs_t
+	return unix.Statfs(procPath, &in) == nil && in.Type == unix.PROC_SUPER_MAGIC
+}
 
 // ownPath is the namespace of the calling thread, which may differ from that of the process's first
 // thread.
@@ -74,6 +84,9 @@ func open(path string) (int, error) {
 		return -1, ErrRelative
 	}
 	fd, err := openFile(path)
+	if errors.Is(err, fs.ErrNotExist) && strings.HasPrefix(path, procPath+"/") && !hasProc() {
+		return -1, ErrNoProc
+	}
 	if err != nil {
 		return -1, openError(err)
 	}
@@ -128,6 +141,9 @@ func isOwn(fd int) (bool, error) {
 		return false, err
 	}
 	if err := unix.Stat(ownPath, &here); err != nil {
+		if !hasProc() {
+			return false, ErrNoProc
+		}
 		return false, fmt.Errorf("%s: %w", ownPath, err)
 	}
 	return there.Dev == here.Dev && there.Ino == here.Ino, nil

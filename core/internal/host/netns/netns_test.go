@@ -424,3 +424,37 @@ func waitFor(t *testing.T, what string, ask func() error) {
 		time.Sleep(time.Millisecond)
 	}
 }
+
+// Without /proc the path of a namespace cannot be compared with the caller's own: the error says
+// so, and not that the namespace does not exist.
+func TestOpenWithoutProc(t *testing.T) {
+	bound := netnstest.New(t)
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread() // not unlocked: the thread ends with its mount namespace
+		done <- func() error {
+			if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
+				return fmt.Errorf("unshare: %w", err)
+			}
+			if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+				return fmt.Errorf("private mounts: %w", err)
+			}
+			if err := unix.Unmount("/proc", unix.MNT_DETACH); err != nil {
+				return fmt.Errorf("unmount /proc: %w", err)
+			}
+			for _, path := range []string{bound, "/proc/1/ns/net"} {
+				ns, err := netns.Open(path, nil)
+				if !errors.Is(err, netns.ErrNoProc) || errors.Is(err, fs.ErrNotExist) {
+					ns.Close()
+					return fmt.Errorf("%s: got %w", path, err)
+				}
+			}
+			_, err := netns.Open("/nonexistent", nil)
+			if !errors.Is(err, fs.ErrNotExist) {
+				return fmt.Errorf("a path that is not there: %w", err)
+			}
+			return nil
+		}()
+	}()
+	must.Succeed(t, <-done)
+}

@@ -87,7 +87,7 @@ func (c *Conn) changeAll(ctx context.Context, requests []request) error {
 	}
 	for i, m := range messages {
 		if m.Err != nil {
-			return fmt.Errorf("%s: %w", requests[i].doing, refusal(m.Err))
+			return fmt.Errorf("%s: %w", requests[i].doing, explain(refusal(m.Err), m.Body[0]))
 		}
 	}
 	return nil

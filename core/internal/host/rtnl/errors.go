@@ -2,6 +2,7 @@ package rtnl
 
 import (
 	"errors"
+	"fmt"
 	"syscall"
 
 	"github.com/libcni/libcni/core/internal/host/netlink"
@@ -16,6 +17,20 @@ var (
 	ErrBridgeFull  = errors.New("the bridge has 1,023 ports") // the kernel's limit
 	ErrUnsupported = errors.New("not supported by the kernel")
 )
+
+// errIPv6Off explains EACCES for an IPv6 address or route: the kernel has no IPv6 on the link. It
+// is EAFNOSUPPORT, as the kernel reports where it has no IPv6 at all.
+var errIPv6Off = fmt.Errorf("IPv6 is turned off here (sysctl net.ipv6.conf.*.disable_ipv6): %w",
+	syscall.EAFNOSUPPORT)
+
+// explain returns the kernel's refusal of an address or route with its reason. family is the first
+// byte of such a message. A lack of privileges is EPERM, so that EACCES has another reason.
+func explain(err error, family uint8) error {
+	if family == syscall.AF_INET6 && errors.Is(err, syscall.EACCES) {
+		return errIPv6Off
+	}
+	return err
+}
 
 // Error is the kernel's refusal of a request. It matches the errors above and its error number.
 type Error netlink.Error

@@ -49,7 +49,7 @@ func (c *Conn) DefaultRoute(ctx context.Context) (Route, error) {
 		data, err := c.routeGet(ctx, netip.MustParseAddr(example), unix.RTM_F_FIB_MATCH)
 		if err != nil {
 			if ctx.Err() != nil {
-				return Route{}, err
+				return Route{}, ctx.Err()
 			}
 			continue // unreachable, for which the kernel has several error numbers
 		}

@@ -376,3 +376,28 @@ func TestSessionsOfConcurrentCallsKeepApart(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// Where IPv6 is turned off the kernel refuses its addresses and routes with EACCES, also to root.
+func TestRefusalOfIPv6SaysThatItIsOff(t *testing.T) {
+	host, _, ns := pair(t)
+	bridged(t, host, ns)
+	_, err := sysctl.Set(sysctl.Link("ipv6", "br", "disable_ipv6"), "1")
+	must.Succeed(t, err)
+	index := link(t, host, "br").Index
+	prefix := netip.MustParsePrefix("fd00::1/64")
+	for what, err := range map[string]error{
+		"an address": host.AddAddress(t.Context(), index, rtnl.Address{Prefix: prefix}),
+		"a route":    host.AddRoute(t.Context(), rtnl.Route{Dst: prefix.Masked(), Link: index}),
+		"all at once": host.Configure(t.Context(), index, rtnl.Change{Up: true},
+			[]rtnl.Address{{Prefix: prefix}}, nil),
+	} {
+		if !errors.Is(err, syscall.EAFNOSUPPORT) || errors.Is(err, syscall.EACCES) ||
+			!strings.Contains(err.Error(), "fd00::") || !strings.Contains(err.Error(), "disable_ipv6") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if err := host.AddAddress(t.Context(), index,
+		rtnl.Address{Prefix: netip.MustParsePrefix("10.0.0.1/24")}); err != nil {
+		t.Errorf("an IPv4 address: %v", err)
+	}
+}
