@@ -132,7 +132,9 @@ func (c *collection) collect(ctx context.Context, held *attachments.Held,
 			return err
 		}
 		defer lock.Unlock()
-		if err := c.scope.manager.Detach(ctx, lock, entry, c.scope.overrides(nil), false); err != nil {
+		overrides := c.scope.overrides(nil)
+		overrides.Current = c.list
+		if err := c.scope.manager.Detach(ctx, lock, entry, overrides, false); err != nil {
 			return err
 		}
 	}

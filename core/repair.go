@@ -2,10 +2,12 @@ package core
 
 import (
 	"context"
+	"errors"
 
 	"github.com/libcni/libcni/core/internal/attachments"
 	"github.com/libcni/libcni/core/internal/conf"
 	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/lifecycle"
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -23,7 +25,12 @@ func (e *Engine) Repair(ctx context.Context, caller Caller,
 			answer := &RepairAnswer{Repaired: []Repaired{}}
 			var errs []error
 			for _, entry := range entries {
-				if err := s.repairEntry(ctx, entry.Key, given, answer); err != nil {
+				err := s.repairEntry(ctx, entry.Key, given, answer)
+				if r.All && errors.Is(err, lifecycle.ErrByExecutables) {
+					s.events.Warn("", err.Error())
+					continue
+				}
+				if err != nil {
 					errs = append(errs, err)
 				}
 			}

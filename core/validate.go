@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sort"
 	"strings"
@@ -10,11 +11,12 @@ import (
 	"github.com/libcni/libcni/core/internal/conf"
 	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/invoke"
+	"github.com/libcni/libcni/core/internal/spec"
 	"github.com/libcni/libcni/core/plugin"
 )
 
 // Validate checks a configuration without touching the network: its form, that every plugin and
-// IPAM plugin is there and knows the configuration's version, and that built-ins accept it. It
+// IPAM plugin is there, that all share a version, and that built-ins accept the configuration. It
 // warns of keys that no built-in reads.
 func (e *Engine) Validate(ctx context.Context, caller Caller,
 	r *ValidateRequest) (*ValidateAnswer, error) {
@@ -39,6 +41,7 @@ func (s *scope) validate(ctx context.Context, strict bool) (*ValidateAnswer, err
 		return nil, err
 	}
 
+	shared := spec.Versions()
 	answer := &ValidateAnswer{Name: list.Name, CNIVersion: list.CNIVersion,
 		Capabilities: capabilities(list)}
 	for i, p := range list.Plugins {
@@ -52,6 +55,7 @@ func (s *scope) validate(ctx context.Context, strict bool) (*ValidateAnswer, err
 				return nil, err
 			}
 
+			shared = spec.Retain(shared, info.SupportedVersions)
 			answer.Plugins = append(answer.Plugins, *info)
 			if info.Builtin {
 				err = errors.Join(unknown.addPlugin(i, pluginType, at == 1),
@@ -61,6 +65,10 @@ func (s *scope) validate(ctx context.Context, strict bool) (*ValidateAnswer, err
 				return nil, err
 			}
 		}
+	}
+
+	if err := s.validateVersions(list, answer.Plugins, shared); err != nil {
+		return nil, err
 	}
 
 	answer.Warnings = unknown.warnings
@@ -78,17 +86,30 @@ func (s *scope) validatePlugin(ctx context.Context, list *conf.List, i int,
 		return nil, err
 	}
 
-	info, err := s.pluginInfo(ctx, target)
-	if err != nil {
-		return nil, err
+	return s.pluginInfo(ctx, target)
+}
+
+// validateVersions refuses plugins that share no version. If they share one, but not that of the
+// network, ADD negotiates.
+func (s *scope) validateVersions(list *conf.List, plugins []PluginInfo, shared []string) error {
+	if slices.Contains(shared, list.CNIVersion) {
+		return nil
+	}
+	var known []string
+	for _, p := range plugins {
+		if !slices.Contains(p.SupportedVersions, list.CNIVersion) || len(shared) == 0 {
+			known = append(known, fmt.Sprintf("plugin %s knows %s", p.Type,
+				fault.Excerpt(strings.Join(p.SupportedVersions, ", "))))
+		}
 	}
 
-	if !slices.Contains(info.SupportedVersions, list.CNIVersion) {
-		return nil, fault.New(fault.KindUnsupported, nil,
-			"plugin %s does not know version %s of network %s; it knows %s",
-			pluginType, list.CNIVersion, list.Name, strings.Join(info.SupportedVersions, ", "))
+	msg := fmt.Sprintf("network %s has version %s; %s", list.Name, list.CNIVersion,
+		strings.Join(known, "; "))
+	if len(shared) == 0 {
+		return fault.New(fault.KindUnsupported, nil, "%s; all plugins must share a version", msg)
 	}
-	return info, nil
+	s.events.Warn("", fmt.Sprintf("%s; all plugins are run with %s", msg, spec.Highest(shared)))
+	return nil
 }
 
 // capabilities is the union of what the plugins of a list switch on.

@@ -228,8 +228,12 @@
  *     state *                    -EIO or -ENOSPC or -EROFS or -EACCES or -EMFILE
  *                                                    state on disk cannot be read or written (see
  *                                                    errno), or the process has too few free
- *                                                    descriptors
- *     permission *               -EPERM              CAP_NET_ADMIN and CAP_SYS_ADMIN are required
+ *                                                    descriptors; retryable, unless the error is
+ *                                                    one that no retry cures, such as EACCES and
+ *                                                    EROFS
+ *     permission *               -EPERM              the kernel refused an operation; msg says
+ *                                                    which, and whether CAP_NET_ADMIN or
+ *                                                    CAP_SYS_ADMIN is missing
  *     unsupported                -ENOTSUP            the kernel, the version or the mode does not
  *                                                    support it; msg says which
  *     forked *                   -ENOTRECOVERABLE    called in a forked child of a process that had
@@ -416,7 +420,8 @@ CNI_API int cni_del(const char *request, char **response);
  * Check that an attachment is as cni_add left it.
  *
  * Without network and networkFile every recorded attachment of containerId, or of ifName if that is
- * given, is checked. The drift of the error lists every difference.
+ * given, is checked. The drift of the error lists every difference. What executables attached is
+ * checked by these executables.
  *
  * Request: required containerId; optional network, networkFile, netns, ifName, args,
  *          capabilityArgs, requestId, options.
@@ -434,9 +439,11 @@ CNI_API int cni_check(const char *request, char **response);
  *
  * It restores firewall rules after a reload or a flush, IP forwarding, and the address of a bridge.
  * The interface in the container is not changed. Attachments that are incomplete or whose namespace
- * no longer exists are left to cni_del and cni_gc. Plugins that are executables are not run.
+ * no longer exists are left to cni_del and cni_gc.
  *
- * If one of several attachments fails, the others are still repaired.
+ * If one of several attachments fails, the others are still repaired. Plugin executables cannot
+ * repair: an attachment made by them alone is refused (kind unsupported; all skips it), and those
+ * in a list with built-in plugins are asked with CHECK.
  *
  * Request: optional containerId, network, networkFile, netns, ifName, args, capabilityArgs, all,
  *          requestId, options.
@@ -495,6 +502,9 @@ CNI_API int cni_status(const char *request, char **response);
 
 /**
  * Check the configuration of a network without attaching a container.
+ *
+ * All plugins must share a version of the specification. If one does not know that of the network,
+ * cni_add and every other function run all of them with the highest version that they share.
  *
  * Request: required network or networkFile; optional strict, requestId, options.
  *   strict          bool        refuse a configuration with warnings; default false

@@ -802,7 +802,7 @@ static inline const char *cni_dl_text_of(int code)
         {-EROFS, "the state directory is read-only"},
         {-EACCES, "no access to the state on disk"},
         {-EMFILE, "too few free descriptors"},
-        {-EPERM, "CAP_NET_ADMIN and CAP_SYS_ADMIN are required"},
+        {-EPERM, "the kernel refused an operation; msg says which and why"},
         {-ENOTSUP, "not supported by the kernel, the version or the mode"},
         {-ENOTRECOVERABLE, "the process was forked after libcni was loaded"},
         {-EFAULT, "a defect of libcni was caught"},

@@ -171,7 +171,8 @@ class Verbs(Caller):
         """Check that an attachment is as ``add`` left it.
 
         Without network every recorded attachment of ``container_id``, or of ``if_name`` if that is
-        given, is checked. The drift of the error lists every difference.
+        given, is checked. The drift of the error lists every difference. What executables attached
+        is checked by these executables.
 
         Raises InvalidConfigError, NetworkNotFoundError, PluginNotFoundError,
         NamespaceNotFoundError, NotANamespaceError, PluginFailedError, DriftError,
@@ -221,10 +222,11 @@ class Verbs(Caller):
 
         It restores firewall rules after a reload or a flush, IP forwarding, and the address of a
         bridge. The interface in the container is not changed. Attachments that are incomplete or
-        whose namespace no longer exists are left to ``delete`` and ``gc``. Plugins that are
-        executables are not run.
+        whose namespace no longer exists are left to ``delete`` and ``gc``.
 
-        If one of several attachments fails, the others are still repaired.
+        If one of several attachments fails, the others are still repaired. Plugin executables
+        cannot repair: an attachment made by them alone is refused (kind unsupported; all skips it),
+        and those in a list with built-in plugins are asked with CHECK.
 
         Raises InvalidConfigError, NetworkNotFoundError, PluginNotFoundError,
         NamespaceNotFoundError, NotANamespaceError, PluginFailedError, DriftError,
@@ -328,6 +330,10 @@ class Verbs(Caller):
         **options: Unpack[CallOptions],
     ) -> Validation:
         """Check the configuration of a network without attaching a container.
+
+        All plugins must share a version of the specification. If one does not know that of the
+        network, ``add`` and every other function run all of them with the highest version that they
+        share.
 
         Raises InvalidConfigError, NetworkNotFoundError, PluginNotFoundError or UnsupportedError,
         apart from the errors of every call.
@@ -743,7 +749,8 @@ class AsyncVerbs(AsyncCaller):
         """Check that an attachment is as ``add`` left it.
 
         Without network every recorded attachment of ``container_id``, or of ``if_name`` if that is
-        given, is checked. The drift of the error lists every difference.
+        given, is checked. The drift of the error lists every difference. What executables attached
+        is checked by these executables.
 
         Raises InvalidConfigError, NetworkNotFoundError, PluginNotFoundError,
         NamespaceNotFoundError, NotANamespaceError, PluginFailedError, DriftError,
@@ -793,10 +800,11 @@ class AsyncVerbs(AsyncCaller):
 
         It restores firewall rules after a reload or a flush, IP forwarding, and the address of a
         bridge. The interface in the container is not changed. Attachments that are incomplete or
-        whose namespace no longer exists are left to ``delete`` and ``gc``. Plugins that are
-        executables are not run.
+        whose namespace no longer exists are left to ``delete`` and ``gc``.
 
-        If one of several attachments fails, the others are still repaired.
+        If one of several attachments fails, the others are still repaired. Plugin executables
+        cannot repair: an attachment made by them alone is refused (kind unsupported; all skips it),
+        and those in a list with built-in plugins are asked with CHECK.
 
         Raises InvalidConfigError, NetworkNotFoundError, PluginNotFoundError,
         NamespaceNotFoundError, NotANamespaceError, PluginFailedError, DriftError,
@@ -900,6 +908,10 @@ class AsyncVerbs(AsyncCaller):
         **options: Unpack[CallOptions],
     ) -> Validation:
         """Check the configuration of a network without attaching a container.
+
+        All plugins must share a version of the specification. If one does not know that of the
+        network, ``add`` and every other function run all of them with the highest version that they
+        share.
 
         Raises InvalidConfigError, NetworkNotFoundError, PluginNotFoundError or UnsupportedError,
         apart from the errors of every call.

@@ -232,14 +232,16 @@ class VolumeNoMountpointError(CNIError):
 
 class StateError(CNIError, OSError):
     """State on disk cannot be read or written (see errno), or the process has too few free
-    descriptors.
+    descriptors; retryable, unless the error is one that no retry cures, such as EACCES and EROFS.
     """
 
     kind = "state"
 
 
 class PermissionDeniedError(CNIError, PermissionError):
-    """CAP_NET_ADMIN and CAP_SYS_ADMIN are required."""
+    """The kernel refused an operation; msg says which, and whether CAP_NET_ADMIN or CAP_SYS_ADMIN
+    is missing.
+    """
 
     kind = "permission"
 

@@ -193,7 +193,8 @@ def check(
     """Check that an attachment is as ``add`` left it.
 
     Without network every recorded attachment of ``container_id``, or of ``if_name`` if that is
-    given, is checked. The drift of the error lists every difference.
+    given, is checked. The drift of the error lists every difference. What executables attached is
+    checked by these executables.
 
     Raises InvalidConfigError, NetworkNotFoundError, PluginNotFoundError, NamespaceNotFoundError,
     NotANamespaceError, PluginFailedError, DriftError, PluginProtocolError, PluginStatusUnknownError
@@ -241,10 +242,11 @@ def repair(
 
     It restores firewall rules after a reload or a flush, IP forwarding, and the address of a
     bridge. The interface in the container is not changed. Attachments that are incomplete or whose
-    namespace no longer exists are left to ``delete`` and ``gc``. Plugins that are executables are
-    not run.
+    namespace no longer exists are left to ``delete`` and ``gc``.
 
-    If one of several attachments fails, the others are still repaired.
+    If one of several attachments fails, the others are still repaired. Plugin executables cannot
+    repair: an attachment made by them alone is refused (kind unsupported; all skips it), and those
+    in a list with built-in plugins are asked with CHECK.
 
     Raises InvalidConfigError, NetworkNotFoundError, PluginNotFoundError, NamespaceNotFoundError,
     NotANamespaceError, PluginFailedError, DriftError, PluginProtocolError, PluginStatusUnknownError
@@ -354,6 +356,9 @@ def validate(
     **options: Unpack[CallOptions],
 ) -> Call[Validation]:
     """Check the configuration of a network without attaching a container.
+
+    All plugins must share a version of the specification. If one does not know that of the network,
+    ``add`` and every other function run all of them with the highest version that they share.
 
     Raises InvalidConfigError, NetworkNotFoundError, PluginNotFoundError or UnsupportedError, apart
     from the errors of every call.

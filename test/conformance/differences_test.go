@@ -84,7 +84,7 @@ func requestDifferences() []intended {
 			"follows from no cniVersion being 0.2.0",
 		},
 		{
-			`add answer\.details`, absent, `"undo failed; run DEL or GC to remove the rest: .*"`,
+			`add answer\.details`, absent, `"the undo failed; .*"`,
 			"a failed ADD is undone, or says that it could not be",
 		},
 		{

@@ -32,6 +32,9 @@ func (r *Runner) runBuiltin(ctx context.Context, t Target,
 // endedBy returns the error of a built-in, which is the context's if that is done. The codes of the
 // plugin contract are the built-in's own verdicts.
 func endedBy(ctx context.Context, err error) error {
+	if err == nil || ctx.Err() == nil {
+		return err
+	}
 	var own *plugin.Error
 	var differences plugin.Differences
 	if errors.As(err, &own) || errors.As(err, &differences) {

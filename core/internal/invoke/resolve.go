@@ -47,6 +47,22 @@ func (r *Runner) Resolve(pluginType string, config []byte) (Target, error) {
 	}
 }
 
+// Executable returns the executable of a plugin type, in any mode: only it knows what it attached.
+func (r *Runner) Executable(pluginType string) (Target, error) {
+	if err := validateType(pluginType); err != nil {
+		return Target{}, err
+	}
+	target, err := r.findExecutable(pluginType)
+	if err != nil || target.Path != "" {
+		return target, err
+	}
+	e := fault.New(fault.KindPluginNotFound, nil, "plugin %s: the attachment was made by an "+
+		"executable, which is needed here and is not in %s", pluginType, r.directories())
+	e.Details = r.ignoredCandidates(pluginType)
+	e.Plugin = &fault.Plugin{Type: pluginType}
+	return Target{}, e
+}
+
 // Usable reports whether a target that was selected earlier, perhaps by another process, still
 // exists, in any mode: a plugin's work is undone by the implementation that did it.
 func (r *Runner) Usable(t Target) bool {
@@ -146,7 +162,11 @@ func (r *Runner) executable(pluginType string) (Target, error) {
 	if r.Mode == Only {
 		return Target{}, nil
 	}
+	return r.findExecutable(pluginType)
+}
 
+// findExecutable is executable in any mode.
+func (r *Runner) findExecutable(pluginType string) (Target, error) {
 	for _, dir := range r.PluginDirs {
 		if dir == "" {
 			continue

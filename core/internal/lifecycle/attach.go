@@ -156,7 +156,7 @@ func (a *addition) addAll(ctx context.Context) error {
 func (a *addition) addEach(ctx context.Context) error {
 	var previous *plugin.Result
 	for i := range a.chain.list.Plugins {
-		result, err := a.chain.run(ctx, plugin.Add, i, previous)
+		result, err := a.chain.add(ctx, i, previous)
 		if err != nil {
 			return err
 		}

@@ -54,14 +54,25 @@ func (c *chain) resolve() error {
 	return nil
 }
 
-// run sends a command to plugin i of the list.
-func (c *chain) run(ctx context.Context, command string, i int,
-	previous *plugin.Result) (*plugin.Result, error) {
+// add sends ADD to plugin i of the list.
+func (c *chain) add(ctx context.Context, i int, previous *plugin.Result) (*plugin.Result, error) {
 	target, err := c.target(i)
 	if err != nil {
 		return nil, c.attribute(err, i, target)
 	}
-	return c.send(ctx, i, target, command, previous, func(*plugin.Invocation) error { return nil })
+	return c.send(ctx, i, target, plugin.Add, previous, unchanged)
+}
+
+// unchanged adds nothing to a request.
+func unchanged(*plugin.Invocation) error { return nil }
+
+// run sends a command to plugin i of the list.
+func (c *chain) run(ctx context.Context, command string, i int, previous *plugin.Result) error {
+	target, err := c.target(i)
+	if err != nil {
+		return c.attribute(err, i, target)
+	}
+	return c.ask(ctx, i, target, command, previous, unchanged)
 }
 
 // send sends a command to plugin i, run by target. complete adds to the request.
@@ -84,15 +95,10 @@ func (c *chain) send(ctx context.Context, i int, target invoke.Target, command s
 
 // target returns the implementation of plugin i: the one that added it, as long as it exists.
 func (c *chain) target(i int) (invoke.Target, error) {
-	wanted := c.list.Plugins[i]
-	if i < len(c.entry.Plugins) && c.entry.Plugins[i].Type == wanted.Type {
-		added := c.entry.Plugins[i]
-		target := invoke.Target{Type: added.Type, Builtin: added.Builtin, Path: added.Path}
-		if c.runner.Usable(target) {
-			return target, nil
-		}
+	if target, ran := c.recorded(i); ran && c.runner.Usable(target) {
+		return target, nil
 	}
-
+	wanted := c.list.Plugins[i]
 	target, err := c.runner.Resolve(wanted.Type, wanted.Raw)
 	if err != nil {
 		return invoke.Target{Type: wanted.Type}, err
@@ -144,11 +150,6 @@ func (c *chain) otherInterfaces() (names []string, err error) {
 	return names, err
 }
 
-// mayBeByExecutable reports whether an executable may have done the ADD of plugin i.
-func (c *chain) mayBeByExecutable(i int) bool {
-	return c.entry.ByGoLibcni || i < len(c.entry.Plugins) && !c.entry.Plugins[i].Builtin
-}
-
 // knownResult returns the result of the attachment's ADD, or nil if there is none that can be read.
 func (c *chain) knownResult() *plugin.Result {
 	if len(c.entry.Result) == 0 {
@@ -156,7 +157,8 @@ func (c *chain) knownResult() *plugin.Result {
 	}
 	result, err := plugin.ParseResult(c.entry.Result, c.list.CNIVersion)
 	if err != nil {
-		c.events.Warn("", fmt.Sprintf("network %s: ignored the cached result: %v", c.entry.Network, err))
+		c.events.Warn("", fmt.Sprintf("network %s: ignored the cached result: %s", c.entry.Network,
+			fault.Excerpt(err.Error())))
 		return nil
 	}
 	return result

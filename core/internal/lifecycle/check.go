@@ -28,10 +28,11 @@ func (m *Manager) Check(ctx context.Context, entry *attachments.Entry, overrides
 		return err
 	}
 
-	if !spec.PassesResult(list.CNIVersion) {
-		return fault.New(fault.KindUnsupported, nil,
-			"network %s has version %s of the configuration format; CHECK needs 0.4.0 or newer",
-			list.Name, list.CNIVersion)
+	if version := overrides.apply(entry, list).CNIVersion; !spec.PassesResult(list.CNIVersion) ||
+		!spec.PassesResult(version) {
+		return fault.New(fault.KindUnsupported, nil, "network %s has version %s of the specification, "+
+			"and its plugins were run with %s; CHECK needs 0.4.0 or newer", list.Name, list.CNIVersion,
+			version)
 	}
 	if entry.Incomplete {
 		findings.add(fault.Drift{
@@ -62,7 +63,7 @@ func (m *Manager) Check(ctx context.Context, entry *attachments.Entry, overrides
 func (c *chain) checkEach(ctx context.Context, findings *Findings) error {
 	result := c.knownResult()
 	for i := range c.list.Plugins {
-		_, err := c.run(ctx, plugin.Check, i, result)
+		err := c.check(ctx, i, result)
 		var e *fault.Error
 		switch {
 		case err == nil:
@@ -80,6 +81,15 @@ func (c *chain) checkEach(ctx context.Context, findings *Findings) error {
 	}
 
 	return nil
+}
+
+// check sends CHECK to what ran ADD of plugin i.
+func (c *chain) check(ctx context.Context, i int, result *plugin.Result) error {
+	target, err := c.attacher(i)
+	if err != nil {
+		return c.attribute(err, i, target)
+	}
+	return c.ask(ctx, i, target, plugin.Check, result, unchanged)
 }
 
 // isPluginsOwn reports whether an error is the answer of an executable, which has no other way to

@@ -13,10 +13,8 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// Detach runs DEL of an attachment's plugins in reverse order and removes its entry. At a failing
-// plugin it stops and keeps the entry for a retry: an address must not be released while rules for
-// it remain. With force it continues, and removes the entry in any case.
-func (m *Manager) Detach(ctx context.Context, held *attachments.Held, entry *attachments.Entry,
+// detach is Detach with one configuration and one set of arguments.
+func (m *Manager) detach(ctx context.Context, held *attachments.Held, entry *attachments.Entry,
 	overrides *Overrides, force bool) error {
 	list, err := m.configurationToDetach(entry, overrides.Config)
 	if err != nil {
@@ -118,11 +116,18 @@ func (c *chain) delEach(ctx context.Context, force bool) error {
 	started := c.startDel(ctx, result)
 	var errs []error
 	for i := len(c.list.Plugins) - 1; i >= 0; i-- {
+		if !c.mayHaveRun(i) {
+			continue
+		}
+
 		var err error
 		if i == 0 && started != nil {
 			err = c.finishDel(ctx, started)
+			if fault.IsIncompatibleVersion(err) {
+				err = c.run(ctx, plugin.Del, i, result)
+			}
 		} else {
-			_, err = c.run(ctx, plugin.Del, i, result)
+			err = c.run(ctx, plugin.Del, i, result)
 		}
 		if err == nil {
 			continue
@@ -144,7 +149,7 @@ func (c *chain) delEach(ctx context.Context, force bool) error {
 // startDel starts the DEL of the first plugin of the list, which comes last, if no other plugin's
 // DEL concerns the interface. It returns nil if nothing was started.
 func (c *chain) startDel(ctx context.Context, result *plugin.Result) *invoke.StartedDel {
-	if len(c.list.Plugins) == 1 {
+	if len(c.list.Plugins) == 1 || !c.mayHaveRun(0) {
 		return nil
 	}
 

@@ -21,12 +21,13 @@ func (m *Manager) resolveExisting(ctx context.Context, held *attachments.Held,
 		return existsError(entry, presence)
 	}
 
-	overrides := Overrides{Netns: Candidate{Path: request.Netns.Path()}, Args: request.Args,
-		CapabilityArgs: request.CapabilityArgs}
+	overrides := Overrides{Current: request.Config, Netns: Candidate{Path: request.Netns.Path()},
+		Args: request.Args, CapabilityArgs: request.CapabilityArgs}
 	if err := m.Detach(ctx, held, entry, &overrides, false); err != nil {
-		e := fault.From(err, fault.KindState)
-		e.Msg = "remove what is left of an earlier attachment of the same name: " + e.Msg
-		return e
+		e := *fault.From(err, fault.KindState)
+		e.Msg = "remove what is left of an earlier attachment of the same name: " + e.Msg +
+			"; if that cannot be mended, " + forceAdvice
+		return &e
 	}
 
 	return nil

@@ -44,6 +44,7 @@ type Manager struct {
 // precedence over the entry.
 type Overrides struct {
 	Config         *conf.List // nil for the recorded configuration
+	Current        *conf.List // the configuration that the network has now, if it is known
 	Netns          Candidate
 	Args           plugin.Args
 	CapabilityArgs map[string]jsontext.Value
@@ -52,7 +53,7 @@ type Overrides struct {
 // apply returns the entry as the plugins of a list are to see it.
 func (o *Overrides) apply(entry *attachments.Entry, list *conf.List) *attachments.Entry {
 	merged := *entry
-	if merged.CNIVersion == "" {
+	if entry.CNIVersion == "" || entry.ByGoLibcni { // Go's libcni uses the highest version of the list
 		merged.CNIVersion = list.CNIVersion
 	}
 	if len(o.Args) > 0 {

@@ -83,6 +83,9 @@ func NamespaceError(path string, err error) error {
 		return fault.New(fault.KindNotANamespace, nil, "netns %s is not a network namespace", path)
 	case errors.Is(err, netns.ErrRelative):
 		return fault.InvalidRequest("netns", "netns %q is not an absolute path", path)
+	case errors.Is(err, netns.ErrNoProc):
+		return fault.New(fault.KindUnsupported, nil, "netns %s cannot be opened or compared with the "+
+			"caller's own: /proc is not mounted; mount it (mount -t proc proc /proc)", path)
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
 		return fault.New(fault.KindNamespaceNotFound, nil,
 			"netns %s does not exist; the container may have exited", path)
@@ -176,11 +179,12 @@ func (m *Manager) examine(ctx context.Context, entry *attachments.Entry,
 	return nil, err == nil, err
 }
 
-// leadsNowhere reports whether an error of opening a path proves that it leads to no namespace.
+// leadsNowhere reports whether an error of opening a path means that it leads to no namespace, or
+// that this cannot be known because /proc is missing.
 func leadsNowhere(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, netns.ErrRelative) ||
 		errors.Is(err, netns.ErrNotNamespace) || errors.Is(err, syscall.ENOTDIR) ||
-		errors.Is(err, syscall.ELOOP)
+		errors.Is(err, syscall.ELOOP) || errors.Is(err, netns.ErrNoProc)
 }
 
 // isNamespaceOf reports whether ns is the namespace of an entry. Entries that Go's libcni wrote

@@ -28,11 +28,11 @@ func (m *Manager) GC(ctx context.Context, list *conf.List,
 	keep []plugin.AttachmentID) (errs []error) {
 	c := m.networkChain(list)
 	defer c.close()
-	input := conf.Input{CNIVersion: list.CNIVersion, ValidAttachments: &keep}
 	for i := range list.Plugins {
 		err := c.runForNetwork(ctx, plugin.GC, i, func(inv *plugin.Invocation) (err error) {
 			inv.ValidAttachments = keep
-			inv.Config, err = list.Derive(i, input)
+			inv.Config, err = list.Derive(i, conf.Input{CNIVersion: inv.CNIVersion,
+				ValidAttachments: &keep})
 			return err
 		})
 		if err != nil {
@@ -58,9 +58,8 @@ func (c *chain) runForNetwork(ctx context.Context, command string, i int,
 	if err != nil {
 		return c.attribute(err, i, target)
 	}
-	if !target.Builtin && !spec.HasGC(c.list.CNIVersion) {
+	if !target.Builtin && !spec.Knows(c.entry.CNIVersion, command) {
 		return nil
 	}
-	_, err = c.send(ctx, i, target, command, nil, complete)
-	return err
+	return c.ask(ctx, i, target, command, nil, complete)
 }

@@ -17,19 +17,23 @@ func (a *addition) rollBack(ctx context.Context, cause error) error {
 	rolledBack := false
 	e.RolledBack = &rolledBack
 	e.Network = cmp.Or(e.Network, a.chain.list.Name)
-	if a.noRollback {
+	last := a.lastStarted(e)
+	if a.noRollback && last >= 0 {
+		a.keepIntent(last)
 		return e
 	}
 
 	ctx, cancel := undo.Begin(ctx)
 	defer cancel()
-	err := a.undo(ctx, a.lastStarted(e))
+	err := a.undo(ctx, last)
 	if err == nil {
 		err = a.held.Remove()
 	}
 	if err != nil {
 		a.chain.events.Warn("", "failed to undo an ADD: "+err.Error())
-		e.Details = cmp.Or(e.Details, "undo failed; run DEL or GC to remove the rest: "+err.Error())
+		e.Details = cmp.Or(e.Details, "the undo failed; DEL or GC remove the rest; if they fail, too, "+
+			forceAdvice+": "+err.Error())
+		a.keepIntent(last)
 		return e
 	}
 
@@ -74,6 +78,5 @@ func (a *addition) undo(ctx context.Context, last int) error {
 func (a *addition) undoOne(ctx context.Context, i int, given *plugin.Result) error {
 	ctx, cancel := undo.Share(ctx, i)
 	defer cancel()
-	_, err := a.chain.run(ctx, plugin.Del, i, given)
-	return err
+	return a.chain.run(ctx, plugin.Del, i, given)
 }

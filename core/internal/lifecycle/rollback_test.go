@@ -55,7 +55,7 @@ func TestIntentStaysIfTheUndoFailsOrIsNotWanted(t *testing.T) {
 		details    string
 		want       string
 	}{
-		{"an undo that fails goes on with the others", false, "undo failed",
+		{"an undo that fails goes on with the others", false, "the undo failed",
 			"a.ADD b.ADD c.ADD b.DEL a.DEL"},
 		{"no undo", true, "", "a.ADD b.ADD c.ADD"},
 	} {

@@ -43,6 +43,24 @@ func PassesResult(version string) bool { return IsAtLeast(version, "0.4.0") }
 // HasGC reports whether plugins of a version know GC and STATUS (since 1.1.0).
 func HasGC(version string) bool { return IsAtLeast(version, "1.1.0") }
 
+// Knows reports whether a version has a command of the specification.
+func Knows(version, command string) bool {
+	switch command {
+	case "CHECK":
+		return PassesResult(version)
+	case "GC", "STATUS":
+		return HasGC(version)
+	default:
+		return true
+	}
+}
+
+// Retain returns those of the versions that are known.
+func Retain(versions, known []string) []string {
+	return slices.DeleteFunc(slices.Clone(versions),
+		func(v string) bool { return !slices.Contains(known, v) })
+}
+
 // AttachmentID identifies an attachment within a network. The keys are those of
 // cni.dev/valid-attachments.
 type AttachmentID struct {
