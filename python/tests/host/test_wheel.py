@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import runpy
 import shutil
 import subprocess
 import sys
@@ -86,6 +87,28 @@ def assert_refused_with_musl(wheel: pathlib.Path, tmp_path: pathlib.Path) -> Non
     done = pip("install", *platforms, "--only-binary=:all:", "--target", target, str(wheel))
     assert done.returncode != 0
     assert "is not a supported wheel on this platform" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("source", "flags", "tag"),
+    [
+        pytest.param("", ["-nostdlib"], f"linux_{MACHINE}", id="no glibc"),
+        pytest.param(
+            "int _dl_find_object(void *, void *); int f(void) { return _dl_find_object(0, 0); }",
+            [],
+            f"manylinux_2_35_{MACHINE}",
+            id="a function of glibc 2.35",
+        ),
+    ],
+)
+def test_the_tag_promises_what_the_library_needs(
+    tmp_path: pathlib.Path, source: str, flags: list[str], tag: str
+) -> None:
+    library = tmp_path / "library.so"
+    compiler = ["cc", "-shared", "-fPIC", *flags, "-x", "c", "-", "-o", str(library)]
+    subprocess.run(compiler, input=source, text=True, check=True)
+    hook = runpy.run_path(str(PROJECT / "hatch_build.py"))
+    assert hook["platform"](library) == tag
 
 
 def test_an_editable_installation_uses_the_library_of_the_checkout(tmp_path: pathlib.Path) -> None:
