@@ -139,7 +139,7 @@ func ports() []mutation {
 			never("o.others.Recorded")},
 	), in(firewall, "",
 		change{"a failed ADD is not undone", "firewall.Add", swap("s.remove(ctx, a.target())", "nil")},
-		change{"the host's legacy tables still drop", "legacyTables.add", drop("addPairs")},
+		change{"the host's legacy tables still drop", "legacyTables.add", drop("addAccepts")},
 	)...)
 }
 

@@ -3,10 +3,11 @@
 //
 // The backend nftables keeps its rules in the tables "inet libcni" and, for the policy isolated,
 // "bridge libcni". An accept there cannot overrule a drop in another table: where the host's own
-// chain FORWARD drops, each network has a pair of accepting rules in it, which iptables can print.
-// The kernel's legacy tables can have such a chain too; they are changed with the iptables-legacy
-// executable. The backend firewalld does the same and adds the containers' addresses to a zone. The
-// backend iptables makes the chains of the reference plugin, with the iptables executables.
+// chain FORWARD drops, each network has accepting rules in it, which iptables can print and nft
+// can save. The kernel's legacy tables can have such a chain too; they are changed with the
+// iptables-legacy executable. The backend firewalld does the same and adds the containers'
+// addresses to a zone. The backend iptables makes the chains of the reference plugin, with the
+// iptables executables.
 package firewall
 
 import (

@@ -92,41 +92,67 @@ func (w forwarding) beforeDrop() (position, error) {
 	return p, err
 }
 
-// missingPairs returns the rules of the attachment's network that are not before the drop, and
+// missingAccepts returns the rules of the attachment's network that are not before the drop, and
 // their position.
-func (w forwarding) missingPairs(a *attachment,
+func (w forwarding) missingAccepts(a *attachment,
 	f nft.Family) ([]nft.IptablesRule, position, error) {
 	p, err := w.beforeDrop()
 	if err != nil || !p.needed {
 		return nil, position{}, err
 	}
 	before := p.rules[:p.at]
-	return slices.DeleteFunc(a.pairs(f),
+	return slices.DeleteFunc(a.accepting(f),
 		func(r nft.IptablesRule) bool { return slices.ContainsFunc(before, r.Same) }), p, nil
 }
 
-// pair returns the two rules for a subnet of the network: they accept packets from its containers,
-// replies to them, and connections to published ports. The host still drops everything else.
-func (n network) pair(subnet netip.Prefix) []nft.IptablesRule {
-	accept := nft.VerdictOf{Code: nft.AcceptVerdict}
-	return []nft.IptablesRule{
-		{Src: subnet, Comment: n.pairComment(), Verdict: accept},
-		{
-			Dst:     subnet,
-			States:  nft.StateRelated | nft.StateEstablished | nft.StateTranslated,
-			Comment: n.pairComment(),
-			Verdict: accept,
-		},
+// accepting returns the rules for a subnet of the network: they accept packets from its containers,
+// replies to them, and connections to published ports. The host still drops everything else. nft
+// saves a rule with several kinds of states as one that accepts less, so that published ports have
+// a rule of their own.
+func (n network) accepting(subnet netip.Prefix) []nft.IptablesRule {
+	to := func(states nft.IptablesStates) nft.IptablesRule {
+		return nft.IptablesRule{Dst: subnet, States: states, Comment: n.acceptComment(),
+			Verdict: nft.VerdictOf{Code: nft.AcceptVerdict}}
+	}
+	from := nft.IptablesRule{Src: subnet, Comment: n.acceptComment(),
+		Verdict: nft.VerdictOf{Code: nft.AcceptVerdict}}
+	return []nft.IptablesRule{from, to(nft.StateRelated | nft.StateEstablished),
+		to(nft.StateTranslated)}
+}
+
+// acceptComment identifies the network's rules. It survives iptables-save and iptables-restore.
+func (n network) acceptComment() string { return nft.Text("libcni " + n.comment()) }
+
+// owns reports whether an accepting rule is the network's. A rule without a comment, as nft saves
+// it, is the network's if the chain has all three rules for a subnet of removed addresses.
+func (n network) owns(chain []nft.IptablesRule, gone []netip.Addr) func(nft.IptablesRule) bool {
+	return func(r nft.IptablesRule) bool {
+		if r.Comment != "" {
+			return r.Comment == n.acceptComment()
+		}
+		subnet := r.Src
+		if !subnet.IsValid() {
+			subnet = r.Dst
+		}
+		if !slices.ContainsFunc(gone, subnet.Contains) {
+			return false
+		}
+		all := n.accepting(subnet)
+		for _, wanted := range all {
+			wanted.Comment = ""
+			saved := func(o nft.IptablesRule) bool { return o.Comment == "" && o.Same(wanted) }
+			if !slices.ContainsFunc(chain, saved) {
+				return false
+			}
+		}
+		return slices.ContainsFunc(all, r.Same)
 	}
 }
 
-// pairComment identifies the network's rules. It survives iptables-save and iptables-restore.
-func (n network) pairComment() string { return nft.Text("libcni " + n.comment()) }
-
-func (a *attachment) pairs(f nft.Family) []nft.IptablesRule {
+func (a *attachment) accepting(f nft.Family) []nft.IptablesRule {
 	var rules []nft.IptablesRule
 	for _, p := range a.subnets(f) {
-		rules = append(rules, network(a.owner.Network).pair(p)...)
+		rules = append(rules, network(a.owner.Network).accepting(p)...)
 	}
 	return rules
 }
@@ -147,8 +173,8 @@ func nftForwarding(r *nft.Reader, f nft.Family) (*forwarding, error) {
 	}}, nil
 }
 
-// missingNFTPairs is missingPairs for the table that iptables has in nftables.
-func (a *attachment) missingNFTPairs(r *nft.Reader,
+// missingNFTAccepts is missingAccepts for the table that iptables has in nftables.
+func (a *attachment) missingNFTAccepts(r *nft.Reader,
 	f nft.Family) ([]nft.IptablesRule, position, error) {
 	if len(a.of(f)) == 0 {
 		return nil, position{}, nil
@@ -157,13 +183,13 @@ func (a *attachment) missingNFTPairs(r *nft.Reader,
 	if err != nil || w == nil {
 		return nil, position{}, err
 	}
-	return w.missingPairs(a, f)
+	return w.missingAccepts(a, f)
 }
 
-// queuePairs queues the accepting rules that are missing before the host's drops.
-func (a *attachment) queuePairs(tx *nft.Tx) error {
+// queueAccepts queues the accepting rules that are missing before the host's drops.
+func (a *attachment) queueAccepts(tx *nft.Tx) error {
 	for _, f := range families() {
-		lacking, p, err := a.missingNFTPairs(tx.Reader, f)
+		lacking, p, err := a.missingNFTAccepts(tx.Reader, f)
 		if err != nil {
 			return err
 		}
@@ -178,9 +204,9 @@ func (a *attachment) queuePairs(tx *nft.Tx) error {
 	return nil
 }
 
-func (a *attachment) checkPairs(r *nft.Reader, list *drift.List) error {
+func (a *attachment) checkAccepts(r *nft.Reader, list *drift.List) error {
 	for _, f := range families() {
-		lacking, p, err := a.missingNFTPairs(r, f)
+		lacking, p, err := a.missingNFTAccepts(r, f)
 		if err != nil {
 			return err
 		}
@@ -191,13 +217,15 @@ func (a *attachment) checkPairs(r *nft.Reader, list *drift.List) error {
 	return nil
 }
 
-// queuePairRemoval queues the removal of the network's accepting rules.
-func (n network) queuePairRemoval(tx *nft.Tx) error {
+// queueAcceptRemoval queues the removal of the network's accepting rules.
+func (n network) queueAcceptRemoval(tx *nft.Tx, gone []netip.Addr) error {
 	for _, f := range families() {
 		for _, name := range []string{forwardChain, dockerChain} {
-			err := queueIptablesRemoval(tx, hostChain(f, name),
-				func(r nft.IptablesRule) bool { return r.Comment == n.pairComment() })
+			rules, err := tx.IptablesRules(hostChain(f, name))
 			if err != nil {
+				return err
+			}
+			if err := queueIptablesRemoval(tx, hostChain(f, name), n.owns(rules, gone)); err != nil {
 				return err
 			}
 		}

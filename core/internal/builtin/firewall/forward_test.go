@@ -14,7 +14,7 @@ type dropping struct {
 	name     string
 	programs [2]string // for IPv4 and IPv6
 	rules    []string
-	chain    string // where the pair must be
+	chain    string // where the rules must be
 }
 
 func droppingHosts() []dropping {
@@ -109,8 +109,8 @@ func TestContainersReachOutWhereTheHostDrops(t *testing.T) {
 			for _, program := range d.programs {
 				saved := kittest.Saved(r.T, program+"-save")
 				if n := strings.Count(saved, "-A "+d.chain+" -s "); n != 1 ||
-					strings.Count(saved, `--comment "libcni `) != 2 {
-					t.Errorf("not one pair of rules in %s:\n%s", d.chain, saved)
+					strings.Count(saved, `--comment "libcni `) != 3 {
+					t.Errorf("not the three rules in %s:\n%s", d.chain, saved)
 				}
 				kittest.Run(r.T, program, "-F")
 				kittest.Feed(r.T, saved, program+"-restore")
@@ -129,7 +129,7 @@ func TestContainersReachOutWhereTheHostDrops(t *testing.T) {
 	}
 }
 
-func TestTwoNetworksHaveAPairEach(t *testing.T) {
+func TestTwoNetworksHaveRulesEach(t *testing.T) {
 	r := newRig(t)
 	kittest.Run(r.T, "iptables-nft", "-P", "FORWARD", "DROP")
 	// The same range of addresses, so that one's rules would do for both.
@@ -139,7 +139,7 @@ func TestTwoNetworksHaveAPairEach(t *testing.T) {
 	r.add(b, "")
 	r.del(a, "")
 	saved := kittest.Saved(r.T, "iptables-nft-save")
-	if n := strings.Count(saved, ", net: b"); n != 2 || strings.Contains(saved, ", net: a") {
+	if n := strings.Count(saved, ", net: b"); n != 3 || strings.Contains(saved, ", net: a") {
 		t.Errorf("after DEL of the other network's container:\n%s", saved)
 	}
 	kittest.Same(r.T, "drift", []string(nil), r.drift(b, ""))

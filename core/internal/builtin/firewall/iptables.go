@@ -168,7 +168,7 @@ func (a *attachment) chainRules(f nft.Family) []chainRule {
 	rules = append(rules, a.stageRules()...)
 	for _, p := range a.of(f) {
 		single := ipam.Single(p.Addr())
-		for _, r := range network(a.owner.Network).pair(single) {
+		for _, r := range network(a.owner.Network).accepting(single) {
 			r.Comment = a.owner.Comment()
 			rules = append(rules, chainRule{referenceChain, formatRule(r), last})
 		}

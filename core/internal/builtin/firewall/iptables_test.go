@@ -29,10 +29,12 @@ func TestBackendIPTablesMakesTheReferencesChains(t *testing.T) {
 -A CNI-FORWARD -m comment --comment "CNI firewall plugin admin overrides" -j CNI-ADMIN
 -A CNI-FORWARD -s 10.2.0.2/32 -m comment --comment "`+b+`" -j ACCEPT
 -A CNI-FORWARD -d 10.2.0.2/32 -m comment --comment "`+b+
-		`" -m conntrack --ctstate RELATED,ESTABLISHED,DNAT -j ACCEPT
+		`" -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+-A CNI-FORWARD -d 10.2.0.2/32 -m comment --comment "`+b+`" -m conntrack --ctstate DNAT -j ACCEPT
 -A CNI-FORWARD -s 10.1.0.2/32 -m comment --comment "`+c+`" -j ACCEPT
 -A CNI-FORWARD -d 10.1.0.2/32 -m comment --comment "`+c+
-		`" -m conntrack --ctstate RELATED,ESTABLISHED,DNAT -j ACCEPT
+		`" -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+-A CNI-FORWARD -d 10.1.0.2/32 -m comment --comment "`+c+`" -m conntrack --ctstate DNAT -j ACCEPT
 -A CNI-ISOLATION-STAGE-1 -i bra -o bra -m comment --comment "`+a+`, net: a" -j DROP
 -A CNI-ISOLATION-STAGE-1 -i bra ! -o bra -m comment --comment "`+a+
 		`, net: a" -j CNI-ISOLATION-STAGE-2

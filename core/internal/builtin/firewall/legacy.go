@@ -33,14 +33,14 @@ func (b legacyTables) add(ctx context.Context, a *attachment) error {
 	if err := b.next.add(ctx, a); err != nil {
 		return err
 	}
-	return b.addPairs(ctx, a)
+	return b.addAccepts(ctx, a)
 }
 
 func (b legacyTables) repair(ctx context.Context, a *attachment) error {
 	if err := b.next.repair(ctx, a); err != nil {
 		return err
 	}
-	return b.addPairs(ctx, a)
+	return b.addAccepts(ctx, a)
 }
 
 func (b legacyTables) check(ctx context.Context, a *attachment, list *drift.List) error {
@@ -48,7 +48,7 @@ func (b legacyTables) check(ctx context.Context, a *attachment, list *drift.List
 		return err
 	}
 	return b.each(ctx, func(t *legacyTable) error {
-		lacking, p, err := t.forwarding().missingPairs(a, t.family)
+		lacking, p, err := t.forwarding().missingAccepts(a, t.family)
 		for _, rule := range lacking {
 			list.Missing(describeLine(programName(t.family)+"-legacy", p.chain, formatRule(rule)))
 		}
@@ -67,7 +67,7 @@ func (b legacyTables) remove(ctx context.Context, t target) (removal, error) {
 	return gone, errors.Join(err, b.each(ctx, func(l *legacyTable) error {
 		var lines []string
 		if gone.emptied {
-			comment := t.network.pairComment()
+			comment := t.network.acceptComment()
 			ofNetwork := func(r nft.IptablesRule) bool { return r.Comment == comment }
 			lines = deletions(l.content, ofNetwork, forwardChain, dockerChain)
 		}
@@ -77,9 +77,9 @@ func (b legacyTables) remove(ctx context.Context, t target) (removal, error) {
 	}))
 }
 
-func (b legacyTables) addPairs(ctx context.Context, a *attachment) error {
+func (b legacyTables) addAccepts(ctx context.Context, a *attachment) error {
 	return b.each(ctx, func(t *legacyTable) error {
-		lacking, p, err := t.forwarding().missingPairs(a, t.family)
+		lacking, p, err := t.forwarding().missingAccepts(a, t.family)
 		if err != nil {
 			return err
 		}

@@ -73,7 +73,7 @@ func (a *attachment) queueAdd(tx *nft.Tx) error {
 			return err
 		}
 	}
-	return a.queuePairs(tx)
+	return a.queueAccepts(tx)
 }
 
 // queueRepair is queueAdd for a repair: it checks every object, and keeps elements of other
@@ -96,7 +96,7 @@ func (a *attachment) queueRepair(tx *nft.Tx) error {
 			return err
 		}
 	}
-	return a.queuePairs(tx)
+	return a.queueAccepts(tx)
 }
 
 // networkExists reports whether the network's sets exist. The rules were created in the same batch
@@ -142,7 +142,7 @@ func (a *attachment) queueShared(tx *nft.Tx, c content) error {
 // rules are in a separate chain.
 func queueBaseRules(tx *nft.Tx) error {
 	have, err := tx.Rules(baseChain())
-	if err != nil || slices.EqualFunc(have, baseRules(), same) {
+	if err != nil || slices.EqualFunc(distinct(have), baseRules(), same) {
 		return err
 	}
 	tx.FlushChain(baseChain())
@@ -150,6 +150,17 @@ func queueBaseRules(tx *nft.Tx) error {
 		tx.AddRule(r)
 	}
 	return nil
+}
+
+// distinct leaves out rules that an earlier one repeats, as after a saved rule set was loaded over
+// itself. They have no effect.
+func distinct(rules []nft.Rule) (first []nft.Rule) {
+	for _, r := range rules {
+		if !contains(first, r) {
+			first = append(first, r)
+		}
+	}
+	return first
 }
 
 // ensureRule queues a rule that is missing. Several rules of a network have the same comment.
@@ -201,7 +212,7 @@ func (a *attachment) checkTables(r *nft.Reader, list *drift.List) error {
 			return err
 		}
 	}
-	return a.checkPairs(r, list)
+	return a.checkAccepts(r, list)
 }
 
 func describeRule(r nft.Rule) string {
@@ -246,7 +257,7 @@ func checkBaseRules(have []nft.Rule, list *drift.List) {
 			)
 		}
 	}
-	if len(list.Found) == known && !slices.EqualFunc(have, want, same) {
+	if len(list.Found) == known && !slices.EqualFunc(distinct(have), want, same) {
 		list.Differs("nftables rules of chain "+name, "in order", "in another order")
 	}
 }

@@ -292,17 +292,21 @@ func TestCheckFindsWhatIsMissingOrForeign(t *testing.T) {
 				`nftables rule "` + n + `, net: a" in chain firewall: missing, not present`,
 				`nftables rule "` + n + `, net: a" in chain firewall-networks: missing, not present`,
 				`nftables rule "` + n + `, net: a" in chain firewall-networks: missing, not present`}},
-		{name: "the pair", change: []string{"iptables-nft -F FORWARD"},
+		{name: "the accepting rules", change: []string{"iptables-nft -F FORWARD"},
 			want: []string{`iptables rule -A FORWARD -s 10.1.0.0/24 -m comment --comment "libcni ` + n + `, net: a" -j ACCEPT: missing, not present`,
-				`iptables rule -A FORWARD -d 10.1.0.0/24 -m comment --comment "libcni ` + n + `, net: a" -m conntrack --ctstate RELATED,ESTABLISHED,DNAT -j ACCEPT: missing, not present`}},
-		{name: "a pair behind a drop", change: []string{"iptables-nft -I FORWARD -j DROP"},
+				`iptables rule -A FORWARD -d 10.1.0.0/24 -m comment --comment "libcni ` + n + `, net: a" -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT: missing, not present`,
+				`iptables rule -A FORWARD -d 10.1.0.0/24 -m comment --comment "libcni ` + n + `, net: a" -m conntrack --ctstate DNAT -j ACCEPT: missing, not present`}},
+		{name: "accepting rules behind a drop", change: []string{"iptables-nft -I FORWARD -j DROP"},
 			want: []string{`iptables rule -A FORWARD -s 10.1.0.0/24 -m comment --comment "libcni ` + n + `, net: a" -j ACCEPT: missing, not present`,
-				`iptables rule -A FORWARD -d 10.1.0.0/24 -m comment --comment "libcni ` + n + `, net: a" -m conntrack --ctstate RELATED,ESTABLISHED,DNAT -j ACCEPT: missing, not present`}},
+				`iptables rule -A FORWARD -d 10.1.0.0/24 -m comment --comment "libcni ` + n + `, net: a" -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT: missing, not present`,
+				`iptables rule -A FORWARD -d 10.1.0.0/24 -m comment --comment "libcni ` + n + `, net: a" -m conntrack --ctstate DNAT -j ACCEPT: missing, not present`}},
 		{name: "a host that drops by now", change: []string{"ip6tables-nft -P FORWARD DROP"},
 			want: []string{`ip6tables rule -A FORWARD -s fd00:1::/64 -m comment --comment "libcni ` + n +
 				`, net: a" -j ACCEPT: missing, not present`,
 				`ip6tables rule -A FORWARD -d fd00:1::/64 -m comment --comment "libcni ` + n +
-					`, net: a" -m conntrack --ctstate RELATED,ESTABLISHED,DNAT -j ACCEPT: missing, not present`}},
+					`, net: a" -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT: missing, not present`,
+				`ip6tables rule -A FORWARD -d fd00:1::/64 -m comment --comment "libcni ` + n +
+					`, net: a" -m conntrack --ctstate DNAT -j ACCEPT: missing, not present`}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := newRig(t)

@@ -44,7 +44,7 @@ func (t target) sweep(tx *nft.Tx) (removal, error) {
 		return gone, nil
 	}
 	gone.emptied = true
-	return gone, t.network.clear(tx)
+	return gone, t.network.clear(tx, gone.addresses)
 }
 
 // ownedSet is a set of a network whose elements have owners, with the keys of the target's
@@ -109,7 +109,7 @@ func (t target) find(r *nft.Reader, o ownedSet) (found, unclaimed []nft.Element,
 }
 
 // clear queues the removal of the objects that the network's containers share, except chains.
-func (n network) clear(tx *nft.Tx) error {
+func (n network) clear(tx *nft.Tx, gone []netip.Addr) error {
 	for _, c := range chains() {
 		rules, err := tx.Rules(c)
 		if err != nil {
@@ -127,5 +127,5 @@ func (n network) clear(tx *nft.Tx) error {
 			tx.DeleteSet(s)
 		}
 	}
-	return n.queuePairRemoval(tx)
+	return n.queueAcceptRemoval(tx, gone)
 }

@@ -236,7 +236,7 @@ func common() (chains []nft.Chain, sets []set, rules []nft.Rule) {
 			rules,
 			nft.Rule{
 				Chain: loopback(),
-				Exprs: nft.Do(nft.IsFamily(nft.IPv4), nft.IsNot(nft.InLink(), nft.Name("lo")),
+				Exprs: nft.Do(nft.IsNot(nft.InLink(), nft.Name("lo")), nft.IsFamily(nft.IPv4),
 					nft.InNetwork(address, loopbackNetwork()), nft.Drop()),
 			},
 		)

@@ -41,8 +41,12 @@ func (r IptablesRule) Always() bool {
 	return !r.Other && !r.Src.IsValid() && !r.Dst.IsValid() && r.States == 0
 }
 
-// Same reports whether the rules do the same and have the same comment.
+// Same reports whether the rules do the same and have the same comment. nft saves rules of iptables
+// without their comments, so a rule without one may be any.
 func (r IptablesRule) Same(other IptablesRule) bool {
+	if r.Comment == "" || other.Comment == "" {
+		r.Comment = other.Comment
+	}
 	r.Handle = other.Handle
 	return r == other
 }

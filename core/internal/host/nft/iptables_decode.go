@@ -3,6 +3,7 @@ package nft
 import (
 	"bytes"
 	"encoding/binary"
+	"math"
 	"math/bits"
 	"net/netip"
 
@@ -16,6 +17,8 @@ import (
 type loaded struct {
 	known        bool
 	base, offset uint32
+	connection   bool   // a property of the packet's connection, in place of a part of the packet
+	key          uint32 // of the property
 	mask         []byte // nil for all
 }
 
@@ -103,12 +106,19 @@ func (d *iptablesDecoder) step(name string, attributes netlink.Decoder) error {
 	case "payload":
 		d.register = loaded{known: true, base: number(at[unix.NFTA_PAYLOAD_BASE]),
 			offset: number(at[unix.NFTA_PAYLOAD_OFFSET])}
+	case "ct":
+		d.register = loaded{known: len(at[unix.NFTA_CT_DIRECTION]) == 0, connection: true,
+			key: number(at[unix.NFTA_CT_KEY])}
 	case "bitwise":
 		d.register.mask = value(at[unix.NFTA_BITWISE_MASK])
 		d.register.known = d.register.known && len(bytes.Trim(value(at[unix.NFTA_BITWISE_XOR]),
 			"\x00")) == 0
 	case "cmp":
-		d.compare(number(at[unix.NFTA_CMP_OP]), value(at[unix.NFTA_CMP_DATA]))
+		compare := d.compare
+		if d.register.connection {
+			compare = d.compareState
+		}
+		compare(number(at[unix.NFTA_CMP_OP]), value(at[unix.NFTA_CMP_DATA]))
 	default:
 		d.rule.Other = true
 	}
@@ -185,6 +195,25 @@ func (d *iptablesDecoder) compare(op uint32, data []byte) {
 		d.rule.Src = prefix
 	case dst:
 		d.rule.Dst = prefix
+	default:
+		d.rule.Other = true
+	}
+}
+
+// compareState reads a comparison of a connection's state or status, as nft writes the states of a
+// rule of iptables that it saved.
+func (d *iptablesDecoder) compareState(op uint32, data []byte) {
+	const dstNAT = 0x20 // IPS_DST_NAT
+	mask := d.register.mask
+	if !d.register.known || op != unix.NFT_CMP_NEQ || len(mask) != 4 || !isZero(data) {
+		d.rule.Other = true
+		return
+	}
+	switch bits := binary.NativeEndian.Uint32(mask); {
+	case d.register.key == unix.NFT_CT_STATE && bits <= math.MaxUint8>>1:
+		d.rule.States |= IptablesStates(bits)
+	case d.register.key == unix.NFT_CT_STATUS && bits == dstNAT && d.rule.States == 0:
+		d.rule.States = StateTranslated
 	default:
 		d.rule.Other = true
 	}

@@ -36,6 +36,7 @@ import (
 	"path/filepath"
 
 	"github.com/libcni/libcni/core/internal/host/lockfile"
+	"github.com/libcni/libcni/core/internal/host/nft/wire"
 )
 
 const maxAttempts = 100
@@ -58,14 +59,19 @@ func attempt(ctx context.Context, change func(*Tx) error) error {
 		return err
 	}
 	defer c.Done()
+	careful := false
 	for range maxAttempts {
 		tx := newTx(c)
+		tx.careful = careful
 		err := change(tx)
 		if err == nil {
 			err = tx.commit()
 		}
 		tx.remember()
-		if !errors.Is(err, ErrChanged) {
+		switch {
+		case wire.IsOtherSet(err) && !careful:
+			careful = true
+		case !errors.Is(err, ErrChanged):
 			return err
 		}
 	}

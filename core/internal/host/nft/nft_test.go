@@ -54,7 +54,7 @@ var (
 	ways = nft.Set{Table: inet, Name: "ways", Key: []nft.Type{nft.IfName},
 		Data: []nft.Type{nft.Verdict}}
 	claims = nft.Set{Table: inet, Name: "claims",
-		Key: []nft.Type{nft.InetProto, nft.IPv4Addr, nft.InetService}, Interval: true}
+		Key: []nft.Type{nft.IPv4Addr, nft.InetService}, Interval: true}
 	owner = nft.Owner{Network: "web", ContainerID: "c1", IfName: "eth0"}
 	other = nft.Owner{Network: "web", ContainerID: "c2", IfName: "eth0"}
 )
@@ -78,7 +78,24 @@ func rules() []nft.Rule {
 		{Chain: side, Exprs: nft.Do(nft.IsProto(17), nft.Is(nft.DstPort(), nft.Port(53)),
 			nft.SetMark(0x2000), nft.Return())},
 		{Chain: side, Exprs: nft.Do(nft.IsFamily(nft.IPv4),
-			nft.In(claims, nft.L4Proto(), nft.DstAddr4(), nft.DstPort()), nft.Drop())},
+			nft.InNetwork(nft.SrcAddr4(), netip.MustParsePrefix("127.0.0.0/8")),
+			nft.NotInNetwork(nft.DstAddr4(), netip.MustParsePrefix("10.1.2.0/24")),
+			nft.InNetwork(nft.DstAddr4(), netip.MustParsePrefix("10.1.2.3/32")), nft.Drop())},
+		{Chain: side, Exprs: nft.Do(nft.IsFamily(nft.IPv6),
+			nft.InNetwork(nft.SrcAddr6(), netip.MustParsePrefix("fd00::/8")),
+			nft.InNetwork(nft.DstAddr6(), netip.MustParsePrefix("fd00:1::/63")), nft.Drop())},
+		{Chain: side, Exprs: nft.Do(nft.IsFamily(nft.IPv4),
+			nft.Is(nft.SrcAddr4(), nft.Addr(netip.MustParseAddr("10.1.2.3"))),
+			nft.Is(nft.DstAddr4(), nft.Addr(netip.MustParseAddr("10.1.2.3"))), nft.IsProto(6),
+			nft.Is(nft.SrcPort(), nft.Port(80)), nft.Is(nft.DstPort(), nft.Port(80)), nft.Drop())},
+		{Chain: side, Exprs: nft.Do(nft.IsFamily(nft.IPv4),
+			nft.InNetwork(nft.SrcAddr4(), netip.MustParsePrefix("10.1.0.0/16")),
+			nft.InNetwork(nft.DstAddr4(), netip.MustParsePrefix("10.1.0.0/16")), nft.Drop())},
+		{Chain: side, Exprs: nft.Do(nft.IsProto(6),
+			nft.Between(nft.DstPort(), nft.Port(80), nft.Port(90)),
+			nft.NotBetween(nft.SrcPort(), nft.Port(0), nft.Port(1023)), nft.Drop())},
+		{Chain: side, Exprs: nft.Do(nft.IsFamily(nft.IPv4), nft.IsProto(17),
+			nft.In(claims, nft.DstAddr4(), nft.DstPort()), nft.Drop())},
 	}
 }
 
@@ -98,9 +115,8 @@ func everything(tx *nft.Tx) error {
 			Data: nft.Key(nft.Addr(netip.MustParseAddr("fd00::2")), nft.Port(8080))}),
 		tx.Put(ways, nft.Element{Key: nft.Name("cni0"),
 			Verdict: nft.VerdictOf{Code: nft.JumpVerdict, Chain: "side"}}),
-		tx.Put(claims, nft.Element{Key: nft.Key(nft.Proto(6), nft.Addr(netip.MustParseAddr("0.0.0.0")),
-			nft.Port(80)),
-			Last:    nft.Key(nft.Proto(6), nft.Addr(netip.MustParseAddr("255.255.255.255")), nft.Port(90)),
+		tx.Put(claims, nft.Element{Key: nft.Key(nft.Addr(netip.MustParseAddr("0.0.0.0")), nft.Port(80)),
+			Last:    nft.Key(nft.Addr(netip.MustParseAddr("255.255.255.255")), nft.Port(90)),
 			Comment: owner.Comment()}),
 	)...)
 }
@@ -155,9 +171,9 @@ func TestReadingGivesWhatWasWritten(t *testing.T) {
 				Verdict: nft.VerdictOf{Code: nft.JumpVerdict, Chain: "side"}}}},
 			{ports, []nft.Element{{Key: nft.Key(nft.Proto(6), nft.Port(80)), Comment: owner.Comment(),
 				Data: nft.Key(nft.Addr(netip.MustParseAddr("10.1.0.2")), nft.Port(8080))}}},
-			{claims, []nft.Element{{Key: nft.Key(nft.Proto(6), nft.Addr(netip.MustParseAddr("0.0.0.0")),
+			{claims, []nft.Element{{Key: nft.Key(nft.Addr(netip.MustParseAddr("0.0.0.0")),
 				nft.Port(80)),
-				Last: nft.Key(nft.Proto(6), nft.Addr(netip.MustParseAddr("255.255.255.255")),
+				Last: nft.Key(nft.Addr(netip.MustParseAddr("255.255.255.255")),
 					nft.Port(90)), Comment: owner.Comment()}}},
 			{nft.Set{Table: inet, Name: "absent", Key: []nft.Type{nft.IPv4Addr}}, nil},
 		} {

@@ -32,7 +32,8 @@ func Do(parts ...[]Expr) []Expr {
 }
 
 func (r Rule) encoded() *nftables.Rule {
-	n := &nftables.Rule{Table: r.Chain.Table.encoded(), Chain: r.Chain.encoded(), Exprs: r.Exprs}
+	n := &nftables.Rule{Table: r.Chain.Table.encoded(), Chain: r.Chain.encoded(),
+		Exprs: asNft(r.Exprs)}
 	if r.Comment != "" {
 		n.UserData = userdata.AppendString(nil, userdata.TypeComment, r.Comment)
 	}
@@ -43,17 +44,12 @@ func (c Chain) named(other Chain) bool { return c.Table == other.Table && c.Name
 
 // equal reports whether two rules do the same and have the same comment.
 func (r Rule) equal(other Rule) bool {
-	if r.Comment != other.Comment || len(r.Exprs) != len(other.Exprs) {
+	if r.Comment != other.Comment {
 		return false
 	}
-	for i := range r.Exprs {
-		a, ok := fingerprint(r.Chain.Table.Family, r.Exprs[i])
-		b, also := fingerprint(r.Chain.Table.Family, other.Exprs[i])
-		if !ok || !also || !bytes.Equal(a, b) {
-			return false
-		}
-	}
-	return true
+	own, ok := meaning(r.Chain.Table.Family, r.Exprs)
+	others, also := meaning(r.Chain.Table.Family, other.Exprs)
+	return ok && also && bytes.Equal(own, others)
 }
 
 // Same reports whether two rules do the same, whatever their comments.

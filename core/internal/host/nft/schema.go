@@ -4,7 +4,8 @@ import (
 	"slices"
 
 	"github.com/google/nftables"
-	"github.com/google/nftables/binaryutil"
+
+	"github.com/libcni/libcni/core/internal/host/nft/wire"
 )
 
 // Family is the kind of packets a table sees.
@@ -141,17 +142,27 @@ func (s Set) equal(other Set) bool {
 		s.Interval == other.Interval
 }
 
-func (s Set) encoded() *nftables.Set {
-	e := &nftables.Set{Table: s.Table.encoded(), Name: s.Name, Interval: s.Interval, IsMap: s.isMap(),
-		Comment:       s.Comment,
-		Concatenation: len(s.Key) > 1, KeyType: concatenated(s.Key), KeyByteOrder: binaryutil.BigEndian}
-	if s.isMap() {
-		e.DataType = concatenated(s.Data)
+func (s Set) declaration() wire.Declaration {
+	d := wire.Declaration{SetName: s.wire(), Key: concatenated(s.Key), KeyOrder: order(s.Key),
+		Map: s.isMap(), Interval: s.Interval, Comment: s.Comment}
+	if d.Map {
+		d.Data, d.DataOrder = concatenated(s.Data), order(s.Data)
 	}
-	if len(s.Key) == 1 && (s.Key[0] == IfName || s.Key[0] == Mark) {
-		e.KeyByteOrder = binaryutil.NativeEndian
+	for _, t := range s.Key {
+		d.Fields = append(d.Fields, t.encoded().Bytes)
 	}
-	return e
+	return d
+}
+
+func order(types []Type) wire.ByteOrder {
+	switch {
+	case len(types) > 1 || types[0] == Verdict:
+		return wire.NoOrder
+	case types[0] == IfName || types[0] == Mark:
+		return wire.HostOrder
+	default:
+		return wire.NetworkOrder
+	}
 }
 
 func concatenated(types []Type) nftables.SetDatatype {

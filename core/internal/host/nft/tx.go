@@ -13,6 +13,10 @@ type Tx struct {
 	sets   []Set
 	rules  []Rule
 	batch
+
+	// careful: a set of the batch exists in another form, as a version of nft or of libcni made it.
+	// Sets that exist are then used as they are.
+	careful bool
 }
 
 func newTx(c *conn) *Tx {
@@ -56,7 +60,13 @@ func (s Set) ensure(tx *Tx) {
 		}
 	}
 	tx.sets = append(tx.sets, s)
-	tx.encode(func(e *nftables.Conn) error { return e.AddSet(s.encoded(), nil) })
+	if tx.careful {
+		if exists, err := tx.HasSet(s); exists || err != nil {
+			tx.Fail(err)
+			return
+		}
+	}
+	tx.AddSet(s.declaration())
 	tx.changeSet(s)
 }
 
@@ -119,7 +129,8 @@ func (tx *Tx) DeleteChain(c Chain) {
 
 // DeleteSet deletes a set that no rule uses, with its elements.
 func (tx *Tx) DeleteSet(s Set) {
-	tx.encode(func(e *nftables.Conn) error { e.DelSet(s.encoded()); return nil })
+	named := &nftables.Set{Table: s.Table.encoded(), Name: s.Name}
+	tx.encode(func(e *nftables.Conn) error { e.DelSet(named); return nil })
 	tx.changeSet(s)
 }
 

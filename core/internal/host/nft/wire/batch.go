@@ -15,10 +15,11 @@ import (
 type Batch struct {
 	library *library // holds what it has encoded until the batch is applied
 	queue   []change
-	err     error // the first of queueing
+	sets    uint32 // declared so far; each has its number in the batch
+	err     error  // the first of queueing
 }
 
-// change is a message of elements, or stands for the next message of the library.
+// change is a message of a set or its elements, or stands for the next message of the library.
 type change struct {
 	kind   uint16 // NFT_MSG_*
 	family uint8
@@ -35,6 +36,13 @@ func (b *Batch) Encode(c *Conn, add func(*nftables.Conn) error) {
 	}
 	b.queue = append(b.queue, change{})
 	b.err = add(b.library.Conn)
+}
+
+// Fail makes an error Apply's, unless it is nil.
+func (b *Batch) Fail(err error) {
+	if b.err == nil {
+		b.err = err
+	}
 }
 
 // AddElements queues new elements. It does without the library, which most batches then do not
@@ -63,7 +71,7 @@ func (b *Batch) IsEmpty() bool { return len(b.queue) == 0 && b.err == nil }
 
 // FirstElements returns the family of the first change if that is one of elements.
 func (b *Batch) FirstElements() (family uint8, is bool) {
-	if len(b.queue) == 0 || b.queue[0].body == nil {
+	if len(b.queue) == 0 || b.queue[0].body == nil || b.queue[0].kind == unix.NFT_MSG_NEWSET {
 		return 0, false
 	}
 	return b.queue[0].family, true

@@ -57,6 +57,13 @@ func (e *Error) Is(target error) bool {
 	}
 }
 
+// IsOtherSet reports whether a batch declared a set that exists in another form.
+func IsOtherSet(err error) bool {
+	var refused *Error
+	return errors.As(err, &refused) && refused.Errno == syscall.EEXIST &&
+		refused.Request == requestName(unix.NFT_MSG_NEWSET)
+}
+
 // refusal makes the kernel's refusal of a request of a kind (NFT_MSG_*) an *Error, and leaves other
 // errors alone.
 func refusal(err error, kind int) error {

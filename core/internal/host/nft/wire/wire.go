@@ -1,10 +1,10 @@
 // Package wire holds the messages of nftables and the sockets they travel over. It knows names and
 // bytes; what the rules of libcni are is the matter of package nft, the only one that imports it.
 //
-// Rules, chains and set declarations are encoded by github.com/google/nftables (Library). What that
-// library does not have is here: one element looked up by its key, several questions in one
-// datagram, batches for one generation of the rules only (NFNL_BATCH_GENID), sockets that are kept,
-// and no select(2), which knows no descriptors above 1,023.
+// Rules and chains are encoded by github.com/google/nftables (Library). What that library does not
+// have is here: sets declared as nft declares them, one element looked up by its key, several
+// questions in one datagram, batches for one generation of the rules only (NFNL_BATCH_GENID),
+// sockets that are kept, and no select(2), which knows no descriptors above 1,023.
 package wire
 
 import (
