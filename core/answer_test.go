@@ -32,7 +32,7 @@ func TestAnswersAreWritten(t *testing.T) {
 			CapabilityArgs: map[string]jsontext.Value{"b": jsontext.Value("1"),
 				"a\"": jsontext.Value(" [ 1.50 ] ")},
 			Result: jsontext.Value(" { \"sandbox\" : \"\\u003c\\/\" } "),
-		}}},
+		}}, nil},
 			`{"asOf":"now","attachments":[{"network":"web","containerId":"c1","ifName":"eth0","netns":"","owner":"o","args":[["K","V"]],` +
 				`"capabilityArgs":{"a\"":[1.50],"b":1},"result":{"sandbox":"</"},"state":"attached"}]}`},
 	}

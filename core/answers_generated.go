@@ -54,6 +54,8 @@ func appendAttachmentName(dst []byte, v *AttachmentName) []byte {
 type RepairAnswer struct {
 	// what was restored; empty when nothing was missing
 	Repaired []Repaired `json:"repaired"`
+	// the files of the state that cannot be used; with all, their attachments were left out
+	Errors []FileError `json:"errors,omitempty"`
 }
 
 func (v *RepairAnswer) appendJSON(dst []byte) []byte { return appendRepairAnswer(dst, v) }
@@ -61,6 +63,9 @@ func (v *RepairAnswer) appendJSON(dst []byte) []byte { return appendRepairAnswer
 func appendRepairAnswer(dst []byte, v *RepairAnswer) []byte {
 	dst = append(dst, '{')
 	dst = appendList(dst, "repaired", v.Repaired, appendRepaired)
+	if len(v.Errors) > 0 {
+		dst = appendList(dst, "errors", v.Errors, appendFileError)
+	}
 	return append(dst, '}')
 }
 
@@ -88,10 +93,27 @@ func appendRepaired(dst []byte, v *Repaired) []byte {
 	return append(dst, '}')
 }
 
+// FileError: a file that cannot be used.
+type FileError struct {
+	// path of the file
+	File string `json:"file"`
+	// why the file cannot be used
+	Msg string `json:"msg"`
+}
+
+func appendFileError(dst []byte, v *FileError) []byte {
+	dst = append(dst, '{')
+	dst = appendString(dst, "file", v.File)
+	dst = appendString(dst, "msg", v.Msg)
+	return append(dst, '}')
+}
+
 // GCAnswer: response of cni_gc.
 type GCAnswer struct {
 	// the attachments that were removed, or would be
 	Removed []AttachmentName `json:"removed"`
+	// the files of the state that cannot be used; their attachments were left alone
+	Errors []FileError `json:"errors,omitempty"`
 }
 
 func (v *GCAnswer) appendJSON(dst []byte) []byte { return appendGCAnswer(dst, v) }
@@ -99,6 +121,9 @@ func (v *GCAnswer) appendJSON(dst []byte) []byte { return appendGCAnswer(dst, v)
 func appendGCAnswer(dst []byte, v *GCAnswer) []byte {
 	dst = append(dst, '{')
 	dst = appendList(dst, "removed", v.Removed, appendAttachmentName)
+	if len(v.Errors) > 0 {
+		dst = appendList(dst, "errors", v.Errors, appendFileError)
+	}
 	return append(dst, '}')
 }
 
@@ -209,27 +234,14 @@ func appendNetwork(dst []byte, v *Network) []byte {
 	return append(dst, '}')
 }
 
-// FileError: a file that cannot be used.
-type FileError struct {
-	// path of the file
-	File string `json:"file"`
-	// why the file cannot be used
-	Msg string `json:"msg"`
-}
-
-func appendFileError(dst []byte, v *FileError) []byte {
-	dst = append(dst, '{')
-	dst = appendString(dst, "file", v.File)
-	dst = appendString(dst, "msg", v.Msg)
-	return append(dst, '}')
-}
-
 // AttachmentsAnswer: response of cni_attachments.
 type AttachmentsAnswer struct {
 	// when the list was made, for cni_gc
 	AsOf string `json:"asOf"`
 	// the attachments
 	Attachments []fault.Attachment `json:"attachments"`
+	// the files of the state that cannot be used; their attachments are missing from the list
+	Errors []FileError `json:"errors,omitempty"`
 }
 
 func (v *AttachmentsAnswer) appendJSON(dst []byte) []byte { return appendAttachmentsAnswer(dst, v) }
@@ -238,6 +250,9 @@ func appendAttachmentsAnswer(dst []byte, v *AttachmentsAnswer) []byte {
 	dst = append(dst, '{')
 	dst = appendString(dst, "asOf", v.AsOf)
 	dst = appendList(dst, "attachments", v.Attachments, appendAttachment)
+	if len(v.Errors) > 0 {
+		dst = appendList(dst, "errors", v.Errors, appendFileError)
+	}
 	return append(dst, '}')
 }
 

@@ -32,8 +32,14 @@ func (s *scope) attachments(ctx context.Context) (*AttachmentsAnswer, error) {
 		return nil, err
 	}
 
-	answer := &AttachmentsAnswer{AsOf: now.String(), Attachments: []Attachment{}}
-	for _, entry := range s.allEntries() {
+	entries, unusable, err := s.allEntries()
+	if err != nil {
+		return nil, err
+	}
+
+	answer := &AttachmentsAnswer{AsOf: now.String(), Attachments: []Attachment{},
+		Errors: fileErrors(unusable)}
+	for _, entry := range entries {
 		r := &s.request
 		if !matches(network, entry.Network) || !matches(r.ContainerID, entry.ContainerID) ||
 			!matches(r.IfName, entry.IfName) {

@@ -20,13 +20,13 @@ func (e *Engine) Check(ctx context.Context, caller Caller, r *CheckRequest) (non
 }
 
 func (s *scope) check(ctx context.Context) (none, error) {
-	entries, given, err := s.requested()
+	keys, given, err := s.requested()
 	if err != nil {
 		return none{}, err
 	}
 	var findings lifecycle.Findings
-	for _, entry := range entries {
-		if err := s.checkEntry(ctx, entry.Key, given, &findings); err != nil {
+	for _, key := range keys {
+		if err := s.checkEntry(ctx, key, given, &findings); err != nil {
 			return none{}, err
 		}
 	}
@@ -35,7 +35,7 @@ func (s *scope) check(ctx context.Context) (none, error) {
 
 // requested returns the attachments that the request names, and the configuration in the request,
 // if any.
-func (s *scope) requested() ([]*attachments.Entry, *conf.List, error) {
+func (s *scope) requested() ([]attachments.Key, *conf.List, error) {
 	if !s.request.namesNetwork() {
 		return s.requestedByContainer()
 	}
@@ -50,24 +50,42 @@ func (s *scope) requested() ([]*attachments.Entry, *conf.List, error) {
 		return nil, nil, err
 	}
 
-	entry, err := s.store.Get(key)
+	_, err = s.store.Get(key)
+	if damage := attachments.Damage(err); damage != nil {
+		return nil, nil, unusableRecord(damage, adviceDetach)
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, notAttached("container %s is not attached to network %s as %s", key.ContainerID,
 			key.Network, key.IfName)
 	}
 
-	return []*attachments.Entry{entry}, given, err
+	return []attachments.Key{key}, given, err
 }
 
-func (s *scope) requestedByContainer() ([]*attachments.Entry, *conf.List, error) {
+// adviceDetach is what to do about an attachment whose record cannot be used.
+const adviceDetach = "detach the container and attach it again"
+
+func (s *scope) requestedByContainer() ([]attachments.Key, *conf.List, error) {
 	if err := conf.ValidateContainerID(s.request.ContainerID); err != nil {
 		return nil, nil, err
 	}
-	entries, err := s.store.ByContainer(s.request.ContainerID, s.request.IfName)
-	if err == nil && len(entries) == 0 {
-		err = notAttached("container %s is not attached to any network", s.request.ContainerID)
+	entries, unusable, err := s.store.ByContainer(s.request.ContainerID, s.request.IfName)
+	if err != nil {
+		return nil, nil, err
 	}
-	return entries, nil, err
+	if len(unusable) > 0 {
+		return nil, nil, unusableRecord(unusable[0].Err, adviceDetach)
+	}
+	if len(entries) == 0 {
+		return nil, nil, notAttached("container %s is not attached to any network",
+			s.request.ContainerID)
+	}
+
+	var keys []attachments.Key
+	for _, entry := range entries {
+		keys = append(keys, entry.Key)
+	}
+	return keys, nil, nil
 }
 
 // notAttached returns the error of a CHECK without an attachment. Its code is the specification's
@@ -86,7 +104,10 @@ func (s *scope) checkEntry(ctx context.Context, key attachments.Key, given *conf
 	overrides := s.overrides(given)
 	overrides.Netns = s.manager.Prefetch(s.request.Netns, (*netns.Namespace).PrefetchSocket)
 	defer overrides.Netns.Close()
-	return s.withLocked(ctx, key, func(_ *attachments.Held, entry *attachments.Entry) error {
+	return s.withLocked(ctx, key, func(held *attachments.Held, entry *attachments.Entry) error {
+		if damage := held.Damage(); damage != nil {
+			return unusableRecord(damage, adviceDetach)
+		}
 		if entry == nil {
 			return notAttached("container %s was detached from network %s during the CHECK",
 				key.ContainerID, key.Network)

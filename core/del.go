@@ -45,7 +45,7 @@ func (s *scope) delAll(ctx context.Context, force bool) (*DelAnswer, error) {
 		return nil, err
 	}
 
-	entries, err := s.store.ByContainer(s.request.ContainerID, s.request.IfName)
+	entries, unusable, err := s.store.ByContainer(s.request.ContainerID, s.request.IfName)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +57,51 @@ func (s *scope) delAll(ctx context.Context, force bool) (*DelAnswer, error) {
 			errs = append(errs, err)
 		}
 	}
+	for _, u := range unusable {
+		if err := s.delUnusable(ctx, u, force, answer); err != nil {
+			errs = append(errs, err)
+		}
+	}
 	return answer, fault.Join(errs)
+}
+
+// delUnusable removes an attachment whose record cannot be used, with the configuration that
+// options.confDir has for it. The name of the record may have several meanings: the first that has
+// a configuration counts.
+func (s *scope) delUnusable(ctx context.Context, u attachments.Unusable, force bool,
+	answer *DelAnswer) (err error) {
+	for _, key := range u.Keys {
+		if err = s.delKey(ctx, key, nil, force, answer); err == nil {
+			return nil
+		}
+	}
+	switch {
+	case err != nil:
+		return err
+	case !force:
+		return unusableRecord(u.Err, "detach from the network, which the request must name, or set "+
+			"force to remove only the record")
+	}
+
+	answer.Found = true
+	s.events.Warn("", "removed without undoing anything: "+u.Err.Error())
+	return s.store.Discard(u)
+}
+
+// delUnknown removes what there is of an attachment without an entry. Its record may be unusable.
+func (s *scope) delUnknown(ctx context.Context, held *attachments.Held, key attachments.Key,
+	overrides *lifecycle.Overrides, force bool, answer *DelAnswer) error {
+	damage := held.Damage()
+	if owner := s.request.Options.Owner; damage != nil && s.ownerGiven && owner != anyOwner && !force {
+		return unusableRecord(damage, "its owner is unknown: leave out options.owner, or set force")
+	}
+
+	err := s.manager.DetachUnknown(ctx, held, key, overrides, force)
+	if err == nil && damage != nil {
+		answer.Found = true
+		answer.Removed = append(answer.Removed, nameOf(key))
+	}
+	return err
 }
 
 // delKey removes one attachment and adds it to the response. It opens the namespace first, so that
@@ -69,7 +113,7 @@ func (s *scope) delKey(ctx context.Context, key attachments.Key, given *conf.Lis
 	defer overrides.Netns.Close()
 	return s.withLocked(ctx, key, func(held *attachments.Held, entry *attachments.Entry) error {
 		if entry == nil {
-			return s.manager.DetachUnknown(ctx, held, key, overrides, force)
+			return s.delUnknown(ctx, held, key, overrides, force, answer)
 		}
 
 		inScope, err := s.delMeans(ctx, entry, overrides.Netns)

@@ -94,8 +94,14 @@ func (c *collection) run(ctx context.Context) (*GCAnswer, error) {
 		return nil, err
 	}
 	defer held.Unlock()
+	entries, unusable, err := c.scope.allEntries()
+	if err != nil {
+		return nil, err
+	}
+	c.keepUnusable(unusable)
+
 	var errs []error
-	for _, entry := range c.scope.allEntries() {
+	for _, entry := range entries {
 		if entry.Network != c.list.Name {
 			continue
 		}
@@ -109,6 +115,22 @@ func (c *collection) run(ctx context.Context) (*GCAnswer, error) {
 	}
 
 	return &c.answer, fault.Join(errs)
+}
+
+// keepUnusable keeps what the plugins made for attachments whose records cannot be used: their
+// containers may run.
+func (c *collection) keepUnusable(unusable []attachments.Unusable) {
+	for _, u := range unusable {
+		if !u.MayConcern(c.list.Name) {
+			continue
+		}
+		c.answer.Errors = append(c.answer.Errors, fileErrors([]attachments.Unusable{u})...)
+		for _, key := range u.Keys {
+			if key.Network == c.list.Name {
+				c.keep = append(c.keep, plugin.AttachmentID{ContainerID: key.ContainerID, IfName: key.IfName})
+			}
+		}
+	}
 }
 
 // collect detaches one attachment, or adds it to those that the plugins must keep.

@@ -15,7 +15,7 @@ import (
 func (h *testHost) age(containerID string) {
 	h.t.Helper()
 	store := attachments.Open(h.dir+"/cache", h.dir+"/run")
-	entries, err := store.ByContainer(containerID, "")
+	entries, _, err := store.ByContainer(containerID, "")
 	if err != nil || len(entries) == 0 {
 		h.t.Fatalf("%s: %d entries, %v", containerID, len(entries), err)
 	}

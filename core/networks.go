@@ -14,7 +14,11 @@ func (e *Engine) Networks(ctx context.Context, caller Caller,
 
 func (s *scope) networks(context.Context) (*NetworksAnswer, error) {
 	answer := &NetworksAnswer{Networks: []Network{}, Errors: []FileError{}}
-	lists, bad := conf.Scan(s.request.Options.ConfDir)
+	lists, bad, err := conf.Scan(s.request.Options.ConfDir)
+	if err != nil {
+		return nil, err
+	}
+
 	for _, list := range lists {
 		network := Network{Name: list.Name, CNIVersion: list.CNIVersion, File: list.File,
 			Plugins: []string{}}

@@ -17,15 +17,15 @@ func (e *Engine) Repair(ctx context.Context, caller Caller,
 	r *RepairRequest) (*RepairAnswer, error) {
 	return serve(ctx, e.incoming(caller, plugin.Repair, &r.Common),
 		func(s *scope, ctx context.Context) (*RepairAnswer, error) {
-			entries, given, err := s.toRepair(r.All)
+			answer := &RepairAnswer{Repaired: []Repaired{}}
+			keys, given, err := s.toRepair(r.All, answer)
 			if err != nil {
 				return nil, err
 			}
 
-			answer := &RepairAnswer{Repaired: []Repaired{}}
 			var errs []error
-			for _, entry := range entries {
-				err := s.repairEntry(ctx, entry.Key, given, answer)
+			for _, key := range keys {
+				err := s.repairEntry(ctx, key, given, answer)
 				if r.All && errors.Is(err, lifecycle.ErrByExecutables) {
 					s.events.Warn("", err.Error())
 					continue
@@ -40,8 +40,8 @@ func (e *Engine) Repair(ctx context.Context, caller Caller,
 }
 
 // toRepair returns the attachments that the request names, and the configuration in the request, if
-// any.
-func (s *scope) toRepair(all bool) ([]*attachments.Entry, *conf.List, error) {
+// any. With all, the response names the files that cannot be used.
+func (s *scope) toRepair(all bool, answer *RepairAnswer) ([]attachments.Key, *conf.List, error) {
 	if !all {
 		return s.requested()
 	}
@@ -49,10 +49,16 @@ func (s *scope) toRepair(all bool) ([]*attachments.Entry, *conf.List, error) {
 		return nil, nil, fault.InvalidRequest("all", "all excludes network, networkFile and containerId")
 	}
 
-	var own []*attachments.Entry
-	for _, entry := range s.allEntries() {
+	entries, unusable, err := s.allEntries()
+	if err != nil {
+		return nil, nil, err
+	}
+
+	answer.Errors = fileErrors(unusable)
+	var own []attachments.Key
+	for _, entry := range entries {
 		if s.owns(entry) {
-			own = append(own, entry)
+			own = append(own, entry.Key)
 		}
 	}
 	return own, nil, nil
@@ -67,7 +73,10 @@ func (s *scope) repairEntry(ctx context.Context, key attachments.Key, given *con
 		})
 	}
 
-	return s.withLocked(ctx, key, func(_ *attachments.Held, entry *attachments.Entry) error {
+	return s.withLocked(ctx, key, func(held *attachments.Held, entry *attachments.Entry) error {
+		if damage := held.Damage(); damage != nil {
+			return unusableRecord(damage, adviceDetach)
+		}
 		if entry == nil {
 			return nil // detached meanwhile
 		}

@@ -102,11 +102,29 @@ func (s *scope) withLocked(ctx context.Context, key attachments.Key,
 	return work(held, entry)
 }
 
-// allEntries returns the entries of all attachments. Unreadable files are reported as warnings.
-func (s *scope) allEntries() []*attachments.Entry {
-	entries, unreadable := s.store.List()
-	for _, err := range unreadable {
-		s.events.Warn("", err.Error())
+// allEntries returns the entries of all attachments, and the files that cannot be used. They are
+// reported as warnings, too.
+func (s *scope) allEntries() ([]*attachments.Entry, []attachments.Unusable, error) {
+	entries, unusable, err := s.store.List()
+	for _, u := range unusable {
+		s.events.Warn("", u.Err.Error())
 	}
-	return entries
+	return entries, unusable, err
+}
+
+// fileErrors describes unusable files in a response.
+func fileErrors(unusable []attachments.Unusable) []FileError {
+	var errs []FileError
+	for _, u := range unusable {
+		errs = append(errs, FileError{File: u.File, Msg: u.Err.Error()})
+	}
+	return errs
+}
+
+// unusableRecord returns the error of a verb on an attachment whose record cannot be used.
+func unusableRecord(damage error, advice string) error {
+	e := fault.New(fault.KindState, damage, "the record of an attachment cannot be used")
+	e.Msg += "; " + advice
+	e.Retryable = false
+	return e
 }

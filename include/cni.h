@@ -456,6 +456,10 @@ CNI_API int cni_check(const char *request, char **response);
  *     ifName          string      name of the interface in the container
  *     plugin          string      type of the plugin
  *     object          string      what was missing
+ *   errors          [object]?   the files of the state that cannot be used; with all, their
+ *                               attachments were left out
+ *     file            string      path of the file
+ *     msg             string      why the file cannot be used
  *
  * @return 0; kinds invalid-config, network-not-found, plugin-not-found, namespace-not-found,
  *         not-a-namespace, plugin-failed, drift, plugin-protocol, plugin-status-unknown,
@@ -480,6 +484,8 @@ CNI_API int cni_repair(const char *request, char **response);
  *   dryRun            bool        only report what would be removed; default false
  * Response:
  *   removed         [object]    the attachments that were removed, or would be; see cni_del
+ *   errors          [object]?   the files of the state that cannot be used; their attachments were
+ *                               left alone; see cni_repair
  *
  * @return 0; kinds invalid-config, network-not-found, plugin-not-found, plugin-failed,
  *         plugin-protocol, plugin-status-unknown
@@ -539,9 +545,7 @@ CNI_API int cni_validate(const char *request, char **response);
  *     cniVersion      string      version of the configuration
  *     file            string      path of the file
  *     plugins         [string]    types of the plugins, in their order
- *   errors          [object]    the files that cannot be used
- *     file            string      path of the file
- *     msg             string      why the file cannot be used
+ *   errors          [object]    the files that cannot be used; see cni_repair
  *
  * @return 0
  * @since 0.1
@@ -593,6 +597,8 @@ CNI_API int cni_networks(const char *request, char **response);
  *                                 not complete), "stale" (the namespace is proved not to exist) or
  *                                 "unknown" (no path leads to the namespace from here, which may
  *                                 exist nevertheless)
+ *   errors          [object]?   the files of the state that cannot be used; their attachments are
+ *                               missing from the list; see cni_repair
  *
  * @return 0
  * @since 0.1
@@ -607,7 +613,7 @@ CNI_API int cni_attachments(const char *request, char **response);
  * Request: optional requestId, options.
  * Response:
  *   plugins         [object]    the plugin types; see cni_validate
- *   errors          [object]    the executables that do not respond to VERSION; see cni_networks
+ *   errors          [object]    the executables that do not respond to VERSION; see cni_repair
  *
  * @return 0
  * @since 0.1

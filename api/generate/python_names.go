@@ -156,12 +156,23 @@ func (p *python) remember(keys []*model.Key) {
 	}
 }
 
-// unwrapped returns the only key of a response, whose value a verb returns instead of an object.
+// unwrapped returns the only required key of a response, whose value a verb returns instead of an
+// object. A key that was added to the response later does not change what the verb returns.
 func unwrapped(t *model.Type) *model.Key {
-	if strings.HasSuffix(t.Name, "Response") && len(t.Keys) == 1 {
-		return t.Keys[0]
+	if !strings.HasSuffix(t.Name, "Response") {
+		return nil
 	}
-	return nil
+	var only *model.Key
+	for _, key := range t.Keys {
+		switch {
+		case !key.Required:
+		case only != nil:
+			return nil
+		default:
+			only = key
+		}
+	}
+	return only
 }
 
 // hasClass reports whether an object has a class of its own.

@@ -481,6 +481,26 @@ class Repaired(Record):
 
 
 @dataclass(frozen=True, repr=False)
+class FileError(Record):
+    """A file that cannot be used.
+
+    :ivar file: Path of the file.
+    :ivar msg: Why the file cannot be used.
+    :ivar raw: The JSON object that it was made from.
+    """
+
+    file: str
+    """Path of the file."""
+    msg: str
+    """Why the file cannot be used."""
+    raw: Raw = field(default_factory=dict, compare=False, repr=False)
+
+    @classmethod
+    def from_dict(cls, data: Raw) -> FileError:
+        return cls(file=text(data, "file"), msg=text(data, "msg"), raw=data)
+
+
+@dataclass(frozen=True, repr=False)
 class PluginInfo(Record):
     """A plugin type.
 
@@ -609,26 +629,6 @@ class Network(Record):
 
 
 @dataclass(frozen=True, repr=False)
-class FileError(Record):
-    """A file that cannot be used.
-
-    :ivar file: Path of the file.
-    :ivar msg: Why the file cannot be used.
-    :ivar raw: The JSON object that it was made from.
-    """
-
-    file: str
-    """Path of the file."""
-    msg: str
-    """Why the file cannot be used."""
-    raw: Raw = field(default_factory=dict, compare=False, repr=False)
-
-    @classmethod
-    def from_dict(cls, data: Raw) -> FileError:
-        return cls(file=text(data, "file"), msg=text(data, "msg"), raw=data)
-
-
-@dataclass(frozen=True, repr=False)
 class NetworkList(Record):
     """Response of ``networks``.
 
@@ -664,6 +664,8 @@ class AttachmentList(Record):
 
     :ivar as_of: When the list was made, for ``gc``.
     :ivar attachments: The attachments.
+    :ivar errors: The files of the state that cannot be used; their attachments are missing from the
+        list.
     :ivar raw: The JSON object that it was made from.
     """
 
@@ -671,6 +673,8 @@ class AttachmentList(Record):
     """When the list was made, for ``gc``."""
     attachments: tuple[Attachment, ...] = ()
     """The attachments."""
+    errors: tuple[FileError, ...] = ()
+    """The files of the state that cannot be used; their attachments are missing from the list."""
     raw: Raw = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
@@ -678,6 +682,7 @@ class AttachmentList(Record):
         return cls(
             as_of=text(data, "asOf"),
             attachments=each(Attachment.from_dict, objects(data, "attachments")),
+            errors=each(FileError.from_dict, objects(data, "errors")),
             raw=data,
         )
 

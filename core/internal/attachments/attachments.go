@@ -11,7 +11,11 @@
 // entry. So is an intent that replaces another one. The first intent is written in place, because
 // nothing is made before it is complete. Nothing is synced to disk: containers do not outlive the
 // boot, so that all state is stale after a power loss. Files that are empty or malformed count as
-// absent.
+// absent, and are reported with the attachment that their name tells. A file that states another
+// attachment than its name is malformed.
+//
+// The directories must belong to root or to the caller, and only their owner may write to them: an
+// entry says what a DEL removes and which programs it runs.
 //
 // # Locks
 //

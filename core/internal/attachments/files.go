@@ -1,10 +1,14 @@
 package attachments
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"syscall"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/host/file"
@@ -21,6 +25,7 @@ const (
 type unusableError struct {
 	path   string
 	reason string
+	torn   bool // the beginning of an entry
 }
 
 func (e *unusableError) Error() string {
@@ -29,6 +34,13 @@ func (e *unusableError) Error() string {
 
 func unusable(path, format string, args ...any) error {
 	return &unusableError{path: path, reason: fmt.Sprintf(format, args...)}
+}
+
+// isTorn reports whether an error of load means that the file is only the beginning of an entry. An
+// intent was then cut short while it was written, and nothing was made yet.
+func isTorn(err error) bool {
+	var u *unusableError
+	return errors.As(err, &u) && u.torn
 }
 
 func isUnusable(err error) bool {
@@ -45,7 +57,7 @@ func load(path, option string) (*Entry, error) {
 	}
 	e, err := decode(data)
 	if err != nil {
-		return nil, unusable(path, "%v", err)
+		return nil, &unusableError{path: path, reason: err.Error(), torn: isBeginning(data)}
 	}
 	return e, date(e, path)
 }
@@ -63,6 +75,13 @@ func date(e *Entry, path string) error {
 	return nil
 }
 
+// isBeginning reports whether a text is JSON that ends too early.
+func isBeginning(text []byte) bool {
+	_, err := jsontext.NewDecoder(bytes.NewReader(text), jsontext.AllowDuplicateNames(true),
+		jsontext.AllowInvalidUTF8(true)).ReadValue()
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+}
+
 // loadKey reads only the key that a cache file states. Its errors are those of load.
 func loadKey(path string) (Key, error) {
 	data, err := loadText(path, cacheOption)
@@ -77,7 +96,7 @@ func loadKey(path string) (Key, error) {
 }
 
 func loadText(path, option string) ([]byte, error) {
-	data, err := file.Read(path, maxFileSize)
+	data, err := file.ReadOwn(path, maxFileSize)
 	switch {
 	case err == nil || errors.Is(err, fs.ErrNotExist):
 		return data, err
@@ -92,10 +111,11 @@ func loadText(path, option string) ([]byte, error) {
 
 // replace writes a file under a temporary name and moves it to its own. On failure the file is
 // unchanged and the temporary file is removed.
-func replace(path, temporary string, data []byte, move func(from, to string) error) error {
-	err := file.InDirectory(temporary, func() error { return file.Renew(temporary, data, fileMode) })
+func (s *Store) replace(path, temporary string, data []byte,
+	move func(from, to string) error) error {
+	err := s.inDirectory(temporary, func() error { return file.Renew(temporary, data, fileMode) })
 	if err == nil {
-		err = file.InDirectory(path, func() error { return move(temporary, path) })
+		err = s.inDirectory(path, func() error { return move(temporary, path) })
 	}
 	if err != nil {
 		_ = file.Remove(temporary)
@@ -103,9 +123,21 @@ func replace(path, temporary string, data []byte, move func(from, to string) err
 	return err
 }
 
+// rename replaces what has the new name, even an empty directory.
+func rename(from, to string) error {
+	err := file.Rename(from, to)
+	if !errors.Is(err, syscall.EISDIR) {
+		return err
+	}
+	if err := file.Discard(to); err != nil {
+		return err
+	}
+	return file.Rename(from, to)
+}
+
 // create writes a file that does not exist. The error wraps fs.ErrExist if it does.
-func create(path string, data []byte) error {
-	return file.InDirectory(path, func() error { return file.Create(path, data, fileMode) })
+func (s *Store) create(path string, data []byte) error {
+	return s.inDirectory(path, func() error { return file.Create(path, data, fileMode) })
 }
 
 // names lists a directory. A missing directory is empty.

@@ -101,7 +101,7 @@ func TestFilesOfGoLibcniAreRead(t *testing.T) {
 		{Key: web("c4"), ByGoLibcni: true,
 			Result: jsontext.Value(`{"ip4":{"ip":"10.1.0.4/16"},"dns":{}}`)},
 	}
-	got, errs := s.List()
+	got, errs := list(t, s)
 	if len(errs) > 0 {
 		t.Errorf("errors: %v", errs)
 	}
@@ -178,11 +178,11 @@ func testUnusable(t *testing.T, spoil func(path string) error) {
 	must.Succeed(t, spoil(path))
 
 	wantNone(t, s, web("c1"))
-	entries, errs := s.List()
+	entries, errs := list(t, s)
 	if len(entries) != 1 || len(errs) != 1 || !strings.Contains(fmt.Sprint(errs), path) {
 		t.Errorf("list: %v, %v; want c2 alone and an error that names %s", entries, errs, path)
 	}
-	if found, err := s.ByContainer("c1", ""); len(found) != 0 || err != nil {
+	if found, err := byContainer(s, "c1", ""); len(found) != 0 || err != nil {
 		t.Errorf("by container: %v, %v; want none", found, err)
 	}
 	must.Succeed(t, s.Commit(entry("c1")))
@@ -263,7 +263,7 @@ func TestNothingWaitsForTheWriterOfAFIFO(t *testing.T) {
 		path := filepath.Join(dir, directory)
 		must.Succeed(t, os.RemoveAll(path))
 		must.Succeed(t, syscall.Mkfifo(path, 0o600))
-		wait(t, func() error { _, errs := s.List(); return asError(len(errs) == 0) })
+		wait(t, func() error { _, _, err := s.List(); return asError(err == nil) })
 		wait(t, func() error {
 			return asError(s.WriteIntent(entry("c1")) == nil &&
 				s.Commit(entry("c1")) == nil)

@@ -51,7 +51,7 @@ func FuzzCacheFile(f *testing.F) {
 		case !errors.Is(err, fs.ErrNotExist):
 			t.Fatalf("get: %v", err)
 		}
-		listed, _ := s.List()
+		listed, _, _ := s.List()
 		if err == nil && (len(listed) != 1 || listed[0].Key != web("c1")) {
 			t.Fatalf("got, but listed as %v", listed)
 		}

@@ -16,13 +16,20 @@ type Held struct {
 	key   Key // of the attachment; empty for a network
 	locks *lockfile.Bytes
 	seen  snapshot
+
+	damage error // of the attachment's files, when Get found none that is usable
 }
 
 // Get is Store.Get of the attachment.
 func (h *Held) Get() (e *Entry, err error) {
 	e, h.seen, err = h.store.find(h.key)
+	h.damage = Damage(err)
 	return e, err
 }
+
+// Damage returns what Get found wrong with the files of an attachment without a usable one; nil if
+// there was no file.
+func (h *Held) Damage() error { return h.damage }
 
 // WriteIntent is Store.WriteIntent. The first intent of an attachment is written in place: half an
 // intent means that nothing was made.
@@ -34,7 +41,7 @@ func (h *Held) WriteIntent(e *Entry) error {
 	}
 
 	err := h.store.writeIntent(e, func(data []byte) error {
-		return create(h.store.intentPath(e.Key), data)
+		return h.store.create(h.store.intentPath(e.Key), data)
 	})
 	if errors.Is(err, fs.ErrExist) {
 		return h.store.WriteIntent(e)

@@ -45,6 +45,7 @@ func (s *Store) Lock(ctx context.Context, key Key) (*Held, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.adopt(key)
 	return h, nil
 }
 
@@ -52,13 +53,11 @@ func (s *Store) Lock(ctx context.Context, key Key) (*Held, error) {
 // the file meanwhile.
 func (h *Held) take(ctx context.Context, lock func() error) error {
 	for {
-		var err error
-		h.locks, err = lockfile.OpenBytes(ctx, h.store.private+"/locks/calls")
-		if err != nil {
+		if err := h.open(ctx); err != nil {
 			return lockError(err, "the locks of all attachments")
 		}
 
-		err = lock()
+		err := lock()
 		replaced := false
 		if err == nil {
 			replaced, err = h.locks.IsReplaced()
@@ -112,14 +111,32 @@ func (h *Held) Attachment(ctx context.Context, key Key) (*Held, error) {
 	if err != nil {
 		return nil, err
 	}
+	h.store.adopt(key)
 	return one, nil
 }
+
+// adopt gives an intent of version 0.1 its present name. There rarely is one.
+func (s *Store) adopt(key Key) { _ = file.RenameNew(s.formerIntentPath(key), s.intentPath(key)) }
 
 // Unlock releases everything. Unlocking twice, or nil, does nothing.
 func (h *Held) Unlock() {
 	if h != nil {
 		_ = h.locks.Unlock() // closing the descriptor, which it does in any case, releases too
 	}
+}
+
+// open opens the file of locks. It does not use a directory that another user can change.
+func (h *Held) open(ctx context.Context) (err error) {
+	if err := h.store.trust(); err != nil {
+		return err
+	}
+	if h.locks, err = lockfile.OpenBytes(ctx, h.store.private+"/locks/calls"); err != nil {
+		return err
+	}
+	if err = h.store.trust(); err != nil { // another user may have made it meanwhile
+		h.Unlock()
+	}
+	return err
 }
 
 // closeGate takes the gate for a GC. While another GC has the network the gate stays open, and for
@@ -224,18 +241,16 @@ func (s *Store) removeTorn(ctx context.Context, network string) {
 			if !strings.HasPrefix(name, networkPrefix(network)) {
 				continue
 			}
-			if strings.HasSuffix(name, temporarySuffix) || dir == s.intents && isTorn(path) {
-				_ = file.Remove(path)
+			torn := strings.HasSuffix(name, temporarySuffix)
+			if !torn && dir == s.intents {
+				_, err := load(path, stateOption)
+				torn = isTorn(err)
+			}
+			if torn {
+				_ = file.Discard(path)
 			}
 		}
 	}
-}
-
-// isTorn reports whether an intent was cut short while it was written: part of an object is not
-// JSON. Nothing was made yet.
-func isTorn(path string) bool {
-	data, err := file.Read(path, maxFileSize)
-	return err == nil && !isJSON(data)
 }
 
 // lockError distinguishes a lock that another call holds from one that cannot be taken.

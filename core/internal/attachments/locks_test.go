@@ -253,7 +253,7 @@ func TestLockingANetworkRemovesWhatWasHalfWritten(t *testing.T) {
 			os.WriteFile(filepath.Join(dir, "cache", "libcni", filepath.Base(intent)+".tmp"), nil,
 				0o600))
 	}
-	if entries, errs := s.List(); len(entries) != 2 || len(errs) != 0 {
+	if entries, errs := list(t, s); len(entries) != 2 || len(errs) != 0 {
 		t.Errorf("list: %v, %v; want both, and nothing of what is half written", entries, errs)
 	}
 	for _, step := range []struct {
@@ -271,7 +271,7 @@ func TestLockingANetworkRemovesWhatWasHalfWritten(t *testing.T) {
 	if found := halfWritten(t, dir); len(found) != 0 {
 		t.Errorf("after removing the other: %v", found)
 	}
-	if entries, errs := s.List(); len(entries) != 1 || len(errs) != 0 {
+	if entries, errs := list(t, s); len(entries) != 1 || len(errs) != 0 {
 		t.Errorf("list: %v, %v; want the intent of web", entries, errs)
 	}
 }

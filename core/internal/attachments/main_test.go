@@ -166,3 +166,20 @@ func wantNone(t *testing.T, s *attachments.Store, key attachments.Key) {
 		t.Errorf("get %s: %+v, %v; want %v", key, e, err, fs.ErrNotExist)
 	}
 }
+
+// list is List with the errors of the files that are not usable.
+func list(t *testing.T, s *attachments.Store) ([]*attachments.Entry, []error) {
+	t.Helper()
+	entries, unusable, err := s.List()
+	must.Succeed(t, err)
+	var errs []error
+	for _, u := range unusable {
+		errs = append(errs, u.Err)
+	}
+	return entries, errs
+}
+
+func byContainer(s *attachments.Store, id, ifName string) ([]*attachments.Entry, error) {
+	entries, _, err := s.ByContainer(id, ifName)
+	return entries, err
+}

@@ -2,13 +2,11 @@ package attachments
 
 import (
 	"bytes"
-	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"io/fs"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -33,6 +31,7 @@ type Store struct {
 	private string // ours beside it: temporary files, locks
 	intents string
 
+	trusted atomic.Bool                // no other user can change the directories
 	decoded atomic.Pointer[decoded]    // the last cache entry that was read
 	unique  atomic.Pointer[uniqueName] // the last name that was computed
 }
@@ -48,7 +47,7 @@ func Open(cacheDir, stateDir string) *Store {
 }
 
 // Get returns the attachment with the key: its intent if there is one, else its cache entry. The
-// error wraps fs.ErrNotExist if there is neither, or neither is usable.
+// error wraps fs.ErrNotExist if there is neither, or neither is usable; Damage distinguishes them.
 func (s *Store) Get(key Key) (*Entry, error) {
 	e, _, err := s.find(key)
 	return e, err
@@ -66,12 +65,15 @@ func (s *Store) find(key Key) (*Entry, snapshot, error) {
 	if err := key.Validate(); err != nil {
 		return nil, snapshot{}, err
 	}
-	e, err := s.intent(key)
-	if !isAbsent(err) {
-		return e, snapshot{}, err
+	if err := s.trust(); err != nil {
+		return nil, snapshot{}, err
+	}
+	e, intentErr := s.intent(key)
+	if !isAbsent(intentErr) {
+		return e, snapshot{}, intentErr
 	}
 
-	noIntent := errors.Is(err, fs.ErrNotExist)
+	noIntent := errors.Is(intentErr, fs.ErrNotExist)
 	e, text, err := s.cached(key)
 	switch {
 	case err == nil && e.Key == key && noIntent && !e.ByGoLibcni:
@@ -79,17 +81,51 @@ func (s *Store) find(key Key) (*Entry, snapshot, error) {
 	case err == nil && e.Key == key:
 		return e, snapshot{}, nil
 	case err == nil || isAbsent(err):
-		return nil, snapshot{vacant: noIntent && errors.Is(err, fs.ErrNotExist)}, &absentError{key}
+		return nil, snapshot{vacant: noIntent && errors.Is(err, fs.ErrNotExist)},
+			&absentError{key, damageOf(intentErr, err)}
 	default:
 		return nil, snapshot{}, err
 	}
 }
 
-// absentError says that no attachment has the key.
-type absentError struct{ key Key }
+// absentError says that no attachment has the key, or that its file is unusable.
+type absentError struct {
+	key    Key
+	damage error // nil if there is no file
+}
 
-func (e *absentError) Error() string { return e.key.String() + ": " + fs.ErrNotExist.Error() }
+func (e *absentError) Error() string { return e.key.String() + ": " + e.reason().Error() }
 func (e *absentError) Unwrap() error { return fs.ErrNotExist }
+
+func (e *absentError) reason() error {
+	if e.damage != nil {
+		return e.damage
+	}
+	return fs.ErrNotExist
+}
+
+// Damage returns what is wrong with the file of an attachment for which Get returned err; nil if
+// there is no such file.
+func Damage(err error) error {
+	var e *absentError
+	if errors.As(err, &e) {
+		return e.damage
+	}
+	return nil
+}
+
+// damageOf returns the error that says that a file is damaged. A torn intent is not: nothing was
+// made yet. The cache entry is never written in place.
+func damageOf(intent, entry error) error {
+	switch {
+	case isUnusable(intent) && !isTorn(intent):
+		return intent
+	case isUnusable(entry):
+		return entry
+	default:
+		return nil
+	}
+}
 
 // isAbsent reports whether an error of load means that there is no entry.
 func isAbsent(err error) bool { return errors.Is(err, fs.ErrNotExist) || isUnusable(err) }
@@ -108,7 +144,8 @@ func (s *Store) intent(key Key) (*Entry, error) {
 }
 
 // cached returns the entry in the cache file of key, which may be another attachment's, and its
-// text. A bare result counts as that of key.
+// text. A bare result counts as that of key. An entry that states a key of another file is
+// unusable: it is damaged, or a copy.
 func (s *Store) cached(key Key) (*Entry, []byte, error) {
 	path := s.cachePath(key)
 	text, err := loadText(path, cacheOption)
@@ -130,6 +167,9 @@ func (s *Store) cached(key Key) (*Entry, []byte, error) {
 	if e.Key == (Key{}) {
 		e.Key = key
 	}
+	if s.cachePath(e.Key) != path {
+		return nil, nil, unusable(path, "its name is not the one of %s", e.Key)
+	}
 	if err := date(&e, path); err != nil {
 		return nil, nil, err
 	}
@@ -148,7 +188,7 @@ func (s *Store) WriteIntent(e *Entry) error {
 		if err := s.refuseCollision(e.Key); err != nil {
 			return err
 		}
-		return replace(s.intentPath(e.Key), s.temporaryIntent(e.Key), data, file.Rename)
+		return s.replace(s.intentPath(e.Key), s.temporaryIntent(e.Key), data, rename)
 	})
 }
 
@@ -174,7 +214,7 @@ func (s *Store) Commit(e *Entry) error {
 		return fault.New(fault.KindState, err, "%s: write the cache entry", e.Key)
 	}
 
-	err = replace(s.cachePath(e.Key), s.temporaryEntry(e.Key), data, func(from, to string) error {
+	err = s.replace(s.cachePath(e.Key), s.temporaryEntry(e.Key), data, func(from, to string) error {
 		err := file.RenameNew(from, to)
 		if !errors.Is(err, fs.ErrExist) && !errors.Is(err, file.ErrUnsupported) {
 			return err
@@ -182,12 +222,12 @@ func (s *Store) Commit(e *Entry) error {
 		if err := s.refuseCollision(e.Key); err != nil {
 			return err
 		}
-		return file.Rename(from, to)
+		return rename(from, to)
 	})
 	if err != nil {
 		return orStateError(err, e.Key, "write the cache entry", cacheOption)
 	}
-	return orStateError(file.Remove(s.intentPath(e.Key)), e.Key, "remove the intent", stateOption)
+	return orStateError(file.Discard(s.intentPath(e.Key)), e.Key, "remove the intent", stateOption)
 }
 
 // orStateError makes an error one of kind state, unless it has a kind.
@@ -245,7 +285,7 @@ func (s *Store) Remove(key Key) error {
 		return err
 	}
 	if holder == nil {
-		err = errors.Join(file.Remove(s.cachePath(key)), file.Remove(s.temporaryEntry(key)))
+		err = errors.Join(file.Discard(s.cachePath(key)), file.Discard(s.temporaryEntry(key)))
 	}
 	if err != nil {
 		return stateError(err, key.String()+": remove the cache entry", cacheOption)
@@ -253,101 +293,11 @@ func (s *Store) Remove(key Key) error {
 
 	// The intent goes last, so that an attachment whose removal was cut short is known to be
 	// incomplete.
-	if err := errors.Join(file.Remove(s.temporaryIntent(key)),
-		file.Remove(s.intentPath(key))); err != nil {
+	if err := errors.Join(file.Discard(s.temporaryIntent(key)),
+		file.Discard(s.intentPath(key))); err != nil {
 		return stateError(err, key.String()+": remove the intent", stateOption)
 	}
 	return nil
-}
-
-// List returns all attachments in the order of their keys, and an error for each file that is not
-// an attachment or cannot be read.
-func (s *Store) List() ([]*Entry, []error) {
-	return s.scan(selection{})
-}
-
-// ByContainer returns the attachments of a container; if ifName is not empty, only those of that
-// interface. It ignores files that are not attachments.
-func (s *Store) ByContainer(containerID, ifName string) ([]*Entry, error) {
-	entries, errs := s.scan(selection{containerID: containerID, ifName: ifName})
-	errs = slices.DeleteFunc(errs, isUnusable)
-	return entries, errors.Join(errs...)
-}
-
-// scan reads the intents first: an intent is newer than the cache entry of the same key.
-func (s *Store) scan(want selection) (entries []*Entry, errs []error) {
-	seen := map[Key]bool{}
-	collect := func(e *Entry, err error) {
-		switch {
-		case errors.Is(err, fs.ErrNotExist): // removed meanwhile
-		case err != nil:
-			errs = append(errs, err)
-		case want.includes(e.Key) && !seen[e.Key]:
-			seen[e.Key] = true
-			entries = append(entries, e)
-		}
-	}
-
-	found, err := names(s.intents, stateOption)
-	if err != nil {
-		errs = append(errs, err)
-	}
-
-	for _, name := range found {
-		if !strings.HasSuffix(name, temporarySuffix) {
-			collect(s.listedIntent(name))
-		}
-	}
-
-	if found, err = names(s.results, cacheOption); err != nil {
-		errs = append(errs, err)
-	}
-
-	for _, name := range found {
-		if want.mayInclude(name) {
-			collect(s.listedEntry(name, want))
-		}
-	}
-
-	slices.SortFunc(entries, func(a, b *Entry) int {
-		return cmp.Or(cmp.Compare(a.Network, b.Network), cmp.Compare(a.ContainerID, b.ContainerID),
-			cmp.Compare(a.IfName, b.IfName))
-	})
-	return entries, errs
-}
-
-func (s *Store) listedIntent(name string) (*Entry, error) {
-	path := filepath.Join(s.intents, name)
-	e, err := load(path, stateOption)
-	if err != nil {
-		return nil, err
-	}
-	if path != s.intentPath(e.Key) {
-		return nil, unusable(path, "its name is not the one of %s", e.Key)
-	}
-	e.Incomplete = true
-	return e, nil
-}
-
-// listedEntry refuses copies and renamed files: an entry that does not have its key's file name
-// could not be removed.
-func (s *Store) listedEntry(name string, want selection) (*Entry, error) {
-	path := filepath.Join(s.results, name)
-	e, err := load(path, cacheOption)
-	if err != nil {
-		return nil, err
-	}
-
-	if e.Key == (Key{}) {
-		if e.Key, err = want.split(name); err != nil {
-			return nil, unusable(path, "%v", err)
-		}
-	}
-
-	if path != s.cachePath(e.Key) {
-		return nil, unusable(path, "its name is not the one of %s", e.Key)
-	}
-	return e, nil
 }
 
 func (s *Store) cachePath(key Key) string {
@@ -355,6 +305,12 @@ func (s *Store) cachePath(key Key) string {
 }
 
 func (s *Store) intentPath(key Key) string { return s.intents + "/" + s.uniqueName(key) }
+
+// formerIntentPath is the intent of version 0.1, whose name did not contain the container.
+func (s *Store) formerIntentPath(key Key) string {
+	name := s.uniqueName(key)
+	return s.intents + "/" + name[:digestSize+1] + name[2*(digestSize+1):]
+}
 
 func (s *Store) temporaryIntent(key Key) string { return s.intentPath(key) + temporarySuffix }
 
@@ -368,12 +324,13 @@ type uniqueName struct {
 	name string
 }
 
-// uniqueName returns the file name of an attachment, which begins with networkPrefix.
+// uniqueName returns the file name of an attachment, which begins with networkPrefix. It contains
+// the container, so that an unusable file can be attributed.
 func (s *Store) uniqueName(key Key) string {
 	last := s.unique.Load()
 	if last == nil || last.Key != key {
-		last = &uniqueName{key, networkPrefix(key.Network) + digest(key.Network, key.ContainerID,
-			key.IfName)}
+		last = &uniqueName{key, networkPrefix(key.Network) + digest(key.ContainerID) + "-" +
+			digest(key.Network, key.ContainerID, key.IfName)}
 		s.unique.Store(last)
 	}
 	return last.name
@@ -381,8 +338,11 @@ func (s *Store) uniqueName(key Key) string {
 
 func networkPrefix(network string) string { return digest(network) + "-" }
 
+// digestSize is the length of a digest.
+const digestSize = 32
+
 // digest returns 128 bits of a hash of strings without NUL.
 func digest(parts ...string) string {
 	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
-	return hex.EncodeToString(sum[:16])
+	return hex.EncodeToString(sum[:digestSize/2])
 }

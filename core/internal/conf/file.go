@@ -62,7 +62,7 @@ func parseFile(path string) (*List, error) {
 
 // readFile reads a regular file. Other files, which could block the caller, are refused.
 func readFile(path string) ([]byte, error) {
-	data, err := file.Read(path, jsonobject.MaxSize)
+	data, err := file.ReadTrusted(path, jsonobject.MaxSize)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, fault.New(fault.KindNetworkNotFound, nil, "%s: no such network configuration file",
@@ -88,6 +88,9 @@ func unreadable(path string, err error) error {
 // files lists the files of a directory that have one of the extensions, sorted by name.
 func files(dir string, extensions ...string) ([]string, error) {
 	entries, err := file.Directory(dir)
+	if err == nil {
+		err = file.CheckTrusted(dir)
+	}
 	if err != nil {
 		return nil, err
 	}

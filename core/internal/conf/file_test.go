@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/must"
 )
 
 // tree writes files below a new directory.
@@ -236,7 +237,7 @@ func TestFindWithoutNetworks(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = Find(dir+"/file", "web")
-	wantFault(t, err, fault.KindState, "network web: the configuration directory cannot be read")
+	wantFault(t, err, fault.KindState, "network web: the configuration directory cannot be used")
 }
 
 func TestScan(t *testing.T) {
@@ -251,7 +252,8 @@ func TestScan(t *testing.T) {
 	if err := os.Symlink("nowhere", filepath.Join(dir, "40.conf")); err != nil {
 		t.Fatal(err)
 	}
-	lists, bad := Scan(dir)
+	lists, bad, err := Scan(dir)
+	must.Succeed(t, err)
 	var got []string
 	for _, list := range lists {
 		got = append(got, filepath.Base(list.File)+": "+describe(list))
@@ -270,8 +272,30 @@ func TestScan(t *testing.T) {
 	if diff := cmp.Diff(want, bad); diff != "" {
 		t.Errorf("errors (-want +got)\n%s", diff)
 	}
-	if lists, bad := Scan(dir + "/absent"); len(lists) != 0 || len(bad) != 1 ||
+	if lists, bad, err := Scan(dir + "/absent"); err != nil || len(lists) != 0 || len(bad) != 1 ||
 		!strings.Contains(bad[0].Msg, "does not exist") {
 		t.Errorf("absent directory: %v, %v", lists, bad)
+	}
+}
+
+// Whoever can change a configuration chooses what runs as the caller.
+func TestConfigurationThatEveryUserCanWriteIsRefused(t *testing.T) {
+	dir := tree(t, map[string]string{"web.conflist": network("web"), "web/10.conf": `{"type":"x"}`})
+	path := filepath.Join(dir, "web.conflist")
+	for _, name := range []string{"web.conflist", "web", "web/10.conf", "."} {
+		at := filepath.Join(dir, name)
+		info, err := os.Stat(at)
+		must.Succeed(t, err)
+		must.Succeed(t, os.Chmod(at, 0o777))
+		if name != "." {
+			_, err = ParseFile(path)
+			wantFault(t, err, fault.KindState, at+" can be written by every user (mode 0777)")
+		}
+		if _, err = Find(dir, "web"); err == nil {
+			t.Errorf("%s: the network was found", at)
+		}
+		must.Succeed(t, os.Chmod(at, info.Mode()))
+		_, err = Find(dir, "web")
+		must.Succeed(t, err)
 	}
 }

@@ -50,12 +50,17 @@ func Find(dir, name string) (*List, error) {
 }
 
 // Scan loads all networks of a directory: the files *.conflist in the order of their names, then
-// *.conf and *.json. If several have the same name, the first counts and the others are errors. A
-// directory that cannot be read is an error, too.
-func Scan(dir string) ([]*List, []FileError) {
+// *.conf and *.json. If several have the same name, the first counts and the others are errors. So
+// is a missing directory. The error is of kind state if the directory cannot be read.
+func Scan(dir string) ([]*List, []FileError, error) {
 	paths, err := configFiles(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, []FileError{{File: dir, Msg: directoryError(dir, err)}}, nil
+	}
 	if err != nil {
-		return nil, []FileError{{File: dir, Msg: directoryError(dir, err)}}
+		e := fault.New(fault.KindState, err, "")
+		e.Msg = directoryError(dir, err)
+		return nil, nil, e
 	}
 
 	var lists []*List
@@ -78,7 +83,7 @@ func Scan(dir string) ([]*List, []FileError) {
 		lists = append(lists, list)
 	}
 
-	return lists, bad
+	return lists, bad, nil
 }
 
 // fileError removes the path from the message. The message keeps it if it is that of an invalid
@@ -100,7 +105,7 @@ func directoryError(dir string, err error) string {
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Sprintf("the configuration directory %s does not exist", dir)
 	}
-	return fmt.Sprintf("the configuration directory cannot be read: %v", err)
+	return fmt.Sprintf("the configuration directory cannot be used: %v", err)
 }
 
 func noDirectory(dir, name string, err error) error {

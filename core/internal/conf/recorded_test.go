@@ -25,7 +25,7 @@ func TestRecordedConfigurations(t *testing.T) {
 		"10-mynet.conf: mynet 0.2.0 bridge+host-local",
 		"99-loopback.conf: lo 0.3.1 loopback",
 	}
-	lists, bad := Scan("testdata/recorded")
+	lists, bad, _ := Scan("testdata/recorded")
 	if len(bad) > 0 {
 		t.Errorf("bad files: %v", bad)
 	}

@@ -141,10 +141,18 @@ func (c *chain) invocation(command string, i int, target invoke.Target,
 // otherInterfaces returns the names of the container's other interfaces on the network, those of
 // unfinished attachments included.
 func (c *chain) otherInterfaces() (names []string, err error) {
-	entries, err := c.store.ByContainer(c.entry.ContainerID, "")
+	entries, unusable, err := c.store.ByContainer(c.entry.ContainerID, "")
+	add := func(key attachments.Key) {
+		if key.Network == c.entry.Network && key.IfName != c.entry.IfName {
+			names = append(names, key.IfName)
+		}
+	}
 	for _, e := range entries {
-		if e.Network == c.entry.Network && e.IfName != c.entry.IfName {
-			names = append(names, e.IfName)
+		add(e.Key)
+	}
+	for _, u := range unusable {
+		for _, key := range u.Keys {
+			add(key)
 		}
 	}
 	return names, err

@@ -50,10 +50,18 @@ func (m *Manager) DetachUnknown(ctx context.Context, held *attachments.Held, key
 		var err error
 		list, err = conf.Find(m.ConfDir, key.Network)
 		var e *fault.Error
-		if errors.As(err, &e) && e.Kind == fault.KindNetworkNotFound {
+		damage := held.Damage()
+		switch {
+		case err == nil:
+		case force && damage != nil:
+			m.Events.Warn("", "removed without undoing anything: "+damage.Error())
 			return held.Remove()
-		}
-		if err != nil {
+		case damage != nil:
+			return fault.New(fault.KindState, errors.Join(damage, err), "%s: the record cannot be used; "+
+				"give the network's configuration, or set force to remove only the record", key)
+		case errors.As(err, &e) && e.Kind == fault.KindNetworkNotFound:
+			return held.Remove()
+		default:
 			return err
 		}
 	}

@@ -24,7 +24,7 @@ func (m *Manager) makesInterface(list *conf.List) bool {
 // or nil.
 func (m *Manager) interfaceOwner(ctx context.Context, ns *netns.Namespace,
 	ifName string) (*attachments.Entry, error) {
-	entries, err := m.Store.ByContainer("", ifName)
+	entries, _, err := m.Store.ByContainer("", ifName)
 	if err != nil {
 		return nil, err
 	}

@@ -141,7 +141,7 @@ func (s *store) reserve(addr netip.Addr, o owner, set int) error {
 	mark(path, s.boot()) // before the content, so that every lease of ours has it
 	_, err = f.Write([]byte(o.content()))
 	if err = errors.Join(err, f.Close()); err == nil {
-		err = file.Overwrite(s.lastPath(set), []byte(text), leaseMode)
+		err = writeLast(s.lastPath(set), []byte(text))
 	}
 	if err != nil {
 		return s.fault(errors.Join(err, file.Remove(path)), "write a lease")
@@ -149,6 +149,15 @@ func (s *store) reserve(addr netip.Addr, o owner, set int) error {
 	s.index.SetLast(set, addr)
 	_ = s.index.Add(addr, o.indexed()) // the index records a failure
 	return nil
+}
+
+// writeLast replaces what is not a file: the last address is only a hint.
+func writeLast(path string, text []byte) error {
+	err := file.Overwrite(path, text, leaseMode)
+	if errors.Is(err, file.ErrIrregular) || errors.Is(err, syscall.EISDIR) {
+		return file.Renew(path, text, leaseMode)
+	}
+	return err
 }
 
 // release removes a lease. It succeeds if the lease does not exist.

@@ -16,11 +16,32 @@ var ErrTooLarge = errors.New("too large")
 
 // Read returns the content of a regular file of at most limit bytes.
 func Read(path string, limit int64) ([]byte, error) {
-	f, err := Open(path, ReadOnly, 0)
+	return read(path, ReadOnly, limit, nothingMore)
+}
+
+// ReadOwn is Read of a file that only libcni makes: a symbolic link is ErrIrregular.
+func ReadOwn(path string, limit int64) ([]byte, error) {
+	return read(path, ReadOnly|NoFollow, limit, nothingMore)
+}
+
+// ReadTrusted is Read of a file that says what to run: one that every user can write is refused
+// with an *UntrustedError.
+func ReadTrusted(path string, limit int64) ([]byte, error) {
+	return read(path, ReadOnly, limit, (*File).refuseOthers)
+}
+
+func nothingMore(*File) error { return nil }
+
+func read(path string, flags int, limit int64, check func(*File) error) ([]byte, error) {
+	f, err := Open(path, flags, 0)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
+
+	if err := check(f); err != nil {
+		return nil, err
+	}
 
 	if size := f.info.Size; size > limit {
 		return nil, f.failed("read", fmt.Errorf("%w: %d bytes, the limit is %d", ErrTooLarge, size,
@@ -44,10 +65,10 @@ func ReadProc(path string, limit int) ([]byte, error) {
 	return data[:n], err
 }
 
-// Has reports whether a file has exactly this content. It is false for one that cannot be read at
-// once.
+// Has reports whether a file has exactly this content. It is false for a symbolic link, and for one
+// that cannot be read at once.
 func Has(path string, data []byte) bool {
-	f, err := OpenAny(path, ReadOnly, 0)
+	f, err := OpenAny(path, ReadOnly|NoFollow, 0)
 	if err != nil {
 		return false
 	}
@@ -80,7 +101,7 @@ func Renew(path string, data []byte, perm fs.FileMode) error {
 	if !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	if err := Remove(path); err != nil {
+	if err := Discard(path); err != nil {
 		return err
 	}
 	return Create(path, data, perm)
@@ -88,9 +109,9 @@ func Renew(path string, data []byte, perm fs.FileMode) error {
 
 // Overwrite gives a file a short content in place. It does not truncate the file before: ext4 would
 // allocate blocks for a truncated file as soon as it is closed. If the process is killed between
-// writing and truncating, the end of the old content stays.
+// writing and truncating, the end of the old content stays. A symbolic link is ErrIrregular.
 func Overwrite(path string, data []byte, perm fs.FileMode) error {
-	f, err := Open(path, WriteOnly|CreateAny, perm)
+	f, err := Open(path, WriteOnly|CreateAny|NoFollow, perm)
 	if err != nil {
 		return err
 	}
@@ -109,4 +130,18 @@ func Remove(path string) error {
 		return nil
 	}
 	return pathError("unlink", path, err)
+}
+
+// Discard removes what has the name, whatever it is: a file, a link, or an empty directory. It
+// succeeds if there is nothing.
+func Discard(path string) error {
+	err := Remove(path)
+	if !errors.Is(err, unix.EISDIR) {
+		return err
+	}
+	err = errno.Retry(func() error { return unix.Rmdir(path) })
+	if err == unix.ENOENT {
+		return nil
+	}
+	return pathError("rmdir", path, err)
 }

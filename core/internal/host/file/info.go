@@ -16,7 +16,8 @@ type Info struct {
 	Size              int64
 	Modified, Changed time.Time // of the content; of the inode (cannot be set)
 
-	mode uint32
+	mode        uint32
+	user, group uint32 // the owner's
 }
 
 func (i Info) regular() bool { return i.mode&unix.S_IFMT == unix.S_IFREG }
@@ -56,6 +57,7 @@ func (f *File) IsAt(path string) (bool, error) {
 
 func newInfo(s *unix.Stat_t) Info {
 	return Info{Device: uint64(s.Dev), Inode: s.Ino, Size: s.Size, mode: s.Mode,
+		user: s.Uid, group: s.Gid,
 		Modified: time.Unix(s.Mtim.Unix()), Changed: time.Unix(s.Ctim.Unix())}
 }
 
