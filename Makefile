@@ -9,6 +9,9 @@ INCLUDEDIR ?= $(PREFIX)/include
 BINDIR ?= $(PREFIX)/bin
 DATADIR ?= $(PREFIX)/share
 MANDIR ?= $(DATADIR)/man
+BASHDIR ?= $(DATADIR)/bash-completion/completions
+ZSHDIR ?= $(DATADIR)/zsh/site-functions
+FISHDIR ?= $(DATADIR)/fish/vendor_completions.d
 
 GO ?= go
 PYTHON ?= python3
@@ -150,12 +153,16 @@ install: all ## install below PREFIX (default /usr/local), inside DESTDIR
 	$(INSTALL) -m 644 api/cni.api.json $(DESTDIR)$(DATADIR)/libcni/cni.api.json
 	$(INSTALL) -m 755 $(BUILD)/cni $(DESTDIR)$(BINDIR)/cni
 	$(INSTALL) -m 644 docs/man/cni.1 $(DESTDIR)$(MANDIR)/man1/cni.1
+	$(INSTALL) -D -m 644 cmd/cni/completions/cni.bash $(DESTDIR)$(BASHDIR)/cni
+	$(INSTALL) -D -m 644 cmd/cni/completions/_cni $(DESTDIR)$(ZSHDIR)/_cni
+	$(INSTALL) -D -m 644 cmd/cni/completions/cni.fish $(DESTDIR)$(FISHDIR)/cni.fish
 	$(INSTALL) -m 644 $(MANUAL) $(DESTDIR)$(MANDIR)/man3
 
 uninstall: ## remove what install put there
 	rm -f $(DESTDIR)$(LIBDIR)/$(REAL) $(DESTDIR)$(LIBDIR)/$(SONAME) $(DESTDIR)$(LIBDIR)/libcni.so \
 		$(DESTDIR)$(LIBDIR)/libcni.a $(DESTDIR)$(LIBDIR)/pkgconfig/libcni.pc \
 		$(DESTDIR)$(INCLUDEDIR)/cni.h $(DESTDIR)$(INCLUDEDIR)/cni_dl.h $(DESTDIR)$(DATADIR)/libcni/cni.api.json $(DESTDIR)$(BINDIR)/cni $(DESTDIR)$(MANDIR)/man1/cni.1 \
+		$(DESTDIR)$(BASHDIR)/cni $(DESTDIR)$(ZSHDIR)/_cni $(DESTDIR)$(FISHDIR)/cni.fish \
 		$(addprefix $(DESTDIR)$(MANDIR)/man3/,$(notdir $(MANUAL)))
 	-rmdir $(DESTDIR)$(DATADIR)/libcni 2>/dev/null
 
@@ -177,7 +184,7 @@ $(BUILD)/peers/volumeplugin: $(shell find test/volumeplugins -type f)
 
 generate: ## write the files that are generated from api/cni.api.json
 	$(GO) run ./api/generate
-	$(GO) test -count=1 -tags $(TAGS) -run TestManualPageIsCurrent ./cmd/cni -update
+	$(GO) test -count=1 -tags $(TAGS) -run 'TestManualPageIsCurrent|TestCompletionsAreCurrent' ./cmd/cni -update
 
 check-deps: ## name the packages that the tests need and that are missing
 	@test/deps --check

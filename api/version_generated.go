@@ -5,6 +5,9 @@ package api
 // Version is the library's version, that of CNI_VERSION in cni.h.
 const Version = "0.1.0"
 
+// Released is the day on which the version was released.
+const Released = "2026-11-27"
+
 // ABI is the ABI version, that of CNI_ABI_VERSION in cni.h.
 const ABI = 0
 

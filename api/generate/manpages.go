@@ -8,15 +8,21 @@ import (
 	"github.com/libcni/libcni/api/model"
 )
 
-// manualDate is the date that the manual pages show.
-const manualDate = "November 27, 2026"
+// dateMark stands for the date of the manual pages until they are written.
+const dateMark = "@DATE@"
+
+// dated writes the day of the release into a page.
+func dated(api *source, page string) ([]byte, error) {
+	day, err := releaseDay(api)
+	return []byte(strings.Replace(page, dateMark, day.Format("January 2, 2006"), 1)), err
+}
 
 // manualPages are the targets in section 3: a page for each function and callback, and libcni(3)
 // with the rules that hold for all of them.
 func manualPages(api *source) []target {
 	targets := []target{{"docs/man/libcni.3", overview}}
 	add := func(name string, page func() string) {
-		write := func(*source) ([]byte, error) { return []byte(page()), nil }
+		write := func(from *source) ([]byte, error) { return dated(from, page()) }
 		targets = append(targets, target{"docs/man/" + name + ".3", write})
 	}
 	for _, f := range api.Functions {
@@ -60,7 +66,7 @@ func elsewhere(description *model.API, f *model.Function) keyLists {
 func pageHead(name, summary string) string {
 	return `.\" SPDX-License-Identifier: Apache-2.0
 .\" ` + generatedFrom("api/cni.api.json") + `
-.Dd ` + manualDate + `
+.Dd ` + dateMark + `
 .Dt ` + strings.ToUpper(name) + ` 3
 .Os libcni
 .Sh NAME

@@ -36,7 +36,7 @@ func overview(api *source) ([]byte, error) {
 	if strings.Contains(text, "{{") {
 		return nil, fmt.Errorf("cni.h.in has a part that libcni(3) does not know")
 	}
-	return []byte(text + ".Sh SEE ALSO\n.Xr cni 1\n"), nil
+	return dated(api, text+".Sh SEE ALSO\n.Xr cni 1\n")
 }
 
 // inPages are phrases of the header's pages about the header, each with what replaces it here.

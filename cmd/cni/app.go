@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/libcni/libcni/api"
 	"github.com/libcni/libcni/core"
 )
 
@@ -30,12 +31,14 @@ type app struct {
 	out     io.Writer
 	err     io.Writer
 	settings
-	started bool // the arguments were understood and a verb runs
+	started     bool // the arguments were understood and a verb runs
+	likeCnitool bool // the program was called by that name
 }
 
 // execute runs the command with its arguments, the program's name first, and returns the exit
 // status.
 func (a *app) execute(ctx context.Context, args []string) int {
+	a.likeCnitool = filepath.Base(args[0]) == "cnitool"
 	err := validText(args)
 	if err == nil {
 		root := a.root()
@@ -43,7 +46,7 @@ func (a *app) execute(ctx context.Context, args []string) int {
 		err = root.ExecuteContext(ctx)
 	}
 	code := a.report(err)
-	if code != exitDone && filepath.Base(args[0]) == "cnitool" {
+	if code != exitDone && a.likeCnitool {
 		return exitFailed // cnitool has no other status
 	}
 	return code
@@ -86,6 +89,9 @@ Exit status:
 		a.listCommand(), a.inspectCommand(), a.networksCommand(), a.validateCommand(), a.schemaCommand(),
 		a.pluginCommand(), a.netnsCommand(), a.volumeCommand(), a.versionCommand(), a.callCommand(),
 	)
+	addCobrasVerbs(root)
+	root.Version = api.Version
+	root.SetVersionTemplate(versionText())
 	return root
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -15,7 +16,7 @@ func (a *app) addCommand() *cobra.Command {
 		Short: "Attach a container to a network and print the result",
 		Long: `Attaches the network namespace at the path NETNS to a network and prints the CNI result. A
 failed add is undone. So is one that SIGINT or SIGTERM interrupts; a second signal kills the
-command.`,
+command. Ports and capability arguments that no plugin of the network takes are refused.`,
 		Example: `  cni netns create blue
   cni add web /run/netns/blue
   cni add web /run/netns/blue --id c1 -i eth1 -p 8080:80 --args IgnoreUnknown=1 --args IP=10.1.2.3`,
@@ -37,6 +38,9 @@ command.`,
 		}
 		if err := add.fill(r); err != nil {
 			return err
+		}
+		if r["capabilityArgs"] != nil && !a.likeCnitool {
+			option(r)["unusedCapabilities"] = "fail"
 		}
 
 		result, err := a.call(ctx, "add", r)
@@ -70,36 +74,40 @@ func (f *addFlags) register(cmd *cobra.Command) {
 }
 
 func (f *addFlags) fill(r request) error {
+	if f.noRollback {
+		option(r)["rollback"] = false
+	}
+
+	if f.onExisting != "" {
+		option(r)["onExisting"] = f.onExisting
+	}
+	if f.rollbackTimeout == "" {
+		return nil
+	}
+	return setDuration(option(r), "rollbackTimeoutMs", "--rollback-timeout", f.rollbackTimeout)
+}
+
+// option returns the options of a request, to be changed.
+func option(r request) map[string]any {
 	options, ok := r["options"].(map[string]any)
 	if !ok {
 		options = map[string]any{}
-	}
-	if f.noRollback {
-		options["rollback"] = false
-	}
-
-	set(options, "onExisting", f.onExisting)
-	if err := setDuration(options, "rollbackTimeoutMs", "--rollback-timeout",
-		f.rollbackTimeout); err != nil {
-		return err
-	}
-	if len(options) > 0 {
 		r["options"] = options
 	}
-
-	return nil
+	return options
 }
 
 func (a *app) delCommand() *cobra.Command {
 	var f attachmentFlags
-	var force bool
+	var force, strict bool
 	cmd := &cobra.Command{
 		Use:     "del NETWORK NETNS | del --id ID [NETWORK [NETNS]]",
 		Aliases: []string{"delete"},
 		Short:   "Detach a container; with --id alone, from all its networks",
 		Long: `Detaches a container from a network, by its namespace as cnitool does, or by its container
 id. It succeeds when nothing is attached, when the namespace is gone and when the network's
-configuration is gone. Like cnitool, it prints nothing.`,
+configuration is gone. Like cnitool, it prints nothing. An ID may be shortened if it is one of those
+long ones that programs make.`,
 		Example: `  cni del web /run/netns/blue
   cni del --id c1
   cni del --id c1 -i eth1 web`,
@@ -112,7 +120,7 @@ configuration is gone. Like cnitool, it prints nothing.`,
 			return err
 		}
 
-		if err := f.fill(a, r, args); err != nil {
+		if err := f.fillExisting(ctx, a, r, args, removes); err != nil {
 			return err
 		}
 
@@ -120,26 +128,41 @@ configuration is gone. Like cnitool, it prints nothing.`,
 			r["force"] = true
 		}
 
-		var answer struct {
-			Found bool `json:"found"`
-		}
-
-		response, err := a.ask(ctx, "del", r, &answer)
-		switch {
-		case err != nil:
-			return err
-		case a.json:
-			return a.printJSON(response)
-		case !answer.Found:
-			fmt.Fprintf(a.err, "cni: container %v was not attached\n", r["containerId"])
-		}
-
-		return nil
+		return a.del(ctx, r, strict)
 	})
 	f.register(a, cmd)
 	cmd.Flags().BoolVar(&force, "force", false, "continue after a plugin fails")
+	cmd.Flags().BoolVar(&strict, "strict", false, "fail if nothing was attached")
 	completeArgs(cmd, a.networkNames)
 	return cmd
+}
+
+func (a *app) del(ctx context.Context, r request, strict bool) error {
+	var answer struct {
+		Found bool `json:"found"`
+	}
+
+	response, err := a.ask(ctx, "del", r, &answer)
+	if err != nil {
+		return err
+	}
+	if a.json {
+		err = a.printJSON(response)
+	}
+	if answer.Found || err != nil {
+		return err
+	}
+
+	id := fmt.Sprint(r["containerId"])
+	advice := ""
+	if similar := a.idsWithPrefix(ctx, id); len(similar) > 0 && id != similar[0] {
+		advice = "; attached is " + strings.Join(similar, ", ")
+	}
+	fmt.Fprintf(a.err, "cni: container %s was not attached%s\n", oneLine(id), oneLine(advice))
+	if strict {
+		return errAnswered
+	}
+	return nil
 }
 
 func (a *app) checkCommand() *cobra.Command {
@@ -160,7 +183,7 @@ Like cnitool, it prints nothing if nothing differs. Otherwise the exit status is
 			return err
 		}
 
-		if err := f.fill(a, r, args); err != nil {
+		if err := f.fillExisting(ctx, a, r, args, reads); err != nil {
 			return err
 		}
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/sha512"
 	"encoding/json"
 	"fmt"
@@ -28,8 +29,8 @@ func (f *attachmentFlags) register(a *app, cmd *cobra.Command) {
 	flags.StringVar(&f.capArgs, "cap-args", "",
 		"capability arguments, a `JSON` object (default $CAP_ARGS)")
 	flags.StringArrayVarP(&f.publish, "publish", "p", nil,
-		"`[HOSTIP:]HOSTPORT:PORT[/PROTOCOL]` to map, for plugins with the portMappings capability; may "+
-			"be repeated")
+		"`"+publishForm+"` to map, for plugins with the portMappings capability; an IPv6 address is "+
+			"written in brackets; may be repeated")
 	completeWith(cmd, "id", a.containerIDs)
 }
 
@@ -46,6 +47,17 @@ func (f *attachmentFlags) place(args []string) (network, netns string, err error
 		return "", "", usage("%q is one argument too many: --network-file replaces NETWORK", args[0])
 	}
 	return network, netns, nil
+}
+
+// fillExisting is fill for an attachment that exists: its id may be shortened.
+func (f *attachmentFlags) fillExisting(ctx context.Context, a *app, r request, args []string,
+	does effect) error {
+	if err := f.fill(a, r, args); err != nil || f.id == "" {
+		return err
+	}
+	id, err := a.resolveID(ctx, f.id, does)
+	r["containerId"] = id
+	return err
 }
 
 // fill writes the attachment into a request. Without --id, the id is the one that cnitool derives

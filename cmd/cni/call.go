@@ -100,8 +100,12 @@ func (a *app) versionCommand() *cobra.Command {
 			if a.json {
 				return a.printJSON(versionAnswer())
 			}
-			return a.printf("cni %s\nABI %d\nCNI specification %s\n", api.Version, api.ABI,
-				joined(cniversion.All.SupportedVersions()))
+			return a.printf("%s", versionText())
 		}),
 	}
+}
+
+func versionText() string {
+	return fmt.Sprintf("cni %s\nABI %d\nCNI specification %s\n", api.Version, api.ABI,
+		joined(cniversion.All.SupportedVersions()))
 }

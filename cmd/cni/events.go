@@ -23,7 +23,7 @@ func (a *app) logEvent(line []byte) {
 	case err != nil:
 		fmt.Fprintf(a.err, "cni: %s\n", printable(string(line)))
 	case e.Event == "warning":
-		fmt.Fprintf(a.err, "cni: warning: %s%s\n", prefix(e.Plugin), printable(e.Msg))
+		fmt.Fprintf(a.err, "cni: warning: %s%s\n", prefix(e.Plugin), oneLine(e.Msg))
 	case a.verbose && e.Event == "plugin":
 		how := "executable"
 		if e.Builtin {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"unicode"
@@ -29,7 +30,7 @@ func exitStatuses() []exitStatus {
 		{"0", "success"},
 		{"1", "failure; standard error has the reason and, if possible, what to do"},
 		{"2", "the command line or the environment is invalid; nothing was attempted"},
-		{"3", "check found differences"},
+		{"3", "check found differences, or repair left some"},
 		{"4", "status: the network cannot take containers, or connect them fully (CNI codes 50, 51)"},
 		{"128+n", "signal n (SIGINT, SIGTERM) interrupted it, and it was undone; a second one kills"},
 	}
@@ -46,10 +47,11 @@ func statusLines() string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-// The specification's codes for STATUS.
+// The specification's codes for an unknown container, and for STATUS.
 const (
-	codeNotAvailable = 50
-	codeLimited      = 51
+	codeUnknownContainer = 3
+	codeNotAvailable     = 50
+	codeLimited          = 51
 )
 
 // failure is an error object that the engine returned.
@@ -57,6 +59,7 @@ type failure struct {
 	rc       int
 	response []byte
 	object   core.Error
+	repaired bool // it is what a repair has left
 }
 
 func newFailure(rc int, response []byte) *failure {
@@ -73,6 +76,8 @@ func (f *failure) exit() int {
 	switch e := &f.object; {
 	case e.Kind == "drift":
 		return exitDrift
+	case e.Kind == "invalid-request" && e.Plugin == nil && e.RolledBack == nil:
+		return exitUsage // before anything was done
 	case e.Command == "STATUS" && (e.Code == codeNotAvailable || e.Code == codeLimited):
 		return exitNotReady
 	default:
@@ -93,10 +98,10 @@ func (a *app) report(err error) int {
 		a.reportFailure(f)
 		return f.exit()
 	case errors.As(err, &u), !a.started:
-		fmt.Fprintf(a.err, "cni: %s\nTry \"cni help\".\n", printable(err.Error()))
+		fmt.Fprintf(a.err, "cni: %s\nTry \"cni help\".\n", oneLine(err.Error()))
 		return exitUsage
 	default:
-		fmt.Fprintf(a.err, "cni: %s\n", printable(err.Error()))
+		fmt.Fprintf(a.err, "cni: %s\n", oneLine(err.Error()))
 		return exitFailed
 	}
 }
@@ -107,9 +112,9 @@ func (a *app) reportFailure(f *failure) {
 	}
 
 	e := &f.object
-	fmt.Fprintf(a.err, "cni: %s%s\n", subject(e), printable(e.Msg))
+	fmt.Fprintf(a.err, "cni: %s%s\n", subject(e), oneLine(e.Msg))
 	for _, line := range []struct{ label, text string }{
-		{"details", details(e)}, {"plugin stderr", strings.TrimSpace(e.Stderr)}, {"hint", hint(e)},
+		{"details", details(e)}, {"plugin stderr", strings.TrimSpace(e.Stderr)}, {"hint", hint(f)},
 	} {
 		if line.text != "" {
 			fmt.Fprintf(a.err, "  %s: %s\n", line.label,
@@ -146,22 +151,46 @@ func subject(e *core.Error) string {
 	if e.Plugin != nil && e.Plugin.Type != "" && !strings.HasPrefix(e.Msg, e.Plugin.Type) {
 		s += e.Plugin.Type + ": "
 	}
-	return printable(s)
+	return oneLine(s)
 }
 
 // hint returns what to do next, or "".
-func hint(e *core.Error) string {
+func hint(f *failure) string {
+	e := &f.object
 	switch {
+	case e.Kind == "drift" && f.repaired:
+		return "repair could not restore this; detach and attach the container: cni del and cni add"
 	case e.RolledBack != nil && !*e.RolledBack && e.Volume != "":
 		return "the volume may be mounted; undo that with cni volume unmount and the same --id"
 	case e.RolledBack != nil && !*e.RolledBack:
 		return "the failed add left something behind; remove it with: cni del --id " + e.ContainerID
+	case e.Kind == "drift":
+		return driftHint(e)
 	case e.Kind == "exists" && e.Command == "ADD":
 		return "detach the container first with cni del, or use --on-existing replace"
 	default:
 		return hints[string(e.Kind)]
 	}
 }
+
+// driftHint says what restores an attachment: repair, if something differs on the host's side.
+func driftHint(e *core.Error) string {
+	const anew = "cni del and cni add"
+	if e.Code == codeUnknownContainer {
+		return "attach the container with cni add"
+	}
+	for _, d := range e.Drift {
+		// Objects in the container are named after the interface, such as "address 10.1.0.2/24 on eth0".
+		if slices.Contains(repairers, d.Plugin) && !strings.HasSuffix(d.Object, " "+e.IfName) {
+			return "restore the host's side with cni repair --id " + e.ContainerID +
+				"; what it cannot restore needs " + anew
+		}
+	}
+	return "restore the attachment with " + anew
+}
+
+// repairers are the built-in plugins with objects on the host. Nothing writes to it.
+var repairers = []string{"bridge", "ptp", "portmap", "firewall"}
 
 // hints are what to do next, by kind of error. Nothing writes to them.
 var hints = map[string]string{
@@ -172,7 +201,6 @@ var hints = map[string]string{
 	"permission":          "run as root, or in: unshare --map-root-user --net --mount",
 	"busy":                "another process is working on it; try again, with a longer --timeout",
 	"timeout":             "try again, with a longer --timeout",
-	"drift":               "restore the attachment with cni del and cni add",
 	"volume-plugin-not-found": "list the volume plugins with cni volume plugins; " +
 		"--volume-plugin-dir selects another directory, " +
 		"and an address such as unix:///run/x.sock a single plugin",
@@ -195,5 +223,10 @@ func cell(s string) string {
 	if s == "" {
 		return "-"
 	}
+	return oneLine(s)
+}
+
+// oneLine returns text without line breaks, tabs and control characters.
+func oneLine(s string) string {
 	return strings.NewReplacer("\n", " ", "\t", " ").Replace(printable(s))
 }

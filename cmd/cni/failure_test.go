@@ -1,13 +1,16 @@
 package main
 
 import (
+	"context"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/libcni/libcni/core"
 )
 
-const driftObject = `{"code":999,"msg":"bridge: link br0: expected up, found down","kind":"drift","network":"web","plugin":{"type":"bridge","index":0,"builtin":true},"retryable":false,` +
+const driftObject = `{"code":999,"msg":"bridge: link br0: expected up, found down","kind":"drift","containerId":"c1","ifName":"eth0","network":"web","plugin":{"type":"bridge","index":0,"builtin":true},"retryable":false,` +
 	`"drift":[{"plugin":"bridge","object":"link br0","expected":"up","actual":"down"},{"plugin":"bridge","object":"address 10.1.0.1/24","expected":"present","actual":"missing"}]}`
 
 func TestFailureAsText(t *testing.T) {
@@ -17,7 +20,7 @@ func TestFailureAsText(t *testing.T) {
 	}{
 		{name: "drift is a table", line: "check web /n", object: driftObject, code: exitDrift,
 			want: `cni: web: bridge: link br0: expected up, found down
-  hint: restore the attachment with cni del and cni add
+  hint: restore the host's side with cni repair --id c1; what it cannot restore needs cni del and cni add
   PLUGIN  OBJECT               EXPECTED  ACTUAL
   bridge  link br0             up        down
   bridge  address 10.1.0.1/24  present   missing
@@ -33,6 +36,31 @@ func TestFailureAsText(t *testing.T) {
 			object: `{"code":999,"msg":"no","kind":"plugin-failed","containerId":"c1","retryable":false,"rolledBack":false}`,
 			want: "cni: no\n  hint: the failed add left something behind; remove it with: cni del --id " +
 				"c1\n"},
+		{name: "what differs in the container needs a new attachment", line: "check --id c1",
+			code: exitDrift, object: `{"code":999,"msg":"differs","kind":"drift","containerId":"c1","ifName":"eth0","drift":[` +
+				`{"plugin":"bridge","object":"address 10.1.0.2/24 on eth0","expected":"present","actual":"missing"},` +
+				`{"plugin":"host-local","object":"lease 10.1.0.2","expected":"present","actual":"missing"}]}`,
+			want: `cni: differs
+  hint: restore the attachment with cni del and cni add
+  PLUGIN      OBJECT                       EXPECTED  ACTUAL
+  bridge      address 10.1.0.2/24 on eth0  present   missing
+  host-local  lease 10.1.0.2               present   missing
+`},
+		{name: "nothing is attached", line: "check --id c1", code: exitDrift,
+			object: `{"code":3,"msg":"container c1 is not attached","kind":"drift","containerId":"c1","drift":[{"object":"attachment","expected":"attached","actual":"missing"}]}`,
+			want: `cni: container c1 is not attached
+  hint: attach the container with cni add
+  PLUGIN  OBJECT      EXPECTED  ACTUAL
+  -       attachment  attached  missing
+`},
+		{name: "a message is one line", line: "add web /n", code: exitFailed,
+			object: `{"code":11,"msg":"one\ntwo","kind":"plugin-failed"}`, want: "cni: one two\n"},
+		{name: "a value that the library refuses", line: "networks --builtins some", code: exitUsage,
+			object: `{"code":4,"msg":"options.builtins: no","kind":"invalid-request"}`,
+			want:   "cni: options.builtins: no\n"},
+		{name: "a value that a plugin refuses after others ran", line: "add web /n", code: exitFailed,
+			object: `{"code":4,"msg":"args: no","kind":"invalid-request","plugin":{"type":"static","index":1},"rolledBack":true}`,
+			want:   "cni: static: args: no\n"},
 		{name: "a network without room is not ready", line: "status web", code: exitNotReady,
 			object: `{"code":50,"msg":"no address left","kind":"plugin-failed","command":"STATUS","retryable":false}`, want: "cni: no address left\n"},
 		{name: "code 50 of an add is an error like others", line: "add web /n", code: exitFailed,
@@ -60,5 +88,47 @@ func TestFailureAsJSONIsTheErrorObject(t *testing.T) {
 	}
 	if got := compact([]byte(out)); got != driftObject {
 		t.Errorf("output %s, want %s", got, driftObject)
+	}
+}
+
+// repaired is an engine whose repair succeeds and whose check still fails.
+type repaired struct{ *recorder }
+
+func (r repaired) Call(ctx context.Context, caller core.Caller, method string,
+	request []byte) (int, []byte) {
+	rc, answer := r.recorder.Call(ctx, caller, method, request)
+	if method != "check" {
+		rc = 0
+	}
+	return rc, answer
+}
+
+func TestRepairTellsWhatItLeft(t *testing.T) {
+	engine := func() repaired {
+		r := attached("c1", "c2")
+		r.rc = 999
+		r.answers["repair"] = `{"repaired":[{"network":"web","containerId":"c1","ifName":"eth0","plugin":"bridge","object":"link br0"}]}`
+		r.answers["check"] = driftObject
+		return repaired{r}
+	}
+	for line, checks := range map[string]int{"repair --id c1": 1, "repair --all": 2,
+		"repair --all --owner other": 0} {
+		r := engine()
+		code, out, errOut := runLine(r, nil, line)
+		wanted := exitDrift
+		if checks == 0 {
+			wanted = exitDone
+		}
+		if code != wanted || out != "web\tc1\teth0\tbridge: link br0\n" ||
+			strings.Count(errOut, "repair could not restore this") != checks ||
+			strings.Count(strings.Join(r.requests, "\n"), "check {") != checks {
+			t.Errorf("%s: status %d, output %q, standard error %q, requests %v", line, code, out, errOut,
+				r.requests)
+		}
+	}
+	r := attached("c1")
+	r.answers["repair"], r.answers["check"] = `{"repaired":[]}`, `{}`
+	if code, out, errOut := runLine(r, nil, "repair --all"); code != exitDone || out+errOut != "" {
+		t.Errorf("nothing differs: status %d, %q, %q", code, out, errOut)
 	}
 }

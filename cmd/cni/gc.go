@@ -2,6 +2,10 @@ package main
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -28,7 +32,8 @@ func (a *app) gcCommand() *cobra.Command {
 		Use:   "gc NETWORK (--keep ID/INTERFACE ... | --all) | gc NETWORK NETNS",
 		Short: "Remove attachments whose containers are gone",
 		Long: `Removes the attachments of a network that are not named with --keep, and prints them.
-Attachments of another --owner, and those younger than a minute, are left alone. If it takes time to
+Attachments of another --owner, and those younger than a minute, are left alone; the young ones are
+named on standard error. An ID in --keep may be shortened. If it takes time to
 make the list of what to keep, read "asOf" of cni list --json first and give it as --as-of: newer
 attachments are then left alone, too. With NETNS, as in cnitool, nothing is kept.`,
 		Example: `  cni gc web --keep c1/eth0 --keep c2/eth0 --dry-run`,
@@ -71,44 +76,83 @@ func (a *app) collect(ctx context.Context, f *gcFlags, args []string) error {
 			"nothing")
 	}
 
-	r["validAttachments"] = valid
-	if r["asOf"], err = a.asOf(ctx, f.asOf); err != nil {
+	before, _, err := a.attachments(ctx, "", "")
+	if err != nil {
 		return err
 	}
+
+	for i, keep := range valid {
+		valid[i].ContainerID, err = matchID(withPrefix(before.Attachments, keep.ContainerID),
+			keep.ContainerID, removes)
+		if err != nil {
+			return err
+		}
+	}
+
+	r["validAttachments"] = valid
+	r["asOf"] = first(f.asOf, before.AsOf)
 	if f.dryRun {
 		r["dryRun"] = true
 	}
 
-	return a.printCollected(ctx, r)
+	removed, err := a.printCollected(ctx, r)
+	if err != nil || a.json {
+		return err
+	}
+	a.printSpared(r, before.Attachments, removed, valid)
+	return nil
 }
 
-// asOf returns the given moment, or now.
-func (a *app) asOf(ctx context.Context, given string) (string, error) {
-	if given != "" {
-		return given, nil
+// printSpared names the owner's attachments that gc kept although nobody asked for it.
+func (a *app) printSpared(r request, before, removed []attachment, valid []attachmentID) {
+	network := nameOf(r)
+	var spared []string
+	for _, at := range before {
+		id := attachmentID{at.ContainerID, at.IfName}
+		wasRemoved := slices.ContainsFunc(removed, func(r attachment) bool {
+			return attachmentID{r.ContainerID, r.IfName} == id
+		})
+		if at.Network == network && a.owns(at) && !wasRemoved && !slices.Contains(valid, id) {
+			spared = append(spared, oneLine(id.ContainerID+"/"+id.IfName))
+		}
 	}
-	answer, _, err := a.attachments(ctx, "", "")
-	if err != nil {
-		return "", err
+	if len(spared) > 0 {
+		fmt.Fprintf(a.err, "cni: kept %s: younger than a minute, or newer than --as-of\n",
+			strings.Join(spared, ", "))
 	}
-	return answer.AsOf, nil
 }
 
-func (a *app) printCollected(ctx context.Context, r request) error {
+// nameOf returns the name of a request's network, also of one in a file, or "".
+func nameOf(r request) string {
+	if name, given := r["network"].(string); given {
+		return name
+	}
+	var config struct {
+		Name string `json:"name"`
+	}
+	path, _ := r["networkFile"].(string)
+	text, err := os.ReadFile(path)
+	if err != nil || json.Unmarshal(text, &config) != nil {
+		return ""
+	}
+	return config.Name
+}
+
+func (a *app) printCollected(ctx context.Context, r request) ([]attachment, error) {
 	var answer struct {
 		Removed []attachment `json:"removed"`
 	}
 
 	response, err := a.ask(ctx, "gc", r, &answer)
 	if err != nil {
-		return err
+		return nil, err
 	}
 
 	if a.json {
-		return a.printJSON(response)
+		return nil, a.printJSON(response)
 	}
 	if len(answer.Removed) == 0 {
-		return nil
+		return nil, nil
 	}
 
 	rows := [][]string{}
@@ -121,7 +165,7 @@ func (a *app) printCollected(ctx context.Context, r request) error {
 		heading = "WOULD REMOVE"
 	}
 
-	return a.printTable([]string{heading, "CONTAINER", "INTERFACE"}, rows)
+	return answer.Removed, a.printTable([]string{heading, "CONTAINER", "INTERFACE"}, rows)
 }
 
 func parseKept(texts []string) ([]attachmentID, error) {

@@ -58,7 +58,8 @@ compatibility with cnitool and ignored.`,
 }
 
 func (a *app) networksCommand() *cobra.Command {
-	return &cobra.Command{
+	var f tableFlags
+	cmd := &cobra.Command{
 		Use:   "networks",
 		Short: "List the configured networks",
 		Args:  cobra.NoArgs,
@@ -84,9 +85,11 @@ func (a *app) networksCommand() *cobra.Command {
 				rows = append(rows, []string{n.Name, n.CNIVersion, strings.Join(n.Plugins, ","), n.File})
 			}
 
-			return a.printTable([]string{"NETWORK", "VERSION", "PLUGINS", "FILE"}, rows)
+			return f.print(a, rows)
 		}),
 	}
+	f.register(cmd, table{columns: []string{"NETWORK", "VERSION", "PLUGINS", "FILE"}, id: "NETWORK"})
+	return cmd
 }
 
 type networksAnswer struct {
@@ -107,7 +110,7 @@ type fileError struct {
 
 func (a *app) printBadFiles(files []fileError) {
 	for _, bad := range files {
-		fmt.Fprintf(a.err, "cni: %s: %s\n", printable(bad.File), printable(bad.Msg))
+		fmt.Fprintf(a.err, "cni: %s: %s\n", oneLine(bad.File), oneLine(bad.Msg))
 	}
 }
 
@@ -169,7 +172,7 @@ func (a *app) printValidation(v *validation) error {
 	for _, w := range v.Warnings {
 		fmt.Fprintf(a.err, "cni: warning: %s\n", cell(w.Msg))
 	}
-	if err := a.printPlugins(v.Plugins); err != nil {
+	if err := a.printTable(pluginColumns, pluginRows(v.Plugins)); err != nil {
 		return err
 	}
 	return a.printf("capabilities: %s\n", cell(strings.Join(v.Capabilities, ", ")))

@@ -9,7 +9,8 @@ import (
 // One attachment with a result of the current version, one of another runtime with an old one, one
 // without.
 const someAttachments = `{"asOf":"x","attachments":[
-{"network":"web","containerId":"c1","ifName":"eth0","netns":"/run/netns/a","owner":"libcni","state":"attached","args":[["IP","10.1.0.2"]],"capabilityArgs":{},
+{"network":"web","containerId":"c1","ifName":"eth0","netns":"/run/netns/a","owner":"libcni","state":"attached","args":[["IP","10.1.0.2"]],"capabilityArgs":{"portMappings":[{"hostPort":8080,"containerPort":80},{"hostPort":8000,"containerPort":9000,"protocol":"udp","hostIP":"::1","range":10}],"mac":"x"},
+ "config":{"plugins":[{"type":"bridge","ipMasq":true,"macspoofchk":true},{"type":"portmap","snat":false},{"type":"firewall"},{"type":"other"}]},
  "result":{"cniVersion":"1.1.0","interfaces":[{"name":"br0","mac":"aa:bb:cc:dd:ee:ff"},{"name":"eth0","sandbox":"/run/netns/a"}],
  "ips":[{"address":"10.1.0.2/24","gateway":"10.1.0.1"},{"address":"fd00::2/64"}],"routes":[{"dst":"0.0.0.0/0","gw":"10.1.0.1"},{"dst":"10.9.0.0/16"}],"dns":{"nameservers":["9.9.9.9"]}}},
 {"network":"old","containerId":"c1","ifName":"eth1","netns":"/proc/7/ns/net","owner":"","state":"stale","result":{"cniVersion":"0.2.0","ip4":{"ip":"10.2.0.2/24","gateway":"10.2.0.1","routes":[{"dst":"0.0.0.0/0"}]}}},
@@ -21,16 +22,24 @@ func TestTables(t *testing.T) {
 		"networks":    `{"networks":[{"name":"web","cniVersion":"1.1.0","file":"/c/web.conflist","plugins":["bridge","portmap"]}],"errors":[{"file":"/c/bad.conf","msg":"not JSON"}]}`,
 		"validate":    `{"capabilities":["ips","portMappings"],"plugins":[{"type":"bridge","builtin":true,"path":"","supportedVersions":["1.0.0","1.1.0"]},{"type":"x","builtin":false,"path":"/p/x","supportedVersions":["0.4.0"]}],"warnings":[{"key":"a","msg":"a: unknown key"}]}`,
 		"schema":      `{"schema":{"$ref":"#/$defs/x"}}`,
+		"plugins":     `{"plugins":[{"type":"bridge","builtin":true,"supportedVersions":["1.0.0","1.1.0"]}]}`,
 		"gc":          `{"removed":[{"network":"web","containerId":"c1","ifName":"eth0"}]}`,
 		"del":         `{"found":false,"removed":[]}`,
 	}}
 	for _, test := range []struct{ name, line, out, errOut string }{
 		{name: "list", line: "list",
-			out: `NETWORK  CONTAINER  INTERFACE  ADDRESSES               STATE       OWNER   NAMESPACE
-web      c1         eth0       10.1.0.2/24,fd00::2/64  attached    libcni  /run/netns/a
-old      c1         eth1       10.2.0.2/24             stale       -       /proc/7/ns/net
-half     c1         eth2       -                       incomplete  libcni  /run/netns/a
+			out: `NETWORK  CONTAINER  INTERFACE  ADDRESSES               PORTS                                        STATE       OWNER   NAMESPACE
+web      c1         eth0       10.1.0.2/24,fd00::2/64  8080->80/tcp,[::1]:8000-8009->9000-9009/udp  attached    libcni  /run/netns/a
+old      c1         eth1       10.2.0.2/24             -                                            stale       -       /proc/7/ns/net
+half     c1         eth2       -                       -                                            incomplete  libcni  /run/netns/a
 `},
+		{name: "ids only", line: "list -q", out: "c1\n"},
+		{name: "without headings", line: "networks --no-headers",
+			out: "web  1.1.0  bridge,portmap  /c/web.conflist\n", errOut: "cni: /c/bad.conf: not JSON\n"},
+		{name: "a template", line: `list --format {{.Network}}\t{{.Container|upper}}`,
+			out: "web\tC1\nold\tC1\nhalf\tC1\n"},
+		{name: "a template for JSON", line: `plugins --format {{.|json}}`,
+			out: `{"Plugin":"bridge","Versions":"1.0.0 1.1.0","Where":"built in"}` + "\n"},
 		{name: "networks, with the files that are wrong", line: "networks",
 			out: `NETWORK  VERSION  PLUGINS         FILE
 web      1.1.0    bridge,portmap  /c/web.conflist
@@ -63,21 +72,29 @@ web           c1         eth0
 }
 
 func TestInspectShowsEachAttachment(t *testing.T) {
-	const want = `Network:       web
-Container:     c1
-Interface:     eth0
-State:         attached
-Owner:         libcni
-Namespace:     /run/netns/a
-Addresses:     10.1.0.2/24, fd00::2/64
-Gateways:      10.1.0.1
-Routes:        0.0.0.0/0 via 10.1.0.1, 10.9.0.0/16
-Name servers:  9.9.9.9
-Interfaces:    br0 (aa:bb:cc:dd:ee:ff) on the host, eth0
-Arguments:     [["IP","10.1.0.2"]]
-Capabilities:  -
+	const want = `Network:          web
+Container:        c1
+Interface:        eth0
+State:            attached
+Owner:            libcni
+Namespace:        /run/netns/a
+Addresses:        10.1.0.2/24, gateway 10.1.0.1
+                  fd00::2/64
+Routes:           0.0.0.0/0 via 10.1.0.1
+                  10.9.0.0/16
+Name servers:     9.9.9.9
+Ports:            8080->80/tcp
+                  [::1]:8000-8009->9000-9009/udp
+Container links:  eth0
+Host links:       br0 (aa:bb:cc:dd:ee:ff)
+Rules:            masquerade the container's traffic to other networks (bridge)
+                  drop frames with another MAC address (bridge)
+                  forward the published ports, without source address translation (portmap)
+                  accept connections: open (firewall)
+Arguments:        [["IP","10.1.0.2"]]
+Capabilities:     {"mac":"x"}
 
-Network:       old
+Network:          old
 `
 	code, out, errOut := runLine(&recorder{answers: map[string]string{"attachments": someAttachments}},
 		nil, "inspect c1")

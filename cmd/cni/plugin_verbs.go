@@ -16,6 +16,7 @@ type pluginInfo struct {
 }
 
 func (a *app) pluginCommand() *cobra.Command {
+	var f tableFlags
 	cmd := &cobra.Command{
 		Use:     "plugin [TYPE]",
 		Aliases: []string{"plugins"},
@@ -36,9 +37,10 @@ func (a *app) pluginCommand() *cobra.Command {
 		case a.json:
 			return a.printJSON(response)
 		default:
-			return a.printPlugins(plugins)
+			return f.print(a, pluginRows(plugins))
 		}
 	})
+	f.register(cmd, table{columns: pluginColumns, id: "PLUGIN"})
 	completeArgs(cmd, a.pluginTypes)
 	return cmd
 }
@@ -63,7 +65,10 @@ func (a *app) plugins(ctx context.Context, r request, args []string) ([]pluginIn
 	return answer.Plugins, response, err
 }
 
-func (a *app) printPlugins(plugins []pluginInfo) error {
+// pluginColumns are the columns of pluginRows. Nothing writes to it.
+var pluginColumns = []string{"PLUGIN", "WHERE", "VERSIONS"}
+
+func pluginRows(plugins []pluginInfo) [][]string {
 	rows := [][]string{}
 	for _, p := range plugins {
 		where := p.Path
@@ -72,5 +77,5 @@ func (a *app) printPlugins(plugins []pluginInfo) error {
 		}
 		rows = append(rows, []string{p.Type, where, strings.Join(p.SupportedVersions, " ")})
 	}
-	return a.printTable([]string{"PLUGIN", "WHERE", "VERSIONS"}, rows)
+	return rows
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -14,7 +15,8 @@ func (a *app) repairCommand() *cobra.Command {
 		Use:   "repair NETWORK NETNS | repair --id ID [NETWORK [NETNS]] | repair --all",
 		Short: "Restore what is missing on the host's side of an attachment",
 		Long: `Restores what check finds missing on the host's side, such as rules that a firewall's
-reload removed, and prints each object. The containers' interfaces are not touched.`,
+reload removed, and prints each object. The containers' interfaces are not touched. Then it checks
+the attachments, prints what still differs, and exits with status 3 if anything does.`,
 		Example: `  cni repair --all
   cni repair web /run/netns/blue`,
 		Args: cobra.MaximumNArgs(2),
@@ -28,7 +30,7 @@ reload removed, and prints each object. The containers' interfaces are not touch
 
 		switch {
 		case !all:
-			err = f.fill(a, r, args)
+			err = f.fillExisting(ctx, a, r, args, reads)
 		case len(args) > 0 || f.id != "" || f.networkFile != "":
 			err = usage("--all excludes NETWORK, NETNS, --id and --network-file")
 		default:
@@ -58,11 +60,63 @@ func (a *app) repair(ctx context.Context, r request) error {
 	}
 
 	if a.json {
-		return a.printJSON(response)
+		if err := a.printJSON(response); err != nil {
+			return err
+		}
+		return a.checkRepaired(ctx, r)
 	}
 
 	for _, o := range answer.Repaired {
-		fmt.Fprintf(a.out, "%s\t%s\t%s\t%s: %s\n", o.Network, o.ContainerID, o.IfName, o.Plugin, o.Object)
+		fmt.Fprintf(a.out, "%s\t%s\t%s\t%s: %s\n", oneLine(o.Network), oneLine(o.ContainerID),
+			oneLine(o.IfName), oneLine(o.Plugin), oneLine(o.Object))
 	}
-	return nil
+	return a.checkRepaired(ctx, r)
+}
+
+// checkRepaired checks the attachments of a repair. It reports each that still differs, and returns
+// the last error.
+func (a *app) checkRepaired(ctx context.Context, r request) error {
+	if r["all"] == nil {
+		return a.stillDiffers(a.call(ctx, "check", r))
+	}
+
+	answer, _, err := a.attachments(ctx, "", "")
+	if err != nil {
+		return err
+	}
+
+	var last error
+	for _, at := range answer.Attachments {
+		if !a.owns(at) || at.State != "attached" {
+			continue
+		}
+		one, err := a.request()
+		if err != nil {
+			return err
+		}
+		one["network"], one["containerId"], one["ifName"] = at.Network, at.ContainerID, at.IfName
+		err = a.stillDiffers(a.call(ctx, "check", one))
+		if err == nil {
+			continue
+		}
+		if last != nil {
+			a.report(last)
+		}
+		last = err
+	}
+	return last
+}
+
+// stillDiffers marks the error of a check as one of what a repair has left.
+func (a *app) stillDiffers(_ []byte, err error) error {
+	var f *failure
+	if errors.As(err, &f) {
+		f.repaired = true
+	}
+	return err
+}
+
+// owns reports whether an attachment is of the owner that requests have.
+func (a *app) owns(at attachment) bool {
+	return a.owner == "*" || at.Owner == first(a.owner, "libcni")
 }

@@ -49,7 +49,7 @@ func TestCommandLineBecomesRequest(t *testing.T) {
 			env: map[string]string{"NETCONFPATH": "/c", "CNI_PATH": "/a:/b", "CNI_ARGS": "A=1;B=x=y;A=2",
 				"CAP_ARGS": `{"ips":["10.0.0.1/8"],"n":18446744073709551615}`, "CNI_IFNAME": "eth7"},
 			want: []string{`add {"args":[["A","1"],["B","x=y"],["A","2"]],"capabilityArgs":{"ips":["10.0.0.1/8"],"n":18446744073709551615},"containerId":"` + toolID("/n") +
-				`","ifName":"eth7","netns":"/n","network":"web","options":{"confDir":"/c","pluginDirs":["/a","/b"]}}`}},
+				`","ifName":"eth7","netns":"/n","network":"web","options":{"confDir":"/c","pluginDirs":["/a","/b"],"unusedCapabilities":"fail"}}`}},
 		{name: "flags go before the environment",
 			line: "-i eth3 add web /n --conf-dir /d --plugin-dir /p --plugin-dir /q --args C=3 --cap-args " +
 				"{} --id c1",
@@ -67,29 +67,39 @@ func TestCommandLineBecomesRequest(t *testing.T) {
 		{name: "a network from a file leaves one argument", line: "add -f /web.conflist /n --id c",
 			want: []string{`add {"containerId":"c","netns":"/n","networkFile":"/web.conflist"}`}},
 		{name: "published ports", line: "add web /n --id c -p 8080:80 -p 127.0.0.1:53:5353/udp -p " +
-			"[::1]:1:2/sctp",
+			"[::1]:1:2/sctp -p 8000-8010:9000-9010/udp -p 1-1:2-2",
 			want: []string{
-				`add {"capabilityArgs":{"portMappings":[{"hostPort":8080,"containerPort":80,"protocol":"tcp"},{"hostPort":53,"containerPort":5353,"protocol":"udp","hostIP":"127.0.0.1"},{"hostPort":1,"containerPort":2,"protocol":"sctp","hostIP":"::1"}]},"containerId":"c","netns":"/n","network":"web"}`,
+				`add {"capabilityArgs":{"portMappings":[` +
+					`{"hostPort":8080,"containerPort":80,"protocol":"tcp"},` +
+					`{"hostPort":53,"containerPort":5353,"protocol":"udp","hostIP":"127.0.0.1"},` +
+					`{"hostPort":1,"containerPort":2,"protocol":"sctp","hostIP":"::1"},` +
+					`{"hostPort":8000,"containerPort":9000,"protocol":"udp","range":11},` +
+					`{"hostPort":1,"containerPort":2,"protocol":"tcp"}]},"containerId":"c","netns":"/n","network":"web",` +
+					`"options":{"unusedCapabilities":"fail"}}`,
 			}},
 		{name: "del as cnitool", line: "del web /n",
 			want: []string{`del {"containerId":"` + toolID("/n") +
 				`","ifName":"eth0","netns":"/n","network":"web"}`}},
 		{name: "del of all interfaces of a container", line: "del --id c1 --force",
-			want: []string{`del {"containerId":"c1","force":true}`}},
+			want: []string{`attachments {}`, `del {"containerId":"c1","force":true}`, `attachments {}`}},
 		{name: "del of one network of a container", line: "del web --id c1",
-			want: []string{`del {"containerId":"c1","network":"web"}`}},
+			want: []string{`attachments {}`, `del {"containerId":"c1","network":"web"}`,
+				`attachments {}`}},
 		{name: "check by id", line: "check --id c1 -i eth1",
-			want: []string{`check {"containerId":"c1","ifName":"eth1"}`}},
+			want: []string{`attachments {}`, `check {"containerId":"c1","ifName":"eth1"}`}},
 		{name: "status as cnitool", line: "status web /n", want: []string{`status {"network":"web"}`}},
 		{name: "gc as cnitool keeps none", line: "gc web /n",
 			want: []string{`attachments {}`, `gc {"asOf":"b 12","network":"web","validAttachments":[]}`}},
 		{name: "gc keeps what is named",
 			line: "gc web --keep a/eth0 --keep b/eth1 --as-of x --dry-run --owner *",
 			want: []string{
+				`attachments {"options":{"owner":"*"}}`,
 				`gc {"asOf":"x","dryRun":true,"network":"web","options":{"owner":"*"},"validAttachments":[{"containerId":"a","ifName":"eth0"},{"containerId":"b","ifName":"eth1"}]}`,
 			}},
 		{name: "list of a network", line: "list web --id c1 -i eth1",
-			want: []string{`attachments {"containerId":"c1","ifName":"eth1","network":"web"}`}},
+			want: []string{
+				`attachments {}`, `attachments {"containerId":"c1","ifName":"eth1","network":"web"}`,
+			}},
 		{name: "networks", line: "networks", want: []string{`networks {}`}},
 		{name: "validate a file", line: "validate -f /x",
 			want: []string{`validate {"networkFile":"/x"}`}},
@@ -127,7 +137,8 @@ func TestCommandLineBecomesRequest(t *testing.T) {
 		{name: "volume plugins", line: "volume plugins", want: []string{`volume.plugins {}`}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			r := &recorder{answers: map[string]string{"attachments": `{"asOf":"b 12","attachments":[]}`}}
+			r := &recorder{answers: map[string]string{"attachments": `{"asOf":"b 12","attachments":[]}`,
+				"schema": `{"schema":{}}`}}
 			code, _, errOut := runLine(r, test.env, test.line)
 			if code != exitDone {
 				t.Errorf("exit status %d, standard error %q", code, errOut)
@@ -169,7 +180,34 @@ func TestWrongCommandLineAsksNothing(t *testing.T) {
 		{name: "CAP_ARGS that is not an object", line: "add w /n",
 			env: map[string]string{"CAP_ARGS": "[1]"}, want: "CAP_ARGS: not a JSON object"},
 		{name: "argument that is not UTF-8", line: "add w /n\xff", want: "not UTF-8"},
-		{name: "netns of no kind", line: "netns", want: "create or delete"},
+		{name: "published range of ports", line: "add w /n -p 10-12:80",
+			want: "3 ports of the host and 1"},
+		{name: "published range that ends before", line: "add w /n -p 12-10:12-10",
+			want: "--publish 12-10"},
+		{name: "published with an unknown protocol", line: "add w /n -p 80:80/icmp",
+			want: `"icmp"; use one of tcp, udp, sctp`},
+		{name: "published without the protocol", line: "add w /n -p 80:80/", want: "protocol"},
+		{name: "published at IPv6 without brackets", line: "add w /n -p ::1:80:80",
+			want: "in brackets: [::1]"},
+		{name: "published at half a bracket", line: "add w /n -p [::1:80:80", want: `"[::1"`},
+		{name: "published at IPv4 in brackets", line: "add w /n -p [10.0.0.1]:80:80", want: "not an IP"},
+		{name: "published at a zone", line: "add w /n -p [fe80::1%e]:80:80", want: "not an IP"},
+		{name: "published at an empty address", line: "add w /n -p :80:80", want: `"" is not an IP`},
+		{name: "wrong template", line: "list --format {{.Contain", want: "--format: "},
+		{name: "unknown field", line: "list --format {{.Contain}}",
+			want: "the fields are Network, Container, Interface"},
+		{name: "unknown field of another table", line: "networks --format {{.Container}}",
+			want: "the fields are Network, Version"},
+		{name: "quiet and a template", line: "list -q --format {{.Network}}", want: "quiet"},
+		{name: "help of no verb", line: "help nope", want: `unknown verb "nope"`},
+		{name: "help of no verb of a group", line: "help netns nope", want: `unknown verb "netns nope"`},
+		{name: "completion of no shell", line: "completion", want: "bash, fish, powershell, zsh"},
+		{name: "completion of another shell", line: "completion tcsh", want: `unknown shell "tcsh"`},
+		{name: "shorthand that does not exist", line: "list -z", want: "-z"},
+		{name: "flag of another verb", line: "check --id c --strict", want: "--strict"},
+		{name: "flag without its value", line: "add web /n --id", want: "--id"},
+		{name: "program for a namespace", line: "netns exec blue", want: "at least 2"},
+		{name: "netns of no kind", line: "netns", want: "create, list, exec or delete"},
 		{name: "volume of no kind", line: "volume", want: "give a verb: create"},
 		{name: "mount for nobody", line: "volume mount p v", want: "--id"},
 		{name: "unmount for nobody", line: "volume unmount p v", want: "--id"},

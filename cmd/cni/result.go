@@ -60,12 +60,14 @@ func (r result) addresses() []string {
 	return list
 }
 
-func (r result) gateways() []string {
+func (r result) addressesWithGateways() []string {
 	var list []string
 	for _, ip := range r.IPs {
+		text := ip.Address
 		if ip.Gateway != "" {
-			list = append(list, ip.Gateway)
+			text += ", gateway " + ip.Gateway
 		}
+		list = append(list, text)
 	}
 	return list
 }
@@ -82,15 +84,23 @@ func (r result) routes() []string {
 	return list
 }
 
-func (r result) interfaces() []string {
+// side is where an interface is.
+type side bool
+
+const (
+	onHost      side = false
+	inContainer side = true
+)
+
+func (r result) interfaces(wanted side) []string {
 	var list []string
 	for _, i := range r.Interfaces {
+		if side(i.Sandbox != "") != wanted {
+			continue
+		}
 		text := i.Name
 		if i.MAC != "" {
 			text += " (" + i.MAC + ")"
-		}
-		if i.Sandbox == "" {
-			text += " on the host"
 		}
 
 		list = append(list, text)

@@ -25,6 +25,7 @@ type volumesAnswer struct {
 }
 
 func (a *app) volumeList(f *volumeFlags) *cobra.Command {
+	var t tableFlags
 	cmd := &cobra.Command{
 		Use:     "list [PLUGIN]",
 		Aliases: []string{"ls"},
@@ -35,7 +36,7 @@ answer are named on standard error, and the exit status is 1: their volumes may 
 	}
 
 	cmd.RunE = a.verb(func(ctx context.Context, args []string) error {
-		return a.printVolumes(ctx, f, "volume.list", []string{"PLUGIN", "VOLUME", "MOUNTPOINT"},
+		return a.printVolumes(ctx, f, "volume.list", &t,
 			func(answer *volumesAnswer) [][]string {
 				rows := [][]string{}
 				for _, v := range answer.Volumes {
@@ -45,10 +46,12 @@ answer are named on standard error, and the exit status is 1: their volumes may 
 				return rows
 			}, append([]string{"plugin"}, args...)...)
 	})
+	t.register(cmd, table{columns: []string{"PLUGIN", "VOLUME", "MOUNTPOINT"}, id: "VOLUME"})
 	return cmd
 }
 
 func (a *app) volumePlugins(f *volumeFlags) *cobra.Command {
+	var t tableFlags
 	cmd := &cobra.Command{
 		Use:   "plugins",
 		Short: "List the volume plugins that can be found; with --reload, that answer",
@@ -56,7 +59,7 @@ func (a *app) volumePlugins(f *volumeFlags) *cobra.Command {
 	}
 
 	cmd.RunE = a.verb(func(ctx context.Context, _ []string) error {
-		return a.printVolumes(ctx, f, "volume.plugins", []string{"PLUGIN", "ADDRESS", "FILE"},
+		return a.printVolumes(ctx, f, "volume.plugins", &t,
 			func(answer *volumesAnswer) [][]string {
 				rows := [][]string{}
 				for _, p := range answer.Plugins {
@@ -66,11 +69,12 @@ func (a *app) volumePlugins(f *volumeFlags) *cobra.Command {
 				return rows
 			})
 	})
+	t.register(cmd, table{columns: []string{"PLUGIN", "ADDRESS", "FILE"}, id: "PLUGIN"})
 	return cmd
 }
 
 // printVolumes prints a list, and on standard error the plugins that could not be included.
-func (a *app) printVolumes(ctx context.Context, f *volumeFlags, method string, heading []string,
+func (a *app) printVolumes(ctx context.Context, f *volumeFlags, method string, t *tableFlags,
 	rows func(*volumesAnswer) [][]string, pairs ...string) error {
 	r, err := f.request(a, pairs...)
 	if err != nil {
@@ -86,10 +90,10 @@ func (a *app) printVolumes(ctx context.Context, f *volumeFlags, method string, h
 		err = a.printJSON(response)
 	default:
 		for _, bad := range answer.Errors {
-			fmt.Fprintf(a.err, "cni: %s\n", printable(bad.Msg))
+			fmt.Fprintf(a.err, "cni: %s\n", oneLine(bad.Msg))
 		}
 
-		err = a.printTable(heading, rows(&answer))
+		err = t.print(a, rows(&answer))
 	}
 
 	if err == nil && len(answer.Errors) > 0 {
