@@ -2,6 +2,8 @@ package core
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 
 	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/plugin"
@@ -15,6 +17,12 @@ func (e *Engine) Plugins(ctx context.Context, caller Caller,
 
 func (s *scope) plugins(ctx context.Context) (*PluginsAnswer, error) {
 	answer := &PluginsAnswer{Plugins: []PluginInfo{}, Errors: []FileError{}}
+	for _, err := range s.runner.Unlistable() {
+		var e *fs.PathError
+		if errors.As(err, &e) {
+			answer.Errors = append(answer.Errors, FileError{File: e.Path, Msg: err.Error()})
+		}
+	}
 	for _, target := range s.runner.List() {
 		info, err := s.pluginInfo(ctx, target)
 		if ctx.Err() != nil {

@@ -68,7 +68,7 @@ func (h *host) spoiled(dir, named string, spoil func(testing.TB, string), maySta
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	mount(t, dir, 0, "size=256k")
+	mount(t, dir, 0, "size=256k,mode=755")
 	t.Cleanup(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
 	before := h.settled()
 	h.must("add", h.attachment())

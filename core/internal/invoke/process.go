@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/host/file"
 	"github.com/libcni/libcni/core/internal/host/spawn"
 	"github.com/libcni/libcni/core/plugin"
 )
@@ -101,6 +103,9 @@ func (r *Runner) launch(ctx context.Context, t Target, inv *plugin.Invocation,
 	if err := ctx.Err(); err != nil {
 		return nil, expired(t, err)
 	}
+	if err := refuseUntrusted(t); err != nil {
+		return nil, err
+	}
 	stdin, err := spawn.Input("cni-request", inv.Config)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", t, err)
@@ -117,6 +122,20 @@ func (r *Runner) launch(ctx context.Context, t Target, inv *plugin.Invocation,
 	out.stdout.CloseWriter()
 	out.stderr.CloseWriter()
 	return process, nil
+}
+
+// refuseUntrusted refuses an executable that every user can change, or put in its place.
+func refuseUntrusted(t Target) error {
+	for _, path := range []string{t.Path, filepath.Dir(t.Path)} {
+		err := file.CheckTrusted(path)
+		var untrusted *file.UntrustedError
+		if errors.As(err, &untrusted) {
+			e := fault.New(fault.KindState, err, "%s is not safe to run", t)
+			e.Plugin = &fault.Plugin{Type: t.Type}
+			return e
+		}
+	}
+	return nil // starting it reports what else is wrong
 }
 
 // start starts the process. While its executable is open for writing, it retries for a limited

@@ -3,7 +3,9 @@ package invoke
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -15,6 +17,7 @@ import (
 	"github.com/libcni/libcni/core/internal/event"
 	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/host/spawn"
+	"github.com/libcni/libcni/core/internal/must"
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -317,5 +320,26 @@ func TestVersions(t *testing.T) {
 	_, err := r.Versions(t.Context(), script(t, "echo oops >&2; exit 1"))
 	if e := faultOf(t, err); e.Plugin == nil || e.Stderr != "oops\n" {
 		t.Errorf("failing plugin: %+v", e)
+	}
+}
+
+// Whoever can change the executable, or put another in its place, would run programs as the caller.
+func TestExecutableThatEveryUserCanChangeIsNotRun(t *testing.T) {
+	target := script(t, "echo ran >&2; exit 1")
+	for _, path := range []string{target.Path, filepath.Dir(target.Path)} {
+		info, err := os.Stat(path)
+		must.Succeed(t, err)
+		must.Succeed(t, os.Chmod(path, 0o777))
+		_, err = runner(nil).Run(t.Context(), target, invocation(plugin.Add))
+		var e *fault.Error
+		if !errors.As(err, &e) || e.Kind != fault.KindState || e.Stderr != "" ||
+			e.Return() != -int(syscall.EACCES) || !strings.Contains(e.Msg, path+" can be written") {
+			t.Errorf("%s: %+v", path, err)
+		}
+		must.Succeed(t, os.Chmod(path, info.Mode()))
+	}
+	_, err := runner(nil).Run(t.Context(), target, invocation(plugin.Add))
+	if err == nil || !strings.Contains(err.Error(), "exit") {
+		t.Errorf("an executable of its owner: %v", err)
 	}
 }

@@ -89,6 +89,17 @@ func (r *Runner) List() []Target {
 	return targets
 }
 
+// Unlistable returns an error, of package fs, for each directory that exists but cannot be listed.
+func (r *Runner) Unlistable() (errs []error) {
+	for _, dir := range r.PluginDirs {
+		err := file.Names(dir, func([]string) error { return nil })
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	return errs
+}
+
 // names returns the names of the built-ins and of what is in the directories, sorted.
 func (r *Runner) names() []string {
 	var types []string
@@ -99,7 +110,7 @@ func (r *Runner) names() []string {
 	for _, dir := range r.PluginDirs {
 		entries, err := file.Directory(dir)
 		if err != nil {
-			continue // a directory that does not exist counts as empty
+			continue // one that does not exist counts as empty; Unlistable reports the others
 		}
 
 		for _, entry := range entries {

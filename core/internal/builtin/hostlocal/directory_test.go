@@ -1,13 +1,17 @@
 package hostlocal
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
+	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/host/lockfile"
 	"github.com/libcni/libcni/core/internal/kit/kittest"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 // A link may lead to a file that somebody else can change, or that must not be read.
@@ -81,4 +85,51 @@ func opened(t *testing.T, path string) int {
 		}
 	}
 	return count
+}
+
+func TestStoreThatOthersCanChangeIsRefused(t *testing.T) {
+	f := newFixture(t, small)
+	f.mustAdd(t, "c1")
+	for _, dir := range []string{f.dataDir, f.store()} {
+		for name, spoil := range map[string]func() error{
+			"writable":  func() error { return os.Chmod(dir, 0o777) },
+			"another's": func() error { return os.Chown(dir, 4711, 4711) },
+		} {
+			if err := spoil(); errors.Is(err, syscall.EINVAL) {
+				t.Logf("%s: this user namespace has no other user", name)
+				continue
+			} else if err != nil {
+				t.Fatal(err)
+			}
+			_, addErr := f.add("c2")
+			delErr := f.Del(t.Context(), f.invocation(plugin.Del, "c1"))
+			for _, err := range []error{addErr, delErr} {
+				wantFault(t, err, fault.KindState, 5, dir+" ")
+			}
+			kittest.Must(t, os.Chmod(dir, 0o755))
+			kittest.Must(t, os.Chown(dir, 0, 0))
+		}
+	}
+	f.mustDel(t, "c1")
+}
+
+// A link in place of a file leads nowhere, and nothing is written through it.
+func TestNothingIsWrittenThroughALink(t *testing.T) {
+	outside := filepath.Join(t.TempDir(), "outside")
+	for _, name := range []string{"lock", "last_reserved_ip.0"} {
+		kittest.Must(t, os.WriteFile(outside, []byte("as it was"), 0o600))
+		f := newFixture(t, small)
+		f.mustAdd(t, "c1")
+		kittest.Must(t, os.Remove(f.path(name)))
+		kittest.Must(t, os.Symlink(outside, f.path(name)))
+		_, err := f.add("c2")
+		if name == "lock" {
+			wantFault(t, err, fault.KindState, 5, f.path(name), "not a regular file")
+		} else {
+			kittest.Must(t, err)
+		}
+		if got, err := os.ReadFile(outside); err != nil || string(got) != "as it was" {
+			t.Errorf("%s: the file outside holds %q, %v", name, got, err)
+		}
+	}
 }

@@ -64,6 +64,9 @@ func (s *store) lock(ctx context.Context) (found bool, err error) {
 		} else if err != nil {
 			return false, s.fault(err, "open the store")
 		}
+		if err := s.trust(); err != nil {
+			return false, err
+		}
 		lock, err := lockfile.Flock(ctx, s.path("lock"), lockMode, lockfile.Exclusive)
 		if err != nil {
 			return false, s.fault(err, "lock the store")
@@ -78,6 +81,17 @@ func (s *store) lock(ctx context.Context) (found bool, err error) {
 			return false, s.fault(err, "unlock the store")
 		}
 	}
+}
+
+// trust refuses a store that another user can change: whoever can release a lease takes the address
+// of a container, and a link would lead what is written elsewhere.
+func (s *store) trust() error {
+	for _, dir := range []string{filepath.Dir(s.dir), s.dir} {
+		if err := file.CheckPrivate(dir); err != nil {
+			return s.fault(err, "use the store")
+		}
+	}
+	return nil
 }
 
 // unlock keeps the index for the next call and releases the store. A failure to keep the index is
@@ -219,7 +233,10 @@ func (s *store) fault(err error, doing string) error {
 }
 
 func advice(err error) string {
+	var untrusted *file.UntrustedError
 	switch {
+	case errors.As(err, &untrusted):
+		return "" // the error says what to do
 	case errors.Is(err, syscall.EROFS):
 		return ", which is read-only; set ipam.dataDir to a directory that can be written"
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):

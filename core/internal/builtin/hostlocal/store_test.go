@@ -398,6 +398,7 @@ func TestDirectoryThatCannotBeUsed(t *testing.T) {
 func TestReadOnlyAndFullFileSystems(t *testing.T) {
 	mount := func(t *testing.T, dir, options string, flags uintptr) {
 		t.Helper()
+		options = strings.TrimPrefix(options+",mode=0755", ",")
 		if err := syscall.Mount("tmpfs", dir, "tmpfs", flags, options); err != nil {
 			t.Fatalf("mount tmpfs on %s: %v; run the tests under test/isolate", dir, err)
 		}

@@ -54,7 +54,7 @@ func Open(path string, flags int, perm fs.FileMode) (*File, error) {
 	return f, nil
 }
 
-// OpenAny is Open that does not look at what it has opened: for files of /proc, and for locks.
+// OpenAny is Open that does not look at what it has opened: for files of /proc.
 func OpenAny(path string, flags int, perm fs.FileMode) (*File, error) {
 	const always = unix.O_CLOEXEC | unix.O_NONBLOCK | unix.O_NOCTTY
 	f := &File{path: path}

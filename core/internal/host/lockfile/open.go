@@ -9,10 +9,11 @@ import (
 )
 
 // open opens the file at path, and makes it and its directories if they are missing; made says that
-// it was. It does not look at what it opens: nothing is read from it.
+// it was. It follows no link, and refuses what is not a regular file: to open a device may have
+// effects.
 func open(path string, perm fs.FileMode) (f *file.File, made bool, err error) {
 	for {
-		f, err = file.OpenAny(path, file.ReadWrite, 0)
+		f, err = file.Open(path, file.ReadWrite|file.NoFollow, 0)
 		if !errors.Is(err, fs.ErrNotExist) {
 			return f, false, err
 		}
