@@ -195,10 +195,11 @@ test: check-deps ## run every test, in network namespaces of their own
 	@$(MAKE) --no-print-directory all peers test-tools
 	@$(PYTHON) test/run $(STEPS)
 
-TOOLS := $(VENV)/bin/python $(BUILD)/npm/node_modules/.package-lock.json
+# A file of its own: the environment's python is a link to the system's, whose time touch would set.
+TOOLS := $(BUILD)/test-tools
 test-tools: $(TOOLS) $(LINTER) ## get the tools of the tests, into build/
 
-lint: $(VENV)/bin/python $(LINTER) ## run the linters, which are part of "make test"
+lint: $(TOOLS) $(LINTER) ## run the linters, which are part of "make test"
 	$(PYTHON) test/run gofmt vet golangci clang-format mypy ruff
 
 # The linter needs a newer Go than the project: a module of its own, for which Go may fetch its
@@ -233,7 +234,7 @@ test-faults: all ## kill and fail calls at every one of their system calls, and 
 mutate: all peers ## take one thing out of the sources at a time, and list what no test notices
 	$(GO) run ./test/mutate $(WORDS)
 
-$(TOOLS) &: test/deps test/generators/package-lock.json
+$(TOOLS): test/deps test/generators/package-lock.json
 	$(call begin,getting the tools of the tests)
 	GO=$(GO) test/deps $(VENV)
 	touch $(TOOLS)
@@ -270,7 +271,7 @@ bench-parts: ## time single parts of the library, and count what they allocate, 
 # Of the last commit, not of what is uncommitted. Built twice, in different folders: the bytes must
 # be the same.
 RELEASE := $(BUILD)/release
-release: $(VENV)/bin/python ## make every artefact of a release in build/release, and check them
+release: $(TOOLS) ## make every artefact of a release in build/release, and check them
 	git diff --quiet HEAD || echo "uncommitted changes are left out" >&2
 	rm -rf $(RELEASE) $(BUILD)/_release
 	for copy in first/libcni-$(VERSION) second/folder/libcni-$(VERSION); do \

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestMissingPackagesAreNamedFirst: "make test" installs nothing, and names what is missing before
@@ -125,6 +126,41 @@ func TestAnAdministratorsPolicyStays(t *testing.T) {
 	}
 }
 
+// fakePython makes a virtual environment as "python3 -m venv" does: its python is a link.
+const fakePython = `
+case "$*" in
+"-m venv "*)
+	mkdir -p $3/bin
+	ln -s $SYSTEM_PYTHON $3/bin/python
+	printf '#!/bin/sh\n' >$3/bin/pip
+	chmod 755 $3/bin/pip ;;
+esac`
+
+// TestToolsLeaveTheSystemsPythonAlone: an ordinary user may not set the time of the system's
+// python, and root should not.
+func TestToolsLeaveTheSystemsPythonAlone(t *testing.T) {
+	dir, bin := t.TempDir(), emptyPath(t)
+	python := script(t, fakePython)
+	before := time.Now().Add(-time.Hour).Truncate(time.Second)
+	if err := os.Chtimes(python, before, before); err != nil {
+		t.Fatal(err)
+	}
+	link(t, python, filepath.Join(bin, "python3"))
+	nothing := script(t, "")
+	link(t, nothing, filepath.Join(bin, "npm"))
+
+	c := command("make", "BUILD="+dir, "GO="+nothing, filepath.Join(dir, "test-tools"))
+	c.Env = append(c.Env, "PATH="+bin, "SYSTEM_PYTHON="+python)
+	succeed(t, c)
+	info, err := os.Stat(python)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !info.ModTime().Equal(before) {
+		t.Errorf("its time is %v, want %v", info.ModTime(), before)
+	}
+}
+
 // emptyPath returns a directory for PATH with the shell's usual tools, and without all that the
 // tests need beside them.
 func emptyPath(t *testing.T) string {
@@ -132,6 +168,7 @@ func emptyPath(t *testing.T) string {
 	bin := t.TempDir()
 	for _, tool := range []string{
 		"sh", "id", "dirname", "make", "sed", "cut", "find", "wc", "tr", "fold", "rm", "chmod", "head",
+		"mkdir", "cp", "touch", "ln", "date", "cat",
 	} {
 		path, err := exec.LookPath(tool)
 		if err != nil {
