@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/libcni/libcni/core/internal/attachments"
@@ -79,13 +80,27 @@ func (s *scope) newCollection(list *conf.List, r *GCRequest) (*collection, error
 	c := &collection{scope: s, list: list, valid: map[ValidAttachment]bool{}, asOf: asOf, now: now,
 		dryRun: r.DryRun}
 	c.answer.Removed = []AttachmentName{}
-	for _, ref := range *r.ValidAttachments {
+	for i, ref := range *r.ValidAttachments {
+		if err := ref.validate(i); err != nil {
+			return nil, err
+		}
 		setDefault(&ref.IfName, defaultIfName)
 		c.valid[ref] = true
 		c.keep = append(c.keep, plugin.AttachmentID{ContainerID: ref.ContainerID, IfName: ref.IfName})
 	}
 
 	return c, nil
+}
+
+// validate refuses an element that names no attachment, such as null or {}: GC would remove the
+// attachment that the caller meant.
+func (v *ValidAttachment) validate(index int) error {
+	if err := conf.ValidateContainerID(v.ContainerID); err != nil {
+		key := fmt.Sprintf("validAttachments[%d].containerId", index)
+		return fault.InvalidRequest(key, "validAttachments[%d]: %v; give the attachments to keep, as "+
+			"[{containerId, ifName}]", index, err)
+	}
+	return nil
 }
 
 func (c *collection) run(ctx context.Context) (*GCAnswer, error) {

@@ -2,13 +2,16 @@ package core
 
 import (
 	"fmt"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/libcni/libcni/core/internal/attachments"
 	"github.com/libcni/libcni/core/internal/host/boot"
 	"github.com/libcni/libcni/core/internal/host/netns/netnstest"
+	"github.com/libcni/libcni/core/internal/must"
 )
 
 // age makes an attachment older than freshness.
@@ -212,6 +215,94 @@ func TestGCNeedsBothValidAttachmentsAndAsOf(t *testing.T) {
 	if e := h.fails("invalid-request", "gc", object{"network": network, "validAttachments": []any{},
 		"asOf": "yesterday"}); e["details"] != "asOf" {
 		t.Errorf("bad asOf: %v", e)
+	}
+}
+
+// An element that names no attachment is an attachment that the caller meant to keep.
+func TestGCRefusesElementsThatNameNoAttachment(t *testing.T) {
+	h := newTestHost(t)
+	network := h.bridgeNet("web")
+	h.attach(network, "c1", "libcni")
+	h.age("c1")
+	good := object{"containerId": "c1", "ifName": "eth0"}
+	for name, list := range map[string][]any{
+		"null": {nil}, "an empty object": {object{}}, "an interface alone": {object{"ifName": "eth0"}},
+		"an empty identifier": {object{"containerId": "", "ifName": "eth0"}},
+		"one of several":      {good, object{"ifName": "eth0"}},
+		"not an identifier":   {object{"containerId": "../c1", "ifName": "eth0"}},
+	} {
+		e := h.fails("invalid-request", "gc", object{"network": network, "validAttachments": list,
+			"asOf": h.must("attachments", object{})["asOf"]})
+		want := fmt.Sprintf("validAttachments[%d].containerId", len(list)-1)
+		if e["details"] != want {
+			t.Errorf("%s: details %v, want %s", name, e["details"], want)
+		}
+	}
+	h.must("check", object{"containerId": "c1"})
+}
+
+// The cache entry of Go's libcni states no time: its file has one.
+func TestGCKeepsYoungAndNewerAttachmentsOfGoLibcni(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		age  time.Duration // of the file
+		asOf time.Duration // ago
+		kept bool
+	}{
+		{"made just now, after the list", 0, 10 * time.Second, true},
+		{"made just now, before the list", time.Second, 0, true},
+		{"newer than an old list", 3 * freshness, 4 * freshness, true},
+		{"old", 3 * freshness, 0, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			h := newTestHost(t)
+			network := h.bridgeNet("web")
+			h.attach(network, "c1", "libcni")
+			h.rewrite("cache/results/web-c1-eth0", func(entry string) string {
+				return strings.Replace(entry, `"libcni":{`, `"other":{`, 1)
+			})
+			modified := time.Now().Add(-test.age)
+			err := os.Chtimes(h.dir+"/cache/results/web-c1-eth0", modified, modified)
+			must.Succeed(t, err)
+
+			asOf, err := attachments.ParseAsOf(h.must("attachments", object{})["asOf"].(string))
+			must.Succeed(t, err)
+			asOf.Now, asOf.Wall = asOf.Now-test.asOf, asOf.Wall.Add(-test.asOf)
+			removed := h.must("gc", object{"network": network, "validAttachments": []any{},
+				"asOf": asOf.String(), "options": object{"owner": "*"}})["removed"].([]any)
+			if kept := len(removed) == 0 && h.leases("web") != ""; kept != test.kept {
+				t.Errorf("removed %v, leases %q", removed, h.leases("web"))
+			}
+		})
+	}
+}
+
+// Entries of Debian's podman 4.3 and containerd 1.6 have no netns: the result has the path.
+func TestStateOfAttachmentsWithoutNetns(t *testing.T) {
+	h := newTestHost(t)
+	ns := h.attach(h.bridgeNet("web"), "c1", "libcni")
+	h.rewrite("cache/results/web-c1-eth0", func(entry string) string {
+		entry = strings.Replace(entry, `"libcni":{`, `"other":{`, 1)
+		return strings.Replace(entry, fmt.Sprintf(`"netns":%q,`, ns), "", 1)
+	})
+	list := func() object {
+		t.Helper()
+		return h.must("attachments", object{})["attachments"].([]any)[0].(object)
+	}
+	if got := list(); got["state"] != "attached" || got["netns"] != ns {
+		t.Errorf("the namespace exists: %v at %v", got["state"], got["netns"])
+	}
+	h.rewrite("cache/results/web-c1-eth0", func(entry string) string {
+		return strings.ReplaceAll(entry, ns, "/nowhere")
+	})
+	if got := list(); got["state"] != "unknown" {
+		t.Errorf("its path leads nowhere: %v", got["state"])
+	}
+	h.rewrite("cache/results/web-c1-eth0", func(entry string) string {
+		return strings.ReplaceAll(entry, `"sandbox":"/nowhere"`, `"x":1`)
+	})
+	if got := list(); got["state"] != "unknown" || got["netns"] != "" {
+		t.Errorf("no path at all: %v at %v", got["state"], got["netns"])
 	}
 }
 

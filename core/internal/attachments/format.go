@@ -78,7 +78,30 @@ func (d *document) entry() (*Entry, error) {
 
 	e.ByGoLibcni = true
 	e.CNIVersion = firstVersion(e.Config, e.Result)
+	e.setNetns()
 	return e, nil
+}
+
+// setNetns takes the path of the namespace from the result where the file does not state it: Go's
+// libcni writes netns since version 1.2.0.
+func (e *Entry) setNetns() {
+	var interfaces []resultInterface
+	if e.Netns != "" || jsonobject.Decode(e.Result, jsonobject.Fields{{"interfaces",
+		jsonobject.List(&interfaces, (*resultInterface).fields)}}) != nil {
+		return
+	}
+	for _, i := range interfaces {
+		if i.sandbox != "" && i.name == e.IfName {
+			e.Netns = i.sandbox
+		}
+	}
+}
+
+// resultInterface is an element of interfaces in a result.
+type resultInterface struct{ name, sandbox string }
+
+func (i *resultInterface) fields() any {
+	return jsonobject.Fields{{"name", &i.name}, {"sandbox", &i.sandbox}}
 }
 
 // isJSON accepts what Go's libcni accepts.
