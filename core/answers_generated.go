@@ -16,7 +16,8 @@ type DelAnswer struct {
 	// the attachments that were removed
 	Removed []AttachmentName `json:"removed"`
 	// the attachments that remain because the request does not mean them: they are in another network
-	// namespace than netns, or have another owner than options.owner
+	// namespace than netns, have another owner than options.owner, or are recorded in another
+	// options.cacheDir
 	Left []AttachmentName `json:"left,omitempty"`
 }
 

@@ -89,14 +89,25 @@ func (s *scope) delUnusable(ctx context.Context, u attachments.Unusable, force b
 }
 
 // delUnknown removes what there is of an attachment without an entry. Its record may be unusable.
+// An attachment that another cache records remains.
 func (s *scope) delUnknown(ctx context.Context, held *attachments.Held, key attachments.Key,
 	overrides *lifecycle.Overrides, force bool, answer *DelAnswer) error {
+	cacheDir, err := s.manager.HeldElsewhere(ctx, key)
+	if err != nil {
+		return err
+	}
+	if cacheDir != "" {
+		answer.Left = append(answer.Left, nameOf(key))
+		s.leave(key, "it is recorded in "+cacheDir)
+		return nil
+	}
+
 	damage := held.Damage()
 	if owner := s.request.Options.Owner; damage != nil && s.ownerGiven && owner != anyOwner && !force {
 		return unusableRecord(damage, "its owner is unknown: leave out options.owner, or set force")
 	}
 
-	err := s.manager.DetachUnknown(ctx, held, key, overrides, force)
+	err = s.manager.DetachUnknown(ctx, held, key, overrides, force)
 	if err == nil && damage != nil {
 		answer.Found = true
 		answer.Removed = append(answer.Removed, nameOf(key))
@@ -139,20 +150,20 @@ func (s *scope) delKey(ctx context.Context, key attachments.Key, given *conf.Lis
 func (s *scope) delMeans(ctx context.Context, entry *attachments.Entry,
 	requested lifecycle.Candidate) (bool, error) {
 	if s.ownerGiven && !s.owns(entry) {
-		s.leave(entry, fmt.Sprintf("its owner is %q", entry.Owner))
+		s.leave(entry.Key, fmt.Sprintf("its owner is %q", entry.Owner))
 		return false, nil
 	}
 
 	inScope, err := s.manager.InScope(ctx, entry, requested)
 	if err == nil && !inScope {
-		s.leave(entry, fmt.Sprintf("it is in another network namespace (%s) than %s", entry.Netns,
+		s.leave(entry.Key, fmt.Sprintf("it is in another network namespace (%s) than %s", entry.Netns,
 			requested.Path))
 	}
 	return inScope, err
 }
 
-func (s *scope) leave(entry *attachments.Entry, reason string) {
-	s.events.Warn("", fmt.Sprintf("%s is left attached: %s", entry.Key, reason))
+func (s *scope) leave(key attachments.Key, reason string) {
+	s.events.Warn("", fmt.Sprintf("%s is left attached: %s", key, reason))
 }
 
 func nameOf(key attachments.Key) AttachmentName {

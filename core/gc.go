@@ -126,7 +126,7 @@ func (c *collection) run(ctx context.Context) (*GCAnswer, error) {
 	}
 
 	if !c.dryRun {
-		errs = append(errs, c.scope.manager.GC(ctx, c.list, c.keep)...)
+		errs = append(errs, c.collectInPlugins(ctx)...)
 	}
 
 	return &c.answer, fault.Join(errs)
@@ -146,6 +146,16 @@ func (c *collection) keepUnusable(unusable []attachments.Unusable) {
 			}
 		}
 	}
+}
+
+// collectInPlugins runs GC of each plugin. Without knowing which attachments other caches have, it
+// runs none.
+func (c *collection) collectInPlugins(ctx context.Context) []error {
+	elsewhere, err := c.scope.manager.KeptElsewhere(ctx, c.list.Name)
+	if err != nil {
+		return []error{err}
+	}
+	return c.scope.manager.GC(ctx, c.list, append(c.keep, elsewhere...))
 }
 
 // collect detaches one attachment, or adds it to those that the plugins must keep.

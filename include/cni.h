@@ -404,8 +404,9 @@ CNI_API int cni_add(const char *request, char **response);
  *     containerId     string      identifier of the container
  *     ifName          string      name of the interface in the container
  *   left            [object]?   the attachments that remain because the request does not mean them:
- *                               they are in another network namespace than netns, or have another
- *                               owner than options.owner
+ *                               they are in another network namespace than netns, have another
+ *                               owner than options.owner, or are recorded in another
+ *                               options.cacheDir
  *     network         string      name of the network
  *     containerId     string      identifier of the container
  *     ifName          string      name of the interface in the container

@@ -24,6 +24,11 @@ type Invocation struct {
 	Config     []byte
 	PrevResult *Result // nil for none
 
+	// Undone is set for a DEL that takes back an ADD that succeeded: the result of that ADD. The
+	// plugin then removes only what this result names: other objects of the same names were there
+	// before.
+	Undone *Result
+
 	// ValidAttachments is what GC must keep.
 	ValidAttachments []AttachmentID
 

@@ -420,7 +420,8 @@ class Removal(Record):
     :ivar found: Whether an attachment was recorded, removed or left.
     :ivar removed: The attachments that were removed.
     :ivar left: The attachments that remain because the request does not mean them: they are in
-        another network namespace than ``netns``, or have another owner than ``owner``.
+        another network namespace than ``netns``, have another owner than ``owner``, or are recorded
+        in another ``cache_dir``.
     :ivar raw: The JSON object that it was made from.
     """
 
@@ -430,7 +431,8 @@ class Removal(Record):
     """The attachments that were removed."""
     left: tuple[AttachmentID, ...] = ()
     """The attachments that remain because the request does not mean them: they are in another
-    network namespace than ``netns``, or have another owner than ``owner``.
+    network namespace than ``netns``, have another owner than ``owner``, or are recorded in another
+    ``cache_dir``.
     """
     raw: Raw = field(default_factory=dict, compare=False, repr=False)
 

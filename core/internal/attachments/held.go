@@ -59,5 +59,8 @@ func (h *Held) Remove() error {
 	if text == nil || !file.Has(path, text) { // it has changed
 		return h.store.Remove(h.key)
 	}
-	return orStateError(file.Remove(path), h.key, "remove the cache entry", cacheOption)
+	if err := file.Remove(path); err != nil {
+		return orStateError(err, h.key, "remove the cache entry", cacheOption)
+	}
+	return h.store.Unclaim(h.key)
 }

@@ -30,6 +30,9 @@ type Store struct {
 	results string // Go's libcni's directory
 	private string // ours beside it: temporary files, locks
 	intents string
+	claims  string // which cache has an attachment
+
+	cacheDir string
 
 	trusted atomic.Bool                // no other user can change the directories
 	decoded atomic.Pointer[decoded]    // the last cache entry that was read
@@ -43,6 +46,9 @@ func Open(cacheDir, stateDir string) *Store {
 		results: filepath.Join(cacheDir, "results"),
 		private: filepath.Join(cacheDir, "libcni"),
 		intents: filepath.Join(stateDir, "intents"),
+		claims:  filepath.Join(stateDir, "claims"),
+
+		cacheDir: filepath.Clean(cacheDir),
 	}
 }
 
@@ -297,7 +303,7 @@ func (s *Store) Remove(key Key) error {
 		file.Discard(s.intentPath(key))); err != nil {
 		return stateError(err, key.String()+": remove the intent", stateOption)
 	}
-	return nil
+	return s.Unclaim(key)
 }
 
 func (s *Store) cachePath(key Key) string {

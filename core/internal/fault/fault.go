@@ -206,6 +206,21 @@ func NothingMade(err error) bool {
 	}
 }
 
+// Refused reports whether a plugin's ADD failed and left nothing: it made nothing, it is a
+// built-in, which takes back its own steps, or it is an executable that answered with an error. One
+// that was killed, or whose answer cannot be read, may have left something.
+func Refused(err error) bool {
+	e := From(err, KindPluginFailed)
+	switch {
+	case e == nil || !e.Undone() || e.Kind == KindBug:
+		return false
+	case NothingMade(e), e.Plugin != nil && e.Plugin.Builtin:
+		return true
+	default:
+		return e.Kind == KindPluginFailed && e.cause == nil
+	}
+}
+
 // IsIncompatibleVersion reports whether a plugin does not know the version of its request.
 func IsIncompatibleVersion(err error) bool {
 	var e *Error

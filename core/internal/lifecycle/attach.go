@@ -53,29 +53,46 @@ func (m *Manager) Attach(ctx context.Context, held *attachments.Held,
 		return nil, err
 	}
 
-	existing, err := held.Get()
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	claimed, err := m.claim(ctx, request.Key)
+	if err != nil {
 		return nil, err
 	}
-
-	// Before Linux 6.18 a thread fetches the cookie, while the lines above run.
-	if entry.Cookie, err = request.Netns.Cookie(ctx); err != nil {
-		return nil, err
-	}
-	if entry.Inode, err = request.Netns.Inode(); err != nil {
-		return nil, err
-	}
-	if existing != nil {
-		if err := m.resolveExisting(ctx, held, existing, request); err != nil {
-			return nil, err
+	if err := m.prepare(ctx, held, c, request); err != nil {
+		if claimed {
+			_ = m.Store.Unclaim(request.Key) // a claim without an attachment gives way
 		}
-	}
-	if err := m.refuseTakenLink(ctx, c); err != nil {
 		return nil, err
 	}
 
 	a := addition{chain: c, held: held, store: m.Store, noRollback: request.NoRollback}
 	return a.run(ctx)
+}
+
+// prepare removes the remains of an earlier attachment of the same name, and refuses the ADD if the
+// attachment or the interface exists.
+func (m *Manager) prepare(ctx context.Context, held *attachments.Held, c *chain,
+	request *AttachRequest) error {
+	existing, err := held.Get()
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+
+	// Before Linux 6.18 a thread fetches the cookie, while the lines above run.
+	if c.entry.Cookie, err = request.Netns.Cookie(ctx); err != nil {
+		return err
+	}
+	if c.entry.Inode, err = request.Netns.Inode(); err != nil {
+		return err
+	}
+	if existing != nil {
+		if err := m.resolveExisting(ctx, held, existing, request); err != nil {
+			return err
+		}
+		if err := m.Store.TakeClaim(request.Key); err != nil { // it went with the remains
+			return err
+		}
+	}
+	return m.refuseTakenLink(ctx, c)
 }
 
 // newEntry returns what will be on disk about the attachment, which is known before anything is

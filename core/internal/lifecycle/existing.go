@@ -34,7 +34,7 @@ func (m *Manager) resolveExisting(ctx context.Context, held *attachments.Held,
 }
 
 // existsError refuses an ADD because of an attachment of the same name.
-func existsError(entry *attachments.Entry, presence Presence) error {
+func existsError(entry *attachments.Entry, presence Presence) *fault.Error {
 	e := fault.New(fault.KindExists, nil, "container %s is already attached to network %s as %s; "+
 		"detach it first, or set options.onExisting to replace",
 		entry.ContainerID, entry.Network, entry.IfName)

@@ -78,5 +78,14 @@ func (a *addition) undo(ctx context.Context, last int) error {
 func (a *addition) undoOne(ctx context.Context, i int, given *plugin.Result) error {
 	ctx, cancel := undo.Share(ctx, i)
 	defer cancel()
-	return a.chain.run(ctx, plugin.Del, i, given)
+	target, err := a.chain.target(i)
+	if err != nil {
+		return a.chain.attribute(err, i, target)
+	}
+	return a.chain.ask(ctx, i, target, plugin.Del, given, func(inv *plugin.Invocation) error {
+		if i < len(a.results) {
+			inv.Undone = a.results[i]
+		}
+		return nil
+	})
 }

@@ -22,7 +22,7 @@ type attachment struct {
 	*config
 	*plan
 	inv       *plugin.Invocation
-	ipam      ipam.Plugin
+	ipam      *ipam.Plugin
 	host      *rtnl.Conn
 	link      *rtnl.Link // the bridge
 	pair      *iface.Pair

@@ -3,6 +3,9 @@ package hostlocal
 import (
 	"context"
 	"net/netip"
+	"slices"
+
+	types100 "github.com/containernetworking/cni/pkg/types/100"
 
 	"github.com/libcni/libcni/core/plugin"
 )
@@ -15,7 +18,22 @@ func (p *hostLocal) Del(ctx context.Context, inv *plugin.Invocation) error {
 		return err
 	}
 	defer s.unlock()
-	return s.releaseAll(ctx, owner{inv.ContainerID, inv.IfName})
+	return s.releaseAll(ctx, owner{inv.ContainerID, inv.IfName}, allocated(inv))
+}
+
+// allocated returns which of the owner's addresses to release: all, or those of the ADD that is
+// undone.
+func allocated(inv *plugin.Invocation) func(netip.Addr) bool {
+	if inv.Undone == nil {
+		return func(netip.Addr) bool { return true }
+	}
+	result, err := inv.Undone.Value()
+	return func(addr netip.Addr) bool {
+		return err == nil && slices.ContainsFunc(result.IPs, func(ip *types100.IPConfig) bool {
+			own, _ := netip.AddrFromSlice(ip.Address.IP)
+			return own.Unmap() == addr
+		})
+	}
 }
 
 // existing opens and locks the store. It returns nil if the store does not exist.
@@ -34,15 +52,18 @@ func (p *hostLocal) existing(ctx context.Context, inv *plugin.Invocation) (*stor
 	return s, nil
 }
 
-// releaseAll releases the owner's addresses. If the owner has no lease, it releases those of leases
-// of the container without an interface.
-func (s *store) releaseAll(ctx context.Context, o owner) error {
+// releaseAll releases those of the owner's addresses that are wanted. If the owner has no lease, it
+// releases those of leases of the container without an interface.
+func (s *store) releaseAll(ctx context.Context, o owner, wanted func(netip.Addr) bool) error {
 	for _, o := range []owner{o, o.withoutInterface()} {
 		addrs, err := s.confirmed(ctx, o)
 		if err != nil {
 			return err
 		}
 		for _, addr := range addrs {
+			if !wanted(addr) {
+				continue
+			}
 			if err := s.release(addr, o); err != nil {
 				return err
 			}

@@ -18,7 +18,7 @@ import (
 type attachment struct {
 	*config
 	inv    *plugin.Invocation
-	ipam   ipam.Plugin
+	ipam   *ipam.Plugin
 	host   *rtnl.Conn
 	pair   *iface.Pair
 	filter *ruleset.Rules

@@ -9,6 +9,7 @@ import (
 	"github.com/containernetworking/cni/pkg/types"
 	types100 "github.com/containernetworking/cni/pkg/types/100"
 
+	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -16,20 +17,27 @@ import (
 type Plugin struct {
 	inv  *plugin.Invocation
 	Type string // "" for none: every method then does nothing and succeeds
+
+	added   *plugin.Result // of an ADD that succeeded
+	refused bool           // the ADD failed and left nothing
 }
 
 // New returns the IPAM plugin of the given type, "" for none.
-func New(inv *plugin.Invocation, pluginType string) Plugin { return Plugin{inv, pluginType} }
+func New(inv *plugin.Invocation, pluginType string) *Plugin {
+	return &Plugin{inv: inv, Type: pluginType}
+}
 
 // Add allocates addresses. It returns nil if there is no IPAM plugin.
-func (p Plugin) Add(ctx context.Context) (*types100.Result, error) {
+func (p *Plugin) Add(ctx context.Context) (*types100.Result, error) {
 	if p.Type == "" {
 		return nil, nil
 	}
 	result, err := p.run(ctx, plugin.Add)
 	if err != nil {
+		p.refused = fault.Refused(err)
 		return nil, err
 	}
+	p.added = result
 	value, err := result.Value()
 	if err != nil {
 		return nil, fmt.Errorf("ipam %s: %w", p.Type, err)
@@ -38,7 +46,7 @@ func (p Plugin) Add(ctx context.Context) (*types100.Result, error) {
 }
 
 // Run sends a command that has no result.
-func (p Plugin) Run(ctx context.Context, command string) error {
+func (p *Plugin) Run(ctx context.Context, command string) error {
 	if p.Type == "" {
 		return nil
 	}
@@ -46,7 +54,7 @@ func (p Plugin) Run(ctx context.Context, command string) error {
 	return err
 }
 
-func (p Plugin) run(ctx context.Context, command string) (*plugin.Result, error) {
+func (p *Plugin) run(ctx context.Context, command string) (*plugin.Result, error) {
 	result, err := p.inv.Delegate(ctx, command, p.Type, p.inv.Config)
 	if err != nil {
 		return nil, fmt.Errorf("ipam %s: %w", p.Type, err)
@@ -54,11 +62,19 @@ func (p Plugin) run(ctx context.Context, command string) (*plugin.Result, error)
 	return result, nil
 }
 
-// Release undoes Add.
-func (p Plugin) Release(ctx context.Context) error { return p.Run(ctx, plugin.Del) }
+// Release undoes Add. An ADD that was refused has made nothing: the addresses that the plugin has
+// for the same container and interface are those of another attachment.
+func (p *Plugin) Release(ctx context.Context) error {
+	if p.refused {
+		return nil
+	}
+	p.inv.Undone = p.added
+	defer func() { p.inv.Undone = nil }()
+	return p.Run(ctx, plugin.Del)
+}
 
 // NeedsLink reports whether the plugin's DEL must run while the container's interface is there.
-func (p Plugin) NeedsLink() bool { return p.Type != "" && p.inv.TraitsOf(p.Type).NeedsLink }
+func (p *Plugin) NeedsLink() bool { return p.Type != "" && p.inv.TraitsOf(p.Type).NeedsLink }
 
 // DNS returns the settings for the result: those of the configuration if it has any, else a copy of
 // the IPAM plugin's, whose result may be nil.

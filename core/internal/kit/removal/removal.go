@@ -14,7 +14,7 @@ import (
 // Removal is a DEL. The addresses are released after the interface is gone, so that none is
 // assigned again while it still answers, unless the IPAM plugin needs the interface.
 type Removal struct {
-	IPAM ipam.Plugin
+	IPAM *ipam.Plugin
 	// Link starts to remove the interface, and returns a function that waits until it is gone.
 	Link func(context.Context) (wait func(context.Context) error, err error)
 	// Rules removes the attachment's rules.

@@ -16,8 +16,7 @@ import (
 type Step struct {
 	Do   func(context.Context) error
 	Undo func(context.Context) error // nil: there is nothing to take back
-	// Partial: Do may leave something behind when it fails, so that Undo runs then too, unless the
-	// error means that the plugin that Do runs has made nothing.
+	// Partial: Do may leave something behind when it fails, so that Undo runs then too.
 	Partial bool
 }
 
@@ -30,7 +29,7 @@ func Run(ctx context.Context, list []Step) error {
 			continue
 		}
 		done := list[:i]
-		if s.Partial && !fault.NothingMade(err) {
+		if s.Partial {
 			done = list[:i+1]
 		}
 		return errors.Join(err, Undo(ctx, done...))
