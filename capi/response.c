@@ -32,6 +32,10 @@ static char in_callback[] = ERROR_OBJECT(
 static char no_descriptors[] = ERROR_OBJECT("5",
     "the process has too few free descriptors; close some, or raise RLIMIT_NOFILE", "state",
     "EMFILE", "true");
+static char no_threads[] = ERROR_OBJECT("2",
+    "no thread can be made, which Go needs: a seccomp filter forbids clone3 without ENOSYS, or "
+    "RLIMIT_NPROC or pids.max is reached; use exec mode of cni_dl.h, or raise the limit",
+    "unsupported", "ENOTSUP", "false");
 static char no_memory[] =
     ERROR_OBJECT("5", "there is no memory for the response", "state", "ENOMEM", "true");
 
@@ -46,6 +50,7 @@ static const struct {
     [REFUSED_CALLBACK] = {in_callback, -EBUSY},
     [REFUSED_DESCRIPTORS] = {no_descriptors, -EMFILE},
     [REFUSED_MEMORY] = {no_memory, -EIO},
+    [REFUSED_THREADS] = {no_threads, -ENOTSUP},
 };
 
 /* The response is the text itself and not a copy: in a forked child malloc may wait forever for

@@ -10,7 +10,8 @@ enum refusal {
     REFUSED_SIZE,
     REFUSED_CALLBACK,
     REFUSED_DESCRIPTORS,
-    REFUSED_MEMORY
+    REFUSED_MEMORY,
+    REFUSED_THREADS
 };
 
 /* Sets *response, if response is not NULL, to the refusal's error object. Returns its return

@@ -23,7 +23,7 @@ static int enter(entry *go, struct shim_call *call, char **response)
     int rc;
 
     if (!start_go())
-        return response_refuse(REFUSED_MEMORY, response);
+        return response_refuse(start_lacks_threads() ? REFUSED_THREADS : REFUSED_MEMORY, response);
     guest_enter(&thread);
     call->environment = start_environment();
     call->wants_log = log_is_set();

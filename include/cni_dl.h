@@ -823,6 +823,7 @@ static inline const char *cni_dl_text_of(int code)
 enum {
     CNI_DL_CLONE_VM = 0x100,
     CNI_DL_CLONE_PIDFD = 0x1000,
+    CNI_DL_CLONE3 = 435,
     CNI_DL_WALL = 0x40000000,
     CNI_DL_BY_PIDFD = 3, /* P_PIDFD of waitid */
     CNI_DL_SEND_SIGNAL = 424,
@@ -857,9 +858,25 @@ static inline int cni_dl_above_stdio(int fd)
     return moved;
 }
 
+/* Whether the system call that failed is forbidden or does not exist. */
+static inline int cni_dl_is_denied(int number)
+{
+    return number == EPERM || number == EACCES || number == ENOSYS;
+}
+
+/* A seccomp filter may forbid memfd_create: the file is then one without a name on a file system
+ * for temporary files. */
 static inline int cni_dl_memory_file(void)
 {
-    return cni_dl_above_stdio((int)syscall(SYS_memfd_create, "libcni", 1U /* MFD_CLOEXEC */));
+    static const char *const directories[] = {"/dev/shm", "/tmp", "/var/tmp", "/run"};
+    size_t i;
+    int fd = (int)syscall(SYS_memfd_create, "libcni", 1U /* MFD_CLOEXEC */);
+    int number = errno;
+    for (i = 0; fd < 0 && cni_dl_is_denied(number) && i < 4; i++)
+        fd = open(directories[i], O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (fd < 0)
+        errno = number;
+    return cni_dl_above_stdio(fd);
 }
 
 /* Unsharing its memory succeeds in a process with one thread, without effect, and fails in others.
@@ -995,9 +1012,23 @@ static inline void *cni_dl_load_asleep(const char *path)
 }
 
 /* Loads the library. Returns the reason if that fails. */
+/* Whether the C library cannot make threads, which Go needs: glibc makes them with clone3, and a
+ * seccomp filter may answer EPERM, where only ENOSYS leads it to clone. */
+static inline int cni_dl_lacks_threads(void)
+{
+#ifdef __GLIBC__
+    return syscall(CNI_DL_CLONE3, NULL, 0UL) < 0 && errno == EPERM; /* otherwise EINVAL */
+#else
+    return 0;
+#endif
+}
+
 static inline const char *cni_dl_load(struct cni_dl_library *l, const char *path, int asleep)
 {
     memset(l, 0, sizeof *l);
+    if (cni_dl_lacks_threads())
+        return "a seccomp filter forbids clone3 (EPERM), without which no thread can be made; use "
+               "CNI_DL_EXEC";
     l->handle = asleep ? cni_dl_load_asleep(path) : dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (l->handle == NULL)
         return dlerror();
@@ -1124,6 +1155,16 @@ static inline void cni_dl_be_child(cni_dl_call *call, int socket, const char *re
     _exit(0);
 }
 
+/* Makes a child with exit signal 0. Returns 0 in the child. */
+static inline long cni_dl_clone_process(int *pidfd)
+{
+#if defined(__s390__) || defined(__CRIS__)
+    return syscall(SYS_clone, NULL, (unsigned long)CNI_DL_CLONE_PIDFD, pidfd, NULL, NULL);
+#else
+    return syscall(SYS_clone, (unsigned long)CNI_DL_CLONE_PIDFD, NULL, pidfd, NULL, NULL);
+#endif
+}
+
 static inline int cni_dl_clone(cni_dl_call *call, int socket, const char *request)
 {
     sigset_t all, mask;
@@ -1131,13 +1172,52 @@ static inline int cni_dl_clone(cni_dl_call *call, int socket, const char *reques
     long pid;
     sigfillset(&all); /* no handler of the host runs in the child */
     sigprocmask(SIG_SETMASK, &all, &mask);
-#if defined(__s390__) || defined(__CRIS__)
-    pid = syscall(SYS_clone, NULL, (unsigned long)CNI_DL_CLONE_PIDFD, &pidfd, NULL, NULL);
-#else
-    pid = syscall(SYS_clone, (unsigned long)CNI_DL_CLONE_PIDFD, NULL, &pidfd, NULL, NULL);
-#endif
+    pid = cni_dl_clone_process(&pidfd);
     if (pid == 0)
         cni_dl_be_child(call, socket, request);
+    number = errno;
+    sigprocmask(SIG_SETMASK, &mask, NULL);
+    call->pidfd = cni_dl_above_stdio(pidfd);
+    return pid < 0 ? number : 0;
+}
+
+/* Runs in the process of the command. It makes only system calls: the host may have threads. */
+static inline void cni_dl_be_command(cni_dl_call *call, int socket, int request,
+    const char *program, char **argv, char **environment)
+{
+    struct sigaction action;
+    sigset_t none;
+    int number;
+    memset(&action, 0, sizeof action);
+    for (number = 1; number < 65; number++)
+        sigaction(number, &action, NULL);
+    setpgid(0, 0);
+    if (dup2(request, 0) == 0 && dup2(socket, 1) == 1 && dup2(call->trace, 2) == 2) {
+        cni_dl_close_from(3);
+        sigemptyset(&none);
+        sigprocmask(SIG_SETMASK, &none, NULL);
+        if (environment != NULL)
+            execve(program, argv, environment);
+        else
+            execvp(program, argv);
+    }
+    cni_dl_send(1, CNI_DL_FRAME_ERROR, NULL, 0,
+        errno == ENOENT ? "the command cni is not there" : "the command cni cannot be executed");
+    _exit(127);
+}
+
+/* Replaces posix_spawn, which fails with EPERM where a seccomp filter forbids clone3. */
+static inline int cni_dl_spawn_by_clone(cni_dl_call *call, int socket, int request,
+    const char *program, char **argv, char **environment)
+{
+    sigset_t all, mask;
+    int pidfd = -1, number;
+    long pid;
+    sigfillset(&all); /* no handler of the host runs in the child */
+    sigprocmask(SIG_SETMASK, &all, &mask);
+    pid = cni_dl_clone_process(&pidfd);
+    if (pid == 0)
+        cni_dl_be_command(call, socket, request, program, argv, environment);
     number = errno;
     sigprocmask(SIG_SETMASK, &mask, NULL);
     call->pidfd = cni_dl_above_stdio(pidfd);
@@ -1189,6 +1269,11 @@ static inline int cni_dl_spawn(cni_dl_call *call, int socket, int request)
         rc = posix_spawnp(&pid, program, &files, &attributes, argv, environ);
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&files);
+    if (rc == EPERM || rc == ENOSYS) /* rather clone3 than the command */
+        return cni_dl_spawn_by_clone(call, socket, request, program, argv,
+            secure                         ? nothing
+            : strchr(program, '/') != NULL ? environ
+                                           : NULL);
     if (rc == 0)
         /* Fails if the host has already reaped it */
         call->pidfd = cni_dl_above_stdio((int)syscall(CNI_DL_PIDFD_OPEN, pid, 0U));

@@ -139,6 +139,20 @@ static void enter_go(char **list)
         ;
 }
 
+static void *do_nothing(void *argument) { return argument; }
+
+/* Go ends the process if it cannot make a thread, which a seccomp filter or a limit may forbid. */
+static bool can_make_threads(void)
+{
+    pthread_t thread;
+
+    return pthread_create(&thread, NULL, do_nothing, NULL) == 0 && pthread_join(thread, NULL) == 0;
+}
+
+static bool lacks_threads; /* when Go was to be started last */
+
+bool start_lacks_threads(void) { return __atomic_load_n(&lacks_threads, __ATOMIC_ACQUIRE); }
+
 /* Go's threads inherit the signal mask of the thread that starts them. With everything blocked,
  * the host's handlers never run on them. Go's handler of SIGURG interrupts its threads, which
  * the build turns off (asyncpreemptoff in the Makefile), so the host keeps its own. */
@@ -146,9 +160,13 @@ static bool start(void)
 {
     sigset_t all, mask;
     struct sigaction urgent;
-    char **list = make_list();
+    char **list;
 
-    if (list == NULL)
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &mask);
+    __atomic_store_n(&lacks_threads, !can_make_threads(), __ATOMIC_RELEASE);
+    pthread_sigmask(SIG_SETMASK, &mask, NULL);
+    if (lacks_threads || (list = make_list()) == NULL)
         return false;
     here->starting = true;
     begun_by = getpid();

@@ -11,8 +11,11 @@
  * call. It has no "=", so that no program has such an environment and no getenv finds it. */
 #define START_LATER "libcni: start later"
 
-/* Starts Go unless it runs. False if there is no memory for it. */
+/* Starts Go unless it runs. False if there is no memory for it, or no thread can be made. */
 bool start_go(void);
+
+/* Whether Go was not started because no thread can be made. */
+bool start_lacks_threads(void);
 
 /* Whether Go was started in this process, or in one that it was forked from. */
 bool start_begun(void);

@@ -21,7 +21,7 @@ func (a *app) logEvent(line []byte) {
 
 	switch err := json.Unmarshal(line, &e); {
 	case err != nil:
-		fmt.Fprintf(a.err, "cni: %s\n", printable(string(line)))
+		fmt.Fprintf(a.err, "cni: %s\n", oneLine(string(line)))
 	case e.Event == "warning":
 		fmt.Fprintf(a.err, "cni: warning: %s%s\n", prefix(e.Plugin), oneLine(e.Msg))
 	case a.verbose && e.Event == "plugin":
@@ -32,8 +32,8 @@ func (a *app) logEvent(line []byte) {
 
 		fmt.Fprintf(a.err, "cni: %s%s (%s) took %.1f ms, code %d\n", prefix(e.Plugin), e.Command, how,
 			e.DurationMs, e.Code)
-		if text := strings.TrimSpace(e.Stderr); text != "" {
-			fmt.Fprintf(a.err, "    %s\n", strings.ReplaceAll(printable(text), "\n", "\n    "))
+		if text := block(e.Stderr); text != "" {
+			fmt.Fprintf(a.err, "    %s\n", text)
 		}
 	}
 }
@@ -42,7 +42,7 @@ func prefix(plugin string) string {
 	if plugin == "" {
 		return ""
 	}
-	return printable(plugin) + ": "
+	return oneLine(plugin) + ": "
 }
 
 func joined(words []string) string { return strings.Join(words, ", ") }

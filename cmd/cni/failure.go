@@ -114,11 +114,10 @@ func (a *app) reportFailure(f *failure) {
 	e := &f.object
 	fmt.Fprintf(a.err, "cni: %s%s\n", subject(e), oneLine(e.Msg))
 	for _, line := range []struct{ label, text string }{
-		{"details", details(e)}, {"plugin stderr", strings.TrimSpace(e.Stderr)}, {"hint", hint(f)},
+		{"details", details(e)}, {"plugin stderr", block(e.Stderr)}, {"hint", hint(f)},
 	} {
 		if line.text != "" {
-			fmt.Fprintf(a.err, "  %s: %s\n", line.label,
-				strings.ReplaceAll(printable(line.text), "\n", "\n    "))
+			fmt.Fprintf(a.err, "  %s: %s\n", line.label, line.text)
 		}
 	}
 
@@ -134,12 +133,16 @@ func (a *app) reportFailure(f *failure) {
 	}
 }
 
-// details returns the details, unless the message contains them.
+// details returns the details, unless the message contains them. Those of a panic are its stack.
 func details(e *core.Error) string {
-	if strings.Contains(e.Msg, e.Details) {
+	switch {
+	case strings.Contains(e.Msg, e.Details):
 		return ""
+	case e.Kind == "bug":
+		return block(e.Details)
+	default:
+		return oneLine(e.Details)
 	}
-	return e.Details
 }
 
 // subject returns the network and the plugin of an error, unless the message begins with them.
@@ -166,6 +169,8 @@ func hint(f *failure) string {
 		return "the failed add left something behind; remove it with: cni del --id " + e.ContainerID
 	case e.Kind == "drift":
 		return driftHint(e)
+	case e.Kind == "plugin-failed" && e.Command == "DEL" && e.Plugin != nil:
+		return "go on past the failing plugin, and forget the attachment, with: cni del --force"
 	case e.Kind == "exists" && e.Command == "ADD":
 		return "detach the container first with cni del, or use --on-existing replace"
 	default:
@@ -224,6 +229,15 @@ func cell(s string) string {
 		return "-"
 	}
 	return oneLine(s)
+}
+
+// block returns a text of several lines, all but the first indented.
+func block(s string) string {
+	lines := strings.Split(strings.TrimSpace(s), "\n")
+	for i, line := range lines {
+		lines[i] = oneLine(line)
+	}
+	return strings.Join(lines, "\n    ")
 }
 
 // oneLine returns text without line breaks, tabs and control characters.

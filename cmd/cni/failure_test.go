@@ -32,6 +32,14 @@ func TestFailureAsText(t *testing.T) {
   plugin stderr: one
     ` + "\uFFFD" + `[2Jtwo
 `},
+		{name: "what a plugin wrote does not begin a line", line: "add web /n", code: exitFailed,
+			object: `{"code":11,"msg":"no\ncni: all is well","details":"a\n\tb\r\n","kind":"plugin-failed","network":"w\ncni: b","plugin":{"type":"x\ny"},"stderr":"cni: one\r\ncni: two"}`,
+			want: "cni: w cni: b: x y: no cni: all is well\n  details: a  b\uFFFD \n" +
+				"  plugin stderr: cni: one\uFFFD\n    cni: two\n"},
+		{name: "a DEL that a plugin refuses names force", line: "del web /n", code: exitFailed,
+			object: `{"code":123,"msg":"no","kind":"plugin-failed","command":"DEL","plugin":{"type":"x"}}`,
+			want: "cni: x: no\n  hint: go on past the failing plugin, and forget the attachment, with: " +
+				"cni del --force\n"},
 		{name: "what is left is said", line: "add web /n", code: exitFailed,
 			object: `{"code":999,"msg":"no","kind":"plugin-failed","containerId":"c1","retryable":false,"rolledBack":false}`,
 			want: "cni: no\n  hint: the failed add left something behind; remove it with: cni del --id " +

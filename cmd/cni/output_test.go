@@ -128,6 +128,8 @@ func TestEventsForPeople(t *testing.T) {
 		{"what a process wrote", "networks -v",
 			`{"event":"plugin","plugin":"x","command":"DEL","durationMs":3,"code":11,"stderr":"a\nb\n"}`,
 			"cni: x: DEL (executable) took 3.0 ms, code 11\n    a\n    b\n"},
+		{"a warning of several lines", "networks",
+			`{"event":"warning","plugin":"x\ny","msg":"a\ncni: b"}`, "cni: warning: x y: a cni: b\n"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, _, errOut := runLine(eventful(test.event), nil, test.line)
