@@ -12,7 +12,9 @@ import (
 	"math"
 	"runtime"
 	"runtime/debug"
+	"sync"
 	"syscall"
+	"time"
 )
 
 // maxProcs is how many threads run Go code at once. Calls wait for the kernel most of the time.
@@ -31,6 +33,10 @@ func Settle() {
 	restoreOpenFileLimit()
 	C.sem_post(&C.start_complete)
 }
+
+// StartPoller opens the descriptors of Go's poller, which the first timer needs. If Go cannot open
+// them it ends the process, so the first call does it, while guest.c knows that there are enough.
+var StartPoller = sync.OnceFunc(func() { time.AfterFunc(time.Hour, func() {}).Stop() })
 
 // restoreOpenFileLimit undoes what package syscall does when it is initialized: it raises the soft
 // limit on open files, which the processes that the host starts would inherit.

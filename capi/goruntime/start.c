@@ -3,6 +3,7 @@
  * Go. */
 #define _GNU_SOURCE
 #include "start.h"
+#include "faults.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -174,9 +175,11 @@ static bool start(void)
     host_nofile_known = getrlimit(RLIMIT_NOFILE, &host_nofile) == 0;
     sem_init(&start_complete, 0, 0);
     sigaction(SIGURG, NULL, &urgent);
+    faults_record();
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &mask);
     enter_go(list);
+    faults_divide();
     sigaction(SIGURG, &urgent, NULL);
     pthread_sigmask(SIG_SETMASK, &mask, NULL);
     return true;

@@ -140,6 +140,107 @@ static void a_crash_of_the_host_runs_its_handler(void)
     PASS();
 }
 
+/* ---- Faults in a callback -------------------------------------------------------------------- */
+
+static void crash_in_callback(const char *event, void *user)
+{
+    (void)event, (void)user;
+    crash();
+}
+
+static void divide_in_callback(const char *event, void *user)
+{
+    volatile int *zero = user;
+
+    (void)event;
+    handled = 7 / *zero;
+}
+
+static int call_back(void (*callback)(const char *, void *))
+{
+    struct rlimit none = {0, 0};
+    static int zero;
+
+    setrlimit(RLIMIT_CORE, &none);
+    alarm(3); /* ends a host that waits */
+    load();
+    MUST(cni.set_log(callback, &zero) == 0);
+    cni.call("status",
+        "{\"network\":{\"cniVersion\":\"1.1.0\",\"name\":\"n\",\"plugins\":[{\"type\":\"loopback\"}]}}",
+        NULL);
+    return 0;
+}
+
+static int crash_in_callback_by_default(void)
+{
+    MUST(dup2(STDOUT_FILENO, STDERR_FILENO) == STDERR_FILENO);
+    return call_back(crash_in_callback);
+}
+
+static int divide_in_callback_by_default(void) { return call_back(divide_in_callback); }
+
+static int crash_in_callback_handled(void)
+{
+    set_handler(SIGSEGV, exit_with_signal, SA_ONSTACK);
+    return call_back(crash_in_callback);
+}
+
+/* Go would print its stacks, wait for ten seconds and abort. */
+static void a_fault_in_a_callback_ends_the_host_at_once(void)
+{
+    int output[2], status;
+    char text[256];
+    int saved = dup(STDOUT_FILENO);
+
+    CHECK(pipe(output) == 0 && dup2(output[1], STDOUT_FILENO) == STDOUT_FILENO);
+    status = in_child(crash_in_callback_by_default);
+    dup2(saved, STDOUT_FILENO);
+    close(saved);
+    close(output[1]);
+    CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV, "wait status %x", status);
+    CHECK(read(output[0], text, sizeof text) == 0, "Go wrote something");
+    close(output[0]);
+    status = in_child(divide_in_callback_by_default);
+    CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGFPE, "wait status %x", status);
+    PASS();
+}
+
+static void a_fault_in_a_callback_runs_the_hosts_handler(void)
+{
+    int status = in_child(crash_in_callback_handled);
+
+    CHECK(status == SIGSEGV << 8, "wait status %x", status);
+    PASS();
+}
+
+static int get_a_fault_from_outside(void)
+{
+    struct rlimit none = {0, 0};
+
+    setrlimit(RLIMIT_CORE, &none);
+    alarm(3);
+    load();
+    MUST(call() == 0);
+    kill(getpid(), SIGSEGV);
+    return 0;
+}
+
+static int ignore_a_fault_from_outside(void)
+{
+    signal(SIGSEGV, SIG_IGN);
+    return get_a_fault_from_outside();
+}
+
+static void a_fault_that_is_sent_does_what_the_host_chose(void)
+{
+    int status = in_child(get_a_fault_from_outside);
+
+    CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV, "wait status %x", status);
+    status = in_child(ignore_a_fault_from_outside);
+    CHECK(status == 0, "ignored: wait status %x", status);
+    PASS();
+}
+
 /* ---- SIGPIPE --------------------------------------------------------------------------------- */
 
 static int write_to_nobody(void)
@@ -242,6 +343,9 @@ int main(int argc, char **argv)
     handlers_of_the_host_are_kept();
     a_crash_of_the_host_is_one();
     a_crash_of_the_host_runs_its_handler();
+    a_fault_in_a_callback_ends_the_host_at_once();
+    a_fault_in_a_callback_runs_the_hosts_handler();
+    a_fault_that_is_sent_does_what_the_host_chose();
     a_broken_pipe_does_what_the_host_chose();
     a_handler_without_a_stack_of_its_own_does_no_harm();
     return 0;
