@@ -9,11 +9,13 @@ import (
 	"unsafe"
 
 	"github.com/libcni/libcni/api"
+	"github.com/libcni/libcni/capi/goruntime"
 )
 
 //export goCniCall
 func goCniCall(call *C.struct_shim_call) C.int {
 	return answer(call, func() (int, []byte) {
+		goruntime.StartPoller()
 		request := C.GoBytes(unsafe.Pointer(call.request), C.int(call.request_length))
 		return engine.Call(context.Background(), caller(call), C.GoString(call.method), request)
 	})

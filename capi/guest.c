@@ -10,35 +10,41 @@
 #include <unistd.h>
 
 /* The most that a call has open at once: Go's poller, sockets, namespaces, locks, state, and the
- * pipes of a plugin process. */
-#define DESCRIPTORS_NEEDED 20
+ * pipes of a plugin process. The first call opens the poller, and Go ends the process if it cannot;
+ * later calls return an error instead, and find the poller and some sockets open. */
+enum { FIRST_CALL_NEEDS = 20, LATER_CALL_NEEDS = 8 };
+
+static bool called;
 
 /* Looks for closed descriptors from the limit downwards, where hosts rarely have any open.
  * Opening some would take numbers away from the host's other threads. One poll asks about many. */
 bool guest_has_descriptors(void)
 {
-    struct pollfd asked[DESCRIPTORS_NEEDED];
+    struct pollfd asked[FIRST_CALL_NEEDS];
     struct rlimit limit;
+    int needed = __atomic_load_n(&called, __ATOMIC_ACQUIRE) ? LATER_CALL_NEEDS : FIRST_CALL_NEEDS;
     int found = 0, end = INT_MAX, saved = errno;
 
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
         return true;
     if (limit.rlim_cur < INT_MAX)
         end = (int)limit.rlim_cur;
-    while (end > 0 && found < DESCRIPTORS_NEEDED) {
-        int count = end < DESCRIPTORS_NEEDED ? end : DESCRIPTORS_NEEDED;
+    while (end > 0 && found < needed) {
+        int count = end < needed ? end : needed;
 
         for (int i = 0; i < count; i++)
             asked[i] = (struct pollfd){.fd = --end};
         if (poll(asked, (nfds_t)count, 0) < 0)
-            found = DESCRIPTORS_NEEDED; /* unknown: the call may go on */
+            found = needed; /* unknown: the call may go on */
         else
             for (int i = 0; i < count; i++)
                 found += (asked[i].revents & POLLNVAL) != 0;
     }
     errno = saved;
-    return found >= DESCRIPTORS_NEEDED;
+    return found >= needed;
 }
+
+void guest_called(void) { __atomic_store_n(&called, true, __ATOMIC_RELEASE); }
 
 /* Whether the thread itself raises the signal. If it is blocked then, the kernel kills the
  * process. */

@@ -9,6 +9,9 @@
 /* Whether the process can open enough descriptors for a call. It opens none itself. */
 bool guest_has_descriptors(void);
 
+/* Records that a call has been made: Go's poller is open. */
+void guest_called(void);
+
 /* The state of the calling thread that entering Go may change and leaving it restores. */
 struct guest_thread {
     sigset_t mask;

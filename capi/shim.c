@@ -41,6 +41,7 @@ static int enter(entry *go, struct shim_call *call, char **response)
 int shim_serve(const char *method, const char *request, char **response)
 {
     struct shim_call call = {.method = method, .request = request};
+    int rc;
 
     if (start_forked())
         return response_refuse(REFUSED_FORKED, response);
@@ -55,7 +56,9 @@ int shim_serve(const char *method, const char *request, char **response)
         return response_refuse(REFUSED_SIZE, response);
     if (!guest_has_descriptors())
         return response_refuse(REFUSED_DESCRIPTORS, response);
-    return enter(goCniCall, &call, response);
+    rc = enter(goCniCall, &call, response);
+    guest_called();
+    return rc;
 }
 
 int cni_call(const char *method, const char *request, char **response)

@@ -34,7 +34,9 @@ var rows = []row{
 	}, nil},
 	{5, "handlers", []string{
 		"handlers_of_the_host_are_kept", "a_crash_of_the_host_is_one",
-		"a_crash_of_the_host_runs_its_handler",
+		"a_crash_of_the_host_runs_its_handler", "a_fault_in_a_callback_ends_the_host_at_once",
+		"a_fault_in_a_callback_runs_the_hosts_handler",
+		"a_fault_that_is_sent_does_what_the_host_chose",
 		"a_broken_pipe_does_what_the_host_chose", "a_handler_without_a_stack_of_its_own_does_no_harm",
 	}, []string{"loading_installs_handlers_for_four_signals_only"}},
 	{6, "sigurg", []string{"go_sends_no_SIGURG", "the_host_gets_its_own_SIGURG"}, nil},
@@ -50,7 +52,8 @@ var rows = []row{
 	{11, "descriptors", []string{
 		"loading_with_one_or_two_left_works", "loading_opens_none",
 		"all_are_close_on_exec_and_none_is_of_a_cgroup",
-		"calls_leave_none", "a_low_limit_is_an_error", "a_few_left_are_an_error",
+		"calls_leave_none", "the_first_call_opens_the_poller", "detaching_needs_no_more_than_attaching",
+		"a_low_limit_is_an_error", "a_few_left_are_an_error",
 	}, nil},
 	{12, "open_file_limit", []string{
 		"loading_and_calling_keep_the_limit", "children_inherit_the_limit", "plugins_inherit_the_limit",
@@ -108,4 +111,5 @@ var rows = []row{
 		"umask_is_kept", "the_working_directory_is_kept", "files_of_the_library_are_for_their_owner",
 	}, nil},
 	{28, "address_space", nil, []string{"two_GiB_of_addresses_are_enough"}},
+	{29, "data_limit", nil, []string{"half_a_GiB_of_data_is_enough"}},
 }

@@ -3,6 +3,8 @@
 #define _GNU_SOURCE
 #include "host.h"
 
+#include <sched.h>
+
 static void loading_opens_none(void)
 {
     int before = count_descriptors(0, "");
@@ -40,7 +42,7 @@ static void a_low_limit_is_an_error(void)
     char *response = NULL;
     int rc, open_before = count_descriptors(0, "");
 
-    set_open_file_limit(16);
+    set_open_file_limit(8);
     rc = cni.call("networks", "{}", &response);
     set_open_file_limit(before);
     CHECK(rc == -EMFILE && strstr(response, "\"kind\":\"state\"") && strstr(response, "EMFILE"),
@@ -82,6 +84,64 @@ static void a_few_left_are_an_error(void)
     PASS();
 }
 
+/* Makes one invalid request, which needs no descriptors itself. */
+static int open_the_poller(void)
+{
+    load();
+    if (cni.call("convert", "{}", NULL) != -EINVAL)
+        return 1;
+    return count_descriptors(0, "eventpoll") == 1 ? 0 : 2;
+}
+
+static void the_first_call_opens_the_poller(void)
+{
+    int status = in_child(open_the_poller);
+
+    CHECK(status == 0, "wait status %x", status);
+    PASS();
+}
+
+static int left_for_life;
+
+/* Attaches, checks and detaches with few descriptors left before the first call. */
+static int live_with_few(void)
+{
+    static const char format[] =
+        "{\"containerId\":\"c1\",\"netns\":\"/proc/self/fd/%d\",\"network\":{\"cniVersion\":"
+        "\"1.1.0\",\"name\":\"few\",\"plugins\":[{\"type\":\"bridge\",\"bridge\":\"br-few\","
+        "\"isGateway\":true,\"ipMasq\":true,\"ipam\":{\"type\":\"host-local\",\"dataDir\":\"%s/"
+        "leases\",\"subnet\":\"10.98.0.0/24\"}},{\"type\":\"portmap\",\"capabilities\":{"
+        "\"portMappings\":true}},{\"type\":\"firewall\"}]},\"capabilityArgs\":{\"portMappings\":[{"
+        "\"hostPort\":8080,\"containerPort\":80}]},\"options\":{\"cacheDir\":\"%s/cache\","
+        "\"stateDir\":\"%s/state\"}}";
+    static const char *const verbs[] = {"add", "check", "del"};
+    char text[4096], *response = NULL;
+    int fds[256], namespace, own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+
+    MUST(unshare(CLONE_NEWNET) == 0);
+    namespace = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+    MUST(namespace >= 0 && setns(own, CLONE_NEWNET) == 0);
+    snprintf(text, sizeof text, format, namespace, directory, directory, directory);
+    fill(fds, 256, left_for_life);
+    load();
+    for (int i = 0; i < 3; i++)
+        if (cni.call(verbs[i], text, &response) != 0) {
+            printf("# %d left: %s: %s\n", left_for_life, verbs[i], response);
+            return 10 + i;
+        }
+    return 0;
+}
+
+/* What the first call has opened and kept is not needed again. */
+static void detaching_needs_no_more_than_attaching(void)
+{
+    for (left_for_life = 20; left_for_life <= 24; left_for_life++) {
+        int status = in_child(live_with_few);
+        CHECK(status == 0, "%d left: wait status %x", left_for_life, status);
+    }
+    PASS();
+}
+
 static int left_at_load;
 
 static int load_with_few(void)
@@ -110,6 +170,8 @@ int main(int argc, char **argv)
     begin(argc, argv);
     set_open_file_limit(64);
     loading_with_one_or_two_left_works();
+    the_first_call_opens_the_poller();
+    detaching_needs_no_more_than_attaching();
     loading_opens_none();
     all_are_close_on_exec_and_none_is_of_a_cgroup();
     calls_leave_none();
