@@ -14,6 +14,7 @@
  */
 #define _POSIX_C_SOURCE 200809L
 #include <cni.h>
+#include <cni_dl.h> /* only for cni_dl_quote */
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,22 +44,17 @@ static void append(struct text *t, const char *data, size_t length)
 
 static void put(struct text *t, const char *s) { append(t, s, strlen(s)); }
 
-/* Appends a JSON string; escapes quotes, backslashes and control characters. */
+/* Appends a JSON string. */
 static void put_string_of(struct text *t, const char *s, size_t length)
 {
-    put(t, "\"");
-    for (; length > 0; s++, length--) {
-        char escape[7];
-        unsigned char c = (unsigned char)*s;
-        if (c == '"' || c == '\\')
-            snprintf(escape, sizeof escape, "\\%c", c);
-        else if (c < 0x20)
-            snprintf(escape, sizeof escape, "\\u%04x", c);
-        else
-            snprintf(escape, sizeof escape, "%c", c);
-        put(t, escape);
+    char *copy = strndup(s, length), *quoted = copy != NULL ? cni_dl_quote(copy) : NULL;
+    if (quoted == NULL) {
+        perror("cnitool");
+        exit(1);
     }
-    put(t, "\"");
+    put(t, quoted);
+    free(quoted);
+    free(copy);
 }
 
 static void put_string(struct text *t, const char *s) { put_string_of(t, s, strlen(s)); }

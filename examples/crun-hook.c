@@ -22,10 +22,9 @@
  * The library is loaded in-process: a hook has no threads, children or handlers that would require
  * isolated mode, and exits at once. Without the library, the hook uses the command cni.
  */
-#define _GNU_SOURCE
 #include <cni_dl.h>
 
-static char state[1 << 20], request[1 << 20];
+static char state[1 << 20];
 
 /* Reads the state from standard input, where the runtime writes it. */
 static int read_state(void)
@@ -38,74 +37,58 @@ static int read_state(void)
     return cni_dl_find(state, "id") != NULL;
 }
 
-/* Appends to the request. Text that does not fit makes it invalid, and the library refuses it. */
-static void put(const char *s, size_t length)
+/* Returns an annotation, or NULL. */
+static char *annotation(const char *name)
 {
-    size_t used = strlen(request);
-    if (used + length < sizeof request)
-        memcpy(request + used, s, length);
+    return cni_dl_unquote(cni_dl_find(cni_dl_find(state, "annotations"), name));
 }
 
-/* Appends "key":VALUE, with the value copied from JSON. */
-static void put_member(const char *key, const char *value, const char *end)
+/* Names the owner, unless the options do: detaching leaves the attachments of other owners. */
+static char *owned(const char *options)
 {
-    put(",", request[1] != '\0');
-    put("\"", 1);
-    put(key, strlen(key));
-    put("\":", 2);
-    put(value, (size_t)(end - value));
+    const char *rest = options + strspn(options, " \t\r\n{");
+    if (cni_dl_find(options, "owner") != NULL)
+        return cni_dl_json("%j", options);
+    return cni_dl_json(
+        *rest == '}' ? "{\"owner\":\"crun-hook\"%j" : "{\"owner\":\"crun-hook\",%j", rest);
 }
 
-static void put_value(const char *key, const char *value)
+/* The runtime reports the process 0 after the container has exited. The path then leads nowhere,
+ * and only attachments without a namespace are detached: another container of this id keeps its
+ * own. */
+static char *make_request(const char *network, const char *options)
 {
-    put_member(key, value, cni_dl_value_end(value));
-}
-
-/* Appends "key":VALUE, with the value taken from a JSON string. */
-static void put_unquoted(const char *key, const char *string)
-{
-    char *text = calloc(1, strlen(string) + 1), *to = text;
-    for (string++; text != NULL && *string != '"'; string++)
-        *to++ = *string == '\\' ? *++string : *string; /* the value has no newlines */
-    if (text != NULL)
-        put_member(key, text, to);
-    free(text);
-}
-
-static void make_request(int attach, const char *options)
-{
-    const char *annotations = cni_dl_find(state, "annotations");
-    const char *network = cni_dl_find(annotations, "libcni.network");
-    const char *capabilities = cni_dl_find(annotations, "libcni.capabilityArgs");
     const char *pid = cni_dl_find(state, "pid");
-    char netns[64];
-    put("{", 1);
-    put_value("containerId", cni_dl_find(state, "id"));
-    if (attach) { /* detaching needs only the container's id */
-        int path = strncmp(network, "\"/", 2) == 0 || strncmp(network, "\"\\/", 3) == 0;
-        snprintf(netns, sizeof netns, "\"/proc/%d/ns/net\"", pid != NULL ? atoi(pid) : 0);
-        put_value("netns", netns);
-        put_value(path ? "networkFile" : "network", network);
-        if (capabilities != NULL)
-            put_unquoted("capabilityArgs", capabilities);
-    }
-    if (options != NULL)
-        put_member("options", options, options + strlen(options));
-    put("}", 1);
+    char *name = cni_dl_unquote(cni_dl_find(state, "id")), netns[64], *id, *request;
+    char *capabilities = annotation("libcni.capabilityArgs");
+    id = name != NULL ? cni_dl_container_id(name) : NULL;
+    snprintf(netns, sizeof netns, "/proc/%d/ns/net", pid != NULL ? atoi(pid) : 0);
+    if (network == NULL)
+        request =
+            cni_dl_json("{\"containerId\":%s,\"netns\":%s,\"options\":%j}", id, netns, options);
+    else
+        request = cni_dl_json(
+            "{\"containerId\":%s,\"netns\":%s,\"options\":%j,%s:%s,\"capabilityArgs\":%j}", id,
+            netns, options, *network == '/' ? "networkFile" : "network", network,
+            capabilities != NULL ? capabilities : "{}");
+    free(capabilities);
+    free(id);
+    free(name);
+    return request;
 }
 
 int main(int argc, char **argv)
 {
     int attach = argc > 1 && strcmp(argv[1], "attach") == 0, rc;
-    char *response;
+    char *network, *options, *request, *response;
     cni_dl api;
     if (argc < 2 || (!attach && strcmp(argv[1], "detach") != 0) || !read_state()) {
         fprintf(stderr, "usage: crun-hook attach|detach [OPTIONS] < STATE\n");
         return 2;
     }
-    if (attach && cni_dl_find(cni_dl_find(state, "annotations"), "libcni.network") == NULL)
+    network = attach ? annotation("libcni.network") : NULL;
+    if (attach && network == NULL)
         return 0;
-    make_request(attach, argc > 2 ? argv[2] : NULL);
     rc = cni_dl_open(&api, NULL, CNI_DL_INPROCESS, &response);
     if (rc != 0) {
         free(response);
@@ -115,10 +98,15 @@ int main(int argc, char **argv)
         fprintf(stderr, "crun-hook: %s\n", response);
         return 1;
     }
-    rc = attach ? api.add(&api, request, &response) : api.del(&api, request, &response);
+    options = owned(argc > 2 ? argv[2] : "{}");
+    request = make_request(network, options);
+    rc = (attach ? api.add : api.del)(&api, request, &response);
     if (rc != 0)
         fprintf(stderr, "crun-hook: %s: %s\n", api.strerror(&api, rc), response);
     api.free(&api, response);
     cni_dl_close(&api);
+    free(request);
+    free(options);
+    free(network);
     return rc == 0 ? 0 : 1;
 }

@@ -11,12 +11,9 @@
  * config.json has {"type":"network"} among its namespaces; crun gets a copy with the path added.
  *
  * The calls are isolated, as a runtime would make them: this process has no Go threads, and
- * waitpid(-1) returns only its own children.
+ * waitpid(-1) returns only its own children. What another container of this id has is left alone.
  */
-#define _GNU_SOURCE
 #include <cni_dl.h>
-
-#include <stdarg.h>
 
 static cni_dl api;
 static volatile pid_t container;
@@ -38,16 +35,22 @@ static int call(int (*verb)(cni_dl *, const char *, char **), const char *what, 
     return rc;
 }
 
-static char *format(const char *text, ...) __attribute__((format(printf, 1, 2)));
-static char *format(const char *text, ...)
+/* Ends the program without memory. */
+static char *must(char *text)
 {
-    char *made = NULL;
-    va_list values;
-    va_start(values, text);
-    if (vasprintf(&made, text, values) < 0)
+    if (text == NULL) {
+        fprintf(stderr, "crun-run: no memory\n");
         exit(1);
-    va_end(values);
-    return made;
+    }
+    return text;
+}
+
+static char *join(const char *directory, const char *name)
+{
+    size_t size = strlen(directory) + strlen(name) + 1;
+    char *path = must((char *)malloc(size));
+    snprintf(path, size, "%s%s", directory, name);
+    return path;
 }
 
 /* Returns the file's text, or NULL. */
@@ -80,7 +83,7 @@ static const char *network_namespace(const char *config)
 static char *configure(const char *bundle, const char *netns)
 {
     static char name[] = "/tmp/crun-run-XXXXXX";
-    char *path = format("%s/config.json", bundle), *config = read_file(path);
+    char *path = join(bundle, "/config.json"), *config = read_file(path), *quoted;
     const char *place = config != NULL ? network_namespace(config) : NULL;
     int fd = place != NULL ? mkstemp(name) : -1;
     if (fd < 0) {
@@ -88,8 +91,10 @@ static char *configure(const char *bundle, const char *netns)
         free(path);
         return NULL;
     }
-    dprintf(fd, "%.*s\"path\":\"%s\",%s", (int)(place - config), config, netns, place);
+    quoted = must(cni_dl_quote(netns));
+    dprintf(fd, "%.*s\"path\":%s,%s", (int)(place - config), config, quoted, place);
     close(fd);
+    free(quoted);
     free(path);
     return name;
 }
@@ -118,24 +123,25 @@ static int run(const char *bundle, const char *id, const char *config, char **op
 int main(int argc, char **argv)
 {
     const char *options = getenv("NETWORK_OPTIONS"), *capabilities = getenv("CAPABILITY_ARGS");
-    char *error, *path, *netns, *attachment, *config;
+    char *error, *id, *path, *netns, *attachment, *config;
     int status = 1;
     if (argc < 4) {
         fprintf(stderr, "usage: crun-run NETWORK BUNDLE ID [OPTION-OF-CRUN ...]\n");
         return 2;
     }
-    if (cni_dl_open(&api, NULL, CNI_DL_ISOLATED, &error) != 0) {
+    if (cni_dl_open_outside(&api, NULL, NULL, &error) != 0) {
         fprintf(stderr, "crun-run: %s\n", error);
         return 1;
     }
     signal(SIGINT, pass_on);
     signal(SIGTERM, pass_on);
-    path = format("/run/netns/%s", argv[3]);
-    netns = format("{\"path\":\"%s\"}", path);
-    attachment = format(
-        "{\"containerId\":\"%s\",\"%s\":\"%s\",\"netns\":\"%s\",\"capabilityArgs\":%s,\"options\":%s}",
-        argv[3], argv[1][0] == '/' ? "networkFile" : "network", argv[1], path,
-        capabilities != NULL ? capabilities : "{}", options != NULL ? options : "{}");
+    id = must(cni_dl_container_id(argv[3]));
+    path = join("/run/netns/", id);
+    netns = must(cni_dl_json("{\"path\":%s}", path));
+    attachment = must(
+        cni_dl_json("{\"containerId\":%s,%s:%s,\"netns\":%s,\"capabilityArgs\":%j,\"options\":%j}",
+            id, argv[1][0] == '/' ? "networkFile" : "network", argv[1], path,
+            capabilities != NULL ? capabilities : "{}", options != NULL ? options : "{}"));
     if (call(api.netns_create, "the namespace", netns) == 0) {
         if (call(api.add, "attaching", attachment) == 0) {
             config = configure(argv[2], path);
@@ -152,6 +158,7 @@ int main(int argc, char **argv)
     free(attachment);
     free(netns);
     free(path);
+    free(id);
     cni_dl_close(&api);
     return status;
 }

@@ -11,6 +11,7 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <cni.h>
+#include <cni_dl.h> /* only for cni_dl_json */
 #include <fcntl.h>
 #include <ftw.h>
 #include <net/if.h>
@@ -29,22 +30,36 @@
 #define CONTAINER_PORT 80
 #define PAGE "hello from the container\n"
 
-/* A request: the container, the network and the directories of the state. A real caller omits the
- * options. The configuration is that of a file in /etc/cni/net.d; all its plugins are built in. */
-static const char request_format[] =
-    "{\"containerId\":\"demo\",\"netns\":\"%1$s/netns\","
+/* The directories of the state. A real caller omits these options. */
+static char netns[4096], leases[4096], cache[4096], state[4096];
+
+/* Requests, in which cni_dl_json replaces %s by quoted strings. The configuration is that of a file
+ * in /etc/cni/net.d; all its plugins are built in. */
+static const char attachment_format[] =
+    "{\"containerId\":\"demo\",\"netns\":%s,"
     " \"capabilityArgs\":{\"portMappings\":["
     "   {\"hostPort\":8080,\"containerPort\":80,\"protocol\":\"tcp\"}]},"
     " \"network\":{\"cniVersion\":\"1.1.0\",\"name\":\"demo\",\"plugins\":["
     "   {\"type\":\"bridge\",\"bridge\":\"" BRIDGE "\",\"isDefaultGateway\":true,\"ipMasq\":true,"
-    "    \"ipam\":{\"type\":\"host-local\",\"dataDir\":\"%1$s/leases\","
+    "    \"ipam\":{\"type\":\"host-local\",\"dataDir\":%s,"
     "             \"ranges\":[[{\"subnet\":\"10.88.7.0/24\"}]]}},"
     "   {\"type\":\"portmap\",\"capabilities\":{\"portMappings\":true}},"
     "   {\"type\":\"firewall\"}]},"
-    " \"options\":{\"cacheDir\":\"%1$s/cache\",\"stateDir\":\"%1$s/state\"}}";
-static const char namespace_format[] = "{\"path\":\"%1$s/netns\"}";
-static const char list_format[] =
-    "{\"options\":{\"cacheDir\":\"%1$s/cache\",\"stateDir\":\"%1$s/state\"}}";
+    " \"options\":{\"cacheDir\":%s,\"stateDir\":%s}}";
+static char *attachment, *namespace_file, *list;
+
+/* Makes the requests. Returns 0 without memory. */
+static int make_requests(const char *dir)
+{
+    snprintf(netns, sizeof netns, "%s/netns", dir);
+    snprintf(leases, sizeof leases, "%s/leases", dir);
+    snprintf(cache, sizeof cache, "%s/cache", dir);
+    snprintf(state, sizeof state, "%s/state", dir);
+    attachment = cni_dl_json(attachment_format, netns, leases, cache, state);
+    namespace_file = cni_dl_json("{\"path\":%s}", netns);
+    list = cni_dl_json("{\"options\":{\"cacheDir\":%s,\"stateDir\":%s}}", cache, state);
+    return attachment != NULL && namespace_file != NULL && list != NULL;
+}
 
 static int failures;
 
@@ -55,16 +70,10 @@ static void expect(int truth, const char *what)
 }
 
 /* Makes one call and prints an error. If response is given, the caller frees it with cni_free. */
-static int call(int (*verb)(const char *, char **), const char *what, const char *format,
-    const char *dir, char **response)
+static int call(
+    int (*verb)(const char *, char **), const char *what, const char *request, char **response)
 {
-    char request[4096], *answer = NULL;
-    if (response)
-        *response = NULL;
-    if (snprintf(request, sizeof request, format, dir) >= (int)sizeof request) {
-        expect(0, "the path of the directory is short enough");
-        return -1;
-    }
+    char *answer = NULL;
     int rc = verb(request, &answer);
     if (rc != 0)
         fprintf(stderr, "%s: %s\n%s\n", what, cni_strerror(rc), answer);
@@ -128,15 +137,14 @@ static void serve(int listener)
 }
 
 /* Fetches the page from the published port of the host. */
-static int fetch(const char *dir)
+static int fetch(void)
 {
     static const char request[] = "GET / HTTP/1.0\r\n\r\n";
-    char path[4096], answer[512] = "";
+    char answer[512] = "";
     struct sockaddr_in to = tcp_address("127.0.0.1", HOST_PORT);
     pthread_t thread;
     void *listener;
-    snprintf(path, sizeof path, "%s/netns", dir);
-    if (pthread_create(&thread, NULL, container_listener, path) != 0)
+    if (pthread_create(&thread, NULL, container_listener, netns) != 0)
         return 0;
     pthread_join(thread, &listener);
     int fd = patient_socket();
@@ -167,27 +175,27 @@ static int host_interfaces(void)
     return count;
 }
 
-static void life(const char *dir)
+static void life(void)
 {
     char *response;
     int before = host_interfaces();
-    if (call(cni_netns_create, "the namespace is created", namespace_format, dir, NULL) != 0)
+    if (call(cni_netns_create, "the namespace is created", namespace_file, NULL) != 0)
         return;
-    if (call(cni_add, "the container is attached", request_format, dir, &response) == 0) {
+    if (call(cni_add, "the container is attached", attachment, &response) == 0) {
         printf("%s\n", response);
         expect(host_interfaces() == before + 1, "the host has its end of the veth pair");
-        expect(fetch(dir), "the page is fetched through port 8080 of the host");
-        call(cni_check, "the attachment is unchanged", request_format, dir, NULL);
+        expect(fetch(), "the page is fetched through port 8080 of the host");
+        call(cni_check, "the attachment is unchanged", attachment, NULL);
     }
     cni_free(response);
-    call(cni_del, "the container is detached", request_format, dir, NULL);
+    call(cni_del, "the container is detached", attachment, NULL);
 
     /* The peer in the container is removed with the host end of the veth pair. */
     expect(host_interfaces() == before, "the veth pair is removed");
-    if (call(cni_attachments, "the attachments are listed", list_format, dir, &response) == 0)
+    if (call(cni_attachments, "the attachments are listed", list, &response) == 0)
         expect(strstr(response, "\"attachments\":[]") != NULL, "no attachment is left");
     cni_free(response);
-    call(cni_netns_delete, "the namespace is deleted", namespace_format, dir, NULL);
+    call(cni_netns_delete, "the namespace is deleted", namespace_file, NULL);
 }
 
 static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *where)
@@ -205,7 +213,14 @@ int main(int argc, char **argv)
         return 1;
     }
     printf("libcni %s, state in %s\n", cni_version(), dir);
-    life(dir);
+    if (!make_requests(dir)) {
+        perror("quickstart");
+        return 1;
+    }
+    life();
+    free(attachment);
+    free(namespace_file);
+    free(list);
     if (dir == template)
         expect(nftw(dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS) == 0, "the directory is removed");
     return failures ? 1 : 0;

@@ -9,6 +9,7 @@
  * unix:///run/docker/plugins/x.sock.
  */
 #include <cni.h>
+#include <cni_dl.h> /* only for cni_dl_json */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,13 +20,10 @@ static int failures;
 static char *call(
     int (*verb)(const char *, char **), const char *what, const char *format, const char *plugin)
 {
-    char request[1024], *response = NULL;
-    int rc, length = snprintf(request, sizeof request, format, plugin);
-    if (length < 0 || (size_t)length >= sizeof request || strpbrk(plugin, "\"\\") != NULL) {
-        fprintf(stderr, "not a plugin: %s\n", plugin);
-        exit(2);
-    }
-    rc = verb(request, &response);
+    char *request = cni_dl_json(format, plugin), *response = NULL;
+    int rc;
+    rc = verb(request, &response); /* refuses NULL */
+    free(request);
     if (rc != 0)
         fprintf(stderr, "%s: %s\n%s\n", what, cni_strerror(rc), response);
     printf("%s %s\n", rc == 0 ? "ok  " : "FAIL", what);
@@ -36,16 +34,10 @@ static char *call(
     return NULL;
 }
 
-/* Extracts the path from {"mountpoint":"/..."}. Use a JSON parser in production: a path may
- * contain escapes. */
-static char *mountpoint(char *response)
+/* Returns the path in {"mountpoint":"/..."}. */
+static char *mountpoint(const char *response)
 {
-    char *path = response != NULL ? strstr(response, "\":\"/") : NULL;
-    char *end = path != NULL ? strchr(path + 3, '"') : NULL;
-    if (end == NULL || memchr(path, '\\', (size_t)(end - path)) != NULL)
-        return NULL;
-    *end = '\0';
-    return path + 3;
+    return response != NULL ? cni_dl_unquote(cni_dl_find(response, "mountpoint")) : NULL;
 }
 
 static void write_file(const char *directory)
@@ -70,19 +62,20 @@ int main(int argc, char **argv)
         return 2;
     }
     cni_free(call(cni_volume_create, "the volume is created",
-        "{\"plugin\":\"%s\",\"name\":\"libcni-demo\"}", argv[1]));
+        "{\"plugin\":%s,\"name\":\"libcni-demo\"}", argv[1]));
     if (failures == 0) {
         /* The id identifies the mount's user; unmounting requires the same id. */
         response = call(cni_volume_mount, "the volume is mounted",
-            "{\"plugin\":\"%s\",\"name\":\"libcni-demo\",\"id\":\"demo\"}", argv[1]);
+            "{\"plugin\":%s,\"name\":\"libcni-demo\",\"id\":\"demo\"}", argv[1]);
         path = mountpoint(response);
         if (path != NULL)
             write_file(path);
+        free(path);
         cni_free(response);
         cni_free(call(cni_volume_unmount, "the volume is unmounted",
-            "{\"plugin\":\"%s\",\"name\":\"libcni-demo\",\"id\":\"demo\"}", argv[1]));
+            "{\"plugin\":%s,\"name\":\"libcni-demo\",\"id\":\"demo\"}", argv[1]));
         cni_free(call(cni_volume_remove, "the volume is removed",
-            "{\"plugin\":\"%s\",\"name\":\"libcni-demo\"}", argv[1]));
+            "{\"plugin\":%s,\"name\":\"libcni-demo\"}", argv[1]));
     }
     return failures != 0;
 }

@@ -34,6 +34,11 @@
  *   specification (configurations, results) keys match as in the CNI project's Go library, and
  *   unknown keys are accepted. Integers of any size keep their exact value.
  *
+ *   Text that is not a constant of the program must be quoted before it becomes part of a request:
+ *   a container's identifier with quotation marks could add keys otherwise. cni_dl_json of cni_dl.h
+ *   formats requests with quoted strings, and cni_dl_container_id converts the identifiers of
+ *   runtimes to those that CNI allows. That header needs no other part of libcni.
+ *
  *   Common keys, optional unless a function requires them:
  *     network         object or string   a network configuration list or the configuration of a
  *                                        single plugin; or the name of a network in options.confDir
@@ -183,63 +188,86 @@
  *   code is always positive, so that the object can be passed up a chain of CNI plugins. The code,
  *   msg and details of a plugin's own error are passed on unchanged. Programs branch on kind:
  *
- *     kind                       returns             when
- *     invalid-request *          -EINVAL             the request is NULL, too long, not UTF-8 or
- *                                                    not JSON; or a key is missing, duplicate,
- *                                                    unknown or of the wrong type; details names
- *                                                    the key
- *     invalid-config             -EINVAL             the network configuration is not valid;
- *                                                    details names the key
- *     network-not-found          -ENOENT             no network of this name is in options.confDir
- *                                                    or recorded in options.cacheDir
- *     plugin-not-found           -ENOENT             the plugin type is neither built in nor in
- *                                                    options.pluginDirs
- *     namespace-not-found        -ENOENT             netns does not exist
- *     not-a-namespace            -EINVAL             netns is not a network namespace, or is the
- *                                                    caller's own
- *     exists                     -EEXIST             the container is attached already, the
- *                                                    interface exists, or a host port is in use;
- *                                                    existing has the attachment if it is known
- *     timeout *                  -ETIMEDOUT          the deadline passed
- *     cancelled *                -ECANCELED          cni_cancel cancelled the call
- *     busy *                     -EBUSY              a lock was not free in time, the requestId is
- *                                                    in use, or the function was called from a log
- *                                                    callback
- *     plugin-failed              the plugin's code   a plugin, built in or not, reported an error
- *     drift                      the plugin's code   cni_check found differences; drift lists all
- *                                                    of them
- *     plugin-protocol            -EPROTO             the response of a plugin or volume plugin is
- *                                                    malformed
- *     plugin-status-unknown      -ECHILD             the host reaped the process of the plugin, and
- *                                                    its exit status is unknown
- *     volume-plugin-not-found    -ENOENT             no volume plugin of this name is in
- *                                                    options.volumePlugins or
- *                                                    options.volumePluginDirs
- *     volume-plugin-unreachable  -ECONNREFUSED       the volume plugin cannot be connected to;
- *                                                    nothing was sent (see errno)
- *     not-a-plugin               -EPROTO             the file contains no address, or the handshake
- *                                                    failed
- *     wrong-plugin-kind          -EPROTOTYPE         the plugin is not a volume plugin
- *     volume-plugin-failed       the code 999        the volume plugin reported an error; details
- *                                                    has its text
- *     volume-not-found           -ENOENT             the volume plugin has no volume of this name
- *     volume-no-mountpoint       -EPROTO             the volume plugin did not report an absolute
- *                                                    path as mount point
+ *     kind                       returns           code  retryable when
+ *     invalid-request *          -EINVAL           4     no        the request is NULL, too long,
+ *                                                                  not UTF-8 or not JSON; or a key
+ *                                                                  is missing, duplicate, unknown
+ *                                                                  or of the wrong type; details
+ *                                                                  names the key
+ *     invalid-config             -EINVAL           7     no        the network configuration is not
+ *                                                                  valid; details names the key
+ *     network-not-found          -ENOENT           7     no        no network of this name is in
+ *                                                                  options.confDir or recorded in
+ *                                                                  options.cacheDir
+ *     plugin-not-found           -ENOENT           999   no        the plugin type is neither built
+ *                                                                  in nor in options.pluginDirs
+ *     namespace-not-found        -ENOENT           8     no        netns does not exist
+ *     not-a-namespace            -EINVAL           8     no        netns is not a network
+ *                                                                  namespace, or is the caller's
+ *                                                                  own
+ *     exists                     -EEXIST           999   no        the container is attached
+ *                                                                  already, the interface exists,
+ *                                                                  or a host port is in use;
+ *                                                                  existing has the attachment if
+ *                                                                  it is known
+ *     timeout *                  -ETIMEDOUT        11    yes       the deadline passed
+ *     cancelled *                -ECANCELED        999   yes       cni_cancel cancelled the call
+ *     busy *                     -EBUSY            11    yes       a lock was not free in time, the
+ *                                                                  requestId is in use, or the
+ *                                                                  function was called from a log
+ *                                                                  callback
+ *     plugin-failed              the plugin's code       no        a plugin, built in or not,
+ *                                                                  reported an error
+ *     drift                      the plugin's code       no        cni_check found differences;
+ *                                                                  drift lists all of them
+ *     plugin-protocol            -EPROTO           6     no        the response of a plugin or
+ *                                                                  volume plugin is malformed
+ *     plugin-status-unknown      -ECHILD           999   yes       the host reaped the process of
+ *                                                                  the plugin, and its exit status
+ *                                                                  is unknown
+ *     volume-plugin-not-found    -ENOENT           999   no        no volume plugin of this name is
+ *                                                                  in options.volumePlugins or
+ *                                                                  options.volumePluginDirs
+ *     volume-plugin-unreachable  -ECONNREFUSED     11    yes       the volume plugin cannot be
+ *                                                                  connected to; nothing was sent
+ *                                                                  (see errno)
+ *     not-a-plugin               -EPROTO           999   no        the file contains no address, or
+ *                                                                  the handshake failed
+ *     wrong-plugin-kind          -EPROTOTYPE       999   no        the plugin is not a volume
+ *                                                                  plugin
+ *     volume-plugin-failed       the code 999            no        the volume plugin reported an
+ *                                                                  error; details has its text
+ *     volume-not-found           -ENOENT           999   no        the volume plugin has no volume
+ *                                                                  of this name
+ *     volume-no-mountpoint       -EPROTO           999   no        the volume plugin did not report
+ *                                                                  an absolute path as mount point
  *     state *                    -EIO or -ENOSPC or -EROFS or -EACCES or -EMFILE
- *                                                    state on disk cannot be read or written (see
- *                                                    errno), or the process has too few free
- *                                                    descriptors; retryable, unless the error is
- *                                                    one that no retry cures, such as EACCES and
- *                                                    EROFS
- *     permission *               -EPERM              the kernel refused an operation; msg says
- *                                                    which, and whether CAP_NET_ADMIN or
- *                                                    CAP_SYS_ADMIN is missing
- *     unsupported                -ENOTSUP            the kernel, the version or the mode does not
- *                                                    support it; msg says which
- *     forked *                   -ENOTRECOVERABLE    called in a forked child of a process that had
- *                                                    loaded libcni; see FORK
- *     bug *                      -EFAULT             a defect of libcni was caught; details has the
- *                                                    stack
+ *                                                  5     by errno  state on disk cannot be read or
+ *                                                                  written (see errno), or the
+ *                                                                  process has too few free
+ *                                                                  descriptors; retryable, unless
+ *                                                                  the error is one that no retry
+ *                                                                  cures, such as EACCES and EROFS
+ *     permission *               -EPERM            999   no        the kernel refused an operation;
+ *                                                                  msg says which, and whether
+ *                                                                  CAP_NET_ADMIN or CAP_SYS_ADMIN
+ *                                                                  is missing
+ *     unsupported                -ENOTSUP          2     no        the kernel, the version or the
+ *                                                                  mode does not support it; msg
+ *                                                                  says which
+ *     forked *                   -ENOTRECOVERABLE  999   no        called in a forked child of a
+ *                                                                  process that had loaded libcni;
+ *                                                                  see FORK
+ *     bug *                      -EFAULT           999   no        a defect of libcni was caught;
+ *                                                                  details has the stack
+ *
+ *   A program must expect kinds that are not in this table, since later versions may add some: it
+ *   treats them by the sign of the return value, code and retryable. retryable means that the same
+ *   call may succeed later without anything being changed, and that repeating it does no harm. The
+ *   kind state is retryable unless errno is a cause that remains, such as EACCES, EROFS or ENOTDIR;
+ *   plugin-failed of a built-in plugin is retryable if errno is a cause that passes, such as
+ *   EAGAIN, ENOMEM or EMFILE. The code of plugin-failed and drift is the plugin's. Of the other
+ *   kinds it is the number above: one of the specification's, or 999.
  *
  *   Every function that takes a request may return the kinds marked with an asterisk; the comment
  *   of each function lists the others that it may return. The library leaves the variable errno
@@ -278,11 +306,12 @@
  *   descriptors opened during a call are close-on-exec. The library's own threads block every
  *   signal that can be blocked, so that the host's signals, including SIGCHLD, reach the host's
  *   threads and its signalfd. Loading installs handlers for SIGSEGV, SIGBUS, SIGFPE and SIGPIPE,
- *   which forward signals that the library did not cause to the host's earlier handlers, and
- *   sets SA_ONSTACK on existing handlers. A handler that the host installs later without
- *   SA_ONSTACK runs on a calling thread after its call has returned. Plugin processes are
- *   children of the host, send SIGCHLD and are reaped by the library; a host that calls
- *   waitpid(-1) or ignores SIGCHLD does not change the outcome of a call.
+ *   which forward signals that the library's own code did not cause to the host's earlier handlers,
+ *   or end the process as without the library; a fault in a log callback is such a signal. It also
+ *   sets SA_ONSTACK on existing handlers. A handler that the host installs later without SA_ONSTACK
+ *   runs on a calling thread after its call has returned. Plugin processes are children of the
+ *   host, send SIGCHLD and are reaped by the library; a host that calls waitpid(-1) or ignores
+ *   SIGCHLD does not change the outcome of a call.
  *
  * WHEN NOT TO LOAD IT
  *   Loading starts threads and the Go runtime, which stay until the process ends. Keep libcni out

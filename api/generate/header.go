@@ -163,16 +163,33 @@ func defaultText(key *model.Key) string {
 // kindTable writes the table of kinds.
 func kindTable(kinds []*model.Kind) string {
 	prefix := comment + "    "
-	widths := []int{27, 20}
-	lines := []string{column(prefix, widths, "kind", "returns", "when")}
+	widths := []int{27, 18, 6, 10}
+	lines := []string{column(prefix, widths, "kind", "returns", "code", "retryable", "when")}
 	for _, kind := range kinds {
 		name := kind.Name
 		if kind.Any {
 			name += " *"
 		}
-		lines = append(lines, column(prefix, widths, name, kind.Returns, kind.Description))
+		code := fmt.Sprint(kind.Code)
+		if len(kind.Errnos) == 0 {
+			code = "" // the one it returns
+		}
+		lines = append(lines, column(prefix, widths, name, kind.Returns, code, retries(kind),
+			kind.Description))
 	}
 	return strings.Join(lines, "\n")
+}
+
+// retries says whether errors of a kind are retryable. Of several errnos some are.
+func retries(kind *model.Kind) string {
+	switch {
+	case len(kind.Errnos) > 1:
+		return "by errno"
+	case kind.Retryable:
+		return "yes"
+	default:
+		return "no"
+	}
 }
 
 // functions writes the declarations, section by section.

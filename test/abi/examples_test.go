@@ -39,7 +39,7 @@ func TestExamplesBuildAgainstAnInstalledPrefix(t *testing.T) {
 			t.Fatal(err)
 		}
 		ways := linked
-		if strings.Contains(string(text), "#include <cni_dl.h>") {
+		if !strings.Contains(string(text), "#include <cni.h>") {
 			ways = map[string][]string{"loaded": nil}
 		}
 		for way, libs := range ways {

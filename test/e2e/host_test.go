@@ -133,12 +133,17 @@ type container struct {
 func (h *host) start(env []string, name string, args ...string) *container {
 	h.T.Helper()
 	c := h.launch(env, name, args...)
-	out := c.cmd.Stdout.(*os.File)
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil || line != "up\n" {
-		h.T.Fatalf("%s %v: %q, %v: %s", name, args, line, err, c.errors())
-	}
+	c.isUp(h.T)
 	return c
+}
+
+// isUp waits until the container's server listens.
+func (c *container) isUp(t testing.TB) {
+	t.Helper()
+	line, err := bufio.NewReader(c.cmd.Stdout.(*os.File)).ReadString('\n')
+	if err != nil || line != "up\n" {
+		t.Fatalf("%v: %q, %v: %s", c.cmd.Args, line, err, c.errors())
+	}
 }
 
 // launch runs a program with pipes that the container inherits.
@@ -152,7 +157,7 @@ func (h *host) launch(env []string, name string, args ...string) *container {
 	if err != nil {
 		h.T.Fatal(err)
 	}
-	stderr, err := os.Create(h.Path("stderr"))
+	stderr, err := os.CreateTemp(h.Dir, "stderr")
 	if err != nil {
 		h.T.Fatal(err)
 	}
@@ -236,14 +241,20 @@ const published = `{"portMappings":[{"hostPort":18080,"containerPort":8080,"prot
 // the host's addresses.
 func (h *host) fetchFromContainer() {
 	h.T.Helper()
+	h.fetchFromAddress()
+	h.fetch("10.77.0.1:18080")
+	h.fetch("127.0.0.1:18080")
+}
+
+// fetchFromAddress gets the page from the container's own address alone.
+func (h *host) fetchFromAddress() {
+	h.T.Helper()
 	found := h.attachments()
 	if len(found) != 1 || found[0].ContainerID != h.id || len(found[0].Result.IPs) != 1 {
 		h.T.Fatalf("attachments: %+v", found)
 	}
 	address, _, _ := strings.Cut(found[0].Result.IPs[0].Address, "/")
 	h.fetch(net.JoinHostPort(address, "8080"))
-	h.fetch("10.77.0.1:18080")
-	h.fetch("127.0.0.1:18080")
 }
 
 // nothingIsLeft looks for what an attachment is made of.

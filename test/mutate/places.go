@@ -151,6 +151,8 @@ func verbs() []mutation {
 		change{"GC takes attachments newer than the list", "collection.keeps", never("NewerThan")},
 		change{"GC leaves incomplete attachments", "collection.keeps", never("Incomplete")},
 		change{"plugins do not get what to keep", "collection.collect", drop("idOf")},
+		change{"a path of the caller is another one's for plugins", "incoming.normalize",
+			drop("ForAnyProcess")},
 		change{"a dry run removes attachments", "collection.collect", always("c.dryRun")},
 	)
 }
@@ -239,14 +241,28 @@ func kernel() []mutation {
 
 // boundary are the changes of the functions in C through which every call passes.
 func boundary() (all []mutation) {
-	for _, c := range []struct{ name, function, statement string }{
-		{"a forked child enters Go", "shim_serve", "start_forked"},
-		{"a callback enters Go", "shim_serve", "log_in_callback"},
-		{"Go is entered without free descriptors", "shim_serve", "guest_has_descriptors"},
-		{"a thread's state is not restored", "enter", "guest_leave"},
+	for _, c := range []struct{ name, file, function, statement string }{
+		{"a forked child enters Go", "capi/shim.c", "shim_serve", "start_forked"},
+		{"a callback enters Go", "capi/shim.c", "shim_serve", "log_in_callback"},
+		{
+			"Go is entered without free descriptors", "capi/shim.c", "shim_serve", "guest_has_descriptors",
+		},
+		{
+			"later calls need as many descriptors as the first", "capi/shim.c", "shim_serve", "guest_called",
+		},
+		{"a thread's state is not restored", "capi/shim.c", "enter", "guest_leave"},
+		{"Go handles the faults of the host", "capi/goruntime/start.c", "start", "faults_divide"},
+		{"a fault that is sent is ignored", "capi/goruntime/faults.c", "end_process", "syscall"},
 	} {
 		tests := []string{"./test/abi", "./test/host"}
-		all = append(all, mutation{c.name, inC{"capi/shim.c", c.function, c.statement}, tests})
+		all = append(all, mutation{c.name, inC{c.file, c.function, c.statement}, tests})
+	}
+	for _, c := range []struct{ name, function, statement string }{
+		{"a forked child opens the library", "cni_dl_open_inprocess", "CNI_DL_IS_FORKED"},
+		{"a path of the caller means the child's", "cni_dl_put_request", "netns"},
+	} {
+		change := inC{"include/cni_dl.h", c.function, c.statement}
+		all = append(all, mutation{c.name, change, []string{"./test/dl"}})
 	}
 	return all
 }
