@@ -3,15 +3,21 @@ package build
 import (
 	"debug/elf"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
+
+var steps = regexp.MustCompile(`(?s)\.\.\.  building the library.*ok   the library .*\(\d+ s\)\n`)
 
 // TestPackagersFlagsCount builds as a packager does, who takes the symbols out of what was built.
 // The flags count although the library is built already.
 func TestPackagersFlagsCount(t *testing.T) {
 	dir := t.TempDir()
-	succeed(t, command("make", "BUILD="+dir, filepath.Join(dir, "libcni.so")))
+	out := succeed(t, command("make", "-s", "BUILD="+dir, filepath.Join(dir, "libcni.so")))
+	if !steps.MatchString(out) {
+		t.Errorf("it does not say what it does, and then how long that took:\n%s", out)
+	}
 	if sections(t, filepath.Join(dir, "libcni.so"))[".symtab"] {
 		t.Error("without DEBUG=1 the library has symbols")
 	}
@@ -22,7 +28,7 @@ func TestPackagersFlagsCount(t *testing.T) {
 		"-ffile-prefix-map="+dir+"=. -Wformat -Werror=format-security",
 		"CPPFLAGS=-DPACKAGED=packaged -Wdate-time -D_FORTIFY_SOURCE=2",
 		"LDFLAGS=-Wl,-z,relro -Wl,-z,now -Wl,--hash-style=sysv")
-	out := succeed(t, c)
+	out = succeed(t, c)
 	for _, file := range []string{"libcni.so", "cni"} {
 		found := sections(t, filepath.Join(dir, file))
 		if !found[".symtab"] || !found[".debug_info"] && !found[".zdebug_info"] {

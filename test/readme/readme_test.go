@@ -141,7 +141,7 @@ func TestExamplesAreWhatIsInTheirFiles(t *testing.T) {
 // mentioned are commands that stand in a sentence and are run by another test.
 var mentioned = []string{
 	"make deps", "make uninstall", "cni --verbose add", "make test STEPS=core",
-	"make test STEPS=programs",
+	"make test STEPS=programs", "cni schema", "cni repair --all",
 }
 
 func TestCommandsInSentencesAreRunToo(t *testing.T) {
