@@ -105,13 +105,14 @@ func shared() []mutation {
 
 func addresses() []mutation {
 	return append(in(hostLocal, "",
+		change{"a store that others can change is used", "store.trust", answer("nil")},
 		change{
 			"an existing lease is taken over", "store.reserve", swap("file.CreateNew", "file.CreateAny"),
 		},
 		change{"leases are not marked with the boot", "store.reserve", drop("mark")},
 		change{
 			"the last address is not recorded", "store.reserve",
-			swap("file.Overwrite(s.lastPath(set), []byte(text), leaseMode)", "nil"),
+			swap("writeLast(s.lastPath(set), []byte(text))", "nil"),
 		},
 		change{"a directory that was replaced counts as locked", "store.lock",
 			always("s.id.SameAs(before)")},
@@ -153,6 +154,8 @@ func verbs() []mutation {
 		change{"plugins do not get what to keep", "collection.collect", drop("idOf")},
 		change{"a path of the caller is another one's for plugins", "incoming.normalize",
 			drop("ForAnyProcess")},
+		change{"a record that cannot be used is ignored", "scope.delUnusable", answer("nil")},
+		change{"GC forgets what an unusable record has", "collection.run", drop("keepUnusable")},
 		change{"a dry run removes attachments", "collection.collect", always("c.dryRun")},
 	)
 }
@@ -200,9 +203,11 @@ func state() []mutation {
 		change{"a file of another attachment is replaced", "Store.refuseCollision", answer("nil")},
 		change{"the intent stays after a commit", "Store.Commit", drop("intentPath")},
 		change{"a file of another attachment is removed", "Store.Remove", always("holder == nil")},
-		change{"files are written in place", "replace",
+		change{"an entry counts in another's file", "Store.cached", never("s.cachePath(e.Key) != path")},
+		change{"state that others can change is used", "Store.trust", answer("nil")},
+		change{"files are written in place", "Store.replace",
 			swap("file.Renew(temporary, data, fileMode)", "file.Renew(path, data, fileMode)")},
-		change{"a temporary file stays", "replace", drop("Remove")},
+		change{"a temporary file stays", "Store.replace", drop("Remove")},
 		change{"ADDs overtake a GC that waits", "Held.passGate", answer("nil")},
 		change{"GC does not lock the network", "Store.LockNetwork", drop("networks")},
 	)
@@ -213,6 +218,7 @@ func processes() []mutation {
 		change{
 			"a file that is being written is not tried again", "Runner.start", always("syscall.ETXTBSY"),
 		},
+		change{"what every user can change is run", "refuseUntrusted", answer("nil")},
 		change{"a plugin is killed without SIGTERM", "stop", drop("syscall.SIGTERM")},
 		change{"a type may hold a slash", "validateType", never("ContainsAny")},
 		change{"a type may begin with a dot", "validateType", never("pluginType[0] == '.'")},
@@ -225,6 +231,7 @@ func processes() []mutation {
 // kernel are the changes of what the plugins ask of the kernel through.
 func kernel() []mutation {
 	return slices.Concat(in(host+"file", "",
+		change{"a group may change the state", "CheckPrivate", never("unix.S_IWGRP")},
 		change{"a FIFO counts as a file", "Open", never("f.info.regular()")},
 		change{"half a file stays after a failure", "Create", drop("Remove")},
 		change{"the end of a longer content stays", "Overwrite", drop("truncate")},
