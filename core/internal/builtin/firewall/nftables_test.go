@@ -2,7 +2,9 @@ package firewall
 
 import (
 	"fmt"
+	"net"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -382,4 +384,27 @@ func TestRepairAfterEverythingWasFlushed(t *testing.T) {
 		kittest.Table(r.T, "inet")+kittest.Table(r.T,
 			"bridge")+kittest.Saved(r.T, "iptables-nft-save"),
 	)
+}
+
+// TestAddressWithTwoPrefixLengths: another plugin's result may have an address in two networks.
+func TestAddressWithTwoPrefixLengths(t *testing.T) {
+	r := newRig(t)
+	twice, once := kittest.Paper("a", 2), kittest.Paper("a", 3)
+	result, err := twice.Result.Value()
+	kittest.Must(t, err)
+	for _, ip := range slices.Clone(result.IPs) {
+		wider := *ip
+		wider.Address.Mask = net.CIDRMask(12, 8*len(ip.Address.Mask))
+		result.IPs = append(result.IPs, &wider)
+	}
+	twice.Result = plugin.NewResult(result)
+
+	r.add(once, "")
+	before := kittest.Ruleset(r.T)
+	for range 2 {
+		r.add(twice, "")
+		kittest.Same(r.T, "drift", []string(nil), r.drift(twice, ""))
+		r.del(twice, "")
+		kittest.Same(r.T, "the other's rules", before, kittest.Ruleset(r.T))
+	}
 }

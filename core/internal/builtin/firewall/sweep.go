@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/libcni/libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/internal/kit/ipam"
 )
 
 // sweep queues the removal of the target's elements, and of all objects of the network if no
@@ -66,8 +67,8 @@ func (t target) owned() []ownedSet {
 		return sets
 	}
 	for i, f := range families() {
-		for _, p := range a.of(f) {
-			sets[i].keys = append(sets[i].keys, nft.Addr(p.Addr()))
+		for _, address := range ipam.Unique(a.of(f)) {
+			sets[i].keys = append(sets[i].keys, nft.Addr(address))
 		}
 	}
 	if a.IngressPolicy == policyIsolated && a.port != "" {

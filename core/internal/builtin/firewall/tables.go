@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/libcni/libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/internal/kit/ipam"
 )
 
 // firewallChain is the name of the chain that all forwarded packets pass, and the prefix of our
@@ -173,7 +174,7 @@ func (a *attachment) content() content {
 		rules: append([]nft.Rule{adminRule(a.AdminChain)}, n.isolation(a.IngressPolicy)...),
 	}
 	for _, f := range families() {
-		addresses := a.of(f)
+		addresses := ipam.Unique(a.of(f))
 		if len(addresses) == 0 {
 			continue
 		}
@@ -181,7 +182,7 @@ func (a *attachment) content() content {
 		c.rules = append(c.rules, n.accept(f))
 		for _, address := range addresses {
 			c.elements = append(c.elements,
-				member{n.addresses(f), nft.Addr(address.Addr()), address.Addr().String(), true})
+				member{n.addresses(f), nft.Addr(address), address.String(), true})
 		}
 	}
 	if a.bridge == "" {

@@ -14,6 +14,8 @@ type Tx struct {
 	rules  []Rule
 	batch
 
+	deleted map[place]bool // elements that the batch deletes and does not add again
+
 	// careful: a set of the batch exists in another form, as a version of nft or of libcni made it.
 	// Sets that exist are then used as they are.
 	careful bool
@@ -21,7 +23,7 @@ type Tx struct {
 
 func newTx(c *conn) *Tx {
 	return &Tx{Reader: newReader(c, false), tables: map[Table]bool{}, chains: map[Chain]bool{},
-		batch: batch{changes: map[fact]bool{}}}
+		batch: batch{changes: map[fact]bool{}}, deleted: map[place]bool{}}
 }
 
 // Object is a Table, Chain or Set.
@@ -137,13 +139,25 @@ func (tx *Tx) DeleteSet(s Set) {
 // AddElements adds elements. If a key exists with another value, the batch fails with ErrExists;
 // with the same value the element keeps its comment.
 func (tx *Tx) AddElements(s Set, elements ...Element) {
+	for _, e := range elements {
+		delete(tx.deleted, lookup{s, e.Key}.place())
+	}
 	tx.Batch.AddElements(s.wire(), s.encode(elements))
 	tx.change(ofRanges, s.Table, s.Name)
 }
 
-// DeleteElements deletes elements that were read. If a key does not exist, the batch fails.
+// DeleteElements deletes elements that were read, each once. If a key does not exist, the batch
+// fails.
 func (tx *Tx) DeleteElements(s Set, elements ...Element) {
-	tx.Batch.DeleteElements(s.wire(), s.encode(elements))
+	var present []Element
+	for _, e := range elements {
+		at := lookup{s, e.Key}.place()
+		if !tx.deleted[at] {
+			tx.deleted[at] = true
+			present = append(present, e)
+		}
+	}
+	tx.Batch.DeleteElements(s.wire(), s.encode(present))
 	tx.change(ofRanges, s.Table, s.Name)
 }
 

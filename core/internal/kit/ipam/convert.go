@@ -150,3 +150,13 @@ func firstGateway(ips []*types100.IPConfig, like netip.Addr) netip.Addr {
 	}
 	return netip.Addr{}
 }
+
+// Unique returns the addresses, each once: a result may have one with several prefix lengths.
+func Unique(prefixes []netip.Prefix) (addresses []netip.Addr) {
+	for _, p := range prefixes {
+		if !slices.Contains(addresses, p.Addr()) {
+			addresses = append(addresses, p.Addr())
+		}
+	}
+	return addresses
+}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/libcni/libcni/core/internal/host/nft"
 	"github.com/libcni/libcni/core/internal/kit/filter"
+	"github.com/libcni/libcni/core/internal/kit/ipam"
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -21,7 +22,7 @@ func (a Attachment) Repair(tx *nft.Tx) error { return a.ensure(tx, family.ensure
 // ensure queues the changes of the network's shared objects and the attachment's elements.
 func (a Attachment) ensure(tx *nft.Tx,
 	shared func(f family, tx *nft.Tx, remove, add []nft.Element) error,
-	put func(*nft.Tx, family, netip.Prefix) error) error {
+	put func(*nft.Tx, family, netip.Addr) error) error {
 	for _, f := range families(a.Owner.Network) {
 		addresses := a.prefetch(tx.Reader, f)
 		if len(addresses) == 0 {
@@ -31,7 +32,7 @@ func (a Attachment) ensure(tx *nft.Tx,
 		if err != nil {
 			return err
 		}
-		remove, add := rangeChanges(have, f.locals(addresses))
+		remove, add := rangeChanges(have, f.locals(f.of(a.Addresses)))
 		if err := shared(f, tx, remove, add); err != nil {
 			return err
 		}
@@ -46,20 +47,20 @@ func (a Attachment) ensure(tx *nft.Tx,
 
 // prefetch returns the attachment's addresses of a family, and has their elements read in one
 // request.
-func (a Attachment) prefetch(r *nft.Reader, f family) []netip.Prefix {
-	addresses := f.of(a.Addresses)
+func (a Attachment) prefetch(r *nft.Reader, f family) []netip.Addr {
+	addresses := ipam.Unique(f.of(a.Addresses))
 	for _, address := range addresses {
-		r.Prefetch(f.sources, nft.Addr(address.Addr()))
+		r.Prefetch(f.sources, nft.Addr(address))
 	}
 	return addresses
 }
 
-func (a Attachment) put(tx *nft.Tx, f family, address netip.Prefix) error {
-	return tx.Put(f.sources, nft.Element{Key: nft.Addr(address.Addr()), Comment: a.Owner.Comment()})
+func (a Attachment) put(tx *nft.Tx, f family, address netip.Addr) error {
+	return tx.Put(f.sources, nft.Element{Key: nft.Addr(address), Comment: a.Owner.Comment()})
 }
 
-func (a Attachment) restore(tx *nft.Tx, f family, address netip.Prefix) error {
-	there, err := tx.Find(f.sources, nft.Addr(address.Addr()))
+func (a Attachment) restore(tx *nft.Tx, f family, address netip.Addr) error {
+	there, err := tx.Find(f.sources, nft.Addr(address))
 	if err != nil || there != nil && !a.Owner.Owns(there.Comment) {
 		return err
 	}
@@ -140,7 +141,7 @@ func (a Attachment) removeFrom(tx *nft.Tx, f family) (int, error) {
 	addresses := a.prefetch(tx.Reader, f)
 	var own []nft.Element
 	for _, address := range addresses {
-		e, err := tx.Find(f.sources, nft.Addr(address.Addr()))
+		e, err := tx.Find(f.sources, nft.Addr(address))
 		if err != nil {
 			return 0, err
 		}

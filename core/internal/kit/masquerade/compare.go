@@ -39,15 +39,14 @@ func (a Attachment) check(r *nft.Reader, f family) ([]fault.Drift, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, network := range append(addresses, multicast(f.version)) {
+	for _, network := range append(f.of(a.Addresses), multicast(f.version)) {
 		if !coveredBy(have, nft.Range(network)) {
 			drift = append(drift,
 				fault.Drift{Object: fmt.Sprintf("nftables set %s element %s", f.local.Name, network.Masked()),
 					Expected: present, Actual: missing})
 		}
 	}
-	for _, address := range addresses {
-		addr := address.Addr()
+	for _, addr := range addresses {
 		differs, err := filter.CheckElement(r, f.sources, nft.Addr(addr), addr.String(), a.Owner)
 		if err != nil {
 			return nil, err

@@ -199,3 +199,17 @@ func TestFamiliesDoNotReplaceEachOther(t *testing.T) {
 		})
 	}
 }
+
+// TestAddressWithTwoPrefixLengths: a result of another plugin may have an address in two networks.
+func TestAddressWithTwoPrefixLengths(t *testing.T) {
+	state := kittest.NewHost(t).StateDir
+	set := "masquerade4-" + nft.Hash("net")
+	twice := attachment("net", "c1", "10.1.0.2/24", "10.1.0.2/16")
+	once := attachment("net", "c2", "10.1.0.3/24")
+	update(t, state, twice.Add, once.Add)
+	kittest.Same(t, "with both", "10.1.0.2 , 10.1.0.3", elements(t, set))
+	update(t, state, twice.Remove)
+	kittest.Same(t, "with the other", "10.1.0.3", elements(t, set))
+	update(t, state, once.Remove)
+	kittest.Same(t, "with none", "no set", elements(t, set))
+}
