@@ -156,7 +156,10 @@
 #define F_DUPFD_CLOEXEC 1030
 #endif
 #ifndef O_CLOEXEC
-#define O_CLOEXEC 02000000
+#define O_CLOEXEC __O_CLOEXEC
+#endif
+#ifndef O_TMPFILE
+#define O_TMPFILE __O_TMPFILE
 #endif
 #ifndef WNOHANG
 #define WNOHANG 1
@@ -1011,7 +1014,6 @@ static inline void *cni_dl_load_asleep(const char *path)
     return handle;
 }
 
-/* Loads the library. Returns the reason if that fails. */
 /* Whether the C library cannot make threads, which Go needs: glibc makes them with clone3, and a
  * seccomp filter may answer EPERM, where only ENOSYS leads it to clone. */
 static inline int cni_dl_lacks_threads(void)
@@ -1023,6 +1025,7 @@ static inline int cni_dl_lacks_threads(void)
 #endif
 }
 
+/* Loads the library. Returns the reason if that fails. */
 static inline const char *cni_dl_load(struct cni_dl_library *l, const char *path, int asleep)
 {
     memset(l, 0, sizeof *l);
