@@ -4,7 +4,7 @@ with cni.netns() as path:
     try:
         with cni.attach("web", container_id="c2", netns=path) as result:
             print("c2 has", result.addresses[0])
-            cni.check("web", container_id="c2")
+            result.attachment.check()
             print("attached:", [a.container_id for a in cni.attachments()])
     except cni.CNIError as error:
         print(error.kind, error)

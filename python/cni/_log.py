@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from ._reports import LOGGER
+from ._words import in_python
 from .models import LogEvent
 
 LEVELS = {"warning": logging.WARNING, "plugin": logging.DEBUG}
@@ -25,7 +26,7 @@ def words(event: LogEvent) -> str:
     subject = " ".join(filter(None, event_subject(event)))
     ran = f"{event.plugin} ran for {event.duration_ms or 0:.1f} ms" if event.plugin else ""
     failed = f", and failed with code {event.code}" if event.code else ""
-    text = event.msg or ran + failed or event.event
+    text = in_python(event.msg, event.event) or ran + failed or event.event
     return f"{subject}: {text}" if subject else text
 
 

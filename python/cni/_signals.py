@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import signal
 import threading
 from types import FrameType
@@ -10,6 +11,10 @@ from typing import Any, Callable, Optional, TypeVar
 T = TypeVar("T")
 
 SIGNALS = sorted(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
+
+SIGACTION = ctypes.CDLL(None).sigaction
+STRUCT_SIGACTION = 512
+"""Bytes that hold a struct sigaction, which is never looked into."""
 
 
 def whole(do: Callable[[], T]) -> T:
@@ -34,6 +39,7 @@ class Waiting:
 
     def __init__(self) -> None:
         self._handlers: dict[int, Any] = {}
+        self._dispositions: dict[int, Any] = {}
         self._kept: list[tuple[int, Optional[FrameType]]] = []
         self._over = False
 
@@ -49,16 +55,35 @@ class Waiting:
             handler = signal.getsignal(number)
             if callable(handler):
                 self._handlers[number] = handler
+                self._dispositions[number] = disposition(number)
                 signal.signal(number, self)
 
     def end(self) -> None:
         """Restore the handlers, and handle the signals that were kept."""
         try:
             for number, handler in self._handlers.items():
-                if signal.getsignal(number) is self:
+                replaced_meanwhile = signal.getsignal(number) is not self
+                if not replaced_meanwhile:
                     signal.signal(number, handler)
+                    dispose(number, self._dispositions[number])
         finally:
             self._over = True
             while self._kept:
                 number, frame = self._kept.pop(0)
                 self._handlers[number](number, frame)
+
+
+def disposition(number: int) -> Any:
+    """What the process does with a signal, as in C.
+
+    Python's own function forgets the flags, such as SA_RESTART, which asyncio sets, and handlers in
+    C, such as those of faulthandler.
+    """
+    saved = ctypes.create_string_buffer(STRUCT_SIGACTION)
+    SIGACTION(number, None, saved)
+    return saved
+
+
+def dispose(number: int, saved: Any) -> None:
+    """Restore what the process does with a signal."""
+    SIGACTION(number, saved, None)

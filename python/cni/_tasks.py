@@ -80,14 +80,15 @@ async def begun(operation: Operation[T]) -> T:
 
     If the task is cancelled, so is the call; when it has ended, what it made is removed.
     """
-    beginning = InThread(_threads.THREADS.run, operation.begin)
+    beginning = None
     try:
+        beginning = InThread(_threads.THREADS.run, operation.begin)
         return await beginning.result()
     except GeneratorExit as error:  # the coroutine is being closed, and must not wait
         operation.stop(error)
         raise
     except BaseException as error:
-        if error is not beginning.error:
+        if beginning is None or error is not beginning.error:
             await InThread(at_once, functools.partial(operation.stop, error)).ended()
         raise
 

@@ -14,7 +14,7 @@ WORD = re.compile(
     "(?:[^"\\]|\\.)*"                            # quoted: a value
     | \boptions\.(?P<option>[a-z]\w*(?:\.\w+)?)
     | \b(?P<verb>cni_[a-z_]+[a-z])\b
-    | (?<![/.\w-])(?P<key>[a-z]+[A-Z]\w*)\b(?![/\w-])
+    | (?<![/\w-])(?P<key>[a-z]+[A-Z]\w*)\b(?![/\w-])
     """,
     re.VERBOSE,
 )
