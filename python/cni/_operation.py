@@ -12,11 +12,10 @@ import threading
 import uuid
 from typing import Any, Callable, Generic, Optional, Protocol, TypeVar
 
-from . import _loader
+from . import _loader, errors
 from ._reports import report
 from ._request import Call
 from ._signals import whole
-from .errors import NamespaceNotFoundError
 from .library import encode
 
 T = TypeVar("T")
@@ -51,7 +50,7 @@ class Sender(Protocol):
 
 
 class AbandonedError(Exception):
-    """The operation was stopped before it began. Nobody waits for its result."""
+    """The operation was stopped before it began, and nobody waits for its result."""
 
 
 class Operation(Generic[T]):
@@ -84,19 +83,19 @@ class Operation(Generic[T]):
         with self._lock:
             if self._stopped:
                 raise AbandonedError
-            RECORD[self] = None
+            RECORD.add(self)
             try:
                 return self._sender.answer(self._call.method, self._sent, self._succeeded)
             finally:
                 if not self._made:
-                    RECORD.pop(self, None)
+                    RECORD.remove(self)
 
     def _succeeded(self) -> None:
         self._made = self._undo is not None
 
     def keep(self) -> None:
         """What was made belongs to the caller from now on."""
-        RECORD.pop(self, None)
+        RECORD.remove(self)
         self._made = False
 
     def end(self) -> None:
@@ -109,7 +108,7 @@ class Operation(Generic[T]):
                 return
             try:
                 self._sender.answer(self._undo, self._undo_sent)
-            except NamespaceNotFoundError:
+            except errors.NamespaceNotFoundError:
                 return  # the block deleted it itself
             finally:
                 self.keep()  # a second attempt might remove what has been made anew
@@ -151,15 +150,40 @@ class Named(dict[str, Any]):
         return ""
 
 
-RECORD: dict[Operation[Any], None] = {}
-"""The operations on record, in the order in which they began."""
+class Record:
+    """The operations of the process, in the order in which they began."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._operations: dict[Operation[Any], None] = {}
+        self._ending = False
+
+    def add(self, operation: Operation[Any]) -> None:
+        """Put an operation on record. At the end of the interpreter, none of a thread is accepted:
+        the interpreter would end in the middle of it.
+        """
+        if _loader.PROCESS.forked:
+            raise errors.forked()  # the lock may be that of a thread of the parent
+        with self._lock:
+            if self._ending and threading.current_thread() is not threading.main_thread():
+                raise AbandonedError("the interpreter is ending")
+            self._operations[operation] = None
+
+    def remove(self, operation: Operation[Any]) -> None:
+        self._operations.pop(operation, None)
+
+    def stop_all(self) -> None:
+        """Stop the operations of threads that still run, and of code that never ended its block."""
+        with self._lock:
+            self._ending = True
+            operations = list(self._operations)
+        for operation in reversed(operations):
+            operation.stop()
 
 
-@atexit.register
-def stop_all() -> None:
-    """Stop the operations of threads that still run, and of code that never ended its block."""
-    for operation in reversed(list(RECORD)):
-        operation.stop()
+RECORD = Record()
+
+atexit.register(RECORD.stop_all)
 
 
 def made(sender: Sender, call: Call[T]) -> T:

@@ -31,6 +31,7 @@ class Place:
 
     def __init__(self, folder: str) -> None:
         self.leases = pathlib.Path(folder, "leases")
+        self.before = links()
         self.options: dict[str, Any] = {
             "conf_dir": f"{folder}/conf",
             "cache_dir": f"{folder}/cache",
@@ -52,14 +53,17 @@ class Place:
     def left(self) -> dict[str, list[str]]:
         """What is left of containers: nothing but what they share is right."""
         client = cni.Client(**self.options)
-        links = {name for _, name in socket.if_nameindex()}
         return {
             "attachments": [item.container_id for item in client.attachments()],
             "intents": names(pathlib.Path(client.state_dir or ""), "*-c[0-9]*"),
             "addresses": names(self.leases, "10.*"),
-            "links": sorted(links - {"lo", "br-web"}),
+            "links": sorted(links() - self.before - {"br-web"}),
             "namespaces": names(pathlib.Path("/run/netns"), "*"),
         }
+
+
+def links() -> set[str]:
+    return {name for _, name in socket.if_nameindex()}
 
 
 def names(folder: pathlib.Path, pattern: str) -> list[str]:
@@ -83,6 +87,9 @@ def coroutine(place: Place, name: str) -> None:
     attaching: Any = {"container_id": name}
 
     async def attached() -> None:
+        if sys.version_info < (3, 11):  # there, Ctrl-C can make asyncio lose a task
+            task: Any = asyncio.current_task()
+            asyncio.get_running_loop().add_signal_handler(signal.SIGINT, task.cancel)
         client = cni.aio.Client(**place.options)
         async with client.netns() as path, client.attach(place.network, netns=path, **attaching):
             pass

@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import dataclasses
 import gc
+import json
 import multiprocessing
 import os
 import pathlib
@@ -15,6 +16,7 @@ import time
 from typing import Any
 
 import pytest
+from interpreters import options, run
 
 import cni
 
@@ -242,3 +244,26 @@ def forked(call: Any) -> str:
 def version_of(path: str) -> str:
     """Runs in a process of its own."""
     return cni.Library(path).version()
+
+
+def test_the_end_of_the_interpreter_does_not_wait_for_a_slow_plugin(
+    client: cni.Client, path: str
+) -> None:
+    sleeper(client)
+    given = json.dumps({"path": path, "network": SLEEPER, "options": options(client)})
+    program = """
+import asyncio, json, sys, threading, time
+import cni
+given = json.loads(sys.argv[1])
+client = cni.aio.Client(**given["options"])
+loop = asyncio.new_event_loop()
+adding = client.add(given["network"], container_id="c1", netns=given["path"])
+task = loop.create_task(adding)
+loop.run_until_complete(asyncio.sleep(0.5))
+task._log_destroy_pending = False
+"""
+    began = time.monotonic()
+    done = run(sys.executable, "-c", program, given)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert time.monotonic() - began < 30
+    assert len(client.attachments()) == 0
