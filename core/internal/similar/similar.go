@@ -3,15 +3,15 @@ package similar
 
 import "strings"
 
-// maxLength is the length in bytes of the longest name that is compared: the work grows with the
+// MaxLength is the length in bytes of the longest name that is compared: the work grows with the
 // square of the length.
-const maxLength = 64
+const MaxLength = 64
 
 // Name returns the known name that is most similar to a name, or "" if none is similar. It ignores
 // case.
 func Name(name string, known []string) string {
 	best, bestDistance := "", Tolerance(name)+1
-	if len(name) > maxLength {
+	if len(name) > MaxLength {
 		return ""
 	}
 	for _, candidate := range known {

@@ -12,6 +12,9 @@ import (
 // prefers keys of the same object, but also finds those of others: a common mistake is "netns" in
 // options, or "confDir" outside.
 func nearest(root jsonobject.Fields, path, name string) string {
+	if len(name) > similar.MaxLength {
+		return ""
+	}
 	beside := strings.TrimSuffix(path, name)
 	best, bestCost := "", 2*(2+len(name)/4) // exclusive
 	for _, candidate := range paths(root, "", true) {

@@ -18,9 +18,20 @@ func (u *unknownKey) report(name string, path func() string) {
 		return
 	}
 	at := path()
+	near := nearest(u.fields, at, name)
+	at = shortened(at)
 	advice := `for a key of your own use the prefix "x-", or set options.ignoreUnknown`
-	if near := nearest(u.fields, at, name); near != "" {
+	if near != "" {
 		advice = "did you mean " + near + "?"
 	}
 	u.err = fault.InvalidRequest(at, "%s: unknown key; %s", at, advice)
+}
+
+// shortened returns the beginning of a path that is too long for a message.
+func shortened(path string) string {
+	const most = 200
+	if len(path) <= most {
+		return path
+	}
+	return strings.ToValidUTF8(path[:most], "") + "..."
 }

@@ -2,7 +2,6 @@ package bridge
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -96,7 +95,7 @@ func (c *config) gatewayLink() string {
 func (c *config) filtersVLANs() bool { return c.VLAN != 0 || c.VLANTrunk != nil }
 
 func trunkVLANs(items []trunkItem) ([]int, error) {
-	var ids []int
+	var member [maxVLAN + 1]bool
 	for i, item := range items {
 		key := fmt.Sprintf("vlanTrunk[%d]", i)
 		if (item.MinID == nil) != (item.MaxID == nil) {
@@ -108,7 +107,7 @@ func trunkVLANs(items []trunkItem) ([]int, error) {
 			}
 		}
 		if item.ID != nil {
-			ids = append(ids, *item.ID)
+			member[*item.ID] = true
 		}
 		if item.MinID == nil {
 			continue
@@ -118,9 +117,14 @@ func trunkVLANs(items []trunkItem) ([]int, error) {
 				*item.MaxID)
 		}
 		for id := *item.MinID; id <= *item.MaxID; id++ {
+			member[id] = true
+		}
+	}
+	var ids []int
+	for id, is := range member {
+		if is {
 			ids = append(ids, id)
 		}
 	}
-	slices.Sort(ids)
-	return slices.Compact(ids), nil
+	return ids, nil
 }

@@ -44,6 +44,9 @@ func (p *hostLocal) Add(ctx context.Context, inv *plugin.Invocation) (*plugin.Re
 func (s *store) give(ctx context.Context, conf *config, o owner) ([]*types100.IPConfig, error) {
 	var ips []*types100.IPConfig
 	var given []netip.Addr
+	if err := s.refuseSecond(ctx, conf.sets, o); err != nil {
+		return nil, err
+	}
 	for i, set := range conf.sets {
 		addr, err := s.giveOne(ctx, set, i, conf.requested[i], o)
 		if err != nil {
@@ -64,8 +67,8 @@ func (s *store) give(ctx context.Context, conf *config, o owner) ([]*types100.IP
 
 func (s *store) giveOne(ctx context.Context, set rangeSet, number int, requested netip.Addr,
 	o owner) (netip.Addr, error) {
-	if err := s.refuseSecond(ctx, set, o); err != nil {
-		return netip.Addr{}, err
+	if err := ctx.Err(); err != nil { // there may be thousands of sets
+		return netip.Addr{}, s.fault(err, "give an address")
 	}
 	if requested.IsValid() {
 		return requested, s.giveRequested(ctx, set, number, requested, o)
@@ -74,14 +77,15 @@ func (s *store) giveOne(ctx context.Context, set rangeSet, number int, requested
 }
 
 // refuseSecond refuses a second address from a set for the same interface.
-func (s *store) refuseSecond(ctx context.Context, set rangeSet, o owner) error {
+func (s *store) refuseSecond(ctx context.Context, sets []rangeSet, o owner) error {
+	ranges := sortedRanges(sets...)
 	for _, o := range []owner{o, o.withoutInterface()} {
 		addrs, err := s.addresses(ctx, o)
 		if err != nil {
 			return err
 		}
 		for _, addr := range addrs {
-			if set.contains(addr) {
+			if ranges.contains(addr) {
 				return fault.New(
 					fault.KindPluginFailed,
 					nil,

@@ -47,10 +47,11 @@ func givenAddresses(inv *plugin.Invocation, sets []rangeSet) ([]netip.Addr, erro
 		return nil, fmt.Errorf("host-local: network %s: prevResult: %w", inv.Network, err)
 	}
 	given := []netip.Addr{}
+	ranges := sortedRanges(sets...)
 	for _, ip := range result.IPs {
 		addr, _ := netip.AddrFromSlice(ip.Address.IP)
 		addr = addr.Unmap()
-		if slices.ContainsFunc(sets, func(set rangeSet) bool { return set.contains(addr) }) {
+		if ranges.contains(addr) {
 			given = append(given, addr)
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/netip"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/containernetworking/cni/pkg/types"
@@ -136,14 +135,12 @@ func parseSets(raw *rawConfig) ([]rangeSet, error) {
 
 func checkSets(sets []rangeSet, cniVersion string) error {
 	var starts []netip.Addr
-	for i, set := range sets {
+	for _, set := range sets {
 		starts = append(starts, set[0].start)
-		for j, other := range sets[:i] {
-			if set.overlaps(other) {
-				return fault.InvalidConfig("ipam.ranges",
-					"host-local: range set %d (%s) overlaps with %d (%s)", j, other, i, set)
-			}
-		}
+	}
+	if a, b, found := overlap(sets); found {
+		return fault.InvalidConfig("ipam.ranges",
+			"host-local: range set %d (%s) overlaps with %d (%s)", a.set, sets[a.set], b.set, sets[b.set])
 	}
 	return ipamconfig.CheckCount(cniVersion, starts)
 }
@@ -154,13 +151,15 @@ func parseWanted(raw *rawConfig, args plugin.Args) ([]netip.Addr, error) {
 		return nil, err
 	}
 	var wanted []netip.Addr
+	known := map[netip.Addr]bool{}
 	add := func(key string, texts ...string) error {
 		for _, text := range texts {
 			addr, err := ipamconfig.AddressOrPrefix(key, text)
 			if err != nil {
 				return err
 			}
-			if !slices.Contains(wanted, addr) {
+			if !known[addr] {
+				known[addr] = true
 				wanted = append(wanted, addr)
 			}
 		}
@@ -180,34 +179,27 @@ func parseWanted(raw *rawConfig, args plugin.Args) ([]netip.Addr, error) {
 // assign assigns each range set the first wanted address that it contains.
 func assign(wanted []netip.Addr, sets []rangeSet) ([]netip.Addr, error) {
 	assigned := make([]netip.Addr, len(sets))
-	for i, set := range sets {
-		at := slices.IndexFunc(wanted, set.contains)
-		if at < 0 {
+	ranges := sortedRanges(sets...)
+	var left []netip.Addr
+	for _, addr := range wanted {
+		in, found := ranges.find(addr)
+		if !found || assigned[in.set].IsValid() {
+			left = append(left, addr)
 			continue
 		}
-		addr := wanted[at]
-		if in, _ := set.rangeOf(addr); in.gateway == addr {
+		if in.gateway == addr {
 			return nil, fault.InvalidRequest("ips",
 				"host-local: requested ip %s is subnet's gateway", addr)
 		}
-		assigned[i] = addr
-		wanted = slices.Delete(slices.Clone(wanted), at, at+1)
+		assigned[in.set] = addr
 	}
-	if len(wanted) > 0 {
+	if len(left) > 0 {
 		return nil, fault.InvalidRequest(
 			"ips",
 			"host-local: failed to allocate all requested IPs: %s: each needs a range set of its own (%s)",
-			joined(wanted),
-			joined(sets),
+			joined(left, ", "),
+			joined(sets, ", "),
 		)
 	}
 	return assigned, nil
-}
-
-func joined[T fmt.Stringer](items []T) string {
-	texts := make([]string, len(items))
-	for i, item := range items {
-		texts[i] = item.String()
-	}
-	return strings.Join(texts, ", ")
 }

@@ -3,7 +3,6 @@ package hostlocal
 import (
 	"fmt"
 	"net/netip"
-	"strings"
 
 	"github.com/libcni/libcni/core/internal/builtin/ipamconfig"
 	"github.com/libcni/libcni/core/internal/fault"
@@ -95,11 +94,6 @@ func (r addressRange) contains(addr netip.Addr) bool {
 	return addr.BitLen() == r.start.BitLen() && !addr.Less(r.start) && !r.end.Less(addr)
 }
 
-func (r addressRange) overlaps(other addressRange) bool {
-	return r.start.BitLen() == other.start.BitLen() && !r.end.Less(other.start) &&
-		!other.end.Less(r.start)
-}
-
 func (r addressRange) String() string { return r.start.String() + "-" + r.end.String() }
 
 // rangeSet are the ranges from which one address is given. They are of one family and do not
@@ -119,11 +113,10 @@ func newRangeSet(key string, raw []rawRange) (rangeSet, error) {
 		if i > 0 && r.start.BitLen() != set[0].start.BitLen() {
 			return nil, fault.InvalidConfig(key, "host-local: %s: mixed address families", key)
 		}
-		if set.overlaps(rangeSet{r}) {
-			return nil, fault.InvalidConfig(key, "host-local: %s: subnets %s and %s overlap", key,
-				set, r)
-		}
 		set = append(set, r)
+	}
+	if a, b, found := overlap([]rangeSet{set}); found {
+		return nil, fault.InvalidConfig(key, "host-local: %s: subnets %s and %s overlap", key, a, b)
 	}
 	return set, nil
 }
@@ -142,24 +135,7 @@ func (s rangeSet) contains(addr netip.Addr) bool {
 	return found
 }
 
-func (s rangeSet) overlaps(other rangeSet) bool {
-	for _, a := range s {
-		for _, b := range other {
-			if a.overlaps(b) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-func (s rangeSet) String() string {
-	texts := make([]string, len(s))
-	for i, r := range s {
-		texts[i] = r.String()
-	}
-	return strings.Join(texts, ",")
-}
+func (s rangeSet) String() string { return joined(s, ",") }
 
 // span is a run of addresses that are tried in order.
 type span struct {

@@ -23,10 +23,11 @@ func (s *store) scan(ctx context.Context, reclaim rangeSet) ([]lease, error) {
 	if reclaim != nil && s.isLocal() {
 		booted, _ = s.booted(s.stateDir) // zero if unknown: no lease is older
 	}
+	reclaimed := sortedRanges(reclaim)
 	var found []lease
 	err := s.each(ctx, func(l lease) error {
 		switch {
-		case l.garbage, l.stale(s.boot()), l.predates(booted) && reclaim.contains(l.addr):
+		case l.garbage, l.stale(s.boot()), l.predates(booted) && reclaimed.contains(l.addr):
 			return s.release(l.addr, l.owner)
 		}
 		found = append(found, l)
@@ -107,8 +108,9 @@ func indexOf(leases []lease, bootID string) *leaseindex.Index {
 // inUse describes how many addresses of a range set are taken.
 func inUse(leases []lease, set rangeSet) string {
 	n := 0
+	ranges := sortedRanges(set)
 	for _, l := range leases {
-		if set.contains(l.addr) {
+		if ranges.contains(l.addr) {
 			n++
 		}
 	}

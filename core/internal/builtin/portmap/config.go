@@ -130,15 +130,9 @@ func parseMappings(entries []mappingEntry) ([]mapping, error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, other := range all {
-			if m.overlaps(other) {
-				return nil, fault.InvalidConfig(m.key, "%s: %s overlaps %s of %s", m.key, m, other,
-					other.key)
-			}
-		}
 		all = append(all, m)
 	}
-	return all, nil
+	return all, refuseOverlaps(all)
 }
 
 func (e mappingEntry) parse(key string) (mapping, error) {

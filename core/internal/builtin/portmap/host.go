@@ -1,10 +1,13 @@
 package portmap
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
 	"net/netip"
+	"slices"
+	"sort"
 
 	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/host/rtnl"
@@ -16,10 +19,12 @@ import (
 
 // checkHostIPs refuses host addresses that the host does not have.
 func checkHostIPs(ctx context.Context, host *rtnl.Conn, mappings []mapping) error {
+	known := map[netip.Addr]bool{}
 	for _, m := range mappings {
-		if !m.hostIP.IsValid() {
+		if !m.hostIP.IsValid() || known[m.hostIP] {
 			continue
 		}
+		known[m.hostIP] = true
 		route, err := host.RouteGet(ctx, m.hostIP)
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -38,12 +43,12 @@ func warnOfSockets(ctx context.Context, inv *plugin.Invocation, mappings []mappi
 	if inv.Warnings == nil {
 		return nil
 	}
-	for _, m := range mappings {
-		if m.proto == sctp {
+	for _, proto := range []protocol{tcp, udp} {
+		own := slices.DeleteFunc(slices.Clone(mappings), func(m mapping) bool { return m.proto != proto })
+		if len(own) == 0 {
 			continue
 		}
-		bound, err := sockets.Bound(ctx, byte(m.proto), uint16(m.hostPort),
-			uint16(m.hostPort+m.count-1))
+		bound, err := boundTo(ctx, own)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -51,19 +56,39 @@ func warnOfSockets(ctx context.Context, inv *plugin.Invocation, mappings []mappi
 			inv.Warn("cannot list the sockets of the host: %v", err)
 			return nil
 		}
-		for _, b := range bound {
-			if m.covers(b.Addr()) {
-				inv.Warn(
-					"host port %s: a process of the host listens on %s; "+
-						"its packets now go to the container",
-					m,
-					b,
-				)
-				break
-			}
+		for _, m := range own {
+			m.warnOfSockets(inv, bound)
 		}
 	}
 	return nil
+}
+
+// boundTo returns the sockets of the host on the ports of mappings of one protocol, by port. It
+// lists them once: a list for each mapping would cost the kernel a search through all sockets.
+func boundTo(ctx context.Context, mappings []mapping) ([]netip.AddrPort, error) {
+	first, last := maxPort, 0
+	for _, m := range mappings {
+		first, last = min(first, m.hostPort), max(last, m.hostPort+m.count-1)
+	}
+	bound, err := sockets.Bound(ctx, byte(mappings[0].proto), uint16(first), uint16(last))
+	slices.SortStableFunc(bound, func(a, b netip.AddrPort) int { return cmp.Compare(a.Port(), b.Port()) })
+	return bound, err
+}
+
+// warnOfSockets warns of the first of the sockets, which are sorted by port, that the mapping
+// covers.
+func (m mapping) warnOfSockets(inv *plugin.Invocation, bound []netip.AddrPort) {
+	from := sort.Search(len(bound), func(i int) bool { return int(bound[i].Port()) >= m.hostPort })
+	for _, b := range bound[from:] {
+		if int(b.Port()) >= m.hostPort+m.count {
+			return
+		}
+		if m.covers(b.Addr()) {
+			inv.Warn("host port %s: a process of the host listens on %s; its packets now go to the "+
+				"container", m, b)
+			return
+		}
+	}
 }
 
 // covers reports whether a socket bound to an address would get packets to the mapping's ports. A
