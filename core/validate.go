@@ -114,10 +114,11 @@ func (s *scope) validateVersions(list *conf.List, plugins []PluginInfo, shared [
 
 // capabilities is the union of what the plugins of a list switch on.
 func capabilities(list *conf.List) []string {
-	names := []string{}
+	names, known := []string{}, map[string]bool{}
 	for _, p := range list.Plugins {
 		for name, on := range p.Capabilities {
-			if on && !slices.Contains(names, name) {
+			if on && !known[name] {
+				known[name] = true
 				names = append(names, name)
 			}
 		}

@@ -49,7 +49,7 @@ func (m *Manager) Attach(ctx context.Context, held *attachments.Held,
 	if err := c.resolve(); err != nil {
 		return nil, err
 	}
-	if err := c.reportUnused(request.RefuseUnused); err != nil {
+	if err := c.reportUnused(ctx, request.RefuseUnused); err != nil {
 		return nil, err
 	}
 

@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -9,17 +10,23 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/invoke"
 )
 
 // reportUnused warns of the capability arguments of an ADD that no plugin takes: a port to publish
 // would silently not be published. With refuse the first one is an error.
-func (c *chain) reportUnused(refuse bool) error {
+func (c *chain) reportUnused(ctx context.Context, refuse bool) error {
+	taken := c.taken()
+	offer := offered(taken)
 	for _, name := range slices.Sorted(maps.Keys(c.entry.CapabilityArgs)) {
-		if asksForNothing(c.entry.CapabilityArgs[name]) || c.takes(name) {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if asksForNothing(c.entry.CapabilityArgs[name]) || taken[name] {
 			continue
 		}
 
-		msg := c.unused(name)
+		msg := c.unused(name, offer)
 		if refuse {
 			e := fault.InvalidRequest("capabilityArgs."+fault.Excerpt(name), "%s", msg)
 			e.Network = c.list.Name
@@ -44,25 +51,24 @@ func asksForNothing(value jsontext.Value) bool {
 	return false
 }
 
-// takes reports whether a plugin of the list declares a capability and, as far as that is known,
-// reads its argument.
-func (c *chain) takes(capability string) bool {
+// taken returns the capabilities that a plugin of the list declares and whose argument, as far as
+// that is known, it reads.
+func (c *chain) taken() map[string]bool {
+	taken := map[string]bool{}
 	for i, p := range c.list.Plugins {
-		if !p.Capabilities[capability] {
-			continue
+		var ipam invoke.Target
+		var err error
+		if p.IPAM != "" && len(p.Capabilities) > 0 {
+			ipam, err = c.runner.Resolve(p.IPAM, p.Raw)
 		}
-		if c.reads(p.Type, c.entry.Plugins[i].Builtin, capability) {
-			return true
-		}
-		if p.IPAM == "" {
-			continue
-		}
-		target, err := c.runner.Resolve(p.IPAM, p.Raw)
-		if err != nil || c.reads(p.IPAM, target.Builtin, capability) {
-			return true // ADD reports the error
+		for name, on := range p.Capabilities {
+			read := c.reads(p.Type, c.entry.Plugins[i].Builtin, name) ||
+				err != nil || // ADD reports the error
+				p.IPAM != "" && c.reads(p.IPAM, ipam.Builtin, name)
+			taken[name] = taken[name] || on && read
 		}
 	}
-	return false
+	return taken
 }
 
 // reads reports whether a plugin reads the argument of a capability. Executables do not say.
@@ -70,22 +76,23 @@ func (c *chain) reads(pluginType string, builtin bool, capability string) bool {
 	return !builtin || slices.Contains(c.runner.Traits(pluginType).Capabilities, capability)
 }
 
-// unused says that the argument of a capability has no effect, and what to do.
-func (c *chain) unused(capability string) string {
-	var taken []string
-	for _, p := range c.list.Plugins {
-		for name, on := range p.Capabilities {
-			if on && !slices.Contains(taken, name) && c.takes(name) {
-				taken = append(taken, name)
-			}
+// offered says which capabilities the plugins take.
+func offered(taken map[string]bool) string {
+	var names []string
+	for name, is := range taken {
+		if is {
+			names = append(names, name)
 		}
 	}
-	slices.Sort(taken)
-
-	offer := "its plugins take no capability arguments"
-	if len(taken) > 0 {
-		offer = "its plugins take " + fault.Excerpt(strings.Join(taken, ", "))
+	slices.Sort(names)
+	if len(names) == 0 {
+		return "its plugins take no capability arguments"
 	}
+	return "its plugins take " + fault.Excerpt(strings.Join(names, ", "))
+}
+
+// unused says that the argument of a capability has no effect, and what to do.
+func (c *chain) unused(capability, offer string) string {
 	return fmt.Sprintf("capability argument %s has no effect: no plugin of network %s takes it; %s; "+
 		`a plugin takes it if it supports the capability and has it in "capabilities"`,
 		fault.Excerpt(capability), c.list.Name, offer)

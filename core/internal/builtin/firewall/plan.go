@@ -1,6 +1,7 @@
 package firewall
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 
@@ -70,6 +71,10 @@ func knownAttachment(c *config, inv *plugin.Invocation) (*attachment, *types100.
 		links[1].Name != "" &&
 		len(links[1].Name) <= maxLinkName {
 		a.port = links[1].Name // bridge plugins list it after the bridge
+	}
+	if len(result.IPs) > ipam.MaxAddresses {
+		return a, nil, fmt.Errorf("prevResult: it has %d addresses; at most %d are supported",
+			len(result.IPs), ipam.MaxAddresses)
 	}
 	for _, prefix := range ipam.Prefixes(result.IPs) {
 		if !slices.Contains(a.addresses, prefix) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
-	"slices"
 
 	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/plugin"
@@ -96,13 +95,14 @@ func compare(network string, o owner, given, recorded []netip.Addr,
 	lease := func(addr netip.Addr) string {
 		return fmt.Sprintf("lease of %s in network %s", addr, network)
 	}
+	isGiven, isRecorded := setOf(given), setOf(recorded)
 	for _, addr := range given {
-		if !slices.Contains(recorded, addr) {
+		if !isRecorded[addr] {
 			differ(lease(addr), "held by "+o.String(), describe(addr))
 		}
 	}
 	for _, addr := range recorded {
-		if given != nil && !slices.Contains(given, addr) {
+		if given != nil && !isGiven[addr] {
 			differ(lease(addr), "missing, because the result does not contain the address",
 				"held by "+o.String())
 		}
@@ -111,4 +111,12 @@ func compare(network string, o owner, given, recorded []netip.Addr,
 		differ("lease of "+o.String()+" in network "+network, "at least one", "missing")
 	}
 	return found
+}
+
+func setOf(addrs []netip.Addr) map[netip.Addr]bool {
+	set := make(map[netip.Addr]bool, len(addrs))
+	for _, addr := range addrs {
+		set[addr] = true
+	}
+	return set
 }

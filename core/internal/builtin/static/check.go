@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
-	"slices"
 
 	types100 "github.com/containernetworking/cni/pkg/types/100"
 
@@ -35,12 +34,14 @@ func (static) Check(_ context.Context, inv *plugin.Invocation) error {
 }
 
 func compare(list *drift.List, want []address, have []*types100.IPConfig) {
+	at := map[netip.Addr]int{}
+	for i := len(have) - 1; i >= 0; i-- {
+		at[ipam.Addr(have[i].Address.IP)] = i
+	}
 	for _, a := range want {
 		object := "address " + a.prefix.String()
-		i := slices.IndexFunc(have, func(ip *types100.IPConfig) bool {
-			return ipam.Addr(ip.Address.IP) == a.prefix.Addr()
-		})
-		if i < 0 {
+		i, found := at[a.prefix.Addr()]
+		if !found {
 			list.Differs(object, a.prefix.String(), "missing")
 			continue
 		}

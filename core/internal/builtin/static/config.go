@@ -113,7 +113,12 @@ func (c *config) replace(key string, texts []string) error {
 	if len(texts) == 0 {
 		return nil
 	}
-	before := c.addresses
+	gateways := map[netip.Prefix]netip.Addr{}
+	for _, a := range c.addresses {
+		if _, known := gateways[a.prefix]; !known {
+			gateways[a.prefix] = a.gateway
+		}
+	}
 	c.addresses = nil
 	for i, text := range texts {
 		prefix, err := ipamconfig.Prefix(fmt.Sprintf("%s[%d]", key, i), text)
@@ -121,18 +126,9 @@ func (c *config) replace(key string, texts []string) error {
 			return err
 		}
 		c.addresses = append(c.addresses,
-			address{prefix: prefix, gateway: gatewayOf(before, prefix)})
+			address{prefix: prefix, gateway: gateways[prefix]})
 	}
 	return nil
-}
-
-func gatewayOf(addresses []address, prefix netip.Prefix) netip.Addr {
-	for _, a := range addresses {
-		if a.prefix == prefix {
-			return a.gateway
-		}
-	}
-	return netip.Addr{}
 }
 
 func (c *config) all() []netip.Addr {

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"net/netip"
-	"slices"
 )
 
 // ErrUnsupported says that the kernel cannot list or delete connections.
@@ -77,12 +76,13 @@ func matches(wanted map[Destination]bool, f Flow) bool {
 // compare them. If they are many, it returns a question for all connections of each protocol.
 func questions(destinations []Destination) []Destination {
 	var narrow, wide []Destination
+	known, knownWide := map[Destination]bool{}, map[Destination]bool{}
 	for _, d := range destinations {
 		if !d.comparable() {
 			d.Addr = unspecified(d.Addr)
 		}
-		narrow = appendNew(narrow, d)
-		wide = appendNew(wide, Destination{Addr: unspecified(d.Addr), Proto: d.Proto})
+		narrow = appendNew(narrow, known, d)
+		wide = appendNew(wide, knownWide, Destination{Addr: unspecified(d.Addr), Proto: d.Proto})
 	}
 	if len(narrow) > maxQuestions {
 		return wide
@@ -90,10 +90,11 @@ func questions(destinations []Destination) []Destination {
 	return narrow
 }
 
-func appendNew(all []Destination, d Destination) []Destination {
-	if slices.Contains(all, d) {
+func appendNew(all []Destination, known map[Destination]bool, d Destination) []Destination {
+	if known[d] {
 		return all
 	}
+	known[d] = true
 	return append(all, d)
 }
 

@@ -5,7 +5,6 @@ package drift
 import (
 	"context"
 	"errors"
-	"slices"
 
 	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/host/rtnl"
@@ -63,13 +62,15 @@ func (l *List) Verdict(pluginType string, ipam error) error {
 }
 
 // objects names each object once.
-func (l *List) objects() (names []string) {
+func (l *List) objects() (names []string, known map[string]bool) {
+	known = map[string]bool{}
 	for _, d := range l.Found {
-		if !slices.Contains(names, d.Object) {
+		if !known[d.Object] {
+			known[d.Object] = true
 			names = append(names, d.Object)
 		}
 	}
-	return names
+	return names, known
 }
 
 // Comparison is a CHECK that can restore what it found missing on the host's side.
@@ -96,9 +97,10 @@ func Repair[C Comparison](ctx context.Context, inv *plugin.Invocation,
 	if err != nil {
 		return err
 	}
-	remaining := after.Differences().objects()
-	for _, object := range before.Differences().objects() {
-		if !slices.Contains(remaining, object) {
+	_, remaining := after.Differences().objects()
+	missing, _ := before.Differences().objects()
+	for _, object := range missing {
+		if !remaining[object] {
 			inv.Repaired(object)
 		}
 	}

@@ -152,8 +152,12 @@ func (c *Comparison) Contents(ctx context.Context, conn *rtnl.Conn, link *rtnl.L
 			c.Missing(fmt.Sprintf("route %s on %s", prefix.Masked(), link.Name))
 		}
 	}
+	to := map[netip.Prefix][]rtnl.Route{}
+	for _, r := range routes {
+		to[r.Dst] = append(to[r.Dst], r)
+	}
 	for _, route := range want.Routes {
-		c.route(link.Name, route, routes)
+		c.route(link.Name, route, to[route.Dst])
 	}
 	return nil
 }

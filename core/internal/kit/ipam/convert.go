@@ -70,12 +70,20 @@ func Gateway(ip *types100.IPConfig) (address netip.Prefix, gateway netip.Addr, e
 	return address, gateway, err
 }
 
+// MaxAddresses is the maximum number of addresses of an interface. What is done for them (rules,
+// gateways, comparisons) may grow with the square of their number.
+const MaxAddresses = 4096
+
 // Addresses copies the addresses of an IPAM result for the interface with the given index in the
 // plugin's result, and calls visit, if it is not nil, with each copy, which it may change.
 func Addresses(result *types100.Result, index int,
 	visit func(ip *types100.IPConfig, address netip.Prefix) error) ([]*types100.IPConfig, error) {
 	if len(result.IPs) == 0 {
 		return nil, errors.New("ipam: the result has no address")
+	}
+	if len(result.IPs) > MaxAddresses {
+		return nil, fmt.Errorf("ipam: the result has %d addresses; at most %d are supported",
+			len(result.IPs), MaxAddresses)
 	}
 	var ips []*types100.IPConfig
 	seen := map[netip.Addr]bool{}
