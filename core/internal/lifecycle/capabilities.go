@@ -16,8 +16,10 @@ import (
 // reportUnused warns of the capability arguments of an ADD that no plugin takes: a port to publish
 // would silently not be published. With refuse the first one is an error.
 func (c *chain) reportUnused(ctx context.Context, refuse bool) error {
-	taken := c.taken()
-	offer := offered(taken)
+	if len(c.entry.CapabilityArgs) == 0 {
+		return nil
+	}
+	taken, offer := c.taken(), ""
 	for _, name := range slices.Sorted(maps.Keys(c.entry.CapabilityArgs)) {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -26,6 +28,9 @@ func (c *chain) reportUnused(ctx context.Context, refuse bool) error {
 			continue
 		}
 
+		if offer == "" {
+			offer = offered(taken)
+		}
 		msg := c.unused(name, offer)
 		if refuse {
 			e := fault.InvalidRequest("capabilityArgs."+fault.Excerpt(name), "%s", msg)
@@ -65,7 +70,9 @@ func (c *chain) taken() map[string]bool {
 			read := c.reads(p.Type, c.entry.Plugins[i].Builtin, name) ||
 				err != nil || // ADD reports the error
 				p.IPAM != "" && c.reads(p.IPAM, ipam.Builtin, name)
-			taken[name] = taken[name] || on && read
+			if on && read {
+				taken[name] = true
+			}
 		}
 	}
 	return taken
@@ -79,10 +86,8 @@ func (c *chain) reads(pluginType string, builtin bool, capability string) bool {
 // offered says which capabilities the plugins take.
 func offered(taken map[string]bool) string {
 	var names []string
-	for name, is := range taken {
-		if is {
-			names = append(names, name)
-		}
+	for name := range taken {
+		names = append(names, name)
 	}
 	slices.Sort(names)
 	if len(names) == 0 {

@@ -95,6 +95,9 @@ func (c *config) gatewayLink() string {
 func (c *config) filtersVLANs() bool { return c.VLAN != 0 || c.VLANTrunk != nil }
 
 func trunkVLANs(items []trunkItem) ([]int, error) {
+	if len(items) == 0 {
+		return nil, nil
+	}
 	var member [maxVLAN + 1]bool
 	for i, item := range items {
 		key := fmt.Sprintf("vlanTrunk[%d]", i)

@@ -78,12 +78,15 @@ func (s *store) giveOne(ctx context.Context, set rangeSet, number int, requested
 
 // refuseSecond refuses a second address from a set for the same interface.
 func (s *store) refuseSecond(ctx context.Context, sets []rangeSet, o owner) error {
-	ranges := sortedRanges(sets...)
 	for _, o := range []owner{o, o.withoutInterface()} {
 		addrs, err := s.addresses(ctx, o)
 		if err != nil {
 			return err
 		}
+		if len(addrs) == 0 {
+			continue
+		}
+		ranges := sortedRanges(sets...)
 		for _, addr := range addrs {
 			if ranges.contains(addr) {
 				return fault.New(

@@ -151,7 +151,7 @@ func parseWanted(raw *rawConfig, args plugin.Args) ([]netip.Addr, error) {
 		return nil, err
 	}
 	var wanted []netip.Addr
-	known := map[netip.Addr]bool{}
+	var known map[netip.Addr]bool
 	add := func(key string, texts ...string) error {
 		for _, text := range texts {
 			addr, err := ipamconfig.AddressOrPrefix(key, text)
@@ -159,6 +159,9 @@ func parseWanted(raw *rawConfig, args plugin.Args) ([]netip.Addr, error) {
 				return err
 			}
 			if !known[addr] {
+				if known == nil {
+					known = map[netip.Addr]bool{}
+				}
 				known[addr] = true
 				wanted = append(wanted, addr)
 			}
@@ -179,6 +182,9 @@ func parseWanted(raw *rawConfig, args plugin.Args) ([]netip.Addr, error) {
 // assign assigns each range set the first wanted address that it contains.
 func assign(wanted []netip.Addr, sets []rangeSet) ([]netip.Addr, error) {
 	assigned := make([]netip.Addr, len(sets))
+	if len(wanted) == 0 {
+		return assigned, nil
+	}
 	ranges := sortedRanges(sets...)
 	var left []netip.Addr
 	for _, addr := range wanted {

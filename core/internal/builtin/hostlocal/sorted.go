@@ -24,7 +24,11 @@ func (p placed) compare(other placed) int {
 }
 
 func sortedRanges(sets ...rangeSet) sorted {
-	var all sorted
+	count := 0
+	for _, set := range sets {
+		count += len(set)
+	}
+	all := make(sorted, 0, count)
 	for i, set := range sets {
 		for j, r := range set {
 			all = append(all, placed{r, i, j})
@@ -36,6 +40,9 @@ func sortedRanges(sets ...rangeSet) sorted {
 
 // overlap returns two ranges that overlap, in the order of the configuration.
 func overlap(sets []rangeSet) (a, b placed, found bool) {
+	if len(sets) == 1 && len(sets[0]) == 1 {
+		return placed{}, placed{}, false // the usual case
+	}
 	all := sortedRanges(sets...)
 	for i := 1; i < len(all); i++ { // those before do not overlap, so that the last ends last
 		a, b = all[i-1], all[i]
