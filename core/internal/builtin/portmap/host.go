@@ -44,7 +44,8 @@ func warnOfSockets(ctx context.Context, inv *plugin.Invocation, mappings []mappi
 		return nil
 	}
 	for _, proto := range []protocol{tcp, udp} {
-		own := slices.DeleteFunc(slices.Clone(mappings), func(m mapping) bool { return m.proto != proto })
+		own := slices.DeleteFunc(slices.Clone(mappings),
+			func(m mapping) bool { return m.proto != proto })
 		if len(own) == 0 {
 			continue
 		}

@@ -47,7 +47,8 @@ func overlap(all []mapping) (later, earlier int, found bool) {
 		}
 	}
 	for _, group := range groups {
-		slices.SortFunc(group, func(a, b int) int { return cmp.Compare(all[a].hostPort, all[b].hostPort) })
+		slices.SortFunc(group,
+			func(a, b int) int { return cmp.Compare(all[a].hostPort, all[b].hostPort) })
 		for i := 1; i < len(group); i++ { // those before do not overlap, so that the last ends last
 			if all[group[i-1]].overlaps(all[group[i]]) {
 				return max(group[i-1], group[i]), min(group[i-1], group[i]), true
