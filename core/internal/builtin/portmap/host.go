@@ -72,7 +72,8 @@ func boundTo(ctx context.Context, mappings []mapping) ([]netip.AddrPort, error) 
 		first, last = min(first, m.hostPort), max(last, m.hostPort+m.count-1)
 	}
 	bound, err := sockets.Bound(ctx, byte(mappings[0].proto), uint16(first), uint16(last))
-	slices.SortStableFunc(bound, func(a, b netip.AddrPort) int { return cmp.Compare(a.Port(), b.Port()) })
+	slices.SortStableFunc(bound,
+		func(a, b netip.AddrPort) int { return cmp.Compare(a.Port(), b.Port()) })
 	return bound, err
 }
 
