@@ -3,6 +3,7 @@ package abi
 import (
 	"crypto/sha256"
 	"debug/elf"
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -42,6 +43,27 @@ func headerFunctions(t *testing.T) []string {
 	return names
 }
 
+// versionsOfFunctions returns the version in which each function appeared. A program that needs a
+// newer function than a library has must fail when it is loaded.
+func versionsOfFunctions(t *testing.T) map[string]string {
+	t.Helper()
+	text, err := os.ReadFile(root + "/api/cni.api.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var description struct {
+		Functions []struct{ Name, Since string }
+	}
+	if err := json.Unmarshal(text, &description); err != nil {
+		t.Fatal(err)
+	}
+	since := map[string]string{}
+	for _, f := range description.Functions {
+		since[f.Name] = f.Since
+	}
+	return since
+}
+
 func TestLibraryExportsTheHeadersFunctionsAndNothingElse(t *testing.T) {
 	symbols, err := open(t).DynamicSymbols()
 	if err != nil {
@@ -50,13 +72,14 @@ func TestLibraryExportsTheHeadersFunctionsAndNothingElse(t *testing.T) {
 	exported := map[string]string{}
 	for _, s := range symbols {
 		global := s.Section != elf.SHN_UNDEF && elf.ST_BIND(s.Info) != elf.STB_LOCAL
-		if global && elf.ST_TYPE(s.Info) != elf.STT_NOTYPE && s.Name != "LIBCNI_0.1" {
+		if global && elf.ST_TYPE(s.Info) != elf.STT_NOTYPE && !strings.HasPrefix(s.Name, "LIBCNI_") {
 			exported[s.Name] = s.Version
 		}
 	}
+	since := versionsOfFunctions(t)
 	want := map[string]string{}
 	for _, name := range headerFunctions(t) {
-		want[name] = "LIBCNI_0.1"
+		want[name] = "LIBCNI_" + since[name]
 	}
 	if diff := cmp.Diff(want, exported); diff != "" {
 		t.Errorf("symbols and their versions (-cni.h +libcni.so):\n%s", diff)

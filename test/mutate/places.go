@@ -145,8 +145,18 @@ func ports() []mutation {
 }
 
 func verbs() []mutation {
-	return in(engine, "",
+	return append(in("cmd/cni", "",
+		change{"a prefix of a person's id is enough to remove", "matchID", never("removes")},
+		change{"what gc spared is not named", "app.collect", drop("printSpared")},
+		change{"IPv6 needs no brackets", "parseHostIP", never("Is6")},
+		change{"ranges of ports may differ", "parsePublish", never("hostCount != containerCount")},
+		change{"a wrong template is found late", "tableFlags.parse", drop("Execute")},
+	), in(engine, "",
 		change{"the attachment is not locked", "scope.add", now("held.Unlock")},
+		change{"built-ins do not read what is validated", "scope.readConfig", drop("Run")},
+		change{"unknown keys of plugins are not found", "unknownKeys.addPlugin", drop("add")},
+		change{"unknown keys of lists are not found", "newUnknownKeys", drop("add")},
+		change{"a strict validation is not strict", "scope.validate", never("strict")},
 		change{"GC takes what others own", "collection.keeps", never("owns")},
 		change{"GC takes young attachments", "collection.keeps", never("young")},
 		change{"GC takes attachments newer than the list", "collection.keeps", never("NewerThan")},
@@ -157,7 +167,7 @@ func verbs() []mutation {
 		change{"a record that cannot be used is ignored", "scope.delUnusable", answer("nil")},
 		change{"GC forgets what an unusable record has", "collection.run", drop("keepUnusable")},
 		change{"a dry run removes attachments", "collection.collect", always("c.dryRun")},
-	)
+	)...)
 }
 
 func lives() []mutation {
