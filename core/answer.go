@@ -23,9 +23,23 @@ func encode(response any) ([]byte, error) {
 	case jsontext.Value:
 		return jsontext.AppendFormat(nil, response)
 	case appender:
-		return jsontext.AppendFormat(nil, response.appendJSON(nil))
+		text := response.appendJSON(make([]byte, 0, sizeHint(response)))
+		return jsontext.AppendFormat(make([]byte, 0, len(text)), text)
 	}
 	return nil, fmt.Errorf("a %T does not write itself", response)
+}
+
+// sizeHint returns about the size of a long response. A buffer that grows to the size of 20,000
+// attachments costs several times their memory.
+func sizeHint(response appender) (size int) {
+	const keysAndNames = 400
+	if list, ok := response.(*AttachmentsAnswer); ok {
+		for i := range list.Attachments {
+			a := &list.Attachments[i]
+			size += keysAndNames + len(a.Result) + len(a.Config)
+		}
+	}
+	return size
 }
 
 // encodeError writes the error object. Plugins may have written anything into its texts.

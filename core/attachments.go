@@ -37,8 +37,8 @@ func (s *scope) attachments(ctx context.Context) (*AttachmentsAnswer, error) {
 		return nil, err
 	}
 
-	answer := &AttachmentsAnswer{AsOf: now.String(), Attachments: []Attachment{},
-		Errors: fileErrors(unusable)}
+	answer := &AttachmentsAnswer{AsOf: now.String(), Errors: fileErrors(unusable),
+		Attachments: make([]Attachment, 0, len(entries))}
 	for _, entry := range entries {
 		r := &s.request
 		if !matches(network, entry.Network) || !matches(r.ContainerID, entry.ContainerID) ||
