@@ -240,27 +240,48 @@ static void without_memory_responses_are_errors_or_null(void)
 
 /* ---- Descriptors ----------------------------------------------------------------------------- */
 
+static void limit_descriptors(rlim_t soft)
+{
+    struct rlimit limit;
+    MUST(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+    limit.rlim_cur = soft;
+    MUST(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+}
+
+/* Returns a descriptor of a child that ends a little later. */
+static int dying_child(void)
+{
+    struct timespec little = {0, 200000000};
+    pid_t pid = fork();
+    if (pid == 0) {
+        nanosleep(&little, NULL);
+        _exit(0);
+    }
+    return (int)syscall(CNI_DL_PIDFD_OPEN, pid, 0U);
+}
+
 /* A child that has answered holds one until it is reaped. */
 static void later_calls_need_no_more_descriptors_than_the_first(void)
 {
-    struct rlimit before, little;
-    int failed = 0;
+    cni_dl api;
+    struct rlimit before;
+    rlim_t limit = 3;
+    int rc = -EMFILE;
     MUST(getrlimit(RLIMIT_NOFILE, &before) == 0);
-    for (rlim_t limit = 4; limit < 64; limit++) {
-        cni_dl api;
-        MUST(cni_dl_open(&api, stub, CNI_DL_ISOLATED, NULL) == 0);
-        little = before;
-        little.rlim_cur = limit;
-        setrlimit(RLIMIT_NOFILE, &little);
-        int rc = api.add(&api, "{}", NULL);
-        for (int i = 0; rc == 0 && i < 200; i++)
-            failed += api.add(&api, "{}", NULL) != 0;
-        setrlimit(RLIMIT_NOFILE, &before);
-        cni_dl_close(&api);
-        if (rc == 0)
-            break;
+    MUST(cni_dl_open(&api, stub, CNI_DL_ISOLATED, NULL) == 0);
+    while (rc == -EMFILE && limit < 64) {
+        limit_descriptors(++limit);
+        rc = api.add(&api, "{}", NULL);
+        limit_descriptors(before.rlim_cur);
+        cni_dl_reap(&api, 1);
     }
-    CHECK(failed == 0, "%d of 200 calls failed", failed);
+    CHECK(rc == 0, "%d", rc);
+    cni_dl_reap_later(&api, dying_child());
+    limit_descriptors(limit);
+    rc = api.add(&api, "{}", NULL);
+    limit_descriptors(before.rlim_cur);
+    cni_dl_close(&api);
+    CHECK(rc == 0, "%d with a limit of %d", rc, (int)limit);
     PASS();
 }
 
