@@ -360,7 +360,9 @@ extern "C" {
  *
  * A failed attachment is undone (options.rollback); rolledBack in the error says whether all of it
  * was removed. The remains of an incomplete earlier call, or of an attachment whose namespace no
- * longer exists, are removed first.
+ * longer exists, are removed first. If another attachment holds a host port or an address that this
+ * one needs, attachments whose network namespace is proved not to exist are detached, whoever owns
+ * them, and the call tries once more; the log names them.
  *
  * Request: required network or networkFile, containerId, netns; optional ifName, args,
  *          capabilityArgs, requestId, options.

@@ -58,7 +58,9 @@ class Verbs(Caller):
 
         A failed attachment is undone (``rollback``); ``rolled_back`` in the error says whether all
         of it was removed. The remains of an incomplete earlier call, or of an attachment whose
-        namespace no longer exists, are removed first.
+        namespace no longer exists, are removed first. If another attachment holds a host port or an
+        address that this one needs, attachments whose network namespace is proved not to exist are
+        detached, whoever owns them, and the call tries once more; the log names them.
 
         Raises InvalidConfigError, NetworkNotFoundError, PluginNotFoundError,
         NamespaceNotFoundError, NotANamespaceError, AlreadyExistsError, PluginFailedError,
@@ -636,7 +638,9 @@ class AsyncVerbs(AsyncCaller):
 
         A failed attachment is undone (``rollback``); ``rolled_back`` in the error says whether all
         of it was removed. The remains of an incomplete earlier call, or of an attachment whose
-        namespace no longer exists, are removed first.
+        namespace no longer exists, are removed first. If another attachment holds a host port or an
+        address that this one needs, attachments whose network namespace is proved not to exist are
+        detached, whoever owns them, and the call tries once more; the log names them.
 
         Raises InvalidConfigError, NetworkNotFoundError, PluginNotFoundError,
         NamespaceNotFoundError, NotANamespaceError, AlreadyExistsError, PluginFailedError,

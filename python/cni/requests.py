@@ -83,7 +83,9 @@ def add(
 
     A failed attachment is undone (``rollback``); ``rolled_back`` in the error says whether all of
     it was removed. The remains of an incomplete earlier call, or of an attachment whose namespace
-    no longer exists, are removed first.
+    no longer exists, are removed first. If another attachment holds a host port or an address that
+    this one needs, attachments whose network namespace is proved not to exist are detached, whoever
+    owns them, and the call tries once more; the log names them.
 
     Raises InvalidConfigError, NetworkNotFoundError, PluginNotFoundError, NamespaceNotFoundError,
     NotANamespaceError, AlreadyExistsError, PluginFailedError, PluginProtocolError,

@@ -58,20 +58,20 @@ func (s *Store) ClaimedBy(key Key) (string, error) {
 	return dir, nil
 }
 
-// OthersOf returns the attachments of a network that other caches have, with the directories of
-// these caches.
+// OthersOf returns the attachments of a network, or of all with "", that other caches have, with
+// the directories of these caches.
 func (s *Store) OthersOf(network string) (map[Key]string, error) {
 	found, err := names(s.claims, stateOption)
 	others := map[Key]string{}
 	for _, name := range found {
-		if !strings.HasPrefix(name, networkPrefix(network)) {
+		if network != "" && !strings.HasPrefix(name, networkPrefix(network)) {
 			continue
 		}
 		data, err := loadText(filepath.Join(s.claims, name), stateOption)
 		if err != nil {
 			continue // removed meanwhile
 		}
-		if key, dir, ok := parseClaim(data); ok && key.Network == network && !s.isOwnCache(dir) {
+		if key, dir, ok := parseClaim(data); ok && !s.isOwnCache(dir) {
 			others[key] = dir
 		}
 	}

@@ -20,6 +20,15 @@ type Held struct {
 	damage error // of the attachment's files, when Get found none that is usable
 }
 
+// Sharing returns another attachment that has the same cache file, and so the same lock, as the one
+// that h holds. It is unlocked with h. It is nil if h is nil or key has another file.
+func (h *Held) Sharing(key Key) *Held {
+	if h == nil || h.store.cachePath(key) != h.store.cachePath(h.key) {
+		return nil
+	}
+	return &Held{store: h.store, key: key}
+}
+
 // Get is Store.Get of the attachment.
 func (h *Held) Get() (e *Entry, err error) {
 	e, h.seen, err = h.store.find(h.key)

@@ -255,7 +255,7 @@ func (s *Store) refuseCollision(key Key) error {
 		return err
 	}
 	return fault.InvalidRequest("containerId", "%s would have the same cache file as %s; change "+
-		"one of the names", key, *holder)
+		"one of the names", key, *holder).Contend()
 }
 
 // otherHolder returns the key of the other attachment that has the cache file of key, nil if none

@@ -19,6 +19,7 @@ type origin struct {
 	number    syscall.Errno
 	cause     error
 	unstarted bool
+	contended bool
 }
 
 // New makes an error of a kind. The message is the formatted text, followed by the cause if there
@@ -78,6 +79,15 @@ func isRetryable(number syscall.Errno, otherwise bool) bool {
 		return otherwise
 	}
 }
+
+// Contend marks an error about something that another attachment holds, and returns it.
+func (e *Error) Contend() *Error {
+	e.contended = true
+	return e
+}
+
+// Contended reports whether another attachment holds what the call needs.
+func (e *Error) Contended() bool { return e.contended }
 
 // InvalidConfig refuses a network configuration. key is the offending key, as a path such as
 // "ipam.ranges".

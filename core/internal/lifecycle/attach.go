@@ -64,8 +64,11 @@ func (m *Manager) Attach(ctx context.Context, held *attachments.Held,
 		return nil, err
 	}
 
-	a := addition{chain: c, held: held, store: m.Store, noRollback: request.NoRollback}
-	return a.run(ctx)
+	a := &addition{chain: c, held: held, store: m.Store, noRollback: request.NoRollback}
+	if err := m.runSwept(ctx, a); err != nil {
+		return nil, err
+	}
+	return entry.Result, nil
 }
 
 // prepare removes the remains of an earlier attachment of the same name, and refuses the ADD if the
@@ -130,18 +133,19 @@ type addition struct {
 
 // run runs the plugins and stores the result. The intent is written first, so that a DEL or GC can
 // undo the ADD even if this process is killed.
-func (a *addition) run(ctx context.Context) (jsontext.Value, error) {
+func (a *addition) run(ctx context.Context) error {
 	if err := a.held.WriteIntent(a.chain.entry); err != nil {
-		return nil, err
+		_ = a.store.Unclaim(a.chain.entry.Key) // a claim without an attachment gives way
+		return err
 	}
 	err := a.addAll(ctx)
 	if err == nil {
 		err = a.commit(ctx)
 	}
 	if err != nil {
-		return nil, a.rollBack(ctx, err)
+		return a.rollBack(ctx, err)
 	}
-	return a.chain.entry.Result, nil
+	return nil
 }
 
 // addAll runs ADD of each plugin in order. If a plugin does not know the configuration's version,

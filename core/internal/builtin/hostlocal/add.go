@@ -123,7 +123,7 @@ func (s *store) giveRequested(ctx context.Context, set rangeSet, number int, add
 	}
 	return fault.New(fault.KindPluginFailed, nil,
 		"host-local: network %s: requested IP address %s is not available in range set %s: held %s",
-		s.network, addr, set, holder)
+		s.network, addr, set, holder).Contend()
 }
 
 // giveNext allocates the next free address after the last allocated one. The index only proposes an
@@ -197,5 +197,5 @@ func (s *store) exhausted(set rangeSet, inUse string, code int64) error {
 		s.dir,
 	)
 	e.Code = code
-	return e
+	return e.Contend()
 }

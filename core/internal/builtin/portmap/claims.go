@@ -23,7 +23,7 @@ func (p *plan) claimable(tx *nft.Tx) error {
 			}
 			if taken != nil && !p.owner.Owns(taken.Comment) {
 				return fault.New(fault.KindExists, nil, "host port %s is taken by %s", port,
-					nft.DescribeOwner(taken.Comment))
+					nft.DescribeOwner(taken.Comment)).Contend()
 			}
 		}
 	}
