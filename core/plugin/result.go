@@ -93,7 +93,9 @@ func (r *Result) settleVersion(otherwise string) error {
 			return nil
 		}
 	}
-	r.version = unstatedVersion(members, otherwise)
+	if r.version, err = unstatedVersion(members, otherwise); err != nil {
+		return err
+	}
 	version := jsonobject.Member{Name: key, Value: jsonobject.AppendString(nil, r.version)}
 	members = append(jsonobject.Object{version}, members.Without(key)...)
 	r.raw = append(members.Append([]byte{'{'}), '}')
@@ -101,21 +103,26 @@ func (r *Result) settleVersion(otherwise string) error {
 }
 
 // unstatedVersion returns the version of a result that states none: the given one, unless its keys
-// are those of 0.1.0, whose plugins did not state a version.
-func unstatedVersion(members jsonobject.Object, otherwise string) string {
+// are those of 0.1.0, whose plugins did not state a version. Without a given version it is the
+// default, which is refused for a result with keys that the default does not have.
+func unstatedVersion(members jsonobject.Object, otherwise string) (string, error) {
 	has := func(keys ...string) bool {
 		return slices.ContainsFunc(keys, func(key string) bool {
 			_, found := members.Get(key)
 			return found
 		})
 	}
+	old, current := has("ip4", "ip6"), has("ips", "interfaces", "routes")
 	switch {
+	case otherwise == "" && current:
+		return "", jsonobject.Errorf("cniVersion", "missing; the default, %s, has no ips, interfaces "+
+			"and routes", DefaultVersion)
 	case otherwise == "":
-		return DefaultVersion
-	case !isOld(otherwise) && has("ip4", "ip6") && !has("ips", "interfaces", "routes"):
-		return "0.1.0"
+		return DefaultVersion, nil
+	case !isOld(otherwise) && old && !current:
+		return "0.1.0", nil
 	}
-	return otherwise
+	return otherwise, nil
 }
 
 // parseValue reads the text and converts it to the current version.

@@ -352,3 +352,25 @@ func FuzzResult(f *testing.F) {
 		}
 	})
 }
+
+// A result without version is not read as one of a version that lacks its keys.
+func TestResultWithoutAnyVersion(t *testing.T) {
+	for _, test := range []struct{ result, version, want string }{
+		{`{"ip4":{"ip":"10.0.0.2/24"}}`, "", "0.2.0"},
+		{`{"ip4":{"ip":"10.0.0.2/24"}}`, "1.0.0", "0.1.0"},
+		{`{"ip4":{"ip":"10.0.0.2/24"}}`, "0.2.0", "0.2.0"},
+		{`{"ips":[{"address":"10.0.0.2/24"}]}`, "1.0.0", "1.0.0"},
+		{`{"ips":[{"address":"10.0.0.2/24"}]}`, "", ""},
+		{`{"interfaces":[]}`, "", ""},
+		{`{"dns":{}}`, "", "0.2.0"},
+		{`{}`, "", "0.2.0"},
+	} {
+		r, err := ParseResult([]byte(test.result), test.version)
+		switch {
+		case test.want == "" && (err == nil || !strings.Contains(err.Error(), "cniVersion")):
+			t.Errorf("%s under %q: %v", test.result, test.version, err)
+		case test.want != "" && (err != nil || r.version != test.want):
+			t.Errorf("%s under %q: %+v, %v; want %s", test.result, test.version, r, err, test.want)
+		}
+	}
+}

@@ -76,6 +76,10 @@ func requestDifferences() []intended {
 			`add calls`, `ADD firewall`, `ADD firewall, VERSION firewall, ADD firewall(, .*)?`,
 			"the upgrade guide: after code 1 ask VERSION and try again",
 		},
+		{
+			`del calls`, `DEL tuning, DEL bridge`, `DEL bridge`,
+			"a plugin whose ADD was never run gets no DEL",
+		},
 		{`check calls`, `CHECK .*`, ``, "keys of a list match in any case, as those of a plugin do"},
 
 		// What the caller is answered.
@@ -87,6 +91,15 @@ func requestDifferences() []intended {
 			`add answer\.details`, absent, `"the undo failed; .*"`,
 			"a failed ADD is undone, or says that it could not be",
 		},
+		{
+			`del answer\.details`, absent, `"run DEL with force .*"`,
+			"a DEL that fails says how to go on",
+		},
+		{
+			`validate answer\.rc`, `999`, `0`,
+			"validation negotiates the version as ADD does",
+		},
+		{`validate answer\.capabilities`, absent, `\[\]`, "follows from the validation that succeeds"},
 		{
 			`add answer\.(rc|details)`, `1|"config is \\"0\.3\.1\\", .*"`, `999|absent`,
 			"after code 1 and another try the answer is that of the other try",

@@ -1,11 +1,14 @@
 package lifecycle
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/libcni/libcni/core/internal/attachments"
+	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/host/netns"
 	"github.com/libcni/libcni/core/internal/host/netns/netnstest"
 	"github.com/libcni/libcni/core/internal/kit/kittest"
@@ -103,4 +106,14 @@ func TestNamespaceOpenedAheadIsTheOneThatIsUsed(t *testing.T) {
 		t.Error("the namespace stays open")
 	}
 	Candidate{Path: path}.Close()
+}
+
+// Without /proc a namespace may well exist.
+func TestNamespaceErrorWithoutProc(t *testing.T) {
+	e := fault.From(NamespaceError("/run/netns/x", fmt.Errorf("namespace: %w", netns.ErrNoProc)),
+		fault.KindState)
+	if e.Kind != fault.KindUnsupported || !strings.Contains(e.Msg, "/proc is not mounted") ||
+		strings.Contains(e.Msg, "does not exist") {
+		t.Errorf("%s: %s", e.Kind, e.Msg)
+	}
 }
