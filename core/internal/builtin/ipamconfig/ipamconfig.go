@@ -16,6 +16,7 @@ import (
 
 	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/jsonobject"
+	"github.com/libcni/libcni/core/internal/kit/ipam"
 	"github.com/libcni/libcni/core/internal/resultjson"
 )
 
@@ -81,6 +82,9 @@ func Routes(key string, raw []jsontext.Value) ([]*types.Route, error) {
 		}
 		if route.Dst.IP == nil {
 			return nil, fault.InvalidConfig(key+".dst", "%s.dst: a route needs a destination", key)
+		}
+		if err := ipam.CheckRoute(route); err != nil {
+			return nil, fault.InvalidConfig(key, "%s.%v", key, err)
 		}
 		routes = append(routes, route)
 	}

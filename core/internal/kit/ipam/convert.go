@@ -133,6 +133,9 @@ func Routes(routes []*types.Route, ips []*types100.IPConfig) ([]rtnl.Route, erro
 		if !ok {
 			return nil, fmt.Errorf("route %s: no destination", r.Dst.String())
 		}
+		if err := CheckRoute(r); err != nil {
+			return nil, fmt.Errorf("route %s: %w", r.Dst.String(), err)
+		}
 		gateway := Addr(r.GW)
 		if !gateway.IsValid() {
 			gateway = firstGateway(ips, dst.Addr())
