@@ -169,7 +169,7 @@ func TestExtensionsBreakNothing(t *testing.T) {
 		{"a key is added to a response", `"netnsResponse": {`,
 			`"properties": {`,
 			added("inode")},
-		{"a value is added", `"attachmentState": {`, `"stale"]`, `"stale", "unknown"]`},
+		{"a value is added", `"attachmentState": {`, `"unknown"]`, `"unknown", "frozen"]`},
 		{"a limit is lifted", `"connectMs": {`, `"maximum": 9223372036854,`, ``},
 		{"a text changes", `"connectMs": {`, `"description": "each`, `"description": "Each`},
 	}

@@ -33,6 +33,7 @@ type app struct {
 	settings
 	started     bool // the arguments were understood and a verb runs
 	likeCnitool bool // the program was called by that name
+	warned      map[string]bool
 }
 
 // execute runs the command with its arguments, the program's name first, and returns the exit

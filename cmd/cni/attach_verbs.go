@@ -132,14 +132,16 @@ long ones that programs make.`,
 	})
 	f.register(a, cmd)
 	cmd.Flags().BoolVar(&force, "force", false, "continue after a plugin fails")
-	cmd.Flags().BoolVar(&strict, "strict", false, "fail if nothing was attached")
+	cmd.Flags().BoolVar(&strict, "strict", false, "fail if nothing was removed")
 	completeArgs(cmd, a.networkNames)
 	return cmd
 }
 
 func (a *app) del(ctx context.Context, r request, strict bool) error {
 	var answer struct {
-		Found bool `json:"found"`
+		Found   bool         `json:"found"`
+		Removed []attachment `json:"removed"`
+		Left    []attachment `json:"left"`
 	}
 
 	response, err := a.ask(ctx, "del", r, &answer)
@@ -148,6 +150,14 @@ func (a *app) del(ctx context.Context, r request, strict bool) error {
 	}
 	if a.json {
 		err = a.printJSON(response)
+	}
+	for _, at := range answer.Left {
+		fmt.Fprintf(a.err, "cni: left %s of container %s on network %s: it is in another namespace, of "+
+			"another owner, or in another cache directory\n", oneLine(at.IfName), oneLine(at.ContainerID),
+			oneLine(at.Network))
+	}
+	if strict && err == nil && answer.Found && len(answer.Removed) == 0 {
+		return errAnswered
 	}
 	if answer.Found || err != nil {
 		return err

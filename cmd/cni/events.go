@@ -23,7 +23,7 @@ func (a *app) logEvent(line []byte) {
 	case err != nil:
 		fmt.Fprintf(a.err, "cni: %s\n", oneLine(string(line)))
 	case e.Event == "warning":
-		fmt.Fprintf(a.err, "cni: warning: %s%s\n", prefix(e.Plugin), oneLine(e.Msg))
+		a.warn(prefix(e.Plugin) + oneLine(e.Msg))
 	case a.verbose && e.Event == "plugin":
 		how := "executable"
 		if e.Builtin {
@@ -36,6 +36,17 @@ func (a *app) logEvent(line []byte) {
 			fmt.Fprintf(a.err, "    %s\n", text)
 		}
 	}
+}
+
+// warn prints a warning, unless an earlier request of the verb had the same.
+func (a *app) warn(text string) {
+	if !a.warned[text] {
+		fmt.Fprintf(a.err, "cni: warning: %s\n", text)
+	}
+	if a.warned == nil {
+		a.warned = map[string]bool{}
+	}
+	a.warned[text] = true
 }
 
 func prefix(plugin string) string {

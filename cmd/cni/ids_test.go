@@ -1,12 +1,15 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/libcni/libcni/core"
 )
 
 const (
@@ -115,6 +118,39 @@ func TestGCNamesWhatItSpared(t *testing.T) {
 	for _, line := range silent {
 		if code, _, errOut := runLine(r, nil, line); code != exitDone || errOut != "" {
 			t.Errorf("%s: status %d, standard error %q", line, code, errOut)
+		}
+	}
+}
+
+func TestDelNamesWhatItLeft(t *testing.T) {
+	const want = "cni: left eth0 of container c1 on network web: it is in another namespace, of " +
+		"another owner, or in another cache directory\n"
+	for line, status := range map[string]int{"del web /n --id c1": exitDone,
+		"del web /n --id c1 --strict": exitFailed} {
+		r := attached("c1")
+		r.answers["del"] = `{"found":true,"removed":[],"left":[{"network":"web","containerId":"c1","ifName":"eth0"}]}`
+		if code, _, errOut := runLine(r, nil, line); code != status || errOut != want {
+			t.Errorf("%s: status %d, standard error %q", line, code, errOut)
+		}
+	}
+}
+
+// warning is an engine each of whose calls warns of a file.
+type warning struct{ *recorder }
+
+func (w warning) Call(ctx context.Context, caller core.Caller, method string,
+	request []byte) (int, []byte) {
+	caller.Log([]byte(`{"event":"warning","msg":"/c/results/web-c1-eth0: not JSON"}`))
+	return w.recorder.Call(ctx, caller, method, request)
+}
+
+// A verb that asks several times passes a warning on once.
+func TestWarningsAreNotRepeated(t *testing.T) {
+	for _, line := range []string{"list --id c2", "inspect c2", "gc web --keep c2/eth0",
+		"del --id c2"} {
+		_, _, errOut := runLine(warning{attached("c2")}, nil, line)
+		if want := "cni: warning: /c/results/web-c1-eth0: not JSON\n"; errOut != want {
+			t.Errorf("%s: standard error %q", line, errOut)
 		}
 	}
 }

@@ -193,6 +193,7 @@ func configurations(t *testing.T, path string) []example {
 		text = strings.ReplaceAll(text, `\"`, "\x00")
 		text = regexp.MustCompile(`"\s*[A-Z]*\s*"`).ReplaceAllString(text, "")
 		text = strings.ReplaceAll(text, "\x00", `"`)
+		text = regexp.MustCompile(`:\s*%[0-9$]*s`).ReplaceAllString(text, `:"x"`) // a quoted argument
 	}
 	if strings.Contains(text, "True") { // Python
 		text = regexp.MustCompile(`,(\s*[\]}])`).ReplaceAllString(text, "$1")
