@@ -59,7 +59,7 @@ func damages(whole []byte, outside string) map[string]func(path string) error {
 		"100 MB":        func(path string) error { return os.Truncate(path, 100<<20) },
 		"no attributes": func(path string) error { return noAttribute(path, "user.libcni.boot") },
 	}
-	const parts = 12
+	const parts = 8
 	for i := range parts {
 		at := len(whole) * i / parts
 		all[fmt.Sprintf("truncated at %d/%d", i, parts)] = content(whole[:at])

@@ -40,13 +40,17 @@ type fileError struct {
 func (e *fileError) Error() string { return e.file + ": " + e.err.Error() }
 func (e *fileError) Unwrap() error { return e.err }
 
-// BadFile returns the file that an error of Discover concerns, and the plugin's name.
+// BadFile returns the file that an error of Discover concerns, and the plugin's name; "" for a
+// directory.
 func BadFile(err error) (name, file string) {
 	var bad *fileError
 	if !errors.As(err, &bad) {
 		return "", ""
 	}
 	base := filepath.Base(bad.file)
+	if filepath.Ext(base) == "" {
+		return "", bad.file
+	}
 	return strings.TrimSuffix(base, filepath.Ext(base)), bad.file
 }
 
@@ -132,11 +136,12 @@ func parseJSON(data []byte) (Address, error) {
 }
 
 // Discover returns the plugins that can be found by name, sorted, and an error for each file that
-// has a plugin's name but no valid address. It does not connect to the plugins.
+// has a plugin's name but no valid address, and for each directory that cannot be listed. It does
+// not connect to the plugins.
 func Discover(settings Settings) ([]Found, []error) {
 	var all []Found
-	var bad []error
-	for _, name := range names(settings) {
+	names, bad := names(settings)
+	for _, name := range names {
 		switch found, err := settings.locate(name); {
 		case err == nil:
 			all = append(all, found)
@@ -147,16 +152,16 @@ func Discover(settings Settings) ([]Found, []error) {
 	return all, bad
 }
 
-// names returns the names that have a file, or an address in the settings.
-func names(settings Settings) []string {
-	var names []string
+// names returns the names that have a file, or an address in the settings, and the errors of
+// directories that exist.
+func names(settings Settings) (names []string, bad []error) {
 	for name := range settings.Named {
 		names = append(names, name)
 	}
 	for _, dir := range settings.Dirs {
 		entries, err := file.Directory(dir)
-		if err != nil {
-			continue // Docker's directories may be missing
+		if err != nil && !isAbsent(err) { // Docker's directories may be missing
+			bad = append(bad, &fileError{dir, err})
 		}
 		for _, entry := range entries {
 			extension := filepath.Ext(entry.Name())
@@ -171,7 +176,7 @@ func names(settings Settings) []string {
 	slices.Sort(names)
 	return slices.DeleteFunc(slices.Compact(names), func(name string) bool {
 		return ValidateName(name) != nil
-	})
+	}), bad
 }
 
 // ValidateName rejects names that cannot be part of a path.

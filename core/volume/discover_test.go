@@ -1,6 +1,7 @@
 package volume
 
 import (
+	"errors"
 	"net"
 	"os"
 	"path/filepath"
@@ -91,6 +92,15 @@ func TestDiscoverPassesOverWhatNamesNoPlugin(t *testing.T) {
 	})
 	if err := syscall.Mkfifo(filepath.Join(dir, "pipe.spec"), 0o600); err != nil {
 		t.Fatal(err)
+	}
+	loop := filepath.Join(t.TempDir(), "loop") // a directory that is not empty, but cannot be listed
+	if err := os.Symlink(loop, loop); err != nil {
+		t.Fatal(err)
+	}
+	_, unlisted := Discover(Settings{Dirs: []string{loop, dir + "/absent"}})
+	if name, file := BadFile(errors.Join(unlisted...)); len(unlisted) != 1 || name != "" ||
+		file != loop {
+		t.Errorf("of a directory that cannot be listed: %v", unlisted)
 	}
 	found, bad := Discover(Settings{Dirs: []string{dir}})
 	var names, files []string
