@@ -284,9 +284,9 @@
  *   Functions for volumes return within T, and a failed cni_volume_mount within T + R; with the
  *   defaults within 120 and 130 seconds.
  *   A lock that another process holds counts: the call fails with kind busy. Not counted are: the
- *   time that a callback of cni_set_log takes, a file system or a device that hangs, and the one
- *   request to the kernel in progress at the end of T or R, which for 65,000 published ports may
- *   take a second.
+ *   time that a callback of cni_set_log takes; a file system or a device that hangs; and what is in
+ *   progress at the end of T or R, which takes a fraction of a second, and up to 2 s for a request
+ *   of megabytes or tens of thousands of published ports.
  *
  * THREADS
  *   Every function may be called from any number of threads. A call needs 16 KiB of stack. It sees

@@ -11,6 +11,7 @@ import (
 	"github.com/libcni/libcni/core/internal/builtin/ipamconfig"
 	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/jsonobject"
+	"github.com/libcni/libcni/core/internal/kit/ipam"
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -125,6 +126,11 @@ func parseSets(raw *rawConfig) ([]rangeSet, error) {
 		if err := add(fmt.Sprintf("ipam.ranges[%d]", i), set); err != nil {
 			return nil, err
 		}
+	}
+	if len(sets) > ipam.MaxAddresses {
+		return nil, fault.InvalidConfig("ipam.ranges",
+			"host-local: %d range sets, from each of which an interface gets an address; at most %d "+
+				"are supported", len(sets), ipam.MaxAddresses)
 	}
 	if len(sets) == 0 {
 		return nil, fault.InvalidConfig("ipam.ranges",
