@@ -6,6 +6,7 @@ Run in interpreters of their own: pytest replaces the hooks of the one that it r
 from __future__ import annotations
 
 import json
+import signal
 from typing import Any
 
 import pytest
@@ -163,6 +164,29 @@ def test_an_undone_block_leaves_what_is_made_anew(
     del block
     assert len(client.attachments()) == 1
     client.delete(container_id="c1")
+
+
+@pytest.mark.parametrize("command", ["ADD", "DEL"])
+def test_ctrl_c_during_a_call_is_raised_when_everything_is_undone(
+    client: cni.Client, network: dict[str, Any], path: str, command: str
+) -> None:
+    entered: list[cni.Result] = []
+
+    def interrupt(event: cni.LogEvent) -> None:
+        if event.command == command and not signals:
+            signals.append(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
+
+    signals: list[int] = []
+    block = client.attach(network, container_id="c1", netns=path)
+    client.set_log(interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt), block as result:
+            entered.append(result)
+    finally:
+        client.set_log(None)
+    assert len(client.attachments()) == 0  # before the block is forgotten
+    assert bool(entered) == (command == "DEL")
 
 
 def test_a_block_that_is_forgotten_is_detached(
