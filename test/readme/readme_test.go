@@ -98,7 +98,8 @@ func TestEveryBlockOfCommandsRuns(t *testing.T) {
 		`"address":"10.1.0.2/24"`,                // the C program
 		"c2 has 10.1.0.3/24",                     // the Python program
 		"attached: ['c1', 'c2']",                 //
-		"10.1.0.2/24  attached",                  // cni list
+		"10.1.0.2/24  -      attached",           // cni list
+		"10.1.0.2/24, gateway 10.1.0.1",          // cni inspect
 		`"name":"web"`,                           // cni call networks
 		"host-local  built in",                   // cni plugin
 		"| bridge + host-local | libcni | add |", // make bench
