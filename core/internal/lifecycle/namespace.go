@@ -101,10 +101,11 @@ func NamespaceError(path string, err error) error {
 func (m *Manager) Locate(ctx context.Context, entry *attachments.Entry,
 	candidates ...Candidate) (*netns.Namespace, Presence, error) {
 	ns, err := m.find(ctx, entry, candidates...)
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrPermission): // such as the path of another user's process
+	case err != nil:
 		return nil, Unknown, err
-	}
-	if ns != nil {
+	case ns != nil:
 		return ns, Present, nil
 	}
 
