@@ -52,7 +52,7 @@ func TestBadRequestsAreRefused(t *testing.T) {
 			"/etc/passwd/ns"},
 		{"a file that is not a namespace", with("netns", file), "not-a-namespace", file},
 		{"a namespace of another kind", with("netns", "/proc/self/ns/mnt"), "not-a-namespace",
-			"/proc/self/ns/mnt"},
+			"/ns/mnt is not a network namespace"},
 		{"the caller's own namespace", with("netns", "/proc/thread-self/ns/net"), "not-a-namespace",
 			"own"},
 		{"no network", with("network", nil), "invalid-request", "network"},
