@@ -13,9 +13,15 @@ func TestInstallNeedsNoGo(t *testing.T) {
 	for _, target := range []string{"install", "uninstall"} {
 		c := command("make", target, "GO=/nonexistent/go", "DESTDIR="+to, "PREFIX=/usr")
 		succeed(t, c)
-		_, err := os.Stat(to + "/usr/lib/libcni.so.0.1.0")
-		if installed := err == nil; installed != (target == "install") {
-			t.Errorf("after make %s the library is installed: %v", target, installed)
+		for _, file := range []string{
+			"lib/libcni.so.0.1.0", "share/man/man1/cni.1", "share/man/man3/cni_schema.3",
+			"share/bash-completion/completions/cni", "share/zsh/site-functions/_cni",
+			"share/fish/vendor_completions.d/cni.fish",
+		} {
+			_, err := os.Stat(to + "/usr/" + file)
+			if installed := err == nil; installed != (target == "install") {
+				t.Errorf("after make %s, %s is installed: %v", target, file, installed)
+			}
 		}
 	}
 	if modified(t) != built {
