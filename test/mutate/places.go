@@ -88,7 +88,11 @@ func interfaces() []mutation {
 func shared() []mutation {
 	return slices.Concat(in(kit+"steps", "",
 		change{"steps are undone in the order of their making", "Undo", forwards()},
-		change{"undo ends with the call's deadline", "Undo", swap("context.WithoutCancel(ctx)", "ctx")},
+		change{"an undo has no end", "Undo", swap("undo.Begin(ctx)", "context.WithCancel(ctx)")},
+	), in(kit+"undo", "",
+		change{"undo ends with the call's deadline", "Begin", drop("WithoutCancel")},
+		change{"each undo has a budget of its own", "budget.deadline", always("b.end.IsZero()")},
+		change{"a task that hangs leaves no time", "Share", always("others == 0")},
 	), in(kit+"removal", "./"+bridge,
 		change{"DEL leaves the rules", "Removal.linkAndRules", swap("r.Rules(ctx)", "nil")},
 		change{"DEL leaves the address", "Removal.Finish", swap("r.IPAM.Run(ctx, plugin.Del)", "nil")},
@@ -117,7 +121,7 @@ func addresses() []mutation {
 		change{"a directory that was replaced counts as locked", "store.lock",
 			always("s.id.SameAs(before)")},
 		change{"a lease follows symbolic links", "readSmall", swap("file.NoFollow", "0")},
-		change{"an interface gets a second address", "store.giveOne", drop("refuseSecond")},
+		change{"an interface gets a second address", "store.give", drop("refuseSecond")},
 		change{"the first of two addresses stays if the second fails", "store.give", drop("release")},
 		change{"GC releases valid addresses", "hostLocal.GC", never("valid")},
 		change{"DEL believes the index", "store.confirmed", drop("found")},
@@ -184,7 +188,8 @@ func lives() []mutation {
 		change{"a failed ADD is not undone", "addition.undo", answer("nil")},
 		change{"the intent stays after an undo", "addition.rollBack", drop("Remove")},
 		change{"plugins are undone in the order of ADD", "addition.undo", forwards()},
-		change{"undo ends with the call's deadline", "UndoContext", drop("WithoutCancel")},
+		change{"undo ends with the call's deadline", "addition.rollBack",
+			swap("undo.Begin(ctx)", "context.WithCancel(ctx)")},
 		change{"the plugin that failed gets no DEL", "addition.lastStarted", always("NothingMade")},
 		change{"DEL uses the implementation that is preferred now", "chain.target", never("Usable")},
 		change{"DEL continues after a failure", "chain.delEach", never("force")},
@@ -233,6 +238,8 @@ func state() []mutation {
 			swap("file.Renew(temporary, data, fileMode)", "file.Renew(path, data, fileMode)")},
 		change{"a temporary file stays", "Store.replace", drop("Remove")},
 		change{"ADDs overtake a GC that waits", "Held.passGate", answer("nil")},
+		change{"a crowd overtakes a GC", "Held.queue", answer("false, nil")},
+		change{"GCs do not let calls take turns", "Held.closeGate", always("free")},
 		change{"GC does not lock the network", "Store.LockNetwork", drop("networks")},
 	)
 }
@@ -254,7 +261,11 @@ func processes() []mutation {
 
 // kernel are the changes of what the plugins ask of the kernel through.
 func kernel() []mutation {
-	return slices.Concat(in(host+"file", "",
+	return slices.Concat(in(host+"lockfile", "",
+		change{"a lock of a removed file counts", "isReplaced", answer("false, nil")},
+		change{"the holder of a removed file is not awaited", "awaitPredecessor", answer("nil")},
+		change{"a busy lock does not name its holder", "locked.holders", answer("nil")},
+	), in(host+"file", "",
 		change{"a group may change the state", "CheckPrivate", never("unix.S_IWGRP")},
 		change{"a FIFO counts as a file", "Open", never("f.info.regular()")},
 		change{"half a file stays after a failure", "Create", drop("Remove")},
