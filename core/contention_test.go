@@ -88,8 +88,9 @@ func TestAddTakesWhatAnAttachmentHeldWhoseNamespaceIsGone(t *testing.T) {
 					t.Errorf("no warning says what was removed: %s", h.events)
 				}
 				h.must("del", add)
-				if got := h.stateFiles() + h.leases(test.network) + h.leases(test.other); got != "" {
-					t.Errorf("left behind: %s", got)
+				left := h.stateFiles() + h.claims() + h.leases(test.network) + h.leases(test.other)
+				if left != "" {
+					t.Errorf("left behind: %s", left)
 				}
 			})
 		}

@@ -11,6 +11,12 @@ import (
 // another returns the options of a runtime with a cache of its own.
 func (h *testHost) another() object { return object{"cacheDir": filepath.Join(h.dir, "other")} }
 
+// claims returns how many attachments the state directory says have a cache.
+func (h *testHost) claims() string {
+	found, _ := filepath.Glob(filepath.Join(h.dir, "run/claims/*"))
+	return strings.Repeat("claim ", len(found))
+}
+
 // A failed ADD takes back what it made itself. An attachment of the same names that this call does
 // not know keeps its lease. (The state directories differ, so that nothing refuses the ADD before.)
 func TestFailedAddReleasesOnlyItsOwnLease(t *testing.T) {
@@ -77,7 +83,7 @@ func TestAttachmentOfAnotherCacheIsLeftAlone(t *testing.T) {
 		t.Errorf("leases %q", got)
 	}
 	h.must("del", object{"containerId": "c1"})
-	if got := h.stateFiles() + h.leases("web"); got != "" {
+	if got := h.stateFiles() + h.claims() + h.leases("web"); got != "" {
 		t.Errorf("left behind: %s", got)
 	}
 }
@@ -112,7 +118,7 @@ func TestAttachmentOfAnotherCacheGivesWayWhenItsNamespaceIsGone(t *testing.T) {
 				t.Errorf("leases %q", got)
 			}
 			h.must("del", second)
-			if got := h.stateFiles() + h.leases("web"); got != "" {
+			if got := h.stateFiles() + h.claims() + h.leases("web"); got != "" {
 				t.Errorf("left behind: %s", got)
 			}
 		})

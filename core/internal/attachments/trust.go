@@ -20,6 +20,7 @@ func (s *Store) trust() error {
 	for _, dir := range []struct{ path, option string }{
 		{filepath.Dir(s.results), cacheOption}, {s.results, cacheOption}, {s.private, cacheOption},
 		{filepath.Dir(s.intents), stateOption}, {s.intents, stateOption},
+		{s.claims, stateOption},
 	} {
 		err := file.CheckPrivate(dir.path)
 		var untrusted *file.UntrustedError
