@@ -94,6 +94,7 @@ func TestARemovedFileDoesNotLetASecondIn(t *testing.T) {
 				must.Succeed(t, late.Unlock())
 			}
 
+			must.Succeed(t, os.WriteFile(path, nil, 0o600)) // somebody who takes no lock
 			other.release(t)
 			first := <-waited
 			again, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
