@@ -16,10 +16,7 @@ import (
 const containerIndex = 1
 
 // plan is what the two ends of the pair have.
-type plan struct {
-	container iface.Contents
-	host      iface.Contents
-}
+type plan struct{ container, host iface.Contents }
 
 // newPlan decides from the addresses and routes of a result.
 func newPlan(ips []*types100.IPConfig, routes []*types.Route) (*plan, error) {

@@ -9,8 +9,7 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// Repair restores the host's part: its end of the pair with addresses and routes, forwarding,
-// rules.
+// Repair restores the host's part: its end with addresses and routes, forwarding, rules.
 func (ptp) Repair(ctx context.Context, inv *plugin.Invocation) error {
 	return drift.Repair(ctx, inv, compare)
 }
