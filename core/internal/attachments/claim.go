@@ -1,6 +1,7 @@
 package attachments
 
 import (
+	"bytes"
 	"errors"
 	"io/fs"
 	"path/filepath"
@@ -81,10 +82,14 @@ func (s *Store) OthersOf(network string) (map[Key]string, error) {
 // Unclaim removes the claim of this cache, if it has the attachment.
 func (s *Store) Unclaim(key Key) error {
 	path := s.claimPath(key)
-	if !file.Has(path, s.claim(key)) {
+	claim, err := loadText(path, stateOption)
+	if isAbsent(err) || err == nil && !bytes.Equal(claim, s.claim(key)) {
 		return nil
 	}
-	return orStateError(file.Remove(path), key, "remove the claim", stateOption)
+	if err == nil {
+		err = file.Remove(path)
+	}
+	return orStateError(err, key, "remove the claim", stateOption)
 }
 
 // isAbandoned reports whether a claim of this cache has no attachment: the call that wrote it was

@@ -68,8 +68,8 @@ func (h *Held) Remove() error {
 	if text == nil || !file.Has(path, text) { // it has changed
 		return h.store.Remove(h.key)
 	}
-	if err := file.Remove(path); err != nil {
-		return orStateError(err, h.key, "remove the cache entry", cacheOption)
+	if err := h.store.Unclaim(h.key); err != nil {
+		return err
 	}
-	return h.store.Unclaim(h.key)
+	return orStateError(file.Remove(path), h.key, "remove the cache entry", cacheOption)
 }

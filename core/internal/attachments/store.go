@@ -290,6 +290,9 @@ func (s *Store) Remove(key Key) error {
 	if err != nil {
 		return err
 	}
+	if err := s.Unclaim(key); err != nil { // while the attachment is known, so that a retry finds it
+		return err
+	}
 	if holder == nil {
 		err = errors.Join(file.Discard(s.cachePath(key)), file.Discard(s.temporaryEntry(key)))
 	}
@@ -303,7 +306,7 @@ func (s *Store) Remove(key Key) error {
 		file.Discard(s.intentPath(key))); err != nil {
 		return stateError(err, key.String()+": remove the intent", stateOption)
 	}
-	return s.Unclaim(key)
+	return nil
 }
 
 func (s *Store) cachePath(key Key) string {
