@@ -159,7 +159,7 @@ func TestGCIsNotStarved(t *testing.T) {
 // locks longer than others wait at the gate, so that the network would never be free if all
 // overtook GCs.
 func TestCallsAndGCsOfACrowdTakeTurns(t *testing.T) {
-	const calls, collectors, patience = 256, 4, 30 * time.Second
+	const calls, collectors, patience = 256, 4, 60 * time.Second
 	s, _ := newStore(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -186,7 +186,7 @@ func TestCallsAndGCsOfACrowdTakeTurns(t *testing.T) {
 		work(&served, hold, lockOf(web(fmt.Sprint("c", i))))
 	}
 	for range collectors {
-		work(&collected, 500*time.Millisecond, lockOfNetwork("web"))
+		work(&collected, 100*time.Millisecond, pausing(lockOfNetwork("web")))
 	}
 	end := time.Now().Add(patience)
 	for collected.Load() < collectors || served.Load() < 2*calls {
@@ -198,6 +198,14 @@ func TestCallsAndGCsOfACrowdTakeTurns(t *testing.T) {
 	}
 	cancel()
 	group.Wait()
+}
+
+// pausing is a caller who does something else before the next GC.
+func pausing(lock locker) locker {
+	return func(ctx context.Context, s *attachments.Store) (*attachments.Held, error) {
+		time.Sleep(200 * time.Millisecond)
+		return lock(ctx, s)
+	}
 }
 
 // An ADD holds its attachment while its plugin calls back for another of the same network, and a GC
