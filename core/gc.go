@@ -100,6 +100,13 @@ func (v *ValidAttachment) validate(index int) error {
 		return fault.InvalidRequest(key, "validAttachments[%d]: %v; give the attachments to keep, as "+
 			"[{containerId, ifName}]", index, err)
 	}
+	if v.IfName == "" {
+		return nil // the default
+	}
+	if err := conf.ValidateIfName(v.IfName); err != nil {
+		return fault.InvalidRequest(fmt.Sprintf("validAttachments[%d].ifName", index),
+			"validAttachments[%d]: %v", index, err)
+	}
 	return nil
 }
 

@@ -238,6 +238,13 @@ func TestGCRefusesElementsThatNameNoAttachment(t *testing.T) {
 			t.Errorf("%s: details %v, want %s", name, e["details"], want)
 		}
 	}
+
+	e := h.fails("invalid-request", "gc", object{"network": network,
+		"validAttachments": []any{object{"containerId": "c1", "ifName": "eth0/"}},
+		"asOf":             h.must("attachments", object{})["asOf"]})
+	if e["details"] != "validAttachments[0].ifName" {
+		t.Errorf("an interface with an impossible name: details %v", e["details"])
+	}
 	h.must("check", object{"containerId": "c1"})
 }
 

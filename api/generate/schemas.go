@@ -55,7 +55,7 @@ func newSchemaSet(api *model.API) *schemaSet {
 	for _, b := range api.Builtins {
 		s.definitions[b.Type] = s.builtin(b)
 	}
-	s.definitions["ipamConfig"] = s.byType("ipamConfig", "ipam")
+	s.definitions["ipamConfig"] = orEmpty(s.byType("ipamConfig", "ipam"))
 	s.definitions["pluginConfig"] = s.byType("pluginConfig", "interface", "chained")
 	return s
 }
@@ -111,6 +111,16 @@ func (s *schemaSet) byType(name string, roles ...string) schema {
 		{"required", []string{"type"}},
 		{"allOf", choices},
 	}
+}
+
+// orEmpty allows the empty object, too: "ipam": {} asks for an interface without addresses.
+func orEmpty(o schema) schema {
+	for i := range o {
+		if o[i].name == "required" {
+			o[i] = member{"anyOf", []schema{{o[i]}, {{"maxProperties", 0}}}}
+		}
+	}
+	return o
 }
 
 func (s *schemaSet) typeNamed(name string) *model.Type {

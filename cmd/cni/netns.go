@@ -167,7 +167,11 @@ it mounts neither /sys nor files of /etc/netns. The exit status is that of COMMA
 	}
 	cmd.Flags().SetInterspersed(false)
 	cmd.RunE = a.verb(func(_ context.Context, args []string) error {
-		return a.execIn(args[0], args[1:])
+		name, program := args[0], args[1:]
+		if program[0] == "--" && len(program) > 1 {
+			program = program[1:]
+		}
+		return a.execIn(name, program)
 	})
 	return cmd
 }

@@ -113,6 +113,9 @@ func TestNamespacesAreListedAndEntered(t *testing.T) {
 	if o := h.run("netns", "exec", path, "sh", "-c", "exit 7"); o.code != 7 {
 		t.Errorf("status of the program: %+v", o)
 	}
+	if o := h.run("netns", "exec", path, "--", "sh", "-c", "exit 7"); o.code != 7 {
+		t.Errorf("status of the program after --: %+v", o)
+	}
 	h.ok("del", "--id", "c1")
 }
 

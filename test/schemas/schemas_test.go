@@ -86,6 +86,7 @@ func TestGoodConfigurationsFollowTheirSchema(t *testing.T) {
 		`{"cniVersion":"1.0.0","name":"b","plugins":[{"type":"ptp","args":{"labels":{"a":"b"}},"ipam":{"type":"static","addresses":[{"address":"10.1.0.2/16"}],"dns":{"nameservers":["9.9.9.9"]}}}]}`,
 		`{"cniVersion":"1.0.0","name":"c","plugins":[{"type":"bridge","ipam":{"type":"dhcp","daemonSocketPath":"/run/x"}}]}`,
 		`{"cniVersion":"0.3.1","name":"lo","plugins":[{"type":"loopback"}]}`,
+		`{"cniVersion":"1.0.0","name":"l2","plugins":[{"type":"bridge","ipam":{}}]}`,
 	} {
 		examples = append(examples, example{"", json.RawMessage(text)})
 	}

@@ -7,6 +7,9 @@ import (
 // recorded returns the implementation that ran ADD of plugin i, if that is recorded. The list may
 // have other plugins than that of the ADD, so that the place among those of its type counts.
 func (c *chain) recorded(i int) (target invoke.Target, ran bool) {
+	if len(c.entry.Plugins) == 0 {
+		return invoke.Target{}, false
+	}
 	wanted := c.list.Plugins[i].Type
 	before := 0
 	for _, p := range c.list.Plugins[:i] {

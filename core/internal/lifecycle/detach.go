@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/libcni/libcni/core/internal/attachments"
@@ -124,6 +125,11 @@ func (c *chain) delEach(ctx context.Context, force bool) error {
 	started := c.startDel(ctx, result)
 	var errs []error
 	for i := len(c.list.Plugins) - 1; i >= 0; i-- {
+		if err := ctx.Err(); err != nil && len(errs) > 0 {
+			errs = append(errs, fmt.Errorf("the first %d plugins of the network were not started: %w",
+				i+1, err))
+			break
+		}
 		if !c.mayHaveRun(i) {
 			continue
 		}
@@ -163,7 +169,8 @@ func (c *chain) startDel(ctx context.Context, result *plugin.Result) *invoke.Sta
 
 	for i := 1; i < len(c.list.Plugins); i++ {
 		target, err := c.target(i)
-		if err != nil || !target.Builtin || !c.runner.Traits(target.Type).IgnoresInterface {
+		if err != nil || ctx.Err() != nil || !target.Builtin ||
+			!c.runner.Traits(target.Type).IgnoresInterface {
 			return nil
 		}
 	}

@@ -29,6 +29,9 @@ func (m *Manager) GC(ctx context.Context, list *conf.List,
 	c := m.networkChain(list)
 	defer c.close()
 	for i := range list.Plugins {
+		if err := ctx.Err(); err != nil {
+			return append(errs, err)
+		}
 		err := c.runForNetwork(ctx, plugin.GC, i, func(inv *plugin.Invocation) (err error) {
 			inv.ValidAttachments = keep
 			inv.Config, err = list.Derive(i, conf.Input{CNIVersion: inv.CNIVersion,

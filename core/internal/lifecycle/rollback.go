@@ -63,6 +63,9 @@ func (a *addition) lastStarted(e *fault.Error) int {
 func (a *addition) undo(ctx context.Context, last int) error {
 	var errs []error
 	for i := last; i >= 0; i-- {
+		if err := ctx.Err(); err != nil && len(errs) > 0 {
+			break // the others cannot be started, either
+		}
 		var given *plugin.Result
 		if i > 0 {
 			given = a.results[i-1]
