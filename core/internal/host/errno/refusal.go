@@ -50,6 +50,12 @@ func names(list []capability) string {
 	return strings.Join(all, " and ")
 }
 
+// HasCapability reports whether the calling thread is known to have a capability.
+func HasCapability(bit int) bool {
+	effective, err := effectiveCapabilities()
+	return err == nil && effective&(1<<bit) != 0
+}
+
 // effectiveCapabilities returns the set of the calling thread, bit by bit.
 func effectiveCapabilities() (uint64, error) {
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}

@@ -2,8 +2,11 @@ package netns
 
 import (
 	"encoding/binary"
+	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/libcni/libcni/core/internal/host/errno"
 )
 
 // Numbers of linux/nsfs.h and linux/fcntl.h that x/sys/unix lacks.
@@ -32,7 +35,8 @@ func inode(fd int) (uint64, error) {
 // Exists reports whether the namespace with a cookie and inode exists. It asks the kernel for the
 // namespace itself, so that the answer depends neither on a path nor on the caller's PID namespace
 // and mounts. known is false if the kernel does not answer: before Linux 6.18, or without
-// CAP_SYS_ADMIN; and if the inode is 0.
+// CAP_SYS_ADMIN; and if the inode is 0. That a namespace is not found is known only if the caller
+// would be shown each one.
 func Exists(cookie, inode uint64) (exists, known bool) {
 	if inode == 0 {
 		return false, false
@@ -41,7 +45,7 @@ func Exists(cookie, inode uint64) (exists, known bool) {
 	case nil:
 		return true, true
 	case unix.ESTALE:
-		return false, findsOwn() // a kernel that finds no namespace at all proves nothing
+		return false, seesAll() && findsOwn() // a kernel that finds none at all proves nothing
 	default:
 		return false, false
 	}
@@ -59,6 +63,22 @@ func reopen(cookie, inode uint64) error {
 		return err
 	}
 	return unix.Close(fd)
+}
+
+// The links of the namespaces that a machine starts with (linux/nsfs.h).
+const (
+	initialPIDs  = "pid:[4026531836]"
+	initialUsers = "user:[4026531837]"
+)
+
+// seesAll reports whether the kernel shows each namespace to the calling thread. To a thread
+// without CAP_SYS_ADMIN in the user namespace that owns a namespace, it seems not to exist. A later
+// kernel may hide it from other PID namespaces, too: then the interface pair must tell.
+func seesAll() bool {
+	pids, pidErr := os.Readlink("/proc/thread-self/ns/pid")
+	users, userErr := os.Readlink("/proc/thread-self/ns/user")
+	return pidErr == nil && userErr == nil && pids == initialPIDs && users == initialUsers &&
+		errno.HasCapability(unix.CAP_SYS_ADMIN)
 }
 
 // findsOwn reports whether the kernel finds the calling thread's namespace by its handle.
