@@ -126,8 +126,8 @@ func startProcess(t *testing.T) *os.Process {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		process.Process.Kill()
-		process.Wait()
+		_ = process.Process.Kill()
+		_ = process.Wait() // the signal is its end
 	})
 	return process.Process
 }

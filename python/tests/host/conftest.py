@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import signal
 from collections.abc import Iterator
 from typing import Any
 
@@ -29,6 +30,12 @@ def library() -> cni.Library:
     if not path:
         pytest.fail(f"CNI_LIBRARY is not set; {HOW}", pytrace=False)
     return cni.Library(path)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interruptible() -> None:
+    """Handle SIGINT, which a background job ignores from its start."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)

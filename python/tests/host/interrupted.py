@@ -140,6 +140,7 @@ def threads_left() -> bool:
 
 def main() -> None:
     mode, count, seed, folder = sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4]
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs ignore the signal
     place = Place(folder)
     moments = random.Random(seed)
     span = 0.0

@@ -26,10 +26,10 @@ func CheckPrivate(dir string) error {
 	if err != nil {
 		return err
 	}
-	if caller := uint32(unix.Geteuid()); info.user != caller && info.user != 0 {
+	if info.user != 0 && info.user != uint32(unix.Geteuid()) {
 		return &UntrustedError{dir, fmt.Sprintf(
 			"belongs to user %d: it must belong to root or to the caller (chown %d %s)",
-			info.user, caller, dir)}
+			info.user, unix.Geteuid(), dir)}
 	}
 	if info.mode&unix.S_IWGRP != 0 && info.group != info.user {
 		return &UntrustedError{dir, fmt.Sprintf(
