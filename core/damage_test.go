@@ -180,3 +180,22 @@ func TestStateThatCannotBeReadIsAnError(t *testing.T) {
 		}
 	}
 }
+
+// A failed ADD leaves the damaged record of an attachment that may run, so that DEL still tells it.
+func TestFailedAddLeavesADamagedRecord(t *testing.T) {
+	h, _, _ := attached(t)
+	h.recorder("last")
+	h.rewrite("cache/results/web-c1-eth0", func(s string) string { return s[:len(s)/2] })
+	failing := h.bridgeNet("web", object{"type": "last", "fail": "ADD"})
+	rc, answer := h.call("add", object{"network": failing, "containerId": "c1",
+		"netns": netnstest.New(t)})
+	if rc == 0 || answer["rolledBack"] != true {
+		t.Fatalf("rc %d: %v", rc, answer)
+	}
+
+	answer = h.must("attachments", object{})
+	if errs, _ := answer["errors"].([]any); len(errs) != 1 {
+		t.Errorf("errors %v", answer["errors"])
+	}
+	h.fails("state", "del", object{"containerId": "c1"})
+}

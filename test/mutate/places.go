@@ -186,7 +186,7 @@ func lives() []mutation {
 		change{"a working attachment is replaced unasked", "Manager.resolveExisting", never("alive")},
 		change{"the intent is not written", "addition.run", drop("WriteIntent")},
 		change{"a failed ADD is not undone", "addition.undo", answer("nil")},
-		change{"the intent stays after an undo", "addition.rollBack", drop("Remove")},
+		change{"the intent stays after an undo", "addition.rollBack", drop("RollBack")},
 		change{"plugins are undone in the order of ADD", "addition.undo", forwards()},
 		change{"undo ends with the call's deadline", "addition.rollBack",
 			swap("undo.Begin(ctx)", "context.WithCancel(ctx)")},

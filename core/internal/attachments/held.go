@@ -73,3 +73,16 @@ func (h *Held) Remove() error {
 	}
 	return orStateError(file.Remove(path), h.key, "remove the cache entry", cacheOption)
 }
+
+// RollBack is Remove after a failed ADD: a damaged cache file, which the ADD has not written,
+// stays.
+func (h *Held) RollBack() error {
+	if _, _, err := h.store.cached(h.key); !isUnusable(err) {
+		return h.Remove()
+	}
+	h.seen = snapshot{}
+	if err := h.store.Unclaim(h.key); err != nil {
+		return err
+	}
+	return h.store.removeIntent(h.key)
+}

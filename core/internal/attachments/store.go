@@ -302,11 +302,12 @@ func (s *Store) Remove(key Key) error {
 
 	// The intent goes last, so that an attachment whose removal was cut short is known to be
 	// incomplete.
-	if err := errors.Join(file.Discard(s.temporaryIntent(key)),
-		file.Discard(s.intentPath(key))); err != nil {
-		return stateError(err, key.String()+": remove the intent", stateOption)
-	}
-	return nil
+	return s.removeIntent(key)
+}
+
+func (s *Store) removeIntent(key Key) error {
+	err := errors.Join(file.Discard(s.temporaryIntent(key)), file.Discard(s.intentPath(key)))
+	return orStateError(err, key, "remove the intent", stateOption)
 }
 
 func (s *Store) cachePath(key Key) string {

@@ -15,14 +15,18 @@ import (
 // their cache, so that an ADD is refused while another cache has an attachment of the same names
 // that may exist. made reports whether the claim is new.
 func (m *Manager) claim(ctx context.Context, key attachments.Key) (made bool, err error) {
-	made, other, err := m.Store.Claim(key)
-	if err != nil || other == "" {
-		return made, err
+	const attempts = 10 // as often as ADDs with other caches may claim it first
+	for range attempts {
+		made, other, err := m.Store.Claim(key)
+		if err != nil || other == "" {
+			return made, err
+		}
+		if err := m.elsewhere(other).removeRemains(ctx, key, other); err != nil {
+			return false, err
+		}
 	}
-	if err := m.elsewhere(other).removeRemains(ctx, key, other); err != nil {
-		return false, err
-	}
-	return true, m.Store.TakeClaim(key)
+	return false, fault.New(fault.KindBusy, nil,
+		"%s: ADDs with other caches are in progress", key)
 }
 
 // elsewhere returns a manager of the attachments in another cache.
@@ -32,7 +36,8 @@ func (m *Manager) elsewhere(cacheDir string) *Manager {
 	return &other
 }
 
-// removeRemains removes what is left of an attachment. It refuses one that may exist.
+// removeRemains removes what is left of an attachment, and its claim. It refuses one that may
+// exist.
 func (m *Manager) removeRemains(ctx context.Context, key attachments.Key, cacheDir string) error {
 	held, err := m.Store.Lock(ctx, key)
 	if err != nil {
@@ -42,7 +47,7 @@ func (m *Manager) removeRemains(ctx context.Context, key attachments.Key, cacheD
 
 	entry, err := held.Get()
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+		return m.Store.Unclaim(key)
 	}
 	if err != nil {
 		return err

@@ -27,7 +27,7 @@ func (a *addition) rollBack(ctx context.Context, cause error) error {
 	defer cancel()
 	err := a.undo(ctx, last)
 	if err == nil {
-		err = a.held.Remove()
+		err = a.held.RollBack()
 	}
 	if err != nil {
 		a.chain.events.Warn("", "failed to undo an ADD: "+err.Error())
