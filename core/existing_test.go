@@ -192,3 +192,29 @@ func TestTakenInterfaceNamesItsAttachment(t *testing.T) {
 		}
 	}
 }
+
+// The interface of a plugin for a virtual machine or DPDK is not a link of the kernel.
+func TestSecondAddIsRefusedWithoutALink(t *testing.T) {
+	const script = `#!/bin/sh
+echo "$CNI_COMMAND" >>"$RECORD/commands"
+case "$CNI_COMMAND" in
+VERSION) echo '{"cniVersion":"1.1.0","supportedVersions":["1.1.0"]}' ;;
+ADD) cat <<END ;;
+{"cniVersion":"1.1.0","interfaces":[{"name":"$CNI_IFNAME","sandbox":"$CNI_NETNS"}]}
+END
+esac
+`
+	h := newTestHost(t)
+	path := filepath.Join(h.plugins, "vhostuser")
+	if err := os.WriteFile(path, []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	add := object{"network": object{"cniVersion": "1.1.0", "name": "fast",
+		"plugins": []any{object{"type": "vhostuser"}}}, "containerId": "c1", "netns": netnstest.New(t)}
+	h.must("add", add)
+	h.fails("exists", "add", add)
+	commands, err := os.ReadFile(filepath.Join(h.dir, "record/commands"))
+	if err != nil || strings.TrimSpace(string(commands)) != "ADD" {
+		t.Errorf("commands %q, %v", commands, err)
+	}
+}
