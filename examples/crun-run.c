@@ -125,7 +125,7 @@ int main(int argc, char **argv)
     const char *options = getenv("NETWORK_OPTIONS"), *capabilities = getenv("CAPABILITY_ARGS");
     char *error, *id, *path, *netns, *attachment, *config;
     int status = 1;
-    if (argc < 4) {
+    if (argc < 4 || *argv[3] == '\0') {
         fprintf(stderr, "usage: crun-run NETWORK BUNDLE ID [OPTION-OF-CRUN ...]\n");
         return 2;
     }

@@ -17,9 +17,12 @@
  *     }
  *
  * The whole implementation is in this file, in C99 or C++. It needs only the C library (-ldl and
- * -pthread with glibc before 2.34), and may be included before or after other headers. cni.h is the
- * manual of the verbs; here each takes the api as its first argument. Requests, responses, return
- * values and kinds of errors are those of cni.h in every mode.
+ * -pthread with glibc before 2.34), and may be included before or after other headers. One header
+ * is an exception: <linux/fcntl.h> conflicts with glibc's <fcntl.h>, which the code needs. A file
+ * that includes <linux/fcntl.h> can have the declarations alone (CNI_DL_DECLARATIONS below).
+ *
+ * cni.h is the manual of the verbs; here each takes the api as its first argument. Requests,
+ * responses, return values and kinds of errors are those of cni.h in every mode.
  *
  * ONE COPY OF THE CODE
  *   By default every file that includes this header gets static functions. In a program of several
@@ -356,10 +359,11 @@ CNI_DL_FUNCTION char *cni_dl_unquote(const char *json);
  * or %j is NULL, or the format has anything else. */
 CNI_DL_FUNCTION char *cni_dl_json(const char *format, ...);
 
-/** Returns a container id that CNI allows, or NULL if there is no memory; free() it. An id that CNI
- * allows is returned unchanged, unless it begins with "x.". Any other becomes "x." and the id, in
- * which each byte other than a letter, digit, '_' or '-' is replaced by '.' and two hexadecimal
- * digits: "_a" becomes "x._a", "+a" becomes "x..2ba". Different ids stay different. */
+/** Returns a container id that CNI allows; free() it. NULL if id is NULL or empty, or there is no
+ * memory. An id that CNI allows is returned unchanged, unless it begins with "x.". Any other
+ * becomes "x." and the id, in which each byte other than a letter, digit, '_' or '-' is replaced by
+ * '.' and two hexadecimal digits: "_a" becomes "x._a", "+a" becomes "x..2ba". Different ids stay
+ * different. */
 CNI_DL_FUNCTION char *cni_dl_container_id(const char *id);
 
 /** Returns the value of a key of the object at json, or NULL; json may be NULL. */
@@ -585,6 +589,8 @@ CNI_DL_FUNCTION char *cni_dl_container_id(const char *id)
     struct cni_dl_text t = {NULL, 0, 0, 0};
     char escaped[4];
     const char *p;
+    if (id == NULL || *id == '\0') /* as "x." all containers without an id would share one */
+        return NULL;
     for (p = id; cni_dl_is_alphanumeric(*p) || (p > id && *p != '\0' && strchr("_.-", *p)); p++)
         ;
     if (p > id && *p == '\0' && strncmp(id, "x.", 2) != 0) {

@@ -70,6 +70,14 @@ func compiles(t *testing.T, compiler string, flags []string, before string) {
 	}
 }
 
+// TestDeclarationsCompileWithHeadersThatConflictWithTheCode includes a header that the code cannot
+// be combined with, as the comment of cni_dl.h says.
+func TestDeclarationsCompileWithHeadersThatConflictWithTheCode(t *testing.T) {
+	for _, compiler := range []string{"gcc", "g++"} {
+		compiles(t, compiler, []string{"-DCNI_DL_DECLARATIONS"}, "#include <linux/fcntl.h>\n")
+	}
+}
+
 // TestHeaderRefusesFeaturesThatAreTooOld needs no more than a clear error.
 func TestHeaderRefusesFeaturesThatAreTooOld(t *testing.T) {
 	cmd := exec.Command("gcc", "-std=c99", "-D_POSIX_C_SOURCE=1", "-fsyntax-only",

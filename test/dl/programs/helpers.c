@@ -82,10 +82,10 @@ static void ids_become_ids_that_cni_allows(void)
 {
     static const char *const ids[][2] = {{"c1", "c1"}, {"A.b_c-d", "A.b_c-d"}, {"x", "x"},
         {"_a", "x._a"}, {"-a", "x.-a"}, {"+a", "x..2ba"}, {"a+b", "x.a.2bb"}, {".a", "x..2ea"},
-        {"x.a", "x.x.2ea"}, {"x._a", "x.x.2e_a"}, {"c1\"", "x.c1.22"}, {"", "x."},
+        {"x.a", "x.x.2ea"}, {"x._a", "x.x.2e_a"}, {"c1\"", "x.c1.22"}, {"", NULL}, {NULL, NULL},
         {"a.b+c", "x.a.2eb.2bc"}, {"\xc3\xa9", "x..c3.a9"}, {"a/b", "x.a.2fb"}};
     for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++)
-        CHECK(becomes(cni_dl_container_id(ids[i][0]), ids[i][1]), "%s", ids[i][0]);
+        CHECK(becomes(cni_dl_container_id(ids[i][0]), ids[i][1]), "id %zu", i);
     PASS();
 }
 
