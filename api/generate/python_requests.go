@@ -225,7 +225,7 @@ func argument(key *model.Key, name string) (annotation, sent string) {
 	case v.Form == model.Boolean:
 		return "bool", name
 	case key.Unit == "ms":
-		return "float", "milliseconds(" + name + ")"
+		return "float", fmt.Sprintf("milliseconds(%s, %q)", name, strings.TrimPrefix(name, "self."))
 	case v.Form == model.Integer:
 		return "int", name
 	case paths:

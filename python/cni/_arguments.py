@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any, Optional, Union
 
+from .errors import InvalidRequestError
 from .models import Attachment, AttachmentID, Network, PluginInfo, VolumePlugin
 
 Path = Union[str, "os.PathLike[str]"]
@@ -62,11 +64,22 @@ def valid_key(item: Valid) -> dict[str, str]:
     return {"containerId": container_id, "ifName": if_name}
 
 
-def milliseconds(seconds: Optional[float]) -> Optional[int]:
-    """Whole milliseconds; a time shorter than one becomes 1, since 0 means no limit."""
+LONGEST = (2**63 - 1) // 10**6
+"""The most milliseconds that the library takes: 292 years."""
+
+
+def milliseconds(seconds: Optional[float], name: str = "timeout") -> Optional[int]:
+    """Whole milliseconds; a time shorter than one becomes 1, since 0 means no limit.
+
+    InvalidRequestError names the option if it is no such time.
+    """
     if seconds is None:
         return None
-    return max(1, round(seconds * 1000)) if seconds > 0 else round(seconds * 1000)
+    if not 0 <= seconds <= LONGEST // 1000:  # nor is NaN
+        message = f"{name}: {seconds} cannot be used; give seconds, or 0 for none"
+        raw = {"code": 4, "kind": "invalid-request", "msg": message, "details": name}
+        raise InvalidRequestError(raw, -errno.EINVAL)
+    return max(1, round(seconds * 1000)) if seconds > 0 else 0
 
 
 def own_name(name: Optional[str], path: Optional[Path]) -> Optional[str]:

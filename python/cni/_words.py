@@ -9,6 +9,10 @@ from ._generated_words import KEYS, OPTIONS, VERBS
 NOT_OURS = {"plugin-failed", "volume-plugin-failed", "invalid-config", "bug"}
 """Kinds whose messages are about the keys of a configuration, or are those of a plugin."""
 
+FORCE = re.compile(r"\b(?:run DEL with|set) force\b")
+ADVICE = "run DEL with force "
+"""How the library's own advice begins, which may stand in the error of a plugin."""
+
 WORD = re.compile(
     r"""
     "(?:[^"\\]|\\.)*"                            # quoted: a value
@@ -24,7 +28,9 @@ def in_python(text: str, kind: str) -> str:
     """A message or a key of an error object, in the words of this package."""
     if kind == "invalid-request" and text in KEYS:
         return KEYS[text]
-    return text if kind in NOT_OURS else WORD.sub(replaced, text)
+    if kind in NOT_OURS and not text.startswith(ADVICE):
+        return text
+    return WORD.sub(replaced, FORCE.sub("call delete(force=True)", text))
 
 
 def replaced(found: re.Match[str]) -> str:

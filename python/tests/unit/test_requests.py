@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import inspect
 import ipaddress
 import json
+import math
 import pathlib
 from typing import Any
 
@@ -13,6 +15,7 @@ import pytest
 
 import cni
 from cni import requests
+from cni._generated_options import OptionFields
 from cni.client import Options, milliseconds
 from cni.library import c_string, encode
 
@@ -167,10 +170,26 @@ def test_another_client_is_made_of_one_with_another_option() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "want"), [(None, None), (0, 0), (0.0001, 1), (2, 2000), (1.2345, 1234), (-1, -1000)]
+    ("seconds", "want"), [(None, None), (0, 0), (0.0001, 1), (2, 2000), (1.2345, 1234)]
 )
 def test_timeouts_are_whole_milliseconds(seconds: float | None, want: int | None) -> None:
     assert milliseconds(seconds) == want
+
+
+TIMES = [field.name for field in dataclasses.fields(OptionFields) if "float" in str(field.type)]
+
+
+@pytest.mark.parametrize("name", TIMES)
+@pytest.mark.parametrize("seconds", [math.inf, -math.inf, math.nan, -1, -0.0001, 1e300, 2**63])
+def test_what_is_no_time_is_refused_in_the_words_of_python(name: str, seconds: float) -> None:
+    client = cni.Client(**{name: seconds})
+    with pytest.raises(cni.InvalidRequestError, match=rf"^{name}: .*; give seconds") as caught:
+        client.as_object()
+    assert (caught.value.details, caught.value.rc) == (name, -errno.EINVAL)
+
+
+def test_the_times_among_the_options_are_known() -> None:
+    assert {"timeout", "rollback_timeout", "volume_retry"} < set(TIMES)
 
 
 def test_both_clients_have_every_verb_with_its_signature() -> None:

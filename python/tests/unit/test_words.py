@@ -25,6 +25,13 @@ from cni._words import in_python
         ("/etc/containerId/x: not found", "state", "/etc/containerId/x: not found"),
         ("plugins[0].ifName", "invalid-config", "plugins[0].ifName"),
         ("set containerId", "plugin-failed", "set containerId"),
+        ("set force", "plugin-failed", "set force"),
+        ("or set force to remove it", "state", "or call delete(force=True) to remove it"),
+        (
+            "run DEL with force to go on past the failing plugin",
+            "plugin-failed",
+            "call delete(force=True) to go on past the failing plugin",
+        ),
     ],
 )
 def test_names_are_those_of_python(text: str, kind: str, want: str) -> None:
