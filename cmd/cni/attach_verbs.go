@@ -16,7 +16,9 @@ func (a *app) addCommand() *cobra.Command {
 		Short: "Attach a container to a network and print the result",
 		Long: `Attaches the network namespace at the path NETNS to a network and prints the CNI result. A
 failed add is undone. So is one that SIGINT or SIGTERM interrupts; a second signal kills the
-command. Ports and capability arguments that no plugin of the network takes are refused.`,
+command. Ports and capability arguments that no plugin of the network takes are refused. If the
+result cannot be written to standard output, the status is 1 and the container stays attached, as
+standard error then says.`,
 		Example: `  cni netns create blue
   cni add web /run/netns/blue
   cni add web /run/netns/blue --id c1 -i eth1 -p 8080:80 --args IgnoreUnknown=1 --args IP=10.1.2.3`,
@@ -48,7 +50,8 @@ command. Ports and capability arguments that no plugin of the network takes are 
 			return err
 		}
 
-		return a.printJSON(result)
+		return unwritten(a.printJSON(result), "the container is attached and stays so: list it with cni "+
+			"list, detach it with cni del --id %s", r["containerId"])
 	})
 	f.register(a, cmd)
 	add.register(cmd)
@@ -107,7 +110,9 @@ func (a *app) delCommand() *cobra.Command {
 		Long: `Detaches a container from a network, by its namespace as cnitool does, or by its container
 id. It succeeds when nothing is attached, when the namespace is gone and when the network's
 configuration is gone. Like cnitool, it prints nothing. An ID may be shortened if it is one of those
-long ones that programs make.`,
+long ones that programs make. Any other is taken whole, so that del of web-1 leaves web-10 alone: if
+nothing of that ID is attached, standard error lists the ids that begin with it, and the status is
+0, or with --strict 1.`,
 		Example: `  cni del web /run/netns/blue
   cni del --id c1
   cni del --id c1 -i eth1 web`,

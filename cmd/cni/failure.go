@@ -106,13 +106,22 @@ func (a *app) report(err error) int {
 	}
 }
 
+// unwritten is the error of a verb that did what it says, and cannot print its answer. It is nil if
+// there was no error.
+func unwritten(err error, done string, values ...any) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("the answer cannot be written: %w; "+done, append([]any{err}, values...)...)
+}
+
 func (a *app) reportFailure(f *failure) {
 	if a.json && a.printJSON(f.response) == nil {
 		return
 	}
 
 	e := &f.object
-	fmt.Fprintf(a.err, "cni: %s%s\n", subject(e), oneLine(e.Msg))
+	fmt.Fprintf(a.err, "cni: %s%s\n", subject(e), oneLine(inFlags(e, e.Msg)))
 	for _, line := range []struct{ label, text string }{
 		{"details", details(e)}, {"plugin stderr", block(e.Stderr)}, {"hint", hint(f)},
 	} {
@@ -141,7 +150,7 @@ func details(e *core.Error) string {
 	case e.Kind == "bug":
 		return block(e.Details)
 	default:
-		return oneLine(e.Details)
+		return oneLine(inFlags(e, e.Details))
 	}
 }
 

@@ -1,11 +1,15 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/libcni/libcni/core"
 )
@@ -65,7 +69,14 @@ func TestFailureAsText(t *testing.T) {
 			object: `{"code":11,"msg":"one\ntwo","kind":"plugin-failed"}`, want: "cni: one two\n"},
 		{name: "a value that the library refuses", line: "networks --builtins some", code: exitUsage,
 			object: `{"code":4,"msg":"options.builtins: no","kind":"invalid-request"}`,
-			want:   "cni: options.builtins: no\n"},
+			want:   "cni: --builtins: no\n"},
+		{name: "keys are flags", line: "add web /n", code: exitFailed,
+			object: `{"code":999,"msg":"detach it first, or set options.onExisting to replace; \"options.owner\" is a value, /run/ifName a path","details":"options.pluginDirs[1]","kind":"exists","network":"web"}`,
+			want: "cni: web: detach it first, or set --on-existing to replace; \"options.owner\" is a " +
+				"value, /run/ifName a path\n  details: --plugin-dir\n"},
+		{name: "the library's advice on a plugin names the flag", line: "check web /n", code: exitFailed,
+			object: `{"code":123,"msg":"set force","details":"run DEL with force to go on","kind":"plugin-failed","plugin":{"type":"x"}}`,
+			want:   "cni: x: set force\n  details: run cni del with --force to go on\n"},
 		{name: "a value that a plugin refuses after others ran", line: "add web /n", code: exitFailed,
 			object: `{"code":4,"msg":"args: no","kind":"invalid-request","plugin":{"type":"static","index":1},"rolledBack":true}`,
 			want:   "cni: static: args: no\n"},
@@ -138,5 +149,53 @@ func TestRepairTellsWhatItLeft(t *testing.T) {
 	r.answers["repair"], r.answers["check"] = `{"repaired":[]}`, `{}`
 	if code, out, errOut := runLine(r, nil, "repair --all"); code != exitDone || out+errOut != "" {
 		t.Errorf("nothing differs: status %d, %q, %q", code, out, errOut)
+	}
+}
+
+// Every option and every key that a flag of the command sets has the name of that flag in messages.
+func TestFlagNamesAreFlags(t *testing.T) {
+	root := (&app{env: func(string) string { return "" }}).root()
+	known := map[string]bool{}
+	var collect func(*cobra.Command)
+	collect = func(cmd *cobra.Command) {
+		for _, flags := range []*pflag.FlagSet{cmd.Flags(), cmd.PersistentFlags()} {
+			flags.VisitAll(func(f *pflag.Flag) { known["--"+f.Name] = true })
+		}
+		for _, sub := range cmd.Commands() {
+			collect(sub)
+		}
+	}
+	collect(root)
+	for key, flag := range flagNames {
+		if !known[flag] {
+			t.Errorf("%s: there is no flag %s", key, flag)
+		}
+	}
+}
+
+// fullDisk is an output that cannot be written.
+type fullDisk struct{}
+
+func (fullDisk) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
+
+func TestAnswerThatCannotBeWrittenSaysWhatStays(t *testing.T) {
+	for line, want := range map[string]string{
+		"add web /n --id c1":        "cni del --id c1",
+		"add web /n --id c1 --json": "cni del --id c1",
+		"netns create /n":           "cni netns delete /n",
+		"netns create /n --json":    "cni netns delete /n",
+		"volume mount p v --id c1":  "cni volume unmount p v --id c1",
+	} {
+		var errOut bytes.Buffer
+		r := &recorder{answers: map[string]string{"netns.create": `{"path":"/n"}`,
+			"volume.mount": `{"mountpoint":"/m"}`}}
+		a := &app{engine: r, env: func(string) string { return "" }, in: strings.NewReader(""),
+			out: fullDisk{}, err: &errOut}
+		code := a.execute(t.Context(), append([]string{"cni"}, strings.Fields(line)...))
+		if code != exitFailed || !strings.Contains(errOut.String(), "stays") ||
+			!strings.Contains(errOut.String(), want) ||
+			!strings.Contains(errOut.String(), "no space left on device") {
+			t.Errorf("%s: status %d, %q", line, code, errOut.String())
+		}
 	}
 }

@@ -34,7 +34,8 @@ func (a *app) netnsCommand() *cobra.Command {
 		Use:   "create NAME|PATH",
 		Short: "Make a namespace bound to a file, set lo up, and print its path",
 		Long: `Makes a network namespace bound to the file PATH, or to NAME in /run/netns, where ip netns
-looks. A PATH contains a slash, a NAME does not.`,
+looks. A PATH contains a slash, a NAME does not. If the path cannot be written to standard output,
+the status is 1 and the namespace stays, as standard error then says.`,
 		Args: cobra.ExactArgs(1),
 		RunE: a.verb(func(ctx context.Context, args []string) error {
 			return a.createNetns(ctx, args[0])
@@ -83,10 +84,12 @@ func (a *app) createNetns(ctx context.Context, nameOrPath string) error {
 	case err != nil:
 		return err
 	case a.json:
-		return a.printJSON(response)
+		err = a.printJSON(response)
 	default:
-		return a.printf("%s\n", answer.Path)
+		err = a.printf("%s\n", answer.Path)
 	}
+	return unwritten(err, "the namespace exists and stays: remove it with cni netns delete %s",
+		answer.Path)
 }
 
 func (a *app) netnsListCommand() *cobra.Command {

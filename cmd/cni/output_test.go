@@ -40,6 +40,10 @@ half     c1         eth2       -                       -                        
 			out: "web\tC1\nold\tC1\nhalf\tC1\n"},
 		{name: "a template for JSON", line: `plugins --format {{.|json}}`,
 			out: `{"Plugin":"bridge","Versions":"1.0.0 1.1.0","Where":"built in"}` + "\n"},
+		{name: "lines of JSON", line: `plugins --format json`,
+			out: `{"Plugin":"bridge","Versions":"1.0.0 1.1.0","Where":"built in"}` + "\n"},
+		{name: "the table by its name", line: "networks --format table --no-headers",
+			out: "web  1.1.0  bridge,portmap  /c/web.conflist\n", errOut: "cni: /c/bad.conf: not JSON\n"},
 		{name: "networks, with the files that are wrong", line: "networks",
 			out: `NETWORK  VERSION  PLUGINS         FILE
 web      1.1.0    bridge,portmap  /c/web.conflist
@@ -59,6 +63,8 @@ web           c1         eth0
 `},
 		{name: "del that finds nothing", line: "del --id c9",
 			errOut: "cni: container c9 was not attached\n"},
+		{name: "del of a shortened id says which there is", line: "del --id c",
+			errOut: "cni: container c was not attached; attached is c1\n"},
 		{name: "check is silent", line: "check --id c1"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -37,7 +37,8 @@ func (f *tableFlags) register(cmd *cobra.Command, t table) {
 	flags.BoolVar(&f.noHeaders, "no-headers", false, "print no headings")
 	flags.StringVar(&f.format, "format", "",
 		"print each line with a Go `template`; its fields are "+strings.Join(t.fields(), ", ")+
-			"; \"table\" before it adds headings")
+			"; \"table\" before it adds headings; \"json\" prints each line as a JSON object, which "+
+			"--json does for the whole answer")
 	if t.long != "" {
 		flags.BoolVar(&f.noTrunc, "no-trunc", false, "print ids in full")
 	}
@@ -78,8 +79,11 @@ var functions = template.FuncMap{
 // parse reads --format, and tries it with empty fields.
 func (f *tableFlags) parse() error {
 	text, _ := strings.CutPrefix(f.format, "table ")
-	if text == "" {
+	switch f.format { // words of docker
+	case "", "table", "table ":
 		return nil
+	case "json":
+		text = "{{json .}}"
 	}
 	text = strings.NewReplacer(`\t`, "\t", `\n`, "\n").Replace(text)
 	t, err := template.New("format").Option("missingkey=error").Funcs(functions).Parse(text)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -201,7 +202,10 @@ mount took effect, it is unmounted.`,
 			return usage("volume mount: --id is required; give an id for the mount, such as a container's")
 		}
 
-		return a.printMountpoint(ctx, f, "volume.mount", "plugin", args[0], "name", args[1], "id", id)
+		stays := fmt.Sprintf("the volume is mounted and stays so: undo it with cni volume unmount %s %s "+
+			"--id %s", args[0], args[1], id)
+		return a.printMountpoint(ctx, f, "volume.mount", stays, "plugin", args[0], "name", args[1],
+			"id", id)
 	})
 	cmd.Flags().StringVar(&id, "id", "", "`id` of the mount")
 	return cmd
@@ -211,12 +215,14 @@ func (a *app) volumePath(f *volumeFlags) *cobra.Command {
 	cmd := &cobra.Command{Use: "path PLUGIN VOLUME",
 		Short: "Print where a volume is mounted, or nothing", Args: cobra.ExactArgs(2)}
 	cmd.RunE = a.verb(func(ctx context.Context, args []string) error {
-		return a.printMountpoint(ctx, f, "volume.path", "plugin", args[0], "name", args[1])
+		return a.printMountpoint(ctx, f, "volume.path", "", "plugin", args[0], "name", args[1])
 	})
 	return cmd
 }
 
-func (a *app) printMountpoint(ctx context.Context, f *volumeFlags, method string,
+// printMountpoint makes a call and prints the mountpoint in its answer. If that cannot be written,
+// the error says what stays.
+func (a *app) printMountpoint(ctx context.Context, f *volumeFlags, method, stays string,
 	pairs ...string) error {
 	r, err := f.request(a, pairs...)
 	if err != nil {
@@ -232,12 +238,14 @@ func (a *app) printMountpoint(ctx context.Context, f *volumeFlags, method string
 	case err != nil:
 		return err
 	case a.json:
-		return a.printJSON(response)
-	case answer.Mountpoint == "":
-		return nil
-	default:
-		return a.printf("%s\n", answer.Mountpoint)
+		err = a.printJSON(response)
+	case answer.Mountpoint != "":
+		err = a.printf("%s\n", answer.Mountpoint)
 	}
+	if stays == "" {
+		return err
+	}
+	return unwritten(err, "%s", stays)
 }
 
 func (a *app) volumeGet(f *volumeFlags) *cobra.Command {

@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"errors"
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 
@@ -80,7 +82,7 @@ func TestBadInput(t *testing.T) {
 		},
 		{
 			name: "a path as the network", kind: "invalid-request",
-			args: []string{"add", h.Path("conf/web.conflist"), ns}, hint: "networkFile",
+			args: []string{"add", h.Path("conf/web.conflist"), ns}, hint: "--network-file",
 		},
 		{
 			name: "no such file", kind: "network-not-found",
@@ -188,6 +190,35 @@ func TestSecondAddSaysWhatIsThere(t *testing.T) {
 	h.ok("add", "web", ns, "--id", "c1", "--on-existing", "replace")
 	h.ok("check", "--id", "c1")
 	h.ok("del", "--id", "c1")
+}
+
+// What a verb made stays if standard output is full, and the command says how to remove it.
+func TestFullOutputLeavesWhatWasMade(t *testing.T) {
+	h := newHost(t)
+	h.bridge("web", "10.77.19.0/24", "", "")
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer full.Close()
+	ns := h.Path("blue")
+	for _, test := range []struct {
+		args, remove []string
+	}{
+		{[]string{"netns", "create", ns}, []string{"netns", "delete", ns}},
+		{[]string{"add", "web", ns, "--id", "c1"}, []string{"del", "--id", "c1"}},
+	} {
+		defer func() { h.ok(test.remove...) }()
+		var errOut strings.Builder
+		cmd := exec.Command(h.command, h.args(test.args)...)
+		cmd.Env, cmd.Stdout, cmd.Stderr = h.env, full, &errOut
+		var exit *exec.ExitError
+		if err := cmd.Run(); !errors.As(err, &exit) || exit.ExitCode() != 1 ||
+			!strings.Contains(errOut.String(), "cni "+strings.Join(test.remove, " ")) {
+			t.Errorf("%v: %v, %q", test.args, err, errOut.String())
+		}
+	}
+	h.ok("check", "--id", "c1")
 }
 
 func TestWrongCommandLineIsTwo(t *testing.T) {
