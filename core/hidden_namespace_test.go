@@ -17,15 +17,15 @@ func TestHiddenNamespaceIsNotGone(t *testing.T) {
 	other := netnstest.New(t)
 	h.attach(network, "c1", "libcni")
 
-	dropSysAdmin(t)
+	dropCapability(t, unix.CAP_SYS_ADMIN)
 	answer := h.must("del", object{"containerId": "c1", "netns": other})
 	if left, _ := answer["left"].([]any); len(left) != 1 {
 		t.Errorf("DEL with the namespace of another container: %v", answer)
 	}
 }
 
-// dropSysAdmin takes CAP_SYS_ADMIN from the test's thread until the test ends.
-func dropSysAdmin(t *testing.T) {
+// dropCapability takes a capability from the test's thread until the test ends.
+func dropCapability(t *testing.T, bit int) {
 	t.Helper()
 	runtime.LockOSThread() // and never unlocked
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
@@ -34,7 +34,7 @@ func dropSysAdmin(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := data
-	data[0].Effective &^= 1 << unix.CAP_SYS_ADMIN
+	data[0].Effective &^= 1 << bit
 	if err := unix.Capset(&header, &data[0]); err != nil {
 		t.Fatal(err)
 	}

@@ -274,6 +274,7 @@ func kernel() []mutation {
 		change{"messages of other processes are read", "Socket.ReceiveNow", never("address.Pid")},
 		change{"the buffer does not grow", "Socket.ReceiveNow", drop("make([]byte, n)")},
 		change{"answers of an earlier exchange are read", "Conn.Continue", never("uint32(len(c.open))")},
+		change{"nfnetlink is awaited after EPERM", "Conn.refusesAll", answer("false")},
 	), in(host+"nft/wire", "./"+host+"nft",
 		change{"a batch is applied to any generation", "begin", drop("unix.NFNL_BATCH_GENID")},
 		change{"a socket with answers left is given again", "Pool.Give", never("Unfinished")},

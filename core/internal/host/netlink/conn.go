@@ -46,7 +46,8 @@ type Request struct {
 }
 
 // Exchange sends the requests as one datagram and receives their answers. The kernel carries them
-// out in order, those after a refused one too. Only the last request may be a dump, and it ends the
+// out in order, those after a refused one too, but none without the privileges: then all requests
+// have that error. Only the last request may be a dump, and it ends the
 // exchange: so it is a dump, asks for an acknowledgement, or has one answer.
 //
 // The error is not about a single request: those have their own. It wraps ErrLost if answers were
@@ -91,12 +92,26 @@ func (c *Conn) Continue(ctx context.Context) (ended bool, err error) {
 		if i >= uint32(len(c.open)) {
 			continue // of an earlier exchange that was not finished
 		}
-		if last := c.open[i].take(m); last && int(i) == len(c.open)-1 {
+		last := c.open[i].take(m)
+		if last && int(i) == len(c.open)-1 {
 			c.Unfinished = false
 			return true, nil
 		}
+		if i == 0 && c.refusesAll(c.open[0].Err) {
+			for _, r := range c.open {
+				r.Err = c.open[0].Err
+			}
+			return true, nil // Unfinished: the socket may be refused to callers with privileges, too
+		}
 	}
 	return false, nil
+}
+
+// refusesAll reports whether the kernel drops the rest of a datagram whose first request it refused
+// with err: to a caller without CAP_NET_ADMIN, nfnetlink answers nothing else. rtnetlink carries
+// the other requests out.
+func (c *Conn) refusesAll(err error) bool {
+	return c.protocol == unix.NETLINK_NETFILTER && errors.Is(err, unix.EPERM)
 }
 
 func encode(requests []*Request, first uint32) []byte {

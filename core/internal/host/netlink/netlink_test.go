@@ -3,6 +3,7 @@ package netlink
 import (
 	"context"
 	"errors"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -207,4 +208,53 @@ func FuzzDecoding(f *testing.F) {
 		}
 		_ = Message{Kind: unix.NLMSG_DONE, Flags: flags, Data: data}.Outcome()
 	})
+}
+
+// nfnetlink answers the first request alone, rtnetlink each one.
+func TestRequestsWithoutNetAdmin(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	for protocol, kind := range map[int]uint16{
+		unix.NETLINK_NETFILTER: unix.NFNL_SUBSYS_NFTABLES<<8 | unix.NFT_MSG_GETGEN,
+		unix.NETLINK_ROUTE:     unix.RTM_DELLINK,
+	} {
+		requests := []*Request{{Kind: kind, Body: make([]byte, unix.SizeofIfInfomsg)},
+			{Kind: kind, Flags: unix.NLM_F_ACK, Body: make([]byte, unix.SizeofIfInfomsg)}}
+		if protocol == unix.NETLINK_ROUTE {
+			requests[1] = &Request{Kind: unix.RTM_GETLINK, Body: loopback()}
+		}
+		done := make(chan error)
+		go func() {
+			runtime.LockOSThread() // not unlocked: the thread ends with its capabilities
+			done <- exchangeWithoutNetAdmin(ctx, protocol, requests)
+		}()
+		if err := <-done; err != nil {
+			t.Errorf("protocol %d: %v", protocol, err)
+		}
+		second := error(unix.EPERM)
+		if protocol == unix.NETLINK_ROUTE {
+			second = nil
+		}
+		if !errors.Is(requests[0].Err, unix.EPERM) || !errors.Is(requests[1].Err, second) {
+			t.Errorf("protocol %d: the errors are %v, %v", protocol, requests[0].Err, requests[1].Err)
+		}
+	}
+}
+
+func exchangeWithoutNetAdmin(ctx context.Context, protocol int, requests []*Request) error {
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	if err := unix.Capget(&header, &data[0]); err != nil {
+		return err
+	}
+	data[0].Effective &^= 1 << unix.CAP_NET_ADMIN
+	if err := unix.Capset(&header, &data[0]); err != nil {
+		return err
+	}
+	s, err := Open(protocol, 0)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	return NewConn(s, new(Buffer)).Exchange(ctx, requests...)
 }

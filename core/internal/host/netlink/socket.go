@@ -24,8 +24,9 @@ var ErrEmpty = errors.New("no netlink message")
 // may be used from any thread. It goes past Go's poller and past select(2): nearly all answers are
 // there when Send returns, and the process may have more than 1,023 descriptors.
 type Socket struct {
-	fd   int
-	refs atomic.Int32
+	fd       int
+	protocol int
+	refs     atomic.Int32
 }
 
 // Open opens a socket of a protocol (NETLINK_*) in the network namespace of the calling thread,
@@ -37,7 +38,7 @@ func Open(protocol int, groups uint32) (*Socket, error) {
 		return nil, os.NewSyscallError("socket", err)
 	}
 
-	s := &Socket{fd: fd}
+	s := &Socket{fd: fd, protocol: protocol}
 	s.refs.Store(1)
 	if groups != 0 {
 		if err := unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK,
