@@ -131,10 +131,11 @@ func fromContract(err error, t Target) error {
 }
 
 // inState returns the error for a built-in that failed to open one of its lock files in stateDir.
+// That the same lock is missed by the undo does not change it.
 func inState(err error) error {
 	var known *fault.Error
 	var file *lockfile.FileError
-	if errors.As(err, &known) || !errors.As(err, &file) || errors.Is(err, fault.ErrNotUndone) {
+	if errors.As(err, &known) || !errors.As(err, &file) {
 		return err
 	}
 	return fault.New(fault.KindState, err,
