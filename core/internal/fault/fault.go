@@ -23,11 +23,14 @@ type origin struct {
 }
 
 // New makes an error of a kind. The message is the formatted text, followed by the cause if there
-// is one; say in it what the user can do. If the cause of kind state is the kernel's refusal, the
-// kind is that of the refusal.
+// is one; say in it what the user can do. If the cause of kind state is the kernel's refusal, or
+// that /proc is missing, the kind is that of the cause.
 func New(kind Kind, cause error, format string, args ...any) *Error {
 	number := errno.Of(cause)
-	if kind == KindState {
+	switch {
+	case kind == KindState && errno.LacksProc(cause):
+		return worded(KindUnsupported, cause, fmt.Sprintf(format, args...)+": "+withoutProc(cause))
+	case kind == KindState:
 		kind = ofRefusal(number, kind)
 	}
 	traits := kinds[kind]
@@ -50,6 +53,11 @@ func New(kind Kind, cause error, format string, args ...any) *Error {
 		e.Retryable = isRetryable(number, e.Retryable)
 	}
 	return e
+}
+
+// withoutProc is the message of an error about a file of /proc where nothing is mounted.
+func withoutProc(err error) string {
+	return err.Error() + ": /proc is not mounted; mount it (mount -t proc proc /proc)"
 }
 
 // ofRefusal returns the kind of an error number that means the same whatever was attempted.
@@ -126,8 +134,8 @@ func NewDrift(found []Drift) error {
 }
 
 // From turns any error into an *Error: one that is an *Error already is returned as it is; a
-// context's end becomes timeout or cancelled, EPERM and EACCES permission, ENOSYS unsupported, and
-// anything else the given kind.
+// context's end becomes timeout or cancelled, EPERM and EACCES permission, ENOSYS and a missing
+// /proc unsupported, and anything else the given kind.
 func From(err error, otherwise Kind) *Error {
 	var e *Error
 	switch {
@@ -139,6 +147,8 @@ func From(err error, otherwise Kind) *Error {
 		return New(KindTimeout, err, "the deadline of the call passed")
 	case errors.Is(err, context.Canceled):
 		return New(KindCancelled, err, "the call was cancelled")
+	case errno.LacksProc(err):
+		return worded(KindUnsupported, err, withoutProc(err))
 	case errno.Of(err) == syscall.EPERM, otherwise != KindState && errors.Is(err, fs.ErrPermission):
 		return worded(KindPermission, err, err.Error()+": "+errno.Refusal())
 	default:

@@ -42,7 +42,7 @@ func (m *Manager) Check(ctx context.Context, entry *attachments.Entry, overrides
 		return nil
 	}
 
-	ns, err := m.find(ctx, entry, overrides.Netns, Candidate{Path: entry.Netns})
+	ns, err := m.findToLook(ctx, entry, overrides)
 	if err != nil {
 		return err
 	}

@@ -129,6 +129,17 @@ func (m *Manager) find(ctx context.Context, entry *attachments.Entry,
 	return nil, nil
 }
 
+// findToLook is find for CHECK and REPAIR. That no candidate leads to the namespace means nothing
+// without /proc.
+func (m *Manager) findToLook(ctx context.Context, entry *attachments.Entry,
+	overrides *Overrides) (*netns.Namespace, error) {
+	ns, err := m.find(ctx, entry, overrides.Netns, Candidate{Path: entry.Netns})
+	if err == nil && ns == nil && !netns.HasProc() {
+		err = NamespaceError(entry.Netns, netns.ErrNoProc)
+	}
+	return ns, err
+}
+
 // IsOfEarlierBoot reports whether an attachment is known to be of an earlier boot. Entries of Go's
 // libcni do not name their boot: there the time of the file tells.
 func (m *Manager) IsOfEarlierBoot(entry *attachments.Entry) bool {

@@ -30,7 +30,7 @@ func (m *Manager) Repair(ctx context.Context, entry *attachments.Entry, override
 		return err
 	}
 
-	ns, err := m.find(ctx, entry, overrides.Netns, Candidate{Path: entry.Netns})
+	ns, err := m.findToLook(ctx, entry, overrides)
 	if err != nil || ns == nil {
 		return err
 	}

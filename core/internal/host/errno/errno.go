@@ -1,5 +1,5 @@
 // Package errno deals with the kernel's error numbers: their names, those in wrapped errors, EINTR,
-// and the reason for EPERM.
+// and the reasons for EPERM and for missing files of /proc.
 package errno
 
 import (

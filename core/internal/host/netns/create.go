@@ -56,7 +56,11 @@ func create(ctx context.Context, path string) (err error) {
 		return err
 	}
 	defer unix.Close(fd)
-	return unix.Mount("/proc/thread-self/fd/"+strconv.Itoa(fd), path, "", unix.MS_BIND, "")
+	source := "/proc/thread-self/fd/" + strconv.Itoa(fd)
+	if err := unix.Mount(source, path, "", unix.MS_BIND, ""); err != nil {
+		return &os.PathError{Op: "mount", Path: source, Err: err}
+	}
+	return nil
 }
 
 // unshared returns a descriptor of a new namespace with lo up. To make one waits for global locks

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
-	"strings"
 	"sync"
 	"unsafe"
 
@@ -28,13 +27,9 @@ var (
 	ErrNoProc       = errors.New("/proc is not mounted")
 )
 
-const procPath = "/proc"
-
-// hasProc reports whether the proc file system is mounted where it is expected.
-func hasProc() bool {
-	var in unix.Statfs_t
-	return unix.Statfs(procPath, &in) == nil && in.Type == unix.PROC_SUPER_MAGIC
-}
+// HasProc reports whether the calling thread sees /proc, without which no path can be opened as a
+// namespace.
+func HasProc() bool { return errno.HasProc() }
 
 // ownPath is the namespace of the calling thread, which may differ from that of the process's first
 // thread.
@@ -84,11 +79,8 @@ func open(path string) (int, error) {
 		return -1, ErrRelative
 	}
 	fd, err := openFile(path)
-	if errors.Is(err, fs.ErrNotExist) && strings.HasPrefix(path, procPath+"/") && !hasProc() {
-		return -1, ErrNoProc
-	}
 	if err != nil {
-		return -1, openError(err)
+		return -1, openError(path, err)
 	}
 	if err := mustBeNetwork(fd); err != nil {
 		unix.Close(fd)
@@ -108,7 +100,10 @@ func openFile(path string) (fd int, err error) {
 
 // openError returns ErrNotNamespace for what cannot even be opened because of its type: a socket, a
 // device without driver.
-func openError(err error) error {
+func openError(path string, err error) error {
+	if errno.LacksProc(&fs.PathError{Op: "open", Path: path, Err: err}) {
+		return ErrNoProc
+	}
 	if errors.Is(err, unix.ENXIO) || errors.Is(err, unix.ENODEV) {
 		return fmt.Errorf("%w: %w", ErrNotNamespace, err)
 	}
@@ -141,7 +136,7 @@ func isOwn(fd int) (bool, error) {
 		return false, err
 	}
 	if err := unix.Stat(ownPath, &here); err != nil {
-		if !hasProc() {
+		if !HasProc() {
 			return false, ErrNoProc
 		}
 		return false, fmt.Errorf("%s: %w", ownPath, err)

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/libcni/libcni/core/internal/host/errno"
 	"github.com/libcni/libcni/core/internal/host/file"
 )
 
@@ -71,10 +72,10 @@ func Set(key, value string) (changed bool, err error) {
 // maxValue is more than any of the settings has.
 const maxValue = 256
 
-// reason leaves out the path, which the key repeats.
+// reason leaves out the path, which the key repeats, unless /proc is missing.
 func reason(err error) error {
 	var at *fs.PathError
-	if errors.As(err, &at) {
+	if errors.As(err, &at) && !errno.LacksProc(err) {
 		return at.Err
 	}
 	return err
