@@ -42,6 +42,7 @@ func New(kind Kind, cause error, format string, args ...any) *Error {
 	}
 	if number == 0 {
 		e.Errno = errno.Name(traits.number)
+		e.Retryable = e.Retryable && !errno.IsLasting(cause)
 		return e
 	}
 

@@ -9,6 +9,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// Lasting is an error without a number that no retry cures.
+type Lasting string
+
+func (e Lasting) Error() string { return string(e) }
+
+// IsLasting reports whether err wraps a Lasting.
+func IsLasting(err error) bool {
+	var lasting Lasting
+	return errors.As(err, &lasting)
+}
+
 // Of returns the error number that err wraps, or 0 if it wraps none.
 func Of(err error) syscall.Errno {
 	var number syscall.Errno

@@ -6,7 +6,6 @@
 package file
 
 import (
-	"errors"
 	"io"
 	"io/fs"
 
@@ -16,7 +15,7 @@ import (
 )
 
 // ErrIrregular says that a directory, link, FIFO, socket or device has the name of a file.
-var ErrIrregular = errors.New("not a regular file")
+var ErrIrregular error = errno.Lasting("not a regular file")
 
 // Flags of Open.
 const (
