@@ -669,8 +669,9 @@ CNI_API int cni_plugin_info(const char *request, char **response);
  *
  * The schema follows JSON Schema 2020-12. It lists the keys of the built-in plugins with their
  * types, descriptions, defaults and limits; unit and since are keywords of its own. A misspelled
- * key of a built-in plugin violates it, a key of another plugin does not. It expects keys as they
- * are documented, while plugins read them in any case.
+ * key of a built-in plugin violates it, a key of another plugin does not. It expects keys exactly
+ * as they are documented, while plugins read them in any case. An optional key of a plugin may be
+ * null, which counts as absent.
  *
  * An editor that knows the schema completes network configurations: write the schema to a file and
  * name that file in the key $schema of the configuration, which libcni ignores.

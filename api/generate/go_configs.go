@@ -41,6 +41,11 @@ var absenceMatters = map[string]bool{
 	"conditionsV4": true, "conditionsV6": true,
 }
 
+// emptyDiffers reports whether the empty value of a key of a definition is refused.
+func emptyDiffers(key *model.Key, definition string) bool {
+	return absenceMatters[key.Name] || absenceMatters[key.Name+" of "+definition]
+}
+
 // configTargets are the files with the keys of the configurations.
 func configTargets() []target {
 	var all []target
@@ -191,7 +196,7 @@ func (p configPackage) field(key *model.Key) string {
 func (p configPackage) goType(key *model.Key) string {
 	t := p.valueType(key.Value)
 	form := key.Value.Form
-	matters := absenceMatters[key.Name] || absenceMatters[key.Name+" of "+p.definition] ||
+	matters := emptyDiffers(key, p.definition) ||
 		string(key.Default) == "true" ||
 		form == model.Integer && key.Default == nil && !key.Required ||
 		form == model.Object && key.Required

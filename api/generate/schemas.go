@@ -20,6 +20,12 @@ const (
 // closed, so that misspelled keys are found.
 var openObjects = []string{"capabilityArgs", "macArgs", "macArgsCNI", "ipsArgs", "ipsArgsCNI"}
 
+// strictInLists are the optional keys of a list that may not be null.
+var strictInLists = map[string]bool{
+	"cniVersion": true, "cniVersions": true, "disableCheck": true, "disableGC": true,
+	"loadOnlyInlinedPlugins": true, "plugins": true,
+}
+
 // compressedSchema writes the copy of the schema that is part of the library.
 func compressedSchema(api *source) ([]byte, error) {
 	text, err := json.Marshal(newSchemaSet(api.API).document())
@@ -131,7 +137,7 @@ func (s *schemaSet) typeNamed(name string) *model.Type {
 func (s *schemaSet) object(t *model.Type, keys []*model.Key, open bool) schema {
 	properties, required := schema{}, []string{}
 	for _, key := range keys {
-		properties = append(properties, member{key.Name, s.property(key)})
+		properties = append(properties, member{key.Name, s.property(t, key)})
 		if key.Required {
 			required = append(required, key.Name)
 		}
@@ -147,12 +153,18 @@ func (s *schemaSet) object(t *model.Type, keys []*model.Key, open bool) schema {
 	return o
 }
 
-// property describes a key.
-func (s *schemaSet) property(key *model.Key) schema {
+// property describes a key of an object. An optional one of a plugin may be null, which
+// counts as absent.
+func (s *schemaSet) property(t *model.Type, key *model.Key) schema {
 	var p schema
 	switch key.Name {
 	case "cniVersion":
-		p = refTo("cniVersion")
+		p = schema{{"anyOf", []schema{refTo("cniVersion"), {{"const", ""}}}}}
+	case "disableCheck", "disableGC", "loadOnlyInlinedPlugins":
+		p = schema{{"anyOf", []schema{
+			{{"type", "boolean"}},
+			{{"type", "string"}, {"pattern", "^([Tt][Rr][Uu][Ee]|[Ff][Aa][Ll][Ss][Ee])$"}},
+		}}}
 	case "cniVersions":
 		p = schema{{"type", "array"}, {"items", refTo("cniVersion")}}
 	case "plugins":
@@ -162,6 +174,9 @@ func (s *schemaSet) property(key *model.Key) schema {
 	default:
 		p = s.value(key.Value, key.Required)
 	}
+	if !key.Required && !(t.Name == "networkConfig" && strictInLists[key.Name]) {
+		p = orAbsent(p, key.Value.Form == model.Enum && !emptyDiffers(key, t.Name))
+	}
 	p = append(p, member{"description", key.Description})
 	if key.Default != nil {
 		p = append(p, member{"default", key.Default})
@@ -170,6 +185,25 @@ func (s *schemaSet) property(key *model.Key) schema {
 		p = append(p, member{"unit", key.Unit})
 	}
 	return append(p, member{"since", key.Since})
+}
+
+// orAbsent allows null, too, and the empty string if it counts as absent.
+func orAbsent(p schema, empty bool) schema {
+	absent := schema{{"type", "null"}}
+	if empty {
+		absent = schema{{"enum", []any{"", nil}}}
+	}
+	for i := range p {
+		if p[i].name == "type" {
+			p[i].value = []any{p[i].value, "null"}
+			return p
+		}
+		if alternatives, union := p[i].value.([]schema); union && p[i].name == "anyOf" {
+			p[i].value = append(alternatives, absent)
+			return p
+		}
+	}
+	return schema{{"anyOf", []schema{p, absent}}}
 }
 
 // capabilities describes the object that declares capabilities.
@@ -199,7 +233,7 @@ func (s *schemaSet) value(v model.Value, required bool) schema {
 	case model.Union:
 		var alternatives []schema
 		for _, alternative := range v.Alternatives {
-			alternatives = append(alternatives, s.value(alternative, required))
+			alternatives = append(alternatives, s.value(alternative, true))
 		}
 		return schema{{"anyOf", alternatives}}
 	}

@@ -71,7 +71,7 @@ LONGEST = (2**63 - 1) // 10**6
 def milliseconds(seconds: Optional[float], name: str = "timeout") -> Optional[int]:
     """Whole milliseconds; a time shorter than one becomes 1, since 0 means no limit.
 
-    InvalidRequestError names the option if it is no such time.
+    InvalidRequestError names an option that cannot be such a time.
     """
     if seconds is None:
         return None

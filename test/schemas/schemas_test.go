@@ -4,10 +4,12 @@ package schemas
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -214,4 +216,102 @@ func configurations(t *testing.T, path string) []example {
 		found = append(found, example{keys.Type, value})
 	}
 	return found
+}
+
+// optionalKeys are the places where a test puts an optional key of a definition: %s.
+var optionalKeys = []struct{ definition, template string }{
+	{"", `{"name":"a","plugins":[{"type":"loopback"}],%s}`},
+	{"loopback", listOf(`{"type":"loopback",%s}`)},
+	{"bridge", listOf(`{"type":"bridge",%s}`)},
+	{"ptp", listOf(`{"type":"ptp","ipam":{"type":"static","addresses":[{"address":"10.1.0.2/16"}]},%s}`)},
+	{"portmap", listOf(`{"type":"bridge"},{"type":"portmap",%s}`)},
+	{"firewall", listOf(`{"type":"bridge"},{"type":"firewall",%s}`)},
+	{"host-local", listOf(`{"type":"bridge","ipam":{"type":"host-local","ranges":[[{"subnet":"10.1.0.0/16"}]],%s}}`)},
+	{"static", listOf(`{"type":"bridge","ipam":{"type":"static","addresses":[{"address":"10.1.0.2/16"}],%s}}`)},
+	{"ipRange", listOf(`{"type":"bridge","ipam":{"type":"host-local","ranges":[[{"subnet":"10.1.0.0/16",%s}]]}}`)},
+	{"staticAddress", listOf(`{"type":"bridge","ipam":{"type":"static","addresses":[{"address":"10.1.0.2/16",%s}]}}`)},
+	{"route", listOf(`{"type":"bridge","ipam":{"type":"host-local","ranges":[[{"subnet":"10.1.0.0/16"}]],"routes":[{"dst":"0.0.0.0/0",%s}]}}`)},
+	{"dns", listOf(`{"type":"bridge","ipam":{"type":"static","addresses":[{"address":"10.1.0.2/16"}],"dns":{%s}}}`)},
+	{"portMapping", listOf(`{"type":"bridge"},{"type":"portmap","runtimeConfig":{"portMappings":[{"hostPort":80,"containerPort":80,%s}]}}`)},
+	{"capabilityArgs", listOf(`{"type":"bridge"},{"type":"portmap","runtimeConfig":{%s}}`)},
+	{"macArgs", listOf(`{"type":"bridge","args":{%s}}`)},
+	{"macArgsCNI", listOf(`{"type":"bridge","args":{"cni":{%s}}}`)},
+	{"vlanRange", listOf(`{"type":"bridge","vlanTrunk":[{"id":3,%s}]}`)},
+}
+
+func listOf(plugins string) string {
+	return `{"cniVersion":"1.1.0","name":"a","plugins":[` + plugins + `]}`
+}
+
+// The schema and the readers agree on null and on the empty string as the value of each optional
+// key.
+func TestSchemaAcceptsWhatValidateAccepts(t *testing.T) {
+	var whole struct {
+		Properties map[string]json.RawMessage
+		Required   []string
+		Defs       map[string]struct {
+			Properties map[string]json.RawMessage
+			Required   []string
+		} `json:"$defs"`
+	}
+	if err := json.Unmarshal(schemaOf(t, ""), &whole); err != nil {
+		t.Fatal(err)
+	}
+
+	var examples []example
+	for _, place := range optionalKeys {
+		properties, required := whole.Properties, whole.Required
+		if place.definition != "" {
+			definition := whole.Defs[place.definition]
+			properties, required = definition.Properties, definition.Required
+		}
+		if len(properties) == 0 {
+			t.Errorf("there is no definition %q", place.definition)
+		}
+		for key := range properties {
+			inList := key == "name" || key == "cniVersion"
+			if slices.Contains(required, key) ||
+				strings.Contains(place.template, `"`+key+`":`) && (place.definition == "" || !inList) {
+				continue
+			}
+			for _, value := range values(properties[key]) {
+				member := fmt.Sprintf("%q:%s", key, value)
+				examples = append(examples, example{"",
+					json.RawMessage(fmt.Sprintf(place.template, member))})
+			}
+		}
+	}
+
+	for i, violation := range violations(t, examples) {
+		if refusal := refusal(t, examples[i].value); (refusal == "") != (violation == "") {
+			t.Errorf("%s\nschema: %s\nvalidate: %s", examples[i].value, violation, refusal)
+		}
+	}
+}
+
+// values are null and, for a key whose value is a text, the empty string. The other types are left
+// out, because validate does not look at keys that a plugin does not read.
+func values(property json.RawMessage) []string {
+	for _, words := range []string{`"string"`, `Backend"`, `Policy"`, `cniVersion"`, `protocol"`} {
+		if bytes.Contains(property, []byte(words)) && !bytes.Contains(property, []byte(`"items"`)) {
+			return []string{"null", `""`}
+		}
+	}
+	return []string{"null"}
+}
+
+// refusal is why the verb validate finds a configuration invalid, "" if it does not. A key that
+// needs an executable is valid.
+func refusal(t *testing.T, config json.RawMessage) string {
+	t.Helper()
+	request, err := json.Marshal(map[string]any{"network": config,
+		"options": map[string]any{"builtins": "only"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rc, response := core.New(core.Options{}).Call(t.Context(), core.Caller{}, "validate", request)
+	if rc == 0 || bytes.Contains(response, []byte(`"kind":"unsupported"`)) {
+		return ""
+	}
+	return string(response)
 }

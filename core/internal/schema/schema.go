@@ -97,6 +97,7 @@ func (s *Schema) Unknown(definition string, value jsontext.Value) ([]Key, error)
 // node is the part of a schema that says which keys there are.
 type node struct {
 	Ref         string           `json:"$ref"`
+	AnyOf       []*node          `json:"anyOf"`
 	Properties  map[string]*node `json:"properties"`
 	Items       *node            `json:"items"`
 	Additional  json.RawMessage  `json:"additionalProperties"`
@@ -122,9 +123,7 @@ type comparison struct {
 }
 
 func (c *comparison) compare(n *node, value jsontext.Value, path string) error {
-	for n != nil && n.Ref != "" {
-		n = c.definitions[strings.TrimPrefix(n.Ref, references)]
-	}
+	n = c.resolve(n)
 	if n == nil {
 		return nil
 	}
@@ -134,6 +133,21 @@ func (c *comparison) compare(n *node, value jsontext.Value, path string) error {
 		return c.object(n, value, path)
 	case '[':
 		return c.list(n, value, path)
+	}
+	return nil
+}
+
+// resolve follows references, also the one of a key that may be null.
+func (c *comparison) resolve(n *node) *node {
+	for n != nil {
+		switch {
+		case n.Ref != "":
+			n = c.definitions[strings.TrimPrefix(n.Ref, references)]
+		case len(n.AnyOf) > 0 && n.AnyOf[0].Ref != "":
+			n = n.AnyOf[0]
+		default:
+			return n
+		}
 	}
 	return nil
 }
