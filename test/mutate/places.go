@@ -221,6 +221,7 @@ func lives() []mutation {
 		change{"nothing gives way to an ADD", "Manager.sweep", answer("false")},
 		change{"an attachment that lives gives way", "Manager.isGone", answer("true")},
 		change{"an interface outside the kernel is missed", "Manager.isAlive", never("hadLink")},
+		change{"a path counts as missing without /proc", "Manager.findToLook", never("HasProc")},
 	), in(lifecycle, "",
 		change{"a plugin that could not be run has found drift", "isPluginsOwn", always("Unwrap")},
 		change{"a built-in that could not look has found drift", "isPluginsOwn", always("Builtin")},
