@@ -1,7 +1,6 @@
 package attachments
 
 import (
-	"bytes"
 	"errors"
 	"io/fs"
 	"path/filepath"
@@ -79,11 +78,12 @@ func (s *Store) OthersOf(network string) (map[Key]string, error) {
 	return others, err
 }
 
-// Unclaim removes the claim of this cache, if it has the attachment.
+// Unclaim removes the claim of this cache, if it has the attachment, and one that was cut short.
 func (s *Store) Unclaim(key Key) error {
 	path := s.claimPath(key)
 	claim, err := loadText(path, stateOption)
-	if isAbsent(err) || err == nil && !bytes.Equal(claim, s.claim(key)) {
+	_, dir, whole := parseClaim(claim)
+	if isAbsent(err) || err == nil && whole && !s.isOwnCache(dir) {
 		return nil
 	}
 	if err == nil {
@@ -123,14 +123,16 @@ func (s *Store) isOwnCache(dir string) bool {
 
 func (s *Store) claimPath(key Key) string { return s.claims + "/" + s.uniqueName(key) }
 
-// claim is the content of a claim of this store: names have no newline, directories may.
+// claim is the content of a claim of this store: names have no newline, directories may. The last
+// one shows that it is whole.
 func (s *Store) claim(key Key) []byte {
-	return []byte(key.Network + "\n" + key.ContainerID + "\n" + key.IfName + "\n" + s.cacheDir)
+	return []byte(key.Network + "\n" + key.ContainerID + "\n" + key.IfName + "\n" + s.cacheDir + "\n")
 }
 
 func parseClaim(data []byte) (key Key, dir string, ok bool) {
-	parts := strings.SplitN(string(data), "\n", 4)
-	if len(parts) != 4 {
+	text, whole := strings.CutSuffix(string(data), "\n")
+	parts := strings.SplitN(text, "\n", 4)
+	if len(parts) != 4 || !whole {
 		return Key{}, "", false
 	}
 	return Key{parts[0], parts[1], parts[2]}, parts[3], filepath.IsAbs(parts[3])

@@ -182,7 +182,8 @@ TIMES = [field.name for field in dataclasses.fields(OptionFields) if "float" in 
 @pytest.mark.parametrize("name", TIMES)
 @pytest.mark.parametrize("seconds", [math.inf, -math.inf, math.nan, -1, -0.0001, 1e300, 2**63])
 def test_what_is_no_time_is_refused_in_the_words_of_python(name: str, seconds: float) -> None:
-    client = cni.Client(**{name: seconds})
+    options: dict[str, Any] = {name: seconds}
+    client = cni.Client(**options)
     with pytest.raises(cni.InvalidRequestError, match=rf"^{name}: .*; give seconds") as caught:
         client.as_object()
     assert (caught.value.details, caught.value.rc) == (name, -errno.EINVAL)
