@@ -130,6 +130,20 @@ func (a *app) ask(ctx context.Context, method string, r request, answer any) ([]
 	return response, nil
 }
 
+// printKey asks and prints one key of the response, or with --json the whole response.
+func (a *app) printKey(ctx context.Context, method string, r request, key string) error {
+	var answer map[string]json.RawMessage
+	response, err := a.ask(ctx, method, r, &answer)
+	switch {
+	case err != nil:
+		return err
+	case a.json:
+		return a.printJSON(response)
+	default:
+		return a.printJSON(answer[key])
+	}
+}
+
 // printJSON writes an answer indented, as cnitool does; numbers and the order of keys stay as they
 // are.
 func (a *app) printJSON(value []byte) error {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 
 	"github.com/spf13/cobra"
 )
@@ -26,20 +25,7 @@ An editor completes a .conflist that names the file with the schema in its key $
 		if len(args) == 1 {
 			r["type"] = args[0]
 		}
-
-		var answer struct {
-			Schema json.RawMessage `json:"schema"`
-		}
-
-		response, err := a.ask(ctx, "schema", r, &answer)
-		switch {
-		case err != nil:
-			return err
-		case a.json:
-			return a.printJSON(response)
-		default:
-			return a.printJSON(answer.Schema)
-		}
+		return a.printKey(ctx, "schema", r, "schema")
 	})
 	completeArgs(cmd, func(ctx context.Context) []string {
 		return append(a.builtinTypes(ctx), "capabilities")

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -256,20 +255,7 @@ func (a *app) volumeGet(f *volumeFlags) *cobra.Command {
 		if err != nil {
 			return err
 		}
-
-		var answer struct {
-			Volume json.RawMessage `json:"volume"`
-		}
-
-		response, err := a.ask(ctx, "volume.get", r, &answer)
-		switch {
-		case err != nil:
-			return err
-		case a.json:
-			return a.printJSON(response)
-		default:
-			return a.printJSON(answer.Volume)
-		}
+		return a.printKey(ctx, "volume.get", r, "volume")
 	})
 	return cmd
 }
