@@ -169,10 +169,11 @@ uninstall: ## remove what install put there
 deps: ## install the packages that the tests need, as root on Debian and Ubuntu
 	@test/deps --packages
 
+# The reference plugins need a newer Go than the project: a module of their own, as the linter's.
 peers: $(BUILD)/peers/cnitool $(BUILD)/peers/volumeplugin ## build the programs that libcni is compared with
 $(BUILD)/peers/cnitool: test/peers/go.mod test/peers/go.sum $(wildcard test/peers/*/*.go)
 	$(call begin,building the programs that libcni is compared with)
-	cd test/peers && CGO_ENABLED=0 $(GO) build -trimpath -o $(CNI_PEERS) tool
+	cd test/peers && GOTOOLCHAIN=auto CGO_ENABLED=0 $(GO) build -trimpath -o $(CNI_PEERS) tool
 	touch $@
 	$(call done,they are built)
 
