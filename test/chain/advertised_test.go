@@ -21,7 +21,7 @@ func TestHostKeepsTheRouteItsRouterAdvertises(t *testing.T) {
 	p := h.start()
 	router := p.namespace("router")
 	rig.Must(t, os.WriteFile("/proc/sys/net/ipv6/conf/default/accept_ra", []byte("1"), 0))
-	h.connect(router, "up0", nil, nil)
+	h.Connect(router, "up0", nil, nil)
 	changes := make(chan netlink.RouteUpdate)
 	done := make(chan struct{})
 	t.Cleanup(func() { close(done) })
@@ -52,7 +52,7 @@ func TestHostKeepsTheRouteItsRouterAdvertises(t *testing.T) {
 func TestForwardingDropsTheRoute(t *testing.T) {
 	h := newHost(t)
 	router := h.start().namespace("router")
-	h.connect(router, "up0", nil, nil)
+	h.Connect(router, "up0", nil, nil)
 	changes := make(chan netlink.RouteUpdate)
 	done := make(chan struct{})
 	t.Cleanup(func() { close(done) })

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -172,55 +171,12 @@ func (h *host) attachment(network, id, netns string, hostPort int) object {
 		}}
 }
 
-// connect makes a pair of links, one end in the host, the other named eth0 in a namespace, with
-// addresses that can be used at once.
-func (h *host) connect(netns, name string, here, there []string) {
-	h.T.Helper()
-	fd, err := os.Open(netns)
-	rig.Must(h.T, err)
-	defer fd.Close()
-	rig.Must(h.T,
-		netlink.LinkAdd(
-			&netlink.Veth{
-				LinkAttrs: netlink.LinkAttrs{Name: name}, PeerName: "eth0",
-				PeerNamespace: netlink.NsFd(int(fd.Fd())),
-			}))
-	rig.Must(h.T, ready(name, here))
-	rig.Must(h.T, rig.Within(netns, func() error { return ready("eth0", there) }))
-}
-
-func ready(name string, addresses []string) error {
-	if err := os.WriteFile("/proc/sys/net/ipv6/conf/"+name+"/accept_dad", []byte("0"), 0); err != nil {
-		return err
-	}
-	link, err := netlink.LinkByName(name)
-	if err != nil {
-		return err
-	}
-	if err := netlink.LinkSetUp(link); err != nil {
-		return err
-	}
-	for _, text := range addresses {
-		address, err := netlink.ParseAddr(text)
-		if err != nil {
-			return err
-		}
-		if address.IP.To4() == nil {
-			address.Flags = unix.IFA_F_NODAD
-		}
-		if err := netlink.AddrAdd(link, address); err != nil {
-			return fmt.Errorf("%s: %s: %w", name, text, err)
-		}
-	}
-	return nil
-}
-
 // outside makes a machine that the host reaches by a link: it has 192.0.2.9 and fd00:9::9, the host
 // 192.0.2.1 and fd00:9::1.
 func (h *host) outside(p *process) string {
 	h.T.Helper()
 	netns := p.namespace("outside")
-	h.connect(netns, "out0", []string{"192.0.2.1/24", "fd00:9::1/64"},
+	h.Connect(netns, "out0", []string{"192.0.2.1/24", "fd00:9::1/64"},
 		[]string{"192.0.2.9/24", "fd00:9::9/64"})
 	return netns
 }

@@ -96,7 +96,7 @@ func testSavedRules(h *host, foreign string, load func(file string)) {
 		netns := p.namespace(id)
 		all = append(all, h.full(network, id, netns, n))
 		p.must("add", all[n])
-		h.serve(netns, ":80")
+		h.Serve(netns, ":80", "")
 	}
 	reached := func(when string) {
 		h.T.Helper()

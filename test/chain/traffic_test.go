@@ -22,42 +22,6 @@ import (
 
 const patience = 10 * time.Second
 
-// serve answers connections in a namespace: after a line "who" with the address they come from,
-// otherwise with what it is sent.
-func (h *host) serve(netns, address string) {
-	h.T.Helper()
-	rig.Must(h.T, rig.Within(netns, func() error {
-		listener, err := net.Listen("tcp", address)
-		if err != nil {
-			return err
-		}
-		h.T.Cleanup(func() { listener.Close() })
-		go func() {
-			for {
-				conn, err := listener.Accept()
-				if err != nil {
-					return
-				}
-				go answerTo(conn)
-			}
-		}()
-		return nil
-	}))
-}
-
-func answerTo(conn net.Conn) {
-	defer conn.Close()
-	var first [4]byte
-	if _, err := io.ReadFull(conn, first[:]); err != nil {
-		return
-	}
-	if string(first[:]) == "who\n" {
-		_, _ = conn.Write([]byte(conn.RemoteAddr().(*net.TCPAddr).IP.String()))
-		return
-	}
-	_, _ = io.Copy(conn, io.MultiReader(bytes.NewReader(first[:]), conn))
-}
-
 // who asks a server, from a namespace, who it sees; "" if there is no answer.
 func (h *host) who(netns, address string, wait time.Duration) string {
 	h.T.Helper()
@@ -160,9 +124,9 @@ func TestRepairUnderARunningTransfer(t *testing.T) {
 	one, two := h.attachment("a", "c1", first, 8080), h.attachment("b", "c2", second, 8081)
 	p.must("add", one)
 	p.must("add", two)
-	h.serve(first, ":80")
-	h.serve(second, ":80")
-	h.serve(outside, ":7000")
+	h.Serve(first, ":80", "")
+	h.Serve(second, ":80", "")
+	h.Serve(outside, ":7000", "")
 	everythingWorks := func(when string) {
 		t.Helper()
 		for _, way := range []struct{ name, from, to, want string }{

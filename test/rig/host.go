@@ -94,3 +94,29 @@ func Within(path string, fn func() error) error {
 		return fn()
 	})
 }
+
+// NewNamespace makes a network namespace, which lasts as long as the test, and returns a path of
+// it.
+func NewNamespace(t testing.TB) string {
+	t.Helper()
+	var fd int
+	Must(t, OnThread(func() (err error) {
+		if err = FreshNetwork(); err != nil {
+			return err
+		}
+		fd, err = unix.Open("/proc/thread-self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		return err
+	}))
+	t.Cleanup(func() { unix.Close(fd) })
+	return fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), fd)
+}
+
+// IsolateMounts gives the test's thread, which is in a namespace already, mounts of its own: an
+// empty /run, and a /sys that shows the network namespace.
+func IsolateMounts(t testing.TB) {
+	t.Helper()
+	Must(t, os.NewSyscallError("unshare", unix.Unshare(unix.CLONE_NEWNS)))
+	Must(t, unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""))
+	Must(t, unix.Mount("tmpfs", "/run", "tmpfs", 0, "mode=755"))
+	Must(t, unix.Mount("sysfs", "/sys", "sysfs", 0, ""))
+}
