@@ -72,7 +72,7 @@ LINTER := $(BUILD)/lint/golangci-lint
 
 .DELETE_ON_ERROR:
 .PHONY: all check-deps generate install uninstall deps peers test test-tools lint test-vm build-matrix
-.PHONY: test-debian test-all test-faults mutate fuzz demo bench bench-parts figures release help clean
+.PHONY: test-debian test-all test-faults test-matrix mutate fuzz demo bench bench-parts figures release help clean
 
 # A recipe that takes seconds says what it does, and when it has done it how long that took.
 begin = @echo "...  $(1)"; mkdir -p $(@D); date +%s >$@.began
@@ -230,6 +230,10 @@ test-vm: ## run the tests for kernel features that this machine may lack, in a v
 # About half an hour; "make test" has a sample.
 test-faults: all ## kill and fail calls at every one of their system calls, and let crowds loose for a minute
 	CNI_FAULTS=all CNI_CROWD_SECONDS=60 $(GO) test -count=1 -timeout 3h -tags $(TAGS) -exec $(ISOLATE) ./test/faults
+
+# WORDS="policy isolated, backend nftables" runs the settings that have all of these.
+test-matrix: $(BUILD)/cni peers ## try every connection between host, LAN and containers in every setting
+	CNI_MATRIX="$(or $(WORDS),all)" $(GO) test -count=1 -timeout 3h -tags $(TAGS) -exec $(ISOLATE) ./test/matrix
 
 # WORDS="lifecycle map" makes only the changes whose place or name holds one of them.
 mutate: all peers ## take one thing out of the sources at a time, and list what no test notices

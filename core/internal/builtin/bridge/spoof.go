@@ -20,19 +20,16 @@ type spoofCheck struct {
 
 func spoofChain() nft.Chain {
 	return nft.Chain{Table: nft.Own(nft.Bridge), Name: "macspoofchk", Hook: nft.Prerouting,
-		Priority: nft.BridgeDstNAT,
-		Comment:  "macspoofchk: drops frames of a container with another MAC address than its own"}
+		Priority: nft.BridgeDstNAT}
 }
 
 func spoofPorts() nft.Set {
-	return nft.Set{Table: nft.Own(nft.Bridge), Name: "macspoofchk-ports", Key: []nft.Type{nft.IfName},
-		Comment: "links of containers whose frames are checked"}
+	return nft.Set{Table: nft.Own(nft.Bridge), Name: "macspoofchk-ports", Key: []nft.Type{nft.IfName}}
 }
 
 func spoofMACs() nft.Set {
 	return nft.Set{Table: nft.Own(nft.Bridge), Name: "macspoofchk-macs",
-		Key:     []nft.Type{nft.IfName, nft.EtherAddr},
-		Comment: "links of containers, each with the MAC address that may send"}
+		Key: []nft.Type{nft.IfName, nft.EtherAddr}}
 }
 
 func spoofRule() nft.Rule {

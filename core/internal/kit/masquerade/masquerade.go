@@ -68,8 +68,7 @@ type family struct {
 // chain's name must not be a keyword of nft's language: a saved rule set could not be loaded.
 func chain() nft.Chain {
 	return nft.Chain{Table: nft.Own(nft.Inet), Name: "masquerading", Type: "nat",
-		Hook: nft.Postrouting, Priority: nft.PrioritySrcNAT,
-		Comment: "ipMasq: containers' packets to other networks get an address of the host"}
+		Hook: nft.Postrouting, Priority: nft.PrioritySrcNAT}
 }
 
 func families(network string) []family {
@@ -86,10 +85,9 @@ func newFamily(network string, version nft.Family) family {
 		version: version,
 		network: network,
 		sources: nft.Set{Table: nft.Own(nft.Inet), Name: name, Key: []nft.Type{of},
-			Comment: nft.Text("ipMasq: addresses of containers; net: " + network)},
+			Comment: nft.Text("net: " + network)},
 		local: nft.Set{Table: nft.Own(nft.Inet), Name: name + "-local", Key: []nft.Type{of},
-			Interval: true,
-			Comment:  nft.Text("ipMasq: destinations without masquerading; net: " + network)},
+			Interval: true},
 	}
 }
 
