@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/libcni/libcni/core/internal/attachments"
-	"github.com/libcni/libcni/core/internal/host/boot"
 	"github.com/libcni/libcni/core/internal/lifecycle"
 )
 
@@ -59,7 +58,7 @@ func (s *scope) attachments(ctx context.Context) (*AttachmentsAnswer, error) {
 
 // now returns the present moment.
 func (s *scope) now() (attachments.AsOf, error) {
-	sinceBoot, err := boot.Now()
+	sinceBoot, err := s.manager.Clock.Now()
 	return attachments.AsOf{BootID: s.bootID, Now: sinceBoot, Wall: time.Now()}, err
 }
 

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/libcni/libcni/core/internal/attachments"
 	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/host/boot"
 	"github.com/libcni/libcni/core/internal/host/nft"
@@ -43,16 +44,18 @@ const maxDeletions = 8
 
 // Engine serves requests. It is safe for concurrent use. The state of attachments is on disk and is
 // shared by all engines and processes that use the same directories. An engine itself holds only
-// caches: threads, sockets and firewall rules.
+// caches: threads, sockets, firewall rules, and which directories were found to be safe.
 type Engine struct {
-	start    Starter
-	running  *running
-	deleter  *rtnl.Deleter
-	rules    nft.Sockets
-	threads  *thread.Pool
-	requests strictjson.Decoder
-	bootID   func() (string, error)
-	volumes  *volume.Client
+	start       Starter
+	running     *running
+	deleter     *rtnl.Deleter
+	rules       nft.Sockets
+	threads     *thread.Pool
+	requests    strictjson.Decoder
+	attachments attachments.Memory
+	clock       boot.Clock
+	bootID      func() (string, error)
+	volumes     *volume.Client
 }
 
 // New returns an engine. It opens and starts nothing; an engine need not be closed.

@@ -77,7 +77,7 @@ func TestGCNeverRemovesWhatIsNewerThanItsList(t *testing.T) {
 	network := h.bridgeNet("web")
 	h.attach(network, "newer", "libcni")
 	h.age("newer")
-	now, err := boot.Now()
+	now, err := new(boot.Clock).Now()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,7 +33,7 @@ func newScope(in incoming, request Common) *scope {
 	e, options := in.engine, &request.Options
 	s := &scope{request: request, ownerGiven: in.request.Options.Owner != "",
 		ifName: request.IfName, command: in.command, events: newSink(in.caller)}
-	s.store = attachments.Open(options.CacheDir, options.StateDir)
+	s.store = e.attachments.Open(options.CacheDir, options.StateDir)
 	s.runner = &invoke.Runner{
 		Mode: options.Builtins, Catalog: builtin.Lookup, Types: builtin.Types,
 		PluginDirs: options.PluginDirs, Env: options.environ(in.caller.Environ),
@@ -42,7 +42,8 @@ func newScope(in incoming, request Common) *scope {
 
 	s.bootID, _ = e.bootID() // lifecycle.Manager describes an unknown boot ID
 	s.manager = &lifecycle.Manager{
-		Store: s.store, Runner: s.runner, Threads: e.threads, Deleter: e.deleter, Events: s.events,
+		Store: s.store, Runner: s.runner, Threads: e.threads, Deleter: e.deleter, Clock: &e.clock,
+		Events:  s.events,
 		ConfDir: options.ConfDir, StateDir: options.StateDir, BootID: s.bootID,
 	}
 	return s

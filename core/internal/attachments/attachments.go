@@ -5,7 +5,7 @@
 // the format of Go's libcni with one additional member. Such a name is ambiguous ("a-b" + "c", "a"
 // + "b-c"). So the content of a file decides whose it is, and an attachment whose file would
 // replace another attachment's is refused. Intents are in <stateDir>/intents under unambiguous
-// names. <stateDir>/claims has a file for each attachment that says which cache records it.
+// names. <stateDir>/claims has a link for each attachment that says which cache records it.
 //
 // An entry is written to a temporary file that is then renamed, so that there is never half an
 // entry. So is an intent that replaces another one. The first intent is written in place, because
@@ -14,8 +14,8 @@
 // absent, and are reported with the attachment that their name tells. A file that states another
 // attachment than its name is malformed.
 //
-// The directories must belong to root or to the caller, and only their owner may write to them: an
-// entry says what a DEL removes and which programs it runs.
+// The directories and files must belong to root or to the caller, and only their owner may write to
+// them: an entry says what a DEL removes and which programs it runs.
 //
 // # Locks
 //

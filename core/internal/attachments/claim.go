@@ -9,9 +9,10 @@ import (
 	"github.com/libcni/libcni/core/internal/host/file"
 )
 
-// A claim is a file in <stateDir>/claims that says which cache records an attachment. The objects
-// on a host bear the names of their attachment, but not its cache: without claims an ADD or DEL
-// with one cache would change the objects of an attachment of the same names in another.
+// A claim is a symbolic link in <stateDir>/claims whose text says which cache records an
+// attachment. It leads nowhere: a link is made and read in one step each, and never half written.
+// The objects on a host bear the names of their attachment, but not its cache: without claims an
+// ADD or DEL with one cache would change the objects of an attachment of the same names in another.
 
 // Claim makes this cache the one of an attachment, before anything is made. made reports whether it
 // was not before. If another cache has the attachment, Claim changes nothing and returns that
@@ -21,41 +22,42 @@ func (s *Store) Claim(key Key) (made bool, other string, err error) {
 		return false, "", err
 	}
 
-	err = s.create(s.claimPath(key), s.claim(key))
+	path := s.claimPath(key)
+	err = s.inDirectory(path, func() error { return file.MakeLink(path, s.claim(key)) })
 	if !errors.Is(err, fs.ErrExist) {
 		return err == nil, "", orStateError(err, key, "write the claim", stateOption)
 	}
 	if other, err = s.ClaimedBy(key); other != "" || err != nil {
 		return false, other, err
 	}
-	return false, "", s.TakeClaim(key) // it may have been cut short, or name a cache that is gone
+	return false, "", s.TakeClaim(key) // it may be no claim, or name a cache that is gone
 }
 
 // TakeClaim makes this cache the one of an attachment, whichever had it before.
 func (s *Store) TakeClaim(key Key) error {
-	if file.Has(s.claimPath(key), s.claim(key)) {
+	path, text := s.claimPath(key), s.claim(key)
+	if now, err := file.ReadLink(path); err == nil && now == text {
 		return nil
 	}
-	err := s.replace(s.claimPath(key), s.claimPath(key)+temporarySuffix, s.claim(key), rename)
+
+	temporary := path + temporarySuffix
+	err := s.inDirectory(path, func() error { return file.RenewLink(temporary, text) })
+	if err == nil {
+		err = rename(temporary, path)
+	}
+	if err != nil {
+		_ = file.Remove(temporary)
+	}
 	return orStateError(err, key, "write the claim", stateOption)
 }
 
 // ClaimedBy returns the directory of the other cache that has an attachment, "" if there is none.
 func (s *Store) ClaimedBy(key Key) (string, error) {
-	path := s.claimPath(key)
-	data, err := loadText(path, stateOption)
-	if isAbsent(err) {
+	claimed, dir, err := readClaim(s.claimPath(key))
+	if isAbsent(err) || err == nil && (claimed != key || s.isOwnCache(dir)) {
 		return "", nil
 	}
-	if err != nil {
-		return "", err
-	}
-
-	claimed, dir, ok := parseClaim(data)
-	if !ok || claimed != key || s.isOwnCache(dir) {
-		return "", nil
-	}
-	return dir, nil
+	return dir, err
 }
 
 // OthersOf returns the attachments of a network, or of all with "", that other caches have, with
@@ -67,41 +69,36 @@ func (s *Store) OthersOf(network string) (map[Key]string, error) {
 		if network != "" && !strings.HasPrefix(name, networkPrefix(network)) {
 			continue
 		}
-		data, err := loadText(filepath.Join(s.claims, name), stateOption)
-		if err != nil {
-			continue // removed meanwhile
-		}
-		if key, dir, ok := parseClaim(data); ok && !s.isOwnCache(dir) {
+		// one that cannot be read was removed meanwhile
+		if key, dir, err := readClaim(s.claims + "/" + name); err == nil && !s.isOwnCache(dir) {
 			others[key] = dir
 		}
 	}
 	return others, err
 }
 
-// Unclaim removes the claim of this cache, if it has the attachment, and one that was cut short.
+// Unclaim removes the claim of this cache, if it has the attachment, and anything else of its name.
 func (s *Store) Unclaim(key Key) error {
 	path := s.claimPath(key)
-	claim, err := loadText(path, stateOption)
-	_, dir, whole := parseClaim(claim)
-	if isAbsent(err) || err == nil && whole && !s.isOwnCache(dir) {
+	_, dir, err := readClaim(path)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !s.isOwnCache(dir) {
 		return nil
 	}
 	if err == nil {
 		err = file.Remove(path)
+	} else if isUnusable(err) {
+		_ = file.Discard(path) // a directory that is not empty stays
+		err = nil
 	}
 	return orStateError(err, key, "remove the claim", stateOption)
 }
 
 // isAbandoned reports whether a claim of this cache has no attachment: the call that wrote it was
-// killed before it wrote anything else.
+// killed before it wrote anything else. Anything but a claim has none either.
 func (s *Store) isAbandoned(path string) bool {
-	data, err := file.ReadOwn(path, maxFileSize)
-	if err != nil {
-		return false
-	}
-	key, dir, ok := parseClaim(data)
-	if !ok || !s.isOwnCache(dir) {
-		return !ok
+	key, dir, err := readClaim(path)
+	if err != nil || !s.isOwnCache(dir) {
+		return isUnusable(err)
 	}
 	_, intent := file.Stat(s.intentPath(key))
 	_, entry := file.Stat(s.cachePath(key))
@@ -123,17 +120,28 @@ func (s *Store) isOwnCache(dir string) bool {
 
 func (s *Store) claimPath(key Key) string { return s.claims + "/" + s.uniqueName(key) }
 
-// claim is the content of a claim of this store: names have no newline, directories may. The last
-// one shows that it is whole.
-func (s *Store) claim(key Key) []byte {
-	return []byte(key.Network + "\n" + key.ContainerID + "\n" + key.IfName + "\n" + s.cacheDir + "\n")
+// claim is the text of a claim of this store: names have no newline, directories may. It fits into
+// a link where the path of the cache entry, which is longer, fits into a call.
+func (s *Store) claim(key Key) string {
+	return key.Network + "\n" + key.ContainerID + "\n" + key.IfName + "\n" + s.cacheDir
 }
 
-func parseClaim(data []byte) (key Key, dir string, ok bool) {
-	text, whole := strings.CutSuffix(string(data), "\n")
-	parts := strings.SplitN(text, "\n", 4)
-	if len(parts) != 4 || !whole {
-		return Key{}, "", false
+// readClaim returns the attachment and the cache of a claim. The error wraps fs.ErrNotExist, is an
+// *unusableError if there is something else, or is of kind state.
+func readClaim(path string) (key Key, dir string, err error) {
+	text, err := file.ReadLink(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return Key{}, "", err
+	case errors.Is(err, file.ErrIrregular):
+		return Key{}, "", unusable(path, "not a link")
+	case err != nil:
+		return Key{}, "", stateError(err, "read the state", stateOption)
 	}
-	return Key{parts[0], parts[1], parts[2]}, parts[3], filepath.IsAbs(parts[3])
+
+	parts := strings.SplitN(text, "\n", 4)
+	if len(parts) != 4 || !filepath.IsAbs(parts[3]) {
+		return Key{}, "", unusable(path, "not a claim")
+	}
+	return Key{parts[0], parts[1], parts[2]}, parts[3], nil
 }

@@ -96,12 +96,15 @@ func loadKey(path string) (Key, error) {
 }
 
 func loadText(path, option string) ([]byte, error) {
-	data, err := file.ReadOwn(path, maxFileSize)
+	data, err := file.ReadPrivate(path, maxFileSize)
+	var untrusted *file.UntrustedError
 	switch {
 	case err == nil || errors.Is(err, fs.ErrNotExist):
 		return data, err
 	case errors.Is(err, file.ErrIrregular):
 		return nil, unusable(path, "not a file")
+	case errors.As(err, &untrusted):
+		return nil, unusable(path, "it %s", untrusted.Reason)
 	case errors.Is(err, file.ErrTooLarge):
 		return nil, unusable(path, "larger than %d bytes", maxFileSize)
 	default:

@@ -45,7 +45,6 @@ func (s *Store) Lock(ctx context.Context, key Key) (*Held, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.adopt(key)
 	return h, nil
 }
 
@@ -111,12 +110,8 @@ func (h *Held) Attachment(ctx context.Context, key Key) (*Held, error) {
 	if err != nil {
 		return nil, err
 	}
-	h.store.adopt(key)
 	return one, nil
 }
-
-// adopt gives an intent of version 0.1 its present name. There rarely is one.
-func (s *Store) adopt(key Key) { _ = file.RenameNew(s.formerIntentPath(key), s.intentPath(key)) }
 
 // Unlock releases everything. Unlocking twice, or nil, does nothing.
 func (h *Held) Unlock() {

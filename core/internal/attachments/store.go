@@ -32,16 +32,20 @@ type Store struct {
 	intents string
 	claims  string // which cache has an attachment
 
-	cacheDir string
+	cacheDir, stateDir string
 
+	memory  *Memory
 	trusted atomic.Bool                // no other user can change the directories
 	decoded atomic.Pointer[decoded]    // the last cache entry that was read
 	unique  atomic.Pointer[uniqueName] // the last name that was computed
 }
 
+// Open is Memory.Open of an empty memory.
+func Open(cacheDir, stateDir string) *Store { return new(Memory).Open(cacheDir, stateDir) }
+
 // Open returns the store of two directories. It touches nothing; directories are made when
 // something is written.
-func Open(cacheDir, stateDir string) *Store {
+func (m *Memory) Open(cacheDir, stateDir string) *Store {
 	return &Store{
 		results: filepath.Join(cacheDir, "results"),
 		private: filepath.Join(cacheDir, "libcni"),
@@ -49,6 +53,8 @@ func Open(cacheDir, stateDir string) *Store {
 		claims:  filepath.Join(stateDir, "claims"),
 
 		cacheDir: filepath.Clean(cacheDir),
+		stateDir: filepath.Clean(stateDir),
+		memory:   m,
 	}
 }
 
@@ -86,6 +92,8 @@ func (s *Store) find(key Key) (*Entry, snapshot, error) {
 		return e, snapshot{text: text}, nil
 	case err == nil && e.Key == key:
 		return e, snapshot{}, nil
+	case (err == nil || isAbsent(err)) && noIntent && s.adopt(key):
+		return s.find(key)
 	case err == nil || isAbsent(err):
 		return nil, snapshot{vacant: noIntent && errors.Is(err, fs.ErrNotExist)},
 			&absentError{key, damageOf(intentErr, err)}
@@ -320,6 +328,11 @@ func (s *Store) intentPath(key Key) string { return s.intents + "/" + s.uniqueNa
 func (s *Store) formerIntentPath(key Key) string {
 	name := s.uniqueName(key)
 	return s.intents + "/" + name[:digestSize+1] + name[2*(digestSize+1):]
+}
+
+// adopt gives an intent of version 0.1 its present name, and reports whether there was one.
+func (s *Store) adopt(key Key) bool {
+	return file.RenameNew(s.formerIntentPath(key), s.intentPath(key)) == nil
 }
 
 func (s *Store) temporaryIntent(key Key) string { return s.intentPath(key) + temporarySuffix }

@@ -4,37 +4,92 @@ import (
 	"errors"
 	"io/fs"
 	"path/filepath"
+	"sync"
 
 	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/host/file"
 )
 
+// Memory is what the stores of a process know of the directories that they have used, so that a
+// call does not look at all of them again. Its zero value is empty. Safe for concurrent use.
+type Memory struct {
+	mu      sync.Mutex
+	trusted map[string]file.Info // of a directory, when nobody else could change it or what is in it
+}
+
+// maxTrusted bounds the memory of a process that uses ever new directories.
+const maxTrusted = 64
+
+func (m *Memory) trusts(dir string, now file.Info) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	then, known := m.trusted[dir]
+	return known && now.IsUnchanged(then)
+}
+
+func (m *Memory) trust(dir string, now file.Info) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.trusted == nil || len(m.trusted) >= maxTrusted {
+		m.trusted = map[string]file.Info{}
+	}
+	m.trusted[dir] = now
+}
+
 // trust refuses state that another user can change: an entry says what a DEL removes and which
 // programs it runs. Missing directories are looked at again when they have been made.
+//
+// The directories below cacheDir and stateDir are looked at once, and again after a change of the
+// one above: only whoever may change that one can replace them. What their owner opens to others
+// later does not make a file of theirs an entry: read looks at the owner and mode of each.
 func (s *Store) trust() error {
 	if s.trusted.Load() {
 		return nil
 	}
 
-	complete := true
-	for _, dir := range []struct{ path, option string }{
-		{filepath.Dir(s.results), cacheOption}, {s.results, cacheOption}, {s.private, cacheOption},
-		{filepath.Dir(s.intents), stateOption}, {s.intents, stateOption},
-		{s.claims, stateOption},
-	} {
-		err := file.CheckPrivate(dir.path)
-		var untrusted *file.UntrustedError
-		switch {
-		case errors.As(err, &untrusted):
-			return fault.New(fault.KindState, err, "options.%s is not safe to use", dir.option)
-		case errors.Is(err, fs.ErrNotExist):
-			complete = false
-		case err != nil:
-			return stateError(err, "look at the state", dir.option)
+	cache, err := s.trustTree(s.cacheDir, cacheOption, s.results, s.private)
+	if err != nil {
+		return err
+	}
+	state, err := s.trustTree(s.stateDir, stateOption, s.intents, s.claims)
+	if err != nil {
+		return err
+	}
+	s.trusted.Store(cache && state)
+	return nil
+}
+
+// trustTree looks at a directory and those below, and reports whether all of them exist.
+func (s *Store) trustTree(dir, option string, below ...string) (complete bool, err error) {
+	top, err := lookAt(dir, option)
+	if err != nil || top == nil || s.memory.trusts(dir, *top) {
+		return top != nil, err
+	}
+
+	for _, path := range below {
+		info, err := lookAt(path, option)
+		if err != nil || info == nil {
+			return false, err
 		}
 	}
-	s.trusted.Store(complete)
-	return nil
+	s.memory.trust(dir, *top)
+	return true, nil
+}
+
+// lookAt refuses a directory that another user can change. It returns nil if there is none.
+func lookAt(dir, option string) (*file.Info, error) {
+	info, err := file.CheckPrivate(dir)
+	var untrusted *file.UntrustedError
+	switch {
+	case err == nil:
+		return &info, nil
+	case errors.As(err, &untrusted):
+		return nil, fault.New(fault.KindState, err, "options.%s is not safe to use", option)
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil
+	default:
+		return nil, stateError(err, "look at the state", option)
+	}
 }
 
 // inDirectory calls do, which makes a file at path. If the directory is missing, it makes the

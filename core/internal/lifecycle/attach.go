@@ -64,7 +64,8 @@ func (m *Manager) Attach(ctx context.Context, held *attachments.Held,
 		return nil, err
 	}
 
-	a := &addition{chain: c, held: held, store: m.Store, noRollback: request.NoRollback}
+	a := &addition{chain: c, held: held, store: m.Store, clock: m.Clock,
+		noRollback: request.NoRollback}
 	if err := m.runSwept(ctx, a); err != nil {
 		return nil, err
 	}
@@ -84,9 +85,7 @@ func (m *Manager) prepare(ctx context.Context, held *attachments.Held, c *chain,
 	if c.entry.Cookie, err = request.Netns.Cookie(ctx); err != nil {
 		return err
 	}
-	if c.entry.Inode, err = request.Netns.Inode(); err != nil {
-		return err
-	}
+	c.entry.Inode = request.Netns.Inode()
 	if existing != nil {
 		if err := m.resolveExisting(ctx, held, existing, request); err != nil {
 			return err
@@ -101,7 +100,7 @@ func (m *Manager) prepare(ctx context.Context, held *attachments.Held, c *chain,
 // newEntry returns what will be on disk about the attachment, which is known before anything is
 // made, except for the cookie of the namespace.
 func (m *Manager) newEntry(request *AttachRequest) (*attachments.Entry, error) {
-	created, err := boot.Now()
+	created, err := m.Clock.Now()
 	if err != nil {
 		return nil, err
 	}
@@ -126,6 +125,7 @@ type addition struct {
 	chain      *chain
 	held       *attachments.Held
 	store      *attachments.Store
+	clock      *boot.Clock
 	noRollback bool
 
 	results []*plugin.Result // of the plugins that have succeeded, in order
@@ -198,7 +198,7 @@ func (a *addition) commit(ctx context.Context) error {
 	}
 
 	entry.Result, entry.Incomplete = result, false
-	if entry.Created, err = boot.Now(); err != nil { // for GC, the attachment begins to exist now
+	if entry.Created, err = a.clock.Now(); err != nil { // for GC, it exists from now on
 		return err
 	}
 

@@ -15,6 +15,7 @@ import (
 	"github.com/libcni/libcni/core/internal/conf"
 	"github.com/libcni/libcni/core/internal/event"
 	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/host/boot"
 	"github.com/libcni/libcni/core/internal/host/rtnl"
 	"github.com/libcni/libcni/core/internal/host/thread"
 	"github.com/libcni/libcni/core/internal/invoke"
@@ -28,6 +29,7 @@ type Manager struct {
 	Runner   *invoke.Runner
 	Threads  *thread.Pool // for work in the containers' namespaces
 	Deleter  *rtnl.Deleter
+	Clock    *boot.Clock
 	Events   event.Sink
 	ConfDir  string
 	StateDir string

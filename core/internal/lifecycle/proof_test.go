@@ -26,8 +26,7 @@ func (r *rig) pair(path string) *attachments.Entry {
 	defer ns.Close()
 	entry.Cookie, err = ns.Cookie(r.t.Context())
 	kittest.Must(r.t, err)
-	entry.Inode, err = ns.Inode()
-	kittest.Must(r.t, err)
+	entry.Inode = ns.Inode()
 
 	links := rtnl.NewSession(nil, r.Deleter)
 	defer links.Close()

@@ -41,7 +41,7 @@ func newRig(t *testing.T) *rig {
 	r := &rig{t: t, answer: map[string]func(context.Context) error{}}
 	r.Manager = &Manager{
 		Store: attachments.Open(filepath.Join(dir, "cache"), filepath.Join(dir, "run")), BootID: bootID,
-		ConfDir: dir, StateDir: filepath.Join(dir, "run"),
+		Clock: &boot.Clock{}, ConfDir: dir, StateDir: filepath.Join(dir, "run"),
 		Runner: &invoke.Runner{Mode: invoke.Only,
 			Catalog: func(pluginType string) plugin.Plugin { return builtin{r, pluginType} }},
 		Events: func(e event.Event) {
@@ -85,11 +85,9 @@ func (r *rig) entry(path string) *attachments.Entry {
 	ns := netnstest.Open(r.t, path)
 	cookie, err := ns.Cookie(r.t.Context())
 	kittest.Must(r.t, err)
-	inode, err := ns.Inode()
-	kittest.Must(r.t, err)
 	return &attachments.Entry{
 		Key:   attachments.Key{Network: "web", ContainerID: "c1", IfName: "eth0"},
-		Netns: path, Cookie: cookie, Inode: inode, BootID: r.BootID,
+		Netns: path, Cookie: cookie, Inode: ns.Inode(), BootID: r.BootID,
 		Config: network(r.t, "a").Raw, CNIVersion: "1.1.0",
 	}
 }

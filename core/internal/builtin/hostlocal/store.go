@@ -59,13 +59,18 @@ func (s *store) lockToCreate(ctx context.Context) error {
 // lock takes the lock of the store. It reports false if the store does not exist.
 func (s *store) lock(ctx context.Context) (found bool, err error) {
 	for {
-		if s.id, err = leaseindex.Identify(s.dir); errors.Is(err, fs.ErrNotExist) {
+		info, err := file.Stat(s.dir)
+		if errors.Is(err, fs.ErrNotExist) {
 			return false, nil
-		} else if err != nil {
+		}
+		if err == nil {
+			s.id, err = leaseindex.Describe(s.dir, info)
+		}
+		if err != nil {
 			return false, s.fault(err, "open the store")
 		}
-		if err := s.trust(); err != nil {
-			return false, err
+		if err := s.trust(info); err != nil {
+			return false, s.fault(err, "use the store")
 		}
 		lock, err := lockfile.Flock(ctx, s.path("lock"), lockMode, lockfile.Exclusive)
 		if err != nil {
@@ -85,13 +90,11 @@ func (s *store) lock(ctx context.Context) (found bool, err error) {
 
 // trust refuses a store that another user can change: whoever can release a lease takes the address
 // of a container, and a link would lead what is written elsewhere.
-func (s *store) trust() error {
-	for _, dir := range []string{filepath.Dir(s.dir), s.dir} {
-		if err := file.CheckPrivate(dir); err != nil {
-			return s.fault(err, "use the store")
-		}
+func (s *store) trust(directory file.Info) error {
+	if _, err := file.CheckPrivate(filepath.Dir(s.dir)); err != nil {
+		return err
 	}
-	return nil
+	return directory.CheckPrivate(s.dir)
 }
 
 // unlock keeps the index for the next call and releases the store. A failure to keep the index is

@@ -25,27 +25,28 @@ func TestIDIsStable(t *testing.T) {
 }
 
 func TestNowGoesForward(t *testing.T) {
-	before, err := boot.Now()
+	var clock boot.Clock
+	before, err := clock.Now()
 	if err != nil || before <= 0 {
 		t.Fatalf("got %v, %v", before, err)
 	}
 	start := time.Now()
 	for time.Since(start) < time.Millisecond {
 	}
-	after, err := boot.Now()
+	after, err := clock.Now()
 	if err != nil || after-before < time.Millisecond || after-before > time.Minute {
 		t.Errorf("a millisecond took %v, %v", after-before, err)
 	}
 }
 
-// printNow makes the test binary print what boot.Now returns.
+// printNow makes the test binary print what Clock.Now returns.
 const printNow = "LIBCNI_TEST_PRINT_NOW"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(printNow) == "" {
 		os.Exit(m.Run())
 	}
-	now, err := boot.Now()
+	now, err := new(boot.Clock).Now()
 	fmt.Println(int64(now), err)
 }
 
@@ -57,14 +58,14 @@ func TestNowIsTheSameInEachTimeNamespace(t *testing.T) {
 			if start == "fork" {
 				args = append([]string{"--fork"}, args...)
 			}
-			before, err := boot.Now()
+			before, err := new(boot.Clock).Now()
 			if err != nil {
 				t.Fatal(err)
 			}
 			cmd := exec.Command("unshare", args...)
 			cmd.Env = append(os.Environ(), printNow+"=1")
 			out, err := cmd.CombinedOutput()
-			after, _ := boot.Now()
+			after, _ := new(boot.Clock).Now()
 			text, problem, _ := strings.Cut(strings.TrimSpace(string(out)), " ")
 			inside, bad := strconv.ParseInt(text, 10, 64)
 			if err != nil || bad != nil || problem != "<nil>" || time.Duration(inside) < before ||

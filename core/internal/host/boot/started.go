@@ -21,7 +21,7 @@ var ErrUnknownStart = errors.New("the start of this boot is not known")
 // whatever clock there was, and returns the earlier of the two. The error is ErrUnknownStart if dir
 // is not on a tmpfs, or if the tmpfs does not record when it was made (before Linux 5.18).
 func Started(dir string) (time.Time, error) {
-	up, err := Now()
+	up, err := new(Clock).Now()
 	if err != nil {
 		return time.Time{}, err
 	}

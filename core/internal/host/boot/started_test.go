@@ -21,7 +21,7 @@ func TestStarted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	up, err := Now()
+	up, err := new(Clock).Now()
 	if err != nil {
 		t.Fatal(err)
 	}

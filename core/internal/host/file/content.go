@@ -24,10 +24,18 @@ func ReadOwn(path string, limit int64) ([]byte, error) {
 	return read(path, ReadOnly|NoFollow, limit, nothingMore)
 }
 
+// ReadPrivate is ReadOwn of a file that another user cannot change, as CheckPrivate says it of a
+// directory; any other is refused with an *UntrustedError.
+func ReadPrivate(path string, limit int64) ([]byte, error) {
+	return read(path, ReadOnly|NoFollow, limit, func(f *File) error {
+		return f.info.CheckPrivate(path)
+	})
+}
+
 // ReadTrusted is Read of a file that says what to run: one that every user can write is refused
 // with an *UntrustedError.
 func ReadTrusted(path string, limit int64) ([]byte, error) {
-	return read(path, ReadOnly, limit, (*File).refuseOthers)
+	return read(path, ReadOnly, limit, (*File).refuseEveryone)
 }
 
 func nothingMore(*File) error { return nil }

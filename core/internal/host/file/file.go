@@ -42,11 +42,7 @@ func Open(path string, flags int, perm fs.FileMode) (*File, error) {
 		return f, err
 	}
 
-	f.info, err = f.stat()
-	if err == nil && !f.info.regular() {
-		err = f.failed("open", ErrIrregular)
-	}
-	if err != nil {
+	if f.info, err = f.Look(); err != nil {
 		_ = f.Close()
 		return nil, err
 	}

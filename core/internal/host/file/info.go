@@ -1,7 +1,6 @@
 package file
 
 import (
-	"errors"
 	"io/fs"
 	"time"
 
@@ -13,6 +12,7 @@ import (
 // Info describes a file.
 type Info struct {
 	Device, Inode     uint64
+	Links             uint64 // 0 if the file has no name any more
 	Size              int64
 	Modified, Changed time.Time // of the content; of the inode (cannot be set)
 
@@ -42,22 +42,28 @@ func (f *File) stat() (Info, error) {
 	return newInfo(&s), nil
 }
 
-// IsAt reports whether path leads to this file, and not to another one or nowhere.
-func (f *File) IsAt(path string) (bool, error) {
-	own, err := f.stat()
-	if err != nil {
-		return false, err
+// Look looks at the open file once more. Anything but a regular file is ErrIrregular.
+func (f *File) Look() (Info, error) {
+	info, err := f.stat()
+	if err == nil && !info.regular() {
+		err = f.failed("open", ErrIrregular)
 	}
-	there, err := Stat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	return own.Device == there.Device && own.Inode == there.Inode, err
+	return info, err
+}
+
+// IsSame reports whether both describe the same file.
+func (i Info) IsSame(other Info) bool { return i.Device == other.Device && i.Inode == other.Inode }
+
+// IsUnchanged reports whether it is the same file, and nothing of its inode changed since then: for
+// a directory, no name in it either.
+func (i Info) IsUnchanged(then Info) bool {
+	return i.IsSame(then) && i.Changed.Equal(then.Changed) && i.mode == then.mode &&
+		i.user == then.user && i.group == then.group
 }
 
 func newInfo(s *unix.Stat_t) Info {
-	return Info{Device: uint64(s.Dev), Inode: s.Ino, Size: s.Size, mode: s.Mode,
-		user: s.Uid, group: s.Gid,
+	return Info{Device: uint64(s.Dev), Inode: s.Ino, Links: uint64(s.Nlink), Size: s.Size,
+		mode: s.Mode, user: s.Uid, group: s.Gid,
 		Modified: time.Unix(s.Mtim.Unix()), Changed: time.Unix(s.Ctim.Unix())}
 }
 

@@ -21,22 +21,28 @@ func (e *UntrustedError) Unwrap() error { return syscall.EACCES }
 // CheckPrivate refuses a directory that another user can change: it must belong to the caller or to
 // root, and neither its group nor others may write to it. A group with the number of the owner is
 // the owner's private group. The error is an *UntrustedError, or wraps fs.ErrNotExist.
-func CheckPrivate(dir string) error {
+func CheckPrivate(dir string) (Info, error) {
 	info, err := Stat(dir)
-	if err != nil {
-		return err
+	if err == nil {
+		err = info.CheckPrivate(dir)
 	}
-	if info.user != 0 && info.user != uint32(unix.Geteuid()) {
-		return &UntrustedError{dir, fmt.Sprintf(
+	return info, err
+}
+
+// CheckPrivate is the function CheckPrivate for a file or directory that was looked at; path is for
+// the error.
+func (i Info) CheckPrivate(path string) error {
+	if i.user != 0 && i.user != uint32(unix.Geteuid()) {
+		return &UntrustedError{path, fmt.Sprintf(
 			"belongs to user %d: it must belong to root or to the caller (chown %d %s)",
-			info.user, unix.Geteuid(), dir)}
+			i.user, unix.Geteuid(), path)}
 	}
-	if info.mode&unix.S_IWGRP != 0 && info.group != info.user {
-		return &UntrustedError{dir, fmt.Sprintf(
+	if i.mode&unix.S_IWGRP != 0 && i.group != i.user {
+		return &UntrustedError{path, fmt.Sprintf(
 			"can be written by group %d: only its owner may write to it (chmod go-w %s)",
-			info.group, dir)}
+			i.group, path)}
 	}
-	return info.refuseOthers(dir)
+	return i.refuseEveryone(path)
 }
 
 // CheckTrusted refuses a file or directory that every user can change. Its owner is trusted: the
@@ -46,12 +52,12 @@ func CheckTrusted(path string) error {
 	if err != nil {
 		return err
 	}
-	return info.refuseOthers(path)
+	return info.refuseEveryone(path)
 }
 
-func (f *File) refuseOthers() error { return f.info.refuseOthers(f.path) }
+func (f *File) refuseEveryone() error { return f.info.refuseEveryone(f.path) }
 
-func (i Info) refuseOthers(path string) error {
+func (i Info) refuseEveryone(path string) error {
 	if i.mode&unix.S_IWOTH == 0 {
 		return nil
 	}

@@ -58,12 +58,12 @@ const (
 var errWait = errors.New("held")
 
 // wait tries at once, then after pauses that grow, as long as the error of try is errWait. At the
-// end of the context it returns that error.
-func wait(ctx context.Context, try func() error) error {
+// end of the context it returns that error. waited reports whether the first attempt did not do.
+func wait(ctx context.Context, try func() error) (waited bool, err error) {
 	var timer *time.Timer
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
 		if err := try(); !errors.Is(err, errWait) {
-			return err
+			return timer != nil, err
 		}
 		if timer == nil {
 			timer = time.NewTimer(pause)
@@ -74,7 +74,7 @@ func wait(ctx context.Context, try func() error) error {
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
-			return ctx.Err()
+			return true, ctx.Err()
 		}
 	}
 }
@@ -88,15 +88,17 @@ func attempt(fd int, call func(fd int) error) error {
 	return err
 }
 
-// take waits for a lock of the open file at path. If the context ends before, the error is a
-// *BusyError.
-func take(ctx context.Context, path string, fd int, l locked, call func(fd int) error) error {
-	err := wait(ctx, func() error { return attempt(fd, call) })
+// take waits for a lock of the open file at path, and reports whether it had to. If the context
+// ends before, the error is a *BusyError.
+func take(ctx context.Context, path string, fd int, l locked,
+	call func(fd int) error) (waited bool, err error) {
+	waited, err = wait(ctx, func() error { return attempt(fd, call) })
 	if err == nil || !errors.Is(err, ctx.Err()) {
-		return explain(err, "lock", path)
+		return waited, explain(err, "lock", path)
 	}
 	link := linkOf(fd)
-	return &BusyError{path: path, ended: err, search: func() []holder { return l.holders(link) }}
+	return true, &BusyError{path: path, ended: err,
+		search: func() []holder { return l.holders(link) }}
 }
 
 func explain(err error, doing, path string) error {

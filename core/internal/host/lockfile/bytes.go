@@ -17,8 +17,9 @@ import (
 // each other. A byte is named by a key, of whose bits the upper 63 count. Not safe for concurrent
 // use.
 type Bytes struct {
-	path string
-	file *file.File // nil once unlocked
+	path   string
+	file   *file.File // nil once unlocked
+	waited bool       // for a lock
 }
 
 // OpenBytes opens the file at path and takes no lock. A missing file is made with mode 0600,
@@ -53,14 +54,18 @@ func (b *Bytes) awaitPredecessor(ctx context.Context) error {
 // until ctx ends. Once all locks are taken, ask IsReplaced whether they count.
 func (b *Bytes) Lock(ctx context.Context, key uint64, mode Mode) error {
 	at := position(key)
-	return take(ctx, b.path, b.file.Fd(), locked{kind: ofd, at: at}, func(fd int) error {
-		return set(fd, kindOf(mode), at, 1)
-	})
+	return b.take(ctx, at, func(fd int) error { return set(fd, kindOf(mode), at, 1) })
+}
+
+func (b *Bytes) take(ctx context.Context, at int64, call func(fd int) error) error {
+	waited, err := take(ctx, b.path, b.file.Fd(), locked{kind: ofd, at: at}, call)
+	b.waited = b.waited || waited
+	return err
 }
 
 // IsReplaced reports whether the file was removed, so that others lock another one. The caller then
-// unlocks and begins again.
-func (b *Bytes) IsReplaced() (bool, error) { return isReplaced(b.file, b.path) }
+// unlocks and begins again. The error is a *FileError.
+func (b *Bytes) IsReplaced() (bool, error) { return isReplaced(b.file, b.path, b.waited) }
 
 // TryLock is Lock that does not wait: it reports whether it took the lock.
 func (b *Bytes) TryLock(key uint64, mode Mode) (bool, error) {
@@ -87,8 +92,7 @@ func done(doing, path string, err error) (bool, error) {
 // Await waits until the lock of a key could be taken, or until ctx ends, but does not take it. Its
 // errors are those of Lock.
 func (b *Bytes) Await(ctx context.Context, key uint64, mode Mode) error {
-	return take(ctx, b.path, b.file.Fd(), locked{kind: ofd, at: position(key)},
-		func(fd int) error { return free(fd, key, mode) })
+	return b.take(ctx, position(key), func(fd int) error { return free(fd, key, mode) })
 }
 
 // Pass is Await for a limited time. It reports false if that has passed.

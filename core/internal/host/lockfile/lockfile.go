@@ -67,7 +67,7 @@ func tryFlock(ctx context.Context, path string, perm fs.FileMode, mode Mode) (*L
 	if mode == Exclusive || made {
 		how = unix.LOCK_EX
 	}
-	err = take(ctx, path, f.Fd(), locked{kind: flock, at: -1},
+	waited, err := take(ctx, path, f.Fd(), locked{kind: flock, at: -1},
 		func(fd int) error { return unix.Flock(fd, how|unix.LOCK_NB) })
 	if err == nil && made {
 		err = awaitPredecessor(ctx, f, path, flock)
@@ -77,7 +77,7 @@ func tryFlock(ctx context.Context, path string, perm fs.FileMode, mode Mode) (*L
 	}
 	replaced := false
 	if err == nil {
-		replaced, err = isReplaced(f, path)
+		replaced, err = isReplaced(f, path, waited)
 	}
 	if err != nil || replaced {
 		return nil, errors.Join(err, f.Close())

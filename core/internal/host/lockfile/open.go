@@ -9,11 +9,10 @@ import (
 )
 
 // open opens the file at path, and makes it and its directories if they are missing; made says that
-// it was. It follows no link, and refuses what is not a regular file: to open a device may have
-// effects.
+// it was. It follows no link. What is opened may be a FIFO or a device, which isReplaced refuses.
 func open(path string, perm fs.FileMode) (f *file.File, made bool, err error) {
 	for {
-		f, err = file.Open(path, file.ReadWrite|file.NoFollow, 0)
+		f, err = file.OpenAny(path, file.ReadWrite|file.NoFollow, 0)
 		if !errors.Is(err, fs.ErrNotExist) {
 			return f, false, err
 		}
@@ -32,7 +31,7 @@ func open(path string, perm fs.FileMode) (f *file.File, made bool, err error) {
 func awaitPredecessor(ctx context.Context, f *file.File, path, kind string) error {
 	var holders []holder
 	any := locked{kind: kind, at: -1}
-	err := wait(ctx, func() error {
+	_, err := wait(ctx, func() error {
 		if len(any.listed("/proc/locks")) == 0 { // there is nobody to search for
 			return nil
 		}
@@ -48,9 +47,25 @@ func awaitPredecessor(ctx context.Context, f *file.File, path, kind string) erro
 	return nil
 }
 
-// isReplaced reports whether path no longer leads to the open file: somebody removed the file while
-// it was waited for, and the lock of another file of that name counts now.
-func isReplaced(f *file.File, path string) (bool, error) {
-	same, err := f.IsAt(path)
-	return !same, err
+// isReplaced reports whether path no longer leads to the open file, whose lock was taken: somebody
+// removed the file, and the lock of another file of that name counts now. It looks at the path only
+// if the file has lost its name or the lock was waited for: one look at the file costs less than
+// two. It refuses what is not a regular file.
+func isReplaced(f *file.File, path string, waited bool) (bool, error) {
+	info, err := f.Look()
+	if err != nil {
+		return false, &FileError{err}
+	}
+	if info.Links > 0 && !waited {
+		return false, nil
+	}
+
+	there, err := file.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return true, nil
+	case err != nil:
+		return false, &FileError{err}
+	}
+	return !info.IsSame(there), nil
 }

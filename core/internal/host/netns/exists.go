@@ -17,14 +17,7 @@ const (
 )
 
 // Inode returns the number of the namespace's inode, which a later namespace may get again.
-func (n *Namespace) Inode() (uint64, error) {
-	fd, err := n.hold()
-	if err != nil {
-		return 0, err
-	}
-	defer n.release()
-	return inode(fd)
-}
+func (n *Namespace) Inode() uint64 { return n.inode }
 
 func inode(fd int) (uint64, error) {
 	var stat unix.Stat_t

@@ -38,8 +38,9 @@ const ownPath = "/proc/thread-self/ns/net"
 // Namespace is an open network namespace. It does not depend on the path once it is open, and keeps
 // the namespace alive until Close. Safe for concurrent use.
 type Namespace struct {
-	path string
-	pool *thread.Pool // may be nil
+	path  string
+	pool  *thread.Pool // may be nil
+	inode uint64
 
 	mu       sync.Mutex // guards what follows
 	fd       int        // -1 once closed and not held any more
@@ -62,7 +63,7 @@ func Open(path string, pool *thread.Pool) (*Namespace, error) {
 	if err != nil {
 		return nil, fmt.Errorf("namespace %s: %w", path, err)
 	}
-	own, err := isOwn(fd)
+	inode, own, err := examine(fd)
 	if err == nil && own {
 		err = ErrOwn
 	}
@@ -70,7 +71,8 @@ func Open(path string, pool *thread.Pool) (*Namespace, error) {
 		unix.Close(fd)
 		return nil, fmt.Errorf("namespace %s: %w", path, err)
 	}
-	return &Namespace{path: path, pool: pool, fd: fd, cookie: identifier(fd)}, nil
+	return &Namespace{path: path, pool: pool, fd: fd, inode: inode,
+		cookie: identifier(fd)}, nil
 }
 
 // open returns a descriptor of the network namespace at path.
@@ -129,19 +131,19 @@ func mustBeNetwork(fd int) error {
 	return nil
 }
 
-// isOwn reports whether fd is the namespace of the calling thread.
-func isOwn(fd int) (bool, error) {
+// examine returns the inode of a namespace, and whether it is that of the calling thread.
+func examine(fd int) (inode uint64, own bool, err error) {
 	var there, here unix.Stat_t
 	if err := unix.Fstat(fd, &there); err != nil {
-		return false, err
+		return 0, false, err
 	}
 	if err := unix.Stat(ownPath, &here); err != nil {
 		if !HasProc() {
-			return false, ErrNoProc
+			return 0, false, ErrNoProc
 		}
-		return false, fmt.Errorf("%s: %w", ownPath, err)
+		return 0, false, fmt.Errorf("%s: %w", ownPath, err)
 	}
-	return there.Dev == here.Dev && there.Ino == here.Ino, nil
+	return there.Ino, there.Dev == here.Dev && there.Ino == here.Ino, nil
 }
 
 // Path returns the path given to Open.

@@ -26,11 +26,16 @@ func (d Directory) SameAs(other Directory) bool {
 // Identify returns the identity and state of a directory.
 func Identify(dir string) (Directory, error) {
 	info, err := file.Stat(dir)
-	if err == nil && !info.IsDirectory() {
-		err = &fs.PathError{Op: "stat", Path: dir, Err: syscall.ENOTDIR}
-	}
 	if err != nil {
 		return Directory{}, err
+	}
+	return Describe(dir, info)
+}
+
+// Describe returns the identity and state of a directory that was looked at.
+func Describe(dir string, info file.Info) (Directory, error) {
+	if !info.IsDirectory() {
+		return Directory{}, &fs.PathError{Op: "stat", Path: dir, Err: syscall.ENOTDIR}
 	}
 	return Directory{
 		Device:   info.Device,
