@@ -66,8 +66,8 @@
  *         rangeStart      string      first address to allocate; by default the first of the subnet
  *         rangeEnd        string      last address to allocate; by default the last of the subnet,
  *                                     without the broadcast address
- *         gateway         string      the gateway, which is not allocated; by default the first
- *                                     address of the subnet
+ *         gateway         string      the gateway, an address of the subnet, which is not
+ *                                     allocated; by default the first host address of the subnet
  *       ips             [string]    addresses requested for the container, with or without prefix
  *                                   length
  *       mac             string      MAC address of the interface in the container

@@ -104,6 +104,10 @@ func shared() []mutation {
 		change{"DEL does not look at the container's other interfaces", "Others",
 			never("inv.OtherInterfaces != nil")},
 		change{"ADD does not wait for the carrier", "AwaitCarrier", answer("nil")},
+		change{"a new bridge waits for duplicate address detection", "Own",
+			swap("host.AddAddress(ctx, index, LinkLocal(mac))", "error(nil)")},
+		change{"the host's end waits for duplicate address detection", "ConfigureHost",
+			never("ipam.Has")},
 	))
 }
 

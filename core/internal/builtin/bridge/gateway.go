@@ -143,7 +143,7 @@ func (a *attachment) createVLANGateway(ctx context.Context, name string) (err er
 	if err := a.configurePort(ctx, made.Index, rtnl.Port{}, portVLANs(a.VLAN, nil)); err != nil {
 		return err
 	}
-	return a.host.SetLink(ctx, made.Peer, rtnl.Change{Up: true, Alias: mark})
+	return iface.Own(ctx, a.host, made.Peer, macs[1], rtnl.Change{Up: true, Alias: mark})
 }
 
 // removeUnusedGateway removes the gateway link of the network's VLAN if no other port of the bridge

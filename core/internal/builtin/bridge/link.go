@@ -112,7 +112,7 @@ func (a *attachment) createBridge(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := a.host.SetLink(ctx, link.Index, rtnl.Change{Alias: mark}); err != nil {
+	if err := iface.Own(ctx, a.host, link.Index, link.MAC, rtnl.Change{Alias: mark}); err != nil {
 		return fmt.Errorf("bridge %s: %w", a.Bridge, err)
 	}
 	return router.IgnoreAdvertisements(a.Bridge)

@@ -20,16 +20,19 @@ type spoofCheck struct {
 
 func spoofChain() nft.Chain {
 	return nft.Chain{Table: nft.Own(nft.Bridge), Name: "macspoofchk", Hook: nft.Prerouting,
-		Priority: nft.BridgeDstNAT}
+		Priority: nft.BridgeDstNAT,
+		Comment:  "macspoofchk: drops frames of a container with another MAC address than its own"}
 }
 
 func spoofPorts() nft.Set {
-	return nft.Set{Table: nft.Own(nft.Bridge), Name: "macspoofchk-ports", Key: []nft.Type{nft.IfName}}
+	return nft.Set{Table: nft.Own(nft.Bridge), Name: "macspoofchk-ports", Key: []nft.Type{nft.IfName},
+		Comment: "links of containers whose frames are checked"}
 }
 
 func spoofMACs() nft.Set {
 	return nft.Set{Table: nft.Own(nft.Bridge), Name: "macspoofchk-macs",
-		Key: []nft.Type{nft.IfName, nft.EtherAddr}}
+		Key:     []nft.Type{nft.IfName, nft.EtherAddr},
+		Comment: "links of containers, each with the MAC address that may send"}
 }
 
 func spoofRule() nft.Rule {

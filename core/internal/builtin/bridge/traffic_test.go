@@ -126,3 +126,19 @@ func TestVLANsAreSeparate(t *testing.T) {
 		t.Errorf("the gateway of a vlan without ports: %v", err)
 	}
 }
+
+// TestFirstContainerOfANewBridgeIsReachedAtOnce asks from outside: the host needs a link-local
+// address of its own on the bridge to find the container.
+func TestFirstContainerOfANewBridgeIsReachedAtOnce(t *testing.T) {
+	h, outside := kittest.NewRouter(t)
+	r := onHost(t, h)
+	c := r.container("c1")
+	r.Serve(&c.Node, ":7000", "c1")
+	r.mustAdd(c, r.config(`"isDefaultGateway":true,`+hostLocal))
+	for _, address := range []string{"10.9.0.2", "fd09::2"} {
+		if got := r.Ask(outside, "udp", kittest.Port(address, "7000"),
+			500*time.Millisecond); !strings.HasPrefix(got, "c1 ") {
+			t.Errorf("%s answers %q", address, got)
+		}
+	}
+}

@@ -20,6 +20,7 @@ func baseChain() nft.Chain {
 		Name:     firewallChain,
 		Hook:     nft.Forward,
 		Priority: nft.PriorityFilter,
+		Comment:  "firewall: all forwarded packets",
 	}
 }
 
@@ -31,20 +32,35 @@ func betweenPorts() nft.Chain {
 		Name:     firewallChain,
 		Hook:     nft.Forward,
 		Priority: nft.BridgeFilter,
+		Comment:  "ingressPolicy: frames from one port of a bridge to another",
 	}
 }
 
-func inner(suffix string) nft.Chain {
-	return nft.Chain{Table: nft.Own(nft.Inet), Name: firewallChain + suffix}
+func inner(suffix, comment string) nft.Chain {
+	return nft.Chain{Table: nft.Own(nft.Inet), Name: firewallChain + suffix, Comment: comment}
 }
 
-func adminChains() nft.Chain    { return inner("-admin") }
-func isolationChain() nft.Chain { return inner("-isolation") }
-func intoBridges() nft.Chain    { return inner("-bridges") }
-func networksChain() nft.Chain  { return inner("-networks") }
+func adminChains() nft.Chain {
+	return inner("-admin", "calls the administrator's chains")
+}
+
+func isolationChain() nft.Chain {
+	return inner("-isolation", "ingressPolicy: packets from bridges of networks with a policy")
+}
+
+func intoBridges() nft.Chain {
+	return inner("-bridges", "ingressPolicy: packets into bridges of other networks with a policy")
+}
+
+func networksChain() nft.Chain {
+	return inner("-networks", "accepts packets from containers' addresses")
+}
 
 // adminChain is the administrator's own chain. It is created, and never read or flushed.
-func adminChain(name string) nft.Chain { return nft.Chain{Table: nft.Own(nft.Inet), Name: name} }
+func adminChain(name string) nft.Chain {
+	return nft.Chain{Table: nft.Own(nft.Inet), Name: name,
+		Comment: "the administrator's rules; libcni makes this chain and never changes its rules"}
+}
 
 func innerChains() []nft.Chain {
 	return []nft.Chain{adminChains(), isolationChain(), intoBridges(), networksChain()}
@@ -73,6 +89,9 @@ type network string
 
 func (n network) comment() string { return nft.Text(nft.Hash(string(n)) + ", net: " + string(n)) }
 
+// about is the comment of a set of the network.
+func (n network) about(content string) string { return nft.Text(content + "; net: " + string(n)) }
+
 // addresses is the set of the containers' addresses.
 func (n network) addresses(f nft.Family) nft.Set {
 	set := nft.Set{
@@ -83,7 +102,7 @@ func (n network) addresses(f nft.Family) nft.Set {
 	if f == nft.IPv6 {
 		set.Name, set.Key = "firewall6-"+nft.Hash(string(n)), []nft.Type{nft.IPv6Addr}
 	}
-	set.Comment = nft.Text("net: " + string(n))
+	set.Comment = n.about("addresses of containers, whose packets are accepted")
 	return set
 }
 
@@ -93,7 +112,7 @@ func (n network) bridges() nft.Set {
 		Table:   nft.Own(nft.Inet),
 		Name:    "firewall-bridges-" + nft.Hash(string(n)),
 		Key:     []nft.Type{nft.IfName},
-		Comment: nft.Text("net: " + string(n)),
+		Comment: n.about("bridges that ingressPolicy restricts"),
 	}
 }
 
@@ -104,7 +123,7 @@ func (n network) ports() nft.Set {
 		Table:   nft.Own(nft.Bridge),
 		Name:    "firewall-ports-" + nft.Hash(string(n)),
 		Key:     []nft.Type{nft.IfName},
-		Comment: nft.Text("net: " + string(n)),
+		Comment: n.about("links of isolated containers"),
 	}
 }
 

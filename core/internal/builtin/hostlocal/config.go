@@ -121,6 +121,9 @@ func parseSets(raw *rawConfig) ([]rangeSet, error) {
 			return nil, err
 		}
 		sets = append(sets, rangeSet{single})
+		if err := sets[len(sets)-1].checkAllocatable("ipam"); err != nil {
+			return nil, err
+		}
 	}
 	for i, set := range raw.IPAM.Ranges {
 		if err := add(fmt.Sprintf("ipam.ranges[%d]", i), set); err != nil {

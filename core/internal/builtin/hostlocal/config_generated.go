@@ -79,7 +79,8 @@ type rawRange struct {
 	RangeStart string
 	// last address to allocate; by default the last of the subnet, without the broadcast address
 	RangeEnd string
-	// the gateway, which is not allocated; by default the first address of the subnet
+	// the gateway, an address of the subnet, which is not allocated; by default the first host address
+	// of the subnet
 	Gateway string
 }
 

@@ -96,6 +96,24 @@ func TestParseConfig(t *testing.T) {
 			want:   "ipam.ranges: host-local: no IP ranges specified: set ipam.ranges or ipam.subnet",
 		},
 		{
+			name:   "a range with nothing but the gateway",
+			config: `{"ipam":{"ranges":[[{"subnet":"10.1.0.0/24","rangeEnd":"10.1.0.1"}]]}}`,
+			want: "ipam.ranges[0]: host-local: ipam.ranges[0]: no address to allocate: the range " +
+				"10.1.0.1-10.1.0.1 has only the gateway; enlarge the range, or set another gateway",
+		},
+		{
+			name:   "a subnet with nothing but the gateway",
+			config: `{"ipam":{"subnet":"10.1.0.0/31","rangeStart":"10.1.0.1","gateway":"10.1.0.1"}}`,
+			want: "ipam: host-local: ipam: no address to allocate: the range 10.1.0.1-10.1.0.1 has only " +
+				"the gateway; enlarge the range, or set another gateway",
+		},
+		{
+			name: "a set with nothing but the gateway in one range",
+			config: `{"ipam":{"ranges":[[{"subnet":"10.1.0.0/24","rangeEnd":"10.1.0.1"},` +
+				`{"subnet":"10.2.0.0/31"}]]}}`,
+			want: "10.1.0.1-10.1.0.1,10.2.0.0-10.2.0.1",
+		},
+		{
 			name:   "empty set",
 			config: `{"ipam":{"ranges":[[]]}}`,
 			want:   "ipam.ranges[0]: host-local: ipam.ranges[0]: empty range set",
@@ -180,13 +198,9 @@ func TestParseConfig(t *testing.T) {
 			}
 			conf, err := parseConfig([]byte(test.config), test.args, version)
 			var got string
-			var e *fault.Error
-			switch {
-			case errors.As(err, &e):
-				got = e.Details + ": " + e.Msg
-			case err != nil:
-				t.Fatalf("error is %v, want an *fault.Error", err)
-			default:
+			if err != nil {
+				got = refusal(t, err)
+			} else {
 				got = conf.describe()
 			}
 			if got != test.want {
@@ -194,6 +208,16 @@ func TestParseConfig(t *testing.T) {
 			}
 		})
 	}
+}
+
+// refusal is an error of a configuration as a line.
+func refusal(t *testing.T, err error) string {
+	t.Helper()
+	var e *fault.Error
+	if !errors.As(err, &e) {
+		t.Fatalf("error is %v, want an *fault.Error", err)
+	}
+	return e.Details + ": " + e.Msg
 }
 
 func TestDirectoryOfANetwork(t *testing.T) {

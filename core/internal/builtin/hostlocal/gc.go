@@ -2,17 +2,20 @@ package hostlocal
 
 import (
 	"context"
+	"errors"
 
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// GC releases the addresses of attachments that are not valid.
+// GC releases the addresses of attachments that are not valid. A lease that cannot be read is left,
+// and one that cannot be released does not keep the others.
 func (p *hostLocal) GC(ctx context.Context, inv *plugin.Invocation) error {
 	s, err := p.existing(ctx, inv)
 	if s == nil || err != nil {
 		return err
 	}
 	defer s.unlock()
+	s.unreadable = func(err error) { inv.Warn("%v; the lease is left", err) }
 	leases, err := s.scan(ctx, nil)
 	if err != nil {
 		return err
@@ -21,6 +24,7 @@ func (p *hostLocal) GC(ctx context.Context, inv *plugin.Invocation) error {
 	for _, a := range inv.ValidAttachments {
 		attachments[a], containers[a.ContainerID] = true, true
 	}
+	var failed error
 	for _, l := range leases {
 		if l.owner == (owner{}) || l.valid(attachments, containers) {
 			continue
@@ -28,9 +32,7 @@ func (p *hostLocal) GC(ctx context.Context, inv *plugin.Invocation) error {
 		if err := ctx.Err(); err != nil {
 			return s.fault(err, "collect leases")
 		}
-		if err := s.release(l.addr, l.owner); err != nil {
-			return err
-		}
+		failed = errors.Join(failed, s.release(l.addr, l.owner))
 	}
-	return nil
+	return failed
 }

@@ -123,6 +123,42 @@ func TestInteropCheckOfTheOthersLease(t *testing.T) {
 	}
 }
 
+func TestInteropGCLeavesTheSame(t *testing.T) {
+	listed := []plugin.AttachmentID{
+		{ContainerID: "c1", IfName: "eth0"}, {ContainerID: "c2", IfName: "eth1"},
+	}
+	for name, valid := range map[string][]plugin.AttachmentID{"some": listed, "none": {}} {
+		t.Run(name, func(t *testing.T) {
+			var left [2][]string
+			for i, builtin := range []bool{false, true} {
+				b := both{newFixture(t, `"ranges":[[{"subnet":"10.1.0.0/24"}],[{"subnet":"fd00::/64"}]]`)}
+				for file, content := range map[string]string{
+					"10.1.0.2": "c1\r\neth0", "10.1.0.3": "c1\r\neth1", "10.1.0.4": "c2\r\neth1",
+					"10.1.0.5": "c1", "10.1.0.6": "c3", "10.1.0.7": "c3\r\neth0", "10.9.0.1": "c3\r\neth0",
+					"10.1.0.8": "", "10.1.0.9": "c1\r\neth0\n", "fd00::2": "c1\r\neth0", "fd00::3": "c4",
+					"10.1.0.10": "c1\neth0", "10.1.0.11": " c1 ",
+				} {
+					b.write(t, file, content)
+				}
+				kittest.Must(t, os.Mkdir(b.path("10.1.0.20"), 0o755))
+				kittest.Must(t, os.Symlink("10.1.0.7", b.path("10.1.0.21")))
+				inv := b.invocation(plugin.GC, "")
+				inv.ValidAttachments = valid
+				if builtin {
+					kittest.Must(t, b.GC(context.Background(), inv))
+				} else {
+					_, err := run(t, inv)
+					kittest.Must(t, err)
+				}
+				left[i] = kittest.Leases(t, b.store())
+			}
+			if diff := cmp.Diff(left[0], left[1]); diff != "" {
+				t.Errorf("leases (-executable +built-in):\n%s", diff)
+			}
+		})
+	}
+}
+
 func TestInteropSameResultsAndFiles(t *testing.T) {
 	resolvConf := filepath.Join(t.TempDir(), "resolv.conf")
 	kittest.Must(

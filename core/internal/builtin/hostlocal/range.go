@@ -6,6 +6,7 @@ import (
 
 	"github.com/libcni/libcni/core/internal/builtin/ipamconfig"
 	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/kit/ipam"
 )
 
 // addressRange is the part of a subnet from which addresses are allocated, except the gateway.
@@ -15,36 +16,48 @@ type addressRange struct {
 	gateway    netip.Addr
 }
 
-// newRange validates a range and sets defaults: the first address for start and gateway, and the
-// last one for end, which for IPv4 is the one before the broadcast address.
+// newRange validates a range and sets defaults: the first host address for start and gateway, and
+// the last one for end.
 func newRange(key string, raw rawRange) (addressRange, error) {
 	var r addressRange
 	var err error
 	if r.subnet, err = parseSubnet(key+".subnet", raw.Subnet); err != nil {
 		return r, err
 	}
-	first := r.subnet.Addr().Next()
+	first, last := hosts(r.subnet)
 	if r.gateway, err = addressOr(first, key+".gateway", raw.Gateway); err != nil {
 		return r, err
 	}
 	if r.start, err = addressOr(first, key+".rangeStart", raw.RangeStart); err != nil {
 		return r, err
 	}
-	if r.end, err = addressOr(lastAddress(r.subnet), key+".rangeEnd", raw.RangeEnd); err != nil {
+	if r.end, err = addressOr(last, key+".rangeEnd", raw.RangeEnd); err != nil {
 		return r, err
 	}
+	return r, r.check(key, raw)
+}
+
+// check compares the addresses of the range with each other.
+func (r addressRange) check(key string, raw rawRange) error {
 	switch {
+	case !r.subnet.Contains(r.gateway):
+		return fault.InvalidConfig(key+".gateway", "host-local: gateway %s not in network %s", r.gateway,
+			r.subnet)
 	case !r.subnet.Contains(r.start):
-		return r, fault.InvalidConfig(key+".rangeStart",
+		return fault.InvalidConfig(key+".rangeStart",
 			"host-local: RangeStart %s not in network %s", r.start, r.subnet)
 	case !r.subnet.Contains(r.end):
-		return r, fault.InvalidConfig(key+".rangeEnd", "host-local: RangeEnd %s not in network %s",
+		return fault.InvalidConfig(key+".rangeEnd", "host-local: RangeEnd %s not in network %s",
+			r.end, r.subnet)
+	case r.end.Less(r.start) && raw.RangeEnd == "":
+		return fault.InvalidConfig(key+".rangeStart",
+			"host-local: RangeStart %s is after %s, the last address to allocate in network %s", r.start,
 			r.end, r.subnet)
 	case r.end.Less(r.start):
-		return r, fault.InvalidConfig(key+".rangeEnd",
+		return fault.InvalidConfig(key+".rangeEnd",
 			"host-local: RangeEnd %s is before RangeStart %s", r.end, r.start)
 	}
-	return r, nil
+	return nil
 }
 
 func parseSubnet(key, text string) (netip.Prefix, error) {
@@ -55,7 +68,7 @@ func parseSubnet(key, text string) (netip.Prefix, error) {
 	switch {
 	case err != nil:
 		return subnet, err
-	case subnet.Bits() > subnet.Addr().BitLen()-2:
+	case subnet.IsSingleIP():
 		return subnet, fault.InvalidConfig(key, "host-local: Network %s too small to allocate from",
 			subnet)
 	case subnet != subnet.Masked():
@@ -67,27 +80,38 @@ func parseSubnet(key, text string) (netip.Prefix, error) {
 			subnet.Masked().Addr(),
 		)
 	}
+	if err := ipam.CheckNetwork(subnet); err != nil {
+		return subnet, fault.InvalidConfig(key, "host-local: %s: %v", key, err)
+	}
 	return subnet, nil
+}
+
+// hosts returns the first and the last host address of a subnet: all addresses but the first, which
+// denotes the subnet, and for IPv4 the last, the broadcast address. Both addresses of a subnet of
+// two are hosts (RFC 3021, RFC 6164).
+func hosts(subnet netip.Prefix) (first, last netip.Addr) {
+	first, last = subnet.Addr(), ipam.Last(subnet)
+	if subnet.Bits() == first.BitLen()-1 {
+		return first, last
+	}
+	if last.Is4() {
+		last = last.Prev()
+	}
+	return first.Next(), last
 }
 
 func addressOr(otherwise netip.Addr, key, text string) (netip.Addr, error) {
 	if text == "" {
 		return otherwise, nil
 	}
-	return ipamconfig.Address(key, text)
-}
-
-// lastAddress is the last address of a subnet that can be allocated. IPv6 has no broadcast address.
-func lastAddress(subnet netip.Prefix) netip.Addr {
-	raw := subnet.Addr().AsSlice()
-	for bit := subnet.Bits(); bit < len(raw)*8; bit++ {
-		raw[bit/8] |= 0x80 >> (bit % 8)
+	addr, err := ipamconfig.Address(key, text)
+	if err != nil {
+		return addr, err
 	}
-	last, _ := netip.AddrFromSlice(raw)
-	if last.Is4() {
-		return last.Prev()
+	if err := ipam.CheckUnicast(addr); err != nil {
+		return addr, fault.InvalidConfig(key, "host-local: %s: %v", key, err)
 	}
-	return last
+	return addr, nil
 }
 
 func (r addressRange) contains(addr netip.Addr) bool {
@@ -118,7 +142,19 @@ func newRangeSet(key string, raw []rawRange) (rangeSet, error) {
 	if a, b, found := overlap([]rangeSet{set}); found {
 		return nil, fault.InvalidConfig(key, "host-local: %s: subnets %s and %s overlap", key, a, b)
 	}
-	return set, nil
+	return set, set.checkAllocatable(key)
+}
+
+// checkAllocatable refuses a set whose ranges have only their gateways.
+func (s rangeSet) checkAllocatable(key string) error {
+	for _, r := range s {
+		if r.start != r.end || r.start != r.gateway {
+			return nil
+		}
+	}
+	return fault.InvalidConfig(key,
+		"host-local: %s: no address to allocate: the range %s has only the gateway; enlarge the range, "+
+			"or set another gateway", key, s)
 }
 
 func (s rangeSet) rangeOf(addr netip.Addr) (addressRange, bool) {

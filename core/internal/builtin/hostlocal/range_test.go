@@ -27,7 +27,24 @@ func TestRangeDefaults(t *testing.T) {
 		{
 			"gateway elsewhere",
 			rawRange{Subnet: "10.1.2.0/24", Gateway: "192.168.0.1"},
-			"10.1.2.1-10.1.2.254 192.168.0.1",
+			"k.gateway: host-local: gateway 192.168.0.1 not in network 10.1.2.0/24",
+		},
+		{
+			"gateway of another family",
+			rawRange{Subnet: "10.1.2.0/24", Gateway: "fe80::1"},
+			"k.gateway: host-local: gateway fe80::1 not in network 10.1.2.0/24",
+		},
+		{"two addresses", rawRange{Subnet: "10.1.2.0/31"}, "10.1.2.0-10.1.2.1 10.1.2.0"},
+		{
+			"two addresses, the second is the gateway",
+			rawRange{Subnet: "10.1.2.2/31", Gateway: "10.1.2.3"},
+			"10.1.2.2-10.1.2.3 10.1.2.3",
+		},
+		{"two addresses, IPv6", rawRange{Subnet: "fd00::/127"}, "fd00::-fd00::1 fd00::"},
+		{
+			"last subnet of the family",
+			rawRange{Subnet: "255.255.255.252/30"},
+			"255.255.255.253-255.255.255.254 255.255.255.253",
 		},
 		{
 			"network and broadcast address when asked for",
@@ -39,54 +56,90 @@ func TestRangeDefaults(t *testing.T) {
 			rawRange{Subnet: "10.1.2.0/24", RangeStart: "::ffff:10.1.2.9"},
 			"10.1.2.9-10.1.2.254 10.1.2.1",
 		},
-		{"no subnet", rawRange{RangeStart: "10.1.2.9"}, "host-local: k.subnet is missing"},
+		{"no subnet", rawRange{RangeStart: "10.1.2.9"}, "k.subnet: host-local: k.subnet is missing"},
 		{
 			"too small",
-			rawRange{Subnet: "10.1.2.0/31"},
-			"host-local: Network 10.1.2.0/31 too small to allocate from",
+			rawRange{Subnet: "10.1.2.0/32"},
+			"k.subnet: host-local: Network 10.1.2.0/32 too small to allocate from",
 		},
 		{
 			"too small, IPv6",
-			rawRange{Subnet: "fd00::/127"},
-			"host-local: Network fd00::/127 too small to allocate from",
+			rawRange{Subnet: "fd00::/128"},
+			"k.subnet: host-local: Network fd00::/128 too small to allocate from",
+		},
+		{
+			"everything",
+			rawRange{Subnet: "0.0.0.0/0"},
+			"k.subnet: host-local: k.subnet: 0.0.0.0/0 contains addresses of 0.0.0.0/8 (reserved)",
+		},
+		{
+			"loopback",
+			rawRange{Subnet: "127.0.0.0/8"},
+			"k.subnet: host-local: k.subnet: 127.0.0.0/8 contains addresses of 127.0.0.0/8 (loopback)",
+		},
+		{
+			"multicast",
+			rawRange{Subnet: "224.0.5.0/24"},
+			"k.subnet: host-local: k.subnet: 224.0.5.0/24 contains addresses of 224.0.0.0/4 (multicast)",
+		},
+		{
+			"multicast, IPv6",
+			rawRange{Subnet: "ff05::/64"},
+			"k.subnet: host-local: k.subnet: ff05::/64 contains addresses of ff00::/8 (multicast)",
+		},
+		{
+			"everything, IPv6",
+			rawRange{Subnet: "::/0"},
+			"k.subnet: host-local: k.subnet: ::/0 contains addresses of ::/128 (unspecified)",
+		},
+		{
+			"last address of the family",
+			rawRange{Subnet: "255.255.255.0/24", RangeEnd: "255.255.255.255"},
+			"k.rangeEnd: host-local: k.rangeEnd: 255.255.255.255 is not a unicast address (broadcast)",
+		},
+		{
+			"start after the default end",
+			rawRange{Subnet: "10.1.2.0/24", RangeStart: "10.1.2.255"},
+			"k.rangeStart: host-local: RangeStart 10.1.2.255 is after 10.1.2.254, the last address to " +
+				"allocate in network 10.1.2.0/24",
 		},
 		{"host bits", rawRange{Subnet: "10.1.2.3/24"},
-			"host-local: Network has host bits set. For a subnet mask of length 24 the network address is " +
-				"10.1.2.0"},
+			"k.subnet: host-local: Network has host bits set. For a subnet mask of length 24 " +
+				"the network address is 10.1.2.0"},
 		{
 			"no prefix",
 			rawRange{Subnet: "10.1.2.0"},
-			`k.subnet: "10.1.2.0" is not an address with a prefix length, such as 10.1.0.0/16`,
+			`k.subnet: k.subnet: "10.1.2.0" is not an address with a prefix length, such as 10.1.0.0/16`,
 		},
 		{
 			"start outside",
 			rawRange{Subnet: "10.1.2.0/24", RangeStart: "10.1.3.1"},
-			"host-local: RangeStart 10.1.3.1 not in network 10.1.2.0/24",
+			"k.rangeStart: host-local: RangeStart 10.1.3.1 not in network 10.1.2.0/24",
 		},
 		{
 			"end outside",
 			rawRange{Subnet: "10.1.2.0/24", RangeEnd: "10.1.3.1"},
-			"host-local: RangeEnd 10.1.3.1 not in network 10.1.2.0/24",
+			"k.rangeEnd: host-local: RangeEnd 10.1.3.1 not in network 10.1.2.0/24",
 		},
 		{
 			"end of another family",
 			rawRange{Subnet: "10.1.2.0/24", RangeEnd: "fd00::5"},
-			"host-local: RangeEnd fd00::5 not in network 10.1.2.0/24",
+			"k.rangeEnd: host-local: RangeEnd fd00::5 not in network 10.1.2.0/24",
 		},
 		{
 			"end before start",
 			rawRange{Subnet: "10.1.2.0/24", RangeStart: "10.1.2.9", RangeEnd: "10.1.2.8"},
-			"host-local: RangeEnd 10.1.2.8 is before RangeStart 10.1.2.9",
+			"k.rangeEnd: host-local: RangeEnd 10.1.2.8 is before RangeStart 10.1.2.9",
 		},
 		{
 			"no address",
 			rawRange{Subnet: "10.1.2.0/24", Gateway: "gw"},
-			`k.gateway: "gw" is not an IP address`,
+			`k.gateway: k.gateway: "gw" is not an IP address`,
 		},
 		{
 			"zone",
 			rawRange{Subnet: "fe80::/64", RangeStart: "fe80::1%eth0"},
-			`k.rangeStart: "fe80::1%eth0" is not an IP address`,
+			`k.rangeStart: k.rangeStart: "fe80::1%eth0" is not an IP address`,
 		},
 	}
 	for _, test := range tests {
@@ -94,7 +147,7 @@ func TestRangeDefaults(t *testing.T) {
 			r, err := newRange("k", test.raw)
 			got := r.String() + " " + r.gateway.String()
 			if err != nil {
-				got = err.Error()
+				got = refusal(t, err)
 			}
 			if got != test.want {
 				t.Errorf("got  %q\nwant %q", got, test.want)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/netip"
+	"syscall"
 	"time"
 
 	"github.com/libcni/libcni/core/internal/builtin/hostlocal/leaseindex"
@@ -36,7 +37,9 @@ func (s *store) scan(ctx context.Context, reclaim rangeSet) ([]lease, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.index = indexOf(found, s.bootID)
+	if !s.partial {
+		s.index = indexOf(found, s.bootID)
+	}
 	return found, nil
 }
 
@@ -61,6 +64,11 @@ func (s *store) each(ctx context.Context, visit func(lease) error) error {
 func (s *store) visit(names []string, visit func(lease) error) error {
 	for _, name := range names {
 		l, ok, err := s.read(name)
+		if errors.Is(err, syscall.EIO) && s.unreadable != nil {
+			s.unreadable(err)
+			s.partial = true
+			continue
+		}
 		if err == nil && ok {
 			l.boot = readMark(s.path(name))
 			err = visit(l)
@@ -83,7 +91,7 @@ func (s *store) read(name string) (lease, bool, error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return lease{}, false, nil
-	case errors.Is(err, file.ErrIrregular):
+	case errors.Is(err, file.ErrIrregular), errors.Is(err, fs.ErrPermission):
 		return lease{addr: addr}, true, nil // without owner, but the name is taken
 	case err != nil:
 		return lease{}, false, s.fault(err, "read a lease")

@@ -26,6 +26,11 @@ type store struct {
 	booted  func(stateDir string) (time.Time, error)
 	scanned func()
 
+	// unreadable receives the error of a lease that the file system cannot read, which a scan then
+	// leaves out. It is nil if such a lease ends the scan.
+	unreadable func(error)
+	partial    bool // a scan has left out leases, so that it makes no index
+
 	held  *lockfile.Lock
 	id    leaseindex.Directory // when the lock was taken
 	local locality             // of the directory's file system

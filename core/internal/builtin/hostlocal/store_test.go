@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/kit/kittest"
@@ -229,6 +230,67 @@ func TestGCKeepsOnlyWhatIsValid(t *testing.T) {
 	if diff := cmp.Diff(want, f.leases(t)); diff != "" {
 		t.Errorf("leases (-want +got):\n%s", diff)
 	}
+}
+
+// bind puts another file in the place of one of the store.
+func (f *fixture) bind(t *testing.T, source, file string) {
+	t.Helper()
+	f.write(t, file, "")
+	kittest.Must(t, unix.Mount(source, f.path(file), "", unix.MS_BIND, ""))
+	t.Cleanup(func() { kittest.Must(t, unix.Unmount(f.path(file), unix.MNT_DETACH)) })
+}
+
+// A lease that cannot be read or released keeps no other from being released.
+func TestGCLeavesWhatItCannotReadOrRelease(t *testing.T) {
+	f := newFixture(t, `"ranges":[[{"subnet":"10.1.0.0/24"}]]`)
+	f.write(t, "10.1.0.2", "gone\r\neth0")
+	f.write(t, "10.1.0.9", "gone\r\neth0")
+	f.bind(t, "/proc/self/mem", "10.1.0.4")                 // reading at 0 fails: EIO
+	f.bind(t, "/proc/sys/net/ipv4/route/flush", "10.1.0.5") // opening it to read fails: EACCES
+	held := filepath.Join(t.TempDir(), "held")              // removing a mount point fails: EBUSY
+	kittest.Must(t, os.WriteFile(held, []byte("gone\r\neth1"), 0o600))
+
+	var warnings []string
+	inv := f.invocation(plugin.GC, "")
+	inv.Warnings = func(msg string) { warnings = append(warnings, msg) }
+	kittest.Must(t, f.GC(context.Background(), inv))
+	if diff := cmp.Diff([]string{"10.1.0.4", "10.1.0.5"}, kittest.Leases(t, f.store())); diff != "" {
+		t.Errorf("leases (-want +got):\n%s", diff)
+	}
+	if len(warnings) != 1 || !strings.Contains(warnings[0], "10.1.0.4") {
+		t.Errorf("warnings: %q", warnings)
+	}
+
+	f.write(t, "10.1.0.2", "gone\r\neth0")
+	f.write(t, "10.1.0.9", "gone\r\neth0")
+	f.bind(t, held, "10.1.0.3")
+	if err := f.GC(context.Background(), inv); !errors.Is(err, syscall.EBUSY) {
+		t.Errorf("GC: %v, want that a lease cannot be removed", err)
+	}
+	if diff := cmp.Diff([]string{"10.1.0.3", "10.1.0.4", "10.1.0.5"},
+		kittest.Leases(t, f.store())); diff != "" {
+		t.Errorf("leases (-want +got):\n%s", diff)
+	}
+}
+
+// An address whose lease may not be read is taken.
+func TestLeaseThatMayNotBeReadIsTaken(t *testing.T) {
+	f := newFixture(t, small)
+	f.bind(t, "/proc/sys/net/ipv4/route/flush", "10.1.0.2")
+	if got := f.mustAdd(t, "c1"); got != "10.1.0.3/29" {
+		t.Errorf("got %s", got)
+	}
+	f.mustDel(t, "c1")
+}
+
+func TestSubnetsOfTwoAddresses(t *testing.T) {
+	f := newFixture(t, `"ranges":[[{"subnet":"10.1.0.0/31"}],[{"subnet":"fd00::/127"}],
+		[{"subnet":"10.2.0.0/31","gateway":"10.2.0.1"}]]`)
+	if got := f.mustAdd(t, "c1"); got != "10.1.0.1/31 fd00::1/127 10.2.0.0/31" {
+		t.Errorf("got %s", got)
+	}
+	_, err := f.add("c2")
+	wantFault(t, err, fault.KindPluginFailed, 999, "no IP addresses available")
 }
 
 func TestCheck(t *testing.T) {

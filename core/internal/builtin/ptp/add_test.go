@@ -308,3 +308,19 @@ func TestStatus(t *testing.T) {
 		t.Error("a configuration without IPAM plugin is accepted")
 	}
 }
+
+// TestContainerIsReachedFromOutsideAtOnce: the host needs a link-local address of its own on its
+// end to find the container.
+func TestContainerIsReachedFromOutsideAtOnce(t *testing.T) {
+	h, outside := kittest.NewRouter(t)
+	r := onHost(t, h)
+	c := r.container("c1")
+	r.Serve(&c.Node, ":7000", "c1")
+	r.mustAdd(c, r.config(dualStack))
+	for _, address := range []string{"10.9.0.2", "fd09::2"} {
+		if got := r.Ask(outside, "udp", kittest.Port(address, "7000"),
+			500*time.Millisecond); !strings.HasPrefix(got, "c1 ") {
+			t.Errorf("%s answers %q", address, got)
+		}
+	}
+}

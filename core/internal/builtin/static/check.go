@@ -48,8 +48,10 @@ func compare(list *drift.List, want []address, have []*types100.IPConfig) {
 		if ones, _ := have[i].Address.Mask.Size(); ones != a.prefix.Bits() {
 			list.Differs(object, a.prefix.String(), have[i].Address.String())
 		}
-		// If no gateway is configured, the plugin that delegates to this one may have added one.
-		if gateway := ipam.Addr(have[i].Gateway); a.gateway.IsValid() && gateway != a.gateway {
+		// If no gateway is configured, the plugin that delegates to this one may have added one. 0.1.0
+		// derived none.
+		gateway := ipam.Addr(have[i].Gateway)
+		if a.gateway.IsValid() && gateway != a.gateway && (gateway.IsValid() || !a.derived) {
 			list.Differs("gateway of "+object, a.gateway.String(), present(gateway))
 		}
 	}

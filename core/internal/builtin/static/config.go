@@ -3,12 +3,14 @@ package static
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/containernetworking/cni/pkg/types"
 
 	"github.com/libcni/libcni/core/internal/builtin/ipamconfig"
 	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/kit/ipam"
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -21,11 +23,13 @@ type config struct {
 type address struct {
 	prefix  netip.Prefix
 	gateway netip.Addr // invalid: none
+	derived bool       // the gateway is that of the configured network
 }
 
 // parseConfig reads and validates the configuration. IP and GATEWAY of CNI_ARGS add to the
 // configured addresses; args.cni.ips replaces all of these, and runtimeConfig.ips replaces all
-// others.
+// others. An address that is given at run time is completed from the configured network that
+// contains it.
 func parseConfig(data []byte, args plugin.Args, cniVersion string) (*config, error) {
 	var raw rawConfig
 	if err := ipamconfig.Decode(data, raw.fields()); err != nil {
@@ -38,13 +42,14 @@ func parseConfig(data []byte, args plugin.Args, cniVersion string) (*config, err
 	if err := conf.configured(&raw); err != nil {
 		return nil, err
 	}
+	networks := slices.Clone(conf.addresses)
 	if err := conf.addArgs(args); err != nil {
 		return nil, err
 	}
-	if err := conf.replace("args.cni.ips", raw.Args.CNI.IPs); err != nil {
+	if err := conf.replace("args.cni.ips", raw.Args.CNI.IPs, networks); err != nil {
 		return nil, err
 	}
-	if err := conf.replace("runtimeConfig.ips", raw.RuntimeConfig.IPs); err != nil {
+	if err := conf.replace("runtimeConfig.ips", raw.RuntimeConfig.IPs, networks); err != nil {
 		return nil, err
 	}
 	var err error
@@ -67,9 +72,12 @@ func (c *config) configured(raw *rawConfig) error {
 		if err != nil {
 			return err
 		}
+		if err := ipam.CheckAddress(prefix); err != nil {
+			return fault.InvalidConfig(key+".address", "%s.address: %v", key, err)
+		}
 		added := address{prefix: prefix}
 		if item.Gateway != "" {
-			if added.gateway, err = ipamconfig.Address(key+".gateway", item.Gateway); err != nil {
+			if added.gateway, err = parseGateway(key+".gateway", item.Gateway, prefix); err != nil {
 				return err
 			}
 		}
@@ -78,38 +86,55 @@ func (c *config) configured(raw *rawConfig) error {
 	return nil
 }
 
+func parseGateway(key, text string, of netip.Prefix) (netip.Addr, error) {
+	gateway, err := ipamconfig.Address(key, text)
+	if err != nil {
+		return gateway, err
+	}
+	if err := ipam.CheckUnicast(gateway); err != nil {
+		return gateway, fault.InvalidConfig(key, "%s: %v", key, err)
+	}
+	if gateway.Is4() != of.Addr().Is4() {
+		return gateway, fault.InvalidConfig(key, "%s: %s and address %s are of different families", key,
+			gateway, of)
+	}
+	return gateway, nil
+}
+
+// addArgs adds the addresses of CNI_ARGS. GATEWAY names the gateways of their networks.
 func (c *config) addArgs(args plugin.Args) error {
 	if err := args.Known(plugin.ArgIP, plugin.ArgGateway); err != nil {
 		return err
 	}
 	configured := len(c.addresses)
 	for _, text := range list(args, plugin.ArgIP) {
-		prefix, err := netip.ParsePrefix(text)
-		if err != nil || prefix.Addr().Is4In6() {
-			return fault.InvalidRequest("args",
-				"CNI_ARGS: IP: %q is not an address with a prefix length, such as 10.1.0.5/16",
-				text)
+		added, err := complete("CNI_ARGS: IP", text, c.addresses[:configured])
+		if err != nil {
+			return fault.InvalidRequest("args", "%v", err)
 		}
-		c.addresses = append(c.addresses, address{prefix: prefix})
+		c.addresses = append(c.addresses, added)
 	}
 	for _, text := range list(args, plugin.ArgGateway) {
 		gateway, err := netip.ParseAddr(text)
 		if err != nil || gateway.Zone() != "" {
 			return fault.InvalidRequest("args", "CNI_ARGS: GATEWAY: %q is not an IP address", text)
 		}
+		if err := ipam.CheckUnicast(gateway.Unmap()); err != nil {
+			return fault.InvalidRequest("args", "CNI_ARGS: GATEWAY: %v", err)
+		}
 		added := c.addresses[configured:]
 		for i := range added {
 			if added[i].prefix.Masked().Contains(gateway.Unmap()) {
-				added[i].gateway = gateway.Unmap()
+				added[i].gateway, added[i].derived = gateway.Unmap(), false
 			}
 		}
 	}
 	return nil
 }
 
-// replace replaces the addresses. An address that was already configured keeps its
+// replace replaces the addresses by those given at run time. An address that was there keeps its
 // gateway.
-func (c *config) replace(key string, texts []string) error {
+func (c *config) replace(key string, texts []string, networks []address) error {
 	if len(texts) == 0 {
 		return nil
 	}
@@ -121,12 +146,15 @@ func (c *config) replace(key string, texts []string) error {
 	}
 	c.addresses = nil
 	for i, text := range texts {
-		prefix, err := ipamconfig.Prefix(fmt.Sprintf("%s[%d]", key, i), text)
+		key := fmt.Sprintf("%s[%d]", key, i)
+		added, err := complete(key, text, networks)
 		if err != nil {
-			return err
+			return fault.InvalidConfig(key, "%v", err)
 		}
-		c.addresses = append(c.addresses,
-			address{prefix: prefix, gateway: gateways[prefix]})
+		if gateway := gateways[added.prefix]; gateway.IsValid() {
+			added.gateway, added.derived = gateway, false
+		}
+		c.addresses = append(c.addresses, added)
 	}
 	return nil
 }

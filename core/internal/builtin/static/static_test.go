@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -116,6 +117,92 @@ func TestAddresses(t *testing.T) {
 	}
 }
 
+// An address given at run time gets gateway and prefix length of the configured network that
+// contains it, wherever it is given.
+func TestAddressAtRunTimeIsCompleted(t *testing.T) {
+	const configured = `{"address":"10.1.0.5/24","gateway":"10.1.0.1"},{"address":"10.1.0.9/16"},` +
+		`{"address":"fd00::5/64","gateway":"fd00::1"},{"address":"10.2.0.5/24"},` +
+		`{"address":"10.2.0.6/24","gateway":"10.2.0.1"}`
+	ways := map[string]func(ip string) (more string, args plugin.Args){
+		"runtimeConfig": func(ip string) (string, plugin.Args) {
+			return `,"runtimeConfig":{"ips":["` + ip + `"]}`, nil
+		},
+		"args.cni": func(ip string) (string, plugin.Args) {
+			return `,"args":{"cni":{"ips":["` + ip + `"]}}`, nil
+		},
+		"CNI_ARGS": func(ip string) (string, plugin.Args) { return "", plugin.Args{{"IP", ip}} },
+	}
+	for way, give := range ways {
+		for ip, want := range map[string]string{
+			"10.1.0.7":    "10.1.0.7/24 10.1.0.1",
+			"10.1.0.7/24": "10.1.0.7/24 10.1.0.1",
+			"10.1.0.7/16": "10.1.0.7/16 10.1.0.1", // the prefix length given is kept
+			"10.1.7.7":    "10.1.7.7/16 -",
+			"10.2.0.7":    "10.2.0.7/24 10.2.0.1", // the network with a gateway
+			"10.9.0.7/24": "10.9.0.7/24 -",
+			"fd00::7":     "fd00::7/64 fd00::1",
+			"fd00::7/64":  "fd00::7/64 fd00::1",
+			"fd00:1::7":   "",
+			"10.9.0.7":    "",
+			"10.1.0.1":    "",
+		} {
+			more, args := give(ip)
+			inv := invocation(plugin.Add, `"ipam":{"addresses":[`+configured+`]}`+more, "1.1.0", args)
+			conf, err := parseConfig(inv.Config, inv.Args, inv.CNIVersion)
+			got := ""
+			if err == nil {
+				got = (&config{addresses: conf.addresses[len(conf.addresses)-1:]}).describe()
+			}
+			if got != want {
+				t.Errorf("%s in %s: got %q, %v; want %q", ip, way, got, err, want)
+			}
+		}
+	}
+}
+
+// An address that no interface can have is refused with its key, wherever it is given.
+func TestNonsenseIsRefused(t *testing.T) {
+	for text, want := range map[string]string{
+		"0.0.0.0/0":          "0.0.0.0 is not a unicast address (reserved)",
+		"0.1.2.3/8":          "0.1.2.3 is not a unicast address (reserved)",
+		"127.0.0.1/8":        "127.0.0.1 is not a unicast address (loopback)",
+		"224.0.5.1/24":       "224.0.5.1 is not a unicast address (multicast)",
+		"239.255.255.255/32": "239.255.255.255 is not a unicast address (multicast)",
+		"255.255.255.255/32": "255.255.255.255 is not a unicast address (broadcast)",
+		"::/0":               ":: is not a unicast address (unspecified)",
+		"::1/128":            "::1 is not a unicast address (loopback)",
+		"ff02::1/64":         "ff02::1 is not a unicast address (multicast)",
+		"10.1.0.5/0":         "10.1.0.5/0 has the prefix length 0",
+		"10.1.0.0/24":        "10.1.0.0/24 is the address of the network itself",
+		"10.1.0.255/24":      "10.1.0.255/24 is the broadcast address of network 10.1.0.0/24",
+	} {
+		for key, config := range map[string]string{
+			"ipam.addresses[0].address": `"ipam":{"addresses":[{"address":"%s"}]}`,
+			"args.cni.ips[0]":           `"ipam":{},"args":{"cni":{"ips":["%s"]}}`,
+			"runtimeConfig.ips[0]":      `"ipam":{},"runtimeConfig":{"ips":["%s"]}`,
+		} {
+			inv := invocation(plugin.Add, fmt.Sprintf(config, text), "1.1.0", nil)
+			_, err := New().Add(context.Background(), inv)
+			var e *fault.Error
+			if !errors.As(err, &e) || e.Details != key || e.Msg != key+": "+want {
+				t.Errorf("%s: got %v, want %s: %s", text, err, key, want)
+			}
+		}
+		inv := invocation(plugin.Add, `"ipam":{}`, "1.1.0", plugin.Args{{"IP", text}})
+		if _, err := New().Add(context.Background(), inv); err == nil ||
+			!strings.Contains(err.Error(), "CNI_ARGS: IP: "+want) {
+			t.Errorf("%s in CNI_ARGS: %v", text, err)
+		}
+	}
+	for _, text := range []string{"10.1.0.0/31", "10.1.0.1/31", "10.1.0.0/32", "fd00::/127",
+		"fd00::1/128", "fe80::5/64", "169.254.3.4/16", "240.0.0.1/8"} {
+		inv := invocation(plugin.Add, `"ipam":{"addresses":[{"address":"`+text+`"}]}`, "1.1.0", nil)
+		if _, err := New().Add(context.Background(), inv); err != nil {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
 func TestReplacedAddressKeepsItsGateway(t *testing.T) {
 	conf, err := parseConfig(
 		[]byte(
@@ -196,7 +283,8 @@ func TestRefused(t *testing.T) {
 			`ipam.addresses[0].gateway: "x" is not an IP address`,
 		},
 		{"IP argument", "1.1.0", `"ipam":{}`, plugin.Args{{"IP", "10.1.0.5"}}, "args",
-			`CNI_ARGS: IP: "10.1.0.5" is not an address with a prefix length, such as 10.1.0.5/16`},
+			`CNI_ARGS: IP: "10.1.0.5" has no prefix length, and no network of ipam.addresses contains it; ` +
+				`add the prefix length, as in 10.1.0.5/16`},
 		{
 			"GATEWAY argument",
 			"1.1.0",
@@ -214,7 +302,8 @@ func TestRefused(t *testing.T) {
 			`"ipam":{},"args":{"cni":{"ips":["10.1.0.5"]}}`,
 			nil,
 			"args.cni.ips[0]",
-			`args.cni.ips[0]: "10.1.0.5" is not an address with a prefix length, such as 10.1.0.0/16`,
+			`args.cni.ips[0]: "10.1.0.5" has no prefix length, and no network of ipam.addresses contains ` +
+				`it; add the prefix length, as in 10.1.0.5/16`,
 		},
 		{
 			"runtimeConfig.ips",
@@ -222,8 +311,30 @@ func TestRefused(t *testing.T) {
 			`"ipam":{},"runtimeConfig":{"ips":["10.1.0.5/24",null]}`,
 			nil,
 			"runtimeConfig.ips[1]",
-			`runtimeConfig.ips[1]: "" is not an address with a prefix length, such as 10.1.0.0/16`,
+			`runtimeConfig.ips[1]: "" is not an IP address, such as 10.1.0.5/16`,
 		},
+		{
+			"gateway of the network as an address", "1.1.0",
+			`"ipam":{"addresses":[{"address":"10.1.0.5/24","gateway":"10.1.0.1"}]},
+			"runtimeConfig":{"ips":["10.1.0.1"]}`,
+			nil, "runtimeConfig.ips[0]",
+			"runtimeConfig.ips[0]: 10.1.0.1 is the gateway of network 10.1.0.0/24",
+		},
+		{
+			"gateway of another family", "1.1.0",
+			`"ipam":{"addresses":[{"address":"10.1.0.5/24","gateway":"fd00::1"}]}`,
+			nil, "ipam.addresses[0].gateway",
+			"ipam.addresses[0].gateway: fd00::1 and address 10.1.0.5/24 are of different families",
+		},
+		{
+			"gateway that is not a unicast address", "1.1.0",
+			`"ipam":{"addresses":[{"address":"10.1.0.5/24","gateway":"0.0.0.0"}]}`,
+			nil, "ipam.addresses[0].gateway",
+			"ipam.addresses[0].gateway: 0.0.0.0 is not a unicast address (reserved)",
+		},
+		{"GATEWAY that is not a unicast address", "1.1.0", `"ipam":{}`,
+			plugin.Args{{"GATEWAY", "224.0.0.1"}}, "args",
+			"CNI_ARGS: GATEWAY: 224.0.0.1 is not a unicast address (multicast)"},
 		{
 			"two of a family in an old version",
 			"0.2.0",
@@ -321,13 +432,8 @@ func TestCheckComparesAddresses(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			inv := invocation(plugin.Check, config, "1.1.0", nil)
-			var err error
-			inv.PrevResult, err = plugin.ParseResult(
-				fmt.Appendf(nil, `{"cniVersion":"1.1.0","ips":%s}`, test.ips),
-				"1.1.0",
-			)
-			kittest.Must(t, err)
-			err = New().Check(context.Background(), inv)
+			inv.PrevResult = result(t, test.ips)
+			err := New().Check(context.Background(), inv)
 			var e *fault.Error
 			if errors.As(err, &e); e == nil {
 				e = &fault.Error{}
@@ -338,10 +444,25 @@ func TestCheckComparesAddresses(t *testing.T) {
 			}
 		})
 	}
+	// 0.1.0 gave no gateway to an address that was given at run time.
+	inv := invocation(plugin.Check, config+`,"runtimeConfig":{"ips":["10.1.0.7/24"]}`, "1.1.0", nil)
+	inv.PrevResult = result(t, `[{"address":"10.1.0.7/24"}]`)
+	kittest.Must(t, New().Check(context.Background(), inv))
+	inv.PrevResult = result(t, `[{"address":"10.1.0.7/24","gateway":"10.1.0.9"}]`)
+	if err := New().Check(context.Background(), inv); err == nil {
+		t.Error("CHECK accepts another gateway of an address given at run time")
+	}
 	if err := New().Check(context.Background(),
 		invocation(plugin.Check, config, "1.1.0", nil)); err == nil {
 		t.Error("CHECK without prevResult succeeds")
 	}
+}
+
+func result(t *testing.T, ips string) *plugin.Result {
+	t.Helper()
+	r, err := plugin.ParseResult(fmt.Appendf(nil, `{"cniVersion":"1.1.0","ips":%s}`, ips), "1.1.0")
+	kittest.Must(t, err)
+	return r
 }
 
 func TestNothingToUndo(t *testing.T) {

@@ -40,7 +40,7 @@ func update(t *testing.T, state string, change func(tx *nft.Tx) error) {
 var (
 	inet = nft.Own(nft.Inet)
 	post = nft.Chain{Table: inet, Name: "post", Type: "nat", Hook: nft.Postrouting,
-		Priority: nft.PrioritySrcNAT}
+		Priority: nft.PrioritySrcNAT, Comment: "what for"}
 	forward = nft.Chain{Table: inet, Name: "forward", Hook: nft.Forward, Drop: true}
 	pre     = nft.Chain{Table: inet, Name: "pre", Type: "nat", Hook: nft.Prerouting,
 		Priority: nft.PriorityDstNAT}

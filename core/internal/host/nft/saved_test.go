@@ -27,8 +27,8 @@ func load(t *testing.T, arguments ...string) {
 	}
 }
 
-// raw returns the kernel's declarations of all sets and all rules, each as text, without handles
-// and without what depends on the version of nft.
+// raw returns the kernel's declarations of all tables, chains, sets and rules, each as text.
+// Handles, and what depends on the version of nft, are left out.
 func raw(t *testing.T) []string {
 	t.Helper()
 	c, err := md.Dial(unix.NETLINK_NETFILTER, nil)
@@ -37,7 +37,8 @@ func raw(t *testing.T) []string {
 	}
 	defer c.Close()
 	var all []string
-	for _, kind := range []int{unix.NFT_MSG_GETSET, unix.NFT_MSG_GETRULE} {
+	for _, kind := range []int{unix.NFT_MSG_GETTABLE, unix.NFT_MSG_GETCHAIN, unix.NFT_MSG_GETSET,
+		unix.NFT_MSG_GETRULE} {
 		answers, err := c.Execute(md.Message{
 			Header: md.Header{Type: md.HeaderType(unix.NFNL_SUBSYS_NFTABLES<<8 | kind),
 				Flags: md.Request | md.Dump},
@@ -47,7 +48,7 @@ func raw(t *testing.T) []string {
 			t.Fatal(err)
 		}
 		for _, a := range answers {
-			all = append(all, declaration(t, kind, a.Data[4:]))
+			all = append(all, fmt.Sprint(kind)+declaration(t, kind, a.Data[4:]))
 		}
 	}
 	slices.Sort(all)
@@ -56,9 +57,19 @@ func raw(t *testing.T) []string {
 
 // Attributes that the unix package lacks (linux/netfilter/nf_tables.h).
 const (
+	tableHandle = 4 // NFTA_TABLE_HANDLE
+
 	setHandle = 16 // NFTA_SET_HANDLE
 	setCount  = 20 // NFTA_SET_COUNT
 )
+
+// changing are the attributes that differ from one load of the same rules to the next.
+var changing = map[int][]int{
+	unix.NFT_MSG_GETTABLE: {unix.NFTA_TABLE_USE, tableHandle},
+	unix.NFT_MSG_GETCHAIN: {unix.NFTA_CHAIN_HANDLE, unix.NFTA_CHAIN_USE},
+	unix.NFT_MSG_GETSET:   {setHandle, setCount},
+	unix.NFT_MSG_GETRULE:  {unix.NFTA_RULE_HANDLE, unix.NFTA_RULE_POSITION},
+}
 
 func declaration(t *testing.T, kind int, data []byte) string {
 	t.Helper()
@@ -70,9 +81,7 @@ func declaration(t *testing.T, kind int, data []byte) string {
 	for _, a := range attributes {
 		number := int(a.Type &^ (md.Nested | md.NetByteOrder))
 		switch {
-		case kind == unix.NFT_MSG_GETSET && (number == setHandle || number == setCount):
-		case kind == unix.NFT_MSG_GETRULE &&
-			(number == unix.NFTA_RULE_HANDLE || number == unix.NFTA_RULE_POSITION):
+		case slices.Contains(changing[kind], number):
 		case kind == unix.NFT_MSG_GETSET && number == unix.NFTA_SET_USERDATA:
 			fmt.Fprintf(&text, " user data: %q", withoutTypeof(a.Data))
 		default:
@@ -83,7 +92,7 @@ func declaration(t *testing.T, kind int, data []byte) string {
 }
 
 // TestNftWouldMakeTheSame saves everything, has nft make it again from its own listing, and
-// compares what the kernel has: sets and rules are equal, byte by byte.
+// compares what the kernel has: tables, chains, sets and rules are equal, byte by byte.
 func TestNftWouldMakeTheSame(t *testing.T) {
 	netnstest.Host(t)
 	state := t.TempDir()

@@ -26,7 +26,17 @@ type Table struct {
 }
 
 // Own returns the table of libcni for a family: Inet or Bridge.
-func Own(f Family) Table { return Table{f, "libcni"} }
+func Own(f Family) Table { return Table{f, ownTable} }
+
+const ownTable = "libcni"
+
+// comment tells an operator what the tables of libcni are. They are the only ones that it makes.
+func (t Table) comment() string {
+	if t.Name != ownTable {
+		return ""
+	}
+	return "rules of libcni for containers (cni list); cni repair --all restores missing ones"
+}
 
 func (t Table) encoded() *nftables.Table {
 	return &nftables.Table{Name: t.Name, Family: nftables.TableFamily(t.Family)}
@@ -65,24 +75,26 @@ type Chain struct {
 	Hook     Hook
 	Priority int
 	Drop     bool
+	Comment  string // for people; a chain that was read has none
 }
 
+// encoded names the chain.
 func (c Chain) encoded() *nftables.Chain {
-	e := &nftables.Chain{Table: c.Table.encoded(), Name: c.Name}
+	return &nftables.Chain{Table: c.Table.encoded(), Name: c.Name}
+}
+
+func (c Chain) declaration() wire.ChainDeclaration {
+	d := wire.ChainDeclaration{Comment: c.Comment, Chain: wire.Chain{Family: byte(c.Table.Family),
+		Table: c.Table.Name, Name: c.Name}}
 	if c.Hook == None {
-		return e
+		return d
 	}
-	if e.Type = nftables.ChainType(c.Type); c.Type == "" {
-		e.Type = typeFilterChain
+	if d.Type = c.Type; d.Type == "" {
+		d.Type = typeFilterChain
 	}
-	policy := nftables.ChainPolicyAccept
-	if c.Drop {
-		policy = nftables.ChainPolicyDrop
-	}
-	e.Policy = &policy
-	e.Hooknum = nftables.ChainHookRef(nftables.ChainHook(c.Hook - Prerouting))
-	e.Priority = nftables.ChainPriorityRef(nftables.ChainPriority(c.Priority))
-	return e
+	d.Base, d.Drop, d.Priority = true, c.Drop, c.Priority
+	d.Hook = uint32(c.Hook - Prerouting)
+	return d
 }
 
 // Type is the type of a field of a set.

@@ -40,7 +40,7 @@ func (tx *Tx) Ensure(objects ...Object) {
 func (t Table) ensure(tx *Tx) {
 	if !tx.tables[t] {
 		tx.tables[t] = true
-		tx.encode(func(e *nftables.Conn) error { e.AddTable(t.encoded()); return nil })
+		tx.AddTable(byte(t.Family), t.Name, t.comment())
 		tx.change(ofTable, t, "")
 	}
 }
@@ -49,7 +49,7 @@ func (c Chain) ensure(tx *Tx) {
 	c.Table.ensure(tx)
 	if !tx.chains[c] {
 		tx.chains[c] = true
-		tx.encode(func(e *nftables.Conn) error { e.AddChain(c.encoded()); return nil })
+		tx.AddChain(c.declaration())
 		tx.changeChain(c)
 	}
 }

@@ -16,13 +16,14 @@ type Address struct {
 	Prefix        netip.Prefix // not masked
 	NoDAD         bool         // IPv6: usable immediately, without duplicate address detection
 	NoPrefixRoute bool         // the kernel adds no route to the prefix
+	MayExist      bool         // adding it succeeds if the link has it
 	Tentative     bool         // IPv6, as read: not usable yet
 	Duplicate     bool         // IPv6, as read: another host uses it
 	LinkLocal     bool         // as read: of link scope
 }
 
 // AddAddress adds an address to a link. An IPv4 address gets the broadcast address of its network.
-// The error wraps ErrExists if the link has the address.
+// The error wraps ErrExists if the link has the address, unless MayExist.
 func (c *Conn) AddAddress(ctx context.Context, index int, a Address) error {
 	return c.changeAll(ctx, []request{a.request(index)})
 }
@@ -38,7 +39,11 @@ func (a Address) request(index int) request {
 	if flags := a.flags(); flags != 0 {
 		e.Uint32(unix.IFA_FLAGS, flags)
 	}
-	return request{kind: unix.RTM_NEWADDR, flags: unix.NLM_F_CREATE | unix.NLM_F_EXCL, body: e,
+	existing := uint16(unix.NLM_F_EXCL)
+	if a.MayExist {
+		existing = unix.NLM_F_REPLACE
+	}
+	return request{kind: unix.RTM_NEWADDR, flags: unix.NLM_F_CREATE | existing, body: e,
 		doing: fmt.Sprintf("address %s: add", a.Prefix)}
 }
 

@@ -30,9 +30,9 @@ func (c *Conn) SetLink(ctx context.Context, index int, set Change) error {
 	return c.changeAll(ctx, []request{set.request(index)})
 }
 
-// Configure changes a link, adds addresses to it, then adds routes, in one datagram. It does what
-// SetLink, AddAddress and AddRoute do, except that the steps after a failed one are carried out
-// too.
+// Configure changes a link, adds addresses to it, then adds routes, many of them in one datagram.
+// It does what SetLink, AddAddress and AddRoute do, except that steps after a failed one may be
+// carried out too.
 func (c *Conn) Configure(ctx context.Context, index int, set Change, addresses []Address,
 	routes []Route) error {
 	requests := []request{set.request(index)}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -73,9 +74,23 @@ type request struct {
 	doing       string // for its error: the object, and what is done to it
 }
 
-// changeAll sends the requests in one datagram and returns the error of the first one that failed.
-// Those after it are carried out too.
+// maxRequests is the number of requests in one datagram. The kernel takes no datagram that exceeds
+// the socket's send buffer, and loses answers that exceed its receive buffer.
+const maxRequests = 128
+
+// changeAll sends the requests, many in one datagram, and returns the error of the first one that
+// failed. Those after it in the same datagram are carried out too.
 func (c *Conn) changeAll(ctx context.Context, requests []request) error {
+	for some := range slices.Chunk(requests, maxRequests) {
+		if err := c.changeSome(ctx, some); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// changeSome sends the requests in one datagram.
+func (c *Conn) changeSome(ctx context.Context, requests []request) error {
 	messages := make([]*netlink.Request, len(requests))
 	for i, r := range requests {
 		messages[i] = &netlink.Request{Kind: r.kind, Flags: r.flags, Body: r.body.Encoded()}

@@ -122,6 +122,44 @@ func TestContainerIsConfigured(t *testing.T) {
 	}))
 }
 
+// A container may have more addresses and routes than the kernel takes in one datagram.
+func TestThousandsOfAddressesAndRoutes(t *testing.T) {
+	host, container, ns := pair(t)
+	bridged(t, host, ns)
+	eth0 := link(t, container, "eth0").Index
+	const count = 3000
+	nth := func(first byte, i int) netip.Addr {
+		return netip.AddrFrom4([4]byte{first, 0, byte(i >> 8), byte(i)})
+	}
+	var addresses []rtnl.Address
+	var routes []rtnl.Route
+	for i := 1; i <= count; i++ {
+		addresses = append(addresses, rtnl.Address{Prefix: netip.PrefixFrom(nth(10, i), 8)})
+		routes = append(routes, rtnl.Route{Dst: netip.PrefixFrom(nth(11, i), 32),
+			Gateway: nth(10, count+1), Link: eth0})
+	}
+	must.Succeed(t, container.Configure(t.Context(), eth0, rtnl.Change{Up: true}, addresses, routes))
+	have, err := container.Addresses(t.Context(), eth0)
+	must.Succeed(t, err)
+	through, err := container.Routes(t.Context(), eth0)
+	must.Succeed(t, err)
+	v4 := slices.DeleteFunc(have, func(a rtnl.Address) bool { return !a.Prefix.Addr().Is4() })
+	via := slices.DeleteFunc(through, func(r rtnl.Route) bool { return !r.Gateway.IsValid() })
+	if len(v4) != count || len(via) != count {
+		t.Errorf("%d addresses and %d routes, want %d", len(v4), len(via), count)
+	}
+
+	routes = routes[:1000]
+	for i := range routes {
+		routes[i].Dst = netip.PrefixFrom(nth(12, i), 32)
+	}
+	routes[700].Gateway = netip.MustParseAddr("192.0.2.1")
+	err = container.Configure(t.Context(), eth0, rtnl.Change{Up: true}, nil, routes)
+	if err == nil || !strings.Contains(err.Error(), routes[700].String()) {
+		t.Errorf("the error does not name route %s: %v", routes[700], err)
+	}
+}
+
 func TestPortForwardsAsSoonAsTheWaitReturns(t *testing.T) {
 	host, container, ns := pair(t)
 	bridged(t, host, ns)

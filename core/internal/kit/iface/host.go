@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 
 	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/host/rtnl"
 	"github.com/libcni/libcni/core/internal/kit"
 	"github.com/libcni/libcni/core/internal/kit/filter"
+	"github.com/libcni/libcni/core/internal/kit/ipam"
 	"github.com/libcni/libcni/core/internal/kit/router"
 	"github.com/libcni/libcni/core/plugin"
 )
@@ -46,6 +48,9 @@ func ConfigureHost(ctx context.Context, inv *plugin.Invocation, port *rtnl.Link,
 		return host.Configure(ctx, port.Index, change, addresses, routes)
 	}
 	addresses := Addresses(want.Addresses, rtnl.Address{})
+	if ipam.Has(want.Addresses, netip.Addr.Is6) {
+		addresses = append(addresses, LinkLocal(port.MAC))
+	}
 	if err := Assign(ctx, host, port.Index, addresses, true, add); err != nil {
 		return fmt.Errorf("link %s: %w", port.Name, err)
 	}
@@ -67,7 +72,7 @@ func RestoreHost(ctx context.Context, host *rtnl.Conn, port *rtnl.Link, want Con
 		}
 	}
 	if !port.Up {
-		if err := host.SetLink(ctx, port.Index, rtnl.Change{Up: true}); err != nil {
+		if err := Own(ctx, host, port.Index, port.MAC, rtnl.Change{Up: true}); err != nil {
 			return fmt.Errorf("link %s: %w", port.Name, err)
 		}
 	}

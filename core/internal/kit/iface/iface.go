@@ -121,7 +121,7 @@ func Assign(ctx context.Context, conn *rtnl.Conn, index int, addresses []rtnl.Ad
 	var joining []netip.Prefix
 	for i, a := range addresses {
 		addresses[i].NoDAD = noDAD
-		if a.Prefix.Addr().Is6() {
+		if a.Prefix.Addr().Is6() && !a.MayExist {
 			joining = append(joining, a.Prefix)
 		}
 	}

@@ -94,6 +94,9 @@ func Addresses(result *types100.Result, index int,
 		if !ok {
 			return nil, fmt.Errorf("ipam: %s in the result is not an address", ip.Address.String())
 		}
+		if err := CheckUnicast(address.Addr()); err != nil {
+			return nil, fmt.Errorf("ipam: the result has address %s: %w", address, err)
+		}
 		if seen[address.Addr()] {
 			return nil, fmt.Errorf("ipam: the result has address %s twice", address.Addr())
 		}

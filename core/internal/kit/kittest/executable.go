@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/containernetworking/cni/pkg/types"
+
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -43,19 +45,40 @@ func Executable(t testing.TB, pluginType, command string, inv *plugin.Invocation
 // executableConfig is the invocation's configuration with the members that a runtime adds.
 func executableConfig(t testing.TB, inv *plugin.Invocation) []byte {
 	t.Helper()
-	if inv.PrevResult == nil {
+	if inv.PrevResult == nil && inv.ValidAttachments == nil {
 		return inv.Config
 	}
 	members := map[string]json.RawMessage{}
 	Must(t, json.Unmarshal(inv.Config, &members))
+	if inv.ValidAttachments != nil {
+		members["cni.dev/valid-attachments"] = validAttachments(t, inv)
+	}
+	if inv.PrevResult == nil {
+		return encode(t, members)
+	}
 	result, err := inv.PrevResult.JSON(inv.CNIVersion)
 	Must(t, err)
 	name, err := json.Marshal(inv.Network)
 	Must(t, err)
 	members["prevResult"], members["name"] = result, name
-	config, err := json.Marshal(members)
+	return encode(t, members)
+}
+
+// validAttachments is the list of GC as the specification spells it.
+func validAttachments(t testing.TB, inv *plugin.Invocation) []byte {
+	t.Helper()
+	list := []types.GCAttachment{}
+	for _, a := range inv.ValidAttachments {
+		list = append(list, types.GCAttachment{ContainerID: a.ContainerID, IfName: a.IfName})
+	}
+	return encode(t, list)
+}
+
+func encode(t testing.TB, value any) []byte {
+	t.Helper()
+	data, err := json.Marshal(value)
 	Must(t, err)
-	return config
+	return data
 }
 
 // Variant is one way in which the reference executables make rules.

@@ -68,7 +68,8 @@ type family struct {
 // chain's name must not be a keyword of nft's language: a saved rule set could not be loaded.
 func chain() nft.Chain {
 	return nft.Chain{Table: nft.Own(nft.Inet), Name: "masquerading", Type: "nat",
-		Hook: nft.Postrouting, Priority: nft.PrioritySrcNAT}
+		Hook: nft.Postrouting, Priority: nft.PrioritySrcNAT,
+		Comment: "ipMasq: containers' packets to other networks get an address of the host"}
 }
 
 func families(network string) []family {
@@ -85,9 +86,10 @@ func newFamily(network string, version nft.Family) family {
 		version: version,
 		network: network,
 		sources: nft.Set{Table: nft.Own(nft.Inet), Name: name, Key: []nft.Type{of},
-			Comment: nft.Text("net: " + network)},
+			Comment: nft.Text("ipMasq: addresses of containers; net: " + network)},
 		local: nft.Set{Table: nft.Own(nft.Inet), Name: name + "-local", Key: []nft.Type{of},
-			Interval: true},
+			Interval: true,
+			Comment:  nft.Text("ipMasq: destinations without masquerading; net: " + network)},
 	}
 }
 

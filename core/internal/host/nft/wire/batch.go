@@ -19,7 +19,7 @@ type Batch struct {
 	err     error  // the first of queueing
 }
 
-// change is a message of a set or its elements, or stands for the next message of the library.
+// change is a message, or stands for the next message of the library.
 type change struct {
 	kind   uint16 // NFT_MSG_*
 	family uint8
@@ -71,10 +71,12 @@ func (b *Batch) IsEmpty() bool { return len(b.queue) == 0 && b.err == nil }
 
 // FirstElements returns the family of the first change if that is one of elements.
 func (b *Batch) FirstElements() (family uint8, is bool) {
-	if len(b.queue) == 0 || b.queue[0].body == nil || b.queue[0].kind == unix.NFT_MSG_NEWSET {
+	if len(b.queue) == 0 {
 		return 0, false
 	}
-	return b.queue[0].family, true
+	first := b.queue[0]
+	is = first.kind == unix.NFT_MSG_NEWSETELEM || first.kind == unix.NFT_MSG_DELSETELEM
+	return first.family, is
 }
 
 // Apply applies the batch, all or nothing, if the generation of the rules is the given one;

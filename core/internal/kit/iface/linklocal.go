@@ -1,0 +1,37 @@
+package iface
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"syscall"
+
+	"github.com/libcni/libcni/core/internal/host/rtnl"
+)
+
+// LinkLocal returns the link-local address that the kernel derives from a MAC address, usable at
+// once. It is for links with which only containers are connected, whose MAC address is our own.
+//
+// The kernel would make the address when the link gets a carrier, and detect duplicates for up to
+// two seconds. Meanwhile a router has no source address for its neighbour solicitations, so that
+// packets which it forwards to the link are lost.
+func LinkLocal(mac net.HardwareAddr) rtnl.Address {
+	address := [16]byte{0: 0xfe, 1: 0x80, 11: 0xff, 12: 0xfe}
+	copy(address[8:11], mac[:3])
+	copy(address[13:], mac[3:])
+	address[8] ^= 2 // the universal/local bit, RFC 4291 appendix A
+	return rtnl.Address{Prefix: netip.PrefixFrom(netip.AddrFrom16(address), 64), NoDAD: true,
+		MayExist: true}
+}
+
+// Own gives a link of the host that we made its LinkLocal, unless IPv6 is off, and changes the
+// link. The address comes first: a link that comes up without one gets the kernel's.
+func Own(ctx context.Context, host *rtnl.Conn, index int, mac net.HardwareAddr,
+	change rtnl.Change) error {
+	err := host.AddAddress(ctx, index, LinkLocal(mac))
+	if err != nil && !errors.Is(err, syscall.EAFNOSUPPORT) && !errors.Is(err, syscall.EOPNOTSUPP) {
+		return err
+	}
+	return host.SetLink(ctx, index, change)
+}
