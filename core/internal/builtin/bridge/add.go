@@ -26,7 +26,9 @@ type attachment struct {
 	host      *rtnl.Conn
 	link      *rtnl.Link // the bridge
 	pair      *iface.Pair
-	gateway   *rtnl.Link // the link with the gateway addresses
+	gateway   *rtnl.Link     // the link with the gateway addresses
+	given     []netip.Prefix // addresses that this ADD gave the gateway
+	replaced  []netip.Prefix // addresses that it removed for them
 	detecting []netip.Prefix
 	assigned  *types100.Result // by the IPAM plugin; nil without one
 	address   *addressing      // nil without an IPAM plugin
@@ -38,7 +40,7 @@ func (a *attachment) steps() []steps.Step {
 		{Do: a.makePair, Undo: a.removePair},
 		{Do: a.setPort},
 		{Do: a.allocate, Undo: a.ipam.Release, Partial: true},
-		{Do: a.ensureGateway},
+		{Do: a.ensureGateway, Undo: a.restoreGateway, Partial: true},
 		{Do: a.enableForwarding},
 		{Do: a.addRules, Undo: a.removeRules, Partial: true},
 		{Do: a.configureContainer},

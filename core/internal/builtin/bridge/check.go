@@ -174,10 +174,8 @@ func (k *comparison) gateway(ctx context.Context, master *rtnl.Link) error {
 		if link, err = iface.LookUp(ctx, k.Host, k.gatewayLink()); err != nil {
 			return err
 		}
-		if link == nil {
-			k.Missing("link " + k.gatewayLink())
-		} else {
-			k.Up("link "+link.Name, link)
+		if err := k.vlanGateway(ctx, link, master); err != nil {
+			return err
 		}
 	}
 	if link != nil {
@@ -186,6 +184,32 @@ func (k *comparison) gateway(ctx context.Context, master *rtnl.Link) error {
 		}
 	}
 	return router.CheckForwarding(&k.List, k.Was.Addresses())
+}
+
+// vlanGateway compares the link with the gateway addresses of a VLAN; it may be nil, as the bridge.
+func (k *comparison) vlanGateway(ctx context.Context, link, master *rtnl.Link) error {
+	object := "link " + k.gatewayLink()
+	if link == nil {
+		k.Missing(object)
+		return nil
+	}
+	k.Up(object, link)
+	if master == nil {
+		return nil
+	}
+	port, err := otherEnd(ctx, k.Host, link)
+	if err != nil {
+		return err
+	}
+	if port == nil || port.Master != master.Index {
+		k.Differs(object, "connected with bridge "+k.Bridge, "not connected with it")
+		return nil
+	}
+	k.Up("link "+port.Name, port)
+	if !master.Bridge.VLANFiltering {
+		return nil
+	}
+	return k.vlans(ctx, object, port.Index, portVLANs(k.VLAN, nil), master.Bridge.DefaultPVID)
 }
 
 // gateways returns the host's addresses in the container's networks.

@@ -84,14 +84,28 @@ func (c *Conn) LinkByIndex(ctx context.Context, index int) (*Link, error) {
 
 // Links lists all links. Its cost grows with their number, so ADD and DEL do not use it.
 func (c *Conn) Links(ctx context.Context) ([]*Link, error) {
+	links, err := c.LinksOf(ctx, 0)
+	if err != nil {
+		return nil, fmt.Errorf("links: %w", err)
+	}
+	return links, nil
+}
+
+// LinksOf lists the ports of a bridge, or the members of a VRF, with index master; 0 for all links.
+func (c *Conn) LinksOf(ctx context.Context, master int) ([]*Link, error) {
 	var links []*Link
 	e := linkMessage(unix.AF_UNSPEC, 0, 0, 0)
 	e.Uint32(unix.IFLA_EXT_MASK, filterSkipStats)
+	if master != 0 {
+		e.Uint32(unix.IFLA_MASTER, uint32(master))
+	}
 	err := c.dump(ctx, unix.RTM_GETLINK, e, func(data []byte) {
-		links = append(links, parseLink(data))
+		if l := parseLink(data); master == 0 || l.Master == master {
+			links = append(links, l)
+		}
 	})
 	if err != nil {
-		return nil, fmt.Errorf("links: %w", err)
+		return nil, fmt.Errorf("ports of link with index %d: %w", master, err)
 	}
 	return links, nil
 }
