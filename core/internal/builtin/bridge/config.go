@@ -7,6 +7,7 @@ import (
 
 	"github.com/libcni/libcni/core/internal/builtin/ipamconfig"
 	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/host/nft"
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -62,6 +63,9 @@ func (c *config) validate() error {
 	if len(c.Bridge) > maxNameLength || c.Bridge == "." || c.Bridge == ".." ||
 		strings.ContainsAny(c.Bridge, "/: \t\n\v\f\r\x00%") {
 		return fault.InvalidConfig("bridge", "bridge: %q cannot be the name of a link", c.Bridge)
+	}
+	if err := nft.CheckLinkName(c.Bridge); err != nil {
+		return fault.InvalidConfig("bridge", "bridge: %q: %v; use another name", c.Bridge, err)
 	}
 	if err := c.Settings.Validate(); err != nil {
 		return err

@@ -17,6 +17,8 @@ func TestInvalidConfigurationsNameTheKey(t *testing.T) {
 		{"bridge too long", `{"bridge":"abcdefghijklmnop"}`, "bridge"},
 		{"bridge is a directory", `{"bridge":".."}`, "bridge"},
 		{"bridge with a pattern", `{"bridge":"br%d"}`, "bridge"},
+		{"bridge that nft cannot quote", `{"bridge":"br\"q"}`, "bridge"},
+		{"bridge that nft takes for a pattern", `{"bridge":"br*"}`, "bridge"},
 		{"negative mtu", `{"mtu":-1}`, "mtu"},
 		{"huge mtu", `{"mtu":65536}`, "mtu"},
 		{"mtu of the wrong type", `{"mtu":"1500"}`, "mtu"},

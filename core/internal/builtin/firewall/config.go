@@ -8,6 +8,7 @@ import (
 
 	"github.com/libcni/libcni/core/internal/builtin/ipamconfig"
 	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/host/nft"
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -76,16 +77,28 @@ func (c *config) validate() error {
 }
 
 func (c *config) validateAdminChain() error {
-	// The names of our own chains begin with "firewall".
+	const key = "iptablesAdminChainName"
+	if nft.IsKeyword(c.AdminChain) {
+		return fault.InvalidConfig(key, "%s: %q is a word of nft's language; nft could not load the "+
+			"rules that it lists; use another name", key, c.AdminChain)
+	}
+	if isOwnChain(c.AdminChain) {
+		return fault.InvalidConfig(key, "%s: %q is the name of a chain of libcni; use another name",
+			key, c.AdminChain)
+	}
 	reserved := []string{"INPUT", forwardChain, "OUTPUT", "ACCEPT", "DROP", "RETURN", "QUEUE",
 		referenceChain, stage1, stage2}
-	if !isChainName(c.AdminChain) || slices.Contains(reserved, c.AdminChain) ||
-		strings.HasPrefix(c.AdminChain, firewallChain) {
-		return fault.InvalidConfig("iptablesAdminChainName",
-			"iptablesAdminChainName: %q is not a valid name for the administrator's chain",
+	if !isChainName(c.AdminChain) || slices.Contains(reserved, c.AdminChain) {
+		return fault.InvalidConfig(key, "%s: %q is not a valid name for the administrator's chain", key,
 			c.AdminChain)
 	}
 	return nil
+}
+
+// isOwnChain reports whether the name is one that libcni gives to chains of its tables.
+func isOwnChain(name string) bool {
+	return slices.ContainsFunc([]string{firewallChain, "portmap", "masquerad", "macspoofchk"},
+		func(prefix string) bool { return strings.HasPrefix(name, prefix) })
 }
 
 // isChainName reports whether iptables accepts a name; it takes up to 28 characters.

@@ -67,6 +67,14 @@ func TestConfigurationsThatAreRefused(t *testing.T) {
 			"iptablesAdminChainName",
 		},
 		{
+			"a keyword of nft", `{"cniVersion":"1.1.0","iptablesAdminChainName":"drop"}`,
+			"iptablesAdminChainName",
+		},
+		{
+			"a chain of another plugin", `{"cniVersion":"1.1.0","iptablesAdminChainName":"masquerading"}`,
+			"iptablesAdminChainName",
+		},
+		{
 			"the private chain", `{"cniVersion":"1.1.0","iptablesAdminChainName":"CNI-FORWARD"}`,
 			"iptablesAdminChainName",
 		},
@@ -109,6 +117,14 @@ func TestResultsThatAreRefused(t *testing.T) {
 		{"a bridge's name that cannot be", `"ingressPolicy":"isolated"`,
 			plugin.NewResult(
 				&types100.Result{Interfaces: []*types100.Interface{{Name: "0123456789abcdef"}}}), "prevResult"},
+		{"a bridge's name that nft cannot quote", `"ingressPolicy":"same-bridge"`,
+			plugin.NewResult(&types100.Result{Interfaces: []*types100.Interface{{Name: `br"0`}}}),
+			"ingressPolicy"},
+		{"a port's name that nft takes for a pattern", `"ingressPolicy":"isolated"`,
+			plugin.NewResult(&types100.Result{
+				Interfaces: []*types100.Interface{{Name: "br0"}, {Name: "port*"}}}), "ingressPolicy"},
+		{"such a bridge without a policy", "",
+			plugin.NewResult(&types100.Result{Interfaces: []*types100.Interface{{Name: `br"0`}}}), ""},
 		{"a bridge", `"ingressPolicy":"isolated"`, plugin.NewResult(bridged), ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -52,6 +52,12 @@ func newAttachment(c *config, inv *plugin.Invocation) (*attachment, error) {
 		return nil, fault.InvalidConfig("prevResult",
 			"prevResult: %q is not a valid name of a link", a.bridge)
 	}
+	for _, name := range []string{a.bridge, a.port} {
+		if err := nft.CheckLinkName(name); err != nil {
+			return nil, fault.InvalidConfig("ingressPolicy",
+				"ingressPolicy: %s cannot restrict link %q: %v", c.IngressPolicy, name, err)
+		}
+	}
 	return a, nil
 }
 

@@ -1,10 +1,12 @@
 package nft_test
 
 import (
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -148,4 +150,69 @@ func TestCommentsTellPeopleWhatObjectsAre(t *testing.T) {
 	if got := list(t, "table", "inet", "libcni"); strings.Contains(got, "comment") {
 		t.Errorf("got\n%s", got)
 	}
+}
+
+// TestKeywordsAreKnown tries the words in nft's own library as names of chains. nft must refuse none
+// that IsKeyword does not know.
+func TestKeywordsAreKnown(t *testing.T) {
+	netnstest.Host(t)
+	refused := refusedNames(t, wordsOfNft(t))
+	for _, word := range refused {
+		if !nft.IsKeyword(word) {
+			t.Errorf("nft refuses a chain named %s", word)
+		}
+	}
+	if len(refused) < 100 {
+		t.Errorf("nft refuses only %q", refused)
+	}
+	for _, name := range []string{"CNI-ADMIN", "DOCKER-USER", "masquerading", "forward", ""} {
+		if nft.IsKeyword(name) {
+			t.Errorf("%q counts as a keyword", name)
+		}
+	}
+}
+
+// wordsOfNft returns what may be a keyword in the library of nft's parser.
+func wordsOfNft(t *testing.T) []string {
+	t.Helper()
+	program, err := exec.LookPath("nft")
+	if err != nil {
+		t.Fatal(err)
+	}
+	linked, err := exec.Command("ldd", program).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	library := regexp.MustCompile(`/\S*/libnftables\S*`).Find(linked)
+	content, err := os.ReadFile(string(library))
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := regexp.MustCompile(`[a-z][a-z0-9-]{1,14}`).FindAllString(string(content), -1)
+	slices.Sort(found)
+	return slices.Compact(found)
+}
+
+// refusedNames returns the names that nft refuses for chains. It tries halves of what it refuses.
+func refusedNames(t *testing.T, names []string) []string {
+	t.Helper()
+	if len(names) > 100 {
+		return append(refusedNames(t, names[:100]), refusedNames(t, names[100:])...)
+	}
+	var chains, jumps strings.Builder
+	for _, name := range names {
+		fmt.Fprintf(&chains, "chain %s {\n}\n", name)
+		fmt.Fprintf(&jumps, "jump %s\n", name)
+	}
+	check := exec.Command("nft", "-c", "-f", "-")
+	check.Stdin = strings.NewReader(
+		"table inet words {\n" + chains.String() + "chain all-of-them {\n" + jumps.String() + "}\n}\n")
+	switch {
+	case check.Run() == nil:
+		return nil
+	case len(names) == 1:
+		return names
+	}
+	half := len(names) / 2
+	return append(refusedNames(t, names[:half]), refusedNames(t, names[half:])...)
 }
