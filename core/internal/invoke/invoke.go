@@ -68,6 +68,16 @@ func (r *Runner) Run(ctx context.Context, t Target,
 	})
 }
 
+// Validate has a built-in read the configuration in a request. The caller's log has no event of it.
+func (r *Runner) Validate(ctx context.Context, t Target, inv *plugin.Invocation) error {
+	r.equip(t, inv)
+	_, err := r.runBuiltin(ctx, t, inv)
+	if e := describe(err, t, ""); e != nil {
+		return e
+	}
+	return nil
+}
+
 // equip sets what a plugin may call.
 func (r *Runner) equip(t Target, inv *plugin.Invocation) {
 	inv.Delegate, inv.TraitsOf, inv.Warnings = r.delegate(inv), r.Traits, nil

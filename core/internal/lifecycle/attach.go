@@ -52,6 +52,9 @@ func (m *Manager) Attach(ctx context.Context, held *attachments.Held,
 	if err := c.reportUnused(ctx, request.RefuseUnused); err != nil {
 		return nil, err
 	}
+	if err := c.validate(ctx); err != nil {
+		return nil, err
+	}
 
 	claimed, err := m.claim(ctx, request.Key)
 	if err != nil {

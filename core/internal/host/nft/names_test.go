@@ -152,8 +152,8 @@ func TestCommentsTellPeopleWhatObjectsAre(t *testing.T) {
 	}
 }
 
-// TestKeywordsAreKnown tries the words in nft's own library as names of chains. nft must refuse none
-// that IsKeyword does not know.
+// TestKeywordsAreKnown tries the words in nft's own library as names of chains. nft must refuse
+// none that IsKeyword does not know.
 func TestKeywordsAreKnown(t *testing.T) {
 	netnstest.Host(t)
 	refused := refusedNames(t, wordsOfNft(t))
