@@ -35,32 +35,9 @@ func TestLinkIsNoLease(t *testing.T) {
 
 func TestDirectoryIsReplacedWhileItsLockIsAwaited(t *testing.T) {
 	f := newFixture(t, `"ranges":[[{"subnet":"10.1.0.0/29"}]]`)
-	f.mustAdd(t, "c1")
-	lock, err := lockfile.Flock(t.Context(), f.path("lock"), lockMode, lockfile.Exclusive)
-	kittest.Must(t, err)
-	type outcome struct {
-		given string
-		err   error
-	}
-	done := make(chan outcome, 1)
-	go func() {
-		given, err := f.add("c2")
-		done <- outcome{given, err}
-	}()
-	for deadline := time.Now().Add(time.Minute); opened(t,
-		f.path("lock")) < 2; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("nobody opens the lock")
-		}
-	}
-	aside := f.store() + ".old"
-	kittest.Must(t, os.Rename(f.store(), aside))
-	if err := os.Mkdir(f.store(), dirMode); err != nil {
-		t.Fatal(err)
-	}
-	kittest.Must(t, lock.Unlock())
-	if o := <-done; o.err != nil || o.given != "10.1.0.2/29" {
-		t.Errorf("in a new directory: %s, %v", o.given, o.err)
+	aside, given, err := f.addWhileReplaced(t, dirMode)
+	if err != nil || given != "10.1.0.2/29" {
+		t.Errorf("in a new directory: %s, %v", given, err)
 	}
 	if got := f.leases(t); len(got) != 1 {
 		t.Errorf("leases in the new directory: %q", got)
@@ -71,6 +48,40 @@ func TestDirectoryIsReplacedWhileItsLockIsAwaited(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(aside, "10.1.0.3")); err == nil {
 		t.Error("there is a lease in the old directory")
 	}
+}
+
+func TestDirectoryOfOthersReplacesTheStoreWhileItsLockIsAwaited(t *testing.T) {
+	f := newFixture(t, `"ranges":[[{"subnet":"10.1.0.0/29"}]]`)
+	_, _, err := f.addWhileReplaced(t, 0o777)
+	wantFault(t, err, fault.KindState, 5, f.store()+" ")
+}
+
+// addWhileReplaced adds a container while the store's lock is held, puts a new directory of this
+// mode in the store's place, and releases the lock. aside is the old directory.
+func (f *fixture) addWhileReplaced(t *testing.T, mode os.FileMode) (aside, given string, err error) {
+	t.Helper()
+	f.mustAdd(t, "c1")
+	lock, err := lockfile.Flock(t.Context(), f.path("lock"), lockMode, lockfile.Exclusive)
+	kittest.Must(t, err)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		given, err = f.add("c2")
+	}()
+	for deadline := time.Now().Add(time.Minute); opened(t,
+		f.path("lock")) < 2; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("nobody opens the lock")
+		}
+	}
+
+	aside = f.store() + ".old"
+	kittest.Must(t, os.Rename(f.store(), aside))
+	kittest.Must(t, os.Mkdir(f.store(), mode))
+	kittest.Must(t, os.Chmod(f.store(), mode))
+	kittest.Must(t, lock.Unlock())
+	<-done
+	return aside, given, err
 }
 
 // opened counts the descriptors of this process that are open on a file.
