@@ -16,8 +16,8 @@ import (
 
 // patience is how long one request waits for namespaces to disappear. The kernel keeps a namespace
 // until the sockets that were open in it are freed, some milliseconds after its last process and
-// path.
-const patience = 500 * time.Millisecond
+// path; on a machine with more work than processors, a second.
+const patience = 2 * time.Second
 
 // prove looks for the namespace of an entry without a path, and waits for one that may just be
 // disappearing.

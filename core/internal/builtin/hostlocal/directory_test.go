@@ -58,7 +58,8 @@ func TestDirectoryOfOthersReplacesTheStoreWhileItsLockIsAwaited(t *testing.T) {
 
 // addWhileReplaced adds a container while the store's lock is held, puts a new directory of this
 // mode in the store's place, and releases the lock. aside is the old directory.
-func (f *fixture) addWhileReplaced(t *testing.T, mode os.FileMode) (aside, given string, err error) {
+func (f *fixture) addWhileReplaced(t *testing.T, mode os.FileMode) (aside, given string,
+	err error) {
 	t.Helper()
 	f.mustAdd(t, "c1")
 	lock, err := lockfile.Flock(t.Context(), f.path("lock"), lockMode, lockfile.Exclusive)
