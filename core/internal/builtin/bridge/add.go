@@ -41,6 +41,7 @@ func (a *attachment) steps() []steps.Step {
 		{Do: a.setPort},
 		{Do: a.allocate, Undo: a.ipam.Release, Partial: true},
 		{Do: a.ensureGateway, Undo: a.restoreGateway, Partial: true},
+		{Do: a.addHostRoutes, Undo: a.removeHostRoutes, Partial: true},
 		{Do: a.enableForwarding},
 		{Do: a.addRules, Undo: a.removeRules, Partial: true},
 		{Do: a.configureContainer},

@@ -154,7 +154,7 @@ func (k *comparison) contents(ctx context.Context, end *rtnl.Link) error {
 	if k.IPAM.Type == "" || end == nil {
 		return nil
 	}
-	routes, err := ipam.Routes(k.Was.Routes, k.Was.IPs())
+	routes, err := containerRoutes(k.Was.Routes, k.Was.IPs())
 	if err != nil {
 		return fault.InvalidConfig("prevResult", "prevResult: %v", err)
 	}
@@ -179,7 +179,8 @@ func (k *comparison) gateway(ctx context.Context, master *rtnl.Link) error {
 		}
 	}
 	if link != nil {
-		if err := k.Contents(ctx, k.Host, link, iface.Contents{Addresses: k.gateways()}); err != nil {
+		want := iface.Contents{Addresses: k.gateways(), Routes: hostRoutes(k.Was.IPs())}
+		if err := k.Contents(ctx, k.Host, link, want); err != nil {
 			return err
 		}
 	}

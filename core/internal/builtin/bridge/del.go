@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"errors"
 
 	"github.com/libcni/libcni/core/internal/host/rtnl"
 	"github.com/libcni/libcni/core/internal/kit/iface"
@@ -29,7 +30,10 @@ func newRemoval(inv *plugin.Invocation) (*removal.Removal, error) {
 	r := removal.OfPair(inv, c.IPAM.Type, rules.Remove, c.isPort)
 	// An executable may have enabled macspoofchk under an earlier configuration.
 	r.RulesLast = c.MACSpoofCheck || inv.ByExecutable
-	r.Rest = func(ctx context.Context) error { return removeUnusedGateway(ctx, c, inv) }
+	r.Rest = func(ctx context.Context) error {
+		return errors.Join(removeHostRoutes(ctx, c, inv, hostRoutes(record.Known(inv).IPs())),
+			removeUnusedGateway(ctx, c, inv))
+	}
 	return r, nil
 }
 

@@ -122,6 +122,7 @@ type addressing struct {
 	addresses []netip.Prefix       // for the container's interface
 	via       []rtnl.Route         // routes through it, without its index
 	gateways  []netip.Prefix       // for the bridge or its VLAN gateway
+	host      []rtnl.Route         // to the addresses, through that link
 }
 
 func newAddressing(c *config, assigned *types100.Result) (*addressing, error) {
@@ -148,8 +149,29 @@ func newAddressing(c *config, assigned *types100.Result) (*addressing, error) {
 		return nil, err
 	}
 	a.gateways = distinct(a.gateways)
-	a.via, err = ipam.Routes(a.routes, a.ips)
+	if c.IsGateway {
+		a.host = hostRoutes(a.ips)
+	}
+	a.via, err = containerRoutes(a.routes, a.ips)
 	return a, err
+}
+
+// containerRoutes returns the routes of the container's interface.
+func containerRoutes(routes []*types.Route, ips []*types100.IPConfig) ([]rtnl.Route, error) {
+	via, err := ipam.Routes(routes, ips)
+	return slices.Concat(iface.OnLink(ips, via), via), err
+}
+
+// hostRoutes returns the host's routes to the addresses whose gateway is outside their network: the
+// address of the gateway leads to none of them.
+func hostRoutes(ips []*types100.IPConfig) (routes []rtnl.Route) {
+	for _, ip := range ips {
+		address, ok := ipam.Prefix(ip.Address)
+		if gateway := ipam.Addr(ip.Gateway); ok && gateway.IsValid() && !address.Contains(gateway) {
+			routes = append(routes, iface.Direct(address.Addr(), netip.Addr{}))
+		}
+	}
+	return routes
 }
 
 func distinct(prefixes []netip.Prefix) (kept []netip.Prefix) {
@@ -162,8 +184,12 @@ func distinct(prefixes []netip.Prefix) (kept []netip.Prefix) {
 }
 
 // gatewayOf returns the host's address in the network of address: the given one, or else the first.
+// In a network of two addresses (RFC 3021, RFC 6164) it is the other one.
 func gatewayOf(address netip.Prefix, given net.IP) (netip.Prefix, error) {
 	gateway := address.Masked().Addr().Next()
+	if gateway == address.Addr() && address.Bits() == gateway.BitLen()-1 {
+		gateway = address.Masked().Addr()
+	}
 	if given != nil {
 		gateway = ipam.Addr(given)
 	}

@@ -52,7 +52,7 @@ func (a *attachment) remember(k *comparison) {
 	}
 	a.address = &addressing{addresses: k.Was.Addresses()}
 	if a.IsGateway {
-		a.address.gateways = k.gateways()
+		a.address.gateways, a.address.host = k.gateways(), hostRoutes(k.Was.IPs())
 	}
 }
 
@@ -61,6 +61,7 @@ func (a *attachment) repairs(k *comparison) []steps.Step {
 		{Do: a.ensureBridge},
 		{Do: func(ctx context.Context) error { return a.repairPort(ctx, k.Was.HostName()) }},
 		{Do: a.ensureGateway},
+		{Do: a.addHostRoutes},
 		{Do: a.enableForwarding},
 		{Do: k.rules(k.Inv, recorded(k.Was)).Restore},
 	}

@@ -324,3 +324,41 @@ func TestContainerIsReachedFromOutsideAtOnce(t *testing.T) {
 		}
 	}
 }
+
+// A gateway may be any address: the host's end has it alone, and the container a route to it.
+func TestGatewayOutsideTheNetwork(t *testing.T) {
+	for _, layout := range []struct{ address, gateway, everywhere string }{
+		{"10.9.0.5/32", "169.254.1.1", "0.0.0.0/0"},
+		{"10.9.0.5/24", "169.254.1.1", "0.0.0.0/0"},
+		{"10.9.0.5/31", "10.9.0.4", "0.0.0.0/0"},
+		{"fd09::5/64", "fe80::1", "::/0"},
+		{"fd09::5/128", "fe80::1", "::/0"},
+		{"fd09::5/127", "fd09::4", "::/0"},
+	} {
+		t.Run(layout.address+" "+layout.gateway, func(t *testing.T) {
+			h, outside := kittest.NewRouter(t)
+			r := onHost(t, h)
+			c := r.container("c1")
+			config := r.config(fmt.Sprintf(`"ipam":{"type":"static",
+				"addresses":[{"address":%q,"gateway":%q}],"routes":[{"dst":%q}]}`, layout.address,
+				layout.gateway, layout.everywhere))
+			r.mustAdd(c, config)
+			if drift := r.check(c, config); drift != nil {
+				t.Errorf("CHECK: %q", drift)
+			}
+			own, _, _ := strings.Cut(layout.address, "/")
+			beyond := kittest.OutsideIPv4
+			if strings.Contains(own, ":") {
+				beyond = kittest.OutsideIPv6
+			}
+			r.Serve(&c.Node, kittest.Port(own, "80"), "c1")
+			r.Serve(outside, kittest.Port(beyond, "80"), "outside")
+			r.Try(
+				kittest.Path{Name: "host to container", To: kittest.Port(own, "80"), Want: "c1"},
+				kittest.Path{Name: "outside to container", From: outside, To: kittest.Port(own, "80"),
+					Want: "c1"},
+				kittest.Path{Name: "container to outside", From: &c.Node, To: kittest.Port(beyond, "80"),
+					Want: "outside"})
+		})
+	}
+}

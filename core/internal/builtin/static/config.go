@@ -95,7 +95,7 @@ func parseGateway(key, text string, of netip.Prefix) (netip.Addr, error) {
 		return gateway, fault.InvalidConfig(key, "%s: %v", key, err)
 	}
 	if gateway.Is4() != of.Addr().Is4() {
-		return gateway, fault.InvalidConfig(key, "%s: %s and address %s are of different families", key,
+		return gateway, fault.InvalidConfig(key, "%s: %s is of the other family than address %s", key,
 			gateway, of)
 	}
 	return gateway, nil

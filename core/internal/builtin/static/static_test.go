@@ -324,7 +324,7 @@ func TestRefused(t *testing.T) {
 			"gateway of another family", "1.1.0",
 			`"ipam":{"addresses":[{"address":"10.1.0.5/24","gateway":"fd00::1"}]}`,
 			nil, "ipam.addresses[0].gateway",
-			"ipam.addresses[0].gateway: fd00::1 and address 10.1.0.5/24 are of different families",
+			"ipam.addresses[0].gateway: fd00::1 is of the other family than address 10.1.0.5/24",
 		},
 		{
 			"gateway that is not a unicast address", "1.1.0",

@@ -106,7 +106,7 @@ func appendNumbers(e *netlink.Encoder, numbers ...number) {
 }
 
 // RemoveRoute removes the first route of the main table, or of r.Table, that has r's destination,
-// and r's gateway if that is valid. The error wraps ErrNotFound.
+// and r's gateway and link if they are set. The error wraps ErrNotFound.
 func (c *Conn) RemoveRoute(ctx context.Context, r Route) error {
 	e := routeMessage(routeFields{family: family(r.Dst.Addr()), bits: uint8(r.Dst.Bits()),
 		table: unix.RT_TABLE_MAIN, scope: unix.RT_SCOPE_NOWHERE})
@@ -114,7 +114,7 @@ func (c *Conn) RemoveRoute(ctx context.Context, r Route) error {
 	if r.Gateway.IsValid() {
 		e.Bytes(unix.RTA_GATEWAY, r.Gateway.AsSlice())
 	}
-	appendNumbers(e, number{unix.RTA_TABLE, r.Table})
+	appendNumbers(e, number{unix.RTA_OIF, r.Link}, number{unix.RTA_TABLE, r.Table})
 	if err := c.change(ctx, unix.RTM_DELROUTE, 0, e); err != nil {
 		return fmt.Errorf("route %s: remove: %w", r, err)
 	}

@@ -34,7 +34,7 @@ func Addr(ip net.IP) netip.Addr {
 	return addr.Unmap()
 }
 
-// Single is the prefix that contains an address alone.
+// Single is the prefix that contains an address alone; invalid for the invalid address.
 func Single(addr netip.Addr) netip.Prefix { return netip.PrefixFrom(addr, addr.BitLen()) }
 
 // Prefixes converts the addresses of a result, and leaves out invalid ones.
@@ -128,7 +128,7 @@ func Copy(routes []*types.Route) (copies []*types.Route) {
 }
 
 // Routes converts the routes of a result. A route without gateway leads through the first gateway
-// of its family.
+// of its family, but not the route to that gateway.
 func Routes(routes []*types.Route, ips []*types100.IPConfig) ([]rtnl.Route, error) {
 	var converted []rtnl.Route
 	for _, r := range routes {
@@ -140,8 +140,8 @@ func Routes(routes []*types.Route, ips []*types100.IPConfig) ([]rtnl.Route, erro
 			return nil, fmt.Errorf("route %s: %w", r.Dst.String(), err)
 		}
 		gateway := Addr(r.GW)
-		if !gateway.IsValid() {
-			gateway = firstGateway(ips, dst.Addr())
+		if first := firstGateway(ips, dst.Addr()); !gateway.IsValid() && dst != Single(first) {
+			gateway = first
 		}
 		route := rtnl.Route{Dst: dst.Masked(), Gateway: gateway, MTU: r.MTU, AdvMSS: r.AdvMSS,
 			Priority: r.Priority}

@@ -89,9 +89,21 @@ func (h *Host) NewOutside() *Node {
 				PeerMAC: net.HardwareAddr{2, 0, 0, 0, 9, 2}},
 		),
 	)
+	// Neighbours are not asked from a link-local address that duplicate address detection holds back.
+	h.withoutDAD(nil, "out0")
+	h.withoutDAD(outside, "eth0")
 	h.AddAddresses(h.Conn, "out0", HostIPv4+"/24", HostIPv6+"/64")
 	h.AddAddresses(outside.Conn, "eth0", OutsideIPv4+"/24", OutsideIPv6+"/64")
 	return outside
+}
+
+// withoutDAD turns duplicate address detection of a link off, which has no carrier yet.
+func (h *Host) withoutDAD(n *Node, link string) {
+	h.T.Helper()
+	Must(h.T, n.Do(h.T, func() error {
+		_, err := sysctl.Set(sysctl.Link("ipv6", link, "accept_dad"), "0")
+		return err
+	}))
 }
 
 // NewRouter is NewHost with an outside whose default routes lead to the host, and with forwarding
