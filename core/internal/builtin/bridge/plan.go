@@ -253,5 +253,8 @@ func conflict(a, b netip.Prefix) bool {
 	if a.Addr().Is4() != b.Addr().Is4() {
 		return false
 	}
+	if a.Addr().Is6() && a.Addr().IsLinkLocalUnicast() { // every link has one in the same network
+		return false
+	}
 	return a.Addr().Is4() || a.Overlaps(b)
 }
