@@ -178,6 +178,7 @@ func hasRule(r *nft.Reader, want nft.Rule) (bool, error) {
 }
 
 func contains(have []nft.Rule, want nft.Rule) bool {
+	want = want.Prepared()
 	return slices.ContainsFunc(have, func(r nft.Rule) bool { return same(r, want) })
 }
 

@@ -147,6 +147,7 @@ func (k *comparison) hasRules(wanted []nft.Rule) error {
 			}
 			read[w.Chain.Name] = have
 		}
+		w = w.Prepared()
 		count[w.Chain.Name]++
 		found := false
 		for _, h := range have {

@@ -109,17 +109,18 @@ func (r *Reader) readRules(c Chain, f fact) ([]Rule, error) {
 		return nil, err
 	}
 
-	rules := decodeRules(read)
+	rules := decodeRules(c.Table.Family, read)
 	if table, known := r.table(c.Table); known {
 		r.keep(f, rules, rules == nil, table)
 	}
 	return rules, nil
 }
 
-func decodeRules(read []*nftables.Rule) []Rule {
+func decodeRules(f Family, read []*nftables.Rule) []Rule {
 	var rules []Rule
 	for _, n := range read {
-		rules = append(rules, Rule{Exprs: n.Exprs, Comment: ruleComment(n.UserData), Handle: n.Handle})
+		rules = append(rules, Rule{Exprs: n.Exprs, Comment: ruleComment(n.UserData), Handle: n.Handle,
+			encodings: encodingsOf(f, n.Exprs)})
 	}
 	return rules
 }
@@ -127,5 +128,5 @@ func decodeRules(read []*nftables.Rule) []Rule {
 // HasRule reports whether the rule's chain has it: one with the same comment that does the same.
 func (r *Reader) HasRule(rule Rule) (bool, error) {
 	rules, err := r.Rules(rule.Chain)
-	return slices.ContainsFunc(rules, rule.equal), err
+	return slices.ContainsFunc(rules, rule.Prepared().equal), err
 }

@@ -18,6 +18,8 @@ type Rule struct {
 	Exprs   []Expr
 	Comment string // made with Text or Owner.Comment
 	Handle  uint64 // of one that was read
+
+	encodings *encodings // nil unless it was read or is Prepared
 }
 
 // Do joins the steps of a rule.
@@ -42,14 +44,23 @@ func (r Rule) encoded() *nftables.Rule {
 
 func (c Chain) named(other Chain) bool { return c.Table == other.Table && c.Name == other.Name }
 
+// Prepared returns the rule in a form that is compared with many others at the cost of one.
+func (r Rule) Prepared() Rule {
+	if r.encodings == nil {
+		r.encodings = encodingsOf(r.Chain.Table.Family, r.Exprs)
+	}
+	return r
+}
+
 // equal reports whether two rules do the same and have the same comment.
 func (r Rule) equal(other Rule) bool {
 	if r.Comment != other.Comment {
 		return false
 	}
-	own, ok := meaning(r.Chain.Table.Family, r.Exprs)
-	others, also := meaning(r.Chain.Table.Family, other.Exprs)
-	return ok && also && bytes.Equal(own, others)
+	if other.encodings == nil {
+		other.encodings = encodingsOf(r.Chain.Table.Family, other.Exprs)
+	}
+	return r.Prepared().encodings.equal(other.encodings)
 }
 
 // Same reports whether two rules do the same, whatever their comments.

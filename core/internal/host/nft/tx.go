@@ -76,6 +76,7 @@ func (s Set) ensure(tx *Tx) {
 // comment that does something else. A rule without comment is compared only with others without
 // comment.
 func (tx *Tx) EnsureRule(rule Rule) error {
+	rule = rule.Prepared()
 	for _, other := range tx.rules {
 		if rule.equal(other) && rule.Chain.named(other.Chain) {
 			return nil
