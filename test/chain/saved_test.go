@@ -20,6 +20,7 @@ func (h *host) featured(name string) object {
 		plugins[1]["conditionsV6"] = []string{"ip6 saddr != fd00:77::/63"}
 		plugins[1]["masqAll"] = true
 		plugins[2]["ingressPolicy"] = "same-bridge"
+		plugins[2]["allowPublishedPorts"] = true
 	case "c":
 		plugins[1]["snat"] = false
 		plugins[2]["ingressPolicy"] = "isolated"

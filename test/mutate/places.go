@@ -154,6 +154,12 @@ func ports() []mutation {
 	), in(firewall, "",
 		change{"a failed ADD is not undone", "firewall.Add", swap("s.remove(ctx, a.target())", "nil")},
 		change{"the host's legacy tables still drop", "legacyTables.add", drop("addAccepts")},
+		change{"rules of another policy stay", "attachment.outdated", never("contains")},
+		change{"isolated ports exchange frames", "attachment.portContent", answer("content{}")},
+		change{"isolated ports of iptables exchange frames", "iptablesChains.add",
+			swap("b.separate(ctx, a)", "nil")},
+		change{"an ADD keeps the base rules of an earlier version", "attachment.policyExists",
+			answer("true, nil")},
 	)...)
 }
 

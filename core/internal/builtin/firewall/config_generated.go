@@ -15,6 +15,8 @@ type configKeys struct {
 	Backend string
 	// who may open connections to the container
 	IngressPolicy string
+	// let containers of other networks reach the network's published ports, in spite of ingressPolicy
+	AllowPublishedPorts bool
 	// chain for rules of the administrator, which is evaluated first and never changed
 	AdminChain string
 	// zone of firewalld for the addresses of the container
@@ -27,6 +29,7 @@ func (c *configKeys) fields() jsonobject.Fields {
 		{"cniVersion", &c.CNIVersion},
 		{"backend", &c.Backend},
 		{"ingressPolicy", &c.IngressPolicy},
+		{"allowPublishedPorts", &c.AllowPublishedPorts},
 		{"iptablesAdminChainName", &c.AdminChain},
 		{"firewalldZone", &c.Zone},
 	}

@@ -40,24 +40,32 @@ func (b iptablesChains) status(context.Context) error {
 }
 
 func (b iptablesChains) add(ctx context.Context, a *attachment) error {
-	return b.each(ctx, a, func(t hostTable, want []chainRule) error {
+	err := b.each(ctx, a, func(t hostTable, want []chainRule) error {
 		chains := []string{referenceChain, a.AdminChain}
 		if a.IngressPolicy != policyOpen {
 			chains = append(chains, stage1, stage2)
 		}
 		return t.tool.Apply(ctx, filterTable, t.additions(want, chains))
 	})
+	if err != nil || a.IngressPolicy != policyIsolated {
+		return err
+	}
+	return b.separate(ctx, a)
 }
 
 func (b iptablesChains) repair(ctx context.Context, a *attachment) error { return b.add(ctx, a) }
 
 func (b iptablesChains) check(ctx context.Context, a *attachment, list *drift.List) error {
-	return b.each(ctx, a, func(t hostTable, want []chainRule) error {
+	err := b.each(ctx, a, func(t hostTable, want []chainRule) error {
 		for _, r := range t.missing(want) {
 			list.Missing(describeLine(programName(t.family), r.chain, r.words))
 		}
 		return nil
 	})
+	if err != nil || a.IngressPolicy != policyIsolated {
+		return err
+	}
+	return b.checkSeparation(ctx, a, list)
 }
 
 // remove removes the target's rules, those of the reference plugin for its addresses, and the
@@ -73,7 +81,8 @@ func (b iptablesChains) remove(ctx context.Context, t target) (removal, error) {
 		}
 		failed = errors.Join(failed, err)
 	}
-	return removal{}, failed
+	_, err := nftables{b.inv}.remove(ctx, t) // separate
+	return removal{}, errors.Join(failed, err)
 }
 
 // chainDeletions returns the lines that remove the target.
@@ -197,6 +206,14 @@ func (a *attachment) stageRules() []chainRule {
 				first,
 			},
 		)
+	}
+	if a.AllowPublishedPorts { // before the rules above that would drop
+		translated := []string{"-m", "conntrack", "--ctstate", "DNAT"}
+		rules = append(rules,
+			chainRule{stage1, slices.Concat(commented(comment, []string{"-i", br, "!", "-o", br}),
+				translated, []string{"--ctdir", "REPLY", "-j", "RETURN"}), first},
+			chainRule{stage2, slices.Concat(commented(comment, []string{"-o", br}), translated,
+				[]string{"-j", "RETURN"}), first})
 	}
 	return rules
 }

@@ -42,8 +42,8 @@ func TestBackendIPTablesMakesTheReferencesChains(t *testing.T) {
 -A CNI-ISOLATION-STAGE-2 -o bra -m comment --comment "`+a+`, net: a" -j DROP
 -A CNI-ISOLATION-STAGE-2 -m comment --comment "CNI firewall plugin rules (ingressPolicy: same-bridge|isolated)" -j RETURN
 `, kittest.Run(r.T, "iptables", "-S"))
-	if strings.Contains(kittest.Run(r.T, "nft", "list", "tables"), "libcni") {
-		t.Error("there are tables of libcni")
+	if strings.Contains(kittest.Run(r.T, "nft", "list", "tables"), "inet libcni") {
+		t.Error("there is a table of libcni beside that of isolated ports")
 	}
 }
 

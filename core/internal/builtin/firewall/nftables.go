@@ -99,8 +99,9 @@ func (a *attachment) queueRepair(tx *nft.Tx) error {
 	return a.queueAccepts(tx)
 }
 
-// networkExists reports whether the network's sets exist. The rules were created in the same batch
-// and need no check for further containers of the network.
+// networkExists reports whether the network's sets exist, and the rules of its policy, if it has
+// one. Other rules were created in the same batch as the sets and need no check for further
+// containers of the network.
 func (a *attachment) networkExists(r *nft.Reader, c content) (bool, error) {
 	admin := adminChain(a.AdminChain)
 	chain, err := r.Chain(admin.Table, admin.Name)
@@ -112,7 +113,7 @@ func (a *attachment) networkExists(r *nft.Reader, c content) (bool, error) {
 			return false, err
 		}
 	}
-	return true, nil
+	return a.policyExists(r, c)
 }
 
 // queueShared queues the objects that all containers share, and those that the network's containers
@@ -126,6 +127,14 @@ func (a *attachment) queueShared(tx *nft.Tx, c content) error {
 	if err := queueBaseRules(tx); err != nil {
 		return err
 	}
+	if err := a.queueOutdatedRemoval(tx, c); err != nil {
+		return err
+	}
+	return c.queue(tx)
+}
+
+// queue queues the sets, and the rules that are missing.
+func (c content) queue(tx *nft.Tx) error {
 	for _, s := range c.sets {
 		tx.Ensure(s)
 	}
@@ -199,6 +208,17 @@ func (a *attachment) checkTables(r *nft.Reader, list *drift.List) error {
 	if err := checkBase(r, list); err != nil {
 		return err
 	}
+	if err := a.checkContent(r, c, list); err != nil {
+		return err
+	}
+	if err := a.checkOutdated(r, c, list); err != nil {
+		return err
+	}
+	return a.checkAccepts(r, list)
+}
+
+// checkContent lists the differences of rules and elements.
+func (a *attachment) checkContent(r *nft.Reader, c content, list *drift.List) error {
 	for _, rule := range c.rules {
 		exists, err := hasRule(r, rule)
 		if err != nil {
@@ -213,7 +233,7 @@ func (a *attachment) checkTables(r *nft.Reader, list *drift.List) error {
 			return err
 		}
 	}
-	return a.checkAccepts(r, list)
+	return nil
 }
 
 func describeRule(r nft.Rule) string {

@@ -172,80 +172,6 @@ func TestAdministratorsChainComesFirstAndStays(t *testing.T) {
 	}
 }
 
-// TestPoliciesKeepNetworksApart has networks of each kind, where bridged packets pass the host's
-// forwarding and where they do not.
-func TestPoliciesKeepNetworksApart(t *testing.T) {
-	for _, through := range []string{"0", "1"} {
-		t.Run("bridge-nf-call-iptables "+through,
-			func(t *testing.T) { policiesKeepNetworksApart(t, through) })
-	}
-}
-
-func policiesKeepNetworksApart(t *testing.T, through string) {
-	r := newRig(t)
-	r.bridgeNetfilter(through)
-	r.Serve(r.outside, ":7000", "outside")
-	numbers := map[*kittest.Container]int{}
-	at := func(c *kittest.Container) []string {
-		ipv4, ipv6 := kittest.Addresses(c.Network, numbers[c])
-		return []string{at(ipv4), at(ipv6)}
-	}
-	make := func(network string, number int, policy string) *kittest.Container {
-		c := r.container(network, number)
-		numbers[c] = number
-		r.Serve(&c.Node, ":7000", c.Network+c.ID)
-		r.add(c, `"ingressPolicy":"`+policy+`"`)
-		return c
-	}
-	a2, a3 := make("a", 2, "same-bridge"), make("a", 3, "same-bridge")
-	b2 := make("b", 2, "same-bridge")
-	d2, d3 := make("d", 2, "isolated"), make("d", 3, "isolated")
-	e2 := make("e", 2, "open")
-	r.publish(d2)
-	for _, w := range []struct {
-		name     string
-		from, to *kittest.Container
-		passes   bool
-	}{
-		{"within the bridge", a2, a3, true},
-		{"to another bridge", a2, b2, false},
-		{"back", b2, a3, false},
-		{"to an isolated one", a2, d2, false},
-		{"from an isolated one", d2, a2, false},
-		{"between isolated ones", d2, d3, false},
-		{"to an open one", a2, e2, true},
-		{"from an open one", e2, a2, true},
-	} {
-		for _, address := range at(w.to) {
-			want := ""
-			if w.passes {
-				want = w.to.Network + w.to.ID
-			}
-			r.Try(path(w.name, &w.from.Node, address, want))
-		}
-	}
-	for _, c := range []*kittest.Container{a2, d2, d3, e2} {
-		r.Try(path("out", &c.Node, "192.0.2.9:7000", "outside"),
-			path("out", &c.Node, "[fd00:9::9]:7000", "outside"))
-	}
-	for _, from := range []*kittest.Container{a2, b2, d3} {
-		want := "dc2"
-		if from == d3 && through == "1" {
-			// Translated while it is on the bridge, where it cannot be distinguished from traffic to be
-			// isolated.
-			want = ""
-		}
-		r.Try(path("to a published port", &from.Node, "192.0.2.1:80", want),
-			path("to a published port", &from.Node, "[fd00:9::1]:80", want))
-	}
-	r.Try(path("in", r.outside, at(a2)[0], "ac2"), path("in", r.outside, at(d2)[1], "dc2"))
-
-	r.del(d2, `"ingressPolicy":"isolated"`)
-	r.del(d3.Lost(), `"ingressPolicy":"isolated"`)
-	r.Try(path("between those that were isolated", &d2.Node, at(d3)[0], "dc3"),
-		path("to what was isolated", &a2.Node, at(d2)[0], "dc2"))
-}
-
 func TestCheckFindsWhatIsMissingOrForeign(t *testing.T) {
 	const policy = `"ingressPolicy":"isolated"`
 	n := nft.Hash("a")
@@ -259,8 +185,9 @@ func TestCheckFindsWhatIsMissingOrForeign(t *testing.T) {
 		{name: "a rule of the first chain", change: []string{"nft flush chain inet libcni firewall",
 			"nft add rule inet libcni firewall jump firewall-admin comment \"the administrator's rules\"",
 			"nft add rule inet libcni firewall accept comment foreign"},
-			want: []string{`nftables rule "published ports" in chain firewall: missing, not present`,
+			want: []string{`nftables rule "published ports excepted from ingressPolicy" in chain firewall: missing, not present`,
 				`nftables rule "ingressPolicy" in chain firewall: missing, not present`,
+				`nftables rule "published ports" in chain firewall: missing, not present`,
 				`nftables rule "answers" in chain firewall: missing, not present`,
 				`nftables rule "from containers" in chain firewall: missing, not present`,
 				`nftables rule "foreign", handle N in chain firewall: present, not missing`}},
@@ -290,10 +217,9 @@ func TestCheckFindsWhatIsMissingOrForeign(t *testing.T) {
 			},
 			want: []string{`nftables rule "` + n +
 				`, net: a" in chain firewall-bridges: missing, not present`,
-				`nftables rule "` + n + `, net: a" in chain firewall: missing, not present`,
-				`nftables rule "` + n + `, net: a" in chain firewall: missing, not present`,
 				`nftables rule "` + n + `, net: a" in chain firewall-networks: missing, not present`,
-				`nftables rule "` + n + `, net: a" in chain firewall-networks: missing, not present`}},
+				`nftables rule "` + n + `, net: a" in chain firewall-networks: missing, not present`,
+				`nftables rule "` + n + `, net: a" in chain firewall: missing, not present`}},
 		{name: "the accepting rules", change: []string{"iptables-nft -F FORWARD"},
 			want: []string{`iptables rule -A FORWARD -s 10.1.0.0/24 -m comment --comment "libcni ` + n + `, net: a" -j ACCEPT: missing, not present`,
 				`iptables rule -A FORWARD -d 10.1.0.0/24 -m comment --comment "libcni ` + n + `, net: a" -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT: missing, not present`,

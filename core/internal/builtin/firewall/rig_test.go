@@ -90,10 +90,14 @@ func (r *rig) repair(c *kittest.Container, members string) []string {
 }
 
 // publish makes port 80 of the host lead to port 7000 of the container.
-func (r *rig) publish(c *kittest.Container) {
+func (r *rig) publish(c *kittest.Container) { r.T.Helper(); r.publishAt(c, 80) }
+
+func (r *rig) publishAt(c *kittest.Container, port int) {
 	r.T.Helper()
-	config := `{"cniVersion":"1.1.0","name":"net","type":"portmap","runtimeConfig":{"portMappings":[
-		{"hostPort":80,"containerPort":7000,"protocol":"tcp"},{"hostPort":80,"containerPort":7000,"protocol":"udp"}]}}`
+	config := fmt.Sprintf(`{"cniVersion":"1.1.0","name":"net","type":"portmap",
+		"runtimeConfig":{"portMappings":[
+			{"hostPort":%[1]d,"containerPort":7000,"protocol":"tcp"},
+			{"hostPort":%[1]d,"containerPort":7000,"protocol":"udp"}]}}`, port)
 	_, err := portmap.New().Add(r.T.Context(), r.Invocation(c, []byte(config)))
 	kittest.Must(r.T, err)
 }

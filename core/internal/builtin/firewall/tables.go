@@ -56,6 +56,12 @@ func networksChain() nft.Chain {
 	return inner("-networks", "accepts packets from containers' addresses")
 }
 
+// publishedChain accepts connections to published ports of the networks that except them from
+// ingressPolicy.
+func publishedChain() nft.Chain {
+	return inner("-published", "published ports of networks with allowPublishedPorts")
+}
+
 // adminChain is the administrator's own chain. It is created, and never read or flushed.
 func adminChain(name string) nft.Chain {
 	return nft.Chain{Table: nft.Own(nft.Inet), Name: name,
@@ -63,7 +69,8 @@ func adminChain(name string) nft.Chain {
 }
 
 func innerChains() []nft.Chain {
-	return []nft.Chain{adminChains(), isolationChain(), intoBridges(), networksChain()}
+	return []nft.Chain{adminChains(), publishedChain(), isolationChain(), intoBridges(),
+		networksChain()}
 }
 
 // baseRules are all rules of baseChain, in their order.
@@ -73,8 +80,9 @@ func baseRules() []nft.Rule {
 	}
 	return []nft.Rule{
 		rule("the administrator's rules", nft.Jump(adminChains())),
-		rule("published ports", nft.WithStatus(nft.DestinationTranslated), nft.Accept()),
+		rule("published ports excepted from ingressPolicy", nft.Jump(publishedChain())),
 		rule("ingressPolicy", nft.Jump(isolationChain())),
+		rule("published ports", nft.WithStatus(nft.DestinationTranslated), nft.Accept()),
 		rule("answers", nft.InState(nft.Established|nft.Related), nft.Accept()),
 		rule("from containers", nft.Jump(networksChain())),
 	}
@@ -133,34 +141,47 @@ func (n network) accept(f nft.Family) nft.Rule {
 }
 
 // isolation are the rules of a policy. Packets from the network's bridges to those of another
-// network with a policy are dropped; with the policy isolated, packets that stay on the bridge are
-// dropped too.
+// network with a policy are dropped; with the policy isolated, packets that come back to the bridge
+// are dropped too.
 func (n network) isolation(policy string) []nft.Rule {
 	if policy == policyOpen {
 		return nil
 	}
-	set, ports := n.bridges(), n.ports()
-	rule := func(c nft.Chain, exprs ...[]nft.Expr) nft.Rule {
-		return nft.Rule{Chain: c, Comment: n.comment(), Exprs: nft.Do(exprs...)}
-	}
+	set := n.bridges()
 	rules := []nft.Rule{
-		rule(isolationChain(), nft.In(set, nft.InLink()), nft.NotIn(set, nft.OutLink()),
+		n.rule(isolationChain(), nft.In(set, nft.InLink()), nft.NotIn(set, nft.OutLink()),
 			nft.Jump(intoBridges())),
-		rule(intoBridges(), nft.In(set, nft.OutLink()), nft.Drop()),
+		n.rule(intoBridges(), nft.In(set, nft.OutLink()), nft.Drop()),
 	}
 	if policy == policySameBridge {
 		return rules
 	}
-	rules = append(rules,
-		rule(isolationChain(), nft.In(set, nft.InLink()), nft.In(set, nft.OutLink()), nft.Drop()))
-	for _, f := range families() {
-		rules = append(
-			rules,
-			rule(betweenPorts(), nft.CarriesIP(f), nft.In(ports, nft.InLink()),
-				nft.In(ports, nft.OutLink()), nft.Drop()),
-		)
+	return append(rules,
+		n.rule(isolationChain(), nft.In(set, nft.InLink()), nft.In(set, nft.OutLink()),
+			nft.Drop()))
+}
+
+func (n network) rule(c nft.Chain, exprs ...[]nft.Expr) nft.Rule {
+	return nft.Rule{Chain: c, Comment: n.comment(), Exprs: nft.Do(exprs...)}
+}
+
+// separation are the rules for frames between isolated ports, whatever they carry: also ARP, and
+// protocols that the host does not forward.
+func (n network) separation() []nft.Rule {
+	ports := n.ports()
+	return []nft.Rule{n.rule(betweenPorts(), nft.In(ports, nft.InLink()),
+		nft.In(ports, nft.OutLink()), nft.Drop())}
+}
+
+// exceptions let connections from other networks reach the network's published ports.
+func (n network) exceptions() []nft.Rule {
+	set, published := n.bridges(), nft.WithStatus(nft.DestinationTranslated)
+	return []nft.Rule{
+		n.rule(publishedChain(), nft.NotIn(set, nft.InLink()), nft.In(set, nft.OutLink()),
+			published, nft.Accept()),
+		n.rule(publishedChain(), nft.In(set, nft.InLink()), nft.NotIn(set, nft.OutLink()),
+			published, nft.InReply(), nft.Accept()),
 	}
-	return rules
 }
 
 // sets are all sets that a network may have.
@@ -170,7 +191,12 @@ func (n network) sets() []nft.Set {
 
 // chains are the chains that hold rules of networks.
 func chains() []nft.Chain {
-	return []nft.Chain{networksChain(), isolationChain(), intoBridges(), betweenPorts()}
+	return append(policyChains(), networksChain())
+}
+
+// policyChains are the chains that hold rules of networks with a policy.
+func policyChains() []nft.Chain {
+	return []nft.Chain{publishedChain(), isolationChain(), intoBridges(), betweenPorts()}
 }
 
 // content is what an attachment needs in the tables of libcni besides baseChain.
@@ -209,13 +235,28 @@ func (a *attachment) content() content {
 	}
 	c.sets = append(c.sets, n.bridges())
 	c.elements = append(c.elements, member{n.bridges(), nft.Name(a.bridge), a.bridge, false})
-	if a.IngressPolicy == policyIsolated {
-		c.sets = append(c.sets, n.ports())
-		if a.port != "" {
-			c.elements = append(c.elements, member{n.ports(), nft.Name(a.port), a.port, true})
-		}
+	if a.AllowPublishedPorts {
+		c.rules = append(c.rules, n.exceptions()...)
+	}
+	return c.and(a.portContent())
+}
+
+// portContent is what separates the attachment's port from others of its bridge.
+func (a *attachment) portContent() content {
+	if a.IngressPolicy != policyIsolated {
+		return content{}
+	}
+	n := network(a.owner.Network)
+	c := content{sets: []nft.Set{n.ports()}, rules: n.separation()}
+	if a.port != "" {
+		c.elements = []member{{n.ports(), nft.Name(a.port), a.port, true}}
 	}
 	return c
+}
+
+func (c content) and(more content) content {
+	return content{slices.Concat(c.sets, more.sets), slices.Concat(c.rules, more.rules),
+		slices.Concat(c.elements, more.elements)}
 }
 
 // prefetch looks up all elements in one request.

@@ -8,8 +8,9 @@ import (
 // Accept ends a rule: the packet passes.
 func Accept() []Expr { return end(VerdictOf{Code: AcceptVerdict}) }
 
-// Drop ends a rule: the packet is dropped.
-func Drop() []Expr { return end(VerdictOf{Code: DropVerdict}) }
+// Drop ends a rule: the packet is dropped, and counted, so that an administrator sees what a rule
+// does.
+func Drop() []Expr { return Do(CountPackets(), end(VerdictOf{Code: DropVerdict})) }
 
 // Return ends a rule: the calling chain goes on.
 func Return() []Expr { return end(VerdictOf{Code: ReturnVerdict}) }

@@ -165,6 +165,13 @@ const (
 // WithStatus passes packets whose connection has one of the status bits.
 func WithStatus(bits uint32) []Expr { return anyBit(expr.CtKeySTATUS, bits) }
 
+// InReply passes packets that go from the destination of a connection to its source.
+func InReply() []Expr {
+	const reply = 1 // IP_CT_DIR_REPLY
+	return []Expr{&expr.Ct{Register: register(0), Key: expr.CtKeyDIRECTION},
+		&expr.Cmp{Op: expr.CmpOpEq, Register: register(0), Data: []byte{reply}}}
+}
+
 //go:noinline
 func anyBit(key expr.CtKey, bits uint32) []Expr {
 	return []Expr{&expr.Ct{Register: register(0), Key: key},

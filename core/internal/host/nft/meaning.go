@@ -101,9 +101,10 @@ func equality(steps []Expr) *comparedField {
 
 // meaning encodes what the steps do, in a form that does not depend on the version of nft that
 // wrote them: a packet's bytes are compared one by one, and the conditions at the start of a rule
-// are in a fixed order, each once. It reports false if a step cannot be encoded.
+// are in a fixed order, each once. Counters do not matter. It reports false if a step cannot be
+// encoded.
 func meaning(f Family, steps []Expr) ([]byte, bool) {
-	steps = bytewise(asNft(steps))
+	steps = bytewise(asNft(withoutCounters(steps)))
 	var conditions []string
 	rest := steps
 	for size := condition(rest); size > 0; size = condition(rest) {
@@ -116,6 +117,15 @@ func meaning(f Family, steps []Expr) ([]byte, bool) {
 	slices.Sort(conditions)
 	end, ok := encodedSteps(f, rest)
 	return []byte(strings.Join(append(slices.Compact(conditions), end), "")), ok
+}
+
+// withoutCounters leaves out counters, which earlier versions of libcni did not have.
+func withoutCounters(steps []Expr) []Expr {
+	isCounter := func(step Expr) bool { _, is := step.(*expr.Counter); return is }
+	if !slices.ContainsFunc(steps, isCounter) {
+		return steps
+	}
+	return slices.DeleteFunc(slices.Clone(steps), isCounter)
 }
 
 // bytewise separates equalities of several bytes.
