@@ -198,7 +198,8 @@ test: check-deps ## run every test, in network namespaces of their own
 
 # A file of its own: the environment's python is a link to the system's, whose time touch would set.
 TOOLS := $(BUILD)/test-tools
-test-tools: $(TOOLS) $(LINTER) ## get the tools of the tests, into build/
+NEWEST_NFT := $(BUILD)/nft/version
+test-tools: $(TOOLS) $(LINTER) $(NEWEST_NFT) ## get the tools of the tests, into build/
 
 lint: $(TOOLS) $(LINTER) ## run the linters, which are part of "make test"
 	$(PYTHON) test/run gofmt vet golangci clang-format mypy ruff
@@ -244,6 +245,13 @@ $(TOOLS): test/deps test/generators/package-lock.json
 	GO=$(GO) test/deps $(VENV)
 	touch $(TOOLS)
 	$(call done,they are in $(BUILD))
+
+# The newest nft that Debian has, beside the system's.
+$(NEWEST_NFT): test/newest/nft
+	$(call begin,getting the newest nft)
+	test/newest/nft $(@D)
+	touch $@
+	$(call done,it is in $(@D))
 
 FUZZTIME ?= 30s
 fuzz: ## look for input that breaks a parser, FUZZTIME (default 30s) for each

@@ -111,7 +111,7 @@ func testSavedRules(h *host, foreign string, load func(file string)) {
 				if n == 2 || n == 3 { // masqAll
 					want = ""
 				}
-				got := h.who(outside, address, patience)
+				got := h.Who(outside, address, patience)
 				if got == "" || want != "" && got != want {
 					h.T.Errorf("%s: %s: seen as %q, want %q", when, address, got, want)
 				}

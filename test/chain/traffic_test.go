@@ -20,29 +20,7 @@ import (
 	"github.com/libcni/libcni/test/rig"
 )
 
-const patience = 10 * time.Second
-
-// who asks a server, from a namespace, who it sees; "" if there is no answer.
-func (h *host) who(netns, address string, wait time.Duration) string {
-	h.T.Helper()
-	var seen []byte
-	rig.Must(h.T, rig.Within(netns, func() error {
-		conn, err := net.DialTimeout("tcp", address, wait)
-		if os.IsTimeout(err) || errors.Is(err, syscall.ECONNREFUSED) ||
-			errors.Is(err, syscall.EHOSTUNREACH) || errors.Is(err, syscall.ENETUNREACH) {
-			return nil
-		} else if err != nil {
-			return err
-		}
-		defer conn.Close()
-		_ = conn.SetDeadline(time.Now().Add(wait))
-		if _, err := conn.Write([]byte("who\n")); err == nil {
-			seen, _ = io.ReadAll(conn)
-		}
-		return nil
-	}))
-	return string(seen)
-}
+const patience = rig.Patience
 
 // transfer is a connection over which data go to and fro until it is closed.
 type transfer struct {
@@ -140,7 +118,7 @@ func TestRepairUnderARunningTransfer(t *testing.T) {
 			{"to the outside", first, "192.0.2.9:7000", "192.0.2.1"},
 			{"to the outside, IPv6", first, "[fd00:9::9]:7000", "fd00:9::1"},
 		} {
-			if got := h.who(way.from, way.to, patience); got != way.want {
+			if got := h.Who(way.from, way.to, patience); got != way.want {
 				t.Errorf("%s: %s: seen as %q, want %q", when, way.name, got, way.want)
 			}
 		}
@@ -151,7 +129,7 @@ func TestRepairUnderARunningTransfer(t *testing.T) {
 
 	rig.Run(h.T, "nft", "flush", "ruleset")
 	for _, from := range []string{outside, ""} {
-		if got := h.who(from, "192.0.2.1:8080", 300*time.Millisecond); got != "" {
+		if got := h.Who(from, "192.0.2.1:8080", 300*time.Millisecond); got != "" {
 			t.Errorf("without rules: seen as %q", got)
 		}
 	}

@@ -1,12 +1,10 @@
 package matrix
 
 import (
-	"encoding/json"
 	"fmt"
 	"net"
 	"net/netip"
 	"os"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -16,7 +14,7 @@ import (
 	"github.com/libcni/libcni/test/rig"
 )
 
-type object = map[string]any
+type object = rig.Object
 
 // world is a host with a LAN and the containers of three networks.
 type world struct {
@@ -29,6 +27,9 @@ type world struct {
 
 // Addresses by family. The host is the first of its network, the machine of the LAN the ninth.
 const lan4, lan6 = "192.0.2.", "2001:db8:9::"
+
+// dummy is the source of the host's connections to a port at 127.0.0.1 (RFC 7600).
+const dummy = "192.0.0.8"
 
 // newWorld makes the host and attaches the containers.
 func newWorld(t testing.TB, s setting, reference bool) *world {
@@ -180,43 +181,17 @@ func (w *world) network(name, bridge string) object {
 	return object{"cniVersion": "1.1.0", "name": name, "plugins": plugins}
 }
 
-type answer struct {
-	RC       int
-	Response json.RawMessage
-}
-
-// call has the command serve a request.
-func (w *world) call(method string, request object) answer {
-	w.T.Helper()
-	options := object{"cacheDir": w.Path("cache"), "stateDir": w.Path("state"),
-		"confDir": w.Path("conf"), "builtins": "only"}
+// options select the built-in plugins or the reference's.
+func (w *world) options() object {
 	if w.reference {
-		options["builtins"], options["pluginDirs"] = "never", []string{rig.Peers(w.T)}
+		return object{"builtins": "never", "pluginDirs": []string{rig.Peers(w.T)}}
 	}
-	full := object{"options": options}
-	for key, value := range request {
-		full[key] = value
-	}
-	text, err := json.Marshal(full)
-	rig.Must(w.T, err)
-	cmd := exec.Command(rig.Command(w.T), "call", method)
-	cmd.Stdin = strings.NewReader(string(text))
-	out, err := cmd.Output()
-	if err != nil {
-		w.T.Fatalf("%s: %v\n%s", method, err, out)
-	}
-	var a answer
-	rig.Must(w.T, json.Unmarshal(out, &a))
-	return a
+	return object{"builtins": "only"}
 }
 
-func (w *world) must(method string, request object) answer {
+func (w *world) must(method string, request object) rig.Answer {
 	w.T.Helper()
-	a := w.call(method, request)
-	if a.RC != 0 {
-		w.T.Fatalf("%s %v: %d %s", method, request, a.RC, a.Response)
-	}
-	return a
+	return w.MustCall(method, request, w.options())
 }
 
 // probes returns the probe of each cell that is selected.
@@ -290,7 +265,7 @@ func describe(p *probe) string {
 	}
 	own := map[string][]string{
 		"the host": {lan4 + "1", lan6 + "1", "10.1.0.1", "fd00:1::1", "10.3.0.1", "fd00:3::1",
-			"10.2.0.1", "fd00:2::1"},
+			"10.2.0.1", "fd00:2::1", dummy},
 		fromLAN:          {lan4 + "9", lan6 + "9"},
 		fromItself:       {"10.1.0.2", "fd00:1::2"},
 		fromSameNetwork:  {"10.1.0.3", "fd00:1::3"},

@@ -291,6 +291,8 @@ func kernel() []mutation {
 		change{"the buffer does not grow", "Socket.ReceiveNow", drop("make([]byte, n)")},
 		change{"answers of an earlier exchange are read", "Conn.Continue", never("uint32(len(c.open))")},
 		change{"nfnetlink is awaited after EPERM", "Conn.refusesAll", answer("false")},
+	), in(host+"nft", "./test/saved",
+		change{"an accepting rule has no comment", "Tx.AddIptablesRule", dropField("rule.Comment")},
 	), in(host+"nft/wire", "./"+host+"nft",
 		change{"a batch is applied to any generation", "begin", drop("unix.NFNL_BATCH_GENID")},
 		change{"a socket with answers left is given again", "Pool.Give", never("Unfinished")},

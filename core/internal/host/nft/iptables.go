@@ -63,9 +63,11 @@ func (r *Reader) IptablesRules(c Chain) ([]IptablesRule, error) {
 	})
 }
 
-// AddIptablesRule adds a rule before the one with that handle, at the end of the chain for 0.
+// AddIptablesRule adds a rule before the one with that handle, at the end of the chain for 0. The
+// comment goes to the rule's user data, which iptables prints like its match "comment": nft loses
+// that match when it saves a rule, or, from 1.1 on, prints what it cannot load.
 func (tx *Tx) AddIptablesRule(c Chain, rule IptablesRule, before uint64) {
-	n := Rule{Chain: c, Exprs: rule.exprs(c.Table.Family)}.encoded()
+	n := Rule{Chain: c, Comment: rule.Comment, Exprs: rule.exprs(c.Table.Family)}.encoded()
 	if n.Position = before; before == 0 {
 		tx.encode(func(e *nftables.Conn) error { e.AddRule(n); return nil })
 	} else {
@@ -87,10 +89,11 @@ const (
 	conntrackSize                         = 168
 	conntrackFlags, conntrackInvert       = 146, 148
 	conntrackStates, conntrackMatchStates = 150, 1
-	commentName, commentSize              = "comment", 256
+	commentName                           = "comment"
 )
 
-// exprs encodes the rule as iptables does: addresses natively, the rest by its own extensions.
+// exprs encodes the rule but its comment as iptables does: addresses natively, the rest by its own
+// extensions.
 func (r IptablesRule) exprs(f Family) []Expr {
 	var steps []Expr
 	if r.Src.IsValid() {
@@ -104,11 +107,6 @@ func (r IptablesRule) exprs(f Family) []Expr {
 		binary.NativeEndian.PutUint16(info[conntrackFlags:], conntrackMatchStates)
 		binary.NativeEndian.PutUint16(info[conntrackStates:], uint16(r.States))
 		steps = append(steps, extension(conntrackName, conntrackRevision, info))
-	}
-	if r.Comment != "" {
-		info := make([]byte, commentSize)
-		copy(info[:commentSize-1], r.Comment)
-		steps = append(steps, extension(commentName, 0, info))
 	}
 	return Do(steps, CountPackets(), end(r.Verdict))
 }
