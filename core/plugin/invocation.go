@@ -44,6 +44,12 @@ type Invocation struct {
 	// state has them. It is nil if the caller of the plugin keeps no state.
 	OtherInterfaces func() ([]string, error)
 
+	// Recorded reports whether the state records an attachment, of any network, that is selects, and
+	// whether it is proved that its namespace is gone. It is nil if the caller of the plugin keeps no
+	// state.
+	Recorded func(ctx context.Context, is func(network, containerID, ifName string) bool) (
+		recorded, gone bool, err error)
+
 	StateDir string // options.stateDir
 	BootID   string // of this boot; "" if it is unknown
 

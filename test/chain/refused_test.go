@@ -78,12 +78,8 @@ func TestRefusedAddsLeaveNothing(t *testing.T) {
 		{"protocol", mapping("protocol", "icmp"), "invalid-config", []string{"icmp", "sctp"}},
 		{"range", mapping("hostPort", 65530, "range", 10), "invalid-config", []string{"range"}},
 		{
-			"address of nobody", mapping("hostIP", "192.0.2.77"), "invalid-config",
-			[]string{"192.0.2.77 is not an address of this host"},
-		},
-		{
-			"IPv6 address of nobody", mapping("hostIP", "2001:db8::77"), "invalid-config",
-			[]string{"2001:db8::77 is not an address of this host"},
+			"link-local address", mapping("hostIP", "fe80::77"), "invalid-config",
+			[]string{"link-local address fe80::77 cannot be published"},
 		},
 		{
 			"port taken", mapping("hostPort", 8080), "exists",

@@ -40,6 +40,11 @@ func published(n int) []object {
 		{"hostPort": port(3), "containerPort": 80, "protocol": "tcp", "hostIP": "127.0.0.1"},
 		{"hostPort": port(4), "containerPort": 80, "protocol": "tcp", "hostIP": "0.0.0.0"},
 		{"hostPort": port(10), "containerPort": 80, "protocol": "sctp", "range": 3},
+		{"hostPort": port(20), "containerPort": port(20), "protocol": "tcp", "range": 10},
+		{"hostPort": port(30), "containerPort": port(30), "protocol": "tcp", "range": 10,
+			"hostIP": "192.0.2.1"},
+		{"hostPort": port(40), "containerPort": port(40), "protocol": "udp", "range": 10,
+			"hostIP": "fd00:9::1"},
 	}
 }
 
@@ -98,15 +103,20 @@ func testSavedRules(h *host, foreign string, load func(file string)) {
 		all = append(all, h.full(network, id, netns, n))
 		p.must("add", all[n])
 		h.Serve(netns, ":80", "")
+		h.Serve(netns, fmt.Sprint(":", 8000+100*n+25), "")
+		h.Serve(netns, fmt.Sprint(":", 8000+100*n+35), "")
 	}
 	reached := func(when string) {
 		h.T.Helper()
 		for n := range all {
 			for address, want := range map[string]string{
-				fmt.Sprint("192.0.2.1:", 8000+100*n):     "192.0.2.9",
-				fmt.Sprint("[fd00:9::1]:", 8000+100*n):   "fd00:9::9",
-				fmt.Sprint("192.0.2.1:", 8000+100*n+1):   "192.0.2.9",
-				fmt.Sprint("[fd00:9::1]:", 8000+100*n+2): "fd00:9::9",
+				fmt.Sprint("192.0.2.1:", 8000+100*n):      "192.0.2.9",
+				fmt.Sprint("[fd00:9::1]:", 8000+100*n):    "fd00:9::9",
+				fmt.Sprint("192.0.2.1:", 8000+100*n+1):    "192.0.2.9",
+				fmt.Sprint("[fd00:9::1]:", 8000+100*n+2):  "fd00:9::9",
+				fmt.Sprint("192.0.2.1:", 8000+100*n+25):   "192.0.2.9",
+				fmt.Sprint("[fd00:9::1]:", 8000+100*n+25): "fd00:9::9",
+				fmt.Sprint("192.0.2.1:", 8000+100*n+35):   "192.0.2.9",
 			} {
 				if n == 2 || n == 3 { // masqAll
 					want = ""

@@ -28,12 +28,14 @@ type chain struct {
 	events   event.Sink
 	stateDir string
 	bootID   string
+	register register
 }
 
 func (m *Manager) newChain(list *conf.List, entry *attachments.Entry, ns *netns.Namespace) *chain {
 	return &chain{
 		store: m.Store, runner: m.Runner, list: list, entry: entry, netns: ns,
 		links: rtnl.NewSession(ns, m.Deleter), events: m.Events, stateDir: m.StateDir, bootID: m.BootID,
+		register: register{manager: m},
 	}
 }
 
@@ -127,8 +129,9 @@ func (c *chain) invocation(command string, i int, target invoke.Target,
 		Command: command, Network: c.list.Name, ContainerID: c.entry.ContainerID, IfName: c.entry.IfName,
 		Args: c.entry.Args, CNIVersion: c.entry.CNIVersion, Config: config, PrevResult: previous,
 		HostIfName: c.entry.HostIfName, ByExecutable: c.mayBeByExecutable(i),
-		OtherInterfaces: c.otherInterfaces, StateDir: c.stateDir, BootID: c.bootID,
-		Lent: &kit.Lent{Links: c.links, Start: c.runner.Start},
+		OtherInterfaces: c.otherInterfaces, Recorded: c.register.recorded, StateDir: c.stateDir,
+		BootID: c.bootID,
+		Lent:   &kit.Lent{Links: c.links, Start: c.runner.Start},
 	}
 
 	if c.netns != nil {

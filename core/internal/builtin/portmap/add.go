@@ -6,7 +6,6 @@ import (
 
 	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/host/nft"
-	"github.com/libcni/libcni/core/internal/host/sysctl"
 	"github.com/libcni/libcni/core/internal/kit"
 	"github.com/libcni/libcni/core/internal/kit/filter"
 	"github.com/libcni/libcni/core/internal/kit/steps"
@@ -46,26 +45,32 @@ func publish(ctx context.Context, c *config, p *plan, inv *plugin.Invocation) er
 	if err != nil {
 		return err
 	}
-	if err := checkHostIPs(ctx, host, c.mappings); err != nil {
+	if err := warnOfHostIPs(ctx, inv, host, c.mappings); err != nil {
 		return err
 	}
 	if err := warnOfSockets(ctx, inv, c.mappings); err != nil {
 		return err
 	}
-	link, err := linkTo(ctx, inv, p.localAddress())
-	if err != nil {
+	if err := p.recordLink(ctx, inv); err != nil {
 		return err
 	}
 	return steps.Run(ctx, []steps.Step{
 		{
 			Do: func(ctx context.Context) error {
-				return filter.Unsupported(p.write(ctx, inv, link), needsNFTables)
+				return filter.Unsupported(p.write(ctx, inv, p.queueAdd), needsNFTables)
 			},
 			Undo:    func(ctx context.Context) error { return p.undo(ctx, inv) },
 			Partial: true, // if the kernel's response is lost, the batch may have been applied
 		},
-		{Do: func(ctx context.Context) error { return settle(ctx, c, p, inv, link) }},
+		{Do: func(ctx context.Context) error { return settle(ctx, c, p, inv) }},
 	})
+}
+
+// recordLink completes the plan with the record of the host's end of the interface.
+func (p *plan) recordLink(ctx context.Context, inv *plugin.Invocation) error {
+	index, err := hostEnd(ctx, inv)
+	p.link = linkRecord(inv.BootID, index)
+	return err
 }
 
 func (p *plan) undo(ctx context.Context, inv *plugin.Invocation) error {
@@ -75,77 +80,77 @@ func (p *plan) undo(ctx context.Context, inv *plugin.Invocation) error {
 	}))
 }
 
-// write changes the rules. It first removes the remains of an interrupted ADD of this attachment.
-// If the kernel refuses the batch, other programs have modified the existing objects, and write
-// repairs them.
-func (p *plan) write(ctx context.Context, inv *plugin.Invocation, link string) error {
-	stale := false
-	queue := p.queueAdd
-	update := func(tx *nft.Tx) error {
-		p.prefetch(tx.Reader, link)
-		left, err := tx.Find(owners().Set, ownerKey(p.owner))
-		if err != nil {
+// write changes the rules. Before, it removes the remains of an interrupted ADD of this attachment,
+// and what attachments that are gone have left at its ports and addresses. If the kernel refuses
+// the batch, other programs have modified the existing objects, and write repairs them.
+func (p *plan) write(ctx context.Context, inv *plugin.Invocation,
+	queue func(*nft.Tx) error) error {
+	repairs := false
+	for {
+		again, removed, err := p.tryWrite(ctx, inv, queue)
+		var refused *nft.Error
+		if errors.As(err, &refused) && !repairs {
+			queue, repairs = p.queueRepair, true
+			continue
+		}
+		if err != nil || !again {
 			return err
 		}
-		if stale = left != nil; stale {
-			_, err = removeOwned(tx, p.owner)
+		if err := flowsToContainers(portsOf(removed)).forget(ctx, inv); err != nil {
 			return err
 		}
-		own, err := tracked(tx.Reader, link)
-		if err != nil {
+	}
+}
+
+// tryWrite changes the rules, or removes and returns what is in the way; then again is true.
+func (p *plan) tryWrite(ctx context.Context, inv *plugin.Invocation,
+	queue func(*nft.Tx) error) (again bool, removed []item, err error) {
+	err = nft.Update(ctx, inv.StateDir, func(tx *nft.Tx) error {
+		p.prefetch(tx.Reader)
+		unwanted, err := p.inTheWay(ctx, tx.Reader, inv)
+		if again = len(unwanted) > 0; err != nil {
 			return err
 		}
-		return queue(tx, own)
+		if !again {
+			return queue(tx)
+		}
+		removed, err = remove(tx, func(e nft.Element) bool { return unwanted[identity(e.Comment)] })
+		return err
+	})
+	return again, removed, err
+}
+
+// inTheWay returns the owners, by identity, whose elements are in the plan's way.
+func (p *plan) inTheWay(ctx context.Context, r *nft.Reader,
+	inv *plugin.Invocation) (map[string]bool, error) {
+	left, err := r.Find(owners().Set, ownerKey(p.owner))
+	if err != nil {
+		return nil, err
 	}
-	err := nft.Update(ctx, inv.StateDir, update)
-	if err == nil && stale {
-		err = nft.Update(ctx, inv.StateDir, update)
+	if left != nil && !p.exists {
+		return map[string]bool{identity(p.owner.Comment()): true}, nil
 	}
-	var refused *nft.Error
-	if errors.As(err, &refused) {
-		queue = p.queueRepair
-		err = nft.Update(ctx, inv.StateDir, update)
-	}
-	return err
+	return p.abandoned(ctx, r, inv)
 }
 
 // prefetch looks up everything that an ADD needs in one request.
-func (p *plan) prefetch(r *nft.Reader, link string) {
+func (p *plan) prefetch(r *nft.Reader) {
 	r.Prefetch(owners().Set, ownerKey(p.owner))
 	prefetchClaims(r, p.ports)
 	for _, t := range p.used() {
+		r.Prefetch(linked(t.family).Set, nft.Addr(t.addr))
 		if len(t.sources) > 0 {
 			r.Prefetch(masqueraded(t.family, p.owner.Network, t.sources).Set, nft.Addr(t.addr))
 		}
 	}
-	if link != "" {
-		r.Prefetch(localnet(link).Set, nft.Addr(p.localAddress()))
-	}
-}
-
-// tracked returns the link if its route_localnet is ours to turn off again: it is off, or we turned
-// it on.
-func tracked(r *nft.Reader, link string) (string, error) {
-	if link == "" {
-		return "", nil
-	}
-	exists, err := r.HasSet(localnet(link).Set)
-	if err != nil || exists {
-		return link, err
-	}
-	value, err := sysctl.Get(routeLocalnet(link))
-	if err != nil || value == "1" {
-		return "", err
-	}
-	return link, nil
 }
 
 // settle applies the settings that the rules need, and removes the flows that would bypass the
 // rules.
-func settle(ctx context.Context, c *config, p *plan, inv *plugin.Invocation, link string) error {
-	if link != "" {
-		if err := setRouteLocalnet(link, true); err != nil {
-			return err
+func settle(ctx context.Context, c *config, p *plan, inv *plugin.Invocation) error {
+	if p.servesLoopback() {
+		if err := addStandIn(ctx, inv); err != nil {
+			inv.Warn("connections from 127.0.0.1 to published ports get no answer: %v", err)
 		}
 	}
 	if c.masquerades() {

@@ -1,16 +1,14 @@
 package portmap
 
 import (
+	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"net/netip"
-	"syscall"
 
 	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/host/nft"
-	"github.com/libcni/libcni/core/internal/host/rtnl"
-	"github.com/libcni/libcni/core/internal/host/sysctl"
+	"github.com/libcni/libcni/core/internal/kit"
 	"github.com/libcni/libcni/core/internal/kit/drift"
 	"github.com/libcni/libcni/core/plugin"
 )
@@ -22,7 +20,6 @@ type comparison struct {
 	inv    *plugin.Invocation
 	config *config
 	reader *nft.Reader
-	names  map[string]string // of the ports, by nameKey of their claims; there may be thousands
 }
 
 // Check compares every rule and element with the plan, and the settings that the rules need.
@@ -51,31 +48,48 @@ func compare(ctx context.Context, inv *plugin.Invocation) (*comparison, error) {
 	if k.plan, err = newPlan(c, inv); err != nil {
 		return nil, err
 	}
-	link, unreachable := linkTo(ctx, inv, k.localAddress())
 	if err := nft.View(ctx, func(r *nft.Reader) error {
 		k.reader, k.Found = r, nil
-		k.prefetch(link)
-		if err := k.rules(); err != nil {
+		k.prefetch()
+		if err := k.form(); err != nil {
 			return err
 		}
-		return k.records(link)
+		return k.rules()
 	}); err != nil {
 		return nil, err
 	}
-	return k, k.settings(ctx, link, unreachable)
+	return k, k.settings(ctx)
 }
 
 // prefetch looks up all elements in one request.
-func (k *comparison) prefetch(link string) {
-	prefetch(k.reader, k.items())
-	k.reader.Prefetch(owners().Set, ownerKey(k.owner))
-	if link != "" {
-		k.reader.Prefetch(localnet(link).Set, nft.Addr(k.localAddress()))
+func (k *comparison) prefetch() {
+	if numberOf(k.ports) <= maxLookups {
+		prefetch(k.reader, k.items())
 	}
+	k.reader.Prefetch(owners().Set, ownerKey(k.owner))
+}
+
+// form looks for the counter, on which DEL depends, and learns from it which version attached.
+func (k *comparison) form() error {
+	k.earlier = false
+	counter, err := k.reader.Find(owners().Set, ownerKey(k.owner))
+	if err != nil {
+		return err
+	}
+	if counter == nil {
+		k.Missing("element of " + nft.DescribeOwner(k.owner.Comment()) + " of set " + owners().Name)
+		return nil
+	}
+	_, k.earlier = elementCount(*counter)
+	return nil
 }
 
 func (k *comparison) rules() error {
-	chains, sets, rules := common()
+	current, err := k.reader.HasSet(linked(v4).Set)
+	if err != nil {
+		return err
+	}
+	chains, sets, rules := common(k.earlier && !current)
 	for _, c := range chains {
 		if err := k.chain(c); err != nil {
 			return err
@@ -86,6 +100,10 @@ func (k *comparison) rules() error {
 			sets = append(sets, oneHost(t.family, suffix), anyHost(t.family, suffix))
 			rules = append(rules, conditional(t.family, k.owner.Network, k.plan.rules[t.family])...)
 			rules = append(rules, translating(t.family, suffix)...)
+		}
+		for _, proto := range k.protocolsOfRanges(t.family) {
+			more, lookups := ranges(t.family, proto, k.suffix[t.family])
+			sets, rules = append(sets, more...), append(rules, lookups...)
 		}
 		if len(t.sources) > 0 {
 			sets = append(sets, masqueraded(t.family, k.owner.Network, t.sources))
@@ -175,32 +193,14 @@ func (k *comparison) elements() error {
 	return nil
 }
 
-// records looks for the elements that DEL depends on: the counter, and the container's use of the
-// link's route_localnet where that is ours to turn off.
-func (k *comparison) records(link string) error {
-	counted, err := k.reader.Find(owners().Set, ownerKey(k.owner))
-	if err != nil {
-		return err
-	}
-	if counted == nil {
-		k.Missing("element of " + nft.DescribeOwner(k.owner.Comment()) + " of set " + owners().Name)
-	}
-	if link == "" {
-		return nil
-	}
-	ours, err := k.reader.HasSet(localnet(link).Set)
-	if err != nil || !ours {
-		return err
-	}
-	want := k.routed(link)
-	have, err := k.reader.Find(want.set.Set, want.element.Key)
-	if err == nil {
-		k.element(want, have)
-	}
-	return err
-}
-
 func (k *comparison) element(want item, have *nft.Element) {
+	isOwn := have != nil && k.owns(have.Comment, want.element.Comment)
+	if isOwn && have.SameValue(want.element) {
+		return
+	}
+	if want.set.role == links && have != nil { // a record, which says nothing of the ports
+		return
+	}
 	p, isMap := redirected(want)
 	object := "element " + k.describe(want) + " of set " + want.set.Name
 	expected := "present"
@@ -214,64 +214,40 @@ func (k *comparison) element(want item, have *nft.Element) {
 		actual, _ := redirected(item{want.set, *have})
 		k.Differs(object, expected, actual.to.String())
 	}
-	if have != nil && !k.owner.Owns(have.Comment) {
+	if have != nil && !isOwn {
 		k.Differs(object+" owner", nft.DescribeOwner(k.owner.Comment()),
 			nft.DescribeOwner(have.Comment))
+	}
+	if have != nil && isOwn && !bytes.Equal(have.Last, want.element.Last) {
+		actual, _ := decoded(item{want.set, *have})
+		k.Differs(object+" range", k.describe(want), actual.String())
 	}
 }
 
 // describe names an element.
 func (k *comparison) describe(i item) string {
-	if k.names == nil {
-		k.names = map[string]string{}
-		for _, p := range k.ports {
-			setDefault(k.names, nameKey(p.claim()), p.String())
-		}
-	}
-	if name, found := k.names[nameKey(i)]; found {
-		return name
+	if i.set.role == redirects || i.set.role == portClaims {
+		p, _ := decoded(i)
+		return p.String()
 	}
 	addr, _ := netip.AddrFromSlice(i.element.Key)
 	return addr.String()
 }
 
-// nameKey distinguishes a port with a host address from one without, whose key may have the same
-// bytes.
-func nameKey(i item) string {
-	return string(append([]byte{byte(len(i.set.Key))}, i.element.Key...))
-}
-
-func setDefault(m map[string]string, key, value string) {
-	if _, found := m[key]; !found {
-		m[key] = value
-	}
-}
-
-// isUnreachable reports whether the kernel has no route to an address, or a prohibiting one. Other
-// errors mean that the lookup failed.
-func isUnreachable(err error) bool {
-	for _, reason := range []error{
-		syscall.ENETUNREACH, syscall.EHOSTUNREACH, syscall.EACCES, syscall.EINVAL, rtnl.ErrNotFound,
-	} {
-		if errors.Is(err, reason) {
-			return true
-		}
-	}
-	return false
-}
-
 // settings compares the settings that the rules need.
-func (k *comparison) settings(ctx context.Context, link string, unreachable error) error {
-	if isUnreachable(unreachable) {
-		k.Differs("route to "+k.localAddress().String(), "present", unreachable.Error())
-	} else if unreachable != nil {
-		return unreachable
-	} else if link != "" {
-		value, err := sysctl.Get(routeLocalnet(link))
+func (k *comparison) settings(ctx context.Context) error {
+	if k.servesLoopback() && !k.earlier {
+		host, err := kit.Host(ctx, k.inv)
 		if err != nil {
 			return err
 		}
-		k.Differs("sysctl net/"+routeLocalnet(link), "1", value)
+		there, err := hasStandIn(ctx, host)
+		if err != nil {
+			return err
+		}
+		if !there {
+			k.Missing("route local " + loopbackStandIn().String())
+		}
 	}
 	if !k.config.masquerades() {
 		return nil

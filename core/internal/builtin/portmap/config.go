@@ -198,6 +198,10 @@ func (m *mapping) parseHostIP(text string) error {
 			key,
 		)
 	}
+	if addr.Is6() && addr.IsLinkLocalUnicast() {
+		return fault.InvalidConfig(key, "%s: link-local address %s cannot be published, since the "+
+			"container cannot answer; use another address of the host", key, addr)
+	}
 	m.only = familyOf(addr)
 	if !addr.IsUnspecified() {
 		m.hostIP = addr
@@ -224,6 +228,14 @@ func (m mapping) overlaps(other mapping) bool {
 		return false
 	}
 	return m.hostPort < other.hostPort+other.count && other.hostPort < m.hostPort+m.count
+}
+
+// address is the host's address, which may be the unspecified one of a family.
+func (m mapping) address() netip.Addr {
+	if m.hostIP.IsValid() {
+		return m.hostIP
+	}
+	return unspecified(m.only)
 }
 
 // String is the host's side, such as "tcp 192.0.2.1:8000-8009".

@@ -10,8 +10,8 @@ import (
 type configKeys struct {
 	// backend that forwards the ports; only the executable supports iptables
 	Backend *string
-	// masquerade connections whose replies would otherwise not return, so that the container itself,
-	// its network and 127.0.0.1 of the host reach the port
+	// masquerade connections whose replies would otherwise not return, so that the container itself
+	// and its network reach the port
 	SNAT *bool
 	// masquerade every client as the host
 	MasqAll bool

@@ -16,7 +16,14 @@ func (portmap) Del(ctx context.Context, inv *plugin.Invocation) error {
 	if err != nil {
 		return err
 	}
-	return removeAll(ctx, inv, r, knownPlan(inv).release)
+	p := knownPlan(inv)
+	if err := removeAll(ctx, inv, r, p.release); err != nil {
+		return err
+	}
+	if p.exists { // the removal of its elements saw to it
+		return nil
+	}
+	return p.closeLoopback(ctx, inv)
 }
 
 // removeAll removes in one batch the elements that release queues and returns, and what the

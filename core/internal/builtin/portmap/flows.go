@@ -43,31 +43,24 @@ func (f flows) forget(ctx context.Context, inv *plugin.Invocation) error {
 // than to the published container.
 func flowsToHost(ctx context.Context, host *rtnl.Conn, ports []port) (flows, error) {
 	var f flows
-	leads := map[conntrack.Destination]netip.AddrPort{}
 	local := hostAddresses{ctx: ctx, host: host, known: map[family][]netip.Addr{}}
-	for _, p := range ports {
-		if p.proto != udp {
-			continue
-		}
-		d := p.destination()
-		f.destinations = append(f.destinations, d)
-		leads[d] = p.to
+	published := sortedOf(ports, udp)
+	f.destinations = destinations(published.ports)
+	for _, p := range published.ports {
 		addresses, err := local.of(p)
 		if err != nil {
 			return flows{}, err
 		}
-		for _, d.Addr = range addresses {
-			f.selectors = append(f.selectors, conntrack.Selector{Destination: d})
+		for i := 0; i < p.count && len(f.selectors) <= maxSelectors; i++ {
+			d := p.at(i).destination()
+			for _, d.Addr = range addresses {
+				f.selectors = append(f.selectors, conntrack.Selector{Destination: d})
+			}
 		}
 	}
 	f.matches = func(flow conntrack.Flow) bool {
-		d := conntrack.Destination{Addr: flow.To.Addr(), Port: flow.To.Port(), Proto: flow.Proto}
-		to, found := leads[d]
-		if !found {
-			d.Addr = unspecified(familyOf(d.Addr))
-			to = leads[d]
-		}
-		if flow.Answers == to {
+		p, found := published.publishing(flow.To)
+		if !found || flow.Answers == p.to {
 			return false
 		}
 		route, err := host.RouteGet(ctx, flow.To.Addr())
@@ -76,19 +69,37 @@ func flowsToHost(ctx context.Context, host *rtnl.Conn, ports []port) (flows, err
 	return f, nil
 }
 
+// destinations are those of the ports. For many it is all of their protocol.
+func destinations(ports []port) []conntrack.Destination {
+	var all []conntrack.Destination
+	for _, p := range ports {
+		for i := range p.count {
+			if all = append(all, p.at(i).destination()); len(all) > maxSelectors {
+				return []conntrack.Destination{
+					{Addr: unspecified(v4), Proto: byte(udp)}, {Addr: unspecified(v6), Proto: byte(udp)},
+				}
+			}
+		}
+	}
+	return all
+}
+
 // flowsToContainers returns the flows to the containers of removed ports.
 func flowsToContainers(ports []port) flows {
 	var f flows
-	gone := map[netip.AddrPort]bool{}
-	for _, p := range ports {
-		if p.proto == udp {
-			f.destinations = append(f.destinations, p.destination())
+	removed := sortedOf(ports, udp)
+	f.destinations = destinations(removed.ports)
+	for _, p := range removed.ports {
+		for i := 0; i < p.count && len(f.selectors) <= maxSelectors; i++ {
+			one := p.at(i)
 			f.selectors = append(f.selectors,
-				conntrack.Selector{Destination: p.destination(), Answers: p.to})
-			gone[p.to] = true
+				conntrack.Selector{Destination: one.destination(), Answers: one.to})
 		}
 	}
-	f.matches = func(flow conntrack.Flow) bool { return gone[flow.Answers] }
+	f.matches = func(flow conntrack.Flow) bool {
+		p, found := removed.publishing(flow.To)
+		return found && flow.Answers == p.to
+	}
 	return f
 }
 

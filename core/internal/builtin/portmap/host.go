@@ -9,7 +9,6 @@ import (
 	"slices"
 	"sort"
 
-	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/host/rtnl"
 	"github.com/libcni/libcni/core/internal/host/sockets"
 	"github.com/libcni/libcni/core/internal/host/sysctl"
@@ -17,8 +16,10 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// checkHostIPs refuses host addresses that the host does not have.
-func checkHostIPs(ctx context.Context, host *rtnl.Conn, mappings []mapping) error {
+// warnOfHostIPs warns of host addresses that the host does not have: they may move to this host
+// later, as keepalived moves them.
+func warnOfHostIPs(ctx context.Context, inv *plugin.Invocation, host *rtnl.Conn,
+	mappings []mapping) error {
 	known := map[netip.Addr]bool{}
 	for _, m := range mappings {
 		if !m.hostIP.IsValid() || known[m.hostIP] {
@@ -30,8 +31,8 @@ func checkHostIPs(ctx context.Context, host *rtnl.Conn, mappings []mapping) erro
 			return ctx.Err()
 		}
 		if err != nil || !route.Local { // whatever the reason
-			return fault.InvalidConfig(m.key+".hostIP",
-				"%s.hostIP: %s is not an address of this host", m.key, m.hostIP)
+			inv.Warn("%s.hostIP: %s is not an address of this host; host port %s is published once it is",
+				m.key, m.hostIP, m)
 		}
 	}
 	return nil
@@ -131,8 +132,8 @@ func linkTo(ctx context.Context, inv *plugin.Invocation, addr netip.Addr) (strin
 
 func routeLocalnet(link string) string { return sysctl.Link("ipv4", link, "route_localnet") }
 
-// setRouteLocalnet allows or forbids packets from 127.0.0.0/8 to leave through a link. It succeeds
-// if the link no longer exists.
+// setRouteLocalnet turns route_localnet of a link off or on. It succeeds if the link no longer
+// exists.
 func setRouteLocalnet(link string, on bool) error {
 	value := "0"
 	if on {

@@ -18,6 +18,7 @@ import (
 	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/host/conntrack"
 	"github.com/libcni/libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/internal/host/rtnl"
 	"github.com/libcni/libcni/core/internal/host/sysctl"
 	"github.com/libcni/libcni/core/internal/kit"
 	"github.com/libcni/libcni/core/internal/kit/kittest"
@@ -83,21 +84,45 @@ func TestTakenPortNamesItsOwner(t *testing.T) {
 	}
 }
 
-func TestHostIPMustBeLocal(t *testing.T) {
+// TestHostIPMayComeLater publishes a port on an address that moves to the host afterwards.
+func TestHostIPMayComeLater(t *testing.T) {
 	r := newRig(t)
 	c := r.container("a", 2)
-	for _, address := range []string{
-		"192.0.2.9", "198.51.100.1", "fd00:9::9", "10.1.0.2", "192.0.2.255",
+	mapping := config(`{"hostPort":8080,"containerPort":80,"hostIP":"192.0.2.77"},` +
+		`{"hostPort":8080,"containerPort":80,"hostIP":"fd00:9::77"}`)
+	r.mustAdd(c, mapping)
+	if len(r.Warnings) != 2 || !strings.Contains(r.Warnings[0], "192.0.2.77 is not an address") {
+		t.Errorf("warnings %q", r.Warnings)
+	}
+	kittest.Same(r.T, "drift", []string(nil), r.drift(c, mapping))
+	r.Serve(&c.Node, ":80", "c")
+	r.AddAddresses(r.Conn, "out0", "192.0.2.77/24", "fd00:9::77/64")
+	for address, want := range map[string]string{
+		"192.0.2.77": "c 192.0.2.9", "[fd00:9::77]": "c fd00:9::9", "192.0.2.1": "", "[fd00:9::1]": "",
 	} {
-		err := r.add(c,
-			config(fmt.Sprintf(`{"hostPort":80,"containerPort":80,"hostIP":%q}`, address)))
-		var f *fault.Error
-		if !errors.As(err, &f) || f.Kind != fault.KindInvalidConfig ||
-			f.Details != "runtimeConfig.portMappings[0].hostIP" {
-			t.Errorf("%s: %v", address, err)
+		if got := r.Ask(r.outside, "tcp", address+":8080", kittest.Patience); got != want {
+			t.Errorf("%s: got %q, want %q", address, got, want)
 		}
 	}
-	kittest.Same(r.T, "left", []string(nil), r.elements())
+}
+
+// TestLinkLocalAddressesAreTheHosts reaches a service of the host on a link-local address, whose
+// port a container has on all other addresses.
+func TestLinkLocalAddressesAreTheHosts(t *testing.T) {
+	r := newRig(t)
+	c := r.container("a", 2)
+	r.AddAddresses(r.Conn, "out0", "fe80::1234/64")
+	r.Serve(nil, "[fe80::1234%out0]:8080", "host")
+	r.mustAdd(c, config(both))
+	r.Serve(&c.Node, ":80", "c")
+	for _, network := range []string{"tcp", "udp"} {
+		for address, want := range map[string]string{"[fe80::1234%eth0]": "host", "[fd00:9::1]": "c"} {
+			got := r.Ask(r.outside, network, address+":8080", kittest.Patience)
+			if who, _, _ := strings.Cut(got, " "); who != want {
+				t.Errorf("%s to %s: got %q, want %s", network, address, got, want)
+			}
+		}
+	}
 }
 
 func TestAddNeedsAnAddressOfTheContainer(t *testing.T) {
@@ -172,14 +197,8 @@ func TestDelRemovesEverything(t *testing.T) {
 				kittest.Must(t, r.del(one, c.config))
 				kittest.Same(r.T, "rules", before, r.listing())
 			}
-			if value, err := sysctl.Get("ipv4/conf/bra/route_localnet"); value != "1" {
-				t.Errorf("route_localnet is %s, %v, while another needs it", value, err)
-			}
 			kittest.Must(t, r.del(other, config("")))
 			kittest.Same(r.T, "rules without containers", empty, r.listing())
-			if value, err := sysctl.Get("ipv4/conf/bra/route_localnet"); value != "0" {
-				t.Errorf("route_localnet is %s, %v, after the last", value, err)
-			}
 		})
 	}
 }
@@ -383,13 +402,14 @@ func TestCheckFindsChangedValuesAndSettings(t *testing.T) {
 		)
 		return nil
 	}))
-	_, err := sysctl.Set("ipv4/conf/bra/route_localnet", "0")
-	kittest.Must(t, err)
+	kittest.Must(t, r.Conn.RemoveRoute(t.Context(), rtnl.Route{
+		Dst: netip.MustParsePrefix("192.0.0.8/32"), Local: true,
+	}))
 	kittest.Same(r.T, "drift", []string{
 		"portmap: element tcp 8080 of set portmap4: 10.1.0.9:9, not 10.1.0.2:80",
 		"portmap: element tcp 8080 of set portmap4 owner: container y, interface z, network x, not " +
 			"container c2, interface eth0, network a",
-		"portmap: sysctl net/ipv4/conf/bra/route_localnet: 0, not 1",
+		"portmap: route local 192.0.0.8: missing, not present",
 	}, r.drift(c, mapping))
 }
 

@@ -1,8 +1,6 @@
 package portmap
 
 import (
-	"bytes"
-
 	"github.com/libcni/libcni/core/internal/host/nft"
 )
 
@@ -16,6 +14,7 @@ type lookup struct {
 	whole  bool
 	read   map[string][]nft.Element // sets that were read
 	index  map[string]map[string]*nft.Element
+	ends   map[string]map[string]*nft.Element // by the end of the key
 }
 
 // newLookup returns a lookup for a number of elements.
@@ -25,10 +24,11 @@ func newLookup(r *nft.Reader, count int) lookup {
 		whole:  count > maxLookups,
 		read:   map[string][]nft.Element{},
 		index:  map[string]map[string]*nft.Element{},
+		ends:   map[string]map[string]*nft.Element{},
 	}
 }
 
-func (l lookup) elements(s set) ([]nft.Element, error) {
+func (l lookup) elements(s *set) ([]nft.Element, error) {
 	if known, found := l.read[s.Name]; found {
 		return known, nil
 	}
@@ -44,7 +44,7 @@ func (l lookup) elements(s set) ([]nft.Element, error) {
 	return elements, nil
 }
 
-func (l lookup) find(s set, key []byte) (*nft.Element, error) {
+func (l lookup) find(s *set, key []byte) (*nft.Element, error) {
 	if !l.whole {
 		return l.reader.Find(s.Set, key)
 	}
@@ -54,19 +54,23 @@ func (l lookup) find(s set, key []byte) (*nft.Element, error) {
 	return l.index[s.Name][string(key)], nil
 }
 
-// suffix finds an element whose key ends with the given bytes. It reads the whole set, once, if it
-// has any elements.
-func (l lookup) suffix(s set, end []byte) (*nft.Element, error) {
+// suffix finds an element whose key ends with the given bytes, always of the same number. It reads
+// the whole set, once, if it has any elements.
+func (l lookup) suffix(s *set, end []byte) (*nft.Element, error) {
 	if count, err := l.reader.CountAtLeast(s.Set); count == 0 || err != nil {
 		return nil, err
 	}
 	elements, err := l.elements(s)
-	for i, e := range elements {
-		if bytes.HasSuffix(e.Key, end) {
-			return &elements[i], err
+	if err != nil {
+		return nil, err
+	}
+	if l.ends[s.Name] == nil {
+		l.ends[s.Name] = map[string]*nft.Element{}
+		for i, e := range elements {
+			l.ends[s.Name][string(e.Key[max(0, len(e.Key)-len(end)):])] = &elements[i]
 		}
 	}
-	return nil, err
+	return l.ends[s.Name][string(end)], nil
 }
 
 // prefetch looks up elements that are going to be found one by one in one request.

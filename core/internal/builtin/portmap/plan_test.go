@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"reflect"
 	"testing"
 
 	types100 "github.com/containernetworking/cni/pkg/types/100"
@@ -67,10 +68,8 @@ func TestPlan(t *testing.T) {
 		{name: "range",
 			config: mappings(
 				`{"hostPort":8080,"containerPort":80,"range":3,"protocol":"sctp","hostIP":"0.0.0.0"}`),
-			addresses: dual,
-			ports: []string{
-				"sctp 8080 to 10.1.0.2:80", "sctp 8081 to 10.1.0.2:81", "sctp 8082 to 10.1.0.2:82",
-			},
+			addresses:  dual,
+			ports:      []string{"sctp 8080-8082 to 10.1.0.2:80"},
 			masquerade: []string{"4 [10.1.0.0/24 127.0.0.0/8]"}, local: "10.1.0.2"},
 		{name: "one address",
 			config: mappings(`{"hostPort":8080,"containerPort":80,"hostIP":"192.0.2.1"}`), addresses: dual,
@@ -81,10 +80,11 @@ func TestPlan(t *testing.T) {
 			ports:      []string{"tcp 127.0.0.1:8080 to 10.1.0.2:80"},
 			masquerade: []string{"4 [10.1.0.0/24 127.0.0.0/8]"}, local: "10.1.0.2"},
 		{name: "no masquerade", config: `{"snat":false,` + mappings(one)[1:], addresses: dual,
-			ports: []string{"tcp 8080 to 10.1.0.2:80", "tcp 8080 to [fd00::2]:80"}},
+			ports: []string{"tcp 8080 to 10.1.0.2:80", "tcp 8080 to [fd00::2]:80"}, local: "10.1.0.2"},
 		{name: "no masquerade, of anything", config: `{"snat":false,"masqAll":true,` + mappings(one)[1:],
 			addresses: dual,
-			ports:     []string{"tcp 8080 to 10.1.0.2:80", "tcp 8080 to [fd00::2]:80"}},
+			ports:     []string{"tcp 8080 to 10.1.0.2:80", "tcp 8080 to [fd00::2]:80"},
+			local:     "10.1.0.2"},
 		{name: "masquerade of everything", config: `{"masqAll":true,` + mappings(one)[1:],
 			addresses:  dual,
 			ports:      []string{"tcp 8080 to 10.1.0.2:80", "tcp 8080 to [fd00::2]:80"},
@@ -92,6 +92,23 @@ func TestPlan(t *testing.T) {
 		{
 			name:   "all addresses of a family that the container lacks",
 			config: mappings(`{"hostPort":8080,"containerPort":80,"hostIP":"::"}`), addresses: dual[:1],
+			key: "runtimeConfig.portMappings[0].hostIP",
+		},
+		{
+			name:      "all addresses of IPv4, which the container lacks",
+			config:    mappings(`{"hostPort":8080,"containerPort":80,"hostIP":"0.0.0.0"}`),
+			addresses: dual[1:], key: "runtimeConfig.portMappings[0].hostIP",
+		},
+		{
+			name: "entries that continue each other",
+			config: mappings(`{"hostPort":82,"containerPort":82,"hostIP":"0.0.0.0"},` +
+				`{"hostPort":80,"containerPort":80,"range":2,"hostIP":"0.0.0.0"},` +
+				`{"hostPort":83,"containerPort":84,"hostIP":"0.0.0.0"},` +
+				`{"hostPort":84,"containerPort":84,"hostIP":"0.0.0.0","protocol":"udp"}`),
+			addresses: dual,
+			ports: []string{"tcp 80-82 to 10.1.0.2:80", "tcp 83 to 10.1.0.2:84",
+				"udp 84 to 10.1.0.2:84"},
+			masquerade: []string{"4 [10.1.0.0/24 127.0.0.0/8]"}, local: "10.1.0.2",
 		},
 		{name: "an address of a family that the container lacks",
 			config: mappings(`{"hostPort":8080,"containerPort":80,"hostIP":"fd00::9"}`), addresses: dual[:1],
@@ -128,10 +145,8 @@ func TestPlan(t *testing.T) {
 			var ports, masquerade []string
 			for _, port := range p.ports {
 				ports = append(ports, port.String()+" to "+port.to.String())
-				back, ok := redirected(port.redirect("-x"))
-				if !ok || back != port {
-					t.Errorf("%s comes back as %s", port, back)
-				}
+				comesBack(t, port, port.redirects("-x", false))
+				comesBack(t, port, port.redirects("-x", true))
 			}
 			for _, target := range p.used() {
 				if len(target.sources) > 0 {
@@ -140,8 +155,8 @@ func TestPlan(t *testing.T) {
 				}
 			}
 			local := ""
-			if p.localAddress().IsValid() {
-				local = p.localAddress().String()
+			if p.servesLoopback() {
+				local = p.address4().String()
 			}
 			for _, diff := range []string{
 				cmp.Diff(c.ports, ports), cmp.Diff(c.masquerade, masquerade), cmp.Diff(c.local, local),
@@ -151,6 +166,22 @@ func TestPlan(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// comesBack decodes the elements of a port, which must be the port again.
+func comesBack(t *testing.T, want port, redirects []item) {
+	t.Helper()
+	var all []port
+	for _, i := range redirects {
+		one, ok := redirected(i)
+		if !ok {
+			t.Errorf("%s: %+v is not decoded", want, i)
+		}
+		all = append(all, one)
+	}
+	if all = joined(all); len(all) != 1 || all[0] != want {
+		t.Errorf("%s comes back as %v", want, all)
 	}
 }
 
@@ -167,11 +198,15 @@ func TestSetsAreKnownByTheirNames(t *testing.T) {
 				len(s.Key) != 3 {
 				t.Errorf("%s is taken for %+v", oneHost(f, suffix).Name, s)
 			}
-			for _, want := range []set{anyHost(f, suffix), oneHost(f, suffix)} {
-				got, _ := setNamed(want.Name)
-				if got.role != redirects || got.family != f || got.suffix != suffix {
+			for _, want := range redirectMaps(f, suffix) {
+				if got, _ := setNamed(want.Name); !reflect.DeepEqual(got, want) {
 					t.Errorf("%s is taken for %+v", want.Name, got)
 				}
+			}
+		}
+		for _, want := range append(claimSets(f), linked(f)) {
+			if got, _ := setNamed(want.Name); !reflect.DeepEqual(got, want) {
+				t.Errorf("%s is taken for %+v", want.Name, got)
 			}
 		}
 		masquerade := masqueraded(f, "net", []netip.Prefix{loopbackNetwork()}).Name

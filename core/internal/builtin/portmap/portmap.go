@@ -6,13 +6,14 @@
 // All objects are in the table "inet libcni". A published port is an element of a map from protocol
 // and port to the container's address and port, so that the number of rules does not grow with the
 // ports. A second map, with the host's address in its key, has the ports that are published on one
-// address. Sets of claims, which all networks share, refuse a port that is taken before anything is
-// changed. A network with conditions has maps of its own, behind a rule with these conditions.
+// address. A range of ports is one element of a map of ranges. Sets of claims, which all networks
+// share, refuse a port that is taken before anything is changed; claims whose holder is proved to
+// be gone give way (holder.go). A network with conditions has maps of its own, behind a rule with
+// these conditions.
 //
-// Some connections could not be answered with their own source address, and get the host's, by up
-// to three rules per network: those from the network itself, whose replies would bypass the host,
-// and those from 127.0.0.0/8. The latter require route_localnet on the link to the container. The
-// batch before also makes the rule that drops packets with a loopback address from any link but lo.
+// Some connections could not be answered with their own source address, and get the host's: those
+// from the network itself, whose replies would bypass the host, and those from 127.0.0.1
+// (loopback.go).
 //
 // # Differences from the reference executable
 //

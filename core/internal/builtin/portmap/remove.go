@@ -1,7 +1,6 @@
 package portmap
 
 import (
-	"encoding/binary"
 	"slices"
 
 	"github.com/libcni/libcni/core/internal/host/nft"
@@ -10,22 +9,28 @@ import (
 // release queues the removal of the owner's elements, and returns them. It looks up the elements of
 // the plan, and reads all sets only if the owner has others.
 func (p *plan) release(tx *nft.Tx) ([]item, error) {
-	items := p.items()
+	p.earlier = false
 	tx.Prefetch(owners().Set, ownerKey(p.owner))
-	prefetchRemoval(tx.Reader, items)
-	counted, err := tx.Find(owners().Set, ownerKey(p.owner))
+	if numberOf(p.ports) <= maxLookups {
+		prefetchRemoval(tx.Reader, p.items())
+	}
+	counter, err := tx.Find(owners().Set, ownerKey(p.owner))
 	if err != nil {
 		return nil, err
 	}
-	found, err := p.find(tx, items)
+	number := -1
+	if p.exists = counter != nil; p.exists {
+		number, p.earlier = elementCount(*counter)
+	}
+	found, err := p.find(tx, p.items())
 	if err != nil {
 		return nil, err
 	}
-	if counted == nil { // no elements, unless only the counter was removed
+	if counter == nil { // no elements, unless only the counter was removed
 		return found, discard(tx, found)
 	}
-	if len(counted.Data) == 4 && int(binary.NativeEndian.Uint32(counted.Data)) == len(found) {
-		tx.DeleteElements(owners().Set, *counted)
+	if number == len(found) {
+		tx.DeleteElements(owners().Set, *counter)
 		return found, discard(tx, found)
 	}
 	return removeOwned(tx, p.owner)
@@ -47,7 +52,7 @@ func (p *plan) find(tx *nft.Tx, candidates []item) ([]item, error) {
 			if err != nil {
 				return nil, err
 			}
-			if e != nil && p.owner.Owns(e.Comment) {
+			if e != nil && p.owns(e.Comment, i.element.Comment) {
 				found = append(found, item{i.set, *e})
 			}
 		}
@@ -55,17 +60,18 @@ func (p *plan) find(tx *nft.Tx, candidates []item) ([]item, error) {
 	return found, nil
 }
 
-// onLinks are the elements that the container may have in the sets of links with route_localnet.
+// onLinks are the elements that an attachment of version 0.1 may have in the sets of links with
+// route_localnet.
 func (p *plan) onLinks(r *nft.Reader) ([]item, error) {
-	addr := p.localAddress()
-	if !addr.IsValid() {
+	addr := p.address4()
+	if !p.earlier || !addr.IsValid() {
 		return nil, nil
 	}
 	sets, err := allSets(r)
 	var items []item
 	for _, s := range sets {
 		if s.role == localnets {
-			items = append(items, item{s, nft.Element{Key: nft.Addr(addr)}})
+			items = append(items, item{&s, nft.Element{Key: nft.Addr(addr)}})
 		}
 	}
 	return items, err
@@ -91,7 +97,7 @@ func remove(tx *nft.Tx, unwanted func(nft.Element) bool) ([]item, error) {
 		}
 		for _, e := range elements {
 			if unwanted(e) {
-				found = append(found, item{s, e})
+				found = append(found, item{&s, e})
 			}
 		}
 	}
@@ -111,7 +117,7 @@ func discard(tx *nft.Tx, found []item) error {
 		removed[s.Name] = len(group)
 		switch s.role {
 		case masquerades, localnets:
-			if err := discardSet(tx, s, len(group)); err != nil {
+			if err := discardSet(tx, *s, len(group)); err != nil {
 				return err
 			}
 		case redirects:
@@ -148,21 +154,31 @@ func discardSet(tx *nft.Tx, s set, removed int) error {
 	return err
 }
 
-// discardConditional queues the removal of the maps of a network with conditions, once both of a
+// discardConditional queues the removal of the maps of a network with conditions, once all of a
 // family are empty, and of the rules that jump to them.
 func discardConditional(tx *nft.Tx, f family, suffix string, removed map[string]int) error {
-	for _, s := range []set{oneHost(f, suffix), anyHost(f, suffix)} {
+	var present []set
+	for _, s := range redirectMaps(f, suffix) {
+		exists, err := tx.HasSet(s.Set)
+		if err != nil {
+			return err
+		}
+		if !exists {
+			continue
+		}
 		elements, err := tx.Elements(s.Set)
 		if err != nil || len(elements) > removed[s.Name] {
 			return err
 		}
+		present = append(present, s)
 	}
 	if err := replaceRules(tx, translation(f, ""), translation(f, suffix).Name, nil); err != nil {
 		return err
 	}
 	tx.DeleteChain(translation(f, suffix))
-	tx.DeleteSet(oneHost(f, suffix).Set)
-	tx.DeleteSet(anyHost(f, suffix).Set)
+	for _, s := range present {
+		tx.DeleteSet(s.Set)
+	}
 	return nil
 }
 

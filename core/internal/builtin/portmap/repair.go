@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"github.com/libcni/libcni/core/internal/host/nft"
 	"github.com/libcni/libcni/core/internal/host/rtnl"
 	"github.com/libcni/libcni/core/internal/kit"
 	"github.com/libcni/libcni/core/internal/kit/drift"
@@ -18,33 +17,17 @@ func (portmap) Repair(ctx context.Context, inv *plugin.Invocation) error {
 
 // Restore implements drift.Comparison.
 func (k *comparison) Restore(ctx context.Context) error {
-	link, err := linkTo(ctx, k.inv, k.localAddress())
-	if err != nil {
+	k.earlier, k.exists = false, true
+	if err := k.recordLink(ctx, k.inv); err != nil {
 		return err
 	}
-	if err := k.restoreRules(ctx, link); err != nil {
+	if err := k.write(ctx, k.inv, k.queueRepair); err != nil {
 		return err
 	}
-	return settle(ctx, k.config, k.plan, k.inv, link)
-}
-
-// restoreRules makes the rules that are missing. The set that records that route_localnet is ours
-// may be among them: on a bridge that the built-in bridge made, route_localnet is ours in any case.
-func (k *comparison) restoreRules(ctx context.Context, link string) error {
-	ours, err := isBuiltinBridge(ctx, k.inv, link)
-	if err != nil {
+	if err := settle(ctx, k.config, k.plan, k.inv); err != nil {
 		return err
 	}
-	return nft.Update(ctx, k.inv.StateDir, func(tx *nft.Tx) error {
-		own, err := tracked(tx.Reader, link)
-		if err != nil {
-			return err
-		}
-		if ours {
-			own = link
-		}
-		return k.queueRepair(tx, own)
-	})
+	return k.closeLoopback(ctx, k.inv)
 }
 
 // isBuiltinBridge reports whether a link is a bridge that the built-in bridge made, which it marks

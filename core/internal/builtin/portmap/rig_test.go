@@ -34,8 +34,14 @@ func (r *rig) container(network string, number int) *kittest.Container {
 	r.T.Helper()
 	c := r.NewContainer(network, fmt.Sprintf("c%d", number))
 	c.HostIfName = "v" + c.ID + network
-	r.Attach(bridge.New(), c, number)
+	r.attachAt(c, number)
 	return c
+}
+
+// attachAt attaches a container to its network with the addresses of a number.
+func (r *rig) attachAt(c *kittest.Container, number int) {
+	r.T.Helper()
+	r.Attach(bridge.New(), c, number)
 }
 
 // config writes a configuration with mappings in JSON, and further members.

@@ -55,6 +55,15 @@ func translation(f family, suffix string) nft.Chain {
 
 func masquerading() nft.Chain { return chain("portmap-masquerade") }
 
+// The chains of connections that processes of the host open from 127.0.0.1; see loopback.go.
+func loopbackOutput() nft.Chain {
+	return baseChain("portmap-loopback-output", "filter", nft.Output, nft.PriorityRaw)
+}
+func loopbackInput() nft.Chain {
+	return baseChain("portmap-loopback-input", "filter", nft.Input, nft.PrioritySrcNAT+10)
+}
+func loopbackSource() nft.Chain { return chain("portmap-loopback-source") }
+
 // suffixOf ends the names of the chains and maps of a network with conditions.
 func suffixOf(network string) string { return "-" + nft.Hash(network) }
 
@@ -63,8 +72,9 @@ type set struct {
 	nft.Set
 	role   role
 	family family
-	suffix string // of the redirects of a network with conditions
-	link   string // of localnets
+	suffix string   // of the redirects of a network with conditions
+	proto  protocol // of a set of ranges, whose key lacks it; else 0
+	link   string   // of localnets
 }
 
 // role is what the elements of a set are.
@@ -74,7 +84,8 @@ const (
 	redirects   role = iota // from a port of the host to a port of a container
 	portClaims              // ports of the host that are taken
 	masquerades             // containers to which connections get the host's address
-	localnets               // containers behind a link with route_localnet
+	localnets               // containers behind a link with route_localnet, as of version 0.1
+	links                   // containers, with the host's end of their interface
 	counters                // attachments, with how many elements they have
 )
 
@@ -89,6 +100,31 @@ func oneHost(f family, suffix string) set {
 	return redirectMap(f, fmt.Sprintf("portmap%d-host", f), suffix, f.addrType(), nft.InetProto,
 		nft.InetService)
 }
+
+// anyHostRanges is the map of the ranges of ports of a protocol that are published, under the same
+// numbers, on all addresses of a family. nft 1.0.6 cannot load a concatenation of protocol and
+// ranges of ports again, so that each protocol has a map.
+func anyHostRanges(f family, proto protocol, suffix string) set {
+	return rangeSet(redirectMap(f, fmt.Sprintf("portmap%d-%s", f, proto), suffix, nft.InetService),
+		proto)
+}
+
+// oneHostRanges is the map of the ranges that are published on one address.
+func oneHostRanges(f family, proto protocol, suffix string) set {
+	return rangeSet(redirectMap(f, fmt.Sprintf("portmap%d-host-%s", f, proto), suffix,
+		f.addrType(), nft.InetService), proto)
+}
+
+// rangeSet makes a set one of ranges, which keep their port numbers.
+func rangeSet(s set, proto protocol) set {
+	s.proto, s.Interval = proto, true
+	if s.role == redirects {
+		s.Data = []nft.Type{s.family.addrType()}
+	}
+	return s
+}
+
+func protocols() []protocol { return []protocol{tcp, udp, sctp} }
 
 func redirectMap(f family, name, suffix string, key ...nft.Type) set {
 	return set{
@@ -113,6 +149,19 @@ func claims(f family) set {
 func hostClaims(f family) set {
 	return claimSet(f, fmt.Sprintf("portmap-claims%d-host", f), f.addrType(), nft.InetProto,
 		nft.InetService)
+}
+
+// rangeClaims is the set of the ranges of ports of a protocol that are taken on all addresses of a
+// family.
+func rangeClaims(f family, proto protocol) set {
+	return rangeSet(claimSet(f, fmt.Sprintf("portmap-claims%d-%s", f, proto), nft.InetService),
+		proto)
+}
+
+// hostRangeClaims is the set of the ranges that are taken on one address.
+func hostRangeClaims(f family, proto protocol) set {
+	return rangeSet(claimSet(f, fmt.Sprintf("portmap-claims%d-host-%s", f, proto), f.addrType(),
+		nft.InetService), proto)
 }
 
 func claimSet(f family, name string, key ...nft.Type) set {
@@ -178,15 +227,16 @@ func setNamed(name string) (set, bool) {
 		return localnet(link), true
 	}
 	for _, f := range families() {
-		for _, s := range []set{claims(f), hostClaims(f)} {
+		for _, s := range append(claimSets(f), linked(f)) {
 			if s.Name == name {
 				return s, true
 			}
 		}
-		for _, redirect := range []func(family, string) set{anyHost, oneHost} {
-			suffix, found := strings.CutPrefix(name, redirect(f, "").Name)
+		for _, s := range redirectMaps(f, "") {
+			suffix, found := strings.CutPrefix(name, s.Name)
 			if found && (suffix == "" || len(suffix) == len(suffixOf(""))) {
-				return redirect(f, suffix), true
+				s.Name, s.suffix = name, suffix
+				return s, true
 			}
 		}
 		if strings.HasPrefix(name, masqueradePrefix(f)+"-") {
@@ -194,6 +244,24 @@ func setNamed(name string) (set, bool) {
 		}
 	}
 	return set{}, false
+}
+
+// claimSets are all sets of claims of a family.
+func claimSets(f family) []set {
+	all := []set{claims(f), hostClaims(f)}
+	for _, proto := range protocols() {
+		all = append(all, rangeClaims(f, proto), hostRangeClaims(f, proto))
+	}
+	return all
+}
+
+// redirectMaps are all maps of a family.
+func redirectMaps(f family, suffix string) []set {
+	all := []set{oneHost(f, suffix), anyHost(f, suffix)}
+	for _, proto := range protocols() {
+		all = append(all, oneHostRanges(f, proto, suffix), anyHostRanges(f, proto, suffix))
+	}
+	return all
 }
 
 // allSets returns the sets of the table whose elements have owners, without the counters.
@@ -211,8 +279,8 @@ func allSets(r *nft.Reader) ([]set, error) {
 	return sets, nil
 }
 
-// common are the objects that all networks share.
-func common() (chains []nft.Chain, sets []set, rules []nft.Rule) {
+// common are the objects that all networks share. Those of an earlier version lack some.
+func common(earlier bool) (chains []nft.Chain, sets []set, rules []nft.Rule) {
 	sets = []set{owners()}
 	chains = []nft.Chain{masquerading(), prerouting(), output(), postrouting(), loopback()}
 	for _, f := range families() {
@@ -221,7 +289,7 @@ func common() (chains []nft.Chain, sets []set, rules []nft.Rule) {
 		rules = append(rules, translating(f, "")...)
 		for _, c := range []nft.Chain{prerouting(), output()} {
 			rules = append(rules,
-				nft.Rule{Chain: c, Exprs: nft.Do(toHost(f), nft.Jump(translation(f, "")))})
+				nft.Rule{Chain: c, Exprs: nft.Do(toHost(f, earlier), nft.Jump(translation(f, "")))})
 		}
 	}
 	rules = append(
@@ -231,30 +299,37 @@ func common() (chains []nft.Chain, sets []set, rules []nft.Rule) {
 			Exprs: nft.Do(nft.WithStatus(nft.DestinationTranslated), nft.Jump(masquerading())),
 		},
 	)
-	for _, address := range []nft.Field{nft.DstAddr4(), nft.SrcAddr4()} {
-		rules = append(
-			rules,
-			nft.Rule{
-				Chain: loopback(),
-				Exprs: nft.Do(nft.IsNot(nft.InLink(), nft.Name("lo")), nft.IsFamily(nft.IPv4),
-					nft.InNetwork(address, loopbackNetwork()), nft.Drop()),
-			},
-		)
+	rules = append(rules, guards()...)
+	if earlier {
+		return chains, sets, rules
 	}
-	return chains, sets, rules
+	return append(chains, loopbackOutput(), loopbackInput(), loopbackSource()),
+		append(sets, linked(v4), linked(v6)), append(rules, ofLoopback()...)
+}
+
+// baseChains are the chains that hold the rules of common and no others.
+func baseChains() []nft.Chain {
+	return []nft.Chain{prerouting(), output(), postrouting(), loopback(), loopbackOutput(),
+		loopbackInput()}
 }
 
 func loopbackNetwork() netip.Prefix { return netip.MustParsePrefix("127.0.0.0/8") }
 
-// toHost matches packets to an address of the host but ::1, from which the kernel lets no reply
-// leave the host.
-func toHost(f family) []nft.Expr {
+// toHost matches packets to an address of the host. ::1 is not among them, because the kernel lets
+// no reply from there leave the host, and neither are link-local addresses of IPv6, which the
+// container cannot answer. An earlier version did not except those.
+func toHost(f family, earlier bool) []nft.Expr {
 	steps := nft.IsFamily(f.nft())
 	if f == v6 {
 		steps = nft.Do(steps, nft.IsNot(nft.DstAddr6(), nft.Addr(netip.IPv6Loopback())))
 	}
+	if f == v6 && !earlier {
+		steps = nft.Do(steps, nft.NotInNetwork(nft.DstAddr6(), linkLocal6()))
+	}
 	return nft.Do(steps, nft.ToLocal())
 }
+
+func linkLocal6() netip.Prefix { return netip.MustParsePrefix("fe80::/10") }
 
 // translating are the rules of a chain with maps.
 func translating(f family, suffix string) []nft.Rule {
@@ -275,19 +350,50 @@ func translating(f family, suffix string) []nft.Rule {
 	}
 }
 
+// translatingRanges are the rules of a chain with maps of ranges of a protocol.
+func translatingRanges(f family, proto protocol, suffix string) []nft.Rule {
+	c := translation(f, suffix)
+	of := nft.Do(nft.IsFamily(f.nft()), nft.IsProto(byte(proto)))
+	return []nft.Rule{
+		{
+			Chain: c,
+			Exprs: nft.Do(of, nft.RedirectFrom(oneHostRanges(f, proto, suffix).Set, f.nft(),
+				nft.DstAddr(f.nft()), nft.DstPort())),
+		},
+		{
+			Chain: c,
+			Exprs: nft.Do(of, nft.RedirectFrom(anyHostRanges(f, proto, suffix).Set, f.nft(),
+				nft.DstPort())),
+		},
+	}
+}
+
+// ranges are the objects for ranges of a protocol.
+func ranges(f family, proto protocol, suffix string) ([]set, []nft.Rule) {
+	sets := []set{rangeClaims(f, proto), hostRangeClaims(f, proto),
+		anyHostRanges(f, proto, suffix), oneHostRanges(f, proto, suffix)}
+	rules := translatingRanges(f, proto, suffix)
+	if f == v4 {
+		rules = append(rules, ofLoopbackRanges(proto)...)
+	}
+	return sets, rules
+}
+
 // conditional are the rules that jump to the chain of a network with conditions.
 func conditional(f family, network string, conditions []condition) []nft.Rule {
 	own := translation(f, suffixOf(network))
 	var rules []nft.Rule
 	for _, c := range conditions {
-		rules = append(
-			rules,
-			nft.Rule{
-				Chain:   translation(f, ""),
-				Exprs:   nft.Do(nft.IsFamily(f.nft()), c.expressions(), nft.Jump(own)),
-				Comment: mentioning(own.Name, network),
-			},
-		)
+		for _, same := range c.withStandIn() {
+			rules = append(
+				rules,
+				nft.Rule{
+					Chain:   translation(f, ""),
+					Exprs:   nft.Do(nft.IsFamily(f.nft()), same.expressions(), nft.Jump(own)),
+					Comment: mentioning(own.Name, network),
+				},
+			)
+		}
 	}
 	return rules
 }

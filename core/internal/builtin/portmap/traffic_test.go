@@ -96,8 +96,9 @@ func TestTransitTrafficIsNotIntercepted(t *testing.T) {
 	}
 }
 
-// TestLoopbackOfTheHostIsNotOpened sends, from a container whose link has route_localnet, to
-// services of the host on 127.0.0.1.
+// TestLoopbackOfTheHostIsNotOpened sends, from a container with a published port and from outside,
+// to services of the host on 127.0.0.1: with the rules, after somebody has removed them all, and
+// after the repair.
 func TestLoopbackOfTheHostIsNotOpened(t *testing.T) {
 	r := newRig(t)
 	c := r.container("a", 2)
@@ -106,18 +107,21 @@ func TestLoopbackOfTheHostIsNotOpened(t *testing.T) {
 	if got := r.Ask(nil, "tcp", "127.0.0.1:9000", kittest.Patience); got != "host 127.0.0.1" {
 		t.Fatalf("from the host: %q", got)
 	}
-	if value, err := sysctl.Get("ipv4/conf/bra/route_localnet"); value != "1" {
-		t.Fatalf("route_localnet: %s, %v", value, err)
-	}
 	r.routeLoopback(&c.Node, "10.1.0.1")
 	r.routeLoopback(r.outside, "192.0.2.1")
-	for name, from := range map[string]*kittest.Node{"container": &c.Node, "outside": r.outside} {
-		for _, network := range []string{"tcp", "udp"} {
-			if got := r.Ask(from, network, "127.0.0.1:9000", 300*time.Millisecond); got != "" {
-				t.Errorf("from the %s, %s: %q", name, network, got)
+	closed := func(when string) {
+		t.Helper()
+		for name, from := range map[string]*kittest.Node{"container": &c.Node, "outside": r.outside} {
+			for _, address := range []string{"127.0.0.1:9000", "192.0.0.8:9000"} {
+				for _, network := range []string{"tcp", "udp"} {
+					if got := r.Ask(from, network, address, 300*time.Millisecond); got != "" {
+						t.Errorf("%s, from the %s, %s to %s: %q", when, name, network, address, got)
+					}
+				}
 			}
 		}
 	}
+	closed("with the rules")
 	drops := 0
 	for _, line := range strings.Split(r.listing(), "\n") {
 		if strings.Contains(line, "127.0.0.0/8 counter") && strings.HasSuffix(line, "drop") {
@@ -127,15 +131,24 @@ func TestLoopbackOfTheHostIsNotOpened(t *testing.T) {
 	if drops != 2 {
 		t.Errorf("%d rules drop, not 2", drops)
 	}
+	r.flushRuleset()
+	closed("after a flush")
+	r.repair(c, config(both))
+	closed("after the repair")
+	kittest.Must(t, r.del(c, config(both)))
+	closed("after DEL")
 }
 
-// TestLoopbackIsOpenWithoutTheRule shows that the test above tests something.
+// TestLoopbackIsOpenWithoutTheRule shows that the test above tests something: something else turns
+// route_localnet on.
 func TestLoopbackIsOpenWithoutTheRule(t *testing.T) {
 	r := newRig(t)
 	c := r.container("a", 2)
 	r.mustAdd(c, config(both))
 	r.Serve(nil, "127.0.0.1:9000", "host")
 	r.routeLoopback(&c.Node, "10.1.0.1")
+	_, err := sysctl.Set("ipv4/conf/bra/route_localnet", "1")
+	kittest.Must(t, err)
 	r.flushChain("portmap-loopback")
 	if got := r.Ask(&c.Node, "udp", "127.0.0.1:9000", kittest.Patience); !strings.HasPrefix(got,
 		"host ") {
@@ -171,9 +184,6 @@ func TestTwoMappingsOnDifferentAddresses(t *testing.T) {
 	}
 	if got := r.Ask(nil, "tcp", "10.1.0.1:80", 200*time.Millisecond); got != "" {
 		t.Errorf("at an address that is not published: %q", got)
-	}
-	if value, _ := sysctl.Get("ipv4/conf/bra/route_localnet"); value != "0" {
-		t.Errorf("route_localnet is %s, and nothing is published on localhost", value)
 	}
 }
 
@@ -226,8 +236,36 @@ func TestWithoutMasqueradeOutsideStillReaches(t *testing.T) {
 	if got := r.Ask(r.outside, "tcp", "192.0.2.1:8080", kittest.Patience); got != "c 192.0.2.9" {
 		t.Errorf("got %q", got)
 	}
-	if value, _ := sysctl.Get("ipv4/conf/bra/route_localnet"); value != "0" {
-		t.Errorf("route_localnet is %s", value)
+	if got := r.Ask(nil, "tcp", "127.0.0.1:8080", kittest.Patience); got != "c 10.1.0.1" {
+		t.Errorf("from the host: got %q", got)
+	}
+}
+
+// TestConditionsOfLoopbackClients has conditions on the source that tell 127.0.0.1 from the address
+// that stands in for it.
+func TestConditionsOfLoopbackClients(t *testing.T) {
+	for conditions, want := range map[string]string{
+		"ip saddr 127.0.0.0/8":              "c 10.1.0.1",
+		"ip saddr { 127.0.0.1, 192.0.2.0 }": "c 10.1.0.1",
+		"ip saddr != 192.0.0.0/16":          "c 10.1.0.1",
+		"ip saddr 127.0.0.1-127.0.0.2":      "c 10.1.0.1",
+		"ip saddr != 127.0.0.0/8":           "",
+		"ip saddr 192.0.0.8":                "",
+		"ip saddr != 10.0.0.0/8":            "c 10.1.0.1",
+		"ip daddr 127.0.0.1":                "c 10.1.0.1",
+	} {
+		t.Run(conditions, func(t *testing.T) {
+			r := newRig(t)
+			c := r.container("a", 2)
+			mapping := config(`{"hostPort":8080,"containerPort":80}`,
+				fmt.Sprintf(`"conditionsV4":[%q]`, conditions))
+			r.mustAdd(c, mapping)
+			r.Serve(&c.Node, ":80", "c")
+			if got := r.Ask(nil, "tcp", "127.0.0.1:8080", kittest.Patience); got != want {
+				t.Errorf("got %q, want %q", got, want)
+			}
+			kittest.Same(t, "drift", []string(nil), r.drift(c, mapping))
+		})
 	}
 }
 

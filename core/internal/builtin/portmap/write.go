@@ -7,13 +7,9 @@ import (
 )
 
 // queueAdd queues everything that the plan needs. It assumes that a set that exists has its rules,
-// and that a port that is not claimed is in no map. link is the link whose route_localnet the plan
-// changes, "" for none.
-func (p *plan) queueAdd(tx *nft.Tx, link string) error {
-	if err := p.claimable(tx); err != nil {
-		return err
-	}
-	for _, s := range p.shared(link) {
+// and that a port that is not claimed is in no map.
+func (p *plan) queueAdd(tx *nft.Tx) error {
+	for _, s := range p.shared() {
 		exists, err := tx.HasSet(s.witness.Set)
 		if err != nil {
 			return err
@@ -25,8 +21,8 @@ func (p *plan) queueAdd(tx *nft.Tx, link string) error {
 			return err
 		}
 	}
-	for _, group := range grouped(p.all(link)) {
-		if err := queueElements(tx, group); err != nil {
+	for _, group := range grouped(p.all()) {
+		if err := p.queueElements(tx, group); err != nil {
 			return err
 		}
 	}
@@ -35,17 +31,14 @@ func (p *plan) queueAdd(tx *nft.Tx, link string) error {
 
 // queueRepair is queueAdd without its assumptions: it checks every rule and element, and replaces
 // those that differ.
-func (p *plan) queueRepair(tx *nft.Tx, link string) error {
-	if err := p.claimable(tx); err != nil {
-		return err
-	}
-	for _, s := range p.shared(link) {
+func (p *plan) queueRepair(tx *nft.Tx) error {
+	for _, s := range p.shared() {
 		if err := s.queue(tx); err != nil {
 			return err
 		}
 	}
-	for _, i := range p.all(link) {
-		if err := p.restore(tx, i); err != nil {
+	for _, group := range grouped(p.all()) {
+		if err := p.restore(tx, group); err != nil {
 			return err
 		}
 	}
@@ -53,47 +46,77 @@ func (p *plan) queueRepair(tx *nft.Tx, link string) error {
 }
 
 // all are all elements of the plan, with the one that counts the others.
-func (p *plan) all(link string) []item {
+func (p *plan) all() []item {
 	items := p.items()
-	if link != "" {
-		items = append(items, p.routed(link))
-	}
 	return append(items, p.counter(len(items)))
 }
 
-// routed is the element of the container behind a link with route_localnet.
-func (p *plan) routed(link string) item {
-	return item{
-		localnet(link),
-		nft.Element{Key: nft.Addr(p.localAddress()), Comment: p.owner.Comment()},
-	}
-}
-
-// queueElements adds the elements of one set. An element for a container's address replaces any
-// other: the address is the newer container's.
-func queueElements(tx *nft.Tx, group []item) error {
+// queueElements adds the elements of one set. A masquerading element for a container's address
+// replaces any other: the address is the newer container's.
+func (p *plan) queueElements(tx *nft.Tx, group []item) error {
 	s := group[0].set
-	if s.role != masquerades && s.role != localnets {
+	switch s.role {
+	case masquerades:
+		return putAll(tx, group)
+	case links:
+		return p.queueLinks(tx, group)
+	default:
 		tx.AddElements(s.Set, elementsOf(group)...)
 		return nil
 	}
+}
+
+func putAll(tx *nft.Tx, group []item) error {
 	for _, i := range group {
-		if err := tx.Put(s.Set, i.element); err != nil {
+		if err := tx.Put(i.set.Set, i.element); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// restore restores an element, unless its key is an address that now belongs to another attachment.
-func (p *plan) restore(tx *nft.Tx, i item) error {
-	if i.set.role == masquerades || i.set.role == localnets {
+// queueLinks adds the records of the container's addresses, unless another attachment, which is not
+// gone, has the same address.
+func (p *plan) queueLinks(tx *nft.Tx, group []item) error {
+	for _, i := range group {
 		e, err := tx.Find(i.set.Set, i.element.Key)
-		if err != nil || e != nil && !p.owner.Owns(e.Comment) {
+		if err != nil {
+			return err
+		}
+		if e != nil && !p.owner.Owns(e.Comment) {
+			continue
+		}
+		if err := tx.Put(i.set.Set, i.element); err != nil {
 			return err
 		}
 	}
-	return tx.Put(i.set.Set, i.element)
+	return nil
+}
+
+// restore restores the elements of one set, unless their key is an address that now belongs to
+// another attachment.
+func (p *plan) restore(tx *nft.Tx, group []item) error {
+	s := group[0].set
+	if s.role == masquerades || s.role == links {
+		return p.queueLinks(tx, group)
+	}
+	look := newLookup(tx.Reader, len(group))
+	var wrong, missing []nft.Element
+	for _, i := range group {
+		present, err := look.find(s, i.element.Key)
+		if err != nil {
+			return err
+		}
+		if present != nil && present.Equal(i.element) {
+			continue
+		}
+		if present != nil {
+			wrong = append(wrong, *present)
+		}
+		missing = append(missing, i.element)
+	}
+	tx.Exchange(s.Set, wrong, missing)
+	return nil
 }
 
 func elementsOf(group []item) []nft.Element {
@@ -108,14 +131,20 @@ func elementsOf(group []item) []nft.Element {
 func grouped(items []item) [][]item {
 	var groups [][]item
 	at := map[string]int{}
-	for _, i := range items {
-		n, found := at[i.set.Name]
-		if !found {
-			n = len(groups)
-			at[i.set.Name] = n
-			groups = append(groups, nil)
+	for start := 0; start < len(items); {
+		end := start + 1
+		for end < len(items) && items[end].set.Name == items[start].set.Name {
+			end++
 		}
-		groups[n] = append(groups[n], i)
+		run := items[start:end:end]
+		name := items[start].set.Name
+		if n, found := at[name]; found {
+			groups[n] = append(groups[n], run...)
+		} else {
+			at[name] = len(groups)
+			groups = append(groups, run)
+		}
+		start = end
 	}
 	return groups
 }
@@ -128,16 +157,21 @@ type sharedObjects struct {
 }
 
 // shared are the shared objects that the plan needs.
-func (p *plan) shared(link string) []sharedObjects {
-	all := []sharedObjects{{witness: owners(), queue: queueCommon}}
+func (p *plan) shared() []sharedObjects {
+	all := []sharedObjects{{witness: linked(v4), queue: queueCommon}}
 	for _, t := range p.used() {
-		if suffix := p.suffix[t.family]; suffix != "" {
+		suffix := p.suffix[t.family]
+		if suffix != "" {
 			all = append(
 				all,
 				sharedObjects{anyHost(t.family, suffix), true, func(tx *nft.Tx) error {
 					return p.queueConditional(tx, t.family, suffix)
 				}},
 			)
+		}
+		for _, proto := range p.protocolsOfRanges(t.family) {
+			all = append(all, sharedObjects{witness: anyHostRanges(t.family, proto, suffix),
+				queue: func(tx *nft.Tx) error { return queueRanges(tx, t.family, proto, suffix) }})
 		}
 		if len(t.sources) > 0 {
 			s := masqueraded(t.family, p.owner.Network, t.sources)
@@ -148,20 +182,54 @@ func (p *plan) shared(link string) []sharedObjects {
 			}})
 		}
 	}
-	if link != "" {
-		all = append(all, sharedObjects{witness: localnet(link), queue: func(tx *nft.Tx) error {
-			tx.Ensure(localnet(link).Set)
-			return nil
-		}})
+	return all
+}
+
+// protocolsOfRanges are the protocols of the plan's ranges.
+func (p *plan) protocolsOfRanges(f family) []protocol {
+	var all []protocol
+	for _, port := range p.ports {
+		if port.family == f && port.count > 1 && !p.earlier && !slices.Contains(all, port.proto) {
+			all = append(all, port.proto)
+		}
 	}
 	return all
 }
 
 func queueCommon(tx *nft.Tx) error {
-	chains, sets, rules := common()
+	chains, sets, rules := common(false)
 	for _, c := range chains {
 		tx.Ensure(c)
 	}
+	for _, s := range sets {
+		tx.Ensure(s.Set)
+	}
+	for _, c := range baseChains() {
+		if err := onlyRules(tx, c, rules); err != nil {
+			return err
+		}
+	}
+	return ensureRules(tx, rules)
+}
+
+// onlyRules empties a chain that has other rules than the wanted ones in it.
+func onlyRules(tx *nft.Tx, c nft.Chain, wanted []nft.Rule) error {
+	have, err := tx.Rules(c)
+	if err != nil {
+		return err
+	}
+	isWanted := func(r nft.Rule) bool {
+		return slices.ContainsFunc(wanted, func(w nft.Rule) bool {
+			return w.Chain.Name == c.Name && w.Comment == r.Comment && w.Same(r)
+		})
+	}
+	tx.DeleteRules(slices.DeleteFunc(have, isWanted)...)
+	return nil
+}
+
+// queueRanges makes the sets of ranges of a protocol, and the rules that look ports up in them.
+func queueRanges(tx *nft.Tx, f family, proto protocol, suffix string) error {
+	sets, rules := ranges(f, proto, suffix)
 	for _, s := range sets {
 		tx.Ensure(s.Set)
 	}

@@ -14,8 +14,8 @@ var ErrUnsupported = errors.New("not supported by the kernel")
 // Destination is what connections were made to.
 type Destination struct {
 	Addr  netip.Addr // unspecified for any address of its family
-	Port  uint16
-	Proto byte // IPPROTO_*
+	Port  uint16     // 0 for any, of an unspecified address
+	Proto byte       // IPPROTO_*
 }
 
 // Flow is a connection.
@@ -69,7 +69,9 @@ func Forget(
 
 func matches(wanted map[Destination]bool, f Flow) bool {
 	anyAddress := Destination{unspecified(f.To.Addr()), f.To.Port(), f.Proto}
-	return wanted[Destination{f.To.Addr(), f.To.Port(), f.Proto}] || wanted[anyAddress]
+	anyPort := Destination{Addr: anyAddress.Addr, Proto: f.Proto}
+	return wanted[Destination{f.To.Addr(), f.To.Port(), f.Proto}] || wanted[anyAddress] ||
+		wanted[anyPort]
 }
 
 // questions returns what to ask the kernel for, each once: the destinations as far as it can

@@ -51,8 +51,13 @@ func (v VerdictOf) encoded() *expr.Verdict {
 	return &expr.Verdict{Kind: verdictKinds[v.Code], Chain: v.Chain}
 }
 
-// sameValue reports whether both elements map the key to the same.
-func (e Element) sameValue(other Element) bool {
+// Equal reports whether both elements have the same value and comment.
+func (e Element) Equal(other Element) bool {
+	return e.Comment == other.Comment && e.SameValue(other)
+}
+
+// SameValue reports whether both elements map the key to the same.
+func (e Element) SameValue(other Element) bool {
 	return bytes.Equal(e.Data, other.Data) && e.Verdict == other.Verdict &&
 		bytes.Equal(e.Last, other.Last)
 }

@@ -14,7 +14,7 @@ type Tx struct {
 	rules  []Rule
 	batch
 
-	deleted map[place]bool // elements that the batch deletes and does not add again
+	deleted map[tableSet]map[string]bool // keys that the batch deletes and does not add again
 
 	// careful: a set of the batch exists in another form, as a version of nft or of libcni made it.
 	// Sets that exist are then used as they are.
@@ -23,8 +23,16 @@ type Tx struct {
 
 func newTx(c *conn) *Tx {
 	return &Tx{Reader: newReader(c, false), tables: map[Table]bool{}, chains: map[Chain]bool{},
-		batch: batch{changes: map[fact]bool{}}, deleted: map[place]bool{}}
+		batch: batch{changes: map[fact]bool{}}, deleted: map[tableSet]map[string]bool{}}
 }
+
+// tableSet names a set.
+type tableSet struct {
+	table Table
+	name  string
+}
+
+func (s Set) named() tableSet { return tableSet{s.Table, s.Name} }
 
 // Object is a Table, Chain or Set.
 type Object interface{ ensure(*Tx) }
@@ -140,8 +148,10 @@ func (tx *Tx) DeleteSet(s Set) {
 // AddElements adds elements. If a key exists with another value, the batch fails with ErrExists;
 // with the same value the element keeps its comment.
 func (tx *Tx) AddElements(s Set, elements ...Element) {
-	for _, e := range elements {
-		delete(tx.deleted, lookup{s, e.Key}.place())
+	if deleted := tx.deleted[s.named()]; len(deleted) > 0 {
+		for _, e := range elements {
+			delete(deleted, string(e.Key))
+		}
 	}
 	tx.Batch.AddElements(s.wire(), s.encode(elements))
 	tx.change(ofRanges, s.Table, s.Name)
@@ -150,16 +160,30 @@ func (tx *Tx) AddElements(s Set, elements ...Element) {
 // DeleteElements deletes elements that were read, each once. If a key does not exist, the batch
 // fails.
 func (tx *Tx) DeleteElements(s Set, elements ...Element) {
-	var present []Element
+	deleted := tx.deleted[s.named()]
+	if deleted == nil {
+		deleted = make(map[string]bool, len(elements))
+		tx.deleted[s.named()] = deleted
+	}
+	present := make([]Element, 0, len(elements))
 	for _, e := range elements {
-		at := lookup{s, e.Key}.place()
-		if !tx.deleted[at] {
-			tx.deleted[at] = true
+		if !deleted[string(e.Key)] {
+			deleted[string(e.Key)] = true
 			present = append(present, e)
 		}
 	}
 	tx.Batch.DeleteElements(s.wire(), s.encode(present))
 	tx.change(ofRanges, s.Table, s.Name)
+}
+
+// Exchange deletes elements that were read, and adds others. Either may be none.
+func (tx *Tx) Exchange(s Set, old, others []Element) {
+	if len(old) > 0 {
+		tx.DeleteElements(s, old...)
+	}
+	if len(others) > 0 {
+		tx.AddElements(s, others...)
+	}
 }
 
 // Put stores the element at its key, replacing any existing one regardless of owner.
@@ -169,7 +193,7 @@ func (tx *Tx) Put(s Set, e Element) error {
 		return err
 	}
 	if present != nil {
-		if present.Comment == e.Comment && present.sameValue(e) {
+		if present.Equal(e) {
 			return nil
 		}
 		tx.DeleteElements(s, *present)

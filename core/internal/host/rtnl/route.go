@@ -12,7 +12,7 @@ import (
 	"github.com/libcni/libcni/core/internal/host/netlink"
 )
 
-// Route is a unicast route through one link. Zero fields are the kernel's defaults.
+// Route is a unicast or local route through one link. Zero fields are the kernel's defaults.
 type Route struct {
 	Dst     netip.Prefix // masked; the default route has length 0
 	Gateway netip.Addr   // not valid for a directly connected destination
@@ -22,10 +22,10 @@ type Route struct {
 	MTU      int
 	AdvMSS   int
 	Priority int
-	Table    int  // 0 is the main table
+	Table    int  // 0 is the main table, when adding a local route the local table
 	Scope    int  // one of the Scope constants
 	Protocol int  // who made it, RTPROT_*; 0 is RTPROT_BOOT when adding
-	Local    bool // as read: the destination is an address of the host
+	Local    bool // the destination is an address of the host
 }
 
 // Scopes say how far away a destination is. Others are written as numbers.
@@ -68,6 +68,9 @@ func (r Route) request() request {
 	if r.Protocol != 0 {
 		fields.protocol = uint8(r.Protocol)
 	}
+	if r.Local {
+		fields.kind, fields.table = unix.RTN_LOCAL, unix.RT_TABLE_LOCAL
+	}
 	if r.Table != 0 {
 		fields.table = unix.RT_TABLE_UNSPEC // the attribute holds it, which has room for more than 255
 	}
@@ -105,8 +108,9 @@ func appendNumbers(e *netlink.Encoder, numbers ...number) {
 	}
 }
 
-// RemoveRoute removes the first route of the main table, or of r.Table, that has r's destination,
-// and r's gateway and link if they are set. The error wraps ErrNotFound.
+// RemoveRoute removes the first route of the main table, of the local table if r.Local is set, or
+// of r.Table, that has r's destination, and r's gateway and link if they are set. The error wraps
+// ErrNotFound.
 func (c *Conn) RemoveRoute(ctx context.Context, r Route) error {
 	e := routeMessage(routeFields{family: family(r.Dst.Addr()), bits: uint8(r.Dst.Bits()),
 		table: unix.RT_TABLE_MAIN, scope: unix.RT_SCOPE_NOWHERE})
@@ -114,7 +118,11 @@ func (c *Conn) RemoveRoute(ctx context.Context, r Route) error {
 	if r.Gateway.IsValid() {
 		e.Bytes(unix.RTA_GATEWAY, r.Gateway.AsSlice())
 	}
-	appendNumbers(e, number{unix.RTA_OIF, r.Link}, number{unix.RTA_TABLE, r.Table})
+	table := r.Table
+	if r.Local && table == 0 {
+		table = unix.RT_TABLE_LOCAL
+	}
+	appendNumbers(e, number{unix.RTA_OIF, r.Link}, number{unix.RTA_TABLE, table})
 	if err := c.change(ctx, unix.RTM_DELROUTE, 0, e); err != nil {
 		return fmt.Errorf("route %s: remove: %w", r, err)
 	}
