@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -71,6 +72,26 @@ func ReadProc(path string, limit int) ([]byte, error) {
 	data := make([]byte, limit)
 	n, err := f.ReadOnce(data)
 	return data[:n], err
+}
+
+// ReadAllProc returns the whole of a file of /proc, which the kernel gives in pieces.
+func ReadAllProc(path string) ([]byte, error) {
+	f, err := OpenAny(path, ReadOnly, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+
+	const piece = 4096 // what the kernel gives at once at least
+	data := make([]byte, 0, piece)
+	for {
+		data = slices.Grow(data, piece)
+		n, err := f.ReadOnce(data[len(data):cap(data)])
+		if n == 0 || err != nil {
+			return data, err
+		}
+		data = data[:len(data)+n]
+	}
 }
 
 // Has reports whether a file has exactly this content. It is false for a symbolic link, and for one

@@ -1,7 +1,6 @@
 package lockfile
 
 import (
-	"bufio"
 	"bytes"
 	"fmt"
 	"os"
@@ -9,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/libcni/libcni/core/internal/host/file"
 )
 
 // searchTime bounds the search for holders, which looks at the descriptors of all processes.
@@ -60,9 +61,36 @@ type locked struct {
 // holders returns the processes with a descriptor that leads to link, as /proc has it, and that
 // holds the lock. Processes of others may be hidden.
 func (l locked) holders(link string) []holder {
+	var pids []int
+	if l.kind == flock {
+		pids = pidsOf(l.listed("/proc/locks"))
+	} else {
+		pids = processes()
+	}
+	return l.among(pids, link)
+}
+
+// holdersBeside is holders of a removed file that had the name of another one, which this process
+// has just made and locked. There rarely is one: the descriptors of processes are searched only if
+// the kernel lists a lock of another file of the same file system.
+func (l locked) holdersBeside(made *file.File, inode uint64) []holder {
+	others := beside(inode, l.listed("/proc/locks"))
+	if len(others) == 0 {
+		return nil
+	}
+
+	pids := pidsOf(others)
+	if l.kind == ofd {
+		pids = processes()
+	}
+	return l.among(pids, linkOf(made.Fd())+" (deleted)")
+}
+
+// among returns the processes that hold the lock, of those that may.
+func (l locked) among(pids []int, link string) []holder {
 	var found []holder
 	deadline := time.Now().Add(searchTime)
-	for _, pid := range l.candidates() {
+	for _, pid := range pids {
 		if time.Now().After(deadline) {
 			break
 		}
@@ -73,23 +101,18 @@ func (l locked) holders(link string) []holder {
 	return found
 }
 
-// candidates returns the processes that may hold such a lock. The kernel names the process that
-// took a FLOCK. An OFDLCK belongs to a file description, so that all processes may have it.
-func (l locked) candidates() []int {
-	if l.kind == flock {
-		return l.listed("/proc/locks")
-	}
+// processes returns all processes: a lock of a file description may be held by any.
+func processes() (pids []int) {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
 		return nil
 	}
-	var all []int
 	for _, entry := range entries {
 		if pid, err := strconv.Atoi(entry.Name()); err == nil {
-			all = append(all, pid)
+			pids = append(pids, pid)
 		}
 	}
-	return all
+	return pids
 }
 
 // The kernel's names of the two kinds of locks.
@@ -98,30 +121,64 @@ const (
 	ofd   = "OFDLCK"
 )
 
-// listed returns the processes of the locks of this kind in a file of /proc; -1 for those of a file
-// description.
-func (l locked) listed(path string) []int {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil
-	}
-	var pids []int
-	for lines := bufio.NewScanner(bytes.NewReader(text)); lines.Scan(); {
-		if pid, matches := l.parse(lines.Text()); matches {
-			pids = append(pids, pid)
+// listedLock is a lock in a file of /proc.
+type listedLock struct {
+	pid    int    // the process that took it; -1 for a lock of a file description
+	device string // of the file system, which need not be what stat(2) says
+	inode  string // of the file
+}
+
+// beside returns the locks of other files in the file system of a file that this process has
+// locked, whose inode is given; all locks if that lock is not listed.
+func beside(inode uint64, locks []listedLock) (others []listedLock) {
+	own, devices := strconv.FormatUint(inode, 10), map[string]bool{}
+	for _, l := range locks {
+		if l.inode == own && (l.pid == -1 || l.pid == os.Getpid()) {
+			devices[l.device] = true // several if another file system has the number, too
 		}
+	}
+
+	for _, l := range locks {
+		if len(devices) == 0 || devices[l.device] && l.inode != own {
+			others = append(others, l)
+		}
+	}
+	return others
+}
+
+func pidsOf(locks []listedLock) (pids []int) {
+	for _, l := range locks {
+		pids = append(pids, l.pid)
 	}
 	return pids
 }
 
+// listed returns the locks of this kind in a file of /proc.
+func (l locked) listed(path string) (locks []listedLock) {
+	text, err := file.ReadAllProc(path)
+	if err != nil {
+		return nil
+	}
+	for line := range strings.Lines(string(text)) {
+		if lock, matches := l.parse(line); matches {
+			locks = append(locks, lock)
+		}
+	}
+	return locks
+}
+
 // parse reads a line such as "lock: 1: FLOCK ADVISORY WRITE 4711 00:2f:88 0 EOF".
-func (l locked) parse(line string) (pid int, matches bool) {
+func (l locked) parse(line string) (lock listedLock, matches bool) {
 	words := strings.Fields(strings.TrimPrefix(line, "lock:"))
 	if len(words) != 8 || words[1] != l.kind {
-		return 0, false
+		return listedLock{}, false
 	}
 	pid, err := strconv.Atoi(words[4])
-	return pid, err == nil && l.covers(words[6], words[7])
+	place := strings.LastIndexByte(words[5], ':')
+	if err != nil || place < 0 {
+		return listedLock{}, false
+	}
+	return listedLock{pid, words[5][:place], words[5][place+1:]}, l.covers(words[6], words[7])
 }
 
 func (l locked) covers(first, last string) bool {

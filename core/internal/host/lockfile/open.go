@@ -29,13 +29,15 @@ func open(path string, perm fs.FileMode) (f *file.File, made bool, err error) {
 // awaitPredecessor waits while a process holds locks on a file that had the name before and was
 // removed. The caller has just made the file and holds all of it, so that others wait, too.
 func awaitPredecessor(ctx context.Context, f *file.File, path, kind string) error {
+	own, err := f.Look()
+	if err != nil {
+		return explain(err, "lock", path)
+	}
 	var holders []holder
 	any := locked{kind: kind, at: -1}
-	_, err := wait(ctx, func() error {
-		if len(any.listed("/proc/locks")) == 0 { // there is nobody to search for
-			return nil
-		}
-		if holders = any.holders(linkOf(f.Fd()) + " (deleted)"); len(holders) > 0 {
+	_, err = wait(ctx, func() error {
+		holders = any.holdersBeside(f, own.Inode)
+		if len(holders) > 0 {
 			return errWait
 		}
 		return nil
