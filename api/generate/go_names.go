@@ -14,7 +14,7 @@ func goName(name string) string {
 	var b strings.Builder
 	for _, word := range words(name) {
 		switch word {
-		case "id", "cni", "gc", "ip", "ipam", "mac", "dns", "mtu", "vlan", "snat":
+		case "id", "cni", "gc", "ip", "ipam", "mac", "dns", "mtu", "ra", "vlan", "snat":
 			b.WriteString(strings.ToUpper(word))
 		default:
 			b.WriteString(strings.ToUpper(word[:1]) + word[1:])

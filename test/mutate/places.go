@@ -41,8 +41,8 @@ func in(directory, more string, changes ...change) (all []mutation) {
 // sources returns the changes of the sources: each takes out one thing that somebody relies on.
 func sources() (all []mutation) {
 	for _, some := range [][]mutation{
-		interfaces(), shared(), addresses(), ports(), verbs(), lives(), state(), processes(), kernel(),
-		boundary(),
+		interfaces(), shared(), routers(), addresses(), ports(), verbs(), lives(), state(), processes(),
+		kernel(), boundary(),
 	} {
 		all = append(all, some...)
 	}
@@ -89,7 +89,7 @@ func interfaces() []mutation {
 		change{"the host has no addresses and routes", "attachment.configureHost", drop("ConfigureHost")},
 		change{"forwarding stays off", "attachment.configureHost", drop("EnableForwarding")},
 		change{"rules are not made", "attachment.steps", dropElement("a.filter.Add")},
-		change{"repair leaves the host's end", "comparison.Restore", drop("RestoreHost")},
+		change{"repair leaves the host's end", "comparison.Restore", drop("RestorePair")},
 	), in(loopback, "",
 		change{"lo stays down", "loopback.Add", drop("SetLink")},
 		change{"lo may have other addresses", "loopback.Add", drop("requireLoopback")},
@@ -120,11 +120,30 @@ func shared() []mutation {
 		change{"DEL does not look at the container's other interfaces", "Others",
 			never("inv.OtherInterfaces != nil")},
 		change{"ADD does not wait for the carrier", "AwaitCarrier", answer("nil")},
+		change{"a neighbour configures a container", "Interface.settings", never("i.AcceptRA")},
+		change{"CHECK ignores who configures a container", "Comparison.advertisements",
+			answer("nil")},
+		change{"repair leaves who configures a container", "Comparison.restoreSettings",
+			answer("nil")},
 		change{"a new bridge waits for duplicate address detection", "Own",
 			swap("host.AddAddress(ctx, index, LinkLocal(mac))", "error(nil)")},
 		change{"the host's end waits for duplicate address detection", "ConfigureHost",
 			never("ipam.Has")},
 	))
+}
+
+// routers are the changes of what makes the host a router.
+func routers() []mutation {
+	return in(kit+"router", "./"+bridge+" ./"+ptp,
+		change{"the host does not hear uplinks without a route", "Deaf", never("isUplink")},
+		change{"the host does not hear its own bridge", "Deaf", swap("true, true", "true, false")},
+		change{"links that appear later are not heard", "hearRange", answer("nil")},
+		change{"CHECK ignores links that do not hear", "CheckForwarding", swap(
+			"checkHeard(ctx, inv, list, host)", "nil")},
+		change{"a precaution that cannot be written is an error", "putAcceptRA",
+			never("sysctl.Refused")},
+		change{"forwarding without /proc/sys is an error", "enable", never("on")},
+	)
 }
 
 func addresses() []mutation {

@@ -117,7 +117,11 @@ func (a *attachment) enableForwarding(ctx context.Context) error {
 	if a.address == nil || len(a.address.gateways) == 0 {
 		return nil
 	}
-	return router.EnableForwarding(ctx, a.host, a.address.addresses)
+	newest := 0 // a repair looks at all links
+	if a.pair.Port != nil {
+		newest = a.pair.Port.Index
+	}
+	return router.EnableForwarding(ctx, a.inv, a.host, newest, a.address.addresses)
 }
 
 func (a *attachment) rules() *ruleset.Rules {
@@ -133,7 +137,8 @@ func (a *attachment) removeRules(ctx context.Context) error { return a.rules().U
 
 // container returns the container's end of the pair.
 func (a *attachment) container() *iface.Interface {
-	i := &iface.Interface{Inv: a.inv, Index: a.pair.Port.Peer, MAC: a.pair.PeerMAC, DAD: a.dad}
+	i := &iface.Interface{Inv: a.inv, Index: a.pair.Port.Peer, MAC: a.pair.PeerMAC, DAD: a.dad,
+		AcceptRA: a.AcceptRA}
 	if a.address != nil {
 		i.Routes, i.Addresses = a.address.via, iface.Addresses(a.address.addresses, rtnl.Address{})
 	}

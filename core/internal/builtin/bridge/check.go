@@ -38,7 +38,7 @@ func newComparison(ctx context.Context, inv *plugin.Invocation) (*comparison, er
 	if err != nil {
 		return nil, err
 	}
-	k, err := iface.NewComparison(ctx, inv, pluginType, c.MTU)
+	k, err := iface.NewComparison(ctx, inv, pluginType, &c.Settings)
 	return &comparison{c, k}, err
 }
 
@@ -79,6 +79,9 @@ func (k *comparison) bridge(ctx context.Context) (*rtnl.Link, error) {
 		return nil, nil
 	}
 	k.Up(object, link)
+	if link.Alias == mark {
+		router.CheckIgnored(k.Inv, &k.List, object, link)
+	}
 	k.Is(link.Promiscuous || !k.PromiscMode, object, "promiscuous", "not promiscuous")
 	k.Is(link.Bridge.VLANFiltering || !k.filtersVLANs(), object, "vlan filtering", "no vlan filtering")
 	// The MAC address of a bridge without addresses may change with its ports.
@@ -184,7 +187,7 @@ func (k *comparison) gateway(ctx context.Context, master *rtnl.Link) error {
 			return err
 		}
 	}
-	return router.CheckForwarding(&k.List, k.Was.Addresses())
+	return router.CheckForwarding(ctx, k.Inv, &k.List, k.Host, k.Was.Addresses())
 }
 
 // vlanGateway compares the link with the gateway addresses of a VLAN; it may be nil, as the bridge.

@@ -93,6 +93,7 @@ func TestCheckFindsWhatIsMissingOrChanged(t *testing.T) {
 			kittest.Must(t, c.Conn.AddBridge(t.Context(), rtnl.NewBridge{Name: "eth0"}))
 		}, []string{
 			"bridge: link eth0: of kind bridge, not of kind veth",
+			"bridge: link vethc1 accept_ra: 1, not 0",
 			"bridge: link vethc1 mac: NEWMAC, not HOSTMAC",
 			"bridge: link vethc1: not a port of it, not port of bridge br0",
 		}},

@@ -70,7 +70,7 @@ func carriedMTU(bridge *rtnl.Link) int {
 // changeBridge runs under the lock. It compares the bridge again, since another call may have done
 // the work, and retries if a process that does not take the lock creates the bridge meanwhile.
 func (a *attachment) changeBridge(ctx context.Context) error {
-	for range 3 {
+	for attempt := range 3 {
 		link, err := iface.LookUp(ctx, a.host, a.Bridge)
 		if err != nil {
 			return err
@@ -78,6 +78,9 @@ func (a *attachment) changeBridge(ctx context.Context) error {
 		needed, err := bridgeChanges(a.bridge, link)
 		if err != nil {
 			return err
+		}
+		if attempt > 0 {
+			needed.acceptRA = false // a precaution that cannot be written where /proc/sys is read-only
 		}
 		if a.link = link; needed.nothing() {
 			return nil
@@ -115,7 +118,7 @@ func (a *attachment) createBridge(ctx context.Context) error {
 	if err := iface.Own(ctx, a.host, link.Index, link.MAC, rtnl.Change{Alias: mark}); err != nil {
 		return fmt.Errorf("bridge %s: %w", a.Bridge, err)
 	}
-	return router.IgnoreAdvertisements(a.Bridge)
+	return router.IgnoreAdvertisements(a.inv, link)
 }
 
 func (a *attachment) adjustBridge(ctx context.Context, needed bridgeChange) error {
@@ -130,7 +133,7 @@ func (a *attachment) adjustBridge(ctx context.Context, needed bridgeChange) erro
 		}
 	}
 	if needed.acceptRA {
-		return router.IgnoreAdvertisements(a.Bridge)
+		return router.IgnoreAdvertisements(a.inv, a.link)
 	}
 	return nil
 }

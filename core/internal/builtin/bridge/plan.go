@@ -14,12 +14,13 @@ import (
 	"github.com/libcni/libcni/core/internal/host/rtnl"
 	"github.com/libcni/libcni/core/internal/kit/iface"
 	"github.com/libcni/libcni/core/internal/kit/ipam"
+	"github.com/libcni/libcni/core/internal/kit/router"
 	"github.com/libcni/libcni/core/internal/kit/settings"
 	"github.com/libcni/libcni/core/plugin"
 )
 
 // mark is the alias of the bridges we create.
-const mark = "libcni"
+const mark = router.AliasPrefix
 
 // containerIndex is the index of the container's interface in the result.
 const containerIndex = 2
@@ -108,7 +109,7 @@ func bridgeChanges(want rtnl.NewBridge, link *rtnl.Link) (bridgeChange, error) {
 	}
 	c := bridgeChange{
 		vlanFiltering: want.VLANFiltering && !link.Bridge.VLANFiltering,
-		acceptRA:      link.AcceptRA > 0,
+		acceptRA:      link.Alias == mark && link.AcceptRA > 0,
 		change:        rtnl.Change{Up: !link.Up, Promiscuous: want.Promiscuous && !link.Promiscuous},
 	}
 	c.set = c.change.Up || c.change.Promiscuous

@@ -296,8 +296,12 @@ func TestBridgeChanges(t *testing.T) {
 			func(l *rtnl.Link) { l.Bridge.VLANFiltering = true }, bridgeChange{},
 		},
 		{
-			"listens to advertisements", rtnl.NewBridge{}, func(l *rtnl.Link) { l.AcceptRA = 1 },
-			bridgeChange{acceptRA: true},
+			"ours listens to advertisements", rtnl.NewBridge{},
+			func(l *rtnl.Link) { l.AcceptRA, l.Alias = 1, "libcni" }, bridgeChange{acceptRA: true},
+		},
+		{
+			"another's listens to advertisements", rtnl.NewBridge{},
+			func(l *rtnl.Link) { l.AcceptRA = 1 }, bridgeChange{},
 		},
 		{"without IPv6", rtnl.NewBridge{}, func(l *rtnl.Link) { l.AcceptRA = -1 }, bridgeChange{}},
 	} {

@@ -15,7 +15,7 @@ const forwardTimeout = 10 * time.Second
 
 // setPort configures the port: router advertisements, VLANs, hairpin mode and isolation.
 func (a *attachment) setPort(ctx context.Context) error {
-	if err := router.IgnoreAdvertisements(a.pair.Port.Name); err != nil {
+	if err := router.IgnoreAdvertisements(a.inv, a.pair.Port); err != nil {
 		return err
 	}
 	if err := a.configurePort(ctx, a.pair.Port.Index, a.plan.port, a.vlans); err != nil {

@@ -63,6 +63,7 @@ func (a *attachment) repairs(k *comparison) []steps.Step {
 		{Do: a.ensureGateway},
 		{Do: a.addHostRoutes},
 		{Do: a.enableForwarding},
+		{Do: k.RestoreSettings},
 		{Do: k.rules(k.Inv, recorded(k.Was)).Restore},
 	}
 }
@@ -84,7 +85,7 @@ func (a *attachment) repairPort(ctx context.Context, name string) error {
 			return err
 		}
 	}
-	if err := router.IgnoreAdvertisements(name); err != nil {
+	if err := router.IgnoreAdvertisements(a.inv, port); err != nil {
 		return err
 	}
 	return a.configurePort(ctx, port.Index, a.plan.port, a.vlans)

@@ -104,7 +104,7 @@ func (a *attachment) createVLANGateway(ctx context.Context, name string) (err er
 	if err != nil {
 		return err
 	}
-	if err := router.IgnoreAdvertisements(port); err != nil {
+	if err := router.IgnoreAdvertisements(a.inv, made); err != nil {
 		return err
 	}
 	if err := a.configurePort(ctx, made.Index, rtnl.Port{}, portVLANs(a.VLAN, nil)); err != nil {

@@ -77,13 +77,14 @@ func (a *attachment) configureHost(ctx context.Context) error {
 	if err := iface.ConfigureHost(ctx, a.inv, a.pair.Port, a.plan.host); err != nil {
 		return err
 	}
-	return router.EnableForwarding(ctx, a.host, a.plan.container.Addresses)
+	return router.EnableForwarding(ctx, a.inv, a.host, a.pair.Port.Index, a.plan.container.Addresses)
 }
 
 // configureContainer leaves out the kernel's routes to the networks of the addresses: they lead
 // through the gateway.
 func (a *attachment) configureContainer(ctx context.Context) error {
 	end := iface.Interface{Inv: a.inv, Index: a.pair.Port.Peer, Routes: a.plan.container.Routes,
+		AcceptRA:  a.AcceptRA,
 		Addresses: iface.Addresses(a.plan.container.Addresses, rtnl.Address{NoPrefixRoute: true})}
 	if err := end.Configure(ctx); err != nil {
 		return err

@@ -36,7 +36,7 @@ func compare(ctx context.Context, inv *plugin.Invocation) (*comparison, error) {
 		return nil, err
 	}
 	k := &comparison{config: c}
-	if k.Comparison, err = iface.NewComparison(ctx, inv, pluginType, c.MTU); err != nil {
+	if k.Comparison, err = iface.NewComparison(ctx, inv, pluginType, &c.Settings); err != nil {
 		return nil, err
 	}
 	if k.plan, err = newPlan(k.Was.IPs(), k.Was.Routes); err != nil {
@@ -50,6 +50,6 @@ func compare(ctx context.Context, inv *plugin.Invocation) (*comparison, error) {
 		k.NoPort(ctx, k.port),
 		k.Contents(ctx, k.Container, end, k.plan.container),
 		k.Contents(ctx, k.Host, k.port, k.plan.host),
-		router.CheckForwarding(&k.List, k.plan.container.Addresses),
+		router.CheckForwarding(ctx, inv, &k.List, k.Host, k.plan.container.Addresses),
 		k.rules(inv, k.plan.container.Addresses).Check(ctx, &k.List))
 }

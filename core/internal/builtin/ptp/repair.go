@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/libcni/libcni/core/internal/kit/drift"
-	"github.com/libcni/libcni/core/internal/kit/iface"
 	"github.com/libcni/libcni/core/internal/kit/router"
 	"github.com/libcni/libcni/core/plugin"
 )
@@ -17,10 +16,10 @@ func (ptp) Repair(ctx context.Context, inv *plugin.Invocation) error {
 // Restore is part of drift.Comparison. If the host's end is gone, the container's interface is gone
 // too, which is not for repair.
 func (k *comparison) Restore(ctx context.Context) error {
-	if err := iface.RestoreHost(ctx, k.Host, k.port, k.plan.host); err != nil {
+	if err := k.RestorePair(ctx, k.port, k.plan.host); err != nil {
 		return err
 	}
-	if err := router.EnableForwarding(ctx, k.Host, k.plan.container.Addresses); err != nil {
+	if err := router.EnableForwarding(ctx, k.Inv, k.Host, 0, k.plan.container.Addresses); err != nil {
 		return err
 	}
 	return k.rules(k.Inv, k.plan.container.Addresses).Restore(ctx)

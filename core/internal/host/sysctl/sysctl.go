@@ -18,6 +18,33 @@ import (
 
 const root = "/proc/sys/net"
 
+// ErrUnavailable says that the process sees no settings: /proc is mounted with subset=pid.
+var ErrUnavailable = errors.New(root + " is missing (/proc is mounted without it)")
+
+// Refused reports whether an error says that settings cannot be read or written here, as in a
+// nested container: /proc/sys is read-only or missing, or the process lacks the privileges.
+func Refused(err error) bool {
+	for _, reason := range []error{unix.EROFS, unix.EACCES, unix.EPERM, ErrUnavailable} {
+		if errors.Is(err, reason) {
+			return true
+		}
+	}
+	return false
+}
+
+// Writable reports whether a setting can be written.
+func Writable(key string) bool {
+	name, err := path(key)
+	if err != nil {
+		return false
+	}
+	f, err := file.OpenAny(name, file.WriteOnly, 0)
+	if err != nil {
+		return false
+	}
+	return f.Close() == nil
+}
+
 // ErrPath refuses a key that leads out of /proc/sys/net.
 var ErrPath = errors.New("not a path below " + root)
 
@@ -42,15 +69,9 @@ func Set(key, value string) (changed bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	f, err := file.OpenAny(name, file.ReadWrite, 0)
-	// it may have the value
-	if errors.Is(err, unix.EACCES) || errors.Is(err, unix.EROFS) || errors.Is(err, unix.EPERM) {
-		if present, e := Get(key); e == nil && present == value {
-			return false, nil
-		}
-	}
-	if err != nil {
-		return false, fmt.Errorf("sysctl net/%s: write %q: %w", key, value, reason(err))
+	f, err := openToWrite(name, file.ReadWrite, key, value)
+	if f == nil || err != nil {
+		return false, err
 	}
 	defer f.Close()
 
@@ -69,16 +90,57 @@ func Set(key, value string) (changed bool, err error) {
 	return true, nil
 }
 
+// Put writes a setting that has another value, such as one of a new link, without reading it first.
+func Put(key, value string) error {
+	name, err := path(key)
+	if err != nil {
+		return err
+	}
+	f, err := openToWrite(name, file.WriteOnly, key, value)
+	if f == nil || err != nil {
+		return err
+	}
+	defer f.Close()
+	if _, err := f.WriteAt([]byte(value), 0); err != nil {
+		return fmt.Errorf("sysctl net/%s: write %q: %w", key, value, reason(err))
+	}
+	return nil
+}
+
+// openToWrite opens a setting. It returns nil for one that cannot be written and has the value.
+func openToWrite(name string, flags int, key, value string) (*file.File, error) {
+	f, err := file.OpenAny(name, flags, 0)
+	if err == nil {
+		return f, nil
+	}
+	err = fmt.Errorf("sysctl net/%s: write %q: %w", key, value, reason(err))
+	if Refused(err) {
+		if present, e := Get(key); e == nil && present == value {
+			return nil, nil
+		}
+	}
+	return nil, err
+}
+
 // maxValue is more than any of the settings has.
 const maxValue = 256
 
 // reason leaves out the path, which the key repeats, unless /proc is missing.
 func reason(err error) error {
 	var at *fs.PathError
-	if errors.As(err, &at) && !errno.LacksProc(err) {
+	switch {
+	case !errors.As(err, &at) || errno.LacksProc(err):
+		return err
+	case errors.Is(err, fs.ErrNotExist) && isMissing(root):
+		return ErrUnavailable
+	default:
 		return at.Err
 	}
-	return err
+}
+
+func isMissing(path string) bool {
+	_, err := file.Stat(path)
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 // Link returns the key of a setting of one link, such as Link("ipv6", "eth0", "accept_ra").

@@ -14,6 +14,8 @@ import (
 	"github.com/libcni/libcni/core/internal/kit"
 	"github.com/libcni/libcni/core/internal/kit/drift"
 	"github.com/libcni/libcni/core/internal/kit/record"
+	"github.com/libcni/libcni/core/internal/kit/router"
+	"github.com/libcni/libcni/core/internal/kit/settings"
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -24,17 +26,18 @@ type Comparison struct {
 	Was       record.Record
 	Host      *rtnl.Conn
 	Container *rtnl.Conn
-	MTU       int // the configured one, for results before 1.1.0, which have none; 0 for none
+
+	keys *settings.Settings
 }
 
 // NewComparison prepares a CHECK of a plugin.
 func NewComparison(ctx context.Context, inv *plugin.Invocation, pluginType string,
-	mtu int) (*Comparison, error) {
+	keys *settings.Settings) (*Comparison, error) {
 	was, err := record.Required(inv)
 	if err != nil {
 		return nil, err
 	}
-	c := &Comparison{List: drift.List{Plugin: pluginType}, Inv: inv, Was: was, MTU: mtu}
+	c := &Comparison{List: drift.List{Plugin: pluginType}, Inv: inv, Was: was, keys: keys}
 	if c.Host, err = Host(ctx, inv, pluginType); err != nil {
 		return nil, err
 	}
@@ -50,6 +53,9 @@ func (c *Comparison) Pair(ctx context.Context, mayBeDown bool) (port, end *rtnl.
 	}
 	if end != nil {
 		c.end(end, mayBeDown)
+		if err := c.advertisements(ctx, end); err != nil {
+			return nil, nil, err
+		}
 	}
 	name := c.Was.HostName()
 	if port, err = c.link(ctx, c.Host, name); err != nil || port == nil {
@@ -59,6 +65,7 @@ func (c *Comparison) Pair(ctx context.Context, mayBeDown bool) (port, end *rtnl.
 	c.Is(end == nil || end.Peer == port.Index && port.Peer == end.Index, object,
 		"the other end of "+c.Inv.IfName, "the other end of something else")
 	c.Up(object, port)
+	router.CheckIgnored(c.Inv, &c.List, object, port)
 	if was := c.Was.Host(name); was != nil {
 		c.identity(object, was, port)
 	}
@@ -114,8 +121,8 @@ func (c *Comparison) identity(object string, was *types100.Interface, link *rtnl
 		c.Differs(object+" mac", was.Mac, link.MAC.String())
 	}
 	mtu := was.Mtu
-	if mtu == 0 {
-		mtu = c.MTU
+	if mtu == 0 { // results before 1.1.0 have none
+		mtu = c.keys.MTU
 	}
 	if mtu != 0 {
 		c.Differs(object+" mtu", strconv.Itoa(mtu), strconv.Itoa(link.MTU))

@@ -18,7 +18,7 @@ import (
 
 // markPrefix begins the alias of a host's end that is marked with its owner. The bridges we create
 // have it alone.
-const markPrefix = "libcni "
+const markPrefix = router.AliasPrefix + " "
 
 // mark is the alias of the host's end of an attachment's pair.
 func mark(inv *plugin.Invocation) string { return markPrefix + filter.Owner(inv).Comment() }
@@ -39,7 +39,7 @@ func ConfigureHost(ctx context.Context, inv *plugin.Invocation, port *rtnl.Link,
 	if err != nil {
 		return err
 	}
-	if err := router.IgnoreAdvertisements(port.Name); err != nil {
+	if err := router.IgnoreAdvertisements(inv, port); err != nil {
 		return err
 	}
 	change := rtnl.Change{Alias: mark(inv)}
@@ -57,15 +57,31 @@ func ConfigureHost(ctx context.Context, inv *plugin.Invocation, port *rtnl.Link,
 	return nil
 }
 
-// RestoreHost takes the host's end out of a bridge, brings it up and adds what it lacks. It does
-// nothing if port is nil.
-func RestoreHost(ctx context.Context, host *rtnl.Conn, port *rtnl.Link, want Contents) error {
+// RestorePair takes the host's end out of a bridge, brings it up and adds what it lacks, and makes
+// both ends ignore router advertisements. It does nothing if port is nil.
+func (c *Comparison) RestorePair(ctx context.Context, port *rtnl.Link, want Contents) error {
 	if port == nil {
 		return nil
 	}
-	if err := router.IgnoreAdvertisements(port.Name); err != nil {
+	if err := router.IgnoreAdvertisements(c.Inv, port); err != nil {
 		return err
 	}
+	if err := restoreHost(ctx, c.Host, port, want); err != nil {
+		return err
+	}
+	end, err := LookUp(ctx, c.Container, c.Inv.IfName)
+	if err != nil || end == nil {
+		return err
+	}
+	if !port.Up && end.Up {
+		if err := AwaitCarrier(ctx, c.Host, port); err != nil {
+			return err
+		}
+	}
+	return c.restoreSettings(ctx, end)
+}
+
+func restoreHost(ctx context.Context, host *rtnl.Conn, port *rtnl.Link, want Contents) error {
 	if port.Master != 0 {
 		if err := host.SetMaster(ctx, port.Index, 0); err != nil {
 			return fmt.Errorf("link %s: %w", port.Name, err)

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/libcni/libcni/core/internal/host/rtnl"
-	"github.com/libcni/libcni/core/internal/host/sysctl"
 	"github.com/libcni/libcni/core/internal/kit"
 	"github.com/libcni/libcni/core/internal/kit/ipam"
 	"github.com/libcni/libcni/core/plugin"
@@ -28,6 +27,7 @@ type Interface struct {
 	Addresses []rtnl.Address // none: the interface comes up without any
 	Routes    []rtnl.Route   // through the interface; Link is set here
 	DAD       bool           // find out whether another host has an IPv6 address before it is used
+	AcceptRA  bool           // the kernel configures the interface by router advertisements, too
 }
 
 func (i *Interface) prefixes() []netip.Prefix {
@@ -51,10 +51,8 @@ func (i *Interface) Configure(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if slices.ContainsFunc(i.Addresses, func(a rtnl.Address) bool { return a.Prefix.Addr().Is6() }) {
-		if err := i.Inv.Netns.Do(ctx, i.prepareIPv6); err != nil {
-			return i.failed(err)
-		}
+	if err := i.prepare(ctx); err != nil {
+		return i.failed(err)
 	}
 	return i.failed(i.configure(ctx, container))
 }
@@ -142,30 +140,6 @@ func Assign(ctx context.Context, conn *rtnl.Conn, index int, addresses []rtnl.Ad
 		return err
 	}
 	return ctx.Err()
-}
-
-// prepareIPv6 runs in the container's namespace. Runtimes start containers with IPv6 off. Since
-// addresses are asked for, it is turned on before the interface comes up.
-func (i *Interface) prepareIPv6() error {
-	link := func(setting string) string { return sysctl.Link("ipv6", i.Inv.IfName, setting) }
-	settings := [][2]string{
-		{sysctl.Link("ipv6", "lo", "disable_ipv6"), "0"},
-		{link("disable_ipv6"), "0"},
-		{link("keep_addr_on_down"), "1"},
-		{link("ndisc_notify"), "1"},
-	}
-	if i.DAD {
-		settings = append(settings, [2]string{link("enhanced_dad"), "1"},
-			[2]string{link("accept_dad"), "1"})
-	} else {
-		settings = append(settings, [2]string{link("accept_dad"), "0"})
-	}
-	for _, s := range settings {
-		if _, err := sysctl.Set(s[0], s[1]); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // AwaitDetection waits until the addresses are known to be the container's own, if DAD is set.

@@ -5,7 +5,7 @@ package router
 import (
 	"context"
 	"errors"
-	"io/fs"
+	"fmt"
 	"net/netip"
 
 	"github.com/libcni/libcni/core/internal/fault"
@@ -14,95 +14,90 @@ import (
 	"github.com/libcni/libcni/core/internal/kit/drift"
 	"github.com/libcni/libcni/core/internal/kit/ipam"
 	"github.com/libcni/libcni/core/internal/kit/settings"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 const (
 	forwarding4 = "ipv4/ip_forward"
 	forwarding6 = "ipv6/conf/all/forwarding"
+
+	ipv4, ipv6 = rtnl.IPv4, rtnl.IPv6
 )
 
 // minMTU6 is the smallest MTU of a link with IPv6 addresses.
 const minMTU6 = 1280
 
-// EnableForwarding makes the host forward packets of the families of the containers' addresses.
-func EnableForwarding(ctx context.Context, host *rtnl.Conn, addresses []netip.Prefix) error {
+// EnableForwarding makes the host forward packets of the families of the containers' addresses, and
+// listen to router advertisements as before. newest is the index of a link that was just made, 0 to
+// look at all links.
+func EnableForwarding(ctx context.Context, inv *plugin.Invocation, host *rtnl.Conn, newest int,
+	addresses []netip.Prefix) error {
 	if ipam.Has(addresses, netip.Addr.Is4) {
-		if _, err := sysctl.Set(forwarding4, "1"); err != nil {
+		if err := enable(ctx, host, ipv4, forwarding4); err != nil {
 			return err
 		}
 	}
 	if !ipam.Has(addresses, netip.Addr.Is6) {
 		return nil
 	}
-	value, err := sysctl.Get(forwarding6)
-	if err != nil || value == "1" {
-		return err
-	}
-	if err := keepAdvertisedRoutes(ctx, host); err != nil {
-		return err
-	}
-	_, err = sysctl.Set(forwarding6, "1")
-	return err
-}
-
-// CheckForwarding adds a setting that does not forward packets of the addresses' families.
-func CheckForwarding(list *drift.List, addresses []netip.Prefix) error {
-	for _, f := range []struct {
-		setting string
-		family  func(netip.Addr) bool
-	}{{forwarding4, netip.Addr.Is4}, {forwarding6, netip.Addr.Is6}} {
-		if !ipam.Has(addresses, f.family) {
-			continue
-		}
-		value, err := sysctl.Get(f.setting)
-		if err != nil {
-			return err
-		}
-		list.Differs("sysctl net/"+f.setting, "1", value)
-	}
-	return nil
-}
-
-// keepAdvertisedRoutes makes links with a route from a router advertisement keep it. A router
-// ignores advertisements unless accept_ra is 2, so that the host would lose its own default route
-// when its lifetime ends.
-func keepAdvertisedRoutes(ctx context.Context, host *rtnl.Conn) error {
-	routes, err := host.AdvertisedRoutes(ctx)
+	forwards, err := isForwarding(ctx, host, ipv6, forwarding6)
 	if err != nil {
 		return err
 	}
-	done := map[int]bool{}
-	for _, r := range routes {
-		if done[r.Link] {
-			continue
-		}
-		done[r.Link] = true
-		link, err := host.LinkByIndex(ctx, r.Link)
-		if errors.Is(err, rtnl.ErrNotFound) {
-			continue
-		} else if err != nil {
-			return err
-		}
-		if link.AcceptRA == 1 {
-			if err := setAcceptRA(link.Name, "2"); err != nil {
-				return err
-			}
-		}
+	if forwards && newest != 0 {
+		return hearNewLinks(ctx, inv, host, newest)
 	}
-	return nil
+	if err := hearAll(ctx, inv, host); err != nil {
+		return err
+	}
+	return enable(ctx, host, ipv6, forwarding6)
 }
 
-// IgnoreAdvertisements makes a link of the host ignore router advertisements: the link leads to
-// containers.
-func IgnoreAdvertisements(link string) error { return setAcceptRA(link, "0") }
-
-// setAcceptRA does nothing if the kernel has no IPv6.
-func setAcceptRA(link, value string) error {
-	_, err := sysctl.Set(sysctl.Link("ipv6", link, "accept_ra"), value)
-	if errors.Is(err, fs.ErrNotExist) {
+// enable turns forwarding on unless it is.
+func enable(ctx context.Context, host *rtnl.Conn, family rtnl.Family, setting string) error {
+	_, err := sysctl.Set(setting, "1")
+	if !sysctl.Refused(err) {
+		return err
+	}
+	if on, e := host.Forwarding(ctx, family); e == nil && on {
 		return nil
 	}
-	return err
+	return fmt.Errorf("%w; containers need it: set it where /proc/sys can be written, before the ADD",
+		err)
+}
+
+// isForwarding asks rtnetlink where /proc/sys cannot be read.
+func isForwarding(ctx context.Context, host *rtnl.Conn, family rtnl.Family,
+	setting string) (bool, error) {
+	value, err := sysctl.Get(setting)
+	if sysctl.Refused(err) {
+		return host.Forwarding(ctx, family)
+	}
+	return value == "1", err
+}
+
+// CheckForwarding adds a setting that does not forward packets of the addresses' families, and
+// links that do not hear router advertisements any more.
+func CheckForwarding(ctx context.Context, inv *plugin.Invocation, list *drift.List, host *rtnl.Conn,
+	addresses []netip.Prefix) error {
+	for _, f := range []struct {
+		setting string
+		family  rtnl.Family
+		has     func(netip.Addr) bool
+	}{{forwarding4, ipv4, netip.Addr.Is4}, {forwarding6, ipv6, netip.Addr.Is6}} {
+		if !ipam.Has(addresses, f.has) {
+			continue
+		}
+		on, err := isForwarding(ctx, host, f.family, f.setting)
+		if err != nil {
+			return err
+		}
+		list.Is(on, "sysctl net/"+f.setting, "1", "0")
+	}
+	if !ipam.Has(addresses, netip.Addr.Is6) {
+		return nil
+	}
+	return checkHeard(ctx, inv, list, host)
 }
 
 // PairMTU returns the MTU for a pair: the configured one, or that of the default route. 0 is the

@@ -18,6 +18,9 @@ type Settings struct {
 	IPMasqBackend *string
 	// MTU of the interfaces; 0 selects the MTU of the default route
 	MTU int
+	// let the kernel of the container accept router advertisements although ipam assigns the
+	// addresses; without ipam it accepts them in any case
+	AcceptRA bool
 	// the plugin that allocates the addresses of the interface
 	IPAM struct{ Type string }
 	// name resolution for the result; by default that of ipam
@@ -30,6 +33,7 @@ func (c *Settings) Fields() jsonobject.Fields {
 		{"ipMasq", &c.IPMasq},
 		{"ipMasqBackend", &c.IPMasqBackend},
 		{"mtu", &c.MTU},
+		{"acceptRA", &c.AcceptRA},
 		{"ipam", jsonobject.Fields{{"type", &c.IPAM.Type}}},
 		{"dns", resultjson.DNSFields(&c.DNS)},
 	}
