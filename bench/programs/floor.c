@@ -83,8 +83,8 @@ static int transact(int socket, const struct batch *b)
         ssize_t got = recv(socket, answer, sizeof answer, 0);
         if (got < 0)
             return -errno;
-        for (struct nlmsghdr *m = (struct nlmsghdr *)answer; NLMSG_OK(m, (size_t)got);
-             m = NLMSG_NEXT(m, got)) {
+        struct nlmsghdr *m = (struct nlmsghdr *)answer;
+        for (; NLMSG_OK(m, (size_t)got); m = NLMSG_NEXT(m, got)) {
             int error = ((struct nlmsgerr *)NLMSG_DATA(m))->error;
             if (m->nlmsg_type == NLMSG_ERROR && error != 0)
                 return error;

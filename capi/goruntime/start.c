@@ -50,10 +50,11 @@ static bool host_nofile_known;
  * clone runs no handlers of pthread_atfork, and a child in a new pid namespace may have the same
  * pid. Cleared, it says that Go was not started, and the lock (PTHREAD_MUTEX_INITIALIZER is
  * zero) is free. */
-static struct here {
+struct here {
     pthread_mutex_t lock;
     bool starting, started;
-} * here;
+};
+static struct here *here;
 
 static bool begun; /* in this process, or in one that it was forked from */
 

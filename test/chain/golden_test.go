@@ -45,11 +45,13 @@ func TestRulesGrowWithNetworks(t *testing.T) {
 }
 
 // listing is the table as nft prints it, without the boot and the index of containers' links.
+// Before 1.1 nft has no name for this priority of the output hook.
 func (h *host) listing() string {
 	h.T.Helper()
 	ofLink := regexp.MustCompile(`: 0x[0-9a-f]{8} \. 0x[0-9a-f]{8}`)
-	return ofLink.ReplaceAllString(rig.Run(h.T, "nft", "list", "table", "inet", "libcni"),
+	listing := ofLink.ReplaceAllString(rig.Run(h.T, "nft", "list", "table", "inet", "libcni"),
 		": BOOT . LINK")
+	return strings.ReplaceAll(listing, "hook output priority dstnat;", "hook output priority -100;")
 }
 
 func golden(t *testing.T, name, got string) {

@@ -43,7 +43,7 @@ func TestHookAttachesAndDetaches(t *testing.T) {
 					t.Fatalf("%s %v: %d: %s", runtime[0], args, status, c.errors())
 				}
 				h.fetchFromContainer()
-				rig.Run(h.T, runtime[0], "kill", h.id, "KILL")
+				h.kill(runtime[0])
 				rig.Run(h.T, runtime[0], "delete", "--force", h.id)
 				h.nothingIsLeft()
 			})
@@ -65,7 +65,7 @@ func TestHookDetachesWhenTheContainerEnds(t *testing.T) {
 				h.fetchFromContainer()
 				want := 0
 				if end == "killed" {
-					rig.Run(h.T, runtime[0], "kill", h.id, "KILL")
+					h.kill(runtime[0])
 					want = 137
 				} else if err := c.stdin.Close(); err != nil {
 					t.Fatal(err)

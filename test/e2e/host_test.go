@@ -189,6 +189,19 @@ func (c *container) errors() string {
 	return string(text)
 }
 
+// kill kills the container. A runtime in the foreground may record a container after the
+// container's process has begun, so the record is waited for.
+func (h *host) kill(runtime string) {
+	h.T.Helper()
+	for end := time.Now().Add(time.Minute); exec.Command(runtime, "state", h.id).Run() != nil; {
+		if time.Now().After(end) {
+			h.T.Fatalf("%s does not know the container", runtime)
+		}
+		time.Sleep(time.Millisecond)
+	}
+	rig.Run(h.T, runtime, "kill", h.id, "KILL")
+}
+
 // wait returns the exit status of the program.
 func (c *container) wait() int {
 	_ = c.cmd.Wait() // the status is looked at by the caller

@@ -4,8 +4,6 @@ import (
 	"os"
 	"strings"
 	"testing"
-
-	"github.com/libcni/libcni/test/rig"
 )
 
 func (h *host) crunRun(program string) (env []string, args []string) {
@@ -29,7 +27,7 @@ func TestCrunRunAttachesRunsAndCleansUp(t *testing.T) {
 		{"the container ends", func(_ *host, c *container) error { return c.stdin.Close() }, 0},
 		{
 			"the container is killed",
-			func(h *host, _ *container) error { rig.Run(h.T, "crun", "kill", h.id, "KILL"); return nil },
+			func(h *host, _ *container) error { h.kill("crun"); return nil },
 			137,
 		},
 		{

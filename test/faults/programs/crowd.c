@@ -124,8 +124,8 @@ int main(int argc, char **argv)
     }
     for (int i = 0; i < many; i++)
         pthread_join(threads[i], NULL);
-    for (int i = 0; i < 300 && entries("fd", 0) != descriptors;
-         i++) /* what is done behind the answer */
+    /* What is done behind the answer takes some time. */
+    for (int i = 0; i < 300 && entries("fd", 0) != descriptors; i++)
         usleep(10000);
     if (entries("fd", 0) != descriptors) {
         printf("descriptors: %d, were %d\n", entries("fd", 0), descriptors);
