@@ -1,6 +1,7 @@
 package matrix
 
 import (
+	"encoding/json"
 	"flag"
 	"os"
 	"strings"
@@ -38,6 +39,7 @@ func TestWhoReachesWhom(t *testing.T) {
 		t.Run(s.String(), func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, s, false)
+			w.status()
 			w.compare("attached", everyCell)
 			w.flushed()
 			w.loaded()
@@ -56,6 +58,17 @@ func (w *world) compare(when string, selected func(cell) bool) {
 	}
 	for _, line := range summary(wrong) {
 		w.T.Errorf("%s: %s", when, line)
+	}
+}
+
+// status compares the answers of STATUS.
+func (w *world) status() {
+	w.T.Helper()
+	a := w.Call("status", object{"network": w.network("a", "br-x")}, w.options())
+	var failure struct{ Code int }
+	rig.Must(w.T, json.Unmarshal(a.Response, &failure))
+	if failure.Code != w.expectedStatus() {
+		w.T.Errorf("STATUS: %s, want code %d", a.Response, w.expectedStatus())
 	}
 }
 

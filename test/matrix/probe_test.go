@@ -22,6 +22,7 @@ type probe struct {
 
 	fd     int
 	result string // "" while it is not known
+	failed bool   // the result is another error than those of a packet that is dropped or refused
 	until  time.Time
 	state  state
 }
@@ -153,6 +154,6 @@ func (p *probe) end(err error) {
 		errors.Is(err, unix.EINVAL):
 		p.result = blocked
 	default:
-		p.result = err.Error()
+		p.result, p.failed = err.Error(), true
 	}
 }

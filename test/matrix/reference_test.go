@@ -124,9 +124,11 @@ func (d *difference) resultOf(listed []*difference, s setting, c cell) (result s
 	return result
 }
 
-// referenceSettings are those that the reference plugins have: firewall has no backend nftables.
+// referenceSettings are those that the reference plugins have: firewall has no backend nftables,
+// and no allowPublishedPorts.
 func referenceSettings() []setting {
-	return slices.DeleteFunc(settings(), func(s setting) bool { return s.backend == nftables })
+	return slices.DeleteFunc(settings(),
+		func(s setting) bool { return s.backend == nftables || s.ports == portsPass })
 }
 
 // shown returns the rows that a setting shows to be differences.

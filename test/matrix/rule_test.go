@@ -38,7 +38,7 @@ func passes(c cell) string {
 
 // policyBlocks: the policies are about connections between containers, to the container's address
 // as well as to its published port. Those of two networks on different bridges count only if both
-// have one. On one bridge "same-bridge" blocks nothing, and "isolated" everything, even the
+// have one, and the target's may except published ports. On one bridge "same-bridge" blocks nothing, and "isolated" everything, even the
 // container's own way through the host.
 func (s setting) policyBlocks(c cell) bool {
 	switch {
@@ -47,7 +47,8 @@ func (s setting) policyBlocks(c cell) bool {
 	case c.source == fromItself:
 		return s.policy == isolated && c.published()
 	case c.source == fromOtherBridge:
-		return restricts(s.policy) && restricts(s.elsewhere)
+		return restricts(s.policy) && restricts(s.elsewhere) &&
+			!(s.ports == portsPass && c.published())
 	}
 	return s.policy == isolated
 }
@@ -100,4 +101,14 @@ func (s setting) forwarded(c cell) []packet {
 func (c cell) seenAsItself() bool {
 	return c.source == fromLAN || c.target == toContainer &&
 		(c.source == fromSameNetwork || c.source == fromItself)
+}
+
+// expectedStatus is the code of STATUS, 0 for success: containers are cut off by a verdict without
+// conditions that firewall cannot precede.
+func (s setting) expectedStatus() int {
+	f := s.foreignFirewall()
+	if s.policy != noFirewall && f.obeyed && f.drops(packet{}) {
+		return 51
+	}
+	return 0
 }

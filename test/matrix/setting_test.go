@@ -12,6 +12,7 @@ type setting struct {
 	backend   string // of firewall and of ipMasq
 	bridgeNF  string // whether bridged packets pass the packet filter: "0" or "1"
 	foreign   string // another firewall of the host, which drops
+	ports     string // whether the policies except published ports
 
 	acceptsNothing bool // of the reference: firewall accepts nothing before the other firewall
 }
@@ -22,6 +23,12 @@ const (
 	open       = "open"
 	sameBridge = "same-bridge"
 	isolated   = "isolated"
+)
+
+// Whether allowPublishedPorts is set.
+const (
+	portsObey = "published ports obey the policy"
+	portsPass = "published ports pass the policy"
 )
 
 // Backends.
@@ -39,11 +46,15 @@ func (s setting) String() string { return strings.Join(s.factors(), ", ") }
 // factors returns the values by which pairs are formed.
 func (s setting) factors() []string {
 	return []string{"policy " + s.policy, "elsewhere " + s.elsewhere, "backend " + s.backend,
-		"bridge-nf " + s.bridgeNF, s.foreign}
+		"bridge-nf " + s.bridgeNF, s.foreign, s.ports}
 }
 
-// possible reports whether the setting exists: without firewall there is no backend firewalld.
+// possible reports whether the setting exists: without firewall there is no backend firewalld, and
+// published ports are excepted from policies alone.
 func (s setting) possible() bool {
+	if s.ports == portsPass && !(restricts(s.policy) && restricts(s.elsewhere)) {
+		return false
+	}
 	if s.policy == noFirewall {
 		return s.elsewhere == noFirewall && s.backend != firewalld
 	}
@@ -58,8 +69,11 @@ func settings() []setting {
 			for _, b := range backends() {
 				for _, nf := range []string{"0", "1"} {
 					for _, f := range foreigns() {
-						all = append(all, setting{policy: p, elsewhere: e, backend: b, bridgeNF: nf,
-							foreign: f.name})
+						s := setting{policy: p, elsewhere: e, backend: b, bridgeNF: nf, foreign: f.name,
+							ports: portsObey}
+						all = append(all, s)
+						s.ports = portsPass
+						all = append(all, s)
 					}
 				}
 			}

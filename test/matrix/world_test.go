@@ -176,7 +176,8 @@ func (w *world) network(name, bridge string) object {
 	}
 	if policy != noFirewall {
 		plugins = append(plugins,
-			object{"type": "firewall", "backend": w.backend, "ingressPolicy": policy})
+			object{"type": "firewall", "backend": w.backend, "ingressPolicy": policy,
+				"allowPublishedPorts": w.ports == portsPass})
 	}
 	return object{"cniVersion": "1.1.0", "name": name, "plugins": plugins}
 }
@@ -246,10 +247,20 @@ func (w *world) address(c cell) netip.AddrPort {
 func (w *world) results(selected func(cell) bool) map[cell]string {
 	w.T.Helper()
 	began := time.Now()
+	found := map[cell]string{}
 	probes := w.probes(selected)
 	rig.Must(w.T, run(probes))
-	found := map[cell]string{}
+	var failed []*probe
 	for _, p := range probes {
+		found[p.cell] = describe(p)
+		if p.failed {
+			failed = append(failed, w.probes(func(c cell) bool { return c == p.cell })...)
+		}
+	}
+	// A translated connection may get the port of one that has just ended, and is reset.
+	rig.Must(w.T, run(failed))
+	for _, p := range failed {
+		w.T.Logf("%s: tried again after: %s", p.cell, found[p.cell])
 		found[p.cell] = describe(p)
 	}
 	w.T.Logf("%d cells in %v", len(probes), time.Since(began).Round(time.Millisecond))
