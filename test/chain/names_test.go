@@ -31,7 +31,11 @@ func (h *host) named(n int, of names, netns string) object {
 	return object{
 		"network":     object{"cniVersion": "1.1.0", "name": of.network, "plugins": plugins},
 		"containerId": of.container, "netns": netns,
-		"capabilityArgs": object{"portMappings": published(n)},
+		"capabilityArgs": object{"portMappings": []object{
+			{"hostPort": 8000 + n, "containerPort": 80, "protocol": "tcp"},
+			{"hostPort": 8100 + n, "containerPort": 80, "protocol": "udp", "hostIP": "192.0.2.1"},
+			{"hostPort": 8200 + n, "containerPort": 80, "protocol": "tcp", "hostIP": "fd00:9::1"},
+		}},
 	}
 }
 
