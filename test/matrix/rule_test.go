@@ -38,8 +38,8 @@ func passes(c cell) string {
 
 // policyBlocks: the policies are about connections between containers, to the container's address
 // as well as to its published port. Those of two networks on different bridges count only if both
-// have one, and the target's may except published ports. On one bridge "same-bridge" blocks nothing, and "isolated" everything, even the
-// container's own way through the host.
+// have one, and the target's may except published ports. On one bridge "same-bridge" blocks
+// nothing, and "isolated" everything, even the container's own way through the host.
 func (s setting) policyBlocks(c cell) bool {
 	switch {
 	case !c.inContainer() || c.target == toLAN:
