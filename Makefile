@@ -12,6 +12,7 @@ MANDIR ?= $(DATADIR)/man
 BASHDIR ?= $(DATADIR)/bash-completion/completions
 ZSHDIR ?= $(DATADIR)/zsh/site-functions
 FISHDIR ?= $(DATADIR)/fish/vendor_completions.d
+UNITDIR ?= $(PREFIX)/lib/systemd/system
 
 GO ?= go
 PYTHON ?= python3
@@ -140,10 +141,11 @@ $(BUILD)/libcni.pc: capi/libcni.pc.in include/cni.h
 	$(PKGCONFIG) >$@
 
 MANUAL = $(wildcard docs/man/*.3)
+UNITS = cni-repair-nftables.service cni-repair-firewalld.service
 
 install: all ## install below PREFIX (default /usr/local), inside DESTDIR
 	$(INSTALL) -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR) $(DESTDIR)$(BINDIR) \
-		$(DESTDIR)$(DATADIR)/libcni $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man3
+		$(DESTDIR)$(DATADIR)/libcni $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man3 $(DESTDIR)$(UNITDIR)
 	$(INSTALL) -m 755 $(BUILD)/$(REAL) $(DESTDIR)$(LIBDIR)/$(REAL)
 	ln -sf $(REAL) $(DESTDIR)$(LIBDIR)/$(SONAME)
 	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libcni.so
@@ -157,13 +159,17 @@ install: all ## install below PREFIX (default /usr/local), inside DESTDIR
 	$(INSTALL) -D -m 644 cmd/cni/completions/_cni $(DESTDIR)$(ZSHDIR)/_cni
 	$(INSTALL) -D -m 644 cmd/cni/completions/cni.fish $(DESTDIR)$(FISHDIR)/cni.fish
 	$(INSTALL) -m 644 $(MANUAL) $(DESTDIR)$(MANDIR)/man3
+	for unit in $(UNITS); do \
+		sed 's|@BINDIR@|$(BINDIR)|' docs/systemd/$$unit.in >$(DESTDIR)$(UNITDIR)/$$unit && \
+		chmod 644 $(DESTDIR)$(UNITDIR)/$$unit || exit 1; \
+	done
 
 uninstall: ## remove what install put there
 	rm -f $(DESTDIR)$(LIBDIR)/$(REAL) $(DESTDIR)$(LIBDIR)/$(SONAME) $(DESTDIR)$(LIBDIR)/libcni.so \
 		$(DESTDIR)$(LIBDIR)/libcni.a $(DESTDIR)$(LIBDIR)/pkgconfig/libcni.pc \
 		$(DESTDIR)$(INCLUDEDIR)/cni.h $(DESTDIR)$(INCLUDEDIR)/cni_dl.h $(DESTDIR)$(DATADIR)/libcni/cni.api.json $(DESTDIR)$(BINDIR)/cni $(DESTDIR)$(MANDIR)/man1/cni.1 \
 		$(DESTDIR)$(BASHDIR)/cni $(DESTDIR)$(ZSHDIR)/_cni $(DESTDIR)$(FISHDIR)/cni.fish \
-		$(addprefix $(DESTDIR)$(MANDIR)/man3/,$(notdir $(MANUAL)))
+		$(addprefix $(DESTDIR)$(MANDIR)/man3/,$(notdir $(MANUAL))) $(addprefix $(DESTDIR)$(UNITDIR)/,$(UNITS))
 	-rmdir $(DESTDIR)$(DATADIR)/libcni 2>/dev/null
 
 deps: ## install the packages that the tests need, as root on Debian and Ubuntu

@@ -6,17 +6,22 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+
+	"github.com/libcni/libcni/core"
 )
 
 func (a *app) repairCommand() *cobra.Command {
 	var f attachmentFlags
-	var all bool
+	var all, watch bool
 	cmd := &cobra.Command{
 		Use:   "repair NETWORK NETNS | repair --id ID [NETWORK [NETNS]] | repair --all",
 		Short: "Restore what is missing on the host's side of an attachment",
 		Long: `Restores what check finds missing on the host's side, such as rules that a firewall's
 reload removed, and prints each object. The containers' interfaces are not touched. Then it checks
-the attachments, prints what still differs, and exits with status 3 if anything does.`,
+the attachments, prints what still differs, and exits with status 3 if anything does.
+
+With --watch-firewalld it repairs all attachments at once and after each start and reload of
+firewalld, which it learns from the system's bus, until SIGINT or SIGTERM ends it.`,
 		Example: `  cni repair --all
   cni repair web /run/netns/blue`,
 		Args: cobra.MaximumNArgs(2),
@@ -29,6 +34,8 @@ the attachments, prints what still differs, and exits with status 3 if anything 
 		}
 
 		switch {
+		case watch && !all:
+			err = usage("--watch-firewalld needs --all")
 		case !all:
 			err = f.fillExisting(ctx, a, r, args, reads)
 		case len(args) > 0 || f.id != "" || f.networkFile != "":
@@ -41,10 +48,15 @@ the attachments, prints what still differs, and exits with status 3 if anything 
 			return err
 		}
 
+		if watch {
+			return a.repairAlways(ctx, r)
+		}
 		return a.repair(ctx, r)
 	})
 	f.register(a, cmd)
 	cmd.Flags().BoolVar(&all, "all", false, "every attachment of the owner")
+	cmd.Flags().BoolVar(&watch, "watch-firewalld", false,
+		"with --all: repair at once and after each start and reload of firewalld, until a signal ends it")
 	completeArgs(cmd, a.networkNames)
 	return cmd
 }
@@ -71,6 +83,17 @@ func (a *app) repair(ctx context.Context, r request) error {
 			oneLine(o.IfName), oneLine(o.Plugin), oneLine(o.Object))
 	}
 	return a.checkRepaired(ctx, r)
+}
+
+// repairAlways repairs at once and after each start and reload of firewalld. It reports errors of a
+// repair and goes on, since the next reload needs the next repair.
+func (a *app) repairAlways(ctx context.Context, r request) error {
+	fmt.Fprintln(a.err, "cni: repairing now, and when firewalld starts or is reloaded")
+	return core.WatchFirewalld(ctx, func() {
+		if err := a.repair(ctx, r); ctx.Err() == nil {
+			a.report(err)
+		}
+	})
 }
 
 // checkRepaired checks the attachments of a repair. It reports each that still differs, and returns

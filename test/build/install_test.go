@@ -17,6 +17,8 @@ func TestInstallNeedsNoGo(t *testing.T) {
 			"lib/libcni.so.0.1.0", "share/man/man1/cni.1", "share/man/man3/cni_schema.3",
 			"share/bash-completion/completions/cni", "share/zsh/site-functions/_cni",
 			"share/fish/vendor_completions.d/cni.fish",
+			"lib/systemd/system/cni-repair-nftables.service",
+			"lib/systemd/system/cni-repair-firewalld.service",
 		} {
 			_, err := os.Stat(to + "/usr/" + file)
 			if installed := err == nil; installed != (target == "install") {

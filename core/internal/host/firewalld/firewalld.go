@@ -39,6 +39,19 @@ type Conn struct {
 // the socket on the calling goroutine, in its network and mount namespaces. The caller closes the
 // connection, which also ends with the context.
 func Open(ctx context.Context, socket string) (*Conn, error) {
+	c, err := connect(ctx, socket)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.present(ctx); err != nil {
+		c.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// connect connects to the bus.
+func connect(ctx context.Context, socket string) (*Conn, error) {
 	if _, err := os.Stat(socket); errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%s: %w", socket, ErrNotRunning)
 	}
@@ -58,10 +71,6 @@ func Open(ctx context.Context, socket string) (*Conn, error) {
 			err = ctx.Err()
 		}
 		return nil, fmt.Errorf("system bus %s: %w", socket, err)
-	}
-	if err := c.present(ctx); err != nil {
-		c.Close()
-		return nil, err
 	}
 	return c, nil
 }
