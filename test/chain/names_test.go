@@ -13,6 +13,28 @@ import (
 // names are those of one network that come from outside and get into rules.
 type names struct{ bridge, network, container, adminChain string }
 
+// oddNames are names that the plugins accept and that nft can only read back quoted, or hashed.
+func oddNames() []names {
+	long := strings.Repeat("n", 100)
+	return []names{
+		{"br+1", "0x1", "drop", "LOG"},
+		{"br,0", "drop", "0", "my.chain-1"},
+		{"br#1", "a..b--c__d", "accept", "_x"},
+		{"$br", long, long, strings.Repeat("C", 28)},
+		{`br\q`, "map", "a.b", "Drop"},
+		{"br中", "1", "A", "CNI-ADMIN"},
+		{"br'q", "net", "if", "ip4"},
+		{"br;x", "id", "net", "forward"},
+		{"br{x}", "n-", "c-", "policy1"},
+		{"<br>", "n.", "c.", "chains"},
+		{"br!=1", "n_", "c_", "x.y"},
+		{"@b,c", "N", "C", "input"},
+		{"0", "00", "000", "O"},
+		{"drop", "table", "table", "tables"},
+		{"aaaaaaaaaaaaaaa", "zz", "zz", "ZZ"},
+	}
+}
+
 // named is a request for a container of the n-th network, with every feature whose rules have names
 // in them.
 func (h *host) named(n int, of names, netns string) object {
@@ -36,6 +58,57 @@ func (h *host) named(n int, of names, netns string) object {
 			{"hostPort": 8100 + n, "containerPort": 80, "protocol": "udp", "hostIP": "192.0.2.1"},
 			{"hostPort": 8200 + n, "containerPort": 80, "protocol": "tcp", "hostIP": "fd00:9::1"},
 		}},
+	}
+}
+
+// published are mappings of several kinds for the n-th container.
+func published(n int) []object {
+	port := func(offset int) int { return 8000 + 100*n + offset }
+	return []object{
+		{"hostPort": port(0), "containerPort": 80, "protocol": "tcp"},
+		{"hostPort": port(0), "containerPort": 80, "protocol": "udp"},
+		{"hostPort": port(1), "containerPort": 80, "protocol": "tcp", "hostIP": "192.0.2.1"},
+		{"hostPort": port(2), "containerPort": 80, "protocol": "tcp", "hostIP": "fd00:9::1"},
+		{"hostPort": port(10), "containerPort": 80, "protocol": "sctp", "range": 3},
+	}
+}
+
+// TestOddNamesSurviveAReload has nft save and load the rules of networks with odd names.
+func TestOddNamesSurviveAReload(t *testing.T) {
+	for _, foreign := range []string{"", "iptables"} {
+		t.Run("beside "+foreign, func(t *testing.T) {
+			h := newHost(t)
+			p := h.start()
+			h.outside(p)
+			if foreign == "iptables" {
+				rig.Run(t, "iptables", "-P", "FORWARD", "DROP")
+				rig.Run(t, "ip6tables", "-P", "FORWARD", "DROP")
+			}
+			var all []object
+			for n, of := range oddNames() {
+				all = append(all, h.named(n, of, p.namespace(fmt.Sprint("c", n))))
+				p.must("add", all[n])
+			}
+
+			file := h.Path("saved.nft")
+			rig.Run(t, "sh", "-c", "nft list ruleset >"+file)
+			rig.Run(t, "nft", "flush", "ruleset")
+			rig.Run(t, "nft", "-f", file)
+
+			for _, c := range all {
+				p.must("check", c)
+			}
+			if again := h.command("repair", "--all"); again != "" {
+				t.Errorf("repair finds\n%s", again)
+			}
+			for _, c := range all {
+				p.must("del", c)
+			}
+			left := rig.Run(t, "nft", "list", "ruleset")
+			if strings.Contains(left, "elements") || strings.Contains(left, "net: ") {
+				t.Errorf("left:\n%s", left)
+			}
+		})
 	}
 }
 
