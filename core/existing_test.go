@@ -108,6 +108,7 @@ func TestAttachmentOfAnEarlierBootIsGone(t *testing.T) {
 		return regexp.MustCompile(`"bootId":"[^"]+"`).ReplaceAllString(entry,
 			`"bootId":"00000000-0000-4000-8000-000000000000"`)
 	})
+	h.deleteHostLink("c1") // as the restart of the host did
 	list := h.must("attachments", object{})["attachments"].([]any)
 	if len(list) != 1 || list[0].(object)["state"] != "stale" {
 		t.Errorf("attachments: %v", list)

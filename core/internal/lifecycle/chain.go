@@ -109,8 +109,17 @@ func (c *chain) target(i int) (invoke.Target, error) {
 }
 
 // invocation returns the request to plugin i. previous is the result it is given, or nil.
+//
+// The kernel has nothing of an attachment of an earlier boot. The links, addresses and routes in
+// its result may be another attachment's by now. A built-in therefore does not get the result, and
+// removes only what names the attachment itself.
 func (c *chain) invocation(command string, i int, target invoke.Target,
 	previous *plugin.Result) (*plugin.Invocation, error) {
+	hostIfName := c.entry.HostIfName
+	if target.Builtin && c.register.manager.IsOfEarlierBoot(c.entry) {
+		previous, hostIfName = nil, ""
+	}
+
 	input := conf.Input{CNIVersion: c.entry.CNIVersion, CapabilityArgs: c.entry.CapabilityArgs}
 	passes := command == plugin.Add || spec.PassesResult(c.entry.CNIVersion)
 	if previous != nil && !target.Builtin && passes {
@@ -128,7 +137,7 @@ func (c *chain) invocation(command string, i int, target invoke.Target,
 	inv := &plugin.Invocation{
 		Command: command, Network: c.list.Name, ContainerID: c.entry.ContainerID, IfName: c.entry.IfName,
 		Args: c.entry.Args, CNIVersion: c.entry.CNIVersion, Config: config, PrevResult: previous,
-		HostIfName: c.entry.HostIfName, ByExecutable: c.mayBeByExecutable(i),
+		HostIfName: hostIfName, ByExecutable: c.mayBeByExecutable(i),
 		OtherInterfaces: c.otherInterfaces, Recorded: c.register.recorded, StateDir: c.stateDir,
 		BootID: c.bootID,
 		Lent:   &kit.Lent{Links: c.links, Start: c.runner.Start},

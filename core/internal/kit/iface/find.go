@@ -5,8 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"strings"
+
+	types100 "github.com/containernetworking/cni/pkg/types/100"
 
 	"github.com/libcni/libcni/core/internal/host/rtnl"
 	"github.com/libcni/libcni/core/internal/kit"
@@ -108,7 +111,7 @@ func findPair(ctx context.Context, inv *plugin.Invocation, ours Ours) (*rtnl.Con
 		if err != nil {
 			return nil, 0, err
 		}
-		if link != nil && link.Kind == "veth" {
+		if link != nil && link.Kind == "veth" && isRecorded(was.Host(name), link) {
 			return host, link.Index, nil
 		}
 	}
@@ -134,6 +137,16 @@ func findPair(ctx context.Context, inv *plugin.Invocation, ours Ours) (*rtnl.Con
 		return nil, 0, err
 	}
 	return container, end.Index, nil
+}
+
+// isRecorded reports whether a link with the recorded name has the recorded address, too, if there
+// is one: the name may be another attachment's by now.
+func isRecorded(was *types100.Interface, link *rtnl.Link) bool {
+	if was == nil {
+		return true
+	}
+	mac, err := net.ParseMAC(was.Mac)
+	return err != nil || bytes.Equal(mac, link.MAC)
 }
 
 // isOurs tells the attachment's end in the container from another's by the other end.
