@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/libcni/libcni/core/internal/host/netns/netnstest"
 	"github.com/libcni/libcni/core/internal/must"
 )
 
@@ -78,4 +79,29 @@ func TestCallsFromAnotherPIDNamespaceLeaveRunningContainersAlone(t *testing.T) {
 			h.must("check", object{"containerId": "c1", "netns": path})
 		})
 	}
+}
+
+// What a failed ADD left gives way once its namespace is gone, also to an ADD that is not shown all
+// namespaces.
+func TestRemainsGiveWayInAnotherPIDNamespace(t *testing.T) {
+	h := newTestHost(t)
+	h.recorder("last")
+	port := object{"portMappings": []any{object{"hostPort": 8080, "containerPort": 80}}}
+	portmap := object{"type": "portmap", "capabilities": object{"portMappings": true}}
+	ns := netnstest.New(t)
+	h.fails("plugin-failed", "add", object{
+		"network":     h.bridgeNet("web", portmap, object{"type": "last", "fail": "ADD"}),
+		"containerId": "c1", "netns": ns, "capabilityArgs": port,
+		"options": object{"rollback": false},
+	})
+	add := object{"network": h.bridgeNet("mail", portmap), "containerId": "c2",
+		"netns": netnstest.New(t), "capabilityArgs": port}
+	if answer := h.callElsewhere("add", add); answer["kind"] != "exists" {
+		t.Errorf("while the namespace exists: %v", answer)
+	}
+	h.must("netns.delete", object{"path": ns})
+	if answer := h.callElsewhere("add", add); answer["kind"] != nil {
+		t.Errorf("once it is gone: %v", answer)
+	}
+	h.must("check", add)
 }

@@ -101,10 +101,14 @@ func (c *chain) mayHaveRun(i int) bool {
 	return ran
 }
 
-// keepIntent records in the intent that only the plugins up to last may have left something.
-func (a *addition) keepIntent(last int) {
+// keepIntent records in the intent that only the plugins up to last may have left something. If the
+// host's end of the interface pair was made, it will tell whether the namespace is gone.
+func (a *addition) keepIntent(ctx context.Context, last int) {
 	entry := a.chain.entry
 	entry.Plugins = entry.Plugins[:last+1]
+	if n := len(a.results); n > 0 {
+		_ = a.recordNamedHostLink(ctx, a.results[n-1]) // without it the namespace proves itself
+	}
 	if err := a.held.WriteIntent(entry); err != nil { // the one that is there names more plugins
 		a.chain.events.Warn("", err.Error())
 	}

@@ -19,7 +19,7 @@ func (a *addition) rollBack(ctx context.Context, cause error) error {
 	e.Network = cmp.Or(e.Network, a.chain.list.Name)
 	last := a.lastStarted(e)
 	if a.noRollback && last >= 0 {
-		a.keepIntent(last)
+		a.keepIntent(ctx, last)
 		return e
 	}
 
@@ -33,7 +33,7 @@ func (a *addition) rollBack(ctx context.Context, cause error) error {
 		a.chain.events.Warn("", "failed to undo an ADD: "+err.Error())
 		e.Details = cmp.Or(e.Details, "the undo failed; DEL or GC remove the rest; if they fail, too, "+
 			forceAdvice+": "+err.Error())
-		a.keepIntent(last)
+		a.keepIntent(ctx, last)
 		return e
 	}
 
