@@ -115,8 +115,9 @@ func (d *difference) resultOf(listed []*difference, s setting, c cell) (result s
 	case "dropped if the rule matches":
 		s.acceptsNothing = true
 		return s.expected(c)
-	case "the rule has no effect":
-		s.foreign = noForeign
+	case "dropped if the rule matches new connections":
+		s.acceptsNoPorts = true
+		return s.expected(c)
 	default:
 		panic(d.result + " has no meaning: " + d.row)
 	}

@@ -59,17 +59,29 @@ func restricts(policy string) bool { return policy == sameBridge || policy == is
 func (s setting) foreignBlocks(c cell) bool {
 	f := s.foreignFirewall()
 	for _, p := range s.forwarded(c) {
-		if f.drops(p) && (f.obeyed || !s.accepts(c)) {
+		if f.drops(p) && !(s.precedes(f) && s.accepts(c, p)) {
 			return true
 		}
 	}
 	return false
 }
 
+// precedes: firewall can accept before the rules of iptables, and does so but for those about the
+// network. The chain of its backend iptables is the first in FORWARD, as with the reference plugin.
+func (s setting) precedes(f foreign) bool {
+	return !f.obeyed || s.backend == iptables && f.command == "iptables"
+}
+
 // accepts: firewall accepts what containers send, the answers, and connections to published ports.
 // It leaves others to the host.
-func (s setting) accepts(c cell) bool {
-	return s.policy != noFirewall && !s.acceptsNothing && (c.inContainer() || c.published())
+func (s setting) accepts(c cell, p packet) bool {
+	switch {
+	case s.policy == noFirewall, s.acceptsNothing:
+		return false
+	case p.fromContainer, !p.begins:
+		return true
+	}
+	return c.published() && !s.acceptsNoPorts
 }
 
 // forwarded returns the first packet and the answer as the packet filter sees them, if it forwards

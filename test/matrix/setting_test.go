@@ -14,7 +14,8 @@ type setting struct {
 	foreign   string // another firewall of the host, which drops
 	ports     string // whether the policies except published ports
 
-	acceptsNothing bool // of the reference: firewall accepts nothing before the other firewall
+	// Of the reference: what firewall does not accept before the other firewall.
+	acceptsNothing, acceptsNoPorts bool
 }
 
 // Policies; noFirewall is a network without the plugin firewall.
