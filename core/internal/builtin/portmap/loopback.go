@@ -36,7 +36,7 @@ func ofLoopback() []nft.Rule {
 		{
 			Chain: loopbackOutput(),
 			Exprs: nft.Do(nft.IsFamily(nft.IPv4), nft.Is(nft.SrcAddr4(), nft.Addr(localhost())),
-				nft.InNetwork(nft.DstAddr4(), loopbackNetwork()), nft.Jump(loopbackSource())),
+				nft.ToLocal(), nft.Jump(loopbackSource())),
 		},
 		{
 			Chain: loopbackInput(),
