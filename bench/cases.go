@@ -62,6 +62,7 @@ func cases() []benchCase {
 		{"endurance", endurance},
 		{"parallel", parallel},
 		{"attached", attached},
+		{publishedCase, published},
 	}
 }
 

@@ -52,7 +52,7 @@ func (r *report) allTargets() []target {
 		return r.value("descriptors after "+after) + r.value("threads after "+after) +
 			r.value("goroutines after "+after)
 	}
-	return []target{
+	return append([]target{
 		{
 			Row: "bridge + host-local, ADD, over the floor", Must: 0.9, Goal: 0.4, Unit: "ms",
 			Measured: minus(add(bridgeCase, libcni), add(bridgeCase, theFloor)),
@@ -118,7 +118,29 @@ func (r *report) allTargets() []target {
 			Row: "descriptors, threads, goroutines then, over those after a tenth", Must: 1.1, Goal: 1,
 			Measured: over(held(all), held(aTenth)),
 		},
+	}, r.connectTargets()...)
+}
+
+// connectTargets are the rows of connections through a published port, beside the numbers of
+// containers of a full run.
+func (r *report) connectTargets() []target {
+	var rows []target
+	for _, row := range []struct {
+		containers int
+		must, goal float64
+	}{{1, 1, 1}, {100, 1.4, 1.5}, {500, 2.2, 2.5}} {
+		theirs := r.value(connectFigure(reference, row.containers))
+		measured := math.NaN()
+		if theirs != 0 {
+			measured = r.value(connectFigure(libcni, row.containers)) / theirs
+		}
+		rows = append(rows, target{
+			Row: fmt.Sprintf("connections a second through a published port, %d containers, over "+
+				"Go's libcni, nftables", row.containers),
+			Must: row.must, Goal: row.goal, Larger: true, Measured: measured,
+		})
 	}
+	return rows
 }
 
 func (t target) verdict() string {

@@ -1,0 +1,247 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+const publishedCase = "published port"
+
+// The address of each host on the link to its client.
+const (
+	outsideHost   = "198.51.100.1"
+	outsideClient = "198.51.100.2"
+)
+
+// machineOf is a host of one side, a namespace of its own: the rules of the sides would slow each
+// other down. A client in another namespace connects to the published ports of its containers.
+type machineOf struct {
+	*side
+	host, client string // namespaces
+	attached     int
+}
+
+// published measures the time that a connection through a published port takes to be opened, beside
+// different numbers of containers that have a published port each.
+func published(b *bench) error {
+	var machines []*machineOf
+	for i, v := range b.variants([]string{libcni, reference, iptables, netavark}) {
+		if v.name == netavark && !exists(netavarkPath) {
+			b.report.NotMeasured = append(b.report.NotMeasured,
+				publishedCase+": netavark is not installed")
+			continue
+		}
+		m, err := b.newMachine(v, 60+i)
+		if err != nil {
+			return err
+		}
+		machines = append(machines, m)
+	}
+	for _, containers := range []int{1, b.count(100, 10), b.count(500, 20)} {
+		if err := b.connectBeside(machines, containers); err != nil {
+			return err
+		}
+	}
+	var err error
+	for _, m := range machines {
+		err = errors.Join(err, m.remove())
+	}
+	return err
+}
+
+// connectBeside measures all sides in turns, each with the same number of containers.
+func (b *bench) connectBeside(machines []*machineOf, containers int) error {
+	method := fmt.Sprintf("connect, %d containers", containers)
+	var sides []*side
+	of := map[*side]*machineOf{}
+	for _, m := range machines {
+		if err := m.attach(containers); err != nil {
+			return fmt.Errorf("%s: %w", m.label(), err)
+		}
+		sides = append(sides, m.side)
+		of[m.side] = m
+	}
+	for run := range b.runs() {
+		for _, s := range b.order(sides, run) {
+			took, err := of[s].connections(b.count(3000, 300))
+			if err != nil {
+				return fmt.Errorf("%s: %w", s.label(), err)
+			}
+			s.turns[method] = append(s.turns[method], []time.Duration{took})
+		}
+	}
+	b.reportTimes(publishedCase, sides, []string{method})
+	for _, s := range sides {
+		b.report.figure(connectFigure(s.label(), containers), "",
+			1/median(s.times(method)).Seconds())
+	}
+	return nil
+}
+
+func connectFigure(side string, containers int) string {
+	return fmt.Sprintf("%s: connections a second through a published port, %d containers", side,
+		containers)
+}
+
+func (b *bench) newMachine(v variant, number int) (*machineOf, error) {
+	m := &machineOf{host: filepath.Join(b.dir, fmt.Sprint("host", number)),
+		client: filepath.Join(b.dir, fmt.Sprint("client", number))}
+	for _, path := range []string{m.host, m.client} {
+		if err := makeNetns(path); err != nil {
+			return nil, err
+		}
+	}
+	err := inside(m.host, func() (err error) {
+		if err := m.connectClient(); err != nil {
+			return err
+		}
+		m.side, err = b.newSide(v, side{chain: "full", number: number, dir: b.dir})
+		return err
+	})
+	return m, err
+}
+
+// connectClient runs in the host.
+func (m *machineOf) connectClient() error {
+	if err := os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0o644); err != nil {
+		return err
+	}
+	file, err := os.Open(m.client)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	if err := netlink.LinkAdd(&netlink.Veth{
+		LinkAttrs: netlink.LinkAttrs{Name: "outside"}, PeerName: "eth0",
+		PeerNamespace: netlink.NsFd(file.Fd()),
+	}); err != nil {
+		return err
+	}
+	if err := errors.Join(giveAddress("lo", ""), giveAddress("outside", outsideHost)); err != nil {
+		return err
+	}
+	return inside(m.client, func() error { return giveAddress("eth0", outsideClient) })
+}
+
+// giveAddress sets a link up, with an address unless it is "".
+func giveAddress(name, address string) error {
+	link, err := netlink.LinkByName(name)
+	if err != nil {
+		return err
+	}
+	if address != "" {
+		parsed, err := netlink.ParseAddr(address + "/24")
+		if err != nil {
+			return err
+		}
+		if err := netlink.AddrAdd(link, parsed); err != nil {
+			return err
+		}
+	}
+	return netlink.LinkSetUp(link)
+}
+
+// attach attaches containers until there is a number of them.
+func (m *machineOf) attach(number int) error {
+	if err := m.makeContainers(number); err != nil {
+		return err
+	}
+	return inside(m.host, func() error {
+		for ; m.attached < number; m.attached++ {
+			if _, err := m.make("add", m.attached); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// connections opens and resets connections from the client to some of the containers in turn, the
+// first and the last among them, and returns how long one takes on average.
+func (m *machineOf) connections(number int) (time.Duration, error) {
+	var addresses []*unix.SockaddrInet4
+	tried := min(m.attached, 10)
+	for n := range tried {
+		i := n * (m.attached - 1) / max(tried-1, 1)
+		listener, err := m.listen(i)
+		if err != nil {
+			return 0, err
+		}
+		defer unix.Close(listener)
+		address := &unix.SockaddrInet4{Port: m.hostPort(i)}
+		copy(address.Addr[:], net.ParseIP(outsideHost).To4())
+		addresses = append(addresses, address)
+	}
+	if err := quiet(); err != nil {
+		return 0, err
+	}
+	var took time.Duration
+	err := inside(m.client, func() error {
+		begin := time.Now()
+		for n := range number {
+			if err := connect(addresses[n%tried]); err != nil {
+				return fmt.Errorf("connection %d: %w", n, err)
+			}
+		}
+		took = time.Since(begin)
+		return nil
+	})
+	return took / time.Duration(number), err
+}
+
+// listen opens a socket at port 80 of a container. Its queue holds all connections, so that nothing
+// but the kernel has a part in them.
+func (m *machineOf) listen(i int) (fd int, err error) {
+	err = inside(m.netns(i), func() error {
+		if fd, err = unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0); err != nil {
+			return err
+		}
+		// a new namespace has the default of 4096 or, before Linux 5.4, of 128
+		_ = os.WriteFile("/proc/sys/net/core/somaxconn", []byte("65535"), 0o644)
+		return errors.Join(unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1),
+			unix.Bind(fd, &unix.SockaddrInet4{Port: 80}), unix.Listen(fd, 65535))
+	})
+	return fd, err
+}
+
+// connect opens a connection and resets it, which leaves no state to wait for.
+func connect(to unix.Sockaddr) error {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	// neither side waits forever
+	err = unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &unix.Timeval{Sec: 10})
+	if err == nil {
+		err = unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
+	}
+	if err == nil {
+		err = unix.Connect(fd, to)
+	}
+	return err
+}
+
+// remove removes the side with its hosts, and all that is in them.
+func (m *machineOf) remove() error {
+	if m.process != nil {
+		m.process.end()
+	}
+	paths := []string{m.host, m.client}
+	for i := range m.containers {
+		paths = append(paths, m.netns(i))
+	}
+	for _, path := range paths {
+		if err := removeNetns(path); err != nil {
+			return err
+		}
+	}
+	return os.RemoveAll(m.dir)
+}
