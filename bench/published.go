@@ -184,6 +184,11 @@ func (m *machineOf) connections(number int) (time.Duration, error) {
 	}
 	var took time.Duration
 	err := inside(m.client, func() error {
+		for _, address := range addresses { // the neighbours get to know each other
+			if err := connect(address); err != nil {
+				return err
+			}
+		}
 		begin := time.Now()
 		for n := range number {
 			if err := connect(addresses[n%tried]); err != nil {
@@ -218,8 +223,8 @@ func connect(to unix.Sockaddr) error {
 		return err
 	}
 	defer unix.Close(fd)
-	// neither side waits forever
-	err = unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &unix.Timeval{Sec: 10})
+	const fewRepetitions = 3 // of the first packet, in some 15 s
+	err = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_SYNCNT, fewRepetitions)
 	if err == nil {
 		err = unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
 	}

@@ -26,7 +26,7 @@ func (portmap) Add(ctx context.Context, inv *plugin.Invocation) (*plugin.Result,
 		)
 	}
 	if len(c.mappings) == 0 {
-		return inv.PrevResult, nil
+		return inv.PrevResult, clearAddresses(ctx, inv)
 	}
 	p, err := newPlan(c, inv)
 	if err != nil {
@@ -54,10 +54,19 @@ func publish(ctx context.Context, c *config, p *plan, inv *plugin.Invocation) er
 	if err := p.recordLink(ctx, inv); err != nil {
 		return err
 	}
+	others := &foreign{refuse: c.RefuseHeldPorts}
+	queue := func(tx *nft.Tx) error {
+		if err := others.look(p, tx.Reader); err != nil {
+			return err
+		}
+		return p.queueAdd(tx)
+	}
 	return steps.Run(ctx, []steps.Step{
 		{
 			Do: func(ctx context.Context) error {
-				return filter.Unsupported(p.write(ctx, inv, p.queueAdd), needsNFTables)
+				err := p.write(ctx, inv, queue)
+				others.warn(inv)
+				return filter.Unsupported(err, needsNFTables)
 			},
 			Undo:    func(ctx context.Context) error { return p.undo(ctx, inv) },
 			Partial: true, // if the kernel's response is lost, the batch may have been applied
@@ -137,8 +146,10 @@ func (p *plan) inTheWay(ctx context.Context, r *nft.Reader,
 func (p *plan) prefetch(r *nft.Reader) {
 	r.Prefetch(owners().Set, ownerKey(p.owner))
 	prefetchClaims(r, p.ports)
-	for _, t := range p.used() {
+	for _, t := range p.targets {
 		r.Prefetch(linked(t.family).Set, nft.Addr(t.addr))
+	}
+	for _, t := range p.used() {
 		if len(t.sources) > 0 {
 			r.Prefetch(masqueraded(t.family, p.owner.Network, t.sources).Set, nft.Addr(t.addr))
 		}

@@ -19,6 +19,9 @@ type configKeys struct {
 	ConditionsV4 *[]string
 	// nftables matches that IPv6 traffic must satisfy
 	ConditionsV6 *[]string
+	// refuse ports for which Docker, netavark or the reference plugin has a rule, with kind exists;
+	// otherwise that is a warning
+	RefuseHeldPorts bool
 	// bit of the reference plugin's mark; validated but not used
 	MarkMasqBit *int
 	// chain of the reference plugin's backend iptables; refused by the built-in plugin
@@ -35,6 +38,7 @@ func (c *configKeys) fields() jsonobject.Fields {
 		{"masqAll", &c.MasqAll},
 		{"conditionsV4", &c.ConditionsV4},
 		{"conditionsV6", &c.ConditionsV6},
+		{"refuseHeldPorts", &c.RefuseHeldPorts},
 		{"markMasqBit", &c.MarkMasqBit},
 		{"externalSetMarkChain", &c.ExternalSetMarkChain},
 		{"runtimeConfig", jsonobject.Fields{{"portMappings", jsonobject.List(&c.RuntimeConfig.PortMappings, func(v *mappingEntry) any { return v.fields() })}}},

@@ -13,6 +13,7 @@ import (
 	"github.com/libcni/libcni/core/internal/host/nft"
 	"github.com/libcni/libcni/core/internal/host/rtnl"
 	"github.com/libcni/libcni/core/internal/kit"
+	"github.com/libcni/libcni/core/internal/kit/filter"
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -30,7 +31,8 @@ func linked(f family) set {
 	}
 	return set{
 		Set: nft.Set{Table: table(), Name: name, Key: []nft.Type{f.addrType()},
-			Data: []nft.Type{nft.Mark, nft.Mark}},
+			Data:    []nft.Type{nft.Mark, nft.Mark},
+			Comment: "containers with published ports: boot, and index of the host's link"},
 		role:   links,
 		family: f,
 	}
@@ -179,7 +181,7 @@ func (p *plan) abandoned(ctx context.Context, r *nft.Reader,
 	if err != nil {
 		return nil, err
 	}
-	for _, t := range p.used() {
+	for _, t := range p.targets {
 		holder, err := p.otherAt(r, t.family, t.addr)
 		if err != nil || holder == nil {
 			if err != nil {
@@ -205,4 +207,36 @@ func (p *plan) otherAt(r *nft.Reader, f family, addr netip.Addr) (*nft.Element, 
 		return nil, err
 	}
 	return e, nil
+}
+
+// clearAddresses removes what attachments that are gone have left at the addresses of a container
+// that publishes no port: theirs would lead to it.
+func clearAddresses(ctx context.Context, inv *plugin.Invocation) error {
+	prefixes, err := containerAddresses(inv)
+	if err != nil { // without addresses there is nothing to clear
+		return nil
+	}
+	p := &plan{owner: filter.Owner(inv)}
+	for _, f := range families() {
+		if prefix, found := prefixes[f]; found {
+			p.targets = append(p.targets, target{family: f, addr: prefix.Addr()})
+		}
+	}
+	found := false
+	err = nft.View(ctx, func(r *nft.Reader) error {
+		p.prefetch(r)
+		found = false
+		for _, t := range p.targets {
+			holder, err := p.otherAt(r, t.family, t.addr)
+			if err != nil {
+				return err
+			}
+			found = found || holder != nil
+		}
+		return nil
+	})
+	if err != nil || !found {
+		return filter.IgnoreUnsupported(err)
+	}
+	return p.write(ctx, inv, func(*nft.Tx) error { return nil })
 }

@@ -102,24 +102,30 @@ func TestPortsOfAHolderThatIsGoneGiveWay(t *testing.T) {
 	}
 }
 
-// TestReusedAddressAnswersOnItsOwnPortsOnly gives a container the address of one that ended without
-// a DEL, whose port would lead to it.
+// TestReusedAddressAnswersOnItsOwnPortsOnly gives a container, with and without a port, the address
+// of one that ended without a DEL, whose port would lead to it.
 func TestReusedAddressAnswersOnItsOwnPortsOnly(t *testing.T) {
-	r := newRig(t)
-	first := r.container("a", 2)
-	kittest.Must(t, r.addWith(first, config(`{"hostPort":8001,"containerPort":80}`), "now", nil))
-	r.removeLink(first)
-	second := r.NewContainer("a", "second")
-	second.HostIfName = "vsecond"
-	r.attachAt(second, 2)
-	kittest.Must(t, r.addWith(second, config(`{"hostPort":8002,"containerPort":80}`), "now", nil))
-	r.Serve(&second.Node, ":80", "second")
-	for address, want := range map[string]string{
-		"192.0.2.1:8001": "", "192.0.2.1:8002": "second 192.0.2.9",
-		"[fd00:9::1]:8001": "", "[fd00:9::1]:8002": "second fd00:9::9",
-	} {
-		if got := r.Ask(r.outside, "tcp", address, kittest.Patience); got != want {
-			t.Errorf("%s: got %q, want %q", address, got, want)
+	for _, mapping := range []string{`{"hostPort":8002,"containerPort":80}`, ""} {
+		r := newRig(t)
+		first := r.container("a", 2)
+		kittest.Must(t, r.addWith(first, config(`{"hostPort":8001,"containerPort":80}`), "now", nil))
+		r.removeLink(first)
+		second := r.NewContainer("a", "second")
+		second.HostIfName = "vsecond"
+		r.attachAt(second, 2)
+		kittest.Must(t, r.addWith(second, config(mapping), "now", nil))
+		r.Serve(&second.Node, ":80", "second")
+		own4, own6 := "second 192.0.2.9", "second fd00:9::9"
+		if mapping == "" {
+			own4, own6 = "", ""
+		}
+		for address, want := range map[string]string{
+			"192.0.2.1:8001": "", "192.0.2.1:8002": own4,
+			"[fd00:9::1]:8001": "", "[fd00:9::1]:8002": own6,
+		} {
+			if got := r.Ask(r.outside, "tcp", address, kittest.Patience); got != want {
+				t.Errorf("%s: got %q, want %q", address, got, want)
+			}
 		}
 	}
 }

@@ -27,42 +27,56 @@ func (f family) addrType() nft.Type {
 
 func families() []family { return []family{v4, v6} }
 
-func chain(name string) nft.Chain { return nft.Chain{Table: table(), Name: name} }
+func chain(name, comment string) nft.Chain {
+	return nft.Chain{Table: table(), Name: name, Comment: comment}
+}
 
-func baseChain(name, kind string, hook nft.Hook, priority int) nft.Chain {
-	return nft.Chain{Table: table(), Name: name, Type: kind, Hook: hook, Priority: priority}
+func baseChain(name, kind string, hook nft.Hook, priority int, comment string) nft.Chain {
+	return nft.Chain{Table: table(), Name: name, Type: kind, Hook: hook, Priority: priority,
+		Comment: comment}
 }
 
 // The base chains.
 func prerouting() nft.Chain {
-	return baseChain("portmap-prerouting", "nat", nft.Prerouting, nft.PriorityDstNAT)
+	return baseChain("portmap-prerouting", "nat", nft.Prerouting, nft.PriorityDstNAT,
+		"published ports, for other hosts and containers")
 }
 func output() nft.Chain {
-	return baseChain("portmap-output", "nat", nft.Output, nft.PriorityDstNAT)
+	return baseChain("portmap-output", "nat", nft.Output, nft.PriorityDstNAT,
+		"published ports, for this host")
 }
 func postrouting() nft.Chain {
-	return baseChain("portmap-postrouting", "nat", nft.Postrouting, nft.PrioritySrcNAT)
+	return baseChain("portmap-postrouting", "nat", nft.Postrouting, nft.PrioritySrcNAT,
+		"connections to published ports")
 }
 func loopback() nft.Chain {
-	return baseChain("portmap-loopback", "filter", nft.Prerouting, nft.PriorityRaw)
+	return baseChain("portmap-loopback", "filter", nft.Prerouting, nft.PriorityRaw,
+		"no loopback addresses from other links than lo")
+}
+
+func masquerading() nft.Chain {
+	return chain("portmap-masquerade",
+		"clients that get this host's address, for the answers to return")
+}
+
+// The chains of connections that processes of the host open from 127.0.0.1; see loopback.go.
+func loopbackOutput() nft.Chain {
+	return baseChain("portmap-loopback-output", "filter", nft.Output, nft.PriorityRaw,
+		"published ports on 127.0.0.1")
+}
+func loopbackInput() nft.Chain {
+	return baseChain("portmap-loopback-input", "filter", nft.Input, nft.PrioritySrcNAT+10,
+		"answers to clients on 127.0.0.1")
+}
+func loopbackSource() nft.Chain {
+	return chain("portmap-loopback-source", "clients on 127.0.0.1 get an address that can leave lo")
 }
 
 // translation is the chain with the maps of a family. With a suffix it is that of a network with
 // conditions.
 func translation(f family, suffix string) nft.Chain {
-	return chain(fmt.Sprintf("portmap%d%s", f, suffix))
+	return chain(fmt.Sprintf("portmap%d%s", f, suffix), "looks up the container of a port")
 }
-
-func masquerading() nft.Chain { return chain("portmap-masquerade") }
-
-// The chains of connections that processes of the host open from 127.0.0.1; see loopback.go.
-func loopbackOutput() nft.Chain {
-	return baseChain("portmap-loopback-output", "filter", nft.Output, nft.PriorityRaw)
-}
-func loopbackInput() nft.Chain {
-	return baseChain("portmap-loopback-input", "filter", nft.Input, nft.PrioritySrcNAT+10)
-}
-func loopbackSource() nft.Chain { return chain("portmap-loopback-source") }
 
 // suffixOf ends the names of the chains and maps of a network with conditions.
 func suffixOf(network string) string { return "-" + nft.Hash(network) }
@@ -129,10 +143,11 @@ func protocols() []protocol { return []protocol{tcp, udp, sctp} }
 func redirectMap(f family, name, suffix string, key ...nft.Type) set {
 	return set{
 		Set: nft.Set{
-			Table: table(),
-			Name:  name + suffix,
-			Key:   key,
-			Data:  []nft.Type{f.addrType(), nft.InetService},
+			Table:   table(),
+			Name:    name + suffix,
+			Key:     key,
+			Data:    []nft.Type{f.addrType(), nft.InetService},
+			Comment: "published ports and their containers",
 		},
 		role:   redirects,
 		family: f,
@@ -165,7 +180,12 @@ func hostRangeClaims(f family, proto protocol) set {
 }
 
 func claimSet(f family, name string, key ...nft.Type) set {
-	return set{Set: nft.Set{Table: table(), Name: name, Key: key}, role: portClaims, family: f}
+	return set{
+		Set: nft.Set{Table: table(), Name: name, Key: key,
+			Comment: "published ports of all networks: each once"},
+		role:   portClaims,
+		family: f,
+	}
 }
 
 // owners counts the elements of each attachment that has any, so that DEL knows from one element
@@ -173,10 +193,11 @@ func claimSet(f family, name string, key ...nft.Type) set {
 func owners() set {
 	return set{
 		Set: nft.Set{
-			Table: table(),
-			Name:  "portmap-owners",
-			Key:   []nft.Type{nft.Mark, nft.Mark},
-			Data:  []nft.Type{nft.Mark},
+			Table:   table(),
+			Name:    "portmap-owners",
+			Key:     []nft.Type{nft.Mark, nft.Mark},
+			Data:    []nft.Type{nft.Mark},
+			Comment: "containers with published ports: how many entries each has",
 		},
 		role: counters,
 	}

@@ -22,6 +22,7 @@ func (tx *Tx) change(about subject, t Table, name string) {
 func (tx *Tx) changeRules(c Chain) {
 	tx.change(ofRules, c.Table, c.Name)
 	tx.change(ofIptables, c.Table, c.Name)
+	tx.change(ofPortRules, c.Table, c.Name)
 }
 
 func (tx *Tx) changeChain(c Chain) {

@@ -43,14 +43,15 @@ type facts map[fact]any
 type subject byte
 
 const (
-	ofTable    subject = iota // wire.Table
-	ofChain                   // *Chain
-	ofChains                  // []Chain of a table
-	ofSet                     // bool: whether it exists
-	ofSetNames                // []string of a table
-	ofRules                   // []Rule of a chain
-	ofIptables                // []IptablesRule of a chain
-	ofRanges                  // []Element of an interval set
+	ofTable     subject = iota // wire.Table
+	ofChain                    // *Chain
+	ofChains                   // []Chain of a table
+	ofSet                      // bool: whether it exists
+	ofSetNames                 // []string of a table
+	ofRules                    // []Rule of a chain
+	ofIptables                 // []IptablesRule of a chain
+	ofRanges                   // []Element of an interval set
+	ofPortRules                // []PortRule of a chain
 )
 
 // Limits of the cache. Beyond them all of a namespace is dropped.
@@ -168,6 +169,8 @@ func (f facts) size() (n int) {
 		case []IptablesRule:
 			n += len(list)
 		case []Element:
+			n += len(list)
+		case []PortRule:
 			n += len(list)
 		case []Chain:
 			n += len(list)
