@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/libcni/libcni/core/internal/fault"
@@ -77,6 +78,9 @@ func (c *Comparison) RestorePair(ctx context.Context, port *rtnl.Link, want Cont
 		if err := AwaitCarrier(ctx, c.Host, port); err != nil {
 			return err
 		}
+		if err := AwaitCarrier(ctx, c.Container, end); err != nil {
+			return err
+		}
 	}
 	return c.restoreSettings(ctx, end)
 }
@@ -92,11 +96,8 @@ func restoreHost(ctx context.Context, host *rtnl.Conn, port *rtnl.Link, want Con
 			return fmt.Errorf("link %s: %w", port.Name, err)
 		}
 	}
-	for _, address := range Addresses(want.Addresses, rtnl.Address{NoDAD: true}) {
-		if err := host.AddAddress(ctx, port.Index, address); err != nil &&
-			!errors.Is(err, rtnl.ErrExists) {
-			return fmt.Errorf("link %s: %w", port.Name, err)
-		}
+	if err := restoreAddresses(ctx, host, port.Index, want.Addresses); err != nil {
+		return fmt.Errorf("link %s: %w", port.Name, err)
 	}
 	for _, route := range Through(port.Index, want.Routes) {
 		if err := host.AddRoute(ctx, route); err != nil && !errors.Is(err, rtnl.ErrExists) {
@@ -104,6 +105,28 @@ func restoreHost(ctx context.Context, host *rtnl.Conn, port *rtnl.Link, want Con
 		}
 	}
 	return nil
+}
+
+// restoreAddresses adds the addresses that a link lacks.
+func restoreAddresses(ctx context.Context, host *rtnl.Conn, index int,
+	want []netip.Prefix) error {
+	have, err := host.Addresses(ctx, index)
+	if err != nil {
+		return err
+	}
+	lacking := slices.DeleteFunc(slices.Clone(want), func(p netip.Prefix) bool {
+		return slices.ContainsFunc(have, func(a rtnl.Address) bool { return a.Prefix == p })
+	})
+	add := func(addresses []rtnl.Address) error {
+		for _, address := range addresses {
+			if err := host.AddAddress(ctx, index, address); err != nil &&
+				!errors.Is(err, rtnl.ErrExists) {
+				return err
+			}
+		}
+		return nil
+	}
+	return Assign(ctx, host, index, Addresses(lacking, rtnl.Address{}), true, add)
 }
 
 // AwaitCarrier waits until the kernel has noticed that both ends of a pair are up: before that it
