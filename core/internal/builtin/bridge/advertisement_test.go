@@ -1,6 +1,7 @@
 package bridge_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/libcni/libcni/core/internal/builtin/bridge"
@@ -36,6 +37,10 @@ func TestHostHearsAdvertisements(t *testing.T) {
 	kittest.Same(t, "drift",
 		[]string{"bridge: sysctl net/ipv6/conf/up2/accept_ra: 1, not 2"}, drift)
 	inv := r.Invocation(c, config)
+	kittest.Must(t, bridge.New().Status(t.Context(), inv))
+	if len(r.Warnings) != 1 || !strings.HasPrefix(r.Warnings[0], "link up2: accept_ra is 1") {
+		t.Errorf("STATUS warns %q", r.Warnings)
+	}
 	inv.PrevResult = plugin.NewResult(result)
 	kittest.Same(t, "repaired", []string{"sysctl net/ipv6/conf/up2/accept_ra"},
 		r.Repair(bridge.New(), inv))

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/libcni/libcni/core/internal/kit/ipam"
+	"github.com/libcni/libcni/core/internal/kit/router"
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -17,5 +18,6 @@ func (bridge) Status(ctx context.Context, inv *plugin.Invocation) error {
 	if err := c.rules(inv, endpoint{}).Available(ctx); err != nil {
 		return err
 	}
+	router.WarnOfDeaf(ctx, inv)
 	return ipam.New(inv, c.IPAM.Type).Run(ctx, plugin.Status)
 }

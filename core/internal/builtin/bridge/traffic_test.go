@@ -1,7 +1,6 @@
 package bridge_test
 
 import (
-	"errors"
 	"net"
 	"strings"
 	"testing"
@@ -9,7 +8,6 @@ import (
 
 	types100 "github.com/containernetworking/cni/pkg/types/100"
 
-	"github.com/libcni/libcni/core/internal/host/rtnl"
 	"github.com/libcni/libcni/core/internal/kit/kittest"
 )
 
@@ -70,60 +68,6 @@ func TestReusedAddressAnswersAtOnce(t *testing.T) {
 		}
 		// Gone without a word, as a container that is killed.
 		kittest.Must(t, r.Conn.DeleteLink(t.Context(), r.Link(r.Conn, c.HostIfName).Index))
-	}
-}
-
-func TestVLANsAreSeparate(t *testing.T) {
-	r := newRig(t)
-	network := func(vlan, address string) []byte {
-		return r.config(
-			`"vlan":` + vlan + `,"isGateway":true,"ipam":{"type":"static","addresses":[{"address":"` +
-				address + `","gateway":"10.9.` + vlan + `.1"}]}`)
-	}
-	probe := r.Conn.AddBridge(t.Context(), rtnl.NewBridge{Name: "probe", VLANFiltering: true})
-	if errors.Is(probe, rtnl.ErrUnsupported) {
-		c := r.container("c1")
-		_, err := r.add(c, network("7", "10.9.7.2/16"))
-		if !errors.Is(err, rtnl.ErrUnsupported) {
-			t.Errorf("without VLAN filtering in the kernel: %v", err)
-		}
-		kittest.Same(r.T, "state", "host:\ncontainer:\nleases: []\n", r.dumps(c))
-		t.Skip("the rest needs a kernel with CONFIG_BRIDGE_VLAN_FILTERING")
-	}
-	kittest.Must(t, probe)
-	kittest.Must(t, r.Conn.DeleteLink(t.Context(), r.Link(r.Conn, "probe").Index))
-	a, b, other := r.container("c1"), r.container("c2"), r.container("c3")
-	r.mustAdd(a, network("7", "10.9.7.2/16"))
-	result := r.mustAdd(b, network("7", "10.9.7.3/16"))
-	otherResult := r.mustAdd(other,
-		r.config(`"vlan":8,"ipam":{"type":"static","addresses":[{"address":"10.9.7.4/16"}]}`))
-	if len(result.Interfaces) != 4 || result.Interfaces[3].Name != "br0.7" {
-		t.Errorf("interfaces of the result: %v", result.Interfaces)
-	}
-	r.Serve(&b.Node, ":7000", "b")
-	r.Serve(&other.Node, ":7000", "other")
-	r.Try(
-		kittest.Path{Name: "within the vlan", From: &a.Node, To: "10.9.7.3:7000", Want: "b"},
-		kittest.Path{Name: "from the gateway", To: "10.9.7.3:7000", Want: "b"},
-		kittest.Path{Name: "to another vlan", From: &a.Node, To: "10.9.7.4:7000", Want: ""},
-		kittest.Path{Name: "from the gateway to another vlan", To: "10.9.7.4:7000", Want: ""},
-	)
-	kittest.Must(t, r.check(b, network("7", "10.9.7.3/16"), result))
-	kittest.Must(t,
-		r.check(other,
-			r.config(`"vlan":8,"ipam":{"type":"static","addresses":[{"address":"10.9.7.4/16"}]}`),
-			otherResult))
-	port := r.Link(r.Conn, b.HostIfName).Index
-	kittest.Must(t, r.Conn.RemovePortVLAN(t.Context(), port, 7))
-	if got := kittest.Drift(t, r.check(b, network("7", "10.9.7.3/16"), result)); len(got) != 1 ||
-		got[0] != "bridge: link vethc2 vlan 7: missing, not present" {
-		t.Errorf("drift of a removed membership: %q", got)
-	}
-	kittest.Must(t, r.del(b, network("7", "10.9.7.3/16")))
-	r.Link(r.Conn, "br0.7") // a still uses it
-	kittest.Must(t, r.del(a, network("7", "10.9.7.2/16")))
-	if _, err := r.Conn.LinkByName(t.Context(), "br0.7"); !errors.Is(err, rtnl.ErrNotFound) {
-		t.Errorf("the gateway of a vlan without ports: %v", err)
 	}
 }
 

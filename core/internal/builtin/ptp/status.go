@@ -4,11 +4,11 @@ import (
 	"context"
 
 	"github.com/libcni/libcni/core/internal/kit/ipam"
+	"github.com/libcni/libcni/core/internal/kit/router"
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// Status reports whether the kernel has what ipMasq needs, and asks the IPAM plugin, whose error
-// passes through.
+// Status reports whether the kernel has what ipMasq needs, and what the IPAM plugin reports.
 func (ptp) Status(ctx context.Context, inv *plugin.Invocation) error {
 	c, err := parse(inv.Config)
 	if err != nil {
@@ -17,5 +17,6 @@ func (ptp) Status(ctx context.Context, inv *plugin.Invocation) error {
 	if err := c.rules(inv, nil).Available(ctx); err != nil {
 		return err
 	}
+	router.WarnOfDeaf(ctx, inv)
 	return ipam.New(inv, c.IPAM.Type).Run(ctx, plugin.Status)
 }

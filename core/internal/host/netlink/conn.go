@@ -15,9 +15,10 @@ type Conn struct {
 	Buffer     *Buffer
 	Unfinished bool // an exchange ended before all its answers were received
 
-	seq   uint32     // of the last request
-	open  []*Request // of the exchange
-	first uint32     // sequence number of open[0]
+	capped bool       // refusals do not repeat the request
+	seq    uint32     // of the last request
+	open   []*Request // of the exchange
+	first  uint32     // sequence number of open[0]
 }
 
 // NewConn returns a connection over the socket, which stays the caller's, as the buffer does.
@@ -70,7 +71,13 @@ func (c *Conn) Begin(ctx context.Context, requests ...*Request) error {
 		return err
 	}
 	c.open, c.first = requests, c.Number(len(requests))
-	if err := c.Send(encode(requests, c.first)); err != nil {
+	datagram := encode(requests, c.first)
+	if len(datagram) > bufferSize/2 && !c.capped {
+		// Otherwise a refusal repeats the request, and may exceed the buffer.
+		c.Enable(unix.NETLINK_CAP_ACK)
+		c.capped = true
+	}
+	if err := c.Send(datagram); err != nil {
 		return err
 	}
 	c.Unfinished = true

@@ -30,7 +30,9 @@ const (
 	bridgeVLANInfoSize = 4 // struct bridge_vlan_info
 	vlanPVID           = 1 << 1
 	vlanUntagged       = 1 << 2
-	filterBridgeVLANs  = 1 << 1 // RTEXT_FILTER_BRVLAN
+	vlanRangeBegin     = 1 << 3
+	vlanRangeEnd       = 1 << 4
+	filterVLANRanges   = 1 << 2 // RTEXT_FILTER_BRVLAN_COMPRESSED
 )
 
 // SetPort sets those flags of a bridge port that are true in port, and makes it a member of vlans,
@@ -67,27 +69,49 @@ func (c *Conn) RemovePortVLAN(ctx context.Context, index, vlan int) error {
 	return nil
 }
 
+// appendVLANs appends memberships, those that follow each other as one range.
 func appendVLANs(e *netlink.Encoder, vlans []VLAN) {
 	e.Open(unix.IFLA_AF_SPEC)
-	for _, v := range vlans {
-		flags := uint16(0)
-		if v.PVID {
-			flags |= vlanPVID
+	for len(vlans) > 0 {
+		n := rangeLength(vlans)
+		first, last := vlans[0], vlans[n-1]
+		if n == 1 {
+			appendVLAN(e, first, 0)
+		} else {
+			appendVLAN(e, first, vlanRangeBegin)
+			appendVLAN(e, last, vlanRangeEnd)
 		}
-		if v.Untagged {
-			flags |= vlanUntagged
-		}
-		info := binary.NativeEndian.AppendUint16(nil, flags)
-		e.Bytes(bridgeVLANInfo, binary.NativeEndian.AppendUint16(info, uint16(v.ID)))
+		vlans = vlans[n:]
 	}
 	e.Close()
+}
+
+// rangeLength returns how many VLANs at the beginning the kernel takes as one range.
+func rangeLength(vlans []VLAN) int {
+	n := 1
+	for n < len(vlans) && !vlans[0].PVID &&
+		vlans[n] == (VLAN{ID: vlans[0].ID + n, Untagged: vlans[0].Untagged}) {
+		n++
+	}
+	return n
+}
+
+func appendVLAN(e *netlink.Encoder, v VLAN, flags uint16) {
+	if v.PVID {
+		flags |= vlanPVID
+	}
+	if v.Untagged {
+		flags |= vlanUntagged
+	}
+	info := binary.NativeEndian.AppendUint16(nil, flags)
+	e.Bytes(bridgeVLANInfo, binary.NativeEndian.AppendUint16(info, uint16(v.ID)))
 }
 
 // PortVLANs lists the ports of all bridges with their VLANs. The kernel does not filter this list.
 func (c *Conn) PortVLANs(ctx context.Context) ([]PortVLANs, error) {
 	var ports []PortVLANs
 	e := linkMessage(unix.AF_BRIDGE, 0, 0, 0)
-	e.Uint32(unix.IFLA_EXT_MASK, filterBridgeVLANs)
+	e.Uint32(unix.IFLA_EXT_MASK, filterVLANRanges)
 	err := c.dump(ctx, unix.RTM_GETLINK, e, func(data []byte) {
 		ports = append(ports, parsePortVLANs(data))
 	})
@@ -115,17 +139,24 @@ func parsePortVLANs(data []byte) PortVLANs {
 
 func parseVLANs(spec []byte) []VLAN {
 	var vlans []VLAN
+	first := 0 // of a range
 	for d := netlink.Decode(spec); d.Next(); {
 		info := d.Bytes()
 		if d.Kind() != bridgeVLANInfo || len(info) < bridgeVLANInfoSize {
 			continue
 		}
-		flags := binary.NativeEndian.Uint16(info)
-		vlans = append(vlans, VLAN{
-			ID:       int(binary.NativeEndian.Uint16(info[2:])),
-			PVID:     flags&vlanPVID != 0,
-			Untagged: flags&vlanUntagged != 0,
-		})
+		flags, id := binary.NativeEndian.Uint16(info), int(binary.NativeEndian.Uint16(info[2:]))
+		switch {
+		case flags&vlanRangeBegin != 0:
+			first = id
+			continue
+		case flags&vlanRangeEnd == 0:
+			first = id
+		}
+		for ; first <= id; first++ {
+			vlans = append(vlans, VLAN{ID: first, PVID: flags&vlanPVID != 0,
+				Untagged: flags&vlanUntagged != 0})
+		}
 	}
 	return vlans
 }

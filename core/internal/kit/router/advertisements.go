@@ -9,6 +9,7 @@ import (
 
 	"github.com/libcni/libcni/core/internal/host/rtnl"
 	"github.com/libcni/libcni/core/internal/host/sysctl"
+	"github.com/libcni/libcni/core/internal/kit"
 	"github.com/libcni/libcni/core/internal/kit/drift"
 	"github.com/libcni/libcni/core/plugin"
 )
@@ -106,6 +107,24 @@ func checkHeard(ctx context.Context, inv *plugin.Invocation, list *drift.List,
 		}
 	}
 	return err
+}
+
+// WarnOfDeaf warns of the links that Deaf returns on a host that forwards, for STATUS. What
+// prevents the warning prevents nothing else.
+func WarnOfDeaf(ctx context.Context, inv *plugin.Invocation) {
+	host, err := kit.Host(ctx, inv)
+	if err != nil {
+		return
+	}
+	if on, err := isForwarding(ctx, host, ipv6, forwarding6); err != nil || !on {
+		return
+	}
+	deaf, _ := Deaf(ctx, host)
+	for _, l := range deaf {
+		inv.Warn("link %s: accept_ra is %d, so that the host, which forwards, ignores router "+
+			"advertisements from it; run cni repair --all, or set 2, or 0 if that is intended", l.Name,
+			l.AcceptRA)
+	}
 }
 
 func acceptRA(link string) string { return sysctl.Link("ipv6", link, "accept_ra") }
