@@ -283,7 +283,7 @@ func (l *life) collect() {
 // the executables have left behind. It answers at its own port alone.
 func TestPortOfAGoneContainerIsNotItsSuccessors(t *testing.T) {
 	for name, ports := range map[string][]object{
-		"another port": {{"hostPort": 9090, "containerPort": 80, "protocol": "tcp"}},
+		"another port": {{"hostPort": 9090, "containerPort": 80, "protocol": "tcp"}}, "no port": {},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := newLife(t, combination{"gateway", "host-local", "", "portmap nftables", ""})
