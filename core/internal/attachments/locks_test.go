@@ -2,6 +2,7 @@ package attachments_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/libcni/libcni/core/internal/attachments"
 	"github.com/libcni/libcni/core/internal/fault"
+	"github.com/libcni/libcni/core/internal/host/lockfile"
 	"github.com/libcni/libcni/core/internal/must"
 )
 
@@ -214,32 +216,32 @@ func TestCallBackWhileGCWaitsDoesNotDeadlock(t *testing.T) {
 	s, _ := newStore(t)
 	outer, err := s.Lock(t.Context(), web("c1"))
 	must.Succeed(t, err)
-	collected := make(chan error)
+	collected := make(chan struct{})
 	go func() {
+		defer close(collected)
 		held, err := s.LockNetwork(t.Context(), "web")
 		held.Unlock()
-		collected <- err
+		if err != nil {
+			t.Error(err)
+		}
 	}()
 	for { // until the GC stands at the gate
 		held, err := s.Lock(briefly(t), web("probe"))
-		if err != nil {
-			wantFault(t, err, fault.KindBusy, syscall.EBUSY)
+		held.Unlock()
+		if errors.Is(err, lockfile.ErrBusy) { // not only a short time that is over
 			break
 		}
-		held.Unlock()
 	}
-	bounded, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
-	inner, err := s.Lock(bounded, web("c2"))
+	inner, err := s.Lock(t.Context(), web("c2")) // a deadlock lasts until the test is ended
 	must.Succeed(t, err)
 	select {
-	case err := <-collected:
-		t.Errorf("GC got the network while attachments are held: %v", err)
+	case <-collected:
+		t.Error("GC got the network while attachments are held")
 	case <-time.After(soon):
 	}
 	inner.Unlock()
 	outer.Unlock()
-	must.Succeed(t, <-collected)
+	<-collected
 }
 
 func TestLockingANetworkRemovesWhatWasHalfWritten(t *testing.T) {
