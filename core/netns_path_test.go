@@ -48,3 +48,18 @@ stat -L -c %i "$CNI_NETNS" >"$RECORD/../$CNI_COMMAND"
 		}
 	}
 }
+
+// A relative path is refused by name, by every verb that takes one, and changes nothing.
+func TestRelativeNetnsIsRefused(t *testing.T) {
+	h := newTestHost(t)
+	network := h.bridgeNet("web")
+	ns := h.attach(network, "c1", "libcni")
+	for _, verb := range []string{"add", "check", "del", "repair"} {
+		e := h.fails("invalid-request", verb, object{"network": network, "containerId": "c1",
+			"netns": "netns/c1"})
+		if msg := e["msg"].(string); !strings.Contains(msg, `"netns/c1"`) {
+			t.Errorf("%s: %q does not name the path", verb, msg)
+		}
+	}
+	h.must("check", object{"network": network, "containerId": "c1", "netns": ns})
+}

@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"time"
 
 	"github.com/libcni/libcni/core/internal/fault"
@@ -59,7 +60,7 @@ func ended(ctx context.Context, err error) error {
 // are invalid for every verb.
 func (in incoming) normalize() (Common, error) {
 	request := *in.request
-	err := errors.Join(request.Options.setDefaults(), validPath("netns", request.Netns),
+	err := errors.Join(request.Options.setDefaults(), validNetns(request.Netns),
 		validPath("networkFile", request.NetworkFile))
 	if err != nil {
 		return Common{}, fault.From(err, fault.KindInvalidRequest)
@@ -70,6 +71,15 @@ func (in incoming) normalize() (Common, error) {
 	}
 	request.Netns = netns.ForAnyProcess(request.Netns)
 	return request, nil
+}
+
+// validNetns refuses a relative path: whoever reads the state later resolves it differently, and a
+// DEL would take it for the path of another namespace.
+func validNetns(path string) error {
+	if path != "" && !filepath.IsAbs(path) {
+		return fault.InvalidRequest("netns", "netns %q is not an absolute path", path)
+	}
+	return validPath("netns", path)
 }
 
 // begin registers the request under its ID and sets its deadline, which counts from the beginning
