@@ -128,6 +128,37 @@ func appendGCAnswer(dst []byte, v *GCAnswer) []byte {
 	return append(dst, '}')
 }
 
+// StatusAnswer: response of cni_status.
+type StatusAnswer struct {
+	// what limits the connectivity of some containers, or will after a change
+	Warnings []StatusWarning `json:"warnings,omitempty"`
+}
+
+func (v *StatusAnswer) appendJSON(dst []byte) []byte { return appendStatusAnswer(dst, v) }
+
+func appendStatusAnswer(dst []byte, v *StatusAnswer) []byte {
+	dst = append(dst, '{')
+	if len(v.Warnings) > 0 {
+		dst = appendList(dst, "warnings", v.Warnings, appendStatusWarning)
+	}
+	return append(dst, '}')
+}
+
+// StatusWarning: a warning of a plugin.
+type StatusWarning struct {
+	// type of the plugin
+	Plugin string `json:"plugin"`
+	// what is wrong, and the cure
+	Msg string `json:"msg"`
+}
+
+func appendStatusWarning(dst []byte, v *StatusWarning) []byte {
+	dst = append(dst, '{')
+	dst = appendString(dst, "plugin", v.Plugin)
+	dst = appendString(dst, "msg", v.Msg)
+	return append(dst, '}')
+}
+
 // ValidateAnswer: response of cni_validate.
 type ValidateAnswer struct {
 	// name of the network

@@ -529,7 +529,11 @@ CNI_API int cni_gc(const char *request, char **response);
  * Report whether cni_add can succeed on a network now.
  *
  * Request: required network or networkFile; optional requestId, options.
- * Response: {}.
+ * Response:
+ *   warnings        [object]?   what limits the connectivity of some containers, or will after a
+ *                               change
+ *     plugin          string      type of the plugin
+ *     msg             string      what is wrong, and the cure
  *
  * @return 0; 50: cni_add cannot succeed; 51: cni_add cannot succeed, and attached containers may
  *         have limited connectivity; kinds invalid-config, network-not-found, plugin-not-found,

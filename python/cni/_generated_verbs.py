@@ -30,6 +30,7 @@ from .models import (
     Removal,
     Repaired,
     Result,
+    StatusResponse,
     Validation,
     Volume,
     VolumeList,
@@ -308,7 +309,7 @@ class Verbs(Caller):
         *,
         request_id: Optional[str] = None,
         **options: Unpack[CallOptions],
-    ) -> None:
+    ) -> StatusResponse:
         """Report whether ``add`` can succeed on a network now.
 
         Raises InvalidConfigError, NetworkNotFoundError, PluginNotFoundError, PluginFailedError,
@@ -889,7 +890,7 @@ class AsyncVerbs(AsyncCaller):
         *,
         request_id: Optional[str] = None,
         **options: Unpack[CallOptions],
-    ) -> None:
+    ) -> StatusResponse:
         """Report whether ``add`` can succeed on a network now.
 
         Raises InvalidConfigError, NetworkNotFoundError, PluginNotFoundError, PluginFailedError,

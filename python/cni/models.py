@@ -503,6 +503,43 @@ class FileError(Record):
 
 
 @dataclass(frozen=True, repr=False)
+class StatusWarning(Record):
+    """A warning of a plugin.
+
+    :ivar plugin: Type of the plugin.
+    :ivar msg: What is wrong, and the cure.
+    :ivar raw: The JSON object that it was made from.
+    """
+
+    plugin: str
+    """Type of the plugin."""
+    msg: str
+    """What is wrong, and the cure."""
+    raw: Raw = field(default_factory=dict, compare=False, repr=False)
+
+    @classmethod
+    def from_dict(cls, data: Raw) -> StatusWarning:
+        return cls(plugin=text(data, "plugin"), msg=text(data, "msg"), raw=data)
+
+
+@dataclass(frozen=True, repr=False)
+class StatusResponse(Record):
+    """Response of ``status``.
+
+    :ivar warnings: What limits the connectivity of some containers, or will after a change.
+    :ivar raw: The JSON object that it was made from.
+    """
+
+    warnings: tuple[StatusWarning, ...] = ()
+    """What limits the connectivity of some containers, or will after a change."""
+    raw: Raw = field(default_factory=dict, compare=False, repr=False)
+
+    @classmethod
+    def from_dict(cls, data: Raw) -> StatusResponse:
+        return cls(warnings=each(StatusWarning.from_dict, objects(data, "warnings")), raw=data)
+
+
+@dataclass(frozen=True, repr=False)
 class PluginInfo(Record):
     """A plugin type.
 

@@ -37,6 +37,7 @@ from .models import (
     Removal,
     Repaired,
     Result,
+    StatusResponse,
     Validation,
 )
 
@@ -334,7 +335,7 @@ def status(
     *,
     request_id: Optional[str] = None,
     **options: Unpack[CallOptions],
-) -> Call[None]:
+) -> Call[StatusResponse]:
     """Report whether ``add`` can succeed on a network now.
 
     Raises InvalidConfigError, NetworkNotFoundError, PluginNotFoundError, PluginFailedError,
@@ -347,7 +348,7 @@ def status(
         ``on_existing`` and the other fields of :class:`cni.Client`
     """
     request = given(chosen(network), requestId=request_id)
-    return Call("status", request, nothing, options_of(options))
+    return Call("status", request, StatusResponse.from_dict, options_of(options))
 
 
 def validate(

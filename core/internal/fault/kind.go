@@ -11,6 +11,7 @@ const (
 	CodeInvalidConfig       = 7
 	CodeTryAgainLater       = 11
 	CodePluginNotAvailable  = 50
+	CodeLimitedConnectivity = 51
 	CodeInternal            = 999
 )
 

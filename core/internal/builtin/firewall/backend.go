@@ -58,13 +58,15 @@ type selection struct {
 	zone   string          // of firewalld
 	zones  *firewalld.Conn // nil for the other backends
 	locked bool
+
+	isDefault bool // the configuration names no backend
 }
 
 // selectBackend selects the backend for ADD, CHECK, REPAIR and STATUS. If none is configured, it
 // selects firewalld if that is running, otherwise nftables. The caller closes the selection.
 func (p firewall) selectBackend(ctx context.Context, c *config,
 	inv *plugin.Invocation) (*selection, error) {
-	s := &selection{inv: inv, name: c.Backend, zone: c.Zone}
+	s := &selection{inv: inv, name: c.Backend, zone: c.Zone, isDefault: c.Backend == ""}
 	if c.Backend != "" && c.Backend != backendFirewalld {
 		return s, nil
 	}
@@ -137,7 +139,7 @@ func (s *selection) backend(legacy []nft.Family) backend {
 	if s.name == backendIPTables {
 		return iptablesChains{s.inv}
 	}
-	var b backend = nftables{s.inv}
+	var b backend = nftables{s.inv, s.name == backendNFTables && !s.isDefault}
 	if len(legacy) > 0 {
 		b = legacyTables{b, s.inv, legacy}
 	}

@@ -183,29 +183,6 @@ func TestStatus(t *testing.T) {
 	kittest.Same(r.T, "rules", "", kittest.Ruleset(r.T))
 }
 
-func TestStatusTellsOfChainsThatDrop(t *testing.T) {
-	r := newRig(t)
-	kittest.Run(r.T, "iptables-nft", "-P", "FORWARD", "DROP")
-	kittest.Feed(
-		r.T,
-		"table inet mine { chain forwarded { type filter hook forward priority 5; policy drop; }; chain "+
-			"incoming { type filter hook input priority 5; policy drop; }; }",
-		"nft",
-		"-f",
-		"-",
-	)
-	kittest.Must(t, r.plugin().Status(t.Context(), r.invocation(kittest.Paper("a", 2), "")))
-	kittest.Same(
-		r.T,
-		"warnings",
-		[]string{
-			"chain forwarded of nftables table mine drops packets that it does not accept, " +
-				"including those of containers",
-		},
-		r.Warnings,
-	)
-}
-
 // TestNoProcessIsStarted holds for all but hosts with the older tables.
 func TestNoProcessIsStarted(t *testing.T) {
 	r := newRig(t)

@@ -1,8 +1,10 @@
 package firewall
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/libcni/libcni/core/internal/host/nft"
 	"github.com/libcni/libcni/core/internal/kit/drift"
@@ -15,90 +17,13 @@ const (
 	dockerChain  = "DOCKER-USER" // evaluated before Docker's rules, and reserved for the administrator
 )
 
-const maxJumps = 4 // nested jumps that evaluate follows
-
-// forwarding is the table "filter" of iptables for one family, in nftables or among the legacy
-// tables.
-type forwarding struct {
-	drops bool // policy of FORWARD
-	rules func(chain string) ([]nft.IptablesRule, error)
-}
-
-// outcome is the verdict on a packet that matches no conditional rule.
-type outcome int
-
-const (
-	undecided outcome = iota
-	accepted
-	dropped
-)
-
-// evaluate returns the outcome in a chain, and how many rules the packet passes before it.
-func (w forwarding) evaluate(chain string, depth int) (outcome, int, error) {
-	rules, err := w.rules(chain)
-	if err != nil {
-		return undecided, 0, err
-	}
-	for i, r := range rules {
-		if !r.Always() {
-			continue
-		}
-		switch code := r.Verdict.Code; {
-		case r.Rejects, code == nft.DropVerdict:
-			return dropped, i, nil
-		case code == nft.AcceptVerdict:
-			return accepted, i, nil
-		case code == nft.ReturnVerdict:
-			return undecided, i, nil
-		case (code == nft.JumpVerdict || code == nft.GotoVerdict) && depth < maxJumps:
-			inside, _, err := w.evaluate(r.Verdict.Chain, depth+1)
-			if err != nil || inside != undecided || code == nft.GotoVerdict {
-				return inside, i, err
-			}
-		}
-	}
-	return undecided, len(rules), nil
-}
-
-// position is a place for rules that must come before a drop.
-type position struct {
-	needed bool
-	chain  string
-	rules  []nft.IptablesRule // of the chain
-	at     int                // how many rules come before
-}
-
-// beforeDrop finds the position before the drop in FORWARD, if there is one. The position is
-// after the administrator's own rules, which therefore take precedence.
-func (w forwarding) beforeDrop() (position, error) {
-	result, at, err := w.evaluate(forwardChain, 0)
-	if err != nil || result == accepted || result == undecided && !w.drops {
-		return position{}, err
-	}
-	p := position{needed: true, chain: forwardChain, at: at}
-	if p.rules, err = w.rules(forwardChain); err != nil {
-		return position{}, err
-	}
-	callsDocker := func(r nft.IptablesRule) bool {
-		return r.Always() && r.Verdict.Chain == dockerChain
-	}
-	if slices.ContainsFunc(p.rules[:at], callsDocker) {
-		p.chain = dockerChain
-		if _, p.at, err = w.evaluate(dockerChain, 0); err != nil {
-			return position{}, err
-		}
-		p.rules, err = w.rules(dockerChain)
-	}
-	return p, err
-}
-
 // missingAccepts returns the rules of the attachment's network that are not before the drop, and
 // their position.
 func (w forwarding) missingAccepts(a *attachment,
 	f nft.Family) ([]nft.IptablesRule, position, error) {
-	p, err := w.beforeDrop()
+	p, err := w.beforeDrop(a.means(f), a.AdminChain)
 	if err != nil || !p.needed {
-		return nil, position{}, err
+		return nil, position{notes: p.notes}, err
 	}
 	before := p.rules[:p.at]
 	return slices.DeleteFunc(a.accepting(f),
@@ -149,6 +74,28 @@ func (n network) owns(chain []nft.IptablesRule, gone []netip.Addr) func(nft.Ipta
 	}
 }
 
+// means returns a function that reports whether a rule of the host is about the attachment: it
+// names addresses of its network, or a link of the host that leads to it.
+func (a *attachment) means(f nft.Family) meaning {
+	subnets := a.subnets(f)
+	return func(r nft.IptablesRule) bool {
+		return slices.ContainsFunc(subnets, func(subnet netip.Prefix) bool {
+			return r.Src.IsValid() && r.Src.Overlaps(subnet) ||
+				r.Dst.IsValid() && r.Dst.Overlaps(subnet)
+		}) || slices.ContainsFunc(a.links, func(link string) bool {
+			return matchesLink(r.In, link) || matchesLink(r.Out, link)
+		})
+	}
+}
+
+// matchesLink reports whether the name of a link in a rule of iptables stands for a link.
+func matchesLink(pattern, link string) bool {
+	if beginning, all := strings.CutSuffix(pattern, "+"); all {
+		return strings.HasPrefix(link, beginning)
+	}
+	return pattern == link
+}
+
 func (a *attachment) accepting(f nft.Family) []nft.IptablesRule {
 	var rules []nft.IptablesRule
 	for _, p := range a.subnets(f) {
@@ -188,6 +135,7 @@ func (a *attachment) missingNFTAccepts(r *nft.Reader,
 
 // queueAccepts queues the accepting rules that are missing before the host's drops.
 func (a *attachment) queueAccepts(tx *nft.Tx) error {
+	a.notes = nil // of an earlier attempt
 	for _, f := range families() {
 		lacking, p, err := a.missingNFTAccepts(tx.Reader, f)
 		if err != nil {
@@ -200,8 +148,17 @@ func (a *attachment) queueAccepts(tx *nft.Tx) error {
 		for _, rule := range lacking {
 			tx.AddIptablesRule(hostChain(f, p.chain), rule, before)
 		}
+		a.note(programName(f), p.notes)
 	}
 	return nil
+}
+
+// note keeps a text about each of the host's rules that drop packets of the attachment.
+func (a *attachment) note(program string, rules []note) {
+	for _, n := range rules {
+		a.notes = append(a.notes, fmt.Sprintf("%s drops packets of the network that match it; "+
+			"remove it if they are to pass", describeLine(program, n.chain, formatDrop(n.rule))))
+	}
 }
 
 func (a *attachment) checkAccepts(r *nft.Reader, list *drift.List) error {

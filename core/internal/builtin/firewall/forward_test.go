@@ -1,6 +1,7 @@
 package firewall
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -55,8 +56,41 @@ func droppingHosts() []dropping {
 				"FORWARD",
 			},
 		)
+		for _, conditional := range []string{"-i out0", "! -o lan0", "-m conntrack --ctstate NEW"} {
+			hosts = append(hosts, dropping{programs[0] + ", " + conditional, programs,
+				[]string{"-A FORWARD " + conditional + " -j DROP"}, "FORWARD"})
+		}
+		hosts = append(hosts, dropping{programs[0] + ", seven jumps deep", programs,
+			[]string{"-N C1", "-N C2", "-N C3", "-N C4", "-N C5", "-N C6", "-N C7", "-A FORWARD -j C1",
+				"-A C1 -j C2", "-A C2 -j C3", "-A C3 -j C4", "-A C4 -j C5", "-A C5 -j C6", "-A C6 -j C7",
+				"-A C7 ! -i lan0 -j DROP"}, "FORWARD"})
 	}
 	return hosts
+}
+
+// TestAdministratorsWordAboutTheNetworkCounts: rules about the network's addresses or its bridge
+// apply, and ADD says so.
+func TestAdministratorsWordAboutTheNetworkCounts(t *testing.T) {
+	for _, programs := range []string{"nft", "legacy"} {
+		for _, condition := range []string{"-s 10.0.0.0/8", "-d 10.1.0.0/24", "-i bra", "-o br+"} {
+			t.Run(programs+" "+condition, func(t *testing.T) {
+				r := newRig(t)
+				c := r.container("a", 2)
+				r.Serve(r.outside, ":7000", "outside")
+				words := strings.Fields("-A FORWARD " + condition + " -j DROP")
+				kittest.Run(r.T, "iptables-"+programs, words...)
+				kittest.Run(r.T, "iptables-"+programs, "-P", "FORWARD", "DROP")
+				r.add(c, "")
+				r.Try(path("out", &c.Node, "192.0.2.9:7000", ""),
+					path("out, IPv6", &c.Node, "[fd00:9::9]:7000", "outside"))
+				kittest.Same(r.T, "drift", []string(nil), r.drift(c, ""))
+				want := map[string]string{"nft": "iptables", "legacy": "iptables-legacy"}[programs] + " rule -A FORWARD " + condition + " -j DROP drops packets of the network"
+				if len(r.Warnings) != 1 || !strings.Contains(r.Warnings[0], want) {
+					t.Errorf("warnings %q, want %q", r.Warnings, want)
+				}
+			})
+		}
+	}
 }
 
 func (d dropping) set(r *rig) {
@@ -147,7 +181,8 @@ func TestTwoNetworksHaveRulesEach(t *testing.T) {
 
 func TestHostThatForwardsIsLeftAlone(t *testing.T) {
 	r := newRig(t)
-	kittest.Run(r.T, "iptables-nft", "-A", "FORWARD", "-i", "eth7", "-j", "DROP")
+	kittest.Run(r.T, "iptables-nft", "-A", "FORWARD", "-m", "conntrack", "--ctstate", "INVALID", "-j",
+		"DROP")
 	kittest.Run(r.T, "ip6tables-nft", "-P", "FORWARD", "DROP")
 	kittest.Run(r.T, "ip6tables-nft", "-A", "FORWARD", "-j", "ACCEPT")
 	before := kittest.Saved(r.T, "iptables-nft-save") + kittest.Saved(r.T, "ip6tables-nft-save")
@@ -169,9 +204,45 @@ func TestPositionBeforeTheHostsDrop(t *testing.T) {
 		{"nothing", false, nil, nil, "", 0},
 		{"a policy", true, nil, nil, "FORWARD", 0},
 		{
-			"a policy after rules with conditions", true, []string{"-i eth0 -j DROP", "-p tcp -j ACCEPT"},
+			"a policy after rules with conditions", true, []string{"-i eth0 -j ACCEPT", "-p tcp -j ACCEPT"},
 			nil, "FORWARD", 2,
 		},
+		{"an interface", false, []string{"-p tcp -j ACCEPT", "-i eth0 -j DROP"}, nil, "FORWARD", 1},
+		{"another interface", false, []string{"! -o lan0 -j REJECT"}, nil, "FORWARD", 0},
+		{"new connections", false, []string{"-m conntrack --ctstate NEW -j DROP"}, nil, "FORWARD", 0},
+		{"what belongs to no connection", false, []string{"-m conntrack --ctstate INVALID -j DROP"},
+			nil, "", 0},
+		{"other addresses", false, []string{"-s 192.168.0.0/16 -j DROP"}, nil, "FORWARD", 0},
+		{"addresses of the network", false, []string{"-s 10.0.0.0/8 -j DROP", "-d 10.1.0.9/32 -j DROP"},
+			nil, "", 0},
+		{"all but other addresses", false, []string{"! -s 10.1.0.0/24 -j DROP"}, nil, "FORWARD", 0},
+		{"the bridge", false, []string{"-i br-a -j DROP", "-o br+ -j DROP"}, nil, "", 0},
+		{"another bridge", false, []string{"-i br-b -j DROP"}, nil, "FORWARD", 0},
+		{"addresses of the network, then an interface", false,
+			[]string{"-s 10.1.0.0/24 -d 10.9.0.0/16 -j DROP", "-i lan0 -j DROP"}, nil, "FORWARD", 1},
+		{"an interface, then addresses of the network", false,
+			[]string{"-i lan0 -j DROP", "-d 10.1.0.0/16 -j DROP"}, nil, "FORWARD", 2},
+		{"addresses of the network, then a policy", true, []string{"-s 10.1.0.0/24 -j DROP"}, nil,
+			"FORWARD", 1},
+		{"an interface, after a verdict for all", false, []string{"-j ACCEPT", "-i eth0 -j DROP"}, nil,
+			"", 0},
+		{"seven jumps deep", false, []string{"-p udp -j ACCEPT", "-j C1"}, map[string][]string{
+			"C1": {"-j C2"}, "C2": {"-j C3"}, "C3": {"-p tcp -j C4"}, "C4": {"-j C5"}, "C5": {"-j C6"},
+			"C6": {"-j C7"}, "C7": {"-i lan0 -j DROP"}}, "FORWARD", 1},
+		{"unconditional, seven jumps deep", false, []string{"-p udp -j ACCEPT", "-j C1"},
+			map[string][]string{"C1": {"-j C2"}, "C2": {"-j C3"}, "C3": {"-j C4"}, "C4": {"-j C5"},
+				"C5": {"-j C6"}, "C6": {"-j C7"}, "C7": {"-j DROP"}}, "FORWARD", 1},
+		{"a chain about the network", true, []string{"-j USER", "-i lan0 -j DROP"},
+			map[string][]string{"USER": {"-s 10.1.0.7/32 -j DROP"}}, "FORWARD", 1},
+		{"a chain for the bridge", false, []string{"-i br-a -j USER"},
+			map[string][]string{"USER": {"-p tcp -j DROP"}}, "", 0},
+		{"an administrator's chain", false, []string{"-j CNI-ADMIN", "-i lan0 -j DROP"},
+			map[string][]string{"CNI-ADMIN": {"-i lan0 -j DROP"}}, "FORWARD", 1},
+		{"Docker's chain after an interface", false, []string{"-i lan0 -j DROP", "-j DOCKER-USER"},
+			docker, "DOCKER-USER", 1},
+		{"Docker's chain alone", false, []string{"-j DOCKER-USER"}, docker, "", 0},
+		{"policies of the reference plugin", false, []string{"-j CNI-ISOLATION-STAGE-1"},
+			map[string][]string{"CNI-ISOLATION-STAGE-1": {"-i br-b -j DROP"}}, "", 0},
 		{"a policy that is never asked", true, []string{"-j ACCEPT"}, nil, "", 0},
 		{
 			"a last rule", false,
@@ -181,10 +252,6 @@ func TestPositionBeforeTheHostsDrop(t *testing.T) {
 		{
 			"a last rule with a comment", false, []string{"-m comment --comment x -j DROP"}, nil, "FORWARD",
 			0,
-		},
-		{
-			"a rule that drops some", false,
-			[]string{"-s 10.0.0.0/8 -j DROP", "-m conntrack --ctstate RELATED -j DROP"}, nil, "", 0,
 		},
 		{"a log before the drop", false, []string{"-j LOG", "-j DROP"}, nil, "FORWARD", 1},
 		{
@@ -209,7 +276,6 @@ func TestPositionBeforeTheHostsDrop(t *testing.T) {
 			"Docker's chain after the drop", false, []string{"-j DROP", "-j DOCKER-USER"}, docker, "FORWARD",
 			0,
 		},
-		{"an inverted address", false, []string{"! -s 10.0.0.0/8 -j DROP"}, nil, "", 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			l := &legacyTable{
@@ -229,7 +295,9 @@ func TestPositionBeforeTheHostsDrop(t *testing.T) {
 				l.content.Chains["FORWARD"] = append(l.content.Chains["FORWARD"],
 					strings.Fields(rule))
 			}
-			got, err := l.forwarding().beforeDrop()
+			a := &attachment{config: &config{configKeys{AdminChain: "CNI-ADMIN"}},
+				addresses: []netip.Prefix{netip.MustParsePrefix("10.1.0.2/24")}, links: []string{"br-a"}}
+			got, err := l.forwarding().beforeDrop(a.means(nft.IPv4), a.AdminChain)
 			kittest.Must(t, err)
 			if got.needed != (test.chain != "") || got.chain != test.chain || got.at != test.at {
 				t.Errorf("needed %t, in %q at %d; want %q at %d", got.needed, got.chain, got.at,

@@ -12,6 +12,7 @@ import (
 	"github.com/libcni/libcni/core/internal/host/nft"
 	"github.com/libcni/libcni/core/internal/kit"
 	"github.com/libcni/libcni/core/internal/kit/drift"
+	"github.com/libcni/libcni/core/internal/kit/filter"
 	"github.com/libcni/libcni/core/internal/kit/ipam"
 	"github.com/libcni/libcni/core/plugin"
 )
@@ -30,13 +31,13 @@ const (
 // rules name their owner.
 type iptablesChains struct{ inv *plugin.Invocation }
 
-func (b iptablesChains) status(context.Context) error {
+func (b iptablesChains) status(ctx context.Context) error {
 	for _, f := range families() {
 		if _, err := b.find(f); err != nil {
 			return err
 		}
 	}
-	return nil
+	return filter.IgnoreUnsupported(nftables{inv: b.inv}.status(ctx))
 }
 
 func (b iptablesChains) add(ctx context.Context, a *attachment) error {
@@ -81,7 +82,7 @@ func (b iptablesChains) remove(ctx context.Context, t target) (removal, error) {
 		}
 		failed = errors.Join(failed, err)
 	}
-	_, err := nftables{b.inv}.remove(ctx, t) // separate
+	_, err := nftables{inv: b.inv}.remove(ctx, t) // separate
 	return removal{}, errors.Join(failed, err)
 }
 

@@ -31,11 +31,19 @@ func parseRule(words []string) nft.IptablesRule {
 		if i+1 < len(words) {
 			argument = words[i+1]
 		}
+		if i > 0 && words[i-1] == "!" { // r.Other is set
+			i++
+			continue
+		}
 		switch words[i] {
 		case "-s":
 			r.Src, r.Other = parsePrefix(argument, r.Other)
 		case "-d":
 			r.Dst, r.Other = parsePrefix(argument, r.Other)
+		case "-i":
+			r.In, r.Other = argument, true
+		case "-o":
+			r.Out, r.Other = argument, true
 		case "-m":
 			r.Other = r.Other || argument != "comment" && argument != "conntrack"
 		case "--comment":
@@ -68,6 +76,7 @@ type stateName struct {
 // stateNames are in the order in which iptables prints them.
 func stateNames() []stateName {
 	return []stateName{
+		{"INVALID", nft.StateInvalid},
 		{"RELATED", nft.StateRelated},
 		{"ESTABLISHED", nft.StateEstablished},
 		{"DNAT", nft.StateTranslated},
@@ -128,6 +137,28 @@ func formatRule(r nft.IptablesRule) []string {
 		words = append(words, "-m", "conntrack", "--ctstate", strings.Join(names, ","))
 	}
 	return append(words, "-j", "ACCEPT")
+}
+
+// formatDrop writes a rule that drops or jumps for a message. Conditions that are not read are left
+// out.
+func formatDrop(r nft.IptablesRule) []string {
+	accept := r
+	accept.Comment = ""
+	words := formatRule(accept)
+	words = words[:len(words)-2] // its verdict
+	for _, link := range [][2]string{{"-i", r.In}, {"-o", r.Out}} {
+		if link[1] != "" {
+			words = append(words, link[0], link[1])
+		}
+	}
+	verdict := "DROP"
+	switch {
+	case r.Rejects:
+		verdict = "REJECT"
+	case r.Verdict.Chain != "":
+		verdict = r.Verdict.Chain
+	}
+	return append(words, "-j", verdict)
 }
 
 // describeLine names a rule of iptables as the command that adds it.

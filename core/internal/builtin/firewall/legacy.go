@@ -83,6 +83,11 @@ func (b legacyTables) addAccepts(ctx context.Context, a *attachment) error {
 		if err != nil {
 			return err
 		}
+		a.notes = nil
+		a.note(programName(t.family)+"-legacy", p.notes)
+		for _, text := range a.notes {
+			b.inv.Warn("%s", text)
+		}
 		var lines []string
 		for i, rule := range lacking {
 			lines = append(

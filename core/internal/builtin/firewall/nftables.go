@@ -13,14 +13,30 @@ import (
 
 // nftables is the backend that keeps its rules in libcni's tables, and accepting rules in the chain
 // FORWARD that iptables has in nftables.
-type nftables struct{ inv *plugin.Invocation }
+type nftables struct {
+	inv *plugin.Invocation
+
+	besideFirewalld bool // the configuration asks for nftables, also where firewalld runs
+}
 
 func (b nftables) status(ctx context.Context) error {
-	return noNFTables(nft.View(ctx, func(r *nft.Reader) error { return warnOfDrops(r, b.inv) }))
+	var found findings
+	err := nft.View(ctx, func(r *nft.Reader) (err error) {
+		found, err = network(b.inv.Network).examineHost(r, b.besideFirewalld)
+		return err
+	})
+	if err != nil {
+		return noNFTables(err)
+	}
+	return found.report(b.inv)
 }
 
 func (b nftables) add(ctx context.Context, a *attachment) error {
-	return noNFTables(nft.Update(ctx, b.inv.StateDir, a.queueAdd))
+	err := noNFTables(nft.Update(ctx, b.inv.StateDir, a.queueAdd))
+	for _, text := range a.notes {
+		b.inv.Warn("%s", text)
+	}
+	return err
 }
 
 func (b nftables) repair(ctx context.Context, a *attachment) error {
@@ -73,7 +89,10 @@ func (a *attachment) queueAdd(tx *nft.Tx) error {
 			return err
 		}
 	}
-	return a.queueAccepts(tx)
+	if err := a.queueAccepts(tx); err != nil {
+		return err
+	}
+	return a.noteNative(tx.Reader)
 }
 
 // queueRepair is queueAdd for a repair: it checks every object, and keeps elements of other

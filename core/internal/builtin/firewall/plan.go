@@ -21,6 +21,8 @@ type attachment struct {
 	addresses []netip.Prefix // of the container, with their prefix lengths; empty if unknown
 	bridge    string         // the network's, for an ingressPolicy; "" for policy open
 	port      string         // host end of the container's link; "" if unknown
+	links     []string       // the host's links that lead to the container
+	notes     []string       // of an ADD, for the log
 }
 
 // newAttachment reads the attachment of an ADD or CHECK from the previous result.
@@ -72,6 +74,11 @@ func knownAttachment(c *config, inv *plugin.Invocation) (*attachment, *types100.
 	result, err := inv.PrevResult.Value()
 	if err != nil {
 		return a, nil, err
+	}
+	for _, link := range result.Interfaces {
+		if link.Sandbox == "" && link.Name != "" {
+			a.links = append(a.links, link.Name)
+		}
 	}
 	if links := result.Interfaces; len(links) > 1 && links[1].Sandbox == "" &&
 		links[1].Name != "" &&

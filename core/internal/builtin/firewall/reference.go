@@ -11,6 +11,9 @@ import (
 // referenceChain is where the reference plugin and the backend iptables accept containers' packets.
 const referenceChain = "CNI-FORWARD"
 
+// referenceAdminChain is the default of iptablesAdminChainName.
+const referenceAdminChain = "CNI-ADMIN"
+
 // isReferenceRule reports whether a rule is one that the reference plugin makes for one of the
 // addresses.
 func isReferenceRule(r nft.IptablesRule, addresses []netip.Addr) bool {

@@ -47,26 +47,24 @@ func (r *Reader) Chains(t Table) ([]Chain, error) {
 	})
 }
 
-// DroppingForwards returns the chains of any table that drop forwarded packets unless one of their
-// rules accepts them. It reads all chains.
-func (r *Reader) DroppingForwards() ([]Chain, error) {
+// ForwardChains returns the base chains, in any table of IP or of bridges, that forwarded packets
+// pass. It reads all chains.
+func (r *Reader) ForwardChains() ([]Chain, error) {
 	if err := r.begin(); err != nil {
 		return nil, err
 	}
 
-	var dropping []Chain
+	var found []Chain
 	q := wire.ListChains(0, func(c wire.Chain) {
-		chain := decodeChain(c)
-		f := chain.Table.Family
-		if routed := f == IPv4 || f == IPv6 || f == Inet; routed && chain.Hook == Forward && chain.Drop {
-			dropping = append(dropping, chain)
+		if chain := decodeChain(c); chain.Hook == Forward {
+			found = append(found, chain)
 		}
 	})
 	if err := r.ask(q); err != nil {
 		return nil, err
 	}
 	_, err := q.Outcome()
-	return dropping, err
+	return found, err
 }
 
 func decodeChain(c wire.Chain) Chain {

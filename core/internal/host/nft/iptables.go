@@ -21,6 +21,14 @@ type IptablesRule struct {
 	Comment  string         // at most 255 bytes
 	Verdict  VerdictOf      // of a rule that rejects, drops, or does neither of the known, see there
 	Rejects  bool           // the packet, with an answer to its sender
+
+	// links that the packets come in and leave through, for a rule with Other; a name that ends with
+	// "+" stands for all links whose names begin so
+	In, Out string
+
+	// the verdict may be one that is not listed here, such as that of a map
+	Unknown bool
+
 	// the rule has conditions that are not listed here, so it may not apply to all packets that it
 	// seems to apply to
 	Other bool
@@ -29,8 +37,10 @@ type IptablesRule struct {
 // IptablesStates are states of connections in the encoding of iptables, or-ed.
 type IptablesStates uint16
 
-// The states. StateTranslated is that of a connection whose destination was translated.
+// The states. StateInvalid is that of packets that belong to no connection, StateTranslated
+// that of a connection whose destination was translated.
 const (
+	StateInvalid     IptablesStates = 1 << 0
 	StateEstablished IptablesStates = 1 << 1
 	StateRelated     IptablesStates = 1 << 2
 	StateTranslated  IptablesStates = 1 << 7

@@ -17,9 +17,10 @@ import (
 type loaded struct {
 	known        bool
 	base, offset uint32
-	connection   bool   // a property of the packet's connection, in place of a part of the packet
-	key          uint32 // of the property
-	mask         []byte // nil for all
+	connection   bool    // a property of the packet's connection, in place of a part of the packet
+	key          uint32  // of the property
+	link         *string // the rule's, if a link's name is compared
+	mask         []byte  // nil for all
 }
 
 // iptablesDecoder reads a rule step by step. An unknown step makes the rule Other.
@@ -106,6 +107,14 @@ func (d *iptablesDecoder) step(name string, attributes netlink.Decoder) error {
 	case "payload":
 		d.register = loaded{known: true, base: number(at[unix.NFTA_PAYLOAD_BASE]),
 			offset: number(at[unix.NFTA_PAYLOAD_OFFSET])}
+	case "lookup":
+		d.rule.Other = true
+		d.rule.Unknown = d.rule.Unknown || len(at[unix.NFTA_LOOKUP_DREG]) > 0
+	case "queue":
+		d.rule.Unknown = true
+	case "meta":
+		d.rule.Other = true
+		d.register = loaded{link: d.link(number(at[unix.NFTA_META_KEY]))}
 	case "ct":
 		d.register = loaded{known: len(at[unix.NFTA_CT_DIRECTION]) == 0, connection: true,
 			key: number(at[unix.NFTA_CT_KEY])}
@@ -115,7 +124,10 @@ func (d *iptablesDecoder) step(name string, attributes netlink.Decoder) error {
 			"\x00")) == 0
 	case "cmp":
 		compare := d.compare
-		if d.register.connection {
+		switch {
+		case d.register.link != nil:
+			compare = d.compareLink
+		case d.register.connection:
 			compare = d.compareState
 		}
 		compare(number(at[unix.NFTA_CMP_OP]), value(at[unix.NFTA_CMP_DATA]))
@@ -149,7 +161,7 @@ func (d *iptablesDecoder) target(name string) {
 		d.rule.Verdict.Code = DropVerdict
 	case "LOG", "NFLOG":
 	default:
-		d.rule.Other = true
+		d.rule.Other, d.rule.Unknown = true, true
 	}
 }
 
@@ -197,6 +209,28 @@ func (d *iptablesDecoder) compare(op uint32, data []byte) {
 		d.rule.Dst = prefix
 	default:
 		d.rule.Other = true
+	}
+}
+
+// link returns where the rule keeps the link that a property of the packet names, or nil.
+func (d *iptablesDecoder) link(key uint32) *string {
+	switch key {
+	case unix.NFT_META_IIFNAME:
+		return &d.rule.In
+	case unix.NFT_META_OIFNAME:
+		return &d.rule.Out
+	}
+	return nil
+}
+
+// compareLink reads the comparison of a link's name; without a NUL byte it is that of a beginning.
+func (d *iptablesDecoder) compareLink(op uint32, data []byte) {
+	if op != unix.NFT_CMP_EQ {
+		return
+	}
+	name, _, whole := bytes.Cut(data, []byte{0})
+	if *d.register.link = string(name); !whole && len(data) < unix.IFNAMSIZ {
+		*d.register.link += "+"
 	}
 }
 

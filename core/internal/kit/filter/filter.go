@@ -64,10 +64,11 @@ func Unsupported(err error, need string) error {
 	return err
 }
 
-// Unavailable gives an error of STATUS the code of a plugin that cannot be used.
+// Unavailable gives an error of STATUS the code of a plugin that cannot be used, unless it has the
+// code of limited connectivity.
 func Unavailable(err error) error {
 	var f *fault.Error
-	if errors.As(err, &f) {
+	if errors.As(err, &f) && f.Code != fault.CodeLimitedConnectivity {
 		f.Code = fault.CodePluginNotAvailable
 	}
 	return err
