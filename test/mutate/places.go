@@ -195,6 +195,8 @@ func ports() []mutation {
 	), in(firewall, "",
 		change{"a failed ADD is not undone", "firewall.Add", swap("s.remove(ctx, a.target())", "nil")},
 		change{"the host's legacy tables still drop", "legacyTables.add", drop("addAccepts")},
+		change{"repair leaves rules that end a chain", "attachment.queueRepair", drop("MendChains")},
+		change{"ineffective chains are not found", "attachment.checkTables", drop("Add")},
 		change{"rules about the network do not come first", "walk.note", never("w.means")},
 		change{"rules with conditions are not preceded", "effect.mayDrop",
 			answer("e.outcome == dropped || e.meant > 0")},

@@ -84,7 +84,8 @@ func TestAdministratorsWordAboutTheNetworkCounts(t *testing.T) {
 				r.Try(path("out", &c.Node, "192.0.2.9:7000", ""),
 					path("out, IPv6", &c.Node, "[fd00:9::9]:7000", "outside"))
 				kittest.Same(r.T, "drift", []string(nil), r.drift(c, ""))
-				want := map[string]string{"nft": "iptables", "legacy": "iptables-legacy"}[programs] + " rule -A FORWARD " + condition + " -j DROP drops packets of the network"
+				name := map[string]string{"nft": "iptables", "legacy": "iptables-legacy"}[programs]
+				want := name + " rule -A FORWARD " + condition + " -j DROP drops packets of the network"
 				if len(r.Warnings) != 1 || !strings.Contains(r.Warnings[0], want) {
 					t.Errorf("warnings %q, want %q", r.Warnings, want)
 				}

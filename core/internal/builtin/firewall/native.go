@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/internal/kit/filter"
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -43,6 +45,9 @@ func (n network) examineHost(r *nft.Reader, withFirewalld bool) (findings, error
 		return findings{}, err
 	}
 	var all findings
+	if all.warnings, err = filter.Ineffective(r); err != nil {
+		return findings{}, err
+	}
 	for _, c := range chains {
 		if c.Table.Name == firewalldTable && !withFirewalld {
 			continue
@@ -58,7 +63,7 @@ func (n network) examineHost(r *nft.Reader, withFirewalld bool) (findings, error
 func (n network) examine(r *nft.Reader, c nft.Chain, all *findings) error {
 	switch {
 	case c.Table == nft.Own(nft.Inet), c.Table == nft.Own(nft.Bridge):
-		return nil
+		return n.examineOwn(r, c, all)
 	case c.Table == hostChain(nft.IPv4, "").Table && c.Name == forwardChain:
 		return n.examineIptables(r, nft.IPv4, all)
 	case c.Table == hostChain(nft.IPv6, "").Table && c.Name == forwardChain:
@@ -74,6 +79,18 @@ func (n network) examine(r *nft.Reader, c nft.Chain, all *findings) error {
 		all.warnings = append(all.warnings, text)
 	}
 	return nil
+}
+
+// examineOwn finds a chain of ours that ends for all packets.
+func (n network) examineOwn(r *nft.Reader, c nft.Chain, all *findings) error {
+	found, err := filter.CheckChains(r, nft.Chain{Table: c.Table, Name: c.Name, Type: c.Type,
+		Hook: c.Hook, Priority: c.Priority, Drop: c.Drop})
+	for _, d := range found {
+		if !strings.HasPrefix(d.Object, "flag ") {
+			all.warnings = append(all.warnings, d.Object+": run cni repair --all")
+		}
+	}
+	return err
 }
 
 // describe says what a chain drops, "" for nothing, and whether that cuts off all containers.
@@ -147,7 +164,7 @@ type verdict struct {
 
 func verdictOf(r *nft.Reader, c nft.Chain) (verdict, error) {
 	seen := map[string]verdict{}
-	v, err := judge(c.Name, 0, seen, func(name string) ([]nft.IptablesRule, error) {
+	v, err := interpret(c.Name, 0, seen, func(name string) ([]nft.IptablesRule, error) {
 		return r.IptablesRules(nft.Chain{Table: c.Table, Name: name})
 	})
 	if v.outcome == undecided && c.Drop {
@@ -156,7 +173,7 @@ func verdictOf(r *nft.Reader, c nft.Chain) (verdict, error) {
 	return v, err
 }
 
-func judge(chain string, depth int, seen map[string]verdict,
+func interpret(chain string, depth int, seen map[string]verdict,
 	rulesOf func(string) ([]nft.IptablesRule, error)) (verdict, error) {
 	if v, found := seen[chain]; found {
 		return v, nil
@@ -172,7 +189,7 @@ func judge(chain string, depth int, seen map[string]verdict,
 		if code := rule.Verdict.Code; code == nft.JumpVerdict || code == nft.GotoVerdict {
 			if depth >= maxJumps || len(seen) >= maxChains {
 				inside.mayAccept = true
-			} else if inside, err = judge(rule.Verdict.Chain, depth+1, seen, rulesOf); err != nil {
+			} else if inside, err = interpret(rule.Verdict.Chain, depth+1, seen, rulesOf); err != nil {
 				return verdict{}, err
 			}
 		}
@@ -226,8 +243,8 @@ func (n network) examineIptables(r *nft.Reader, f nft.Family, all *findings) err
 	if err != nil || w == nil {
 		return err
 	}
-	host := w.walk(func(rule nft.IptablesRule) bool { return rule.Src.IsValid() || rule.Dst.IsValid() },
-		referenceAdminChain)
+	isNamed := func(r nft.IptablesRule) bool { return r.Src.IsValid() || r.Dst.IsValid() }
+	host := w.walk(isNamed, referenceAdminChain)
 	if _, err := host.look(forwardChain, 0); err != nil || len(host.notes) == 0 {
 		return err
 	}

@@ -103,6 +103,9 @@ func (a *attachment) queueRepair(tx *nft.Tx) error {
 	if err := a.queueShared(tx, c); err != nil {
 		return err
 	}
+	if err := filter.MendChains(tx, c.chains()...); err != nil {
+		return err
+	}
 	for _, m := range c.elements {
 		e, err := tx.Find(m.set, m.key)
 		if err != nil {
@@ -227,6 +230,11 @@ func (a *attachment) checkTables(r *nft.Reader, list *drift.List) error {
 	if err := checkBase(r, list); err != nil {
 		return err
 	}
+	ineffective, err := filter.CheckChains(r, c.chains()...)
+	if err != nil {
+		return err
+	}
+	list.Add(ineffective)
 	if err := a.checkContent(r, c, list); err != nil {
 		return err
 	}
@@ -262,7 +270,7 @@ func describeRule(r nft.Rule) string {
 // checkBase lists the differences of the base chain and its rules.
 func checkBase(r *nft.Reader, list *drift.List) error {
 	c := baseChain()
-	chain, err := r.Chain(c.Table, c.Name)
+	elsewhere, err := r.IsMisplaced(c)
 	if err != nil {
 		return err
 	}
@@ -270,9 +278,8 @@ func checkBase(r *nft.Reader, list *drift.List) error {
 	if err != nil {
 		return err
 	}
-	if chain != nil && (chain.Hook != c.Hook || chain.Priority != c.Priority || chain.Drop) {
-		list.Differs("nftables chain "+c.Name, "at the hook forward, priority 0, policy accept",
-			"another hook, priority or policy")
+	if elsewhere {
+		list.Missing("nftables chain " + c.Name + " at its hook and priority")
 	}
 	checkBaseRules(have, list)
 	return nil

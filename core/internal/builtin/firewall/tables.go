@@ -254,6 +254,17 @@ func (a *attachment) portContent() content {
 	return c
 }
 
+// chains are the chains with the rules, except the base chain, which has no others anyway.
+func (c content) chains() []nft.Chain {
+	var all []nft.Chain
+	for _, r := range c.rules {
+		if !slices.Contains(all, r.Chain) {
+			all = append(all, r.Chain)
+		}
+	}
+	return all
+}
+
 func (c content) and(more content) content {
 	return content{slices.Concat(c.sets, more.sets), slices.Concat(c.rules, more.rules),
 		slices.Concat(c.elements, more.elements)}

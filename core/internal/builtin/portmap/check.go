@@ -10,6 +10,7 @@ import (
 	"github.com/libcni/libcni/core/internal/host/nft"
 	"github.com/libcni/libcni/core/internal/kit"
 	"github.com/libcni/libcni/core/internal/kit/drift"
+	"github.com/libcni/libcni/core/internal/kit/filter"
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -51,6 +52,12 @@ func compare(ctx context.Context, inv *plugin.Invocation) (*comparison, error) {
 	if err := nft.View(ctx, func(r *nft.Reader) error {
 		k.reader, k.Found = r, nil
 		k.prefetch()
+		chains, _, _ := common(false)
+		ineffective, err := filter.CheckChains(r, chains...)
+		if err != nil {
+			return err
+		}
+		k.Add(ineffective)
 		if err := k.form(); err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/libcni/libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/internal/kit/filter"
 )
 
 // queueAdd queues everything that the plan needs. It assumes that a set that exists has its rules,
@@ -32,6 +33,10 @@ func (p *plan) queueAdd(tx *nft.Tx) error {
 // queueRepair is queueAdd without its assumptions: it checks every rule and element, and replaces
 // those that differ.
 func (p *plan) queueRepair(tx *nft.Tx) error {
+	chains, _, _ := common(false)
+	if err := filter.MendChains(tx, chains...); err != nil {
+		return err
+	}
 	for _, s := range p.shared() {
 		if err := s.queue(tx); err != nil {
 			return err

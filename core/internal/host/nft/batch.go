@@ -39,6 +39,7 @@ func (tx *Tx) changeSet(s Set) {
 
 // commit applies what is queued if the rules are still those that were read.
 func (tx *Tx) commit() error {
+	tx.wake()
 	if tx.IsEmpty() {
 		if tx.c.Interrupted {
 			return ErrChanged
@@ -58,6 +59,15 @@ func (tx *Tx) commit() error {
 		tx.read = nil
 	}
 	return nil
+}
+
+// wake makes the tables of libcni active that were found dormant.
+func (tx *Tx) wake() {
+	for _, f := range []Family{Inet, Bridge} {
+		if table, known := tx.table(Own(f)); known && table.Dormant {
+			Own(f).ensure(tx)
+		}
+	}
 }
 
 // knownTable returns the name of a table that exists, of the family of the first change, or "".

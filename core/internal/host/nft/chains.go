@@ -78,6 +78,9 @@ func decodeChain(c wire.Chain) Chain {
 
 // Rules returns the rules of a chain in their order, with handles.
 func (r *Reader) Rules(c Chain) ([]Rule, error) {
+	if r.replaced[chainName{c.Table, c.Name}] {
+		return nil, nil
+	}
 	f := fact{ofRules, c.Table, c.Name}
 	value, known, err := r.recall(f)
 	if err != nil {

@@ -60,9 +60,10 @@ func attempt(ctx context.Context, change func(*Tx) error) error {
 	}
 	defer c.Done()
 	careful := false
+	var replaced map[chainName]bool
 	for range maxAttempts {
 		tx := newTx(c)
-		tx.careful = careful
+		tx.careful, tx.replaced = careful, replaced
 		err := change(tx)
 		if err == nil {
 			err = tx.commit()
@@ -71,6 +72,11 @@ func attempt(ctx context.Context, change func(*Tx) error) error {
 		switch {
 		case wire.IsOtherSet(err) && !careful:
 			careful = true
+		case refusesChain(err) && replaced == nil:
+			var failed error
+			if replaced, failed = tx.misplaced(); len(replaced) == 0 {
+				return errors.Join(err, failed)
+			}
 		case !errors.Is(err, ErrChanged):
 			return err
 		}

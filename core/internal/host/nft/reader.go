@@ -15,6 +15,8 @@ type Reader struct {
 	c *conn
 	snapshot
 	lookups
+
+	replaced map[chainName]bool // chains that the batch makes anew, without the rules they have
 }
 
 func newReader(c *conn, closing bool) *Reader {
@@ -44,6 +46,15 @@ func (r *Reader) HasTable(t Table) (bool, error) {
 		r.read[fact{ofTable, t, ""}] = table
 	}
 	return found, err
+}
+
+// IsDormant reports whether a table exists whose rules have no effect.
+func (r *Reader) IsDormant(t Table) (bool, error) {
+	if exists, err := r.HasTable(t); err != nil || !exists {
+		return false, err
+	}
+	table, _ := r.table(t)
+	return table.Dormant, nil
 }
 
 // SetNames returns the names of the sets and maps of a table.

@@ -57,6 +57,9 @@ func (c Chain) ensure(tx *Tx) {
 	c.Table.ensure(tx)
 	if !tx.chains[c] {
 		tx.chains[c] = true
+		if tx.replaced[chainName{c.Table, c.Name}] {
+			tx.replace(c)
+		}
 		tx.AddChain(c.declaration())
 		tx.changeChain(c)
 	}

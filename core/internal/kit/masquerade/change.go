@@ -17,7 +17,12 @@ func (a Attachment) Add(tx *nft.Tx) error { return a.ensure(tx, family.add, a.pu
 
 // Repair queues the changes that restore missing objects. An element that belongs to another
 // attachment stays.
-func (a Attachment) Repair(tx *nft.Tx) error { return a.ensure(tx, family.ensureShared, a.restore) }
+func (a Attachment) Repair(tx *nft.Tx) error {
+	if err := filter.MendChains(tx, chain()); err != nil {
+		return err
+	}
+	return a.ensure(tx, family.ensureShared, a.restore)
+}
 
 // ensure queues the changes of the network's shared objects and the attachment's elements.
 func (a Attachment) ensure(tx *nft.Tx,

@@ -15,7 +15,10 @@ const (
 
 // Check returns the differences from what Add makes. The caller sets Drift.Plugin.
 func (a Attachment) Check(r *nft.Reader) ([]fault.Drift, error) {
-	var found []fault.Drift
+	found, err := filter.CheckChains(r, chain())
+	if err != nil {
+		return nil, err
+	}
 	for _, f := range families(a.Owner.Network) {
 		drift, err := a.check(r, f)
 		if err != nil {

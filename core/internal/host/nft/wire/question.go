@@ -92,14 +92,15 @@ func parseGeneration(d netlink.Decoder) (number uint32) {
 
 // GetTable asks for a table.
 func GetTable(family uint8, name string, found *Table) *Question {
-	const owned = 2 // NFT_TABLE_F_OWNER
+	const dormant, owned = 1, 2 // NFT_TABLE_F_*
 	e := body(family, 0)
 	e.String(unix.NFTA_TABLE_NAME, name)
 	return newQuestion(unix.NFT_MSG_GETTABLE, e, func(_ uint8, d netlink.Decoder) error {
 		found.Exists = true
 		for d.Next() {
 			if d.Kind() == unix.NFTA_TABLE_FLAGS {
-				found.Owned = d.BigUint32()&owned != 0
+				flags := d.BigUint32()
+				found.Owned, found.Dormant = flags&owned != 0, flags&dormant != 0
 			}
 		}
 		return d.Err()

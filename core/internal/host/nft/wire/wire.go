@@ -33,8 +33,9 @@ type SetName struct {
 
 // Table is a table as the kernel reports it.
 type Table struct {
-	Exists bool
-	Owned  bool // it is deleted with the process that made it
+	Exists  bool
+	Owned   bool // it is deleted with the process that made it
+	Dormant bool // its rules have no effect
 }
 
 // Chain is a chain as the kernel reports it.
