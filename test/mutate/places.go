@@ -209,6 +209,10 @@ func ports() []mutation {
 			swap("b.separate(ctx, a)", "nil")},
 		change{"an ADD keeps the base rules of an earlier version", "attachment.policyExists",
 			answer("true, nil")},
+		change{"a word of nft names the administrator's chain", "config.validateAdminChain",
+			never("IsKeyword")},
+		change{"the administrator's chain is one of libcni", "config.validateAdminChain",
+			never("isOwnChain")},
 	)...)
 }
 
