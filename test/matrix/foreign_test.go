@@ -28,7 +28,10 @@ type packet struct {
 	begins                     bool // the first of its connection
 }
 
-const noForeign = "nothing else drops"
+const (
+	noForeign = "nothing else drops"
+	ofBridge  = "FORWARD drops -i BRIDGE"
+)
 
 func everyPacket(packet) bool     { return true }
 func fromTheLAN(p packet) bool    { return p.fromLAN }
@@ -52,7 +55,7 @@ func foreigns() []foreign {
 			"-A FORWARD -s ADDRESSES -j DROP\n")),
 		aboutNetwork(inFORWARD("FORWARD drops -d PRIVATE", toPrivate,
 			"-A FORWARD -d ADDRESSES -j DROP\n")),
-		aboutNetwork(inFORWARD("FORWARD drops -i BRIDGE", fromTheBridge,
+		aboutNetwork(inFORWARD(ofBridge, fromTheBridge,
 			"-A FORWARD -i br-x -j DROP\n")),
 		aboutNetwork(inFORWARD("DOCKER-USER drops -i lan0", fromTheLAN,
 			":DOCKER-USER -\n-A FORWARD -j DOCKER-USER\n-A DOCKER-USER -i lan0 -j DROP\n")),

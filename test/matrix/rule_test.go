@@ -59,7 +59,7 @@ func restricts(policy string) bool { return policy == sameBridge || policy == is
 func (s setting) foreignBlocks(c cell) bool {
 	f := s.foreignFirewall()
 	for _, p := range s.forwarded(c) {
-		if f.drops(p) && !(s.precedes(f) && s.accepts(c, p)) {
+		if f.drops(p) && !(s.precedes(f, c) && s.accepts(c, p)) {
 			return true
 		}
 	}
@@ -67,9 +67,11 @@ func (s setting) foreignBlocks(c cell) bool {
 }
 
 // precedes: firewall can accept before the rules of iptables, and does so but for those about the
-// network. The chain of its backend iptables is the first in FORWARD, as with the reference plugin.
-func (s setting) precedes(f foreign) bool {
-	return !f.obeyed || s.backend == iptables && f.command == "iptables"
+// network; one about the target's bridge is not about the network on the other bridge. The chain of
+// its backend iptables is the first in FORWARD, as with the reference plugin.
+func (s setting) precedes(f foreign, c cell) bool {
+	return !f.obeyed || s.backend == iptables && f.command == "iptables" ||
+		f.name == ofBridge && c.source == fromOtherBridge
 }
 
 // accepts: firewall accepts what containers send, the answers, and connections to published ports.
