@@ -439,8 +439,9 @@ func TestOpenWithoutProc(t *testing.T) {
 			if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 				return fmt.Errorf("private mounts: %w", err)
 			}
-			if err := unix.Unmount("/proc", unix.MNT_DETACH); err != nil {
-				return fmt.Errorf("unmount /proc: %w", err)
+			// In a user namespace it cannot be unmounted.
+			if err := unix.Mount("tmpfs", "/proc", "tmpfs", unix.MS_RDONLY, ""); err != nil {
+				return fmt.Errorf("hide /proc: %w", err)
 			}
 			for _, path := range []string{bound, "/proc/1/ns/net"} {
 				ns, err := netns.Open(path, nil)
