@@ -31,8 +31,8 @@ func TestKeysAreNoOlderThanTheirPlugin(t *testing.T) {
 	for _, b := range api.Builtins {
 		want := map[string]string{"bridge": "0.1", "ptp": "0.2"}[b.Type]
 		for _, key := range b.Keys() {
-			if want != "" && key.Since != want {
-				t.Errorf("%s: %s has since %s, want %s", b.Type, key.Name, key.Since, want)
+			if want != "" && CompareVersions(key.Since, want) < 0 {
+				t.Errorf("%s: %s has since %s, and the plugin %s", b.Type, key.Name, key.Since, want)
 			}
 		}
 	}

@@ -111,7 +111,7 @@ func TestNamesThatNeedCare(t *testing.T) {
 		kittest.Feed(r.T, saved, "iptables-nft-restore")
 		kittest.Same(r.T, "drift of the restored", []string(nil),
 			r.drift(c, `"ingressPolicy":"isolated"`))
-		kittest.Run(r.T, "nft", "-c", "-f", "/dev/null")
+		kittest.Feed(r.T, "", "nft", "-c", "-f", "-")
 		r.del(c.Lost(), "")
 		kittest.Same(r.T, "the host's rules", before, kittest.Saved(r.T, "iptables-nft-save"))
 		kittest.Same(r.T, "elements", 0, strings.Count(kittest.Table(r.T, "inet"), "10.1.0.2"))

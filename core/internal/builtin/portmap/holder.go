@@ -68,14 +68,16 @@ func hostEnd(ctx context.Context, inv *plugin.Invocation) (int, error) {
 
 // holders finds out which holders of elements are gone, during one change of the rules.
 type holders struct {
-	inv     *plugin.Invocation
-	reader  *nft.Reader
-	links   map[string][]byte // the records, by identity of the owner; nil until they are read
-	verdict map[string]bool   // by identity
+	inv    *plugin.Invocation
+	reader *nft.Reader
+	links  map[string][]byte // the records, by identity of the owner; nil until they are read
+	// By identity:
+	verdict  map[string]bool
+	recorded map[string]bool // the state has an attachment that proves to be gone
 }
 
 func newHolders(inv *plugin.Invocation, r *nft.Reader) *holders {
-	return &holders{inv: inv, reader: r, verdict: map[string]bool{}}
+	return &holders{inv: inv, reader: r, verdict: map[string]bool{}, recorded: map[string]bool{}}
 }
 
 // identity is the part of a comment that identifies the owner.
@@ -125,6 +127,7 @@ func (h *holders) examine(ctx context.Context, id string) (bool, error) {
 		return owner.Owns(id)
 	})
 	if recorded || err != nil {
+		h.recorded[id] = recorded
 		return gone, err
 	}
 	return unplugged, nil
@@ -165,13 +168,16 @@ func (h *holders) read() error {
 }
 
 // abandoned returns the owners, by identity, that are gone and hold ports or addresses of the plan.
-// If a holder of a port is not gone, the error names it.
+// If a holder of a port is not gone, the error names it. It also names one that the state records
+// to an ADD, so that the engine removes all of that attachment, its address included, and tries
+// again.
 func (p *plan) abandoned(ctx context.Context, r *nft.Reader,
 	inv *plugin.Invocation) (map[string]bool, error) {
 	h, gone := newHolders(inv, r), map[string]bool{}
 	err := p.conflicts(r, func(one port, taken nft.Element) error {
 		isGone, err := h.isGone(ctx, taken.Comment)
-		if err == nil && !isGone {
+		sweeps := !p.exists && h.recorded[identity(taken.Comment)]
+		if err == nil && (!isGone || sweeps) {
 			err = fault.New(fault.KindExists, nil, "host port %s is taken by %s", one,
 				nft.DescribeOwner(taken.Comment)).Contend()
 		}
