@@ -390,6 +390,7 @@ func TestCancelledCallsEndAtTheTimePromised(t *testing.T) {
 		request["requestId"] = "r"
 		data, err := json.Marshal(request)
 		rig.Must(t, err)
+		_ = os.Remove(h.Path("started")) // by the DEL that took the ADD back
 		cancelled := make(chan time.Time)
 		go func() {
 			for os.Remove(h.Path("started")) != nil {
