@@ -308,6 +308,10 @@ func lives() []mutation {
 
 func state() []mutation {
 	return in(attachments, "",
+		change{"a claim that is a file does not count", "readClaim",
+			swap("readClaimFile(path)", "\"\", unusable(path, \"\")")},
+		change{"a file system without links has no claims", "Store.makeClaim",
+			always("file.ErrNoLink")},
 		change{"a file of another attachment is replaced", "Store.refuseCollision", answer("nil")},
 		change{"the intent stays after a commit", "Store.Commit", drop("intentPath")},
 		change{"a file of another attachment is removed", "Store.Remove", always("holder == nil")},

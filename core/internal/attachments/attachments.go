@@ -5,7 +5,8 @@
 // the format of Go's libcni with one additional member. Such a name is ambiguous ("a-b" + "c", "a"
 // + "b-c"). So the content of a file decides whose it is, and an attachment whose file would
 // replace another attachment's is refused. Intents are in <stateDir>/intents under unambiguous
-// names. <stateDir>/claims has a link for each attachment that says which cache records it.
+// names. <stateDir>/claims has a link for each attachment that says which cache records it, or a
+// file where the file system has no links.
 //
 // An entry is written to a temporary file that is then renamed, so that there is never half an
 // entry. So is an intent that replaces another one. The first intent is written in place, because

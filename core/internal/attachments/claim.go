@@ -11,6 +11,8 @@ import (
 
 // A claim is a symbolic link in <stateDir>/claims whose text says which cache records an
 // attachment. It leads nowhere: a link is made and read in one step each, and never half written.
+// Where the file system cannot make such a link, the claim is a file with the text and a newline.
+//
 // The objects on a host bear the names of their attachment, but not its cache: without claims an
 // ADD or DEL with one cache would change the objects of an attachment of the same names in another.
 
@@ -22,8 +24,7 @@ func (s *Store) Claim(key Key) (made bool, other string, err error) {
 		return false, "", err
 	}
 
-	path := s.claimPath(key)
-	err = s.inDirectory(path, func() error { return file.MakeLink(path, s.claim(key)) })
+	err = s.makeClaim(key)
 	if !errors.Is(err, fs.ErrExist) {
 		return err == nil, "", orStateError(err, key, "write the claim", stateOption)
 	}
@@ -33,16 +34,32 @@ func (s *Store) Claim(key Key) (made bool, other string, err error) {
 	return false, "", s.TakeClaim(key) // it may be no claim, or name a cache that is gone
 }
 
+// makeClaim makes a claim where there is none. The error wraps fs.ErrExist if there is anything.
+func (s *Store) makeClaim(key Key) error {
+	path := s.claimPath(key)
+	err := s.inDirectory(path, func() error { return file.MakeLink(path, s.claim(key)) })
+	if !errors.Is(err, file.ErrNoLink) {
+		return err
+	}
+
+	err = s.replace(path, s.temporaryClaim(key), s.claimFile(key), file.RenameNew)
+	if errors.Is(err, file.ErrUnsupported) {
+		err = s.create(path, s.claimFile(key))
+	}
+	return err
+}
+
 // TakeClaim makes this cache the one of an attachment, whichever had it before.
 func (s *Store) TakeClaim(key Key) error {
-	path, text := s.claimPath(key), s.claim(key)
-	if now, err := file.ReadLink(path); err == nil && now == text {
+	path, temporary := s.claimPath(key), s.temporaryClaim(key)
+	if claimed, dir, err := readClaim(path); err == nil && claimed == key && dir == s.cacheDir {
 		return nil
 	}
 
-	temporary := path + temporarySuffix
-	err := s.inDirectory(path, func() error { return file.RenewLink(temporary, text) })
-	if err == nil {
+	err := s.inDirectory(path, func() error { return file.RenewLink(temporary, s.claim(key)) })
+	if errors.Is(err, file.ErrNoLink) {
+		err = s.replace(path, temporary, s.claimFile(key), rename)
+	} else if err == nil {
 		err = rename(temporary, path)
 	}
 	if err != nil {
@@ -120,11 +137,18 @@ func (s *Store) isOwnCache(dir string) bool {
 
 func (s *Store) claimPath(key Key) string { return s.claims + "/" + s.uniqueName(key) }
 
-// claim is the text of a claim of this store: names have no newline, directories may. It fits into
-// a link where the path of the cache entry, which is longer, fits into a call.
+// temporaryClaim is a name that no other cache uses: each has locks of its own.
+func (s *Store) temporaryClaim(key Key) string {
+	return s.claimPath(key) + "-" + digest(s.cacheDir) + temporarySuffix
+}
+
+// claim is the text of a claim of this store: names have no newline, directories may.
 func (s *Store) claim(key Key) string {
 	return key.Network + "\n" + key.ContainerID + "\n" + key.IfName + "\n" + s.cacheDir
 }
+
+// claimFile is the content of a claim that is a file. The last newline shows that it is whole.
+func (s *Store) claimFile(key Key) []byte { return []byte(s.claim(key) + "\n") }
 
 // readClaim returns the attachment and the cache of a claim. The error wraps fs.ErrNotExist, is an
 // *unusableError if there is something else, or is of kind state.
@@ -134,7 +158,9 @@ func readClaim(path string) (key Key, dir string, err error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return Key{}, "", err
 	case errors.Is(err, file.ErrIrregular):
-		return Key{}, "", unusable(path, "not a link")
+		if text, err = readClaimFile(path); err != nil {
+			return Key{}, "", err
+		}
 	case err != nil:
 		return Key{}, "", stateError(err, "read the state", stateOption)
 	}
@@ -144,4 +170,16 @@ func readClaim(path string) (key Key, dir string, err error) {
 		return Key{}, "", unusable(path, "not a claim")
 	}
 	return Key{parts[0], parts[1], parts[2]}, parts[3], nil
+}
+
+func readClaimFile(path string) (text string, err error) {
+	content, err := loadText(path, stateOption)
+	if err != nil {
+		return "", err
+	}
+	text, whole := strings.CutSuffix(string(content), "\n")
+	if !whole {
+		return "", unusable(path, "not a whole claim")
+	}
+	return text, nil
 }

@@ -3,6 +3,7 @@ package attachments_test
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -19,17 +20,22 @@ func TestWhatIsNoClaimGivesWay(t *testing.T) {
 	link := func(text string) func(string) error {
 		return func(path string) error { return os.Symlink(text, path) }
 	}
+	write := func(text string) func(string) error {
+		return func(path string) error { return os.WriteFile(path, []byte(text), 0o600) }
+	}
 	for name, test := range map[string]struct {
 		make  func(path string) error
 		stays bool
 	}{
-		"of another cache": {link("web\nc1\neth0\n" + other), true},
-		"of a cache gone":  {link("web\nc1\neth0\n" + dir + "/gone"), false},
-		"a short link":     {link("web\nc1\neth0"), false},
-		"a relative cache": {link("web\nc1\neth0\nother"), false},
-		"a file":           {func(path string) error { return os.WriteFile(path, nil, 0o600) }, false},
-		"a FIFO":           {func(path string) error { return syscall.Mkfifo(path, 0o600) }, false},
-		"a directory":      {func(path string) error { return os.Mkdir(path, 0o700) }, false},
+		"of another cache":   {link("web\nc1\neth0\n" + other), true},
+		"of a cache gone":    {link("web\nc1\neth0\n" + dir + "/gone"), false},
+		"a short link":       {link("web\nc1\neth0"), false},
+		"a relative cache":   {link("web\nc1\neth0\nother"), false},
+		"a file":             {write(""), false},
+		"half a claim":       {write("web\nc1\neth0\n" + other), false},
+		"a file that is one": {write("web\nc1\neth0\n" + other + "\n"), true},
+		"a FIFO":             {func(path string) error { return syscall.Mkfifo(path, 0o600) }, false},
+		"a directory":        {func(path string) error { return os.Mkdir(path, 0o700) }, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := attachments.Open(filepath.Join(dir, "cache"), filepath.Join(dir, "run"))
@@ -62,5 +68,40 @@ func TestWhatIsNoClaimGivesWay(t *testing.T) {
 			}
 			_ = os.Remove(path)
 		})
+	}
+}
+
+// Where no link can have the text of a claim, a file has it, with the same effect. Here the text is
+// longer than a link may be.
+func TestClaimWithoutLinks(t *testing.T) {
+	dir := t.TempDir()
+	cache := func(name string) string {
+		return filepath.Join(dir, name, strings.Repeat("x/", 2044-len(dir)/2))
+	}
+	run := filepath.Join(dir, "run")
+	first, second := attachments.Open(cache("a"), run), attachments.Open(cache("b"), run)
+
+	for _, want := range []bool{true, false} { // again, it is there
+		if made, other, err := first.Claim(web("c1")); err != nil || made != want || other != "" {
+			t.Fatalf("got %v, %q, %v", made, other, err)
+		}
+	}
+	paths, err := filepath.Glob(filepath.Join(run, "claims/*"))
+	must.Succeed(t, err)
+	if len(paths) != 1 {
+		t.Fatalf("claims %q", paths)
+	}
+	if info, err := os.Lstat(paths[0]); err != nil || !info.Mode().IsRegular() {
+		t.Fatalf("got %v, %v, want a file", info, err)
+	}
+
+	must.Succeed(t, second.TakeClaim(web("c1")))
+	text, err := os.ReadFile(paths[0])
+	if want := "web\nc1\neth0\n" + filepath.Clean(cache("b")) + "\n"; string(text) != want {
+		t.Errorf("got %.99q, %v", text, err)
+	}
+	must.Succeed(t, second.Unclaim(web("c1")))
+	if left, err := os.ReadDir(filepath.Join(run, "claims")); err != nil || len(left) > 0 {
+		t.Errorf("left %v, %v", left, err)
 	}
 }

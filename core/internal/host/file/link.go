@@ -9,11 +9,20 @@ import (
 	"github.com/libcni/libcni/core/internal/host/errno"
 )
 
+// ErrNoLink says that the file system has no symbolic links, or none with so long a text.
+var ErrNoLink = errors.New("the file system cannot make such a symbolic link")
+
 // MakeLink makes a symbolic link with any text as its target. The kernel makes it with its text in
 // one step, so that there is never half of it. The error wraps fs.ErrExist if there is anything of
-// the name.
+// the name, and is ErrNoLink where there is no such link. The latter may also be a name that the
+// caller may not make, which another attempt to make something of the name tells.
 func MakeLink(path, text string) error {
-	return pathError("symlink", path, errno.Retry(func() error { return unix.Symlink(text, path) }))
+	err := errno.Retry(func() error { return unix.Symlink(text, path) })
+	switch err {
+	case unix.EPERM, unix.EOPNOTSUPP, unix.ENOSYS, unix.ENAMETOOLONG:
+		return ErrNoLink
+	}
+	return pathError("symlink", path, err)
 }
 
 // RenewLink makes a symbolic link and replaces what has the name. It is for temporary names, which
