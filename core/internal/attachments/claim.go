@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/host/file"
 )
 
@@ -24,14 +25,22 @@ func (s *Store) Claim(key Key) (made bool, other string, err error) {
 		return false, "", err
 	}
 
-	err = s.makeClaim(key)
-	if !errors.Is(err, fs.ErrExist) {
-		return err == nil, "", orStateError(err, key, "write the claim", stateOption)
+	const attempts = 100 // as often as other caches may give it up and claim it again
+	for range attempts {
+		err = s.makeClaim(key)
+		if !errors.Is(err, fs.ErrExist) {
+			return err == nil, "", orStateError(err, key, "write the claim", stateOption)
+		}
+		other, err = s.claimant(key)
+		switch {
+		case errors.Is(err, fs.ErrNotExist): // given up meanwhile: whoever makes it first has it
+		case other != "" || err != nil:
+			return false, other, err
+		default:
+			return false, "", s.takeClaim(key) // it may be no claim, or name a cache that is gone
+		}
 	}
-	if other, err = s.ClaimedBy(key); other != "" || err != nil {
-		return false, other, err
-	}
-	return false, "", s.TakeClaim(key) // it may be no claim, or name a cache that is gone
+	return false, "", fault.New(fault.KindBusy, nil, "%s: calls with other caches claim it", key)
 }
 
 // makeClaim makes a claim where there is none. The error wraps fs.ErrExist if there is anything.
@@ -49,8 +58,8 @@ func (s *Store) makeClaim(key Key) error {
 	return err
 }
 
-// TakeClaim makes this cache the one of an attachment, whichever had it before.
-func (s *Store) TakeClaim(key Key) error {
+// takeClaim makes this cache the one of an attachment, whichever had it before.
+func (s *Store) takeClaim(key Key) error {
 	path, temporary := s.claimPath(key), s.temporaryClaim(key)
 	if claimed, dir, err := readClaim(path); err == nil && claimed == key && dir == s.cacheDir {
 		return nil
@@ -70,8 +79,17 @@ func (s *Store) TakeClaim(key Key) error {
 
 // ClaimedBy returns the directory of the other cache that has an attachment, "" if there is none.
 func (s *Store) ClaimedBy(key Key) (string, error) {
+	dir, err := s.claimant(key)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	return dir, err
+}
+
+// claimant is ClaimedBy whose error wraps fs.ErrNotExist if there is no claim at all.
+func (s *Store) claimant(key Key) (string, error) {
 	claimed, dir, err := readClaim(s.claimPath(key))
-	if isAbsent(err) || err == nil && (claimed != key || s.isOwnCache(dir)) {
+	if isUnusable(err) || err == nil && (claimed != key || s.isOwnCache(dir)) {
 		return "", nil
 	}
 	return dir, err

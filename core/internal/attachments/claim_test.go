@@ -1,9 +1,12 @@
 package attachments_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -95,7 +98,10 @@ func TestClaimWithoutLinks(t *testing.T) {
 		t.Fatalf("got %v, %v, want a file", info, err)
 	}
 
-	must.Succeed(t, second.TakeClaim(web("c1")))
+	_, other, err := second.Claim(web("c1")) // the first cache does not exist
+	if err != nil || other != "" {
+		t.Fatalf("got %q, %v", other, err)
+	}
 	text, err := os.ReadFile(paths[0])
 	if want := "web\nc1\neth0\n" + filepath.Clean(cache("b")) + "\n"; string(text) != want {
 		t.Errorf("got %.99q, %v", text, err)
@@ -103,5 +109,48 @@ func TestClaimWithoutLinks(t *testing.T) {
 	must.Succeed(t, second.Unclaim(web("c1")))
 	if left, err := os.ReadDir(filepath.Join(run, "claims")); err != nil || len(left) > 0 {
 		t.Errorf("left %v, %v", left, err)
+	}
+}
+
+// An attachment has one cache at a time, however often caches give it up and claim it again.
+func TestOneCacheHasAClaim(t *testing.T) {
+	const caches, claims = 8, 1000
+	dir := t.TempDir()
+	var having atomic.Int32
+	var all sync.WaitGroup
+	for i := range caches {
+		cache := filepath.Join(dir, fmt.Sprint(i))
+		must.Succeed(t, os.Mkdir(cache, 0o700))
+		s := attachments.Open(cache, filepath.Join(dir, "run"))
+		all.Go(func() {
+			for range claims {
+				claimOnce(t, s, &having)
+			}
+		})
+	}
+	all.Wait()
+}
+
+// claimOnce has the attachment for a while unless another cache has it.
+func claimOnce(t *testing.T, s *attachments.Store, having *atomic.Int32) {
+	_, other, err := s.Claim(web("c1"))
+	if err != nil || other != "" {
+		if err != nil {
+			t.Error(err)
+		}
+		return
+	}
+
+	if n := having.Add(1); n > 1 {
+		t.Errorf("%d caches have the attachment", n)
+	}
+	for range 20 {
+		if _, err := s.ClaimedBy(web("c1")); err != nil {
+			t.Error(err)
+		}
+	}
+	having.Add(-1)
+	if err := s.Unclaim(web("c1")); err != nil {
+		t.Error(err)
 	}
 }

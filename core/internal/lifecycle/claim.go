@@ -29,6 +29,17 @@ func (m *Manager) claim(ctx context.Context, key attachments.Key) (made bool, er
 		"%s: ADDs with other caches are in progress", key)
 }
 
+// reclaim claims an attachment again whose claim went with its remains. It refuses one that another
+// cache has claimed meanwhile.
+func reclaim(store *attachments.Store, key attachments.Key) error {
+	_, other, err := store.Claim(key)
+	if err == nil && other != "" {
+		err = fault.New(fault.KindBusy, nil, "%s: an ADD with options.cacheDir %s is in progress", key,
+			other)
+	}
+	return err
+}
+
 // elsewhere returns a manager of the attachments in another cache.
 func (m *Manager) elsewhere(cacheDir string) *Manager {
 	other := *m

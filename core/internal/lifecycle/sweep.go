@@ -43,7 +43,8 @@ func (a *addition) restart() error {
 	entry := a.chain.entry
 	a.results = nil
 	entry.CNIVersion, entry.HostIfName = a.chain.list.CNIVersion, newHostIfName()
-	return a.store.TakeClaim(entry.Key)
+	a.chain.register.read = false // what was swept is recorded no more
+	return reclaim(a.store, entry.Key)
 }
 
 // sweep detaches the attachments whose namespace is proved to be gone, whatever their network,
