@@ -2,7 +2,6 @@ package cli
 
 import (
 	"bufio"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -129,6 +128,6 @@ func (h *host) sources() string {
 // filtered configures a network with rules of every plugin.
 func (h *host) filtered(name, subnet string) {
 	h.T.Helper()
-	h.bridge(name, subnet, "", fmt.Sprintf(`,{"type":"portmap","capabilities":{"portMappings":true}},
-		{"type":"firewall"}`))
+	h.bridge(name, subnet, "", `,{"type":"portmap","capabilities":{"portMappings":true}},
+		{"type":"firewall"}`)
 }
