@@ -16,6 +16,7 @@ from typing import Any, Callable, Optional, Union
 
 from . import _ffi, _loader, _log, errors
 from ._arguments import named
+from ._signals import whole
 from .models import LogEvent, Network, PluginInfo, Result, VolumePlugin
 
 LogCallback = Callable[[LogEvent], object]
@@ -25,6 +26,9 @@ LOG_CALLBACKS: dict[int, Any] = {}
 
 The log is process-wide, so the callback outlives the Library object.
 """
+
+LOG_LOCK = threading.Lock()
+"""Held while C gets a callback and LOG_CALLBACKS notes it: C must not keep one that is gone."""
 
 
 class Library:
@@ -53,8 +57,7 @@ class Library:
             raise errors.forked()
         if self._cdll is None:
             library = _loader.load(self._path)
-            if library._handle not in LOG_CALLBACKS:
-                self._log_to(library, _log.to_logger)
+            self._log_to(library, _log.to_logger, replacing=False)
             self._cdll = library
         return self._cdll
 
@@ -132,13 +135,18 @@ class Library:
         """
         self._log_to(self._loaded(), callback or _log.to_logger)
 
-    def _log_to(self, library: ctypes.CDLL, callback: LogCallback) -> None:
+    def _log_to(
+        self, library: ctypes.CDLL, callback: LogCallback, replacing: bool = True
+    ) -> None:
         function = self._interrupts.guard(callback)
-        rc = library.cni_set_log(function, None)
-        self._verdict("cni_set_log", rc)
-        LOG_CALLBACKS[library._handle] = (
-            function  # replaces the previous one, which C no longer holds
-        )
+
+        def exchange() -> None:
+            with LOG_LOCK:
+                if replacing or library._handle not in LOG_CALLBACKS:
+                    self._verdict("cni_set_log", library.cni_set_log(function, None))
+                    LOG_CALLBACKS[library._handle] = function
+
+        whole(exchange)
 
     def _verdict(self, name: str, rc: int) -> None:
         """Raise for a function that returns a code and no response."""

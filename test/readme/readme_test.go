@@ -172,8 +172,14 @@ func TestLinksLeadToFiles(t *testing.T) {
 		if strings.Contains(m[1], "://") {
 			continue
 		}
-		if _, err := os.Stat(filepath.Join(root, m[1])); err != nil {
-			t.Error(err)
+		path, heading, _ := strings.Cut(m[1], "#")
+		target, err := os.ReadFile(filepath.Join(root, path))
+		if info, statErr := os.Stat(filepath.Join(root, path)); statErr == nil && info.IsDir() {
+			continue
+		}
+		words := strings.ReplaceAll(regexp.QuoteMeta(heading), "-", " ")
+		if err != nil || heading != "" && !regexp.MustCompile(`(?im)^#+ `+words+`$`).Match(target) {
+			t.Errorf("%s: %v, or no such heading", m[1], err)
 		}
 	}
 }
