@@ -265,8 +265,9 @@ func (h *host) files(dir string) []string {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}
-		if err == nil && !entry.IsDir() {
-			lines = append(lines, strings.TrimPrefix(path, h.Dir+"/"))
+		name := strings.TrimPrefix(path, h.Dir+"/")
+		if err == nil && !entry.IsDir() && name != "state/links" { // it is about the host's links
+			lines = append(lines, name)
 		}
 		return err
 	})

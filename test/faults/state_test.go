@@ -153,7 +153,7 @@ func (h *host) damaged(file, before string, damage func(string, []byte) error) {
 	if strings.HasPrefix(file, "leases/web/10.") { // another address each time
 		file = "leases/web/" + strings.TrimSuffix(first.(string), "/24")
 	}
-	data, err := os.ReadFile(h.Path(file))
+	data, err := content(h.Path(file))
 	if errors.Is(err, os.ErrNotExist) && strings.HasPrefix(file, "leases/web/fd") {
 		h.must("del", h.attachment())
 		return
@@ -189,4 +189,14 @@ func (h *host) damaged(file, before string, damage func(string, []byte) error) {
 	if more := left(before, h.state()); len(more) > 0 {
 		t.Errorf("%s: there is still %q", file, more)
 	}
+}
+
+// content reads a file. A symbolic link becomes a file with what it held, so that the damage is
+// done in its place.
+func content(path string) ([]byte, error) {
+	target, err := os.Readlink(path)
+	if err != nil {
+		return os.ReadFile(path)
+	}
+	return []byte(target), errors.Join(os.Remove(path), os.WriteFile(path, []byte(target), 0o600))
 }
