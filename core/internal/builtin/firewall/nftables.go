@@ -281,8 +281,22 @@ func checkBase(r *nft.Reader, list *drift.List) error {
 	if elsewhere {
 		list.Missing("nftables chain " + c.Name + " at its hook and priority")
 	}
+	harmless, err := isHarmless(r, have)
+	if err != nil || harmless {
+		return err
+	}
 	checkBaseRules(have, list)
 	return nil
+}
+
+// isHarmless reports whether the rules of the base chain are those of earlier builds, and no policy
+// makes a difference between them and baseRules.
+func isHarmless(r *nft.Reader, have []nft.Rule) (bool, error) {
+	if !slices.EqualFunc(distinct(have), earlierBaseRules(), same) {
+		return false, nil
+	}
+	policies, err := r.Rules(isolationChain())
+	return len(policies) == 0, err
 }
 
 // checkBaseRules compares the rules of the base chain, which has no others.

@@ -88,6 +88,12 @@ func baseRules() []nft.Rule {
 	}
 }
 
+// earlierBaseRules are the rules of earlier builds, which accepted published ports before policies.
+func earlierBaseRules() []nft.Rule {
+	admin, policies, published := baseRules()[0], baseRules()[2], baseRules()[3]
+	return append([]nft.Rule{admin, published, policies}, baseRules()[4:]...)
+}
+
 func adminRule(name string) nft.Rule {
 	return nft.Rule{Chain: adminChains(), Comment: name, Exprs: nft.Jump(adminChain(name))}
 }
