@@ -16,7 +16,7 @@ import (
 // state is what an attachment is made of, as text: links, rules, files.
 func (h *host) state() []string {
 	h.T.Helper()
-	all := strings.Split(rig.Run(h.T, "nft", "list", "ruleset"), "\n")
+	all := strings.Split(rig.Run(h.T, "nft", "-s", "list", "ruleset"), "\n") // without counters
 	links, err := net.Interfaces()
 	rig.Must(h.T, err)
 	for _, link := range links {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/netip"
 	"slices"
+	"syscall"
 
 	"github.com/libcni/libcni/core/internal/host/nft"
 	"github.com/libcni/libcni/core/internal/host/rtnl"
@@ -93,10 +94,13 @@ func guards() (rules []nft.Rule) {
 // hasStandIn reports whether the stand-in is an address of the host.
 func hasStandIn(ctx context.Context, host *rtnl.Conn) (bool, error) {
 	route, err := host.RouteGet(ctx, loopbackStandIn())
-	if err != nil && ctx.Err() != nil {
-		return false, ctx.Err()
+	for _, none := range []error{syscall.ENETUNREACH, syscall.EHOSTUNREACH, // no route
+		syscall.EACCES, syscall.EINVAL} { // a route of kind prohibit, of kind blackhole
+		if errors.Is(err, none) {
+			return false, nil
+		}
 	}
-	return err == nil && route.Local, nil // any other error means that there is no route
+	return err == nil && route.Local, err
 }
 
 // addStandIn makes the stand-in an address of the host by a route. The route is shared and stays.
