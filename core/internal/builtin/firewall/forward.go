@@ -8,6 +8,7 @@ import (
 
 	"github.com/libcni/libcni/core/internal/host/nft"
 	"github.com/libcni/libcni/core/internal/kit/drift"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 // The table and chains in which other tools drop forwarded packets.
@@ -158,6 +159,13 @@ func (a *attachment) note(program string, rules []note) {
 	for _, n := range rules {
 		a.notes = append(a.notes, fmt.Sprintf("%s drops packets of the network that match it; "+
 			"remove it if they are to pass", describeLine(program, n.chain, formatDrop(n.rule))))
+	}
+}
+
+// warn warns of what was noted.
+func (a *attachment) warn(inv *plugin.Invocation) {
+	for _, text := range a.notes {
+		inv.Warn("%s", text)
 	}
 }
 

@@ -85,9 +85,7 @@ func (b legacyTables) addAccepts(ctx context.Context, a *attachment) error {
 		}
 		a.notes = nil
 		a.note(programName(t.family)+"-legacy", p.notes)
-		for _, text := range a.notes {
-			b.inv.Warn("%s", text)
-		}
+		a.warn(b.inv)
 		var lines []string
 		for i, rule := range lacking {
 			lines = append(

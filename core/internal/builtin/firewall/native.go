@@ -81,7 +81,7 @@ func (n network) examine(r *nft.Reader, c nft.Chain, all *findings) error {
 	return nil
 }
 
-// examineOwn finds a chain of ours that ends for all packets.
+// examineOwn finds a chain of libcni whose rules end it for all packets.
 func (n network) examineOwn(r *nft.Reader, c nft.Chain, all *findings) error {
 	found, err := filter.CheckChains(r, nft.Chain{Table: c.Table, Name: c.Name, Type: c.Type,
 		Hook: c.Hook, Priority: c.Priority, Drop: c.Drop})
@@ -95,7 +95,7 @@ func (n network) examineOwn(r *nft.Reader, c nft.Chain, all *findings) error {
 
 // describe says what a chain drops, "" for nothing, and whether that cuts off all containers.
 func (v verdict) describe(c nft.Chain) (text string, cutsOff bool) {
-	where := fmt.Sprintf("chain %s of nftables table %s %s", c.Name, familyName(c.Table.Family),
+	where := fmt.Sprintf("chain %s of nftables table %s %s", c.Name, c.Table.Family,
 		c.Table.Name)
 	switch {
 	case v.outcome == dropped && !v.mayAccept && c.Table.Family != nft.Bridge:
@@ -139,20 +139,7 @@ func cure(c nft.Chain) string {
 		return "backend firewalld"
 	}
 	return fmt.Sprintf("nft insert rule %s %s %s ip saddr SUBNET accept, and the same with "+
-		"ip daddr SUBNET", familyName(c.Table.Family), c.Table.Name, c.Name)
-}
-
-func familyName(f nft.Family) string {
-	switch f {
-	case nft.IPv4:
-		return "ip"
-	case nft.IPv6:
-		return "ip6"
-	case nft.Bridge:
-		return "bridge"
-	default:
-		return "inet"
-	}
+		"ip daddr SUBNET", c.Table.Family, c.Table.Name, c.Name)
 }
 
 // verdict is what a chain and those that it calls do to forwarded packets.
@@ -199,17 +186,6 @@ func interpret(chain string, depth int, seen map[string]verdict,
 	}
 	seen[chain] = v
 	return v, nil
-}
-
-func plainOutcome(r nft.IptablesRule) outcome {
-	switch {
-	case r.Rejects, r.Verdict.Code == nft.DropVerdict:
-		return dropped
-	case r.Verdict.Code == nft.AcceptVerdict:
-		return accepted
-	default:
-		return undecided
-	}
 }
 
 // add adds a rule with what it does to the packets it applies to, and reports whether no packet

@@ -33,9 +33,7 @@ func (b nftables) status(ctx context.Context) error {
 
 func (b nftables) add(ctx context.Context, a *attachment) error {
 	err := noNFTables(nft.Update(ctx, b.inv.StateDir, a.queueAdd))
-	for _, text := range a.notes {
-		b.inv.Warn("%s", text)
-	}
+	a.warn(b.inv)
 	return err
 }
 

@@ -186,7 +186,7 @@ func (n network) exceptions() []nft.Rule {
 		n.rule(publishedChain(), nft.NotIn(set, nft.InLink()), nft.In(set, nft.OutLink()),
 			published, nft.Accept()),
 		n.rule(publishedChain(), nft.In(set, nft.InLink()), nft.NotIn(set, nft.OutLink()),
-			published, nft.InReply(), nft.Accept()),
+			published, nft.IsReply(), nft.Accept()),
 	}
 }
 

@@ -25,10 +25,22 @@ const (
 	dropped
 )
 
+// plainOutcome is the outcome of a rule that calls no chain, for a packet that matches it.
+func plainOutcome(r nft.IptablesRule) outcome {
+	switch {
+	case r.Rejects, r.Verdict.Code == nft.DropVerdict:
+		return dropped
+	case r.Verdict.Code == nft.AcceptVerdict:
+		return accepted
+	default:
+		return undecided
+	}
+}
+
 // effect is what the rules of a chain may do to the attachment's packets.
 type effect struct {
 	outcome outcome
-	end     int // the rule with the outcome; the number of rules if there is none
+	end     int // the rule with the outcome; without one, the number of rules
 
 	general int // the first rule that may drop packets, and is not about the attachment; or end
 	meant   int // the number of rules up to the last that drops packets on purpose; 0 for none
@@ -108,13 +120,12 @@ func (w *walk) note(e *effect, chain string, i int, r nft.IptablesRule, inside e
 
 // inside returns the effect of a rule, as if it were that of a chain.
 func (w *walk) inside(r nft.IptablesRule, depth int) (effect, error) {
+	plain := plainOutcome(r)
 	switch code := r.Verdict.Code; {
 	case r.States == nft.StateInvalid: // no packet of a connection of ours
 		return effect{}, nil
-	case r.Rejects, code == nft.DropVerdict:
-		return effect{outcome: dropped}, nil
-	case code == nft.AcceptVerdict:
-		return effect{outcome: accepted}, nil
+	case plain != undecided:
+		return effect{outcome: plain}, nil
 	case code != nft.JumpVerdict && code != nft.GotoVerdict:
 		return effect{}, nil
 	case depth >= maxJumps || len(w.seen) >= maxChains:

@@ -20,13 +20,9 @@ func Read(path string, limit int64) ([]byte, error) {
 	return read(path, ReadOnly, limit, nothingMore)
 }
 
-// ReadOwn is Read of a file that only libcni makes: a symbolic link is ErrIrregular.
-func ReadOwn(path string, limit int64) ([]byte, error) {
-	return read(path, ReadOnly|NoFollow, limit, nothingMore)
-}
-
-// ReadPrivate is ReadOwn of a file that another user cannot change, as CheckPrivate says it of a
-// directory; any other is refused with an *UntrustedError.
+// ReadPrivate is Read of a file that only libcni makes: a symbolic link is ErrIrregular, and a file
+// that another user can change, as CheckPrivate says it of a directory, is refused with an
+// *UntrustedError.
 func ReadPrivate(path string, limit int64) ([]byte, error) {
 	return read(path, ReadOnly|NoFollow, limit, func(f *File) error {
 		return f.info.CheckPrivate(path)

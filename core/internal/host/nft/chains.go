@@ -17,15 +17,20 @@ func (r *Reader) Chain(t Table, name string) (*Chain, error) {
 	}
 
 	var chain *Chain
-	_, table, err := r.askIn(t, wire.GetChain(byte(t.Family), t.Name, name, func(c wire.Chain) {
-		decoded := decodeChain(c)
-		chain = &decoded
-	}))
+	_, table, err := r.askIn(t, getChain(t, name, &chain))
 	if err != nil {
 		return nil, err
 	}
 	r.keep(f, chain, chain == nil, table)
 	return clone(chain), nil
+}
+
+// getChain asks for a chain, which stays nil if it does not exist.
+func getChain(t Table, name string, found **Chain) *wire.Question {
+	return wire.GetChain(byte(t.Family), t.Name, name, func(c wire.Chain) {
+		decoded := decodeChain(c)
+		*found = &decoded
+	})
 }
 
 func clone(c *Chain) *Chain {

@@ -42,7 +42,7 @@ func decodeIptables(f Family, attributes netlink.Decoder) (IptablesRule, error) 
 				d.rule.Comment = c
 			}
 		case unix.NFTA_RULE_EXPRESSIONS:
-			if err := d.expressions(netlink.Decode(attributes.Bytes())); err != nil {
+			if err := eachStep(attributes.Bytes(), d.step); err != nil {
 				return d.rule, err
 			}
 		}
@@ -50,49 +50,10 @@ func decodeIptables(f Family, attributes netlink.Decoder) (IptablesRule, error) 
 	return d.rule, attributes.Err()
 }
 
-func (d *iptablesDecoder) expressions(list netlink.Decoder) error {
-	for list.Next() {
-		var name string
-		var data []byte
-		parts := netlink.Decode(list.Bytes())
-		for parts.Next() {
-			switch parts.Kind() {
-			case unix.NFTA_EXPR_NAME:
-				name = parts.String()
-			case unix.NFTA_EXPR_DATA:
-				data = parts.Bytes()
-			}
-		}
-		err := parts.Err()
-		if err == nil && data != nil {
-			err = d.step(name, netlink.Decode(data))
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return list.Err()
-}
-
-// parts are the attributes of an expression by their kinds. Those that are used have small ones.
-type parts [16][]byte
-
 // step reads one expression.
-func (d *iptablesDecoder) step(name string, attributes netlink.Decoder) error {
-	if name == "counter" || name == "log" {
-		return nil
-	}
-	var at parts
-	for attributes.Next() {
-		if kind := int(attributes.Kind()); kind < len(at) {
-			at[kind] = attributes.Bytes()
-		}
-	}
-	if err := attributes.Err(); err != nil {
-		return err
-	}
-
+func (d *iptablesDecoder) step(name string, at *parts) {
 	switch name {
+	case "counter", "log":
 	case "immediate":
 		if v := wire.DataVerdict(at[unix.NFTA_IMMEDIATE_DATA]); v != nil {
 			d.rule.Verdict = decodeVerdict(v)
@@ -134,23 +95,6 @@ func (d *iptablesDecoder) step(name string, attributes netlink.Decoder) error {
 	default:
 		d.rule.Other = true
 	}
-	return nil
-}
-
-func number(b []byte) uint32 {
-	if len(b) != 4 {
-		return 0
-	}
-	return binary.BigEndian.Uint32(b)
-}
-
-// value returns the bytes in a data attribute, without its padding.
-func value(b []byte) []byte {
-	if len(b) < 4 {
-		return nil
-	}
-	size := int(binary.NativeEndian.Uint16(b))
-	return b[4:max(4, min(size, len(b)))]
 }
 
 func (d *iptablesDecoder) target(name string) {

@@ -26,12 +26,3 @@ func setAddr4(offset uint32, a netip.Addr) []Expr {
 			CsumFlags: unix.NFT_PAYLOAD_L4CSUM_PSEUDOHDR},
 	}
 }
-
-// IsReply passes packets from the side that did not open the connection.
-func IsReply() []Expr {
-	const reply = 1 // IP_CT_DIR_REPLY
-	direction := Field{1, func(register uint32) []Expr {
-		return []Expr{&expr.Ct{Register: register, Key: expr.CtKeyDIRECTION}}
-	}}
-	return Is(direction, []byte{reply})
-}

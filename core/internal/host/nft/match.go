@@ -165,8 +165,8 @@ const (
 // WithStatus passes packets whose connection has one of the status bits.
 func WithStatus(bits uint32) []Expr { return anyBit(expr.CtKeySTATUS, bits) }
 
-// InReply passes packets that go from the destination of a connection to its source.
-func InReply() []Expr {
+// IsReply passes packets from the side that did not open the connection.
+func IsReply() []Expr {
 	const reply = 1 // IP_CT_DIR_REPLY
 	return []Expr{&expr.Ct{Register: register(0), Key: expr.CtKeyDIRECTION},
 		&expr.Cmp{Op: expr.CmpOpEq, Register: register(0), Data: []byte{reply}}}
@@ -203,13 +203,4 @@ func NotBetween(f Field, first, last []byte) []Expr {
 func between(f Field, op expr.CmpOp, first, last []byte) []Expr {
 	return append(f.load(register(0)), &expr.Range{Op: op, Register: register(0), FromData: first,
 		ToData: last})
-}
-
-// CarriesIP passes frames that hold a packet of IPv4 or IPv6, in a table of the family Bridge.
-func CarriesIP(f Family) []Expr {
-	ether := []byte{0x08, 0x00}
-	if f == IPv6 {
-		ether = []byte{0x86, 0xdd}
-	}
-	return Is(meta(expr.MetaKeyPROTOCOL, 2), ether)
 }

@@ -76,7 +76,7 @@ func rules() []nft.Rule {
 			nft.RedirectFrom(ports6, nft.IPv6, nft.L4Proto(), nft.DstPort()))},
 		{Chain: forward, Exprs: nft.Do(nft.InState(nft.Established|nft.Related), nft.Accept())},
 		{Chain: forward, Exprs: nft.Do(nft.WithStatus(nft.DestinationTranslated), nft.Accept())},
-		{Chain: forward, Exprs: nft.Do(nft.WithStatus(nft.DestinationTranslated), nft.InReply(),
+		{Chain: forward, Exprs: nft.Do(nft.WithStatus(nft.DestinationTranslated), nft.IsReply(),
 			nft.Accept())},
 		{Chain: forward, Exprs: nft.VerdictFrom(ways, nft.OutLink())},
 		{Chain: forward, Exprs: nft.Do(nft.HasMark(0x2000), nft.IsNot(nft.InLink(), nft.Name("lo")),

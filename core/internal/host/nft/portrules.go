@@ -137,34 +137,3 @@ func (p *portDecoder) match(name string, info []byte) {
 		}
 	}
 }
-
-// eachStep calls step with the name and attributes of each expression in a list.
-func eachStep(expressions []byte, step func(name string, at *parts)) error {
-	list := netlink.Decode(expressions)
-	for list.Next() {
-		var name string
-		var at parts
-		d := netlink.Decode(list.Bytes())
-		for d.Next() {
-			switch d.Kind() {
-			case unix.NFTA_EXPR_NAME:
-				name = d.String()
-			case unix.NFTA_EXPR_DATA:
-				at.read(netlink.Decode(d.Bytes()))
-			}
-		}
-		if err := d.Err(); err != nil {
-			return err
-		}
-		step(name, &at)
-	}
-	return list.Err()
-}
-
-func (p *parts) read(d netlink.Decoder) {
-	for d.Next() {
-		if kind := int(d.Kind()); kind < len(p) {
-			p[kind] = d.Bytes()
-		}
-	}
-}

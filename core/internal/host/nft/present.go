@@ -75,10 +75,7 @@ type chainQuestion struct {
 
 func askForChain(c Chain, of *tableQuestion) *chainQuestion {
 	q := &chainQuestion{of: of, chain: c}
-	q.question = wire.GetChain(byte(c.Table.Family), c.Table.Name, c.Name, func(c wire.Chain) {
-		decoded := decodeChain(c)
-		q.found = &decoded
-	})
+	q.question = getChain(c.Table, c.Name, &q.found)
 	return q
 }
 

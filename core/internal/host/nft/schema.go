@@ -19,6 +19,20 @@ const (
 	Bridge = Family(nftables.TableFamilyBridge)
 )
 
+// String is the family's name in nft's language.
+func (f Family) String() string {
+	switch f {
+	case IPv4:
+		return "ip"
+	case IPv6:
+		return "ip6"
+	case Bridge:
+		return "bridge"
+	default:
+		return "inet"
+	}
+}
+
 // Table names a table.
 type Table struct {
 	Family Family

@@ -93,8 +93,7 @@ func Ineffective(r *nft.Reader) (texts []string, err error) {
 		}
 		if dormant {
 			texts = append(texts, fmt.Sprintf("nftables table %s of libcni has the flag dormant: its rules "+
-				"have no effect; run cni repair --all", map[nft.Family]string{nft.Inet: "inet",
-				nft.Bridge: "bridge"}[f]))
+				"have no effect; run cni repair --all", f))
 		}
 	}
 	return texts, nil
