@@ -43,7 +43,7 @@ func (s *Store) Claim(key Key) (made bool, other string, err error) {
 	return false, "", fault.New(fault.KindBusy, nil, "%s: calls with other caches claim it", key)
 }
 
-// makeClaim makes a claim where there is none. The error wraps fs.ErrExist if there is anything.
+// makeClaim makes a claim. The error wraps fs.ErrExist if something has its name.
 func (s *Store) makeClaim(key Key) error {
 	path := s.claimPath(key)
 	err := s.inDirectory(path, func() error { return file.MakeLink(path, s.claim(key)) })

@@ -76,7 +76,7 @@ func (s *Store) trustTree(dir, option string, below ...string) (complete bool, e
 	return true, nil
 }
 
-// lookAt refuses a directory that another user can change. It returns nil if there is none.
+// lookAt refuses a directory that another user can change. It returns nil for a missing one.
 func lookAt(dir, option string) (*file.Info, error) {
 	info, err := file.CheckPrivate(dir)
 	var untrusted *file.UntrustedError

@@ -82,8 +82,7 @@ func (m *Manager) isRemains(ctx context.Context, entry *attachments.Entry) (bool
 	if entry.Incomplete {
 		return true, nil
 	}
-	ns, presence, err := m.Locate(ctx, entry, Candidate{Path: entry.Netns})
-	ns.Close()
+	presence, err := m.presence(ctx, entry)
 	return err == nil && presence == Gone, err
 }
 

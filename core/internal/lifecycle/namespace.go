@@ -94,6 +94,13 @@ func NamespaceError(path string, err error) error {
 	}
 }
 
+// presence tells what is known about the namespace of an entry, whose path is the recorded one.
+func (m *Manager) presence(ctx context.Context, entry *attachments.Entry) (Presence, error) {
+	ns, presence, err := m.Locate(ctx, entry, Candidate{Path: entry.Netns})
+	ns.Close()
+	return presence, err
+}
+
 // Locate opens the namespace in which an entry was made. A path alone proves nothing, because paths
 // and inodes are reused and differ between PID namespaces: the first candidate whose cookie is the
 // entry's counts. If there is none, Locate looks for the namespace itself. The caller closes the

@@ -24,8 +24,7 @@ func (r *register) recorded(ctx context.Context,
 		if !is(entry.Network, entry.ContainerID, entry.IfName) {
 			continue
 		}
-		ns, presence, err := r.manager.Locate(ctx, entry, Candidate{Path: entry.Netns})
-		_ = ns.Close() // it was only looked at
+		presence, err := r.manager.presence(ctx, entry)
 		return true, presence == Gone, err
 	}
 	for key := range r.others {

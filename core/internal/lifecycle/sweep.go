@@ -119,7 +119,6 @@ func (m *Manager) sweepOne(ctx, locking context.Context, held *attachments.Held,
 
 // isGone reports whether the namespace of an attachment is proved to be gone.
 func (m *Manager) isGone(ctx context.Context, entry *attachments.Entry) bool {
-	ns, presence, err := m.Locate(ctx, entry, Candidate{Path: entry.Netns})
-	ns.Close()
+	presence, err := m.presence(ctx, entry)
 	return err == nil && presence == Gone
 }

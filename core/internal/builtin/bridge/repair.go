@@ -75,18 +75,24 @@ func (a *attachment) repairPort(ctx context.Context, name string) error {
 	if err != nil || port == nil || port.Kind != "veth" {
 		return err
 	}
-	if port.Master != a.link.Index {
-		if err := a.host.SetMaster(ctx, port.Index, a.link.Index); err != nil {
-			return err
-		}
-	}
-	if !port.Up {
-		if err := a.host.SetLink(ctx, port.Index, rtnl.Change{Up: true}); err != nil {
-			return err
-		}
+	if err := a.restorePort(ctx, port); err != nil {
+		return err
 	}
 	if err := router.IgnoreAdvertisements(a.inv, port); err != nil {
 		return err
 	}
 	return a.configurePort(ctx, port.Index, a.plan.port, a.vlans)
+}
+
+// restorePort makes a link a port of the bridge again, and brings it up.
+func (a *attachment) restorePort(ctx context.Context, port *rtnl.Link) error {
+	if port.Master != a.link.Index {
+		if err := a.host.SetMaster(ctx, port.Index, a.link.Index); err != nil {
+			return err
+		}
+	}
+	if port.Up {
+		return nil
+	}
+	return a.host.SetLink(ctx, port.Index, rtnl.Change{Up: true})
 }

@@ -60,15 +60,8 @@ func (a *attachment) connectVLANGateway(ctx context.Context, link *rtnl.Link) er
 	if port == nil {
 		return fmt.Errorf("link %s has lost its other end; delete it, so that it is made anew", link.Name)
 	}
-	if port.Master != a.link.Index {
-		if err := a.host.SetMaster(ctx, port.Index, a.link.Index); err != nil {
-			return err
-		}
-	}
-	if !port.Up {
-		if err := a.host.SetLink(ctx, port.Index, rtnl.Change{Up: true}); err != nil {
-			return err
-		}
+	if err := a.restorePort(ctx, port); err != nil {
+		return err
 	}
 	return a.configurePort(ctx, port.Index, rtnl.Port{}, portVLANs(a.VLAN, nil))
 }

@@ -189,10 +189,10 @@ func (p *plan) abandoned(ctx context.Context, r *nft.Reader,
 	}
 	for _, t := range p.targets {
 		holder, err := p.otherAt(r, t.family, t.addr)
-		if err != nil || holder == nil {
-			if err != nil {
-				return nil, err
-			}
+		if err != nil {
+			return nil, err
+		}
+		if holder == nil {
 			continue
 		}
 		isGone, err := h.isGone(ctx, holder.Comment)

@@ -19,7 +19,7 @@ const seenSize = 128
 
 // hearNewLinks does for links that appeared since the last call what hear does for all links when
 // the host begins to forward. The kernel numbers links in ascending order, so that those between
-// the last call's and newest, which the caller has just made, are new. Usually there is none.
+// the last call's and newest, which the caller has just made, are new. Usually no link is.
 func hearNewLinks(ctx context.Context, inv *plugin.Invocation, host *rtnl.Conn, newest int) error {
 	f, err := file.OpenAny(seenPath(inv), file.ReadWrite|file.CreateAny|file.NoFollow, 0o600)
 	if err != nil {
