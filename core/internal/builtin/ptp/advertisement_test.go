@@ -44,28 +44,26 @@ func TestAdvertisements(t *testing.T) {
 
 // TestWithoutSysctls attaches a container where settings cannot be written.
 func TestWithoutSysctls(t *testing.T) {
-	for _, mount := range kittest.Mounts() {
-		t.Run(mount.Name, func(t *testing.T) {
-			h, outside := kittest.NewRouter(t)
-			r := onHost(t, h)
-			c := r.container("c1")
-			r.Serve(&c.Node, ":7000", "c1")
-			kittest.WithoutSysctls(t, mount)
-			config := r.config(dualStack)
-			r.mustAdd(c, config)
-			for _, address := range []string{"10.9.0.2", "fd09::2"} {
-				if got := r.Ask(outside, "udp", kittest.Port(address, "7000"),
-					500*time.Millisecond); !strings.HasPrefix(got, "c1 ") {
-					t.Errorf("%s answers %q", address, got)
-				}
+	kittest.WithoutSysctls(t, func(t *testing.T, hide func(*testing.T)) {
+		h, outside := kittest.NewRouter(t)
+		r := onHost(t, h)
+		c := r.container("c1")
+		r.Serve(&c.Node, ":7000", "c1")
+		hide(t)
+		config := r.config(dualStack)
+		r.mustAdd(c, config)
+		for _, address := range []string{"10.9.0.2", "fd09::2"} {
+			if got := r.Ask(outside, "udp", kittest.Port(address, "7000"),
+				500*time.Millisecond); !strings.HasPrefix(got, "c1 ") {
+				t.Errorf("%s answers %q", address, got)
 			}
-			if len(r.Warnings) == 0 {
-				t.Error("no warning")
-			}
-			kittest.Same(t, "drift", []string(nil), r.check(c, config))
-			r.mustDel(r.Invocation(c, config))
-		})
-	}
+		}
+		if len(r.Warnings) == 0 {
+			t.Error("no warning")
+		}
+		kittest.Same(t, "drift", []string(nil), r.check(c, config))
+		r.mustDel(r.Invocation(c, config))
+	})
 }
 
 // TestRepairedHostsEndIsReachedAtOnce: the kernel gives a link that comes up a link-local address

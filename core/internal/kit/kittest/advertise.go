@@ -2,7 +2,6 @@ package kittest
 
 import (
 	"net/netip"
-	"testing"
 	"time"
 
 	"github.com/libcni/libcni/core/internal/host/rtnl"
@@ -89,29 +88,4 @@ func (h *Host) NewUplink(name string) *Node {
 		Data: rtnl.Macvlan(rtnl.MacvlanBridge), Parent: h.Link(h.Conn, lower).Index})
 	Must(h.T, err)
 	return neighbour
-}
-
-// WithoutSysctls mounts one of Mounts for the rest of the test.
-func WithoutSysctls(t testing.TB, how Mount) {
-	t.Helper()
-	for _, command := range how.Mount {
-		Run(t, command[0], command[1:]...)
-	}
-	t.Cleanup(func() { Run(t, "umount", how.Over) })
-}
-
-// Mount is what a container runtime mounts over a part of /proc.
-type Mount struct {
-	Name, Over string
-	Mount      [][]string
-}
-
-// Mounts are those with which settings cannot be written.
-func Mounts() []Mount {
-	return []Mount{
-		{"read-only /proc/sys", "/proc/sys", [][]string{{"mount", "--bind", "/proc/sys", "/proc/sys"},
-			{"mount", "-o", "remount,bind,ro", "/proc/sys"}}},
-		{"/proc with subset=pid", "/proc", [][]string{
-			{"mount", "-t", "proc", "-o", "subset=pid", "proc", "/proc"}}},
-	}
 }
