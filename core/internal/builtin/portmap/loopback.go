@@ -83,8 +83,7 @@ func guards() (rules []nft.Rule) {
 			nft.Rule{
 				Chain: loopback(),
 				Exprs: nft.Do(nft.IsNot(nft.InLink(), nft.Name("lo")), nft.IsFamily(nft.IPv4),
-					nft.InNetwork(address, loopbackNetwork()), nft.CountPackets(),
-					nft.Drop()),
+					nft.InNetwork(address, loopbackNetwork()), nft.Drop()),
 			},
 		)
 	}
