@@ -87,6 +87,12 @@ func (p *portDecoder) step(name string, at *parts) {
 		}
 	case "cmp":
 		p.compare(number(at[unix.NFTA_CMP_OP]), value(at[unix.NFTA_CMP_DATA]))
+	case "range": // since nft 1.1.1; two comparisons before
+		from, to := value(at[unix.NFTA_RANGE_FROM_DATA]), value(at[unix.NFTA_RANGE_TO_DATA])
+		if number(at[unix.NFTA_RANGE_OP]) == unix.NFT_RANGE_EQ {
+			p.compare(unix.NFT_CMP_GTE, from)
+			p.compare(unix.NFT_CMP_LTE, to)
+		}
 	case "match":
 		p.match(netlink.Text(at[unix.NFTA_MATCH_NAME]), at[unix.NFTA_MATCH_INFO])
 	}
