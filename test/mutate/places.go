@@ -312,6 +312,8 @@ func state() []mutation {
 			swap("readClaimFile(path)", "\"\", unusable(path, \"\")")},
 		change{"a claim that was given up is replaced", "Store.Claim",
 			swap("s.claimant(key)", "s.ClaimedBy(key)")},
+		change{"a claim that another cache took is replaced", "Store.takeClaim",
+			swap("s.claimant(key)", "\"\", error(nil)")},
 		change{"a file system without links has no claims", "Store.makeClaim",
 			always("file.ErrNoLink")},
 		change{"a file of another attachment is replaced", "Store.refuseCollision", answer("nil")},
