@@ -155,17 +155,24 @@ func (s *Store) claimant(key Key) (string, error) {
 // the directories of these caches.
 func (s *Store) OthersOf(network string) (map[Key]string, error) {
 	found, err := names(s.claims, stateOption)
+	if err != nil {
+		return nil, err
+	}
 	others := map[Key]string{}
 	for _, name := range found {
 		if network != "" && !strings.HasPrefix(name, networkPrefix(network)) {
 			continue
 		}
-		// one that cannot be read was removed meanwhile
-		if key, dir, err := readClaim(s.claims + "/" + name); err == nil && !s.isOwnCache(dir) {
+		key, dir, err := readClaim(s.claims + "/" + name)
+		switch {
+		case errors.Is(err, fs.ErrNotExist), isUnusable(err): // removed meanwhile, or not a claim
+		case err != nil:
+			return nil, err
+		case !s.isOwnCache(dir):
 			others[key] = dir
 		}
 	}
-	return others, err
+	return others, nil
 }
 
 // Unclaim removes the claim of this cache, if it has the attachment, and anything else of its name.

@@ -85,7 +85,8 @@ func TestClaimWithoutLinks(t *testing.T) {
 	first, second := attachments.Open(cache("a"), run), attachments.Open(cache("b"), run)
 
 	for _, want := range []bool{true, false} { // again, it is there
-		if made, other, err := first.Claim(t.Context(), web("c1")); err != nil || made != want || other != "" {
+		made, other, err := first.Claim(t.Context(), web("c1"))
+		if err != nil || made != want || other != "" {
 			t.Fatalf("got %v, %q, %v", made, other, err)
 		}
 	}
