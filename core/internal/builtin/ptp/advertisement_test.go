@@ -3,7 +3,6 @@ package ptp_test
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/libcni/libcni/core/internal/builtin/ptp"
 	"github.com/libcni/libcni/core/internal/host/rtnl"
