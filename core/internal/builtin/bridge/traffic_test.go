@@ -60,7 +60,8 @@ func TestReusedAddressAnswersAtOnce(t *testing.T) {
 		r.mustAdd(c, r.config(one))
 		for _, address := range []string{"10.9.0.9", "fd09::9"} {
 			r.Serve(&c.Node, kittest.Port(address, "7000"), name)
-			if got := r.AskSoon(&client.Node, kittest.Port(address, "7000")); !strings.HasPrefix(got, name+" ") {
+			got := r.AskSoon(&client.Node, kittest.Port(address, "7000"))
+			if !strings.HasPrefix(got, name+" ") {
 				t.Errorf("%s at %s answers %q", name, address, got)
 			}
 		}
