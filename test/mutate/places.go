@@ -322,7 +322,7 @@ func state() []mutation {
 			always("file.ErrNoLink")},
 		change{"a file of another attachment is replaced", "Store.refuseCollision", answer("nil")},
 		change{"the intent stays after a commit", "Store.Commit", drop("intentPath")},
-		change{"a file of another attachment is removed", "Store.Remove", always("holder == nil")},
+		change{"a file of another attachment is removed", "Store.Remove", swap("holder == nil", "true")},
 		change{"an entry counts in another's file", "Store.cached", never("s.cachePath(e.Key) != path")},
 		change{"state that others can change is used", "Store.trust", answer("nil")},
 		change{"files are written in place", "Store.replace",

@@ -43,7 +43,7 @@ func reclaim(ctx context.Context, store *attachments.Store, key attachments.Key)
 // elsewhere returns a manager of the attachments in another cache.
 func (m *Manager) elsewhere(cacheDir string) *Manager {
 	other := *m
-	other.Store = attachments.Open(cacheDir, m.StateDir)
+	other.Store = m.Store.WithCache(cacheDir)
 	return &other
 }
 
