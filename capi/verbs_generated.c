@@ -49,6 +49,11 @@ int cni_attachments(const char *request, char **response)
     return shim_serve("attachments", request, response);
 }
 
+int cni_inspect(const char *request, char **response)
+{
+    return shim_serve("inspect", request, response);
+}
+
 int cni_plugins(const char *request, char **response)
 {
     return shim_serve("plugins", request, response);

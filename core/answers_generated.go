@@ -308,6 +308,216 @@ func appendAttachment(dst []byte, v *fault.Attachment) []byte {
 	return append(dst, '}')
 }
 
+// InspectAnswer: response of cni_inspect.
+type InspectAnswer struct {
+	// the attachments; empty if none is recorded
+	Attachments []Inspection `json:"attachments"`
+	// the files of the state that cannot be used; their attachments are missing from the list
+	Errors []FileError `json:"errors,omitempty"`
+}
+
+func (v *InspectAnswer) appendJSON(dst []byte) []byte { return appendInspectAnswer(dst, v) }
+
+func appendInspectAnswer(dst []byte, v *InspectAnswer) []byte {
+	dst = append(dst, '{')
+	dst = appendList(dst, "attachments", v.Attachments, appendInspection)
+	if len(v.Errors) > 0 {
+		dst = appendList(dst, "errors", v.Errors, appendFileError)
+	}
+	return append(dst, '}')
+}
+
+// Inspection: an attachment with its state on the host.
+type Inspection struct {
+	// name of the network
+	Network string `json:"network"`
+	// identifier of the container
+	ContainerID string `json:"containerId"`
+	// name of the interface in the container
+	IfName string `json:"ifName"`
+	// path of the network namespace
+	Netns string `json:"netns"`
+	// owner of the attachment; absent for attachments of the CNI project's Go library
+	Owner string `json:"owner,omitempty"`
+	// CNI_ARGS as pairs
+	Args [][2]string `json:"args,omitempty"`
+	// arguments by capability
+	CapabilityArgs map[string]jsontext.Value `json:"capabilityArgs,omitempty"`
+	// the result of cni_add
+	Result jsontext.Value `json:"result,omitempty"`
+	// the network configuration
+	Config jsontext.Value `json:"config,omitempty"`
+	// state of the attachment
+	State string `json:"state"`
+	// what it has on the host; empty if nothing was found
+	Objects []HostObject `json:"objects"`
+	// what cni_check finds; absent when all is as cni_add left it, or when unseen names it
+	Drift []fault.Drift `json:"drift,omitempty"`
+	// the warnings of cni_status about the network, and its error
+	Warnings []StatusWarning `json:"warnings,omitempty"`
+	// what the answer lacks, and why
+	Unseen []Unseen `json:"unseen,omitempty"`
+}
+
+func appendInspection(dst []byte, v *Inspection) []byte {
+	dst = append(dst, '{')
+	dst = appendString(dst, "network", v.Network)
+	dst = appendString(dst, "containerId", v.ContainerID)
+	dst = appendString(dst, "ifName", v.IfName)
+	dst = appendString(dst, "netns", v.Netns)
+	dst = appendNonempty(dst, "owner", v.Owner)
+	if len(v.Args) > 0 {
+		dst = appendList(dst, "args", v.Args, appendPair)
+	}
+	dst = appendMembers(dst, "capabilityArgs", v.CapabilityArgs)
+	dst = appendRaw(dst, "result", v.Result)
+	dst = appendRaw(dst, "config", v.Config)
+	dst = appendString(dst, "state", v.State)
+	dst = appendList(dst, "objects", v.Objects, appendHostObject)
+	if len(v.Drift) > 0 {
+		dst = appendList(dst, "drift", v.Drift, appendDrift)
+	}
+	if len(v.Warnings) > 0 {
+		dst = appendList(dst, "warnings", v.Warnings, appendStatusWarning)
+	}
+	if len(v.Unseen) > 0 {
+		dst = appendList(dst, "unseen", v.Unseen, appendUnseen)
+	}
+	return append(dst, '}')
+}
+
+// HostObject: an object on the host that belongs to an attachment or its network.
+type HostObject struct {
+	// type of the plugin that made it; absent for links and routes
+	Plugin string `json:"plugin,omitempty"`
+	// what it is
+	Kind string `json:"kind"`
+	// name of the link; of a rule its table and chain, of an element its table and set
+	Name string `json:"name"`
+	// the object as ip(8), nft(8) or iptables(8) writes it
+	Text string `json:"text"`
+	// comment of a rule or an element, which names its owner
+	Comment string `json:"comment,omitempty"`
+	// who has it
+	Scope string `json:"scope"`
+	// of a link
+	Link *HostLink `json:"link,omitempty"`
+	// packets that matched a rule; absent for a rule that does not count
+	Matched *Counter `json:"matched,omitempty"`
+}
+
+func appendHostObject(dst []byte, v *HostObject) []byte {
+	dst = append(dst, '{')
+	dst = appendNonempty(dst, "plugin", v.Plugin)
+	dst = appendString(dst, "kind", v.Kind)
+	dst = appendString(dst, "name", v.Name)
+	dst = appendString(dst, "text", v.Text)
+	dst = appendNonempty(dst, "comment", v.Comment)
+	dst = appendString(dst, "scope", v.Scope)
+	if v.Link != nil {
+		dst = appendHostLink(jsonobject.AppendKey(dst, "link"), v.Link)
+	}
+	if v.Matched != nil {
+		dst = appendCounter(jsonobject.AppendKey(dst, "matched"), v.Matched)
+	}
+	return append(dst, '}')
+}
+
+// HostLink: state of a link of the host.
+type HostLink struct {
+	// index
+	Index int `json:"index"`
+	// kind of the link, such as "veth"; absent for a device
+	Type string `json:"type,omitempty"`
+	// MAC address
+	MAC string `json:"mac,omitempty"`
+	// MTU
+	MTU int `json:"mtu"`
+	// whether it is set up
+	Up bool `json:"up"`
+	// whether it is up and has a carrier
+	Carrier bool `json:"carrier"`
+	// the bridge or VRF that it is a port of
+	Master string `json:"master,omitempty"`
+	// VLANs of a port of a bridge that filters them, such as "10-20" or "5 untagged"
+	Vlans []string `json:"vlans,omitempty"`
+	// what the container received; absent for a link that others use
+	Received *Counter `json:"received,omitempty"`
+	// what the container sent; absent for a link that others use
+	Sent *Counter `json:"sent,omitempty"`
+}
+
+func appendHostLink(dst []byte, v *HostLink) []byte {
+	dst = append(dst, '{')
+	dst = appendInt(dst, "index", int64(v.Index))
+	dst = appendNonempty(dst, "type", v.Type)
+	dst = appendNonempty(dst, "mac", v.MAC)
+	dst = appendInt(dst, "mtu", int64(v.MTU))
+	dst = appendBool(dst, "up", v.Up)
+	dst = appendBool(dst, "carrier", v.Carrier)
+	dst = appendNonempty(dst, "master", v.Master)
+	if len(v.Vlans) > 0 {
+		dst = appendStrings(dst, "vlans", v.Vlans)
+	}
+	if v.Received != nil {
+		dst = appendCounter(jsonobject.AppendKey(dst, "received"), v.Received)
+	}
+	if v.Sent != nil {
+		dst = appendCounter(jsonobject.AppendKey(dst, "sent"), v.Sent)
+	}
+	return append(dst, '}')
+}
+
+// Counter: a count of packets.
+type Counter struct {
+	// packets
+	Packets int `json:"packets"`
+	// their bytes
+	Bytes int `json:"bytes"`
+	// of a link: packets that were dropped
+	Dropped int `json:"dropped,omitzero"`
+}
+
+func appendCounter(dst []byte, v *Counter) []byte {
+	dst = append(dst, '{')
+	dst = appendInt(dst, "packets", int64(v.Packets))
+	dst = appendInt(dst, "bytes", int64(v.Bytes))
+	if v.Dropped != 0 {
+		dst = appendInt(dst, "dropped", int64(v.Dropped))
+	}
+	return append(dst, '}')
+}
+
+// Drift: a difference between an attachment and the state of the host.
+type Drift = fault.Drift
+
+func appendDrift(dst []byte, v *fault.Drift) []byte {
+	dst = append(dst, '{')
+	dst = appendString(dst, "plugin", v.Plugin)
+	dst = appendString(dst, "object", v.Object)
+	dst = appendString(dst, "expected", v.Expected)
+	dst = appendString(dst, "actual", v.Actual)
+	return append(dst, '}')
+}
+
+// Unseen: something that could not be looked at.
+type Unseen struct {
+	// type of the plugin; absent for what no plugin looks at
+	Plugin string `json:"plugin,omitempty"`
+	// what the answer lacks
+	What string `json:"what"`
+	// why
+	Msg string `json:"msg"`
+}
+
+func appendUnseen(dst []byte, v *Unseen) []byte {
+	dst = append(dst, '{')
+	dst = appendNonempty(dst, "plugin", v.Plugin)
+	dst = appendString(dst, "what", v.What)
+	dst = appendString(dst, "msg", v.Msg)
+	return append(dst, '}')
+}
+
 // PluginsAnswer: response of cni_plugins.
 type PluginsAnswer struct {
 	// the plugin types
@@ -538,18 +748,6 @@ func appendErrorPlugin(dst []byte, v *fault.Plugin) []byte {
 	dst = appendString(dst, "type", v.Type)
 	dst = appendInt(dst, "index", int64(v.Index))
 	dst = appendBool(dst, "builtin", v.Builtin)
-	return append(dst, '}')
-}
-
-// Drift: a difference between an attachment and the state of the host.
-type Drift = fault.Drift
-
-func appendDrift(dst []byte, v *fault.Drift) []byte {
-	dst = append(dst, '{')
-	dst = appendString(dst, "plugin", v.Plugin)
-	dst = appendString(dst, "object", v.Object)
-	dst = appendString(dst, "expected", v.Expected)
-	dst = appendString(dst, "actual", v.Actual)
 	return append(dst, '}')
 }
 

@@ -14,6 +14,7 @@ var methods = map[string]method{
 	"validate":            typed((*Engine).Validate),
 	"networks":            typed((*Engine).Networks),
 	"attachments":         typed((*Engine).Attachments),
+	"inspect":             typed((*Engine).Inspect),
 	"plugins":             typed((*Engine).Plugins),
 	"plugin.info":         typed((*Engine).PluginInfo),
 	"schema":              typed((*Engine).Schema),

@@ -257,6 +257,15 @@ func (r *AttachmentsRequest) fields() jsonobject.Fields {
 	return r.Common.fields()
 }
 
+// InspectRequest: request of cni_inspect.
+type InspectRequest struct {
+	Common
+}
+
+func (r *InspectRequest) fields() jsonobject.Fields {
+	return r.Common.fields()
+}
+
 // PluginsRequest: request of cni_plugins.
 type PluginsRequest struct {
 	Common

@@ -174,11 +174,7 @@
  *     rolledBack      bool?       whether the failed attachment or mount was undone completely
  *     existing        object?     for kind exists, the existing attachment if it is known; see
  *                                 cni_attachments
- *     drift           [object]?   for kind drift, all differences
- *       plugin          string      type of the plugin
- *       object          string      what differs, such as "link eth0"
- *       expected        string      the expected value
- *       actual          string      the actual value, or "missing"
+ *     drift           [object]?   for kind drift, all differences; see cni_inspect
  *     volumePlugin    object?     the volume plugin that the error is about
  *       name            string?     name of the plugin
  *       address         string?     address of the plugin
@@ -640,6 +636,94 @@ CNI_API int cni_networks(const char *request, char **response);
  * @since 0.1
  */
 CNI_API int cni_attachments(const char *request, char **response);
+
+/**
+ * Show what attachments of a container have on the host now.
+ *
+ * Each attachment is what cni_attachments lists, with the links, routes and rules of the host that
+ * belong to it, their counters, what cni_check finds, and the warnings of cni_status. Without
+ * network and networkFile every recorded attachment of containerId, or of ifName if that is given,
+ * is shown.
+ *
+ * Nothing is changed. What cannot be read, such as rules without CAP_NET_ADMIN, is named in unseen
+ * and does not fail the call: the recorded part is always there. Rules of plugin executables are
+ * unknown. If another call works on the attachment, what cni_check finds is left out after one
+ * second.
+ *
+ * Request: required containerId; optional network, networkFile, netns, ifName, requestId, options.
+ * Response:
+ *   attachments     [object]    the attachments; empty if none is recorded
+ *     network         string      name of the network
+ *     containerId     string      identifier of the container
+ *     ifName          string      name of the interface in the container
+ *     netns           string      path of the network namespace
+ *     owner           string?     owner of the attachment; absent for attachments of the CNI
+ *                                 project's Go library
+ *     args            [[k,v]]?    CNI_ARGS as pairs
+ *     capabilityArgs  object?     arguments by capability; see REQUESTS
+ *     result          object?     the result of cni_add; see cni_add
+ *     config          object?     the network configuration; see cni_attachments
+ *     state           string      state of the attachment: "attached", "incomplete" (cni_add did
+ *                                 not complete), "stale" (the namespace is proved not to exist) or
+ *                                 "unknown" (no path leads to the namespace from here, which may
+ *                                 exist nevertheless)
+ *     objects         [object]    what it has on the host; empty if nothing was found
+ *       plugin          string?     type of the plugin that made it; absent for links and routes
+ *       kind            string      what it is: "link", "address" (of such a link), "route" (to an
+ *                                   address of the container), "rule" (of nftables or iptables),
+ *                                   "element" (of a set or map of nftables) or "source" (an address
+ *                                   in a zone of firewalld)
+ *       name            string      name of the link; of a rule its table and chain, of an element
+ *                                   its table and set
+ *       text            string      the object as ip(8), nft(8) or iptables(8) writes it
+ *       comment         string?     comment of a rule or an element, which names its owner
+ *       scope           string      who has it: "attachment" (it alone), "network" (all containers
+ *                                   of the network) or "host" (all networks, or the host itself)
+ *       link            object?     of a link
+ *         index           number      index
+ *         type            string?     kind of the link, such as "veth"; absent for a device
+ *         mac             string?     MAC address
+ *         mtu             number      MTU
+ *         up              bool        whether it is set up
+ *         carrier         bool        whether it is up and has a carrier
+ *         master          string?     the bridge or VRF that it is a port of
+ *         vlans           [string]?   VLANs of a port of a bridge that filters them, such as
+ *                                     "10-20" or "5 untagged"
+ *         received        object?     what the container received; absent for a link that others
+ *                                     use
+ *           packets         number      packets
+ *           bytes           number      their bytes
+ *           dropped         number?     of a link: packets that were dropped
+ *         sent            object?     what the container sent; absent for a link that others use
+ *           packets         number      packets
+ *           bytes           number      their bytes
+ *           dropped         number?     of a link: packets that were dropped
+ *       matched         object?     packets that matched a rule; absent for a rule that does not
+ *                                   count
+ *         packets         number      packets
+ *         bytes           number      their bytes
+ *         dropped         number?     of a link: packets that were dropped
+ *     drift           [object]?   what cni_check finds; absent when all is as cni_add left it, or
+ *                                 when unseen names it
+ *       plugin          string      type of the plugin
+ *       object          string      what differs, such as "link eth0"
+ *       expected        string      the expected value
+ *       actual          string      the actual value, or "missing"
+ *     warnings        [object]?   the warnings of cni_status about the network, and its error; see
+ *                                 cni_status
+ *     unseen          [object]?   what the answer lacks, and why
+ *       plugin          string?     type of the plugin; absent for what no plugin looks at
+ *       what            string      what the answer lacks: "objects" (some objects on the host),
+ *                                   "drift" (what cni_check finds) or "warnings" (those of
+ *                                   cni_status)
+ *       msg             string      why
+ *   errors          [object]?   the files of the state that cannot be used; their attachments are
+ *                               missing from the list; see cni_repair
+ *
+ * @return 0; kinds invalid-config, network-not-found
+ * @since 0.2
+ */
+CNI_API int cni_inspect(const char *request, char **response);
 
 /**
  * List the plugin types that can be used, built in or found in options.pluginDirs.

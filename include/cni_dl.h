@@ -225,6 +225,7 @@ enum { CNI_DL_INPROCESS, CNI_DL_ISOLATED, CNI_DL_EXEC };
     X(validate, "validate")                                                                        \
     X(networks, "networks")                                                                        \
     X(attachments, "attachments")                                                                  \
+    X(inspect, "inspect")                                                                          \
     X(plugins, "plugins")                                                                          \
     X(plugin_info, "plugin.info")                                                                  \
     X(schema, "schema")                                                                            \

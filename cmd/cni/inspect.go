@@ -14,8 +14,11 @@ func (a *app) inspectCommand() *cobra.Command {
 		Use:   "inspect ID [NETWORK]",
 		Short: "Show everything known about a container's attachments",
 		Long: `Shows what is recorded about a container's attachments: addresses and routes in the
-container, published ports, links on the host, and which rules the configuration asks for. With
---json it prints the record, which includes the configuration and the result.`,
+container, published ports, and which rules the configuration asks for. Then it shows what the host
+has now: links with the container's traffic, addresses and routes towards it, rules with what they
+have matched, the differences that check would report, and the warnings of status. What cannot be
+read is named; reading rules needs CAP_NET_ADMIN. Nothing is changed. With --json it prints the
+answer of cni_inspect(3).`,
 		Args: cobra.RangeArgs(1, 2),
 	}
 
@@ -24,7 +27,8 @@ container, published ports, links on the host, and which rules the configuration
 		if err != nil {
 			return err
 		}
-		answer, response, err := a.attachments(ctx, id, strings.Join(args[1:], ""))
+		network := strings.Join(args[1:], "")
+		answer, response, err := a.inspect(ctx, id, network)
 		if err != nil {
 			return err
 		}
@@ -38,11 +42,15 @@ container, published ports, links on the host, and which rules the configuration
 				break
 			}
 
-			err = a.printAttachment(at, i > 0)
+			err = a.printInspection(at, i > 0)
 		}
 
 		if err == nil && len(answer.Attachments) == 0 {
-			fmt.Fprintf(a.err, "cni: container %s is not attached\n", oneLine(args[0]))
+			of := ""
+			if network != "" {
+				of = " to network " + oneLine(network)
+			}
+			fmt.Fprintf(a.err, "cni: container %s is not attached%s\n", oneLine(args[0]), of)
 			return errAnswered
 		}
 
@@ -52,8 +60,23 @@ container, published ports, links on the host, and which rules the configuration
 	return cmd
 }
 
-// printAttachment prints names and values. A name with several values has a line for each.
-func (a *app) printAttachment(at attachment, blankFirst bool) error {
+// inspect asks for the attachments of a container, of a network unless that is "", and of --ifname.
+func (a *app) inspect(ctx context.Context, containerID,
+	network string) (*inspectAnswer, []byte, error) {
+	r, err := a.request()
+	if err != nil {
+		return nil, nil, err
+	}
+	set(r, "containerId", containerID)
+	set(r, "network", network)
+	set(r, "ifName", a.ifName)
+	answer := new(inspectAnswer)
+	response, err := a.ask(ctx, "inspect", r, answer)
+	return answer, response, err
+}
+
+// printInspection prints names and values. A name with several values has a line for each.
+func (a *app) printInspection(at inspection, blankFirst bool) error {
 	result := parseResult(at.Result)
 	rows := [][]string{}
 	for _, part := range []struct {
@@ -75,6 +98,10 @@ func (a *app) printAttachment(at attachment, blankFirst bool) error {
 		{"Rules:", rulesOf(at.Config)},
 		{"Arguments:", []string{compact(at.Args)}},
 		{"Capabilities:", []string{compact(at.otherCapabilities())}},
+		{"On the host:", at.objects()},
+		{"Differences:", at.differences()},
+		{"Warnings:", at.warnings()},
+		{"Not shown:", at.unseen()},
 	} {
 		if len(part.values) == 0 {
 			part.values = []string{""}

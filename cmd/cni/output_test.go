@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -77,6 +78,21 @@ web           c1         eth0
 	}
 }
 
+// someInspections are someAttachments with what the host has of the first.
+var someInspections = strings.Replace(someAttachments, `"network":"web"`, `"network":"web",
+"objects":[
+{"kind":"link","name":"veth1","text":"index 7 veth mtu 1500 up","scope":"attachment","link":{
+"received":{"packets":3,"bytes":252,"dropped":1},"sent":{"packets":4,"bytes":336}}},
+{"kind":"address","name":"br0","text":"10.1.0.1/24","scope":"host"},
+{"kind":"route","name":"br0","text":"10.1.0.0/24","scope":"host"},
+{"plugin":"firewall","kind":"rule","name":"inet libcni firewall","text":"ip saddr @x drop",
+"scope":"network","matched":{"packets":2,"bytes":84}},
+{"plugin":"portmap","kind":"element","name":"inet libcni portmap4",
+"text":"tcp . 8080 : 10.1.0.2 . 80","scope":"attachment"}],
+"drift":[{"plugin":"","object":"link eth0","expected":"present","actual":"missing"}],
+"warnings":[{"plugin":"firewall","msg":"remove the rule"}],
+"unseen":[{"plugin":"x","what":"objects","msg":"it is an executable"}]`, 1)
+
 func TestInspectShowsEachAttachment(t *testing.T) {
 	const want = `Network:          web
 Container:        c1
@@ -99,10 +115,19 @@ Rules:            masquerade the container's traffic to other networks (bridge)
                   accept connections: open (firewall)
 Arguments:        [["IP","10.1.0.2"]]
 Capabilities:     {"mac":"x"}
+On the host:      link veth1: index 7 veth mtu 1500 up
+                  container received 3 packets 252 bytes, 1 dropped; sent 4 packets 336 bytes, 0 dropped
+                  address 10.1.0.1/24 on br0
+                  route 10.1.0.0/24 through br0
+                  inet libcni firewall: ip saddr @x drop (2 packets 84 bytes, all containers of the network)
+                  inet libcni portmap4: tcp . 8080 : 10.1.0.2 . 80
+Differences:      link eth0: expected present, found missing
+Warnings:         firewall: remove the rule
+Not shown:        on the host: x: it is an executable
 
 Network:          old
 `
-	code, out, errOut := runLine(&recorder{answers: map[string]string{"attachments": someAttachments}},
+	code, out, errOut := runLine(&recorder{answers: map[string]string{"inspect": someInspections}},
 		nil, "inspect c1")
 	if code != exitDone || errOut != "" || len(out) < len(want) {
 		t.Fatalf("exit status %d, output %q, standard error %q", code, out, errOut)
@@ -114,7 +139,7 @@ Network:          old
 
 func TestInspectOfNothingFails(t *testing.T) {
 	code, out, errOut := runLine(
-		&recorder{answers: map[string]string{"attachments": `{"asOf":"x","attachments":[]}`}}, nil,
+		&recorder{answers: map[string]string{"inspect": `{"attachments":[]}`}}, nil,
 		"inspect c9")
 	if code != exitFailed || out != "" || errOut != "cni: container c9 is not attached\n" {
 		t.Errorf("exit status %d, output %q, standard error %q", code, out, errOut)

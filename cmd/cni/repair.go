@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -67,16 +66,21 @@ func (a *app) repair(ctx context.Context, r request) error {
 		Repaired []struct{ Network, ContainerID, IfName, Plugin, Object string } `json:"repaired"`
 	}
 
-	err := a.show(ctx, "repair", r, &answer, func() error {
-		var lines strings.Builder
-		for _, o := range answer.Repaired {
-			fmt.Fprintf(&lines, "%s\t%s\t%s\t%s: %s\n", oneLine(o.Network), oneLine(o.ContainerID),
-				oneLine(o.IfName), oneLine(o.Plugin), oneLine(o.Object))
-		}
-		return a.printf("%s", lines.String())
-	})
+	response, err := a.ask(ctx, "repair", r, &answer)
 	if err != nil {
 		return err
+	}
+
+	if a.json {
+		if err := a.printJSON(response); err != nil {
+			return err
+		}
+		return a.checkRepaired(ctx, r)
+	}
+
+	for _, o := range answer.Repaired {
+		fmt.Fprintf(a.out, "%s\t%s\t%s\t%s: %s\n", oneLine(o.Network), oneLine(o.ContainerID),
+			oneLine(o.IfName), oneLine(o.Plugin), oneLine(o.Object))
 	}
 	return a.checkRepaired(ctx, r)
 }

@@ -60,6 +60,9 @@ type Invocation struct {
 	// only.
 	Repaired func(object string)
 
+	// Found receives the objects that Inspect finds. It is set for Inspect only.
+	Found func(Object)
+
 	// Delegate runs another plugin, found like any plugin of the list, with this invocation's identity
 	// and the given command and configuration. The Result is nil but for Add.
 	Delegate func(ctx context.Context, command, pluginType string, config []byte) (*Result, error)

@@ -53,8 +53,12 @@ from .models import (
     AttachmentID,
     AttachmentList,
     ConfigWarning,
+    Counter,
     Drift,
     FileError,
+    HostLink,
+    HostObject,
+    Inspection,
     Interface,
     IPConfig,
     LogEvent,
@@ -69,6 +73,7 @@ from .models import (
     Route,
     StatusResponse,
     StatusWarning,
+    Unseen,
     Validation,
     Volume,
     VolumeList,
@@ -89,6 +94,7 @@ status = DEFAULT.status
 validate = DEFAULT.validate
 networks = DEFAULT.networks
 attachments = DEFAULT.attachments
+inspect = DEFAULT.inspect
 plugins = DEFAULT.plugins
 plugin_info = DEFAULT.plugin_info
 schema = DEFAULT.schema
@@ -117,11 +123,15 @@ __all__ = [
     "CallTimeoutError",
     "Client",
     "ConfigWarning",
+    "Counter",
     "Drift",
     "DriftError",
     "FileError",
     "ForkedError",
+    "HostLink",
+    "HostObject",
     "IPConfig",
+    "Inspection",
     "Interface",
     "InvalidConfigError",
     "InvalidRequestError",
@@ -149,6 +159,7 @@ __all__ = [
     "StateError",
     "StatusResponse",
     "StatusWarning",
+    "Unseen",
     "UnsupportedError",
     "Validation",
     "Volume",
@@ -175,6 +186,7 @@ __all__ = [
     "delete",
     "describe",
     "gc",
+    "inspect",
     "netns",
     "netns_create",
     "netns_delete",

@@ -24,6 +24,7 @@ FUNCTIONS: dict[str, tuple[list[Any], Any]] = {
     "cni_validate": ([ctypes.c_char_p, RESPONSE], ctypes.c_int),
     "cni_networks": ([ctypes.c_char_p, RESPONSE], ctypes.c_int),
     "cni_attachments": ([ctypes.c_char_p, RESPONSE], ctypes.c_int),
+    "cni_inspect": ([ctypes.c_char_p, RESPONSE], ctypes.c_int),
     "cni_plugins": ([ctypes.c_char_p, RESPONSE], ctypes.c_int),
     "cni_plugin_info": ([ctypes.c_char_p, RESPONSE], ctypes.c_int),
     "cni_schema": ([ctypes.c_char_p, RESPONSE], ctypes.c_int),

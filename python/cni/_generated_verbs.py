@@ -24,6 +24,7 @@ from ._request import AsyncCaller, Caller, CallOptions, Unpack
 from .models import (
     AttachmentID,
     AttachmentList,
+    Inspection,
     NetworkList,
     PluginInfo,
     PluginList,
@@ -395,6 +396,51 @@ class Verbs(Caller):
         call = requests.attachments(
             container_id=container_id,
             network=network,
+            if_name=if_name,
+            request_id=request_id,
+            **options,
+        )
+        return self.make(call)
+
+    def inspect(
+        self,
+        container_id: str,
+        *,
+        network: Optional[NetworkLike] = None,
+        netns: Optional[Path] = None,
+        if_name: Optional[str] = None,
+        request_id: Optional[str] = None,
+        **options: Unpack[CallOptions],
+    ) -> tuple[Inspection, ...]:
+        """Show what attachments of a container have on the host now.
+
+        Each attachment is what ``attachments`` lists, with the links, routes and rules of the host
+        that belong to it, their counters, what ``check`` finds, and the warnings of ``status``.
+        Without network every recorded attachment of ``container_id``, or of ``if_name`` if that is
+        given, is shown.
+
+        Nothing is changed. What cannot be read, such as rules without CAP_NET_ADMIN, is named in
+        unseen and does not fail the call: the recorded part is always there. Rules of plugin
+        executables are unknown. If another call works on the attachment, what ``check`` finds is
+        left out after one second.
+
+        Raises InvalidConfigError or NetworkNotFoundError, apart from the errors of every call.
+
+        :param container_id: identifier of the container: letters, digits, '_', '.' and '-'; the
+            first character is a letter or digit
+        :param network: a network: its name, its configuration, or a path object of its file
+        :param netns: path of the container's network namespace; opened once, by the calling thread
+        :param if_name: name of the interface in the container: 1 to 15 bytes without '/', ':' and
+            white space; default ``eth0``
+        :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
+            BusyError
+        :param options: options of this call, which take precedence over those of the client:
+            timeout, ``on_existing`` and the other fields of :class:`cni.Client`
+        """
+        call = requests.inspect(
+            container_id,
+            network=network,
+            netns=netns,
             if_name=if_name,
             request_id=request_id,
             **options,
@@ -976,6 +1022,51 @@ class AsyncVerbs(AsyncCaller):
         call = requests.attachments(
             container_id=container_id,
             network=network,
+            if_name=if_name,
+            request_id=request_id,
+            **options,
+        )
+        return await self.make_async(call)
+
+    async def inspect(
+        self,
+        container_id: str,
+        *,
+        network: Optional[NetworkLike] = None,
+        netns: Optional[Path] = None,
+        if_name: Optional[str] = None,
+        request_id: Optional[str] = None,
+        **options: Unpack[CallOptions],
+    ) -> tuple[Inspection, ...]:
+        """Show what attachments of a container have on the host now.
+
+        Each attachment is what ``attachments`` lists, with the links, routes and rules of the host
+        that belong to it, their counters, what ``check`` finds, and the warnings of ``status``.
+        Without network every recorded attachment of ``container_id``, or of ``if_name`` if that is
+        given, is shown.
+
+        Nothing is changed. What cannot be read, such as rules without CAP_NET_ADMIN, is named in
+        unseen and does not fail the call: the recorded part is always there. Rules of plugin
+        executables are unknown. If another call works on the attachment, what ``check`` finds is
+        left out after one second.
+
+        Raises InvalidConfigError or NetworkNotFoundError, apart from the errors of every call.
+
+        :param container_id: identifier of the container: letters, digits, '_', '.' and '-'; the
+            first character is a letter or digit
+        :param network: a network: its name, its configuration, or a path object of its file
+        :param netns: path of the container's network namespace; opened once, by the calling thread
+        :param if_name: name of the interface in the container: 1 to 15 bytes without '/', ':' and
+            white space; default ``eth0``
+        :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
+            BusyError
+        :param options: options of this call, which take precedence over those of the client:
+            timeout, ``on_existing`` and the other fields of :class:`cni.Client`
+        """
+        call = requests.inspect(
+            container_id,
+            network=network,
+            netns=netns,
             if_name=if_name,
             request_id=request_id,
             **options,

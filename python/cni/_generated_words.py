@@ -52,6 +52,7 @@ VERBS = {
     "cni_validate": "validate",
     "cni_networks": "networks",
     "cni_attachments": "attachments",
+    "cni_inspect": "inspect",
     "cni_plugins": "plugins",
     "cni_plugin_info": "plugin_info",
     "cni_schema": "schema",

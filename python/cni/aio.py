@@ -23,6 +23,7 @@ status = DEFAULT.status
 validate = DEFAULT.validate
 networks = DEFAULT.networks
 attachments = DEFAULT.attachments
+inspect = DEFAULT.inspect
 plugins = DEFAULT.plugins
 plugin_info = DEFAULT.plugin_info
 schema = DEFAULT.schema
@@ -42,6 +43,7 @@ __all__ = [
     "convert",
     "delete",
     "gc",
+    "inspect",
     "netns",
     "netns_create",
     "netns_delete",

@@ -733,6 +733,259 @@ class AttachmentList(Record):
 
 
 @dataclass(frozen=True, repr=False)
+class Counter(Record):
+    """A count of packets.
+
+    :ivar packets: Packets.
+    :ivar bytes: Their bytes.
+    :ivar dropped: Of a link: packets that were dropped.
+    :ivar raw: The JSON object that it was made from.
+    """
+
+    packets: Optional[int]
+    """Packets."""
+    bytes: Optional[int]
+    """Their bytes."""
+    dropped: Optional[int] = None
+    """Of a link: packets that were dropped."""
+    raw: Raw = field(default_factory=dict, compare=False, repr=False)
+
+    @classmethod
+    def from_dict(cls, data: Raw) -> Counter:
+        return cls(
+            packets=whole(data, "packets"),
+            bytes=whole(data, "bytes"),
+            dropped=whole(data, "dropped"),
+            raw=data,
+        )
+
+
+@dataclass(frozen=True, repr=False)
+class HostLink(Record):
+    """State of a link of the host.
+
+    :ivar index: Index.
+    :ivar mtu: MTU.
+    :ivar up: Whether it is set up.
+    :ivar carrier: Whether it is up and has a carrier.
+    :ivar type: Kind of the link, such as "veth"; absent for a device.
+    :ivar mac: MAC address.
+    :ivar master: The bridge or VRF that it is a port of.
+    :ivar vlans: VLANs of a port of a bridge that filters them, such as "10-20" or "5 untagged".
+    :ivar received: What the container received; absent for a link that others use.
+    :ivar sent: What the container sent; absent for a link that others use.
+    :ivar raw: The JSON object that it was made from.
+    """
+
+    index: Optional[int]
+    """Index."""
+    mtu: Optional[int]
+    """MTU."""
+    up: bool
+    """Whether it is set up."""
+    carrier: bool
+    """Whether it is up and has a carrier."""
+    type: str = ""
+    """Kind of the link, such as "veth"; absent for a device."""
+    mac: str = ""
+    """MAC address."""
+    master: str = ""
+    """The bridge or VRF that it is a port of."""
+    vlans: tuple[str, ...] = ()
+    """VLANs of a port of a bridge that filters them, such as "10-20" or "5 untagged"."""
+    received: Optional[Counter] = None
+    """What the container received; absent for a link that others use."""
+    sent: Optional[Counter] = None
+    """What the container sent; absent for a link that others use."""
+    raw: Raw = field(default_factory=dict, compare=False, repr=False)
+
+    @classmethod
+    def from_dict(cls, data: Raw) -> HostLink:
+        return cls(
+            index=whole(data, "index"),
+            mtu=whole(data, "mtu"),
+            up=bool(data.get("up")),
+            carrier=bool(data.get("carrier")),
+            type=text(data, "type"),
+            mac=text(data, "mac"),
+            master=text(data, "master"),
+            vlans=texts(data, "vlans"),
+            received=optional(Counter.from_dict, data, "received"),
+            sent=optional(Counter.from_dict, data, "sent"),
+            raw=data,
+        )
+
+
+@dataclass(frozen=True, repr=False)
+class HostObject(Record):
+    """An object on the host that belongs to an attachment or its network.
+
+    :ivar kind: What it is: "link", "address" (of such a link), "route" (to an address of the
+        container), "rule" (of nftables or iptables), "element" (of a set or map of nftables) or
+        "source" (an address in a zone of firewalld).
+    :ivar name: Name of the link; of a rule its table and chain, of an element its table and set.
+    :ivar text: The object as ip(8), nft(8) or iptables(8) writes it.
+    :ivar scope: Who has it: "attachment" (it alone), "network" (all containers of the network) or
+        "host" (all networks, or the host itself).
+    :ivar plugin: Type of the plugin that made it; absent for links and routes.
+    :ivar comment: Comment of a rule or an element, which names its owner.
+    :ivar link: Of a link.
+    :ivar matched: Packets that matched a rule; absent for a rule that does not count.
+    :ivar raw: The JSON object that it was made from.
+    """
+
+    kind: str
+    """What it is: "link", "address" (of such a link), "route" (to an address of the container),
+    "rule" (of nftables or iptables), "element" (of a set or map of nftables) or "source" (an
+    address in a zone of firewalld).
+    """
+    name: str
+    """Name of the link; of a rule its table and chain, of an element its table and set."""
+    text: str
+    """The object as ip(8), nft(8) or iptables(8) writes it."""
+    scope: str
+    """Who has it: "attachment" (it alone), "network" (all containers of the network) or "host" (all
+    networks, or the host itself).
+    """
+    plugin: str = ""
+    """Type of the plugin that made it; absent for links and routes."""
+    comment: str = ""
+    """Comment of a rule or an element, which names its owner."""
+    link: Optional[HostLink] = None
+    """Of a link."""
+    matched: Optional[Counter] = None
+    """Packets that matched a rule; absent for a rule that does not count."""
+    raw: Raw = field(default_factory=dict, compare=False, repr=False)
+
+    @classmethod
+    def from_dict(cls, data: Raw) -> HostObject:
+        return cls(
+            kind=text(data, "kind"),
+            name=text(data, "name"),
+            text=text(data, "text"),
+            scope=text(data, "scope"),
+            plugin=text(data, "plugin"),
+            comment=text(data, "comment"),
+            link=optional(HostLink.from_dict, data, "link"),
+            matched=optional(Counter.from_dict, data, "matched"),
+            raw=data,
+        )
+
+
+@dataclass(frozen=True, repr=False)
+class Unseen(Record):
+    """Something that could not be looked at.
+
+    :ivar what: What the answer lacks: "objects" (some objects on the host), "drift" (what ``check``
+        finds) or "warnings" (those of ``status``).
+    :ivar msg: Why.
+    :ivar plugin: Type of the plugin; absent for what no plugin looks at.
+    :ivar raw: The JSON object that it was made from.
+    """
+
+    what: str
+    """What the answer lacks: "objects" (some objects on the host), "drift" (what ``check`` finds)
+    or "warnings" (those of ``status``).
+    """
+    msg: str
+    """Why."""
+    plugin: str = ""
+    """Type of the plugin; absent for what no plugin looks at."""
+    raw: Raw = field(default_factory=dict, compare=False, repr=False)
+
+    @classmethod
+    def from_dict(cls, data: Raw) -> Unseen:
+        return cls(
+            what=text(data, "what"),
+            msg=text(data, "msg"),
+            plugin=text(data, "plugin"),
+            raw=data,
+        )
+
+
+@dataclass(frozen=True, repr=False)
+class Inspection(Record):
+    """An attachment with its state on the host.
+
+    :ivar network: Name of the network.
+    :ivar container_id: Identifier of the container.
+    :ivar if_name: Name of the interface in the container.
+    :ivar netns: Path of the network namespace.
+    :ivar state: State of the attachment: "attached", "incomplete" (``add`` did not complete),
+        "stale" (the namespace is proved not to exist) or "unknown" (no path leads to the namespace
+        from here, which may exist nevertheless).
+    :ivar owner: Owner of the attachment; absent for attachments of the CNI project's Go library.
+    :ivar args: CNI_ARGS as pairs.
+    :ivar capability_args: Arguments by capability.
+    :ivar result: The result of ``add``.
+    :ivar config: The network configuration.
+    :ivar objects: What it has on the host; empty if nothing was found.
+    :ivar drift: What ``check`` finds; absent when all is as ``add`` left it, or when unseen names
+        it.
+    :ivar warnings: The warnings of ``status`` about the network, and its error.
+    :ivar unseen: What the answer lacks, and why.
+    :ivar raw: The JSON object that it was made from.
+    """
+
+    network: str
+    """Name of the network."""
+    container_id: str
+    """Identifier of the container."""
+    if_name: str
+    """Name of the interface in the container."""
+    netns: str
+    """Path of the network namespace."""
+    state: str
+    """State of the attachment: "attached", "incomplete" (``add`` did not complete), "stale" (the
+    namespace is proved not to exist) or "unknown" (no path leads to the namespace from here, which
+    may exist nevertheless).
+    """
+    owner: str = ""
+    """Owner of the attachment; absent for attachments of the CNI project's Go library."""
+    args: tuple[tuple[str, str], ...] = ()
+    """CNI_ARGS as pairs."""
+    result: Optional[Result] = None
+    """The result of ``add``."""
+    objects: tuple[HostObject, ...] = ()
+    """What it has on the host; empty if nothing was found."""
+    drift: tuple[Drift, ...] = ()
+    """What ``check`` finds; absent when all is as ``add`` left it, or when unseen names it."""
+    warnings: tuple[StatusWarning, ...] = ()
+    """The warnings of ``status`` about the network, and its error."""
+    unseen: tuple[Unseen, ...] = ()
+    """What the answer lacks, and why."""
+    raw: Raw = field(default_factory=dict, compare=False, repr=False)
+
+    @classmethod
+    def from_dict(cls, data: Raw) -> Inspection:
+        return cls(
+            network=text(data, "network"),
+            container_id=text(data, "containerId"),
+            if_name=text(data, "ifName"),
+            netns=text(data, "netns"),
+            state=text(data, "state"),
+            owner=text(data, "owner"),
+            args=pairs(data.get("args")),
+            result=optional(Result.from_dict, data, "result"),
+            objects=each(HostObject.from_dict, objects(data, "objects")),
+            drift=each(Drift.from_dict, objects(data, "drift")),
+            warnings=each(StatusWarning.from_dict, objects(data, "warnings")),
+            unseen=each(Unseen.from_dict, objects(data, "unseen")),
+            raw=data,
+        )
+
+    @property
+    def capability_args(self) -> Raw:
+        """Arguments by capability."""
+        return nested(self.raw, "capabilityArgs")
+
+    @property
+    def config(self) -> Raw:
+        """The network configuration."""
+        return nested(self.raw, "config")
+
+
+@dataclass(frozen=True, repr=False)
 class PluginList(Record):
     """Response of ``plugins``.
 

@@ -30,6 +30,7 @@ from ._request import Call, CallOptions, Unpack, nothing, options_of
 from .models import (
     AttachmentID,
     AttachmentList,
+    Inspection,
     Network,
     NetworkList,
     PluginInfo,
@@ -55,6 +56,7 @@ __all__ = [
     "convert",
     "delete",
     "gc",
+    "inspect",
     "netns_create",
     "netns_delete",
     "networks",
@@ -425,6 +427,55 @@ def attachments(
         requestId=request_id,
     )
     return Call("attachments", request, AttachmentList.from_dict, options_of(options))
+
+
+def inspect(
+    container_id: str,
+    *,
+    network: Optional[NetworkLike] = None,
+    netns: Optional[Path] = None,
+    if_name: Optional[str] = None,
+    request_id: Optional[str] = None,
+    **options: Unpack[CallOptions],
+) -> Call[tuple[Inspection, ...]]:
+    """Show what attachments of a container have on the host now.
+
+    Each attachment is what ``attachments`` lists, with the links, routes and rules of the host that
+    belong to it, their counters, what ``check`` finds, and the warnings of ``status``. Without
+    network every recorded attachment of ``container_id``, or of ``if_name`` if that is given, is
+    shown.
+
+    Nothing is changed. What cannot be read, such as rules without CAP_NET_ADMIN, is named in unseen
+    and does not fail the call: the recorded part is always there. Rules of plugin executables are
+    unknown. If another call works on the attachment, what ``check`` finds is left out after one
+    second.
+
+    Raises InvalidConfigError or NetworkNotFoundError, apart from the errors of every call.
+
+    :param container_id: identifier of the container: letters, digits, '_', '.' and '-'; the first
+        character is a letter or digit
+    :param network: a network: its name, its configuration, or a path object of its file
+    :param netns: path of the container's network namespace; opened once, by the calling thread
+    :param if_name: name of the interface in the container: 1 to 15 bytes without '/', ':' and white
+        space; default ``eth0``
+    :param request_id: identifies this call for ``cancel``; an identifier that is in use raises
+        BusyError
+    :param options: options of this call, which take precedence over those of the client: timeout,
+        ``on_existing`` and the other fields of :class:`cni.Client`
+    """
+    request = given(
+        chosen(network),
+        containerId=container_id,
+        netns=fspath(netns),
+        ifName=if_name,
+        requestId=request_id,
+    )
+    return Call(
+        "inspect",
+        request,
+        lambda data: each(Inspection.from_dict, objects(data, "attachments")),
+        options_of(options),
+    )
 
 
 def plugins(

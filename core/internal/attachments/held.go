@@ -81,5 +81,8 @@ func (h *Held) RollBack() error {
 		return h.Remove()
 	}
 	h.seen = snapshot{}
-	return h.store.remove(h.key, false)
+	if err := h.store.Unclaim(h.key); err != nil {
+		return err
+	}
+	return h.store.removeIntent(h.key)
 }

@@ -81,6 +81,12 @@ func ask(ctx context.Context, t Target, p plugin.Plugin,
 		}
 
 		return nil, nil
+	case plugin.Inspect:
+		if inspector, able := p.(plugin.Inspector); able {
+			return nil, inspector.Inspect(ctx, inv)
+		}
+
+		return nil, nil
 	case plugin.Validate:
 		if validator, able := p.(plugin.Validator); able {
 			return nil, validator.Validate(inv)

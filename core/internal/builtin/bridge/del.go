@@ -21,13 +21,18 @@ func (bridge) StartDel(ctx context.Context, inv *plugin.Invocation) plugin.Start
 	return removal.Start(ctx, inv, newRemoval)
 }
 
+// Inspect shows the attachment's rules.
+func (bridge) Inspect(ctx context.Context, inv *plugin.Invocation) error {
+	return removal.Inspect(ctx, inv, newRemoval)
+}
+
 func newRemoval(inv *plugin.Invocation) (*removal.Removal, error) {
 	c, err := read(inv.Config)
 	if err != nil {
 		return nil, err
 	}
 	rules := c.rules(inv, recorded(record.Known(inv)))
-	r := removal.OfPair(inv, c.IPAM.Type, rules.Remove, c.isPort)
+	r := removal.OfPair(rules, c.IPAM.Type, c.isPort)
 	// An executable may have enabled macspoofchk under an earlier configuration.
 	r.RulesLast = c.MACSpoofCheck || inv.ByExecutable
 	r.Rest = func(ctx context.Context) error {

@@ -181,3 +181,12 @@ func (s *spoofCheck) Repair(tx *nft.Tx) error {
 	}
 	return nil
 }
+
+// Show adds the rule and the attachment's elements.
+func (s *spoofCheck) Show(shown *filter.Shown) {
+	shown.Rules = append(shown.Rules, filter.ShownRule{Rule: spoofRule(), Scope: plugin.OfHost})
+	for _, p := range s.elements() {
+		shown.Elements = append(shown.Elements, filter.ShownElement{Set: p.set, Key: p.element.Key,
+			Scope: plugin.OfAttachment})
+	}
+}

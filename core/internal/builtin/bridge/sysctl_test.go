@@ -3,6 +3,7 @@ package bridge_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/libcni/libcni/core/internal/host/sysctl"
 	"github.com/libcni/libcni/core/internal/kit/kittest"
@@ -20,7 +21,8 @@ func TestWithoutSysctls(t *testing.T) {
 		config := r.config(`"isDefaultGateway":true,` + hostLocal)
 		result := r.mustAdd(c, config)
 		for _, address := range []string{"10.9.0.2", "fd09::2"} {
-			if got := r.AskSoon(outside, kittest.Port(address, "7000")); !strings.HasPrefix(got, "c1 ") {
+			if got := r.Ask(outside, "udp", kittest.Port(address, "7000"),
+				500*time.Millisecond); !strings.HasPrefix(got, "c1 ") {
 				t.Errorf("%s answers %q", address, got)
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"time"
 
 	types100 "github.com/containernetworking/cni/pkg/types/100"
 
@@ -60,8 +61,8 @@ func TestReusedAddressAnswersAtOnce(t *testing.T) {
 		r.mustAdd(c, r.config(one))
 		for _, address := range []string{"10.9.0.9", "fd09::9"} {
 			r.Serve(&c.Node, kittest.Port(address, "7000"), name)
-			got := r.AskSoon(&client.Node, kittest.Port(address, "7000"))
-			if !strings.HasPrefix(got, name+" ") {
+			if got := r.Ask(&client.Node, "udp", kittest.Port(address, "7000"),
+				300*time.Millisecond); !strings.HasPrefix(got, name+" ") {
 				t.Errorf("%s at %s answers %q", name, address, got)
 			}
 		}
@@ -79,7 +80,8 @@ func TestFirstContainerOfANewBridgeIsReachedAtOnce(t *testing.T) {
 	r.Serve(&c.Node, ":7000", "c1")
 	r.mustAdd(c, r.config(`"isDefaultGateway":true,`+hostLocal))
 	for _, address := range []string{"10.9.0.2", "fd09::2"} {
-		if got := r.AskSoon(outside, kittest.Port(address, "7000")); !strings.HasPrefix(got, "c1 ") {
+		if got := r.Ask(outside, "udp", kittest.Port(address, "7000"),
+			500*time.Millisecond); !strings.HasPrefix(got, "c1 ") {
 			t.Errorf("%s answers %q", address, got)
 		}
 	}

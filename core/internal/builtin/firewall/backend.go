@@ -24,6 +24,8 @@ type backend interface {
 	repair(ctx context.Context, a *attachment) error
 	// check lists the differences from what add makes. It changes nothing.
 	check(ctx context.Context, a *attachment, list *drift.List) error
+	// show passes on what add made and is there. It changes nothing, and takes no lock.
+	show(ctx context.Context, a *attachment, found func(plugin.Object)) error
 	// remove removes what a DEL or GC selects.
 	remove(ctx context.Context, t target) (removal, error)
 }

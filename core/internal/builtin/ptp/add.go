@@ -80,12 +80,11 @@ func (a *attachment) configureHost(ctx context.Context) error {
 	return router.EnableForwarding(ctx, a.inv, a.host, a.pair.Port.Index, a.plan.container.Addresses)
 }
 
-// configureContainer leaves out the kernel's routes to the networks of the addresses: they lead
-// through the gateway.
+// configureContainer leaves out the kernel's routes to the networks, which are behind the gateway.
 func (a *attachment) configureContainer(ctx context.Context) error {
-	end := iface.Interface{Inv: a.inv, Index: a.pair.Port.Peer, Routes: a.plan.container.Routes,
-		AcceptRA:  a.AcceptRA,
-		Addresses: iface.Addresses(a.plan.container.Addresses, rtnl.Address{NoPrefixRoute: true})}
+	end := iface.Interface{Inv: a.inv, Index: a.pair.Port.Peer, AcceptRA: a.AcceptRA,
+		Addresses: iface.Addresses(a.plan.container.Addresses, rtnl.Address{NoPrefixRoute: true}),
+		Routes:    a.plan.container.Routes}
 	if err := end.Configure(ctx); err != nil {
 		return err
 	}

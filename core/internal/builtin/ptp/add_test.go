@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/libcni/libcni/core/internal/builtin/ptp"
 	"github.com/libcni/libcni/core/internal/fault"
@@ -86,7 +87,7 @@ func TestTheFirstPacketAfterAddArrives(t *testing.T) {
 			c := r.container("c1")
 			r.Serve(&c.Node, ":8000", "c")
 			r.mustAdd(c, r.config(`"ipam":{"type":"host-local","dataDir":"DIR","subnet":"`+subnet+`"}`))
-			if r.AskSoon(nil, to) == "" {
+			if r.Ask(nil, "udp", to, 900*time.Millisecond) == "" {
 				t.Errorf("%s does not answer the first packet", to)
 			}
 		}
@@ -317,7 +318,8 @@ func TestContainerIsReachedFromOutsideAtOnce(t *testing.T) {
 	r.Serve(&c.Node, ":7000", "c1")
 	r.mustAdd(c, r.config(dualStack))
 	for _, address := range []string{"10.9.0.2", "fd09::2"} {
-		if got := r.AskSoon(outside, kittest.Port(address, "7000")); !strings.HasPrefix(got, "c1 ") {
+		if got := r.Ask(outside, "udp", kittest.Port(address, "7000"),
+			500*time.Millisecond); !strings.HasPrefix(got, "c1 ") {
 			t.Errorf("%s answers %q", address, got)
 		}
 	}

@@ -3,6 +3,7 @@ package ptp_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/libcni/libcni/core/internal/builtin/ptp"
 	"github.com/libcni/libcni/core/internal/host/rtnl"
@@ -52,7 +53,8 @@ func TestWithoutSysctls(t *testing.T) {
 		config := r.config(dualStack)
 		r.mustAdd(c, config)
 		for _, address := range []string{"10.9.0.2", "fd09::2"} {
-			if got := r.AskSoon(outside, kittest.Port(address, "7000")); !strings.HasPrefix(got, "c1 ") {
+			if got := r.Ask(outside, "udp", kittest.Port(address, "7000"),
+				500*time.Millisecond); !strings.HasPrefix(got, "c1 ") {
 				t.Errorf("%s answers %q", address, got)
 			}
 		}
@@ -76,7 +78,7 @@ func TestRepairedHostsEndIsReachedAtOnce(t *testing.T) {
 	port := r.Link(r.Conn, "vethc1").Index
 	kittest.Must(t, r.Conn.SetLink(t.Context(), port, rtnl.Change{Down: true}))
 	r.Repair(ptp.New(), r.Invocation(c, config))
-	if got := r.AskSoon(outside, "[fd09::2]:7000"); !strings.HasPrefix(got, "c1 ") {
+	if got := r.Ask(outside, "udp", "[fd09::2]:7000", time.Second); !strings.HasPrefix(got, "c1 ") {
 		t.Errorf("the container answers %q", got)
 	}
 }

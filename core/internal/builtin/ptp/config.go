@@ -10,11 +10,10 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// config is the plugin's configuration. It has no keys but the shared ones.
+// config is the plugin's configuration: the shared keys.
 type config struct{ settings.Settings }
 
-// read decodes a configuration without validating its values, so that DEL and GC work with values
-// that ADD would refuse. A key of the wrong type is an error.
+// read validates types, not values, so that DEL and GC work with values that ADD would refuse.
 func read(data []byte) (*config, error) {
 	c := &config{}
 	return c, ipamconfig.Decode(data, c.Fields())

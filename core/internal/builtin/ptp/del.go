@@ -19,11 +19,16 @@ func (ptp) StartDel(ctx context.Context, inv *plugin.Invocation) plugin.StartedD
 	return removal.Start(ctx, inv, newRemoval)
 }
 
+// Inspect shows the attachment's rules.
+func (ptp) Inspect(ctx context.Context, inv *plugin.Invocation) error {
+	return removal.Inspect(ctx, inv, newRemoval)
+}
+
 func newRemoval(inv *plugin.Invocation) (*removal.Removal, error) {
 	c, err := read(inv.Config)
 	if err != nil {
 		return nil, err
 	}
-	rules := c.rules(inv, record.Known(inv).Addresses())
-	return removal.OfPair(inv, c.IPAM.Type, rules.Remove, iface.Marked(inv)), nil
+	r := c.rules(inv, record.Known(inv).Addresses())
+	return removal.OfPair(r, c.IPAM.Type, iface.Marked(inv)), nil
 }

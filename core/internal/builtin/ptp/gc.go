@@ -9,8 +9,7 @@ import (
 	"github.com/libcni/libcni/core/plugin"
 )
 
-// GC removes the pairs and rules of attachments that are not valid, and asks the IPAM plugin to do
-// its part. The host's addresses and routes go with the pairs.
+// GC removes the pairs, with addresses and routes, and the rules of attachments that are not valid.
 func (ptp) GC(ctx context.Context, inv *plugin.Invocation) error {
 	c, err := read(inv.Config)
 	if err != nil {

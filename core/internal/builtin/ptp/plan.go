@@ -12,8 +12,7 @@ import (
 	"github.com/libcni/libcni/core/internal/kit/ipam"
 )
 
-// containerIndex is the index of the container's interface in the result.
-const containerIndex = 1
+const containerIndex = 1 // of the container's interface in the result
 
 // plan is what the two ends of the pair have.
 type plan struct{ container, host iface.Contents }

@@ -13,8 +13,7 @@ func (ptp) Repair(ctx context.Context, inv *plugin.Invocation) error {
 	return drift.Repair(ctx, inv, compare)
 }
 
-// Restore is part of drift.Comparison. If the host's end is gone, the container's interface is gone
-// too, which is not for repair.
+// Restore leaves a pair alone whose host's end is gone: the container's interface is gone, too.
 func (k *comparison) Restore(ctx context.Context) error {
 	if err := k.RestorePair(ctx, k.port, k.plan.host); err != nil {
 		return err

@@ -116,11 +116,26 @@ type Table struct {
 	Policies map[string]string // of the chains that have one
 	// the words of each rule, without "-A CHAIN"; an empty chain is in it too
 	Chains map[string][][]string
+	// the counters of each rule; nil unless they were read
+	Counts map[string][]Count
 }
+
+// Count is what a rule has matched.
+type Count struct{ Packets, Bytes uint64 }
 
 // Read lists a table.
 func (t *Tool) Read(ctx context.Context, table string) (*Table, error) {
-	out, err := t.run(ctx, t.list, nil, append(wait(ctx), "-t", table, "-S")...)
+	return t.read(ctx, table)
+}
+
+// ReadCounted is Read with the counters of the rules.
+func (t *Tool) ReadCounted(ctx context.Context, table string) (*Table, error) {
+	return t.read(ctx, table, "-v")
+}
+
+func (t *Tool) read(ctx context.Context, table string, more ...string) (*Table, error) {
+	arguments := append(append(wait(ctx), "-t", table, "-S"), more...)
+	out, err := t.run(ctx, t.list, nil, arguments...)
 	if err != nil {
 		return nil, err
 	}

@@ -122,6 +122,12 @@ func TestParse(t *testing.T) {
 			"-N X\n-A X -m comment --comment \"a \\\"b\\\" c\" -j Y\n-A X -m comment --comment a\\'b\n",
 			&Table{Policies: map[string]string{}, Chains: map[string][][]string{"X": {
 				{"-m", "comment", "--comment", `a "b" c`, "-j", "Y"}, {"-m", "comment", "--comment", "a'b"}}}}},
+		{"counters", "-P X ACCEPT -c 9 9\n-A X -i a -c 12 840 -j Y\n" +
+			"-A X -m comment --comment -c -c 1 2 -j Y",
+			&Table{Policies: map[string]string{"X": "ACCEPT"},
+				Chains: map[string][][]string{"X": {{"-i", "a", "-j", "Y"},
+					{"-m", "comment", "--comment", "-c", "-j", "Y"}}},
+				Counts: map[string][]Count{"X": {{12, 840}, {1, 2}}}}},
 		{"an open quote", "-A X \"a\n", nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -2,6 +2,8 @@ package iptables
 
 import (
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -24,10 +26,37 @@ func parse(listing string) (*Table, error) {
 		case "-N":
 			t.Chains[chain] = append(t.Chains[chain], nil...)
 		case "-A":
-			t.Chains[chain] = append(t.Chains[chain], words[2:])
+			t.addRule(chain, words[2:])
 		}
 	}
 	return t, nil
+}
+
+// addRule adds a rule, and its counters if the listing has them.
+func (t *Table) addRule(chain string, words []string) {
+	for at := 0; at+2 < len(words); at++ {
+		packets, err := strconv.ParseUint(words[at+1], 10, 64)
+		bytes, err2 := strconv.ParseUint(words[at+2], 10, 64)
+		if words[at] != "-c" || err != nil || err2 != nil {
+			continue
+		}
+		if t.Counts == nil {
+			t.Counts = map[string][]Count{}
+		}
+		t.Counts[chain] = append(t.Counts[chain], Count{packets, bytes})
+		words = slices.Delete(words, at, at+3)
+		break
+	}
+	t.Chains[chain] = append(t.Chains[chain], words)
+}
+
+// Find returns what a rule of a chain has matched, and whether the chain has the rule.
+func (t *Table) Find(chain string, words []string) (Count, bool) {
+	at := slices.IndexFunc(t.Chains[chain], func(w []string) bool { return slices.Equal(w, words) })
+	if at < 0 || at >= len(t.Counts[chain]) {
+		return Count{}, at >= 0
+	}
+	return t.Counts[chain][at], true
 }
 
 // split divides a line into words, which may be in double quotes.

@@ -98,11 +98,25 @@ func (r *Reader) Rules(c Chain) ([]Rule, error) {
 			return nil, err
 		}
 	}
+	return inChain(c, rules), nil
+}
+
+// CountedRules is Rules with the counters of this moment: those of cached rules are of the past.
+func (r *Reader) CountedRules(c Chain) ([]Rule, error) {
+	if err := r.begin(); err != nil {
+		return nil, err
+	}
+	rules, err := r.readRules(c, fact{ofRules, c.Table, c.Name})
+	return inChain(c, rules), err
+}
+
+// inChain returns copies of rules that name their chain.
+func inChain(c Chain, rules []Rule) []Rule {
 	rules = slices.Clone(rules)
 	for i := range rules {
 		rules[i].Chain = c
 	}
-	return rules, nil
+	return rules
 }
 
 func (r *Reader) readRules(c Chain, f fact) ([]Rule, error) {

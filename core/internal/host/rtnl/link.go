@@ -30,10 +30,11 @@ type Link struct {
 	// destroyed
 	PeerElsewhere bool
 	PeerNamespace int
-	AcceptRA      int     // the sysctl net.ipv6.conf.NAME.accept_ra; -1 if the link has no IPv6
-	Data          Data    // settings of the kind; nil for a bridge
-	Bridge        *Bridge // of a bridge
-	Port          *Port   // of a bridge port
+	AcceptRA      int      // the sysctl net.ipv6.conf.NAME.accept_ra; -1 if the link has no IPv6
+	Data          Data     // settings of the kind; nil for a bridge
+	Traffic       *Traffic // only of CountedLink
+	Bridge        *Bridge  // of a bridge
+	Port          *Port    // of a bridge port
 }
 
 // Bridge holds the settings of a bridge.
@@ -49,6 +50,12 @@ type Port struct {
 	Hairpin    bool
 	Isolated   bool
 }
+
+// Traffic is what passed a link since it was made.
+type Traffic struct{ Received, Sent Count }
+
+// Count is a number of packets in one direction.
+type Count struct{ Packets, Bytes, Dropped uint64 }
 
 // Numbers of the kernel that x/sys/unix lacks.
 const (
@@ -69,6 +76,24 @@ func (c *Conn) LinkByName(ctx context.Context, name string) (*Link, error) {
 		return nil, fmt.Errorf("link %s: %w", name, err)
 	}
 	return parseLink(data), nil
+}
+
+// CountedLink is LinkByName with the traffic of the link.
+func (c *Conn) CountedLink(ctx context.Context, name string) (*Link, error) {
+	e := linkMessage(unix.AF_UNSPEC, 0, 0, 0)
+	e.String(unix.IFLA_IFNAME, name)
+	data, err := c.get(ctx, unix.RTM_GETLINK, e)
+	if err != nil {
+		return nil, fmt.Errorf("link %s: %w", name, err)
+	}
+
+	link := parseLink(data)
+	for d := netlink.DecodeAfter(data, unix.SizeofIfInfomsg); d.Next(); {
+		if d.Kind() == unix.IFLA_STATS64 {
+			link.Traffic = parseTraffic(d.Bytes())
+		}
+	}
+	return link, nil
 }
 
 // LinkByIndex looks a link up. The error wraps ErrNotFound.
@@ -143,6 +168,21 @@ func parseLink(data []byte) *Link {
 		}
 	}
 	return l
+}
+
+// parseTraffic reads struct rtnl_link_stats64, which begins with pairs of numbers, received and
+// sent: packets, bytes, errors and dropped packets.
+func parseTraffic(stats []byte) *Traffic {
+	const words = 8
+	if len(stats) < 8*words {
+		return nil
+	}
+
+	var n [words]uint64
+	for i := range n {
+		n[i] = binary.NativeEndian.Uint64(stats[8*i:])
+	}
+	return &Traffic{Received: Count{n[0], n[2], n[6]}, Sent: Count{n[1], n[3], n[7]}}
 }
 
 func (l *Link) parseInfo(info []byte) {

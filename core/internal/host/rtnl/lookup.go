@@ -40,6 +40,20 @@ func (c *Conn) RouteGet(ctx context.Context, addr netip.Addr) (Route, error) {
 	return parseRoute(data), nil
 }
 
+// RouteTo returns the route that the kernel takes to an address, as the routing table has it. If
+// there is none, the error is the kernel's.
+func (c *Conn) RouteTo(ctx context.Context, addr netip.Addr) (Route, error) {
+	data, err := c.routeGet(ctx, addr, unix.RTM_F_FIB_MATCH)
+	if err != nil {
+		return Route{}, fmt.Errorf("route to %s: %w", addr, err)
+	}
+	routes := parseRoutes(data)
+	if len(routes) == 0 { // such as a local route
+		return Route{}, fmt.Errorf("route to %s: %w", addr, ErrNotFound)
+	}
+	return routes[0], nil
+}
+
 // DefaultRoute returns the host's default route: of IPv4 if there is one, else of IPv6. It asks for
 // one destination, so that its cost does not depend on the size of the routing table. The error
 // wraps ErrNotFound.

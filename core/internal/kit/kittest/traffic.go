@@ -71,17 +71,6 @@ func (h *Host) Ask(n *Node, network, address string, wait time.Duration) string 
 	return answer
 }
 
-// AskSoon asks by UDP again and again, for less than the second after which the kernel ends
-// duplicate address detection or looks for a neighbour again. The kernel may drop the first packets
-// to a link that has just come up.
-func (h *Host) AskSoon(n *Node, address string) (answer string) {
-	h.T.Helper()
-	for tries := 0; tries < 7 && answer == ""; tries++ {
-		answer = h.Ask(n, "udp", address, 100*time.Millisecond)
-	}
-	return answer
-}
-
 // Exchange sends something on a connection and returns the answer; "" for none.
 func Exchange(conn net.Conn, wait time.Duration) string {
 	_ = conn.SetDeadline(time.Now().Add(wait))

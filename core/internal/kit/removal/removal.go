@@ -8,6 +8,7 @@ import (
 
 	"github.com/libcni/libcni/core/internal/kit/iface"
 	"github.com/libcni/libcni/core/internal/kit/ipam"
+	"github.com/libcni/libcni/core/internal/kit/ruleset"
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -16,9 +17,8 @@ import (
 type Removal struct {
 	IPAM *ipam.Plugin
 	// Link starts to remove the interface, and returns a function that waits until it is gone.
-	Link func(context.Context) (wait func(context.Context) error, err error)
-	// Rules removes the attachment's rules.
-	Rules func(context.Context) error
+	Link  func(context.Context) (wait func(context.Context) error, err error)
+	Rules Rules // the attachment's
 	// RulesLast: the rules restrict what the container may send, and stay until the interface is gone.
 	RulesLast bool
 	// Rest removes what no attachment uses any more; nil for nothing.
@@ -27,17 +27,31 @@ type Removal struct {
 	wait func(context.Context) error
 }
 
+// Rules are the rules of an attachment.
+type Rules interface {
+	Remove(context.Context) error
+	Show(context.Context) error
+}
+
 // OfPair is the DEL of a plugin that makes a veth pair.
-func OfPair(inv *plugin.Invocation, ipamType string, rules func(context.Context) error,
-	ours iface.Ours) *Removal {
-	return &Removal{IPAM: ipam.New(inv, ipamType), Rules: rules,
+func OfPair(rules *ruleset.Rules, ipamType string, ours iface.Ours) *Removal {
+	return &Removal{IPAM: ipam.New(rules.Inv, ipamType), Rules: rules,
 		Link: func(ctx context.Context) (func(context.Context) error, error) {
-			return iface.StartDeletion(ctx, inv, ours)
+			return iface.StartDeletion(ctx, rules.Inv, ours)
 		}}
 }
 
 // For makes the Removal of an invocation.
 type For func(*plugin.Invocation) (*Removal, error)
+
+// Inspect shows the rules that a DEL would remove, and those that the network's containers share.
+func Inspect(ctx context.Context, inv *plugin.Invocation, new For) error {
+	r, err := new(inv)
+	if err != nil {
+		return err
+	}
+	return r.Rules.Show(ctx)
+}
 
 // Run does a DEL.
 func Run(ctx context.Context, inv *plugin.Invocation, new For) error {
@@ -92,10 +106,10 @@ func (r *Removal) Finish(ctx context.Context) error {
 // until it is gone.
 func (r *Removal) linkAndRules(ctx context.Context) error {
 	if !r.RulesLast {
-		return errors.Join(r.Rules(ctx), r.wait(ctx))
+		return errors.Join(r.Rules.Remove(ctx), r.wait(ctx))
 	}
 	if err := r.wait(ctx); err != nil {
 		return err
 	}
-	return r.Rules(ctx)
+	return r.Rules.Remove(ctx)
 }

@@ -31,11 +31,16 @@ func recorded(needsLink, rulesLast bool, broken string) (removal For, done *[]st
 			Link: func(context.Context) (func(context.Context) error, error) {
 				return func(context.Context) error { return do("wait") }, do("link")
 			},
-			Rules: func(context.Context) error { return do("rules") },
+			Rules: someRules(do),
 			Rest:  func(context.Context) error { return do("rest") },
 		}, nil
 	}, done
 }
+
+type someRules func(string) error
+
+func (do someRules) Remove(context.Context) error { return do("rules") }
+func (do someRules) Show(context.Context) error   { return do("show") }
 
 func TestOrderOfADel(t *testing.T) {
 	for _, c := range []struct {

@@ -25,6 +25,8 @@ type Part interface {
 	Remove(*nft.Tx) error
 	Check(*nft.Reader) ([]fault.Drift, error)
 	Repair(*nft.Tx) error
+	// Show adds what Check looks for.
+	Show(*filter.Shown)
 	// MadeByReference reports whether the reference executable has made equivalent rules.
 	MadeByReference(*nft.Reader) (bool, error)
 }
@@ -175,6 +177,20 @@ func (r *Rules) Check(ctx context.Context, list *drift.List) error {
 	})
 	list.Add(found)
 	return filter.Unsupported(err, r.Need)
+}
+
+// Show calls r.Inv.Found with the rules that exist.
+func (r *Rules) Show(ctx context.Context) error {
+	if r.Masquerade.ByPrograms() {
+		if err := programs(r.Inv).Show(ctx, r.attachment(), r.Inv.Found); err != nil {
+			return err
+		}
+	}
+	var shown filter.Shown
+	for _, p := range r.parts() {
+		p.Show(&shown)
+	}
+	return filter.Show(ctx, r.Inv, shown)
 }
 
 func (r *Rules) check(p Part, reader *nft.Reader) ([]fault.Drift, error) {
