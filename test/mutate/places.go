@@ -42,7 +42,7 @@ func in(directory, more string, changes ...change) (all []mutation) {
 func sources() (all []mutation) {
 	for _, some := range [][]mutation{
 		interfaces(), shared(), routers(), addresses(), ports(), verbs(), lives(), state(), processes(),
-		kernel(), boundary(),
+		kernel(), effects(), wholes(), boundary(),
 	} {
 		all = append(all, some...)
 	}
@@ -204,8 +204,10 @@ func ports() []mutation {
 	), in(firewall, "",
 		change{"a failed ADD is not undone", "firewall.Add", swap("s.remove(ctx, a.target())", "nil")},
 		change{"the host's legacy tables still drop", "legacyTables.add", drop("addAccepts")},
-		change{"repair leaves rules that end a chain", "attachment.queueRepair", drop("MendChains")},
+		change{"repair leaves rules that end a chain", "attachment.queueShared", drop("MendChains")},
 		change{"ineffective chains are not found", "attachment.checkTables", drop("Add")},
+		change{"isolated ports of iptables have an ineffective chain", "iptablesChains.checkSeparation",
+			drop("Add")},
 		change{"rules about the network do not come first", "walk.note", never("w.means")},
 		change{"rules with conditions are not preceded", "effect.mayDrop",
 			answer("e.outcome == dropped || e.meant > 0")},
@@ -373,6 +375,10 @@ func kernel() []mutation {
 	), in(host+"nft", "./core",
 		change{"counters of rules are those of an earlier call", "Reader.CountedRules",
 			swap("r.readRules(c, fact{ofRules, c.Table, c.Name})", "r.Rules(c)")},
+	), in(host+"nft", "",
+		change{"a bridge has a name that nft cannot read back", "CheckLinkName", never("Contains")},
+		change{"a bridge has a name that nft takes for a pattern", "CheckLinkName",
+			never("HasSuffix")},
 	), in(host+"nft", "./test/saved",
 		change{"an accepting rule has no comment", "Tx.AddIptablesRule", dropField("rule.Comment")},
 	), in(host+"rtnl", "",
@@ -383,6 +389,51 @@ func kernel() []mutation {
 		change{"a socket with answers left is given again", "Pool.Give", never("Unfinished")},
 		change{"a descriptor that was reused is closed", "Socket.close", always("intact")},
 	))
+}
+
+// effects are the changes of what keeps the rules of libcni effective.
+func effects() []mutation {
+	const test = "./core:TestIneffectiveChainsAreSeenAndMended"
+	var all []mutation
+	for _, c := range []struct {
+		directory string
+		change
+	}{
+		{kit + "filter", change{"a dormant table is not found", "checkTable", always("dormant")}},
+		{kit + "filter", change{"a chain elsewhere is not found", "CheckPlace", always("elsewhere")}},
+		{kit + "filter", change{"rules that end a chain are not found", "intruders", answer("nil, nil")}},
+		{kit + "filter", change{"rules that end a chain stay", "MendChains", drop("DeleteRules")}},
+		{kit + "filter", change{"STATUS does not warn", "Warn", drop("Warn")}},
+		{bridge, change{"the chain of the spoof check is not examined", "spoofCheck.Check",
+			swap("filter.CheckChains(r, spoofChain())", "[]fault.Drift(nil), error(nil)")}},
+		{bridge, change{"ADD leaves the chain of the spoof check empty", "spoofCheck.Add",
+			never("intact")}},
+		{kit + "masquerade", change{"ADD leaves the chain of ipMasq empty", "family.add",
+			swap("tx.IsInUse(chain(), nft.AnyRules)", "true, error(nil)")}},
+		{portmap, change{"ADD leaves the chains of portmap empty", "plan.queueAdd",
+			swap("tx.IsInUse(prerouting(), len(families()))", "true, error(nil)")}},
+		{firewall, change{"ADD leaves the chains of firewall empty", "attachment.networkExists",
+			never("intact")}},
+		{host + "nft", change{"a rule is deleted twice", "Tx.DeleteRules",
+			swap("tx.gone[id] || tx.flushed[r.Chain.id()]", "false")}},
+	} {
+		all = append(all, mutation{c.name, inGo{c.directory, c.function, c.operator}, []string{test}})
+	}
+	return all
+}
+
+// wholes are the changes that only a test of the whole notices.
+func wholes() []mutation {
+	return []mutation{
+		{"a chained plugin reads its configuration after the first has run",
+			inGo{lifecycle, "Manager.Attach", drop("validate")},
+			[]string{"./test/chain:TestNamesThatNftCannotRepresentAreRefused"}},
+		{"every error of a version ends an ADD",
+			inGo{lifecycle, "chain.validate", always("IsIncompatibleVersion")}, []string{"./core"}},
+		{"a reload of firewalld is not noticed",
+			inGo{engine, "WatchFirewalld", answer("nil")},
+			[]string{"./test/cli:TestReloadOfFirewalld"}},
+	}
 }
 
 // boundary are the changes of the functions in C through which every call passes.

@@ -40,3 +40,29 @@ func TestGateStaysOpenWhileAGCHasTheNetwork(t *testing.T) {
 	first.Unlock()
 	must.Succeed(t, next.closeGate(t.Context(), hash("web")))
 }
+
+// Calls overtake a GC in single file: a crowd that overtook at once would keep the GC out.
+func TestCallsOvertakeAGCOneByOne(t *testing.T) {
+	dir := t.TempDir()
+	s := Open(filepath.Join(dir, "cache"), filepath.Join(dir, "run"))
+	network := hash("web")
+	call := func() *Held {
+		h := &Held{store: s}
+		must.Succeed(t, h.open(t.Context()))
+		t.Cleanup(h.Unlock)
+		return h
+	}
+	first, second := call(), call()
+	if is, err := first.queue(t.Context(), network); !is || err != nil {
+		t.Errorf("alone: first %t, %v", is, err)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if is, err := second.queue(ended, network); is || !errors.Is(err, lockfile.ErrBusy) {
+		t.Errorf("behind another: first %t, %v; want %v", is, err, lockfile.ErrBusy)
+	}
+	first.Unlock()
+	if is, err := second.queue(t.Context(), network); !is || err != nil {
+		t.Errorf("after the other: first %t, %v", is, err)
+	}
+}

@@ -61,13 +61,13 @@ type placed struct {
 	name    string
 }
 
-// Add queues the attachment's elements, and the rule if it is missing.
+// Add queues the attachment's elements, and the rule unless it is the only one of its chain.
 func (s *spoofCheck) Add(tx *nft.Tx) error {
-	found, err := tx.HasSet(spoofPorts())
+	intact, err := tx.IsInUse(spoofChain(), 1)
 	if err != nil {
 		return err
 	}
-	if !found {
+	if !intact {
 		if err := ensureSpoofRule(tx); err != nil {
 			return err
 		}
@@ -81,6 +81,9 @@ func (s *spoofCheck) Add(tx *nft.Tx) error {
 }
 
 func ensureSpoofRule(tx *nft.Tx) error {
+	if err := filter.MendChains(tx, spoofChain()); err != nil {
+		return err
+	}
 	tx.Ensure(spoofChain(), spoofPorts(), spoofMACs())
 	return tx.EnsureRule(spoofRule())
 }
@@ -148,9 +151,15 @@ func collectSpoofChecks(tx *nft.Tx, network string, valid []plugin.AttachmentID)
 	return removeSpoofRule(tx, removed)
 }
 
-// Check returns what is missing.
+// Chains implements ruleset.Part.
+func (s *spoofCheck) Chains() []nft.Chain { return []nft.Chain{spoofChain()} }
+
+// Check returns what is missing, and what keeps the rule from its effect.
 func (s *spoofCheck) Check(r *nft.Reader) ([]fault.Drift, error) {
-	var drift []fault.Drift
+	drift, err := filter.CheckChains(r, spoofChain())
+	if err != nil {
+		return nil, err
+	}
 	found, err := r.HasRule(spoofRule())
 	if err != nil {
 		return nil, err

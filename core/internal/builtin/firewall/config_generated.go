@@ -17,7 +17,8 @@ type configKeys struct {
 	IngressPolicy string
 	// let containers of other networks reach the network's published ports, in spite of ingressPolicy
 	AllowPublishedPorts bool
-	// chain for rules of the administrator, which is evaluated first and never changed
+	// chain for rules of the administrator, which is never changed: evaluated before all rules of the
+	// plugin, with the backend iptables after those of ingressPolicy
 	AdminChain string
 	// zone of firewalld for the addresses of the container
 	Zone string

@@ -12,9 +12,9 @@ func TestIneffectiveTablesAreSeenAndMended(t *testing.T) {
 	const policy = `"ingressPolicy":"isolated"`
 	for _, test := range []struct{ name, rules, object, status string }{
 		{"dormant", "add table inet libcni { flags dormant; }", "flag dormant of the nftables table",
-			"table inet of libcni has the flag dormant"},
+			"table inet libcni is present"},
 		{"dormant, bridge", "add table bridge libcni { flags dormant; }",
-			"flag dormant of the nftables table", "table bridge of libcni has the flag dormant"},
+			"flag dormant of the nftables table", "table bridge libcni is present"},
 		{"return", "insert rule inet libcni firewall-networks return",
 			"which ends chain firewall-networks for all packets", ""},
 		{"accept", "insert rule inet libcni firewall-isolation counter accept",

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 
 	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/host/nft"
@@ -17,12 +16,14 @@ const firewalldTable = "firewalld"
 
 // findings are what STATUS has to say about the rules of the host.
 type findings struct {
-	cutOff   []string // verdicts without conditions that nothing of ours can precede
-	warnings []string // rules with conditions
+	cutOff   []string      // verdicts without conditions that nothing of ours can precede
+	warnings []string      // rules with conditions
+	own      []fault.Drift // what makes chains of libcni ineffective
 }
 
 // report warns, and fails with code 51 if containers are cut off.
 func (f findings) report(inv *plugin.Invocation) error {
+	filter.Warn(inv, f.own)
 	for _, text := range f.warnings {
 		inv.Warn("%s", text)
 	}
@@ -44,10 +45,11 @@ func (n network) examineHost(r *nft.Reader, withFirewalld bool) (findings, error
 	if err != nil {
 		return findings{}, err
 	}
-	var all findings
-	if all.warnings, err = filter.Ineffective(r); err != nil {
+	own, err := filter.CheckChains(r, append(innerChains(), baseChain(), betweenPorts())...)
+	if err != nil {
 		return findings{}, err
 	}
+	all := findings{own: own}
 	for _, c := range chains {
 		if c.Table.Name == firewalldTable && !withFirewalld {
 			continue
@@ -63,7 +65,7 @@ func (n network) examineHost(r *nft.Reader, withFirewalld bool) (findings, error
 func (n network) examine(r *nft.Reader, c nft.Chain, all *findings) error {
 	switch {
 	case c.Table == nft.Own(nft.Inet), c.Table == nft.Own(nft.Bridge):
-		return n.examineOwn(r, c, all)
+		return nil // examineHost checks them
 	case c.Table == hostChain(nft.IPv4, "").Table && c.Name == forwardChain:
 		return n.examineIptables(r, nft.IPv4, all)
 	case c.Table == hostChain(nft.IPv6, "").Table && c.Name == forwardChain:
@@ -79,18 +81,6 @@ func (n network) examine(r *nft.Reader, c nft.Chain, all *findings) error {
 		all.warnings = append(all.warnings, text)
 	}
 	return nil
-}
-
-// examineOwn finds a chain of libcni whose rules end it for all packets.
-func (n network) examineOwn(r *nft.Reader, c nft.Chain, all *findings) error {
-	found, err := filter.CheckChains(r, nft.Chain{Table: c.Table, Name: c.Name, Type: c.Type,
-		Hook: c.Hook, Priority: c.Priority, Drop: c.Drop})
-	for _, d := range found {
-		if !strings.HasPrefix(d.Object, "flag ") {
-			all.warnings = append(all.warnings, d.Object+": run cni repair --all")
-		}
-	}
-	return err
 }
 
 // describe says what a chain drops, "" for nothing, and whether that cuts off all containers.

@@ -101,9 +101,6 @@ func (a *attachment) queueRepair(tx *nft.Tx) error {
 	if err := a.queueShared(tx, c); err != nil {
 		return err
 	}
-	if err := filter.MendChains(tx, c.chains()...); err != nil {
-		return err
-	}
 	for _, m := range c.elements {
 		e, err := tx.Find(m.set, m.key)
 		if err != nil {
@@ -119,10 +116,13 @@ func (a *attachment) queueRepair(tx *nft.Tx) error {
 	return a.queueAccepts(tx)
 }
 
-// networkExists reports whether the network's sets exist, and the rules of its policy, if it has
-// one. Other rules were created in the same batch as the sets and need no check for further
-// containers of the network.
+// networkExists reports whether the base chain is intact, and the network's sets and the rules of
+// its policy, if it has one, exist. Other rules were created in the same batch as the sets and need
+// no check for further containers of the network.
 func (a *attachment) networkExists(r *nft.Reader, c content) (bool, error) {
+	if intact, err := r.IsInUse(baseChain(), len(baseRules())); err != nil || !intact {
+		return false, err
+	}
 	admin := adminChain(a.AdminChain)
 	chain, err := r.Chain(admin.Table, admin.Name)
 	if err != nil || chain == nil {
@@ -144,6 +144,9 @@ func (a *attachment) queueShared(tx *nft.Tx, c content) error {
 		tx.Ensure(inner)
 	}
 	tx.Ensure(adminChain(a.AdminChain))
+	if err := filter.MendChains(tx, c.chains()...); err != nil {
+		return err
+	}
 	if err := queueBaseRules(tx); err != nil {
 		return err
 	}
@@ -268,16 +271,14 @@ func describeRule(r nft.Rule) string {
 // checkBase lists the differences of the base chain and its rules.
 func checkBase(r *nft.Reader, list *drift.List) error {
 	c := baseChain()
-	elsewhere, err := r.IsMisplaced(c)
+	misplaced, err := filter.CheckPlace(r, c)
 	if err != nil {
 		return err
 	}
+	list.Add(misplaced)
 	have, err := r.Rules(c)
 	if err != nil {
 		return err
-	}
-	if elsewhere {
-		list.Missing("nftables chain " + c.Name + " at its hook and priority")
 	}
 	harmless, err := isHarmless(r, have)
 	if err != nil || harmless {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/libcni/libcni/core/internal/host/nft"
 	"github.com/libcni/libcni/core/internal/kit/drift"
+	"github.com/libcni/libcni/core/internal/kit/filter"
 )
 
 // separate separates the attachment's port from others of its bridge. The frames between them pass
@@ -14,6 +15,9 @@ func (b iptablesChains) separate(ctx context.Context, a *attachment) error {
 	c := a.portContent()
 	err := nft.Update(ctx, b.inv.StateDir, func(tx *nft.Tx) error {
 		c.prefetch(tx.Reader)
+		if err := filter.MendChains(tx, c.chains()...); err != nil {
+			return err
+		}
 		if err := c.queue(tx); err != nil {
 			return err
 		}
@@ -41,9 +45,15 @@ func (b iptablesChains) withoutSeparation(err error) error {
 func (b iptablesChains) checkSeparation(ctx context.Context, a *attachment,
 	list *drift.List) error {
 	var found drift.List
+	c := a.portContent()
 	err := nft.View(ctx, func(r *nft.Reader) error {
+		ineffective, err := filter.CheckChains(r, c.chains()...)
+		if err != nil {
+			return err
+		}
 		found = drift.List{Plugin: list.Plugin}
-		return a.checkContent(r, a.portContent(), &found)
+		found.Add(ineffective)
+		return a.checkContent(r, c, &found)
 	})
 	list.Found = append(list.Found, found.Found...)
 	return b.withoutSeparation(err)

@@ -7,15 +7,19 @@ import (
 	"github.com/libcni/libcni/core/internal/kit/filter"
 )
 
-// queueAdd queues everything that the plan needs. It assumes that a set that exists has its rules,
-// and that a port that is not claimed is in no map.
+// queueAdd queues everything that the plan needs. It assumes that a set that exists has its rules
+// if the first chain has, and that a port that is not claimed is in no map.
 func (p *plan) queueAdd(tx *nft.Tx) error {
+	intact, err := tx.IsInUse(prerouting(), len(families()))
+	if err != nil {
+		return err
+	}
 	for _, s := range p.shared() {
 		exists, err := tx.HasSet(s.witness.Set)
 		if err != nil {
 			return err
 		}
-		if exists && !s.changes {
+		if exists && intact && !s.changes {
 			continue
 		}
 		if err := s.queue(tx); err != nil {
@@ -33,10 +37,6 @@ func (p *plan) queueAdd(tx *nft.Tx) error {
 // queueRepair is queueAdd without its assumptions: it checks every rule and element, and replaces
 // those that differ.
 func (p *plan) queueRepair(tx *nft.Tx) error {
-	chains, _, _ := common(false)
-	if err := filter.MendChains(tx, chains...); err != nil {
-		return err
-	}
 	for _, s := range p.shared() {
 		if err := s.queue(tx); err != nil {
 			return err
@@ -190,6 +190,17 @@ func (p *plan) shared() []sharedObjects {
 	return all
 }
 
+// chains are those with rules for the plan's ports.
+func (p *plan) chains() []nft.Chain {
+	all, _, _ := common(false)
+	for _, t := range p.used() {
+		if suffix := p.suffix[t.family]; suffix != "" {
+			all = append(all, translation(t.family, suffix))
+		}
+	}
+	return all
+}
+
 // protocolsOfRanges are the protocols of the plan's ranges.
 func (p *plan) protocolsOfRanges(f family) []protocol {
 	var all []protocol
@@ -203,6 +214,9 @@ func (p *plan) protocolsOfRanges(f family) []protocol {
 
 func queueCommon(tx *nft.Tx) error {
 	chains, sets, rules := common(false)
+	if err := filter.MendChains(tx, chains...); err != nil {
+		return err
+	}
 	for _, c := range chains {
 		tx.Ensure(c)
 	}
@@ -245,6 +259,9 @@ func queueRanges(tx *nft.Tx, f family, proto protocol, suffix string) error {
 // its current conditions.
 func (p *plan) queueConditional(tx *nft.Tx, f family, suffix string) error {
 	own := translation(f, suffix)
+	if err := filter.MendChains(tx, own); err != nil {
+		return err
+	}
 	tx.Ensure(own, oneHost(f, suffix).Set, anyHost(f, suffix).Set)
 	if err := ensureRules(tx, translating(f, suffix)); err != nil {
 		return err

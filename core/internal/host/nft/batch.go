@@ -20,6 +20,7 @@ func (tx *Tx) change(about subject, t Table, name string) {
 }
 
 func (tx *Tx) changeRules(c Chain) {
+	tx.change(ofChain, c.Table, c.Name) // it counts them
 	tx.change(ofRules, c.Table, c.Name)
 	tx.change(ofIptables, c.Table, c.Name)
 	tx.change(ofPortRules, c.Table, c.Name)
@@ -27,7 +28,6 @@ func (tx *Tx) changeRules(c Chain) {
 
 func (tx *Tx) changeChain(c Chain) {
 	tx.changeRules(c)
-	tx.change(ofChain, c.Table, c.Name)
 	tx.change(ofChains, c.Table, "")
 }
 

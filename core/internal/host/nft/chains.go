@@ -29,6 +29,7 @@ func (r *Reader) Chain(t Table, name string) (*Chain, error) {
 func getChain(t Table, name string, found **Chain) *wire.Question {
 	return wire.GetChain(byte(t.Family), t.Name, name, func(c wire.Chain) {
 		decoded := decodeChain(c)
+		decoded.Uses = c.Uses
 		*found = &decoded
 	})
 }
@@ -83,7 +84,7 @@ func decodeChain(c wire.Chain) Chain {
 
 // Rules returns the rules of a chain in their order, with handles.
 func (r *Reader) Rules(c Chain) ([]Rule, error) {
-	if r.replaced[chainName{c.Table, c.Name}] {
+	if r.replaced[c.id()] {
 		return nil, nil
 	}
 	f := fact{ofRules, c.Table, c.Name}

@@ -23,6 +23,23 @@ func (r *Reader) IsMisplaced(c Chain) (bool, error) {
 		kind(*there) != kind(c) || there.Drop != c.Drop), nil
 }
 
+// IsInUse reports whether a base chain exists where the kernel calls it, and has that number of
+// rules; AnyRules stands for every number but none. It reads no rules.
+func (r *Reader) IsInUse(c Chain, rules int) (bool, error) {
+	elsewhere, err := r.IsMisplaced(c)
+	if err != nil || elsewhere {
+		return false, err
+	}
+	there, err := r.Chain(c.Table, c.Name)
+	if err != nil || there == nil {
+		return false, err
+	}
+	return there.Uses == rules || rules == AnyRules && there.Uses > 0, nil
+}
+
+// AnyRules is a number of rules for IsInUse.
+const AnyRules = -1
+
 // misplaced returns those of the chains that a batch makes that exist elsewhere.
 func (tx *Tx) misplaced() (map[chainName]bool, error) {
 	found := map[chainName]bool{}
@@ -32,7 +49,7 @@ func (tx *Tx) misplaced() (map[chainName]bool, error) {
 			return nil, err
 		}
 		if elsewhere && c.Hook != None {
-			found[chainName{c.Table, c.Name}] = true
+			found[c.id()] = true
 		}
 	}
 	return found, nil
@@ -43,6 +60,8 @@ type chainName struct {
 	table Table
 	name  string
 }
+
+func (c Chain) id() chainName { return chainName{c.Table, c.Name} }
 
 // refusesChain reports whether an error may be that of a base chain that exists elsewhere.
 func refusesChain(err error) bool {

@@ -202,7 +202,7 @@ func TestReadingGivesWhatWasWritten(t *testing.T) {
 		}
 		chain, err := r.Chain(inet, "forward")
 		if diff := cmp.Diff(&nft.Chain{Table: inet, Name: "forward", Type: "filter", Hook: nft.Forward,
-			Drop: true}, chain); diff != "" {
+			Drop: true, Uses: 5}, chain); diff != "" {
 			t.Errorf("chain (-want +got):\n%s", diff)
 		}
 		return err

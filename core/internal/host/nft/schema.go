@@ -90,6 +90,7 @@ type Chain struct {
 	Priority int
 	Drop     bool
 	Comment  string // for people; a chain that was read has none
+	Uses     int    // its rules, and the rules that jump to it; only of one that Reader.Chain returned
 }
 
 // encoded names the chain.

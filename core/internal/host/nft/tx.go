@@ -15,6 +15,8 @@ type Tx struct {
 	batch
 
 	deleted map[tableSet]map[string]bool // keys that the batch deletes and does not add again
+	gone    map[ruleID]bool              // rules that the batch deletes
+	flushed map[chainName]bool           // chains that the batch empties
 
 	// careful: a set of the batch exists in another form, as a version of nft or of libcni made it.
 	// Sets that exist are then used as they are.
@@ -23,7 +25,8 @@ type Tx struct {
 
 func newTx(c *conn) *Tx {
 	return &Tx{Reader: newReader(c, false), tables: map[Table]bool{}, chains: map[Chain]bool{},
-		batch: batch{changes: map[fact]bool{}}, deleted: map[tableSet]map[string]bool{}}
+		batch: batch{changes: map[fact]bool{}}, deleted: map[tableSet]map[string]bool{},
+		gone: map[ruleID]bool{}, flushed: map[chainName]bool{}}
 }
 
 // tableSet names a set.
@@ -57,7 +60,7 @@ func (c Chain) ensure(tx *Tx) {
 	c.Table.ensure(tx)
 	if !tx.chains[c] {
 		tx.chains[c] = true
-		if tx.replaced[chainName{c.Table, c.Name}] {
+		if tx.replaced[c.id()] {
 			tx.replace(c)
 		}
 		tx.AddChain(c.declaration())
@@ -118,9 +121,20 @@ func (tx *Tx) AddRule(rule Rule) {
 	tx.changeRules(rule.Chain)
 }
 
-// DeleteRules deletes rules that Rules has returned.
+// ruleID identifies a rule that was read.
+type ruleID struct {
+	table  Table
+	handle uint64
+}
+
+// DeleteRules deletes rules that Rules has returned, each once.
 func (tx *Tx) DeleteRules(rules ...Rule) {
 	for _, r := range rules {
+		id := ruleID{r.Chain.Table, r.Handle}
+		if tx.gone[id] || tx.flushed[r.Chain.id()] {
+			continue
+		}
+		tx.gone[id] = true
 		n := r.encoded()
 		n.Handle = r.Handle
 		tx.encode(func(e *nftables.Conn) error { return e.DelRule(n) })
@@ -131,6 +145,7 @@ func (tx *Tx) DeleteRules(rules ...Rule) {
 // FlushChain deletes all rules of a chain, which must exist.
 func (tx *Tx) FlushChain(c Chain) {
 	tx.encode(func(e *nftables.Conn) error { e.FlushChain(c.encoded()); return nil })
+	tx.flushed[c.id()] = true
 	tx.changeRules(c)
 }
 

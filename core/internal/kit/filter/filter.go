@@ -3,6 +3,7 @@
 package filter
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -62,6 +63,19 @@ func Unsupported(err error, need string) error {
 		return fault.New(fault.KindUnsupported, err, "%s", need)
 	}
 	return err
+}
+
+// Available is STATUS of a plugin with chains in nftables: an error with code 50 if the kernel
+// lacks nftables, and warnings of what makes the chains ineffective. need is as in Unsupported.
+func Available(ctx context.Context, inv *plugin.Invocation, need string,
+	chains ...nft.Chain) error {
+	var found []fault.Drift
+	err := nft.View(ctx, func(r *nft.Reader) (err error) {
+		found, err = CheckChains(r, chains...)
+		return err
+	})
+	Warn(inv, found)
+	return Unavailable(Unsupported(err, need))
 }
 
 // Unavailable gives an error of STATUS the code of a plugin that cannot be used, unless it has the

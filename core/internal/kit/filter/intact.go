@@ -6,6 +6,7 @@ import (
 
 	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 const (
@@ -14,8 +15,8 @@ const (
 )
 
 // CheckChains returns the differences that make chains of libcni ineffective: their table is
-// dormant, they are at another hook, or a rule that is not libcni's ends them for all packets. The
-// caller sets Drift.Plugin.
+// dormant, they are at another hook, or a rule that is not libcni's ends them for all packets. A
+// chain that does not exist has none. The caller sets Drift.Plugin.
 func CheckChains(r *nft.Reader, chains ...nft.Chain) ([]fault.Drift, error) {
 	var found []fault.Drift
 	var tables []nft.Table
@@ -42,21 +43,27 @@ func checkTable(r *nft.Reader, t nft.Table) ([]fault.Drift, error) {
 	if err != nil || !dormant {
 		return nil, err
 	}
-	return []fault.Drift{{Object: "flag dormant of the nftables table " + t.Name, Expected: missing,
-		Actual: present}}, nil
+	object := fmt.Sprintf("flag dormant of the nftables table %s %s", t.Family, t.Name)
+	return []fault.Drift{{Object: object, Expected: missing, Actual: present}}, nil
+}
+
+// CheckPlace returns the difference of a chain that the kernel calls elsewhere, or that has another
+// policy.
+func CheckPlace(r *nft.Reader, c nft.Chain) ([]fault.Drift, error) {
+	elsewhere, err := r.IsMisplaced(c)
+	if err != nil || !elsewhere {
+		return nil, err
+	}
+	return []fault.Drift{{Object: "nftables chain " + c.Name + " at its hook and priority",
+		Expected: present, Actual: missing}}, nil
 }
 
 func checkChain(r *nft.Reader, c nft.Chain) ([]fault.Drift, error) {
-	elsewhere, err := r.IsMisplaced(c)
-	if err != nil {
-		return nil, err
-	}
-	if elsewhere {
-		return []fault.Drift{{Object: "nftables chain " + c.Name + " at its hook and priority",
-			Expected: present, Actual: missing}}, nil
+	found, err := CheckPlace(r, c)
+	if err != nil || found != nil {
+		return found, err
 	}
 	rules, err := intruders(r, c)
-	var found []fault.Drift
 	for _, rule := range rules {
 		found = append(found, fault.Drift{Object: fmt.Sprintf(
 			"nftables rule %q, handle %d, which ends chain %s for all packets", rule.Comment, rule.Handle,
@@ -84,17 +91,9 @@ func MendChains(tx *nft.Tx, chains ...nft.Chain) error {
 	return nil
 }
 
-// Ineffective returns a text about each table of libcni that is dormant, for STATUS.
-func Ineffective(r *nft.Reader) (texts []string, err error) {
-	for _, f := range []nft.Family{nft.Inet, nft.Bridge} {
-		dormant, err := r.IsDormant(nft.Own(f))
-		if err != nil {
-			return nil, err
-		}
-		if dormant {
-			texts = append(texts, fmt.Sprintf("nftables table %s of libcni has the flag dormant: its rules "+
-				"have no effect; run cni repair --all", f))
-		}
+// Warn warns, for STATUS, of what makes chains of libcni ineffective.
+func Warn(inv *plugin.Invocation, found []fault.Drift) {
+	for _, d := range found {
+		inv.Warn("%s is %s: rules of libcni have no effect; run cni repair --all", d.Object, d.Actual)
 	}
-	return texts, nil
 }

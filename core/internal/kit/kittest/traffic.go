@@ -101,15 +101,16 @@ type Path struct {
 	Want string // word of the server, or word and address that it sees; "" for no answer
 }
 
-// Try tries paths. For an answer that must not come it waits 150 ms.
+// Try tries paths. It waits 150 ms for an answer that must not come, and for every answer once the
+// test has failed.
 func (h *Host) Try(paths ...Path) {
 	h.T.Helper()
 	for _, p := range paths {
-		wait := Patience
-		if p.Want == "" {
-			wait = 150 * time.Millisecond
-		}
 		for _, network := range []string{"tcp", "udp"} {
+			wait := Patience
+			if p.Want == "" || h.T.Failed() {
+				wait = 150 * time.Millisecond
+			}
 			got := h.Ask(p.From, network, p.To, wait)
 			if got != p.Want && (p.Want == "" || !strings.HasPrefix(got, p.Want+" ")) {
 				h.T.Errorf("%s, %s to %s: %q, want %q", p.Name, network, p.To, got, p.Want)

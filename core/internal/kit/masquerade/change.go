@@ -24,6 +24,9 @@ func (a Attachment) Repair(tx *nft.Tx) error {
 	return a.ensure(tx, family.ensureShared, a.restore)
 }
 
+// Chains implements ruleset.Part.
+func (Attachment) Chains() []nft.Chain { return []nft.Chain{chain()} }
+
 // ensure queues the changes of the network's shared objects and the attachment's elements.
 func (a Attachment) ensure(tx *nft.Tx,
 	shared func(f family, tx *nft.Tx, remove, add []nft.Element) error,
@@ -75,8 +78,9 @@ func (a Attachment) restore(tx *nft.Tx, f family, address netip.Addr) error {
 // add leaves the shared objects alone if they cover the attachment's networks: the rule was made
 // with them.
 func (f family) add(tx *nft.Tx, remove, add []nft.Element) error {
-	if len(add) == 0 {
-		return nil
+	intact, err := tx.IsInUse(chain(), nft.AnyRules)
+	if err != nil || intact && len(add) == 0 {
+		return err
 	}
 	return f.ensureShared(tx, remove, add)
 }

@@ -27,6 +27,7 @@ type Part interface {
 	Repair(*nft.Tx) error
 	// Show adds what Check looks for.
 	Show(*filter.Shown)
+	Chains() []nft.Chain // those with rules of the part
 	// MadeByReference reports whether the reference executable has made equivalent rules.
 	MadeByReference(*nft.Reader) (bool, error)
 }
@@ -227,10 +228,15 @@ func (r *Rules) Collect(ctx context.Context, collect ...func(*nft.Tx) error) err
 	return err
 }
 
-// Available returns an error with code 50 if Add would fail for lack of nftables.
+// Available returns an error with code 50 if Add would fail for lack of nftables. It warns of what
+// makes the rules ineffective.
 func (r *Rules) Available(ctx context.Context) error {
-	if len(r.parts()) == 0 {
+	var chains []nft.Chain
+	for _, p := range r.parts() {
+		chains = append(chains, p.Chains()...)
+	}
+	if len(chains) == 0 {
 		return nil
 	}
-	return filter.Unavailable(filter.Unsupported(nft.Probe(ctx), r.Need))
+	return filter.Available(ctx, r.Inv, r.Need, chains...)
 }

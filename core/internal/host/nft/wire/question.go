@@ -168,6 +168,8 @@ func chains(each func(Chain)) answers {
 			case unix.NFTA_CHAIN_POLICY:
 				const drop = 0 // NF_DROP
 				c.Drop = len(d.Bytes()) == 4 && d.BigUint32() == drop
+			case unix.NFTA_CHAIN_USE:
+				c.Uses = int(d.BigUint32())
 			case unix.NFTA_CHAIN_HOOK:
 				c.parseHook(netlink.Decode(d.Bytes()))
 			}

@@ -47,4 +47,5 @@ type Chain struct {
 	Hook        uint32 // NF_*; of a base chain
 	Priority    int
 	Drop        bool // its policy
+	Uses        int  // its rules, and the rules that jump to it; of one that was read
 }
