@@ -41,15 +41,8 @@ func (a *attachment) configurePort(ctx context.Context, index int, port rtnl.Por
 // addresses are known to be unique.
 func (a *attachment) awaitForwarding(ctx context.Context) error {
 	if a.up {
-		limited, cancel := context.WithTimeout(ctx, forwardTimeout)
-		defer cancel()
-		err := a.host.WaitLink(limited, a.pair.Port.Index, settled(a.link))
-		if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-			return fmt.Errorf("bridge %s: port %s did not start to forward within %v",
-				a.Bridge, a.pair.Port.Name, forwardTimeout)
-		}
-		if err != nil {
-			return fmt.Errorf("bridge %s: port %s: %w", a.Bridge, a.pair.Port.Name, err)
+		if err := a.awaitLinks(ctx); err != nil {
+			return err
 		}
 	}
 	if err := a.awaitDetection(ctx); err != nil {
@@ -65,6 +58,31 @@ func (a *attachment) awaitForwarding(ctx context.Context) error {
 	return err
 }
 
+// awaitLinks waits until the kernel has noticed that the pair is up, and after that the bridge and
+// the link with the gateway addresses, unless another port has made them operational before. What is
+// sent to a link that is not operational is dropped.
+func (a *attachment) awaitLinks(ctx context.Context) error {
+	limited, cancel := context.WithTimeout(ctx, forwardTimeout)
+	defer cancel()
+	err := a.host.WaitLink(limited, a.pair.Port.Index, settled(a.link))
+	for _, link := range []*rtnl.Link{a.link, a.gateway} {
+		if err == nil && link != nil && !link.Operational && !a.link.Bridge.STP {
+			err = a.host.WaitLink(limited, link.Index, isOperational)
+		}
+	}
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil:
+		return fmt.Errorf("bridge %s: port %s did not start to forward within %v",
+			a.Bridge, a.pair.Port.Name, forwardTimeout)
+	default:
+		return fmt.Errorf("bridge %s: port %s: %w", a.Bridge, a.pair.Port.Name, err)
+	}
+}
+
+func isOperational(link *rtnl.Link) bool { return link.Operational }
+
 func (a *attachment) awaitDetection(ctx context.Context) error {
 	if len(a.detecting) > 0 {
 		if err := a.host.WaitUsable(ctx, a.gateway.Index, a.detecting...); err != nil {
@@ -74,10 +92,11 @@ func (a *attachment) awaitDetection(ctx context.Context) error {
 	return a.container().AwaitDetection(ctx)
 }
 
-// settled reports whether a port forwards. With the spanning tree protocol that takes half a
-// minute, so an operational port suffices.
+// settled reports whether a port forwards, and the kernel has noticed that both ends of the pair are
+// up: before that it drops what is sent to them. With the spanning tree protocol forwarding takes
+// half a minute, so an operational port suffices.
 func settled(bridge *rtnl.Link) func(*rtnl.Link) bool {
 	return func(port *rtnl.Link) bool {
-		return port.Port != nil && (port.Port.Forwarding || bridge.Bridge.STP && port.Operational)
+		return port.Port != nil && port.Operational && (port.Port.Forwarding || bridge.Bridge.STP)
 	}
 }

@@ -1,6 +1,7 @@
 package bridge_test
 
 import (
+	"fmt"
 	"net"
 	"strings"
 	"testing"
@@ -84,5 +85,25 @@ func TestFirstContainerOfANewBridgeIsReachedAtOnce(t *testing.T) {
 			500*time.Millisecond); !strings.HasPrefix(got, "c1 ") {
 			t.Errorf("%s answers %q", address, got)
 		}
+	}
+}
+
+// TestFirstPacketArrives sends one packet to, and one from, each of many containers as soon as they
+// are attached: the kernel drops what is sent before it has noticed that both ends are up.
+func TestFirstPacketArrives(t *testing.T) {
+	r := newRig(t)
+	r.Serve(nil, ":7000", "host")
+	for i := range 30 {
+		c := r.container(fmt.Sprintf("c%d", i))
+		r.Serve(&c.Node, ":7000", "c")
+		config := r.config(`"isGateway":true,` + hostLocal)
+		ip := r.mustAdd(c, config).IPs[0].Address.IP.String()
+		if got := r.Ask(nil, "udp", kittest.Port(ip, "7000"), time.Second); got == "" {
+			t.Errorf("container %d does not answer", i)
+		}
+		if got := r.Ask(&c.Node, "udp", "10.9.0.1:7000", time.Second); got == "" {
+			t.Errorf("the host does not answer container %d", i)
+		}
+		kittest.Must(t, r.del(c, config))
 	}
 }

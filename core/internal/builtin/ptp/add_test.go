@@ -362,3 +362,25 @@ func TestGatewayOutsideTheNetwork(t *testing.T) {
 		})
 	}
 }
+
+// TestFirstPacketArrives sends one packet to, and one from, each of many containers as soon as they
+// are attached.
+func TestFirstPacketArrives(t *testing.T) {
+	r := newRig(t)
+	r.Serve(nil, ":7000", "host")
+	for i := range 30 {
+		c := r.container(fmt.Sprintf("c%d", i))
+		r.Serve(&c.Node, ":7000", "c")
+		config := r.config(dualStack)
+		ip := r.mustAdd(c, config).IPs[0]
+		if got := r.Ask(nil, "udp", kittest.Port(ip.Address.IP.String(), "7000"),
+			time.Second); got == "" {
+			t.Errorf("container %d does not answer", i)
+		}
+		if got := r.Ask(&c.Node, "udp", kittest.Port(ip.Gateway.String(), "7000"),
+			time.Second); got == "" {
+			t.Errorf("the host does not answer container %d", i)
+		}
+		r.mustDel(r.Invocation(c, config))
+	}
+}
