@@ -55,6 +55,8 @@ func interfaces() []mutation {
 		change{"the gateway has no address", "attachment.steps", dropElement("ensureGateway")},
 		change{"forwarding stays off", "attachment.steps", dropElement("enableForwarding")},
 		change{"rules are not made", "attachment.steps", dropElement("addRules")},
+		change{"packets are sent before the port is operational", "settled",
+			always("port.Operational")},
 		change{"the host has no route to an address of its own", "attachment.steps",
 			dropElement("addHostRoutes")},
 		change{"DEL leaves the host's routes", "newRemoval",

@@ -59,8 +59,8 @@ func (a *attachment) awaitForwarding(ctx context.Context) error {
 }
 
 // awaitLinks waits until the kernel has noticed that the pair is up, and after that the bridge and
-// the link with the gateway addresses, unless another port has made them operational before. What is
-// sent to a link that is not operational is dropped.
+// the link with the gateway addresses, unless another port has made them operational before. What
+// is sent to a link that is not operational is dropped.
 func (a *attachment) awaitLinks(ctx context.Context) error {
 	limited, cancel := context.WithTimeout(ctx, forwardTimeout)
 	defer cancel()
@@ -92,9 +92,9 @@ func (a *attachment) awaitDetection(ctx context.Context) error {
 	return a.container().AwaitDetection(ctx)
 }
 
-// settled reports whether a port forwards, and the kernel has noticed that both ends of the pair are
-// up: before that it drops what is sent to them. With the spanning tree protocol forwarding takes
-// half a minute, so an operational port suffices.
+// settled reports whether a port forwards, and the kernel has noticed that both ends of the pair
+// are up: before that it drops what is sent to them. With the spanning tree protocol forwarding
+// takes half a minute, so an operational port suffices.
 func settled(bridge *rtnl.Link) func(*rtnl.Link) bool {
 	return func(port *rtnl.Link) bool {
 		return port.Port != nil && port.Operational && (port.Port.Forwarding || bridge.Bridge.STP)
