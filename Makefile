@@ -72,8 +72,9 @@ VENV := $(BUILD)/venv
 LINTER := $(BUILD)/lint/golangci-lint
 
 .DELETE_ON_ERROR:
-.PHONY: all check-deps generate install uninstall deps peers test test-tools lint test-vm build-matrix
-.PHONY: test-debian test-all test-faults test-matrix mutate fuzz demo bench bench-parts figures release help clean
+.PHONY: all check-deps generate install uninstall deps peers netavark test test-tools lint test-vm
+.PHONY: build-matrix test-debian test-all test-faults test-matrix mutate fuzz demo bench bench-documents
+.PHONY: bench-parts figures release help clean
 
 # A recipe that takes seconds says what it does, and when it has done it how long that took.
 begin = @echo "...  $(1)"; mkdir -p $(@D); date +%s >$@.began
@@ -183,6 +184,20 @@ $(BUILD)/peers/cnitool: test/peers/go.mod test/peers/go.sum $(wildcard test/peer
 	touch $@
 	$(call done,they are built)
 
+# Only the benchmark uses it. Cargo checks each source against the lock file of the crate.
+NETAVARK := $(BUILD)/netavark
+NETAVARK_VERSION := $(shell sed -n 's/^const netavarkVersion = "\(.*\)"/\1/p' bench/sides.go)
+netavark: $(NETAVARK)/$(NETAVARK_VERSION) ## build netavark, with which the benchmark compares libcni: eight minutes, needs cargo and protoc
+$(NETAVARK)/$(NETAVARK_VERSION):
+	@command -v cargo >/dev/null && command -v protoc >/dev/null || \
+		{ echo "netavark needs cargo 1.88 or newer and protoc (Debian's protobuf-compiler)" >&2; exit 1; }
+	$(call begin,building netavark $(NETAVARK_VERSION); this takes eight minutes)
+	cargo install netavark --version '=$(NETAVARK_VERSION)' --locked --bin netavark --force \
+		--root $(NETAVARK) --target-dir $(NETAVARK)/target
+	rm -rf $(NETAVARK)/target
+	touch $@
+	$(call done,netavark is built)
+
 $(BUILD)/peers/volumeplugin: $(shell find test/volumeplugins -type f)
 	$(call begin,building the volume plugins that libcni is tested with)
 	cd test/volumeplugins && CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -o $(CNI_PEERS) tool
@@ -279,7 +294,10 @@ bench: $(BUILD)/libcni.so $(LISTING) peers ## time libcni beside its peers, or b
 	bench/deps
 	CGO_ENABLED=0 $(GO) build -o $(BUILD)/bench/bench ./bench
 	$(ISOLATE) $(BUILD)/bench/bench $(if $(QUICK),-quick) -only "$(ONLY)" \
-		$(if $(BASELINE),-baseline "$(abspath $(BASELINE))") $(if $(CHART),-chart "$(CHART)")
+		$(if $(BASELINE),-baseline "$(abspath $(BASELINE))")
+
+bench-documents: ## write the figures of the last full run of "make bench" into README and docs
+	$(GO) run ./bench -document $(BUILD)/bench/results.json
 
 # PARTS=Derive runs those whose name holds that.
 PARTS ?= .

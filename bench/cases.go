@@ -40,7 +40,7 @@ func cases() []benchCase {
 		}.add(),
 		comparison{
 			name: fullCase, chain: "full", full: 200, quick: 4, check: true,
-			sides: []string{libcni, reference, iptables, netavark},
+			sides: []string{libcni, reference, iptables, netavark, packagedNetavark},
 		}.add(),
 		comparison{
 			name: fullCase + onDisk, chain: "full", full: 25, quick: 3, disk: true,
@@ -105,8 +105,7 @@ func (b *bench) sidesOf(c comparison) (sides []*side, err error) {
 		parent = b.build
 	}
 	for i, v := range b.variants(c.sides) {
-		if v.name == netavark && !exists(netavarkPath) {
-			b.report.NotMeasured = append(b.report.NotMeasured, c.name+": netavark is not installed")
+		if !b.installed(c.name, v.name) {
 			continue
 		}
 		s, err := b.newSide(v,
@@ -187,7 +186,7 @@ func (s *side) calls(method string, from, to int) error {
 func (b *bench) reportTimes(name string, sides []*side, methods []string) {
 	for _, method := range methods {
 		for _, s := range sides {
-			b.report.add(name, s.label(), method, s.times(method))
+			b.report.addTurns(name, s.label(), method, s.turns[method])
 		}
 	}
 	b.reportRatios(name, sides, methods)

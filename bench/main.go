@@ -24,10 +24,14 @@ func init() { runtime.LockOSThread() }
 func main() {
 	quick := flag.Bool("quick", false, "fewer containers: under a minute")
 	only := flag.String("only", "", "run the cases whose name holds this")
-	chart := flag.String("chart", "", "also write the chart to this file")
 	baseline := flag.String("baseline", "", "compare with this libcni.so in place of the peers")
+	results := flag.String("document", "", "only write the figures of this file into the documents")
 	flag.Parse()
-	if err := run(*quick, *only, *chart, *baseline); err != nil {
+	act := func() error { return run(*quick, *only, *baseline) }
+	if *results != "" {
+		act = func() error { return document(*results, ".") }
+	}
+	if err := act(); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -45,7 +49,7 @@ type bench struct {
 	report       report
 }
 
-func run(quick bool, only, chart, baseline string) error {
+func run(quick bool, only, baseline string) error {
 	library, peers := os.Getenv("CNI_LIBRARY"), os.Getenv("CNI_PEERS")
 	if library == "" || peers == "" {
 		return fmt.Errorf("CNI_LIBRARY and CNI_PEERS are not set; run \"make bench\"")
@@ -62,7 +66,7 @@ func run(quick bool, only, chart, baseline string) error {
 			return err
 		}
 	}
-	b.report.Machine = machine()
+	b.report.Machine = machine(b.build)
 	b.report.Quick = quick
 	err := b.measure(only)
 	if err != nil {
@@ -73,7 +77,7 @@ func run(quick bool, only, chart, baseline string) error {
 		b.report.evaluate()
 	}
 	b.report.print(os.Stdout)
-	return errors.Join(err, b.report.write(b.build, chart))
+	return errors.Join(err, b.report.write(b.build))
 }
 
 // measure runs the cases. It stops at the first case that fails or leaves something behind.
@@ -92,7 +96,9 @@ func (b *bench) measure(only string) error {
 			fmt.Fprintln(os.Stderr)
 			return fmt.Errorf("%s: %w", c.name, err)
 		}
-		fmt.Fprintf(os.Stderr, "%.1f s\n", time.Since(begin).Seconds())
+		took := time.Since(begin).Seconds()
+		b.report.Cases = append(b.report.Cases, caseTime{c.name, took})
+		fmt.Fprintf(os.Stderr, "%.1f s\n", took)
 	}
 	return nil
 }

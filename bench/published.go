@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/vishvananda/netlink"
@@ -24,53 +25,86 @@ const (
 // other down. A client in another namespace connects to the published ports of its containers.
 type machineOf struct {
 	*side
-	host, client string // namespaces
+	hands        []*side // the side, and others like it that attach at the same time
+	host, client string  // namespaces
 	attached     int
 }
 
+// hands is the number of processes that attach the containers of a side. The peers take more than
+// ten minutes for 500 containers one after the other.
+const hands = 2
+
 // published measures the time that a connection through a published port takes to be opened, beside
-// different numbers of containers that have a published port each.
+// different numbers of containers that have a published port each. Each side attaches its
+// containers itself, all sides at the same time; no connection is measured meanwhile.
 func published(b *bench) error {
-	var machines []*machineOf
-	for i, v := range b.variants([]string{libcni, reference, iptables, netavark}) {
-		if v.name == netavark && !exists(netavarkPath) {
-			b.report.NotMeasured = append(b.report.NotMeasured,
-				publishedCase+": netavark is not installed")
-			continue
-		}
-		m, err := b.newMachine(v, 60+i)
-		if err != nil {
-			return err
-		}
-		machines = append(machines, m)
+	machines, err := b.machines()
+	if err != nil {
+		return err
 	}
 	for _, containers := range []int{1, b.count(100, 10), b.count(500, 20)} {
+		begin := time.Now()
+		if err := atOnce(machines, func(m *machineOf) error { return m.attach(containers) }); err != nil {
+			return err
+		}
+		fmt.Fprintf(os.Stderr, "%d attached after %.1f s … ", containers, time.Since(begin).Seconds())
 		if err := b.connectBeside(machines, containers); err != nil {
 			return err
 		}
 	}
-	var err error
+	return atOnce(machines, (*machineOf).remove)
+}
+
+func (b *bench) machines() (machines []*machineOf, err error) {
+	sides := []string{libcni, reference, iptables, netavark}
+	if path, _ := netavarkPath(b.build, netavark); !exists(path) {
+		sides = append(sides, packagedNetavark)
+	}
+	for i, v := range b.variants(sides) {
+		if !b.installed(publishedCase, v.name) {
+			continue
+		}
+		m, err := b.newMachine(v, 60+i)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", v, err)
+		}
+		machines = append(machines, m)
+	}
+	return machines, nil
+}
+
+// atOnce does the same for all machines at the same time.
+func atOnce(machines []*machineOf, do func(*machineOf) error) error {
+	done := make(chan error)
 	for _, m := range machines {
-		err = errors.Join(err, m.remove())
+		go func() {
+			err := do(m)
+			if err != nil {
+				err = fmt.Errorf("%s: %w", m.label(), err)
+			}
+			done <- err
+		}()
+	}
+	var err error
+	for range machines {
+		err = errors.Join(err, <-done)
 	}
 	return err
 }
 
-// connectBeside measures all sides in turns, each with the same number of containers.
+// connectBeside measures all sides in turns, each with the same number of containers. The turns are
+// many and short, so that a slow moment of the machine spoils few of them.
 func (b *bench) connectBeside(machines []*machineOf, containers int) error {
-	method := fmt.Sprintf("connect, %d containers", containers)
+	method := connectMethod(containers)
 	var sides []*side
 	of := map[*side]*machineOf{}
 	for _, m := range machines {
-		if err := m.attach(containers); err != nil {
-			return fmt.Errorf("%s: %w", m.label(), err)
-		}
 		sides = append(sides, m.side)
 		of[m.side] = m
 	}
-	for run := range b.runs() {
+	for run := range b.count(30, 8) {
 		for _, s := range b.order(sides, run) {
-			took, err := of[s].connections(b.count(3000, 300))
+			took, err := of[s].connections(b.count(500, 100))
 			if err != nil {
 				return fmt.Errorf("%s: %w", s.label(), err)
 			}
@@ -85,9 +119,18 @@ func (b *bench) connectBeside(machines []*machineOf, containers int) error {
 	return nil
 }
 
+func connectMethod(containers int) string { return "connect, " + some(containers) }
+
+func some(containers int) string {
+	if containers == 1 {
+		return "1 container"
+	}
+	return fmt.Sprintf("%d containers", containers)
+}
+
 func connectFigure(side string, containers int) string {
-	return fmt.Sprintf("%s: connections a second through a published port, %d containers", side,
-		containers)
+	return fmt.Sprintf("%s: connections a second through a published port, %s", side,
+		some(containers))
 }
 
 func (b *bench) newMachine(v variant, number int) (*machineOf, error) {
@@ -102,14 +145,24 @@ func (b *bench) newMachine(v variant, number int) (*machineOf, error) {
 		if err := m.connectClient(); err != nil {
 			return err
 		}
-		m.side, err = b.newSide(v, side{chain: "full", number: number, dir: b.dir})
-		return err
+		for range hands {
+			hand, err := b.newSide(v, side{chain: "full", number: number, dir: b.dir})
+			if err != nil {
+				return err
+			}
+			m.hands = append(m.hands, hand)
+		}
+		m.side = m.hands[0]
+		return nil
 	})
 	return m, err
 }
 
 // connectClient runs in the host.
 func (m *machineOf) connectClient() error {
+	if err := errors.Join(withoutIPv6(), inside(m.client, withoutIPv6)); err != nil {
+		return err
+	}
 	if err := os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0o644); err != nil {
 		return err
 	}
@@ -130,6 +183,13 @@ func (m *machineOf) connectClient() error {
 	return inside(m.client, func() error { return giveAddress("eth0", outsideClient) })
 }
 
+// withoutIPv6 disables IPv6 on later links of the namespace. Otherwise each of 500 containers
+// repeats router solicitations for minutes, the bridge delivers each to all others, and the
+// connections of every side wait meanwhile.
+func withoutIPv6() error {
+	return os.WriteFile("/proc/sys/net/ipv6/conf/default/disable_ipv6", []byte("1"), 0o644)
+}
+
 // giveAddress sets a link up, with an address unless it is "".
 func giveAddress(name, address string) error {
 	link, err := netlink.LinkByName(name)
@@ -148,19 +208,38 @@ func giveAddress(name, address string) error {
 	return netlink.LinkSetUp(link)
 }
 
-// attach attaches containers until there is a number of them.
+// attach attaches containers until there is a number of them. The first is attached alone, by a
+// call for one container, since it makes the bridge.
 func (m *machineOf) attach(number int) error {
-	if err := m.makeContainers(number); err != nil {
-		return err
-	}
-	return inside(m.host, func() error {
-		for ; m.attached < number; m.attached++ {
-			if _, err := m.make("add", m.attached); err != nil {
-				return err
-			}
+	for i := m.containers; i < number; i++ {
+		if err := m.makeContainers(i + 1); err != nil {
+			return err
 		}
-		return nil
-	})
+		if err := inside(m.netns(i), withoutIPv6); err != nil {
+			return err
+		}
+	}
+	var next atomic.Int64
+	next.Store(int64(m.attached))
+	done := make(chan error)
+	for _, hand := range m.hands {
+		go func() {
+			done <- inside(m.host, func() error {
+				for i := next.Add(1) - 1; i < int64(number); i = next.Add(1) - 1 {
+					if _, err := hand.make("add", int(i)); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		}()
+	}
+	var err error
+	for range m.hands {
+		err = errors.Join(err, <-done)
+	}
+	m.attached = number
+	return err
 }
 
 // connections opens and resets connections from the client to some of the containers in turn, the
@@ -236,8 +315,10 @@ func connect(to unix.Sockaddr) error {
 
 // remove removes the side with its hosts, and all that is in them.
 func (m *machineOf) remove() error {
-	if m.process != nil {
-		m.process.end()
+	for _, hand := range m.hands {
+		if hand.process != nil {
+			hand.process.end()
+		}
 	}
 	paths := []string{m.host, m.client}
 	for i := range m.containers {

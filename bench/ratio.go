@@ -29,39 +29,40 @@ const (
 
 // compare adds the row of one method. Each element of old and of new holds the times of one turn,
 // and the turns with the same index followed each other.
-//
-// The interval is a percentile bootstrap over turns: a resample draws as many turns as were made,
-// with replacement, takes both builds' times of each, and divides the medians. Drawing whole turns
-// keeps the drift of the machine, which both builds meet in the same turn, out of the ratio. The
-// random generator has a fixed seed, so that the same times always give the same interval.
 func (r *report) compare(name, side, method string, old, new [][]time.Duration) {
 	turns := min(len(old), len(new))
 	if turns == 0 {
 		return
 	}
-	every := make([]int, turns)
-	for i := range every {
-		every[i] = i
-	}
+	before, after := slices.Concat(old[:turns]...), slices.Concat(new[:turns]...)
+	low, high := interval(old, new)
+	r.Ratios = append(r.Ratios, ratio{
+		Case: name, Side: side, Method: method, Turns: turns, Calls: len(after),
+		Old: milliseconds(median(before)), New: milliseconds(median(after)),
+		Ratio: float64(median(before)) / float64(median(after)), Low: low, High: high,
+	})
+}
 
+// interval returns the confidence interval of the ratio of the medians of two sides, whose turns
+// with the same index belong to the same round. There must be a turn of each.
+//
+// The interval is a percentile bootstrap over rounds: a resample draws as many rounds as were made,
+// with replacement, takes both sides' times of each, and divides the medians. Drawing whole rounds
+// keeps the drift of the machine, which both sides meet in the same round, out of the ratio. The
+// random generator has a fixed seed, so that the same times always give the same interval.
+func interval(over, under [][]time.Duration) (low, high float64) {
+	turns := min(len(over), len(under))
 	random := rand.New(rand.NewPCG(1, 2))
 	drawn, ratios := make([]int, turns), make([]float64, resamples)
 	for i := range ratios {
 		for j := range drawn {
 			drawn[j] = random.IntN(turns)
 		}
-		ratios[i] = float64(median(pick(old, drawn))) / float64(median(pick(new, drawn)))
+		ratios[i] = float64(median(pick(over, drawn))) / float64(median(pick(under, drawn)))
 	}
 	slices.Sort(ratios)
 	at := func(percent float64) float64 { return ratios[int(float64(resamples-1)*percent/100)] }
-
-	before, after := pick(old, every), pick(new, every)
-	r.Ratios = append(r.Ratios, ratio{
-		Case: name, Side: side, Method: method, Turns: turns, Calls: len(after),
-		Old: milliseconds(median(before)), New: milliseconds(median(after)),
-		Ratio: float64(median(before)) / float64(median(after)),
-		Low:   at((100 - confidence) / 2.0), High: at((100 + confidence) / 2.0),
-	})
+	return at((100 - confidence) / 2.0), at((100 + confidence) / 2.0)
 }
 
 // pick returns the times of some turns.

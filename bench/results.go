@@ -42,15 +42,36 @@ const (
 	all            = "all of them"
 )
 
+// caseTime is the time that a case took, its preparations included.
+type caseTime struct {
+	Case    string  `json:"case"`
+	Seconds float64 `json:"seconds"`
+}
+
+// row identifies a row of results.
+type row struct{ name, side, method string }
+
 type report struct {
 	Machine     map[string]string `json:"machine"`
 	Quick       bool              `json:"quick"`
 	Failure     string            `json:"failure,omitempty"`
+	Cases       []caseTime        `json:"cases"`
 	Results     []result          `json:"results"`
 	Figures     []figure          `json:"figures"`
 	Targets     []target          `json:"targets"`
 	Ratios      []ratio           `json:"ratios,omitempty"` // of the baseline to this build
 	NotMeasured []string          `json:"notMeasured,omitempty"`
+
+	turns map[row][][]time.Duration // of the sides that took turns
+}
+
+// addTurns adds a row of a side that took turns.
+func (r *report) addTurns(name, side, method string, turns [][]time.Duration) {
+	if r.turns == nil {
+		r.turns = map[row][][]time.Duration{}
+	}
+	r.turns[row{name, side, method}] = turns
+	r.add(name, side, method, slices.Concat(turns...))
 }
 
 func (r *report) add(name, side, method string, times []time.Duration) {
@@ -93,7 +114,7 @@ func median(times []time.Duration) time.Duration {
 func milliseconds(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1e6 }
 
 // write leaves results.json and chart.svg in the build directory.
-func (r *report) write(build, chart string) error {
+func (r *report) write(build string) error {
 	text, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		return err
@@ -102,17 +123,11 @@ func (r *report) write(build, chart string) error {
 		0o644); err != nil {
 		return err
 	}
-	svg := []byte(r.svg())
-	if chart != "" {
-		if err := os.WriteFile(chart, svg, 0o644); err != nil {
-			return err
-		}
-	}
-	return os.WriteFile(filepath.Join(build, "bench", "chart.svg"), svg, 0o644)
+	return os.WriteFile(filepath.Join(build, "bench", "chart.svg"), []byte(r.svg()), 0o644)
 }
 
 // machine describes where the benchmark ran, and with which versions.
-func machine() map[string]string {
+func machine(build string) map[string]string {
 	m := map[string]string{"cores": strconv.Itoa(runtime.NumCPU()), "go": runtime.Version()}
 	var uname unix.Utsname
 	if unix.Uname(&uname) == nil {
@@ -127,9 +142,11 @@ func machine() map[string]string {
 	}
 	m["date"] = time.Now().UTC().Format(time.DateTime) + " UTC"
 	m["load as it began"] = loadAverages()
+	built, _ := netavarkPath(build, netavark)
+	ofPackage, _ := netavarkPath(build, packagedNetavark)
 	for name, command := range map[string][]string{
 		"cc": {"cc", "--version"}, "nft": {"nft", "--version"}, "iptables": {"iptables", "--version"},
-		"netavark": {netavarkPath, "--version"},
+		"netavark": {built, "--version"}, packagedNetavark: {ofPackage, "--version"},
 	} {
 		if out, err := exec.Command(command[0], command[1:]...).Output(); err == nil {
 			line, _, _ := strings.Cut(string(out), "\n")

@@ -96,7 +96,8 @@ func (s *side) state() string {
 }
 
 func (s *side) has(method string) bool {
-	return method != "check" || !strings.HasPrefix(s.name, theFloor) && s.name != netavark
+	return method != "check" ||
+		!strings.HasPrefix(s.name, theFloor) && !strings.HasPrefix(s.name, "netavark")
 }
 
 // plugins returns the plugins of a network.

@@ -124,16 +124,6 @@ func whisker(class string, from, to float64, y int) string {
 		class, from, y, to, y, class, to, y-4, to, y+4)
 }
 
-func short(ms float64) string {
-	switch {
-	case ms < 10:
-		return fmt.Sprintf("%.2f", ms)
-	case ms < 100:
-		return fmt.Sprintf("%.1f", ms)
-	}
-	return fmt.Sprintf("%.0f", ms)
-}
-
 // scale draws a line for each power of ten, and fainter ones at two and five times that.
 func scale(bottom int) string {
 	var faint, lines strings.Builder

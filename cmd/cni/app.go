@@ -130,18 +130,28 @@ func (a *app) ask(ctx context.Context, method string, r request, answer any) ([]
 	return response, nil
 }
 
+// show asks, and calls text to print the decoded answer, or with --json prints the response.
+func (a *app) show(ctx context.Context, method string, r request, answer any,
+	text func() error) error {
+	response, err := a.ask(ctx, method, r, answer)
+	if err != nil {
+		return err
+	}
+	return a.print(response, text)
+}
+
+// print calls text to print an answer, or with --json prints the response that has it.
+func (a *app) print(response []byte, text func() error) error {
+	if a.json {
+		return a.printJSON(response)
+	}
+	return text()
+}
+
 // printKey asks and prints one key of the response, or with --json the whole response.
 func (a *app) printKey(ctx context.Context, method string, r request, key string) error {
 	var answer map[string]json.RawMessage
-	response, err := a.ask(ctx, method, r, &answer)
-	switch {
-	case err != nil:
-		return err
-	case a.json:
-		return a.printJSON(response)
-	default:
-		return a.printJSON(answer[key])
-	}
+	return a.show(ctx, method, r, &answer, func() error { return a.printJSON(answer[key]) })
 }
 
 // printJSON writes an answer indented, as cnitool does; numbers and the order of keys stay as they

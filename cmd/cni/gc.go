@@ -147,25 +147,20 @@ func (a *app) printCollected(ctx context.Context, r request) ([]attachment, erro
 	if err != nil {
 		return nil, err
 	}
-
-	if a.json {
-		return nil, a.printJSON(response)
-	}
-	if len(answer.Removed) == 0 {
-		return nil, nil
-	}
-
-	rows := [][]string{}
-	for _, at := range answer.Removed {
-		rows = append(rows, []string{at.Network, at.ContainerID, at.IfName})
-	}
-
-	heading := "REMOVED"
-	if r["dryRun"] != nil {
-		heading = "WOULD REMOVE"
-	}
-
-	return answer.Removed, a.printTable([]string{heading, "CONTAINER", "INTERFACE"}, rows)
+	return answer.Removed, a.print(response, func() error {
+		if len(answer.Removed) == 0 {
+			return nil
+		}
+		rows := [][]string{}
+		for _, at := range answer.Removed {
+			rows = append(rows, []string{at.Network, at.ContainerID, at.IfName})
+		}
+		heading := "REMOVED"
+		if r["dryRun"] != nil {
+			heading = "WOULD REMOVE"
+		}
+		return a.printTable([]string{heading, "CONTAINER", "INTERFACE"}, rows)
+	})
 }
 
 func parseKept(texts []string) ([]attachmentID, error) {

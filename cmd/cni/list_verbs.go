@@ -69,20 +69,17 @@ ids are cut, and can be given so.`,
 			return err
 		}
 
-		if a.json {
-			return a.printJSON(response)
-		}
-
-		rows := [][]string{}
-		for _, at := range answer.Attachments {
-			rows = append(rows, []string{
-				at.Network, at.ContainerID, at.IfName,
-				strings.Join(parseResult(at.Result).addresses(), ","), strings.Join(at.ports(), ","),
-				at.State, at.Owner, at.Netns,
-			})
-		}
-
-		return f.print(a, rows)
+		return a.print(response, func() error {
+			rows := [][]string{}
+			for _, at := range answer.Attachments {
+				rows = append(rows, []string{
+					at.Network, at.ContainerID, at.IfName,
+					strings.Join(parseResult(at.Result).addresses(), ","), strings.Join(at.ports(), ","),
+					at.State, at.Owner, at.Netns,
+				})
+			}
+			return f.print(a, rows)
+		})
 	})
 	f.register(cmd, table{
 		columns: []string{

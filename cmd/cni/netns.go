@@ -80,14 +80,10 @@ func (a *app) createNetns(ctx context.Context, nameOrPath string) error {
 	}
 
 	response, err := a.ask(ctx, "netns.create", r, &answer)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case a.json:
-		err = a.printJSON(response)
-	default:
-		err = a.printf("%s\n", answer.Path)
 	}
+	err = a.print(response, func() error { return a.printf("%s\n", answer.Path) })
 	return unwritten(err, "the namespace exists and stays: remove it with cni netns delete %s",
 		answer.Path)
 }

@@ -70,22 +70,14 @@ func (a *app) networksCommand() *cobra.Command {
 			}
 
 			var answer networksAnswer
-			response, err := a.ask(ctx, "networks", r, &answer)
-			if err != nil {
-				return err
-			}
-
-			if a.json {
-				return a.printJSON(response)
-			}
-
-			a.printBadFiles(answer.Errors)
-			rows := [][]string{}
-			for _, n := range answer.Networks {
-				rows = append(rows, []string{n.Name, n.CNIVersion, strings.Join(n.Plugins, ","), n.File})
-			}
-
-			return f.print(a, rows)
+			return a.show(ctx, "networks", r, &answer, func() error {
+				a.printBadFiles(answer.Errors)
+				rows := [][]string{}
+				for _, n := range answer.Networks {
+					rows = append(rows, []string{n.Name, n.CNIVersion, strings.Join(n.Plugins, ","), n.File})
+				}
+				return f.print(a, rows)
+			})
 		}),
 	}
 	f.register(cmd, table{columns: []string{"NETWORK", "VERSION", "PLUGINS", "FILE"}, id: "NETWORK"})
@@ -143,15 +135,7 @@ error.`,
 		}
 
 		var answer validation
-		response, err := a.ask(ctx, "validate", r, &answer)
-		if err != nil {
-			return err
-		}
-
-		if a.json {
-			return a.printJSON(response)
-		}
-		return a.printValidation(&answer)
+		return a.show(ctx, "validate", r, &answer, func() error { return a.printValidation(&answer) })
 	})
 	f.register(cmd)
 	cmd.Flags().BoolVar(&strict, "strict", false, "fail if there are warnings")

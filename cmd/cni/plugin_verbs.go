@@ -31,14 +31,10 @@ func (a *app) pluginCommand() *cobra.Command {
 		}
 
 		plugins, response, err := a.plugins(ctx, r, args)
-		switch {
-		case err != nil:
+		if err != nil {
 			return err
-		case a.json:
-			return a.printJSON(response)
-		default:
-			return f.print(a, pluginRows(plugins))
 		}
+		return a.print(response, func() error { return f.print(a, pluginRows(plugins)) })
 	})
 	f.register(cmd, table{columns: pluginColumns, id: "PLUGIN"})
 	completeArgs(cmd, a.pluginTypes)

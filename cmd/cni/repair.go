@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -66,21 +67,16 @@ func (a *app) repair(ctx context.Context, r request) error {
 		Repaired []struct{ Network, ContainerID, IfName, Plugin, Object string } `json:"repaired"`
 	}
 
-	response, err := a.ask(ctx, "repair", r, &answer)
+	err := a.show(ctx, "repair", r, &answer, func() error {
+		var lines strings.Builder
+		for _, o := range answer.Repaired {
+			fmt.Fprintf(&lines, "%s\t%s\t%s\t%s: %s\n", oneLine(o.Network), oneLine(o.ContainerID),
+				oneLine(o.IfName), oneLine(o.Plugin), oneLine(o.Object))
+		}
+		return a.printf("%s", lines.String())
+	})
 	if err != nil {
 		return err
-	}
-
-	if a.json {
-		if err := a.printJSON(response); err != nil {
-			return err
-		}
-		return a.checkRepaired(ctx, r)
-	}
-
-	for _, o := range answer.Repaired {
-		fmt.Fprintf(a.out, "%s\t%s\t%s\t%s: %s\n", oneLine(o.Network), oneLine(o.ContainerID),
-			oneLine(o.IfName), oneLine(o.Plugin), oneLine(o.Object))
 	}
 	return a.checkRepaired(ctx, r)
 }

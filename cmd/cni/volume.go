@@ -233,14 +233,15 @@ func (a *app) printMountpoint(ctx context.Context, f *volumeFlags, method, stays
 	}
 
 	response, err := a.ask(ctx, method, r, &answer)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case a.json:
-		err = a.printJSON(response)
-	case answer.Mountpoint != "":
-		err = a.printf("%s\n", answer.Mountpoint)
 	}
+	err = a.print(response, func() error {
+		if answer.Mountpoint == "" {
+			return nil
+		}
+		return a.printf("%s\n", answer.Mountpoint)
+	})
 	if stays == "" {
 		return err
 	}

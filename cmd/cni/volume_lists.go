@@ -82,20 +82,12 @@ func (a *app) printVolumes(ctx context.Context, f *volumeFlags, method string, t
 	}
 
 	var answer volumesAnswer
-	response, err := a.ask(ctx, method, r, &answer)
-	switch {
-	case err != nil:
-		return err
-	case a.json:
-		err = a.printJSON(response)
-	default:
+	err = a.show(ctx, method, r, &answer, func() error {
 		for _, bad := range answer.Errors {
 			fmt.Fprintf(a.err, "cni: %s\n", oneLine(bad.Msg))
 		}
-
-		err = t.print(a, rows(&answer))
-	}
-
+		return t.print(a, rows(&answer))
+	})
 	if err == nil && len(answer.Errors) > 0 {
 		return errAnswered
 	}
@@ -116,15 +108,9 @@ func (a *app) volumeCapabilities(f *volumeFlags) *cobra.Command {
 			Scope string `json:"scope"`
 		}
 
-		response, err := a.ask(ctx, "volume.capabilities", r, &answer)
-		switch {
-		case err != nil:
-			return err
-		case a.json:
-			return a.printJSON(response)
-		default:
+		return a.show(ctx, "volume.capabilities", r, &answer, func() error {
 			return a.printf("%s\n", answer.Scope)
-		}
+		})
 	})
 	return cmd
 }

@@ -44,7 +44,7 @@ func TestWhatIsNoClaimGivesWay(t *testing.T) {
 			s := attachments.Open(filepath.Join(dir, "cache"), filepath.Join(dir, "run"))
 			replaced := func() string {
 				t.Helper()
-				_, _, err := s.Claim(web("c1"))
+				_, _, err := s.Claim(t.Context(), web("c1"))
 				must.Succeed(t, err)
 				paths, err := filepath.Glob(filepath.Join(dir, "run/claims/*"))
 				must.Succeed(t, err)
@@ -64,7 +64,7 @@ func TestWhatIsNoClaimGivesWay(t *testing.T) {
 			_ = os.Remove(path)
 
 			replaced()
-			_, claimedBy, err := s.Claim(web("c1"))
+			_, claimedBy, err := s.Claim(t.Context(), web("c1"))
 			must.Succeed(t, err)
 			if (claimedBy == other) != test.stays {
 				t.Errorf("a claim is refused in favour of %q", claimedBy)
@@ -85,7 +85,8 @@ func TestClaimWithoutLinks(t *testing.T) {
 	first, second := attachments.Open(cache("a"), run), attachments.Open(cache("b"), run)
 
 	for _, want := range []bool{true, false} { // again, it is there
-		if made, other, err := first.Claim(web("c1")); err != nil || made != want || other != "" {
+		made, other, err := first.Claim(t.Context(), web("c1"))
+		if err != nil || made != want || other != "" {
 			t.Fatalf("got %v, %q, %v", made, other, err)
 		}
 	}
@@ -98,7 +99,7 @@ func TestClaimWithoutLinks(t *testing.T) {
 		t.Fatalf("got %v, %v, want a file", info, err)
 	}
 
-	_, other, err := second.Claim(web("c1")) // the first cache does not exist
+	_, other, err := second.Claim(t.Context(), web("c1")) // the first cache does not exist
 	if err != nil || other != "" {
 		t.Fatalf("got %q, %v", other, err)
 	}
@@ -131,9 +132,54 @@ func TestOneCacheHasAClaim(t *testing.T) {
 	all.Wait()
 }
 
+// A claim of a cache that is gone is taken by one of the caches that want it, however many do at
+// the same moment, and whoever else removes it meanwhile.
+func TestOneCacheTakesAClaim(t *testing.T) {
+	const caches, rounds = 8, 1000
+	dir := t.TempDir()
+	run := filepath.Join(dir, "run")
+	_, _, err := attachments.Open(dir, run).Claim(t.Context(), web("c1"))
+	must.Succeed(t, err)
+	paths, err := filepath.Glob(filepath.Join(run, "claims/*"))
+	must.Succeed(t, err)
+	must.Succeed(t, os.Remove(paths[0]))
+
+	var stores []*attachments.Store
+	for i := range caches {
+		cache := filepath.Join(dir, fmt.Sprint(i))
+		must.Succeed(t, os.Mkdir(cache, 0o700))
+		stores = append(stores, attachments.Open(cache, run))
+	}
+	for range rounds {
+		must.Succeed(t, os.Symlink("web\nc1\neth0\n"+dir+"/gone", paths[0]))
+		var having atomic.Int32
+		var all sync.WaitGroup
+		start := make(chan struct{})
+		for i, s := range stores {
+			all.Go(func() {
+				<-start
+				if i == 0 { // as a DEL with a cache that has no such attachment
+					must.Succeed(t, s.Unclaim(web("c1")))
+				}
+				if _, other, err := s.Claim(t.Context(), web("c1")); err != nil {
+					t.Error(err)
+				} else if other == "" {
+					having.Add(1)
+				}
+			})
+		}
+		close(start)
+		all.Wait()
+		if n := having.Load(); n != 1 {
+			t.Fatalf("%d caches have the attachment", n)
+		}
+		must.Succeed(t, os.Remove(paths[0]))
+	}
+}
+
 // claimOnce has the attachment for a while unless another cache has it.
 func claimOnce(t *testing.T, s *attachments.Store, having *atomic.Int32) {
-	_, other, err := s.Claim(web("c1"))
+	_, other, err := s.Claim(t.Context(), web("c1"))
 	if err != nil || other != "" {
 		if err != nil {
 			t.Error(err)

@@ -81,8 +81,5 @@ func (h *Held) RollBack() error {
 		return h.Remove()
 	}
 	h.seen = snapshot{}
-	if err := h.store.Unclaim(h.key); err != nil {
-		return err
-	}
-	return h.store.removeIntent(h.key)
+	return h.store.remove(h.key, false)
 }

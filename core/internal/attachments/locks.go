@@ -226,7 +226,7 @@ func hash(name string) uint64 {
 // removeTorn removes the half-written files of a network that is locked exclusively, so that no
 // call is writing them. A file that cannot be removed does no harm.
 func (s *Store) removeTorn(ctx context.Context, network string) {
-	for _, dir := range []string{s.private, s.intents, s.claims} {
+	for _, dir := range []string{s.private, s.intents} {
 		found, _ := names(dir, "")
 		for _, name := range found {
 			path := dir + "/" + name
@@ -236,7 +236,7 @@ func (s *Store) removeTorn(ctx context.Context, network string) {
 			if !strings.HasPrefix(name, networkPrefix(network)) {
 				continue
 			}
-			torn := strings.HasSuffix(name, temporarySuffix) || dir == s.claims && s.isAbandoned(path)
+			torn := strings.HasSuffix(name, temporarySuffix)
 			if !torn && dir == s.intents {
 				_, err := load(path, stateOption)
 				torn = isTorn(err)
@@ -246,6 +246,7 @@ func (s *Store) removeTorn(ctx context.Context, network string) {
 			}
 		}
 	}
+	s.removeAbandoned(ctx, network)
 }
 
 // lockError distinguishes a lock that another call holds from one that cannot be taken.

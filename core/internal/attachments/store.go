@@ -58,6 +58,10 @@ func (m *Memory) Open(cacheDir, stateDir string) *Store {
 	}
 }
 
+// WithCache returns the store of another cache with the same state. It shares the memory: what is
+// known of a directory does not depend on who asks, and one that changed is looked at again.
+func (s *Store) WithCache(cacheDir string) *Store { return s.memory.Open(cacheDir, s.stateDir) }
+
 // Get returns the attachment with the key: its intent if there is one, else its cache entry. The
 // error wraps fs.ErrNotExist if there is neither, or neither is usable; Damage distinguishes them.
 func (s *Store) Get(key Key) (*Entry, error) {
@@ -298,22 +302,23 @@ func (s *Store) Remove(key Key) error {
 	if err != nil {
 		return err
 	}
-	if err := s.Unclaim(key); err != nil { // while the attachment is known, so that a retry finds it
-		return err
-	}
-	if holder == nil {
-		err = errors.Join(file.Discard(s.cachePath(key)), file.Discard(s.temporaryEntry(key)))
-	}
-	if err != nil {
-		return stateError(err, key.String()+": remove the cache entry", cacheOption)
-	}
-
-	// The intent goes last, so that an attachment whose removal was cut short is known to be
-	// incomplete.
-	return s.removeIntent(key)
+	return s.remove(key, holder == nil)
 }
 
-func (s *Store) removeIntent(key Key) error {
+// remove removes the claim and the intent of an attachment, and its cache entry if that is to go.
+//
+// The claim goes first, while the attachment is known, so that a retry finds it. The intent goes
+// last, so that an attachment whose removal was cut short is known to be incomplete.
+func (s *Store) remove(key Key, withEntry bool) error {
+	if err := s.Unclaim(key); err != nil {
+		return err
+	}
+	if withEntry {
+		err := errors.Join(file.Discard(s.cachePath(key)), file.Discard(s.temporaryEntry(key)))
+		if err != nil {
+			return stateError(err, key.String()+": remove the cache entry", cacheOption)
+		}
+	}
 	err := errors.Join(file.Discard(s.temporaryIntent(key)), file.Discard(s.intentPath(key)))
 	return orStateError(err, key, "remove the intent", stateOption)
 }

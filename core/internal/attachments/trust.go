@@ -41,7 +41,10 @@ func (m *Memory) trust(dir string, now file.Info) {
 //
 // The directories below cacheDir and stateDir are looked at once, and again after a change of the
 // one above: only whoever may change that one can replace them. What their owner opens to others
-// later does not make a file of theirs an entry: read looks at the owner and mode of each.
+// later does not make a file of theirs an entry: read looks at the owner and mode of each. A claim
+// that is a link has no mode. It is not an entry: what it names is a directory that is looked at
+// like any cache before an entry in it counts, so that a link of another user's can only cause an
+// ADD to be refused.
 func (s *Store) trust() error {
 	if s.trusted.Load() {
 		return nil

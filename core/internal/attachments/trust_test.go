@@ -39,7 +39,7 @@ func TestAMemoryOfTrustEndsWithAChange(t *testing.T) {
 				return memory.Open(filepath.Join(dir, "cache"), filepath.Join(dir, "state"))
 			}
 			first := open()
-			_, _, err := first.Claim(web("c1"))
+			_, _, err := first.Claim(t.Context(), web("c1"))
 			must.Succeed(t, err)
 			must.Succeed(t, first.WriteIntent(entry("c1")))
 			must.Succeed(t, first.Commit(entry("c1")))

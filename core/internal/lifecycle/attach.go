@@ -93,7 +93,7 @@ func (m *Manager) prepare(ctx context.Context, held *attachments.Held, c *chain,
 		if err := m.resolveExisting(ctx, held, existing, request); err != nil {
 			return err
 		}
-		if err := reclaim(m.Store, request.Key); err != nil { // it went with the remains
+		if err := reclaim(ctx, m.Store, request.Key); err != nil { // it went with the remains
 			return err
 		}
 	}

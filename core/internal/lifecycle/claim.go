@@ -17,7 +17,7 @@ import (
 func (m *Manager) claim(ctx context.Context, key attachments.Key) (made bool, err error) {
 	const attempts = 10 // as often as ADDs with other caches may claim it first
 	for range attempts {
-		made, other, err := m.Store.Claim(key)
+		made, other, err := m.Store.Claim(ctx, key)
 		if err != nil || other == "" {
 			return made, err
 		}
@@ -31,8 +31,8 @@ func (m *Manager) claim(ctx context.Context, key attachments.Key) (made bool, er
 
 // reclaim claims an attachment again whose claim went with its remains. It refuses one that another
 // cache has claimed meanwhile.
-func reclaim(store *attachments.Store, key attachments.Key) error {
-	_, other, err := store.Claim(key)
+func reclaim(ctx context.Context, store *attachments.Store, key attachments.Key) error {
+	_, other, err := store.Claim(ctx, key)
 	if err == nil && other != "" {
 		err = fault.New(fault.KindBusy, nil, "%s: an ADD with options.cacheDir %s is in progress", key,
 			other)
@@ -43,7 +43,7 @@ func reclaim(store *attachments.Store, key attachments.Key) error {
 // elsewhere returns a manager of the attachments in another cache.
 func (m *Manager) elsewhere(cacheDir string) *Manager {
 	other := *m
-	other.Store = attachments.Open(cacheDir, m.StateDir)
+	other.Store = m.Store.WithCache(cacheDir)
 	return &other
 }
 

@@ -102,14 +102,26 @@ func (c *chain) mayHaveRun(i int) bool {
 }
 
 // keepIntent records in the intent that only the plugins up to last may have left something. If the
-// host's end of the interface pair was made, it will tell whether the namespace is gone.
+// host's end of the interface pair is still there, it will tell whether the namespace is gone.
 func (a *addition) keepIntent(ctx context.Context, last int) {
 	entry := a.chain.entry
 	entry.Plugins = entry.Plugins[:last+1]
-	if n := len(a.results); n > 0 {
+	if n := len(a.results); n > 0 && entry.HostCookie == 0 {
 		_ = a.recordNamedHostLink(ctx, a.results[n-1]) // without it the namespace proves itself
+	}
+	if entry.HostCookie != 0 && !a.hasHostLink(ctx) {
+		entry.HostCookie = 0 // an undo that removed the link would prove a living namespace gone
 	}
 	if err := a.held.WriteIntent(entry); err != nil { // the one that is there names more plugins
 		a.chain.events.Warn("", err.Error())
 	}
+}
+
+// hasHostLink reports whether the recorded host's end of the interface pair is seen to exist.
+func (a *addition) hasHostLink(ctx context.Context) bool {
+	host, err := a.chain.links.Host(ctx)
+	if err == nil {
+		_, err = host.LinkByName(ctx, a.chain.entry.HostIfName)
+	}
+	return err == nil
 }

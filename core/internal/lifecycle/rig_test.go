@@ -30,6 +30,7 @@ type rig struct {
 
 	// answer is what the built-ins do, by "TYPE.COMMAND"; without an entry they succeed.
 	answer map[string]func(ctx context.Context) error
+	made   []*types100.Interface // in the result of each ADD
 }
 
 func newRig(t *testing.T) *rig {
@@ -118,7 +119,12 @@ func (b builtin) Traits() plugin.Traits {
 func (builtin) Unsupported([]byte) string { return "" }
 
 func (b builtin) Add(ctx context.Context, inv *plugin.Invocation) (*plugin.Result, error) {
-	return plugin.NewResult(&types100.Result{}), b.run(ctx, inv)
+	err := b.run(ctx, inv)
+	result := plugin.NewResult(&types100.Result{Interfaces: b.rig.made})
+	if b.rig.made != nil {
+		result = result.WithInterface(1, nil)
+	}
+	return result, err
 }
 func (b builtin) Del(ctx context.Context, inv *plugin.Invocation) error {
 	return b.run(ctx, inv)

@@ -5,12 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	types100 "github.com/containernetworking/cni/pkg/types/100"
+
 	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/host/netns/netnstest"
+	"github.com/libcni/libcni/core/internal/kit/kittest"
 	"github.com/libcni/libcni/core/internal/kit/undo"
 )
 
@@ -77,6 +82,55 @@ func TestIntentStaysIfTheUndoFailsOrIsNotWanted(t *testing.T) {
 			}
 			if entry, err := held.Get(); err != nil || !entry.Incomplete {
 				t.Errorf("entry %+v, %v; want an incomplete one", entry, err)
+			}
+		})
+	}
+}
+
+// An undo that removes the host's link and then fails must not make a living namespace count as
+// gone: the link proves something only if it is there when the intent is written.
+func TestALinkThatTheUndoRemovedProvesNothing(t *testing.T) {
+	for _, test := range []struct {
+		name             string
+		removed, commits bool
+		want             Presence
+	}{
+		{"the link is there", false, false, Living},
+		{"the undo removed the link", true, false, Unknown},
+		{"the undo removed the link of an ADD that could not be committed", true, true, Unknown},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			r := newRig(t)
+			link := func() string { return r.last.HostIfName }
+			r.answer["a.ADD"] = func(context.Context) error {
+				kittest.Run(t, "ip", "link", "add", link(), "type", "veth", "peer", "name", "peer0")
+				r.made = []*types100.Interface{{Name: link()}}
+				return nil
+			}
+			r.answer["a.DEL"] = func(context.Context) error {
+				if test.removed {
+					kittest.Run(t, "ip", "link", "del", link())
+				}
+				return errors.New("no")
+			}
+			request := r.request(netnstest.New(t), "a", "b")
+			held := r.lock(request.Key)
+			if test.commits {
+				entry := filepath.Join(filepath.Dir(r.StateDir), "cache/results/web-c1-eth0")
+				r.answer["b.ADD"] = func(context.Context) error {
+					return os.MkdirAll(filepath.Join(entry, "full"), 0o700)
+				}
+			} else {
+				r.answer["b.ADD"] = func(context.Context) error { return errors.New("no") }
+			}
+			if _, err := r.Attach(t.Context(), held, request); err == nil {
+				t.Fatal("the ADD succeeded")
+			}
+
+			entry, err := held.Get()
+			kittest.Must(t, err)
+			if got, err := r.lookAtHostLink(t.Context(), entry); got != test.want || err != nil {
+				t.Errorf("presence %d, %v, want %d", got, err, test.want)
 			}
 		})
 	}

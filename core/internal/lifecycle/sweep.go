@@ -26,7 +26,7 @@ func (m *Manager) runSwept(ctx context.Context, a *addition) error {
 		return err
 	}
 
-	if again := a.restart(); again != nil {
+	if again := a.restart(ctx); again != nil {
 		return again
 	}
 	return a.run(ctx)
@@ -39,12 +39,12 @@ func (a *addition) isUndone(e *fault.Error) bool {
 
 // restart prepares a second attempt. The host's link gets another name: the kernel may still be
 // removing the first one.
-func (a *addition) restart() error {
+func (a *addition) restart(ctx context.Context) error {
 	entry := a.chain.entry
 	a.results = nil
 	entry.CNIVersion, entry.HostIfName = a.chain.list.CNIVersion, newHostIfName()
 	a.chain.register.read = false // what was swept is recorded no more
-	return reclaim(a.store, entry.Key)
+	return reclaim(ctx, a.store, entry.Key)
 }
 
 // sweep detaches the attachments whose namespace is proved to be gone, whatever their network,

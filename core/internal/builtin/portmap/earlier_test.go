@@ -1,6 +1,8 @@
 package portmap_test
 
 import (
+	"context"
+	"errors"
 	"strings"
 	"testing"
 
@@ -81,4 +83,25 @@ func TestRouteLocalnetOfTheEarlierVersionIsTurnedOff(t *testing.T) {
 			r.wantRouteLocalnet("0")
 		})
 	}
+}
+
+// A link that could not be looked up is not a link that is gone: its route_localnet may be on.
+func TestALinkThatWasNotSeenIsNotGone(t *testing.T) {
+	r := newRig(t)
+	c := r.container("a", 2)
+	inv := r.Invocation(c, config(both))
+	_, err := sysctl.Set("ipv4/conf/bra/route_localnet", "1")
+	kittest.Must(t, err)
+
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := portmap.CloseLoopback(cancelled, inv); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	kittest.Run(t, "ip", "link", "set", "bra", "alias", "libcni")
+	kittest.Must(t, portmap.CloseLoopback(t.Context(), inv))
+	r.wantRouteLocalnet("0")
+
+	kittest.Run(t, "ip", "link", "del", "bra")
+	kittest.Must(t, portmap.CloseLoopback(t.Context(), inv))
 }

@@ -54,3 +54,8 @@ func AddAsBefore(ctx context.Context, inv *plugin.Invocation) error {
 	}
 	return setRouteLocalnet(link, true)
 }
+
+// CloseLoopback turns off what version 0.1 turned on, as DEL does last.
+func CloseLoopback(ctx context.Context, inv *plugin.Invocation) error {
+	return knownPlan(inv).closeLoopback(ctx, inv)
+}

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
 	"net/netip"
 	"slices"
 	"syscall"
@@ -93,13 +95,21 @@ func guards() (rules []nft.Rule) {
 // hasStandIn reports whether the stand-in is an address of the host.
 func hasStandIn(ctx context.Context, host *rtnl.Conn) (bool, error) {
 	route, err := host.RouteGet(ctx, loopbackStandIn())
+	if isUnreachable(err) {
+		return false, nil
+	}
+	return err == nil && route.Local, err
+}
+
+// isUnreachable reports whether an error of a route look-up says that no route leads to an address.
+func isUnreachable(err error) bool {
 	for _, none := range []error{syscall.ENETUNREACH, syscall.EHOSTUNREACH, // no route
 		syscall.EACCES, syscall.EINVAL} { // a route of kind prohibit, of kind blackhole
 		if errors.Is(err, none) {
-			return false, nil
+			return true
 		}
 	}
-	return err == nil && route.Local, err
+	return false
 }
 
 // addStandIn makes the stand-in an address of the host by a route. The route is shared and stays.
@@ -132,11 +142,19 @@ func (p *plan) closeLoopback(ctx context.Context, inv *plugin.Invocation) error 
 		return nil
 	}
 	link, err := linkTo(ctx, inv, p.address4())
-	if err != nil || link == "" {
-		return nil // it is gone, and its settings with it
+	if isUnreachable(err) || errors.Is(err, rtnl.ErrNotFound) {
+		return nil // the link is gone, and its settings with it
+	}
+	if err != nil {
+		return fmt.Errorf("container address %s: look up its link: %w", p.address4(), err)
 	}
 	value, err := sysctl.Get(routeLocalnet(link))
-	if err != nil || value != "1" {
+	if errors.Is(err, fs.ErrNotExist) || err == nil && value != "1" {
+		return nil
+	}
+	if err != nil {
+		inv.Warn("link %s: cannot see whether route_localnet is on, which libcni 0.1 turned on: %v; "+
+			"turn it off with: sysctl -w net.ipv4.conf.%s.route_localnet=0", link, err, link)
 		return nil
 	}
 	if ours, err := isBuiltinBridge(ctx, inv, link); !ours || err != nil {

@@ -47,6 +47,12 @@ type portDecoder struct {
 	loaded loadedField
 }
 
+// The offsets of the transport protocol in the headers of IP.
+const (
+	protocolOfIPv4   = 9
+	nextHeaderOfIPv6 = 6
+)
+
 type loadedField byte
 
 const (
@@ -82,8 +88,12 @@ func (p *portDecoder) step(name string, at *parts) {
 		p.loaded = loadedOther
 		base, offset := number(at[unix.NFTA_PAYLOAD_BASE]), number(at[unix.NFTA_PAYLOAD_OFFSET])
 		size := number(at[unix.NFTA_PAYLOAD_LEN])
-		if base == unix.NFT_PAYLOAD_TRANSPORT_HEADER && offset == 2 && size == 2 {
+		switch {
+		case base == unix.NFT_PAYLOAD_TRANSPORT_HEADER && offset == 2 && size == 2:
 			p.loaded = loadedPort
+		case base == unix.NFT_PAYLOAD_NETWORK_HEADER && size == 1 &&
+			(offset == protocolOfIPv4 || offset == nextHeaderOfIPv6): // iptables 1.8.11
+			p.loaded = loadedProto
 		}
 	case "cmp":
 		p.compare(number(at[unix.NFTA_CMP_OP]), value(at[unix.NFTA_CMP_DATA]))
