@@ -154,6 +154,7 @@ const tags = "-tags=netgo,osusergo"
 // needLibrary are the packages whose tests load the library of the tree.
 var needLibrary = map[string]bool{
 	"./test/abi": true, "./test/host": true, "./test/faults": true, "./test/cli": true,
+	"./test/chain": true, "./test/saved": true,
 }
 
 // passes runs tests: PACKAGE, or PACKAGE:EXPRESSION for some of them.

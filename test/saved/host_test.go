@@ -13,9 +13,10 @@ type object = rig.Object
 // host has a machine outside and containers of several networks.
 type host struct {
 	*rig.Host
-	outside string
-	nft     string // the executable that saves, loads and lists
-	all     []container
+	outside  string
+	nft      string   // the executable that saves, loads and lists
+	networks []string // to which further containers are attached
+	all      []container
 }
 
 // container is an attached container, which serves port 80.
@@ -26,7 +27,7 @@ type container struct {
 }
 
 func newHost(t *testing.T, foreign bool) *host {
-	h := &host{Host: rig.NewHost(t), nft: "nft"}
+	h := &host{Host: rig.NewHost(t), nft: "nft", networks: networks()}
 	rig.IsolateMounts(t) // iptables locks a file in /run
 	h.outside = rig.NewNamespace(t)
 	h.Connect(h.outside, "out0", []string{"192.0.2.1/24", "fd00:9::1/64"},
@@ -68,7 +69,7 @@ func (h *host) network(name string) object {
 		}}
 	portmap := object{"type": "portmap", "capabilities": object{"portMappings": true}}
 	firewall := object{"type": "firewall", "backend": "nftables",
-		"iptablesAdminChainName": "Admin.1-x_"}
+		"iptablesAdminChainName": adminChain}
 	switch name {
 	case fenced:
 		portmap["conditionsV4"] = []string{"ip saddr != 10.9.0.0/16", "tcp dport 1-65000"}

@@ -105,10 +105,10 @@ func (h *host) isAsBefore() {
 		h.T.Errorf("repair: %s", a.Response)
 	}
 	h.traffic("after")
-	for n, network := range networks() {
+	for n, network := range h.networks {
 		h.must("check", h.attach(network, 10+n).request)
 	}
-	taken := h.container(everyone, 0)
+	taken := h.container(h.all[0].network, h.all[0].number)
 	taken.request["containerId"] = "other"
 	if a := h.Call("add", taken.request, object{"builtins": "only"}); a.RC == 0 {
 		h.T.Error("a port that is taken is given to another container")
@@ -122,7 +122,12 @@ func (h *host) isAsBefore() {
 
 func (h *host) nothingIsLeft() {
 	h.T.Helper()
-	left := rig.Run(h.T, h.nft, "list", "ruleset")
+	h.nothingIsLeftIn(rig.Run(h.T, h.nft, "list", "ruleset") + rig.Run(h.T, "iptables-save") +
+		rig.Run(h.T, "ip6tables-save"))
+}
+
+func (h *host) nothingIsLeftIn(left string) {
+	h.T.Helper()
 	for _, word := range []string{
 		"10.1.0.", "10.2.0.", "10.3.0.", "10.4.0.", "fd00:1:", "net: ", "br+1", "b,r;b", "br#", "br-d",
 		"elements",

@@ -75,9 +75,12 @@ func (b iptablesChains) remove(ctx context.Context, t target) (removal, error) {
 	var failed error
 	for _, f := range families() {
 		table, err := b.read(ctx, f)
-		if errors.Is(err, iptables.ErrMissing) {
+		switch {
+		case errors.Is(err, iptables.ErrMissing):
 			continue // without iptables there are no rules
-		} else if err == nil {
+		case errors.Is(err, iptables.ErrIncompatible) && t.attachment != nil:
+			err = nft.Update(ctx, b.inv.StateDir, t.attachment.queueConvertedRemoval(f))
+		case err == nil:
 			err = table.tool.Apply(ctx, filterTable, t.chainDeletions(table.content))
 		}
 		failed = errors.Join(failed, err)

@@ -25,6 +25,12 @@ import (
 // ErrMissing says that the executables are not installed.
 var ErrMissing = errors.New("iptables is not installed")
 
+// ErrIncompatible says that iptables cannot read a table, because nft has loaded it: nft saves
+// rules of iptables in a form of its own, without their comments.
+var ErrIncompatible = errors.New("iptables cannot read rules that nft has saved and loaded; load " +
+	"what iptables-save has written with iptables-restore, or delete the table with nft and run " +
+	"cni repair --all")
+
 // Family is the kind of packets of a table.
 type Family byte
 
@@ -226,8 +232,12 @@ func (t *Tool) run(
 		return "", fmt.Errorf("%s: %w", path, err)
 	}
 	if !status.Success() {
-		return "", fmt.Errorf("%s %s: %s: %s", path, strings.Join(arguments, " "), status,
-			strings.TrimSpace(string(stderr.Bytes())))
+		text := strings.TrimSpace(string(stderr.Bytes()))
+		err := fmt.Errorf("%s %s: %s: %s", path, strings.Join(arguments, " "), status, text)
+		if strings.Contains(text, "is incompatible, use 'nft' tool") {
+			err = fmt.Errorf("%w: %w", err, ErrIncompatible)
+		}
+		return "", err
 	}
 	return string(stdout.Bytes()), nil
 }

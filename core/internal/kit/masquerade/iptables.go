@@ -134,8 +134,16 @@ func (p Programs) Add(ctx context.Context, a Attachment) error {
 	return err
 }
 
-// Remove removes the attachment's rules.
+// Remove removes the attachment's rules, also those that iptables cannot read.
 func (p Programs) Remove(ctx context.Context, a Attachment) error {
+	err := p.remove(ctx, a)
+	if errors.Is(err, iptables.ErrIncompatible) {
+		return nft.Update(ctx, p.StateDir, a.RemoveReference)
+	}
+	return err
+}
+
+func (p Programs) remove(ctx context.Context, a Attachment) error {
 	return p.each(ctx, never, func(r reading) []string {
 		lines := r.removal(a.chains())
 		name := chainName(a.Owner)
