@@ -70,6 +70,10 @@ type Invocation struct {
 	// TraitsOf returns the traits of the plugin type that Delegate would run.
 	TraitsOf func(pluginType string) Traits
 
+	// Ahead is what ReadConfig returned for this request before the list's first plugin was run; nil
+	// if it was not called. Add gets it with Read.
+	Ahead any
+
 	// Lent belongs to the built-in plugins; see core/internal/kit. Other plugins leave it alone.
 	Lent Lent
 }

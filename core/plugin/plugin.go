@@ -22,7 +22,7 @@ const (
 // Repair is libcni's own command. It is sent to a Repairer, and never to a process.
 const Repair = "REPAIR"
 
-// Validate is libcni's own command. It is sent to a Validator, and never to a process.
+// Validate is libcni's own command. It is sent to a ConfigReader, and never to a process.
 const Validate = "VALIDATE"
 
 // Plugin is a plugin that runs in-process. Its methods may be called concurrently. Each receives
@@ -57,11 +57,12 @@ type Repairer interface {
 	Repair(ctx context.Context, inv *Invocation) error
 }
 
-// Validator is a plugin that refuses a configuration before anything is done with it.
-type Validator interface {
-	// Validate returns the error that Add would return for inv.Config and inv.Args, whatever the state
-	// of the host. It does not look at the host, and runs no other plugin.
-	Validate(inv *Invocation) error
+// ConfigReader is a plugin whose configuration can be read before anything is done with it. Add
+// gets what was read with Read.
+type ConfigReader interface {
+	// ReadConfig reads inv.Config and inv.Args for Add. It returns each error of Add that does not
+	// depend on the state of the host. It does not look at the host, and runs no other plugin.
+	ReadConfig(inv *Invocation) (any, error)
 }
 
 // DelStarter is a plugin whose Del waits for the kernel. The engine starts that work before it runs

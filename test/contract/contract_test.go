@@ -55,7 +55,7 @@ func TestAModuleOutsideImplementsAPlugin(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	want := `warning: interface eth0 in /run/netns/c1
+	want := `warning: network web: interface eth0 in /run/netns/c1
 {"cniVersion":"1.0.0","interfaces":[{"name":"eth0"}]} <nil>
 cannot link eth0: expected up, found down (1 in all) <nil>
 `

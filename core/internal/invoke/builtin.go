@@ -58,7 +58,7 @@ func (r *Runner) implementation(t Target) plugin.Plugin {
 }
 
 func ask(ctx context.Context, t Target, p plugin.Plugin,
-	inv *plugin.Invocation) (*plugin.Result, error) {
+	inv *plugin.Invocation) (_ *plugin.Result, err error) {
 	switch inv.Command {
 	case plugin.Add:
 		result, err := p.Add(ctx, inv)
@@ -88,11 +88,11 @@ func ask(ctx context.Context, t Target, p plugin.Plugin,
 
 		return nil, nil
 	case plugin.Validate:
-		if validator, able := p.(plugin.Validator); able {
-			return nil, validator.Validate(inv)
+		if reader, able := p.(plugin.ConfigReader); able {
+			inv.Ahead, err = reader.ReadConfig(inv)
 		}
 
-		return nil, nil
+		return nil, err
 	default:
 		return nil, fault.New(fault.KindUnsupported, nil, "%s: unknown command %q", t, inv.Command)
 	}

@@ -68,7 +68,8 @@ func (r *Runner) Run(ctx context.Context, t Target,
 	})
 }
 
-// Validate has a built-in read the configuration in a request. The caller's log has no event of it.
+// Validate has a built-in read the configuration in a request, which keeps what was read for the
+// ADD. The caller's log has no event of it.
 func (r *Runner) Validate(ctx context.Context, t Target, inv *plugin.Invocation) error {
 	r.equip(t, inv)
 	_, err := r.runBuiltin(ctx, t, inv)

@@ -29,6 +29,7 @@ type chain struct {
 	stateDir string
 	bootID   string
 	register register
+	ahead    []*plugin.Invocation // by plugin, with what validate read; nil for none
 }
 
 func (m *Manager) newChain(list *conf.List, entry *attachments.Entry, ns *netns.Namespace) *chain {
@@ -62,6 +63,10 @@ func (c *chain) add(ctx context.Context, i int, previous *plugin.Result) (*plugi
 	if err != nil {
 		return nil, c.attribute(err, i, target)
 	}
+	if inv := c.takeAhead(i, target); inv != nil {
+		inv.Command, inv.PrevResult, inv.HostIfName = plugin.Add, previous, c.entry.HostIfName
+		return c.deliver(ctx, i, target, inv)
+	}
 	return c.send(ctx, i, target, plugin.Add, previous, unchanged)
 }
 
@@ -87,7 +92,12 @@ func (c *chain) send(ctx context.Context, i int, target invoke.Target, command s
 	if err != nil {
 		return nil, c.attribute(err, i, target)
 	}
+	return c.deliver(ctx, i, target, inv)
+}
 
+// deliver sends a request to plugin i, run by target.
+func (c *chain) deliver(ctx context.Context, i int, target invoke.Target,
+	inv *plugin.Invocation) (*plugin.Result, error) {
 	result, err := c.runner.Run(ctx, target, inv)
 	if err != nil {
 		return nil, c.attribute(err, i, target)

@@ -25,6 +25,7 @@ type rig struct {
 	*Manager
 	t      *testing.T
 	ran    []string // "TYPE.COMMAND", in order
+	read   []string // "TYPE" for each ReadConfig, in order
 	last   *plugin.Invocation
 	warned []string
 
@@ -119,13 +120,32 @@ func (b builtin) Traits() plugin.Traits {
 func (builtin) Unsupported([]byte) string { return "" }
 
 func (b builtin) Add(ctx context.Context, inv *plugin.Invocation) (*plugin.Result, error) {
-	err := b.run(ctx, inv)
+	config, err := plugin.Read[string](b, inv)
+	kittest.Must(b.rig.t, err)
+	if want := b.config(inv); config != want {
+		b.rig.t.Errorf("ADD got %q, want %q", config, want)
+	}
+	err = b.run(ctx, inv)
 	result := plugin.NewResult(&types100.Result{Interfaces: b.rig.made})
 	if b.rig.made != nil {
 		result = result.WithInterface(1, nil)
 	}
 	return result, err
 }
+
+// ReadConfig records that it was called.
+func (b builtin) ReadConfig(inv *plugin.Invocation) (any, error) {
+	b.rig.read = append(b.rig.read, b.name)
+	if answer := b.rig.answer[b.name+"."+plugin.Validate]; answer != nil {
+		return nil, answer(b.rig.t.Context())
+	}
+	return b.config(inv), nil
+}
+
+func (b builtin) config(inv *plugin.Invocation) string {
+	return b.name + " of version " + inv.CNIVersion
+}
+
 func (b builtin) Del(ctx context.Context, inv *plugin.Invocation) error {
 	return b.run(ctx, inv)
 }

@@ -19,7 +19,6 @@ import (
 
 // attachment is an ADD in progress.
 type attachment struct {
-	*config
 	*plan
 	inv       *plugin.Invocation
 	ipam      *ipam.Plugin
@@ -63,11 +62,7 @@ func (bridge) Add(ctx context.Context, inv *plugin.Invocation) (*plugin.Result, 
 }
 
 func newAttachment(ctx context.Context, inv *plugin.Invocation) (*attachment, error) {
-	c, err := parse(inv.Config)
-	if err != nil {
-		return nil, err
-	}
-	p, err := newPlan(c, inv.Args)
+	p, err := plugin.Read[*plan](bridge{}, inv)
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +70,7 @@ func newAttachment(ctx context.Context, inv *plugin.Invocation) (*attachment, er
 	if err != nil {
 		return nil, err
 	}
-	a := &attachment{config: c, plan: p, inv: inv, ipam: ipam.New(inv, c.IPAM.Type), host: host,
+	a := &attachment{plan: p, inv: inv, ipam: ipam.New(inv, p.IPAM.Type), host: host,
 		pair: iface.NewPair(inv, host)}
 	if p.mac != nil {
 		a.pair.PeerMAC = p.mac

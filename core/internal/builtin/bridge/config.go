@@ -49,14 +49,13 @@ func parse(data []byte) (*config, error) {
 	return c, err
 }
 
-// Validate refuses what ADD would refuse.
-func (bridge) Validate(inv *plugin.Invocation) error {
+// ReadConfig returns a *plan.
+func (bridge) ReadConfig(inv *plugin.Invocation) (any, error) {
 	c, err := parse(inv.Config)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	_, err = newPlan(c, inv.Args)
-	return err
+	return newPlan(c, inv.Args)
 }
 
 func (c *config) validate() error {

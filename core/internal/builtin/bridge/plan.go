@@ -27,6 +27,7 @@ const containerIndex = 2
 
 // plan holds the decisions of an ADD that do not depend on the addresses.
 type plan struct {
+	*config
 	bridge      rtnl.NewBridge   // to create if it is missing; the MAC address and MTU are set later
 	mtu         int              // 0: inherit
 	mac         net.HardwareAddr // the container's; nil for a random one
@@ -44,6 +45,7 @@ func newPlan(c *config, args plugin.Args) (*plan, error) {
 		return nil, err
 	}
 	return &plan{
+		config: c,
 		bridge: rtnl.NewBridge{Name: c.Bridge, Promiscuous: c.PromiscMode,
 			VLANFiltering: c.filtersVLANs()},
 		mtu:         c.MTU,

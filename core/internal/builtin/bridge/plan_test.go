@@ -64,7 +64,8 @@ func TestPlan(t *testing.T) {
 			}
 			want := base()
 			c.want(want)
-			if diff := cmp.Diff(want, got, cmp.AllowUnexported(plan{})); diff != "" {
+			want.config = conf
+			if diff := cmp.Diff(want, got, cmp.AllowUnexported(plan{}, config{})); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})

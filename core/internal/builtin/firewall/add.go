@@ -9,7 +9,7 @@ import (
 
 // Add makes the attachment's rules and returns the previous result.
 func (p firewall) Add(ctx context.Context, inv *plugin.Invocation) (*plugin.Result, error) {
-	c, err := parse(inv.Config)
+	c, err := plugin.Read[*config](p, inv)
 	if err != nil {
 		return nil, err
 	}

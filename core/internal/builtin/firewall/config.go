@@ -51,10 +51,9 @@ func parse(data []byte) (*config, error) {
 	return c, c.validate()
 }
 
-// Validate refuses what ADD would refuse.
-func (firewall) Validate(inv *plugin.Invocation) error {
-	_, err := parse(inv.Config)
-	return err
+// ReadConfig returns a *config.
+func (firewall) ReadConfig(inv *plugin.Invocation) (any, error) {
+	return parse(inv.Config)
 }
 
 func (c *config) validate() error {

@@ -15,7 +15,7 @@ import (
 
 // Add allocates one address from each range set.
 func (p *hostLocal) Add(ctx context.Context, inv *plugin.Invocation) (*plugin.Result, error) {
-	conf, err := parseConfig(inv.Config, inv.Args, inv.CNIVersion)
+	conf, err := plugin.Read[*config](p, inv)
 	if err != nil {
 		return nil, err
 	}

@@ -70,10 +70,9 @@ func parseConfig(data []byte, args plugin.Args, cniVersion string) (*config, err
 	return conf, err
 }
 
-// Validate refuses what ADD would refuse.
-func (*hostLocal) Validate(inv *plugin.Invocation) error {
-	_, err := parseConfig(inv.Config, inv.Args, inv.CNIVersion)
-	return err
+// ReadConfig returns a *config.
+func (*hostLocal) ReadConfig(inv *plugin.Invocation) (any, error) {
+	return parseConfig(inv.Config, inv.Args, inv.CNIVersion)
 }
 
 // parseDataDir reads the only key that DEL and GC need, so that they work if the rest is invalid.

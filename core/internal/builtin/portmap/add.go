@@ -13,8 +13,8 @@ import (
 )
 
 // Add publishes the ports and passes the previous result through.
-func (portmap) Add(ctx context.Context, inv *plugin.Invocation) (*plugin.Result, error) {
-	c, err := parse(inv.Config)
+func (p portmap) Add(ctx context.Context, inv *plugin.Invocation) (*plugin.Result, error) {
+	c, err := plugin.Read[*config](p, inv)
 	if err != nil {
 		return nil, err
 	}
@@ -28,11 +28,11 @@ func (portmap) Add(ctx context.Context, inv *plugin.Invocation) (*plugin.Result,
 	if len(c.mappings) == 0 {
 		return inv.PrevResult, clearAddresses(ctx, inv)
 	}
-	p, err := newPlan(c, inv)
+	ports, err := newPlan(c, inv)
 	if err != nil {
 		return nil, err
 	}
-	if err := publish(ctx, c, p, inv); err != nil {
+	if err := publish(ctx, c, ports, inv); err != nil {
 		return nil, err
 	}
 	return inv.PrevResult, nil

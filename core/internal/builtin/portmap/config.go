@@ -98,10 +98,9 @@ func parse(data []byte) (*config, error) {
 	return c, nil
 }
 
-// Validate refuses what ADD would refuse.
-func (portmap) Validate(inv *plugin.Invocation) error {
-	_, err := parse(inv.Config)
-	return err
+// ReadConfig returns a *config.
+func (portmap) ReadConfig(inv *plugin.Invocation) (any, error) {
+	return parse(inv.Config)
 }
 
 func (c *config) validate() error {

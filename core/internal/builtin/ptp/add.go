@@ -27,8 +27,8 @@ type attachment struct {
 }
 
 // Add attaches the container.
-func (ptp) Add(ctx context.Context, inv *plugin.Invocation) (*plugin.Result, error) {
-	c, err := parse(inv.Config)
+func (p ptp) Add(ctx context.Context, inv *plugin.Invocation) (*plugin.Result, error) {
+	c, err := plugin.Read[*config](p, inv)
 	if err != nil {
 		return nil, err
 	}

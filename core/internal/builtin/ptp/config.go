@@ -28,10 +28,9 @@ func parse(data []byte) (*config, error) {
 	return c, errors.Join(c.RequireIPAM(), c.Validate())
 }
 
-// Validate refuses what ADD would refuse.
-func (ptp) Validate(inv *plugin.Invocation) error {
-	_, err := parse(inv.Config)
-	return err
+// ReadConfig returns a *config.
+func (ptp) ReadConfig(inv *plugin.Invocation) (any, error) {
+	return parse(inv.Config)
 }
 
 func (c *config) rules(inv *plugin.Invocation, addresses []netip.Prefix) *ruleset.Rules {

@@ -10,8 +10,8 @@ import (
 )
 
 // Add returns the configured addresses, routes and DNS settings.
-func (static) Add(_ context.Context, inv *plugin.Invocation) (*plugin.Result, error) {
-	conf, err := parseConfig(inv.Config, inv.Args, inv.CNIVersion)
+func (p static) Add(_ context.Context, inv *plugin.Invocation) (*plugin.Result, error) {
+	conf, err := plugin.Read[*config](p, inv)
 	if err != nil {
 		return nil, err
 	}

@@ -59,10 +59,9 @@ func parseConfig(data []byte, args plugin.Args, cniVersion string) (*config, err
 	return conf, ipamconfig.CheckCount(cniVersion, conf.all())
 }
 
-// Validate refuses what ADD would refuse.
-func (static) Validate(inv *plugin.Invocation) error {
-	_, err := parseConfig(inv.Config, inv.Args, inv.CNIVersion)
-	return err
+// ReadConfig returns a *config.
+func (static) ReadConfig(inv *plugin.Invocation) (any, error) {
+	return parseConfig(inv.Config, inv.Args, inv.CNIVersion)
 }
 
 func (c *config) configured(raw *rawConfig) error {

@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -16,9 +17,10 @@ type outside struct{}
 
 // The optional parts of the contract can be implemented, too.
 var (
-	_ plugin.Plugin     = outside{}
-	_ plugin.Repairer   = outside{}
-	_ plugin.DelStarter = outside{}
+	_ plugin.Plugin       = outside{}
+	_ plugin.Repairer     = outside{}
+	_ plugin.DelStarter   = outside{}
+	_ plugin.ConfigReader = outside{}
 )
 
 func (outside) Traits() plugin.Traits {
@@ -26,11 +28,25 @@ func (outside) Traits() plugin.Traits {
 }
 func (outside) Unsupported([]byte) string { return "" }
 
-func (outside) Add(ctx context.Context, inv *plugin.Invocation) (*plugin.Result, error) {
+// config is what the plugin reads of its configuration.
+type config struct {
+	Name string `json:"name"`
+}
+
+func (outside) ReadConfig(inv *plugin.Invocation) (any, error) {
+	c := new(config)
+	return c, json.Unmarshal(inv.Config, c)
+}
+
+func (o outside) Add(ctx context.Context, inv *plugin.Invocation) (*plugin.Result, error) {
+	c, err := plugin.Read[*config](o, inv)
+	if err != nil {
+		return nil, err
+	}
 	if err := inv.Netns.Do(ctx, func() error { return nil }); err != nil {
 		return nil, err
 	}
-	inv.Warn("interface %s in %s", inv.IfName, inv.Netns.Path())
+	inv.Warn("network %s: interface %s in %s", c.Name, inv.IfName, inv.Netns.Path())
 	return plugin.NewResult(&types100.Result{Interfaces: []*types100.Interface{{Name: inv.IfName}}}),
 		nil
 }
@@ -72,6 +88,7 @@ func main() {
 	var p plugin.Plugin = outside{}
 	ctx := context.Background()
 	inv := &plugin.Invocation{IfName: "eth0", Netns: namespace{},
+		Config:           []byte(`{"name":"web"}`),
 		Warnings:         func(msg string) { fmt.Println("warning:", msg) },
 		ValidAttachments: []plugin.AttachmentID{{ContainerID: "c1", IfName: "eth0"}}}
 	result, err := p.Add(ctx, inv)
