@@ -53,6 +53,7 @@ func interfaces() []mutation {
 	return slices.Concat(in(bridge, "",
 		change{"the port is not set up", "attachment.steps", dropElement("setPort")},
 		change{"the gateway has no address", "attachment.steps", dropElement("ensureGateway")},
+		change{"a small MTU takes IPv6 away", "attachment.keepIPv6", answer("nil")},
 		change{"forwarding stays off", "attachment.steps", dropElement("enableForwarding")},
 		change{"rules are not made", "attachment.steps", dropElement("addRules")},
 		change{"packets are sent before the port is operational", "settled",

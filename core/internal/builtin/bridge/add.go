@@ -80,6 +80,9 @@ func newAttachment(ctx context.Context, inv *plugin.Invocation) (*attachment, er
 
 // makePair creates the pair with both ends in their final namespaces.
 func (a *attachment) makePair(ctx context.Context) error {
+	if err := a.keepIPv6(ctx); err != nil {
+		return err
+	}
 	a.pair.Master = a.link.Index
 	switch err := a.pair.Make(ctx); {
 	case errors.Is(err, rtnl.ErrBridgeFull):

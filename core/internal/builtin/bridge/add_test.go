@@ -119,15 +119,7 @@ func TestInterfaceWithoutAddresses(t *testing.T) {
 
 func TestMTUIsThatOfTheDefaultRoute(t *testing.T) {
 	r := newRig(t)
-	kittest.Must(t,
-		r.Conn.AddVeth(t.Context(),
-			rtnl.NewVeth{Name: "uplink", PeerName: "router", MTU: 1380, Up: true}))
-	uplink := r.Link(r.Conn, "uplink").Index
-	kittest.Must(t,
-		r.Conn.AddAddress(t.Context(), uplink,
-			rtnl.Address{Prefix: netip.MustParsePrefix("192.0.2.2/24")}))
-	kittest.Must(t, r.Conn.AddRoute(t.Context(), rtnl.Route{Dst: netip.MustParsePrefix("0.0.0.0/0"),
-		Gateway: netip.MustParseAddr("192.0.2.1"), Link: uplink}))
+	r.uplink(1380)
 	a, b := r.container("c1"), r.container("c2")
 	result := r.mustAdd(a, r.config(hostLocal))
 	for i, link := range result.Interfaces {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 
+	"github.com/libcni/libcni/core/internal/fault"
 	"github.com/libcni/libcni/core/internal/host/lockfile"
 	"github.com/libcni/libcni/core/internal/host/rtnl"
 	"github.com/libcni/libcni/core/internal/kit/iface"
@@ -65,6 +66,26 @@ func carriedMTU(bridge *rtnl.Link) int {
 		return 0
 	}
 	return bridge.MTU
+}
+
+// keepIPv6 refuses an MTU with which the bridge would lose its IPv6 addresses: a bridge takes the
+// smallest MTU of its ports. A link-local address alone serves nobody.
+func (a *attachment) keepIPv6(ctx context.Context) error {
+	if router.CarriesIPv6(a.pair.MTU) {
+		return nil
+	}
+	have, err := a.host.Addresses(ctx, a.link.Index)
+	if err != nil {
+		return err
+	}
+	for _, address := range have {
+		if ip := address.Prefix.Addr(); ip.Is6() && !ip.IsLinkLocalUnicast() {
+			return fault.InvalidConfig("mtu",
+				"mtu: with %d bridge %s would lose its address %s, since IPv6 needs %d; set a larger mtu, "+
+					"or use another bridge", a.pair.MTU, a.Bridge, address.Prefix, router.MinMTU6)
+		}
+	}
+	return nil
 }
 
 // changeBridge runs under the lock. It compares the bridge again, since another call may have done

@@ -25,13 +25,20 @@ func LinkLocal(mac net.HardwareAddr) rtnl.Address {
 		MayExist: true}
 }
 
-// Own gives a link of the host that we made its LinkLocal, unless IPv6 is off, and changes the
-// link. The address comes first: a link that comes up without one gets the kernel's.
+// Own gives a link of the host that we made its LinkLocal, unless the link has no IPv6, and changes
+// the link. The address comes first: a link that comes up without one gets the kernel's.
 func Own(ctx context.Context, host *rtnl.Conn, index int, mac net.HardwareAddr,
 	change rtnl.Change) error {
 	err := host.AddAddress(ctx, index, LinkLocal(mac))
-	if err != nil && !errors.Is(err, syscall.EAFNOSUPPORT) && !errors.Is(err, syscall.EOPNOTSUPP) {
+	if err != nil && !hasNoIPv6(err) {
 		return err
 	}
 	return host.SetLink(ctx, index, change)
+}
+
+// hasNoIPv6 reports whether a valid address was refused because the link has no IPv6. The kernel
+// says EINVAL on a link whose MTU is too small.
+func hasNoIPv6(refused error) bool {
+	return errors.Is(refused, syscall.EAFNOSUPPORT) || errors.Is(refused, syscall.EOPNOTSUPP) ||
+		errors.Is(refused, syscall.EINVAL)
 }

@@ -24,8 +24,9 @@ const (
 	ipv4, ipv6 = rtnl.IPv4, rtnl.IPv6
 )
 
-// minMTU6 is the smallest MTU of a link with IPv6 addresses.
-const minMTU6 = 1280
+// MinMTU6 is the smallest MTU of a link with IPv6 addresses. The kernel turns IPv6 off on a link
+// whose MTU becomes smaller.
+const MinMTU6 = 1280
 
 // EnableForwarding makes the host forward packets of the families of the containers' addresses, and
 // listen to router advertisements as before. newest is the index of a link that was just made, 0 to
@@ -110,13 +111,16 @@ func PairMTU(ctx context.Context, host *rtnl.Conn, configured int) (int, error) 
 	return min(mtu, settings.MaxMTU), err
 }
 
-// CheckMTU refuses an MTU that is too small for the addresses; 0 is the kernel's default.
+// CarriesIPv6 reports whether a link with an MTU can have IPv6 addresses; 0 is the kernel's default.
+func CarriesIPv6(mtu int) bool { return mtu == 0 || mtu >= MinMTU6 }
+
+// CheckMTU refuses an MTU that is too small for the addresses.
 func CheckMTU(mtu int, addresses []netip.Prefix) error {
-	if mtu == 0 || mtu >= minMTU6 || !ipam.Has(addresses, netip.Addr.Is6) {
+	if CarriesIPv6(mtu) || !ipam.Has(addresses, netip.Addr.Is6) {
 		return nil
 	}
 	return fault.InvalidConfig("mtu", "mtu: %d is less than %d, which IPv6 addresses need", mtu,
-		minMTU6)
+		MinMTU6)
 }
 
 // MTU returns the MTU of the default route, or 0 without a default route.
