@@ -182,7 +182,8 @@ func (k *comparison) gateway(ctx context.Context, master *rtnl.Link) error {
 		}
 	}
 	if link != nil {
-		want := iface.Contents{Addresses: k.gateways(), Routes: hostRoutes(k.Was.IPs())}
+		want := iface.Contents{Addresses: k.gateways(), Routes: hostRoutes(k.Was.IPs()), Connected: true,
+			Neighbors: link.Alias == mark}
 		if err := k.Contents(ctx, k.Host, link, want); err != nil {
 			return err
 		}

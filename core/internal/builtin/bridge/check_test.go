@@ -30,7 +30,10 @@ func TestCheckFindsWhatIsMissingOrChanged(t *testing.T) {
 			kittest.Must(t,
 				r.Conn.AddAddress(t.Context(), r.Link(r.Conn, "br0").Index,
 					rtnl.Address{Prefix: netip.MustParsePrefix("fd09::1/64")}))
-		}, []string{"bridge: bridge br0: down, not up"}},
+		}, []string{"bridge: bridge br0: down, not up",
+			"bridge: link-local address on br0: missing, not present",
+			"bridge: route 10.9.0.0/24 on br0: missing, not present",
+			"bridge: route fd09::/64 on br0: missing, not present"}},
 		{"bridge deleted", func(t *testing.T, r *rig, c *kittest.Container) {
 			kittest.Must(t, r.Conn.DeleteLink(t.Context(), r.Link(r.Conn, "br0").Index))
 		}, []string{"bridge: bridge br0: missing, not present"}},

@@ -9,6 +9,8 @@ import (
 
 	"github.com/libcni/libcni/core/internal/host/rtnl"
 	"github.com/libcni/libcni/core/internal/kit/iface"
+	"github.com/libcni/libcni/core/internal/kit/ipam"
+	"github.com/libcni/libcni/core/internal/kit/router"
 )
 
 // ensureGateway adds the host's addresses in the container's networks, to the bridge or to the
@@ -42,7 +44,11 @@ func (a *attachment) gatewayChanges(ctx context.Context) (remove, add []netip.Pr
 	if err != nil {
 		return nil, nil, err
 	}
-	return addressChanges(a.gateway.Name, have, a.address.gateways, a.ForceAddress)
+	want := a.address.gateways
+	if a.gateway.Alias == mark && ipam.Has(want, netip.Addr.Is6) && !iface.HasLinkLocal(have) {
+		want = append(slices.Clip(want), iface.LinkLocal(a.gateway.MAC).Prefix)
+	}
+	return addressChanges(a.gateway.Name, have, want, a.ForceAddress)
 }
 
 // setGatewayAddresses runs under the lock. It retries if a process that does not take the lock
@@ -63,6 +69,10 @@ func (a *attachment) setGatewayAddresses(ctx context.Context) error {
 }
 
 func (a *attachment) changeGateway(ctx context.Context, remove, add []netip.Prefix) error {
+	if ipam.Has(add, netip.Addr.Is6) && !router.CarriesIPv6(a.gateway.MTU) {
+		return fmt.Errorf("%s: its MTU %d is too small for IPv6 addresses, which need %d; set a larger one",
+			a.gateway.Name, a.gateway.MTU, router.MinMTU6)
+	}
 	for _, prefix := range remove {
 		switch err := a.host.RemoveAddress(ctx, a.gateway.Index, prefix); {
 		case err == nil:

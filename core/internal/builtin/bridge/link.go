@@ -142,6 +142,11 @@ func (a *attachment) createBridge(ctx context.Context) error {
 	return router.IgnoreAdvertisements(a.inv, link)
 }
 
+// ownUp brings a bridge of ours up. It lost its IPv6 addresses when it went down.
+func (a *attachment) ownUp(ctx context.Context, index int, change rtnl.Change) error {
+	return iface.Own(ctx, a.host, index, a.link.MAC, change)
+}
+
 func (a *attachment) adjustBridge(ctx context.Context, needed bridgeChange) error {
 	if needed.vlanFiltering {
 		if err := a.host.EnableVLANFiltering(ctx, a.link.Index); err != nil {
@@ -149,7 +154,11 @@ func (a *attachment) adjustBridge(ctx context.Context, needed bridgeChange) erro
 		}
 	}
 	if needed.set {
-		if err := a.host.SetLink(ctx, a.link.Index, needed.change); err != nil {
+		set := a.host.SetLink
+		if a.link.Alias == mark && needed.change.Up {
+			set = a.ownUp
+		}
+		if err := set(ctx, a.link.Index, needed.change); err != nil {
 			return fmt.Errorf("bridge %s: %w", a.Bridge, err)
 		}
 	}

@@ -24,6 +24,30 @@ func (a *attachment) addHostRoutes(ctx context.Context) error {
 	return nil
 }
 
+// restoreConnected adds the routes to the networks of the gateway addresses that the kernel added
+// with these, and somebody removed.
+func (a *attachment) restoreConnected(ctx context.Context) error {
+	if a.gateway == nil {
+		return nil
+	}
+	have, err := a.host.Routes(ctx, a.gateway.Index)
+	if err != nil {
+		return err
+	}
+	for _, address := range a.address.gateways {
+		network := address.Masked()
+		if address.IsSingleIP() || iface.LeadsTo(have, network) {
+			continue
+		}
+		route := rtnl.Route{Dst: network, Link: a.gateway.Index, Scope: rtnl.ScopeLink,
+			Source: address.Addr()}
+		if err := a.host.AddRoute(ctx, route); err != nil && !errors.Is(err, rtnl.ErrExists) {
+			return fmt.Errorf("%s: %w", a.gateway.Name, err)
+		}
+	}
+	return nil
+}
+
 func (a *attachment) gatewayIndex() int {
 	if a.gateway == nil {
 		return 0

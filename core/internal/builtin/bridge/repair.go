@@ -61,6 +61,7 @@ func (a *attachment) repairs(k *comparison) []steps.Step {
 		{Do: a.ensureBridge},
 		{Do: func(ctx context.Context) error { return a.repairPort(ctx, k.Was.HostName()) }},
 		{Do: a.ensureGateway},
+		{Do: a.restoreConnected},
 		{Do: a.addHostRoutes},
 		{Do: a.enableForwarding},
 		{Do: k.RestoreSettings},

@@ -3,13 +3,17 @@ package bridge_test
 import (
 	"fmt"
 	"net"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
 
 	types100 "github.com/containernetworking/cni/pkg/types/100"
 
+	"github.com/libcni/libcni/core/internal/builtin/bridge"
+	"github.com/libcni/libcni/core/internal/host/rtnl"
 	"github.com/libcni/libcni/core/internal/kit/kittest"
+	"github.com/libcni/libcni/core/plugin"
 )
 
 // withOtherInterface is the result as a later plugin of the chain may leave it.
@@ -105,5 +109,87 @@ func TestFirstPacketArrives(t *testing.T) {
 			t.Errorf("the host does not answer container %d", i)
 		}
 		kittest.Must(t, r.del(c, config))
+	}
+}
+
+// TestRepairedBridgeIsReachedAtOnce: a bridge loses addresses and routes when it goes down, and to
+// programs that manage the host's links. A new container does not need a repair for its own
+// addresses.
+func TestRepairedBridgeIsReachedAtOnce(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		damage func(*rig, *rtnl.Link)
+	}{
+		{"down", func(r *rig, bridge *rtnl.Link) {
+			kittest.Must(t, r.Conn.SetLink(t.Context(), bridge.Index, rtnl.Change{Down: true}))
+		}},
+		{"without addresses", func(r *rig, bridge *rtnl.Link) {
+			r.removeAddresses(bridge, func(rtnl.Address) bool { return true })
+		}},
+		{"without link-local address", func(r *rig, bridge *rtnl.Link) {
+			r.removeAddresses(bridge, func(a rtnl.Address) bool { return a.LinkLocal })
+		}},
+		{"without routes", func(r *rig, _ *rtnl.Link) {
+			for _, network := range []string{"10.9.0.0/24", "fd09::/64"} {
+				kittest.Must(t, r.Conn.RemoveRoute(t.Context(),
+					rtnl.Route{Dst: netip.MustParsePrefix(network)}))
+			}
+		}},
+		{"deleted", func(r *rig, bridge *rtnl.Link) {
+			kittest.Must(t, r.Conn.DeleteLink(t.Context(), bridge.Index))
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			h, outside := kittest.NewRouter(t)
+			r := onHost(t, h)
+			c := r.container("c1")
+			r.Serve(&c.Node, ":7000", "c1")
+			config := r.config(`"isDefaultGateway":true,` + hostLocal)
+			was := r.mustAdd(c, config)
+			inv := r.Invocation(c, config)
+			inv.PrevResult = plugin.NewResult(was)
+
+			test.damage(r, r.Link(r.Conn, "br0"))
+			if r.check(c, config, was) == nil {
+				t.Error("CHECK does not see it")
+			}
+			if len(r.Repair(bridge.New(), inv)) == 0 {
+				t.Error("nothing is repaired")
+			}
+			for _, address := range []string{"10.9.0.2", "fd09::2"} {
+				if got := r.Ask(outside, "udp", kittest.Port(address, "7000"),
+					500*time.Millisecond); !strings.HasPrefix(got, "c1 ") {
+					t.Errorf("%s answers %q", address, got)
+				}
+			}
+			kittest.Must(t, r.check(c, config, was))
+		})
+	}
+}
+
+// TestLostLinkLocalAddressComesBackWithTheNextContainer of the bridge, which is reached over IPv6.
+func TestLostLinkLocalAddressComesBackWithTheNextContainer(t *testing.T) {
+	h, outside := kittest.NewRouter(t)
+	r := onHost(t, h)
+	config := r.config(`"isDefaultGateway":true,` + hostLocal)
+	r.mustAdd(r.container("c1"), config)
+	r.removeAddresses(r.Link(r.Conn, "br0"), func(a rtnl.Address) bool { return a.LinkLocal })
+	c := r.container("c2")
+	r.Serve(&c.Node, ":7000", "c2")
+	r.mustAdd(c, config)
+	if got := r.Ask(outside, "udp", "[fd09::3]:7000", 500*time.Millisecond); !strings.HasPrefix(got,
+		"c2 ") {
+		t.Errorf("the container answers %q", got)
+	}
+}
+
+func (r *rig) removeAddresses(link *rtnl.Link, which func(rtnl.Address) bool) {
+	r.T.Helper()
+	have, err := r.Conn.Addresses(r.T.Context(), link.Index)
+	kittest.Must(r.T, err)
+	for _, a := range have {
+		if which(a) {
+			kittest.Must(r.T, r.Conn.RemoveAddress(r.T.Context(), link.Index, a.Prefix))
+		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/libcni/libcni/core/internal/builtin/ptp"
 	"github.com/libcni/libcni/core/internal/host/rtnl"
 	"github.com/libcni/libcni/core/internal/host/sysctl"
+	"github.com/libcni/libcni/core/internal/kit/iface"
 	"github.com/libcni/libcni/core/internal/kit/kittest"
 )
 
@@ -32,6 +33,10 @@ func damages() []damage {
 		{"IPv6 address of the gateway", func(r *rig, _ *kittest.Container) error {
 			return r.Conn.RemoveAddress(r.T.Context(), r.Link(r.Conn, "vethc1").Index, prefix("fd09::1/128"))
 		}, []string{"ptp: address fd09::1/128 on vethc1: missing, not present"}, true},
+		{"link-local address of the host's end", func(r *rig, _ *kittest.Container) error {
+			port := r.Link(r.Conn, "vethc1")
+			return r.Conn.RemoveAddress(r.T.Context(), port.Index, iface.LinkLocal(port.MAC).Prefix)
+		}, []string{"ptp: link-local address on vethc1: missing, not present"}, true},
 		{"routes to the container", func(r *rig, _ *kittest.Container) error {
 			if err := r.Conn.RemoveRoute(r.T.Context(), rtnl.Route{Dst: prefix("10.9.0.2/32")}); err != nil {
 				return err
@@ -43,6 +48,7 @@ func damages() []damage {
 			return r.Conn.SetLink(r.T.Context(), r.Link(r.Conn, "vethc1").Index, rtnl.Change{Down: true})
 		}, []string{"ptp: link vethc1: down, not up",
 			"ptp: address fd09::1/128 on vethc1: missing, not present",
+			"ptp: link-local address on vethc1: missing, not present",
 			"ptp: route 10.9.0.2/32 on vethc1: missing, not present",
 			"ptp: route fd09::2/128 on vethc1: missing, not present"}, true},
 		{"host's end in a bridge", func(r *rig, _ *kittest.Container) error {

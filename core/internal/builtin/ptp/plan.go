@@ -19,7 +19,7 @@ type plan struct{ container, host iface.Contents }
 
 // newPlan decides from the addresses and routes of a result.
 func newPlan(ips []*types100.IPConfig, routes []*types.Route) (*plan, error) {
-	p := &plan{}
+	p := &plan{host: iface.Contents{Neighbors: true}}
 	var networks []rtnl.Route
 	for _, ip := range ips {
 		address, gateway, err := ipam.Gateway(ip)

@@ -13,6 +13,7 @@ import (
 	"github.com/libcni/libcni/core/internal/host/rtnl"
 	"github.com/libcni/libcni/core/internal/kit"
 	"github.com/libcni/libcni/core/internal/kit/drift"
+	"github.com/libcni/libcni/core/internal/kit/ipam"
 	"github.com/libcni/libcni/core/internal/kit/record"
 	"github.com/libcni/libcni/core/internal/kit/router"
 	"github.com/libcni/libcni/core/internal/kit/settings"
@@ -133,7 +134,12 @@ func (c *Comparison) identity(object string, was *types100.Interface, link *rtnl
 type Contents struct {
 	Addresses []netip.Prefix
 	Connected bool         // each address comes with the kernel's route to its prefix
+	Neighbors bool         // IPv6 addresses come with one of link scope, see HasLinkLocal
 	Routes    []rtnl.Route // without Link; zero fields are not compared
+}
+
+func (w Contents) lacksLinkLocal(have []rtnl.Address) bool {
+	return w.Neighbors && ipam.Has(w.Addresses, netip.Addr.Is6) && !HasLinkLocal(have)
 }
 
 // Contents compares the addresses and routes of a link, which may be nil.
@@ -158,6 +164,9 @@ func (c *Comparison) Contents(ctx context.Context, conn *rtnl.Conn, link *rtnl.L
 		} else if want.Connected && !prefix.IsSingleIP() && !LeadsTo(routes, prefix.Masked()) {
 			c.Missing(fmt.Sprintf("route %s on %s", prefix.Masked(), link.Name))
 		}
+	}
+	if want.lacksLinkLocal(have) {
+		c.Missing("link-local address on " + link.Name)
 	}
 	to := map[netip.Prefix][]rtnl.Route{}
 	for _, r := range routes {

@@ -96,7 +96,7 @@ func restoreHost(ctx context.Context, host *rtnl.Conn, port *rtnl.Link, want Con
 			return fmt.Errorf("link %s: %w", port.Name, err)
 		}
 	}
-	if err := restoreAddresses(ctx, host, port.Index, want.Addresses); err != nil {
+	if err := restoreAddresses(ctx, host, port, want); err != nil {
 		return fmt.Errorf("link %s: %w", port.Name, err)
 	}
 	for _, route := range Through(port.Index, want.Routes) {
@@ -108,25 +108,29 @@ func restoreHost(ctx context.Context, host *rtnl.Conn, port *rtnl.Link, want Con
 }
 
 // restoreAddresses adds the addresses that a link lacks.
-func restoreAddresses(ctx context.Context, host *rtnl.Conn, index int,
-	want []netip.Prefix) error {
-	have, err := host.Addresses(ctx, index)
+func restoreAddresses(ctx context.Context, host *rtnl.Conn, link *rtnl.Link,
+	want Contents) error {
+	have, err := host.Addresses(ctx, link.Index)
 	if err != nil {
 		return err
 	}
-	lacking := slices.DeleteFunc(slices.Clone(want), func(p netip.Prefix) bool {
+	prefixes := slices.DeleteFunc(slices.Clone(want.Addresses), func(p netip.Prefix) bool {
 		return slices.ContainsFunc(have, func(a rtnl.Address) bool { return a.Prefix == p })
 	})
+	lacking := Addresses(prefixes, rtnl.Address{})
+	if want.lacksLinkLocal(have) {
+		lacking = append(lacking, LinkLocal(link.MAC))
+	}
 	add := func(addresses []rtnl.Address) error {
 		for _, address := range addresses {
-			if err := host.AddAddress(ctx, index, address); err != nil &&
+			if err := host.AddAddress(ctx, link.Index, address); err != nil &&
 				!errors.Is(err, rtnl.ErrExists) {
 				return err
 			}
 		}
 		return nil
 	}
-	return Assign(ctx, host, index, Addresses(lacking, rtnl.Address{}), true, add)
+	return Assign(ctx, host, link.Index, lacking, true, add)
 }
 
 // AwaitCarrier waits until the kernel has noticed that both ends of a pair are up: before that it

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"slices"
 	"syscall"
 
 	"github.com/libcni/libcni/core/internal/host/rtnl"
@@ -23,6 +24,14 @@ func LinkLocal(mac net.HardwareAddr) rtnl.Address {
 	address[8] ^= 2 // the universal/local bit, RFC 4291 appendix A
 	return rtnl.Address{Prefix: netip.PrefixFrom(netip.AddrFrom16(address), 64), NoDAD: true,
 		MayExist: true}
+}
+
+// HasLinkLocal reports whether one of a link's addresses is an IPv6 address of link scope. Without
+// one a router sends no neighbour solicitations, so that it reaches no container over the link.
+func HasLinkLocal(addresses []rtnl.Address) bool {
+	return slices.ContainsFunc(addresses, func(a rtnl.Address) bool {
+		return a.LinkLocal && a.Prefix.Addr().Is6()
+	})
 }
 
 // Own gives a link of the host that we made its LinkLocal, unless the link has no IPv6, and changes
