@@ -70,7 +70,7 @@ func (a *attachment) setGatewayAddresses(ctx context.Context) error {
 
 func (a *attachment) changeGateway(ctx context.Context, remove, add []netip.Prefix) error {
 	if ipam.Has(add, netip.Addr.Is6) && !router.CarriesIPv6(a.gateway.MTU) {
-		return fmt.Errorf("%s: its MTU %d is too small for IPv6 addresses, which need %d; set a larger one",
+		return fmt.Errorf("%s: its MTU is %d, and IPv6 addresses need %d; set a larger one",
 			a.gateway.Name, a.gateway.MTU, router.MinMTU6)
 	}
 	for _, prefix := range remove {
