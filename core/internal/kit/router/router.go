@@ -111,7 +111,7 @@ func PairMTU(ctx context.Context, host *rtnl.Conn, configured int) (int, error) 
 	return min(mtu, settings.MaxMTU), err
 }
 
-// CarriesIPv6 reports whether a link of that MTU can have IPv6 addresses; 0 is the kernel's default.
+// CarriesIPv6 reports whether a link can have IPv6 addresses; the MTU 0 is the kernel's default.
 func CarriesIPv6(mtu int) bool { return mtu == 0 || mtu >= MinMTU6 }
 
 // CheckMTU refuses an MTU that is too small for the addresses.
