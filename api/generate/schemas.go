@@ -20,9 +20,9 @@ const (
 // closed, so that misspelled keys are found.
 var openObjects = []string{"capabilityArgs", "macArgs", "macArgsCNI", "ipsArgs", "ipsArgsCNI"}
 
-// strictInLists are the optional keys of a list that may not be null.
+// strictInLists are the optional keys of a list that may not be null. singlePlugin adds cniVersion.
 var strictInLists = map[string]bool{
-	"cniVersion": true, "cniVersions": true, "disableCheck": true, "disableGC": true,
+	"cniVersions": true, "disableCheck": true, "disableGC": true,
 	"loadOnlyInlinedPlugins": true, "plugins": true,
 }
 
@@ -278,7 +278,20 @@ func (s *schemaSet) document() schema {
 		{"$comment", generatedFrom("api/cni.api.json")},
 		{"title", "network configuration list"},
 	}
+	root = append(root, singlePlugin()...)
 	return append(append(head, root...), member{"$defs", definitions})
+}
+
+// singlePlugin describes the configuration of a single plugin, which is that of one in a list. As
+// in Go's libcni, only such a configuration may have a null cniVersion.
+func singlePlugin() schema {
+	isSingle := schema{{"required", []string{"type"}},
+		{"not", schema{{"required", []string{"plugins"}}}}}
+	notNull := schema{{"not", schema{{"type", "null"}}}}
+	return schema{
+		{"if", isSingle}, {"then", refTo("pluginConfig")},
+		{"else", schema{{"properties", schema{{"cniVersion", notNull}}}}},
+	}
 }
 
 // collect adds the definitions that a schema refers to, directly or through others.

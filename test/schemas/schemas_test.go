@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -218,9 +219,13 @@ func configurations(t *testing.T, path string) []example {
 	return found
 }
 
-// optionalKeys are the places where a test puts an optional key of a definition: %s.
-var optionalKeys = []struct{ definition, template string }{
+// place is where a test puts an optional key of a definition: %s.
+type place struct{ definition, template string }
+
+var optionalKeys = []place{
 	{"", `{"name":"a","plugins":[{"type":"loopback"}],%s}`},
+	{"bridge", `{"cniVersion":"1.1.0","name":"a","type":"bridge",%s}`},
+	{"bridge", `{"name":"a","type":"bridge",%s}`},
 	{"loopback", listOf(`{"type":"loopback",%s}`)},
 	{"bridge", listOf(`{"type":"bridge",%s}`)},
 	{"ptp", listOf(`{"type":"ptp","ipam":{"type":"static","addresses":[{"address":"10.1.0.2/16"}]},%s}`)},
@@ -237,6 +242,13 @@ var optionalKeys = []struct{ definition, template string }{
 	{"macArgs", listOf(`{"type":"bridge","args":{%s}}`)},
 	{"macArgsCNI", listOf(`{"type":"bridge","args":{"cni":{%s}}}`)},
 	{"vlanRange", listOf(`{"type":"bridge","vlanTrunk":[{"id":3,%s}]}`)},
+}
+
+// has reports whether the template has a key at the place of the optional keys.
+func (p place) has(key string) bool {
+	inList := key == "name" || key == "cniVersion"
+	return strings.Contains(p.template, `"`+key+`":`) &&
+		(p.definition == "" || !inList || !strings.Contains(p.template, `"plugins":`))
 }
 
 func listOf(plugins string) string {
@@ -269,9 +281,7 @@ func TestSchemaAcceptsWhatValidateAccepts(t *testing.T) {
 			t.Errorf("there is no definition %q", place.definition)
 		}
 		for key := range properties {
-			inList := key == "name" || key == "cniVersion"
-			if slices.Contains(required, key) ||
-				strings.Contains(place.template, `"`+key+`":`) && (place.definition == "" || !inList) {
+			if slices.Contains(required, key) || place.has(key) {
 				continue
 			}
 			for _, value := range values(properties[key]) {
@@ -298,6 +308,50 @@ func values(property json.RawMessage) []string {
 		}
 	}
 	return []string{"null"}
+}
+
+// Of null as a value, the reader of configurations and its schema think as Go's libcni does. It
+// refuses null for each key of a list, and reads it as an absent key of a plugin.
+func TestNullIsReadAsByGoLibcni(t *testing.T) {
+	const plugin = `{"name":"a","cniVersion":"1.1.0","type":"bridge","ipam":{},"dns":{},` +
+		`"capabilities":{},"prevResult":{}}`
+	const list = `{"name":"a","cniVersion":"1.1.0","cniVersions":["1.0.0"],"disableCheck":false,` +
+		`"disableGC":false,"loadOnlyInlinedPlugins":false,"plugins":[{"type":"bridge"}]}`
+	var examples []example
+	var refused []bool
+	for _, config := range []struct {
+		text, within string
+		refuses      []string // by Go's libcni 1.3.1
+	}{
+		{list, "%s", []string{"name", "cniVersion", "cniVersions", "disableCheck", "disableGC",
+			"loadOnlyInlinedPlugins", "plugins"}},
+		{plugin, "%s", []string{"name", "type"}}, // the name when it runs the plugin
+		{plugin, listOf("%s"), []string{"type"}},
+	} {
+		var members map[string]json.RawMessage
+		if err := json.Unmarshal([]byte(config.text), &members); err != nil {
+			t.Fatal(err)
+		}
+		for key := range members {
+			with := maps.Clone(members)
+			with[key] = json.RawMessage("null")
+			text, err := json.Marshal(with)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text = fmt.Appendf(nil, config.within, text)
+			examples = append(examples, example{"", text})
+			refused = append(refused, slices.Contains(config.refuses, key))
+		}
+	}
+
+	for i, violation := range violations(t, examples) {
+		read := refusal(t, examples[i].value)
+		if (read != "") != refused[i] || (violation != "") != refused[i] {
+			t.Errorf("%s\nschema: %s\nvalidate: %s\nGo's libcni refuses it: %t", examples[i].value,
+				violation, read, refused[i])
+		}
+	}
 }
 
 // refusal is why the verb validate finds a configuration invalid, "" if it does not. A key that

@@ -78,12 +78,13 @@ func parse(data []byte, form form) (*List, error) {
 	return list, list.read()
 }
 
-// enlist wraps the configuration of a single plugin in a list with its name and version.
+// enlist wraps the configuration of a single plugin in a list with its name and version. Like each
+// key of a plugin, and unlike one of a list, these count as absent if they are null.
 func enlist(raw jsontext.Value,
 	plugin jsonobject.Object) (jsontext.Value, jsonobject.Object, error) {
 	var list jsonobject.Object
 	for _, key := range []string{"cniVersion", "name"} {
-		if value, found := plugin.Get(key); found {
+		if value, found := plugin.Get(key); found && value.Kind() != 'n' {
 			list = append(list, jsonobject.Member{Name: key, Value: value})
 		}
 	}

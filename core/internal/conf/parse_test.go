@@ -85,6 +85,8 @@ func TestParse(t *testing.T) {
 		},
 		{"the last of a key twice",
 			`{"name":"other","name":"web","plugins":[{"type":"x"}],"plugins":[{"type":"y","type":"bridge"}]}`, "web 0.2.0 bridge"},
+		{"a null version of a single plugin", `{"name":"web","type":"bridge","cniVersion":null}`,
+			"web 0.2.0 bridge"},
 		{
 			"nulls within a plugin",
 			`{"name":"web","plugins":[{"type":"bridge","ipam":null,"capabilities":null,"dns":null,"prevResult":null}]}`, "web 0.2.0 bridge",
