@@ -38,6 +38,24 @@ func makeNetns(path string) error {
 	})
 }
 
+// makeHost makes a namespace that forwards packets between its links.
+func makeHost(path string) error {
+	if err := makeNetns(path); err != nil {
+		return err
+	}
+	return inside(path, func() error {
+		lo, err := netlink.LinkByName("lo")
+		if err != nil {
+			return err
+		}
+		return errors.Join(netlink.LinkSetUp(lo), forward())
+	})
+}
+
+func forward() error {
+	return os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0o644)
+}
+
 func removeNetns(path string) error {
 	if err := unix.Unmount(path, unix.MNT_DETACH); err != nil {
 		return err

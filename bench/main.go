@@ -121,7 +121,7 @@ func (b *bench) prepare() error {
 	if b.links, err = linkNames(); err != nil {
 		return err
 	}
-	if err := os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0o644); err != nil {
+	if err := forward(); err != nil {
 		return err
 	}
 	return os.MkdirAll(b.dir, 0o755) // test/isolate mounts a tmpfs at /run

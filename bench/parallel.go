@@ -69,8 +69,11 @@ func (s *side) prepareWorkers(b *bench, count int) error {
 		return err
 	}
 	for range 3 {
-		p, err := start(s.program(b))
-		if err != nil {
+		var p *process
+		if err := s.onHost(func() (err error) {
+			p, err = start(s.program(b))
+			return err
+		}); err != nil {
 			return err
 		}
 		s.others = append(s.others, p)

@@ -25,9 +25,9 @@ const (
 // other down. A client in another namespace connects to the published ports of its containers.
 type machineOf struct {
 	*side
-	hands        []*side // the side, and others like it that attach at the same time
-	host, client string  // namespaces
-	attached     int
+	hands    []*side // the side, and others like it that attach at the same time
+	client   string  // the namespace of the client
+	attached int
 }
 
 // hands is the number of processes that attach the containers of a side. The peers take more than
@@ -134,36 +134,28 @@ func connectFigure(side string, containers int) string {
 }
 
 func (b *bench) newMachine(v variant, number int) (*machineOf, error) {
-	m := &machineOf{host: filepath.Join(b.dir, fmt.Sprint("host", number)),
-		client: filepath.Join(b.dir, fmt.Sprint("client", number))}
-	for _, path := range []string{m.host, m.client} {
-		if err := makeNetns(path); err != nil {
+	host := filepath.Join(b.dir, fmt.Sprint("host", number))
+	m := &machineOf{client: filepath.Join(b.dir, fmt.Sprint("client", number))}
+	if err := errors.Join(makeHost(host), makeNetns(m.client)); err != nil {
+		return nil, err
+	}
+	if err := inside(host, m.connectClient); err != nil {
+		return nil, err
+	}
+	for range hands {
+		hand, err := b.newSide(v, side{chain: "full", number: number, dir: b.dir, host: host})
+		if err != nil {
 			return nil, err
 		}
+		m.hands = append(m.hands, hand)
 	}
-	err := inside(m.host, func() (err error) {
-		if err := m.connectClient(); err != nil {
-			return err
-		}
-		for range hands {
-			hand, err := b.newSide(v, side{chain: "full", number: number, dir: b.dir})
-			if err != nil {
-				return err
-			}
-			m.hands = append(m.hands, hand)
-		}
-		m.side = m.hands[0]
-		return nil
-	})
-	return m, err
+	m.side = m.hands[0]
+	return m, nil
 }
 
 // connectClient runs in the host.
 func (m *machineOf) connectClient() error {
 	if err := errors.Join(withoutIPv6(), inside(m.client, withoutIPv6)); err != nil {
-		return err
-	}
-	if err := os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0o644); err != nil {
 		return err
 	}
 	file, err := os.Open(m.client)
@@ -177,7 +169,7 @@ func (m *machineOf) connectClient() error {
 	}); err != nil {
 		return err
 	}
-	if err := errors.Join(giveAddress("lo", ""), giveAddress("outside", outsideHost)); err != nil {
+	if err := giveAddress("outside", outsideHost); err != nil {
 		return err
 	}
 	return inside(m.client, func() error { return giveAddress("eth0", outsideClient) })
@@ -190,22 +182,17 @@ func withoutIPv6() error {
 	return os.WriteFile("/proc/sys/net/ipv6/conf/default/disable_ipv6", []byte("1"), 0o644)
 }
 
-// giveAddress sets a link up, with an address unless it is "".
+// giveAddress sets a link up with an address.
 func giveAddress(name, address string) error {
 	link, err := netlink.LinkByName(name)
 	if err != nil {
 		return err
 	}
-	if address != "" {
-		parsed, err := netlink.ParseAddr(address + "/24")
-		if err != nil {
-			return err
-		}
-		if err := netlink.AddrAdd(link, parsed); err != nil {
-			return err
-		}
+	parsed, err := netlink.ParseAddr(address + "/24")
+	if err != nil {
+		return err
 	}
-	return netlink.LinkSetUp(link)
+	return errors.Join(netlink.AddrAdd(link, parsed), netlink.LinkSetUp(link))
 }
 
 // attach attaches containers until there is a number of them. The first is attached alone, by a
@@ -224,14 +211,11 @@ func (m *machineOf) attach(number int) error {
 	done := make(chan error)
 	for _, hand := range m.hands {
 		go func() {
-			done <- inside(m.host, func() error {
-				for i := next.Add(1) - 1; i < int64(number); i = next.Add(1) - 1 {
-					if _, err := hand.make("add", int(i)); err != nil {
-						return err
-					}
-				}
-				return nil
-			})
+			var err error
+			for i := next.Add(1) - 1; i < int64(number) && err == nil; i = next.Add(1) - 1 {
+				_, err = hand.make("add", int(i))
+			}
+			done <- err
 		}()
 	}
 	var err error

@@ -18,6 +18,7 @@ import (
 type side struct {
 	name   string
 	dir    string // of its namespaces and state
+	host   string // the namespace with its bridges and rules; empty: the benchmark's
 	number int    // makes its bridges, subnets and host ports differ from those of the others
 	chain  string // "bridge" or "full"
 	each   int    // containers to a network; 0: all on one
@@ -221,6 +222,10 @@ func (s *side) connects(from, to int) error {
 }
 
 func (s *side) connected(i int) error {
+	return s.onHost(func() error { return s.connectedHere(i) })
+}
+
+func (s *side) connectedHere(i int) error {
 	n := s.network(i)
 	gateways := []string{n.gateway}
 	if s.dual {
@@ -259,14 +264,25 @@ func (s *side) end() error {
 		}
 	}
 	if s.beside == nil { // otherwise the other side looks
-		if err := s.nothingLeft(); err != nil {
-			return fmt.Errorf("%s: %w", s.name, err)
-		}
-		if err := removeLinks(fmt.Sprintf("bench%d", s.number)); err != nil {
-			return err
+		if err := s.leave(); err != nil {
+			return fmt.Errorf("%s: %w", s.label(), err)
 		}
 	}
 	return os.RemoveAll(s.dir)
+}
+
+// leave proves that nothing is left on the host of a side, and removes its bridges and the host.
+func (s *side) leave() error {
+	err := s.onHost(func() error {
+		if err := s.nothingLeft(); err != nil {
+			return err
+		}
+		return removeLinks(fmt.Sprintf("bench%d", s.number))
+	})
+	if err != nil || s.host == "" {
+		return err
+	}
+	return removeNetns(s.host)
 }
 
 func noInterface() error {

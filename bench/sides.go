@@ -60,6 +60,9 @@ func (b *bench) newSide(v variant, s side) (*side, error) {
 		s.build = b.baseline
 	}
 	s.ipt, s.turns = v.name == iptables, map[string][][]time.Duration{}
+	if err := b.giveHost(&s); err != nil {
+		return nil, err
+	}
 	s.dir = filepath.Join(s.dir, fmt.Sprint("side", s.number))
 	if err := os.MkdirAll(s.dir, 0o755); err != nil {
 		return nil, err
@@ -73,9 +76,39 @@ func (b *bench) newSide(v variant, s side) (*side, error) {
 		path, _ := netavarkPath(b.build, v.name)
 		s.make = s.netavark(path)
 	default:
-		return &s, s.serve(b)
+		return &s, s.onHost(func() error { return s.serve(b) })
 	}
 	return &s, nil
+}
+
+// giveHost gives each build a host of its own if two are compared: one may expect other rules than
+// the other makes, in the chains that all attachments of a host share.
+func (b *bench) giveHost(s *side) error {
+	switch {
+	case s.beside != nil:
+		s.host = s.beside.host
+	case b.baseline != "" && s.host == "":
+		s.host = filepath.Join(b.dir, fmt.Sprint("host", s.number))
+		return makeHost(s.host)
+	}
+	return nil
+}
+
+// onHost runs fn on a thread of the host of a side.
+func (s *side) onHost(fn func() error) error {
+	if s.host == "" {
+		return fn()
+	}
+	return inside(s.host, fn)
+}
+
+// timed runs a command on the host of a side.
+func (s *side) timed(command *exec.Cmd) (took time.Duration, err error) {
+	err = s.onHost(func() (err error) {
+		took, err = timed(command)
+		return err
+	})
+	return took, err
 }
 
 // serve starts a program that serves a side's calls.
@@ -135,7 +168,7 @@ func (s *side) lines(b *bench, method string, from, to int) (lines []string) {
 // cold starts a C program for each call: it loads the library, makes the call and exits.
 func (s *side) cold(path string) func(string, int) (time.Duration, error) {
 	return func(method string, i int) (time.Duration, error) {
-		return timed(exec.Command(path, method, s.ours(i)))
+		return s.timed(exec.Command(path, method, s.ours(i)))
 	}
 }
 
@@ -149,7 +182,7 @@ func (s *side) cnitool(peers string) func(string, int) (time.Duration, error) {
 		command := exec.Command(filepath.Join(peers, "cnitool"), method, s.network(i).bridge, s.netns(i))
 		command.Env = append(os.Environ(), "CNI_PATH="+peers, "NETCONFPATH="+s.dir,
 			"CAP_ARGS="+string(capabilities))
-		return timed(command)
+		return s.timed(command)
 	}
 }
 
@@ -165,7 +198,7 @@ func (s *side) netavark(path string) func(string, int) (time.Duration, error) {
 		}
 		command := exec.Command(path, "--config", s.dir, verbs[method], s.netns(i))
 		command.Stdin = strings.NewReader(string(input))
-		return timed(command)
+		return s.timed(command)
 	}
 }
 
