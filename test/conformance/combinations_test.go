@@ -58,28 +58,37 @@ func combinations() []combination {
 		{"spoof check", "dual stack", masqNft, portsNft, "firewall iptables"},
 		{"gateway", "dual stack", masqIptables, portsIptables, "firewall iptables"},
 		{"ptp", "dual stack", masqNft, portsNft, "firewall iptables"},
+		{"gateway", "host-local", "", "", firewalld},
+		{"gateway", "dual stack", masqNft, portsNft, firewalld},
+		{"ptp", "dual stack", masqIptables, "", firewalld},
+		{"gateway", "host-local", "", "", "firewalld, same-bridge"},
 	}
 }
+
+// firewalld is the backend with a firewalld that runs.
+const firewalld = "firewalld"
 
 const gatewayBridge = `"type":"bridge","bridge":"br0","isGateway":true`
 
 var parts = map[string]string{
-	"bridge":              `"type":"bridge","bridge":"br0"`,
-	"gateway":             gatewayBridge,
-	"spoof check":         gatewayBridge + `,"macspoofchk":true`,
-	"ptp":                 `"type":"ptp"`,
-	"no ipam":             `"ipam":{}`,
-	"host-local":          `"ipam":{"type":"host-local","dataDir":"DIR/leases","ranges":[[{"subnet":"10.1.0.0/24"}]]}`,
-	"static":              `"ipam":{"type":"static","addresses":[{"address":"10.1.0.2/24","gateway":"10.1.0.1"}]}`,
-	"dual stack":          `"ipam":{"type":"host-local","dataDir":"DIR/leases","ranges":[[{"subnet":"10.1.0.0/24"}],[{"subnet":"fd00:1::/64"}]]}`,
-	"masquerade nftables": `"ipMasq":true,"ipMasqBackend":"nftables"`,
-	"masquerade iptables": `"ipMasq":true,"ipMasqBackend":"iptables"`,
-	"portmap nftables":    `"type":"portmap","backend":"nftables","capabilities":{"portMappings":true}`,
-	"portmap iptables":    `"type":"portmap","backend":"iptables","capabilities":{"portMappings":true}`,
-	"firewall":            `"type":"firewall"`,
-	"firewall iptables":   `"type":"firewall","backend":"iptables"`,
-	"same-bridge":         `"type":"firewall","backend":"iptables","ingressPolicy":"same-bridge"`,
-	"isolated":            `"type":"firewall","backend":"iptables","ingressPolicy":"isolated"`,
+	"bridge":                 `"type":"bridge","bridge":"br0"`,
+	"gateway":                gatewayBridge,
+	"spoof check":            gatewayBridge + `,"macspoofchk":true`,
+	"ptp":                    `"type":"ptp"`,
+	"no ipam":                `"ipam":{}`,
+	"host-local":             `"ipam":{"type":"host-local","dataDir":"DIR/leases","ranges":[[{"subnet":"10.1.0.0/24"}]]}`,
+	"static":                 `"ipam":{"type":"static","addresses":[{"address":"10.1.0.2/24","gateway":"10.1.0.1"}]}`,
+	"dual stack":             `"ipam":{"type":"host-local","dataDir":"DIR/leases","ranges":[[{"subnet":"10.1.0.0/24"}],[{"subnet":"fd00:1::/64"}]]}`,
+	"masquerade nftables":    `"ipMasq":true,"ipMasqBackend":"nftables"`,
+	"masquerade iptables":    `"ipMasq":true,"ipMasqBackend":"iptables"`,
+	"portmap nftables":       `"type":"portmap","backend":"nftables","capabilities":{"portMappings":true}`,
+	"portmap iptables":       `"type":"portmap","backend":"iptables","capabilities":{"portMappings":true}`,
+	"firewall":               `"type":"firewall"`,
+	"firewall iptables":      `"type":"firewall","backend":"iptables"`,
+	"same-bridge":            `"type":"firewall","backend":"iptables","ingressPolicy":"same-bridge"`,
+	"isolated":               `"type":"firewall","backend":"iptables","ingressPolicy":"isolated"`,
+	firewalld:                `"type":"firewall","backend":"firewalld"`,
+	"firewalld, same-bridge": `"type":"firewall","backend":"firewalld","ingressPolicy":"same-bridge"`,
 }
 
 // network is the combination's configuration.
@@ -106,6 +115,8 @@ func (c combination) isKnownToExecutables() bool {
 		c.portmap != "portmap nftables" && c.firewall == ""
 }
 
+func (c combination) usesFirewalld() bool { return strings.HasPrefix(c.firewall, firewalld) }
+
 // life is a combination on a host that both sides use.
 type life struct {
 	combination
@@ -115,6 +126,10 @@ type life struct {
 
 func newLife(t *testing.T, c combination) *life {
 	h := newHost(t)
+	if c.usesFirewalld() {
+		rig.IsolateMounts(t)
+		h.StartFirewalld()
+	}
 	path := "PATH=" + iptablesPath(t) + ":" + os.Getenv("PATH")
 	m := &mixed{host: h, goSide: h.reference(path), cSide: h.ours(path)}
 	return &life{combination: c, mixed: m}
@@ -202,6 +217,11 @@ func (l *life) left() []string {
 	found := map[string][]string{
 		"link": l.links("", "br0"), "lease": l.leases(), "cache": l.files(l.Path("cache/results")),
 		"intent": l.files(l.Path("state/intents")),
+	}
+	if l.usesFirewalld() {
+		var sources []string
+		l.CallFirewalld("zone.getSources", []any{"trusted"}, &sources)
+		found["source of the zone trusted"] = sources
 	}
 	var lines []string
 	for _, what := range slices.Sorted(maps.Keys(found)) {

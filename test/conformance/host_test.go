@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"slices"
@@ -21,16 +22,16 @@ func newHost(t testing.TB) *host { return &host{rig.NewHost(t)} }
 func (h *host) container(name string) string {
 	h.T.Helper()
 	path := h.Path(name)
-	if err := os.WriteFile(path, nil, 0o600); err != nil {
-		h.T.Fatal(err)
-	}
-	err := rig.OnThread(func() error {
-		if err := rig.FreshNetwork(); err != nil {
-			return err
+	rig.Must(h.T, os.WriteFile(path, nil, 0o600))
+	var fd int
+	rig.Must(h.T, rig.OnThread(func() (err error) {
+		if err = rig.FreshNetwork(); err == nil {
+			fd, err = unix.Open("/proc/thread-self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 		}
-		return unix.Mount("/proc/thread-self/ns/net", path, "", unix.MS_BIND, "")
-	})
-	if err != nil {
+		return err
+	}))
+	defer unix.Close(fd)
+	if err := unix.Mount(fmt.Sprint("/proc/self/fd/", fd), path, "", unix.MS_BIND, ""); err != nil {
 		h.T.Fatalf("namespace %s: %v", path, err)
 	}
 	h.T.Cleanup(func() { h.vanish(path) })

@@ -78,7 +78,7 @@ func (w *world) flushed() {
 	w.flush()
 	w.compare("flushed", func(c cell) bool { return c.target == toHostLoopback })
 	if w.backend == firewalld {
-		w.callFirewalld("reload")
+		w.CallFirewalld("reload", nil)
 	}
 	w.foreignFirewall().install(w.T)
 	w.must("repair", object{"all": true})

@@ -45,7 +45,7 @@ func newWorld(t testing.TB, s setting, reference bool) *world {
 		[]string{lan4 + "9/24", lan6 + "9/64"})
 	w.routeByHost(w.netns[fromLAN], lan4+"1", lan6+"1")
 	if s.backend == firewalld {
-		w.startFirewalld()
+		w.StartFirewalld("lan0")
 	}
 	s.foreignFirewall().install(t)
 	for _, c := range []struct{ source, network, bridge string }{

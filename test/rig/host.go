@@ -78,16 +78,17 @@ func OnThread(fn func() error) error {
 }
 
 // Within runs a function on a thread in the namespace at a path, or on the caller's if it is empty.
+// The path is one of the caller's mounts.
 func Within(path string, fn func() error) error {
 	if path == "" {
 		return fn()
 	}
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("open %s: %w", path, err)
+	}
+	defer unix.Close(fd)
 	return OnThread(func() error {
-		fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
-		if err != nil {
-			return fmt.Errorf("open %s: %w", path, err)
-		}
-		defer unix.Close(fd)
 		if err := unix.Setns(fd, unix.CLONE_NEWNET); err != nil {
 			return fmt.Errorf("setns %s: %w", path, err)
 		}
