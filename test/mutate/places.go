@@ -211,6 +211,8 @@ func ports() []mutation {
 			never("o.others.Recorded")},
 	), in(firewall, "",
 		change{"a failed ADD is not undone", "firewall.Add", swap("s.remove(ctx, a.target())", "nil")},
+		change{"DEL with another policy leaves a port isolated", "target.owned",
+			never(`a.port != ""`)},
 		change{"the host's legacy tables still drop", "legacyTables.add", drop("addAccepts")},
 		change{"repair leaves rules that end a chain", "attachment.queueShared", drop("MendChains")},
 		change{"ineffective chains are not found", "attachment.checkTables", drop("Add")},

@@ -249,3 +249,30 @@ func TestExceptionEndsWithItsKey(t *testing.T) {
 	kittest.Same(r.T, "drift", []string(nil), r.drift(c, policy))
 	kittest.Same(r.T, "rules", want, kittest.Table(r.T, "inet"))
 }
+
+// TestChangedPolicyIsGoneWithTheLastContainer: the administrator changes the policy while containers
+// run, whose DEL then has the new one.
+func TestChangedPolicyIsGoneWithTheLastContainer(t *testing.T) {
+	const open, sameBridge, isolated = `"ingressPolicy":"open"`, `"ingressPolicy":"same-bridge"`,
+		`"ingressPolicy":"isolated"`
+	for _, backend := range []string{backendNFTables, backendIPTables} {
+		for _, change := range [][2]string{{isolated, open}, {open, isolated}, {isolated, sameBridge},
+			{sameBridge, isolated}, {sameBridge, open}, {open, sameBridge}} {
+			t.Run(backend+", "+change[0]+" to "+change[1], func(t *testing.T) {
+				r := newRig(t)
+				before := `"backend":"` + backend + `",` + change[0]
+				now := `"backend":"` + backend + `",` + change[1]
+				old, other := r.container("a", 2), r.container("a", 3)
+				r.add(old, before)
+				r.add(other, now)
+				r.del(old, now)
+				r.del(other, now)
+				for _, family := range []string{"inet", "bridge"} {
+					if table := kittest.Table(t, family); strings.Contains(table, "net: a") {
+						t.Errorf("left in table %s libcni:\n%s", family, table)
+					}
+				}
+			})
+		}
+	}
+}

@@ -54,6 +54,7 @@ type ownedSet struct {
 	set         nft.Set
 	keys        [][]byte
 	ofAddresses bool
+	optional    bool // an attachment may have no element
 }
 
 func (t target) owned() []ownedSet {
@@ -71,8 +72,9 @@ func (t target) owned() []ownedSet {
 			sets[i].keys = append(sets[i].keys, nft.Addr(address))
 		}
 	}
-	if a.IngressPolicy == policyIsolated && a.port != "" {
+	if a.port != "" { // the policy may have been another one at the ADD
 		sets[2].keys = append(sets[2].keys, nft.Name(a.port))
+		sets[2].optional = a.IngressPolicy != policyIsolated
 	}
 	return sets
 }
@@ -101,7 +103,8 @@ func (t target) find(r *nft.Reader, o ownedSet) (found, unclaimed []nft.Element,
 			found = append(found, *e)
 		}
 	}
-	if t.attachment != nil && len(t.attachment.addresses) > 0 && len(found) == len(o.keys) {
+	if t.attachment != nil && len(t.attachment.addresses) > 0 &&
+		(o.optional || len(found) == len(o.keys)) {
 		return found, nil, nil
 	}
 	all, err := r.Elements(o.set)
