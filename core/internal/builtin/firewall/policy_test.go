@@ -250,7 +250,7 @@ func TestExceptionEndsWithItsKey(t *testing.T) {
 	kittest.Same(r.T, "rules", want, kittest.Table(r.T, "inet"))
 }
 
-// TestChangedPolicyIsGoneWithTheLastContainer: the administrator changes the policy while containers
+// TestChangedPolicyIsGoneWithTheLastContainer: an administrator changes the policy while containers
 // run, whose DEL then has the new one.
 func TestChangedPolicyIsGoneWithTheLastContainer(t *testing.T) {
 	const open, sameBridge, isolated = `"ingressPolicy":"open"`, `"ingressPolicy":"same-bridge"`,
