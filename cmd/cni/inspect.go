@@ -50,6 +50,9 @@ answer of cni_inspect(3).`,
 			if network != "" {
 				of = " to network " + oneLine(network)
 			}
+			if a.ifName != "" {
+				of += " as " + oneLine(a.ifName)
+			}
 			fmt.Fprintf(a.err, "cni: container %s is not attached%s\n", oneLine(args[0]), of)
 			return errAnswered
 		}

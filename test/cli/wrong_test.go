@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"os/exec"
 	"strings"
 	"testing"
 )
@@ -52,6 +53,9 @@ func TestWrongInputs(t *testing.T) {
 		{"check --id c9", 3, "c9"},
 		{"repair --id c9", 3, "c9"},
 		{"inspect c9", 1, "c9"},
+		{"inspect c9 web --ifname eth7", 1, "to network web as eth7"},
+		{"inspect ../c9", 2, "letters, digits"},
+		{"inspect c9 a/b", 2, "--network-file"},
 		{"gc web", 2, "--keep"},
 		{"gc web --all --as-of yesterday", 2, "--as-of"},
 		{"list --format {{.Nope}}", 2, "Container"},
@@ -134,6 +138,31 @@ func TestPublishedPortsAreListed(t *testing.T) {
 		if !strings.Contains(out, want) {
 			t.Errorf("inspect lacks %q:\n%s", want, out)
 		}
+	}
+	h.ok("del", "--id", "c1")
+}
+
+// What the host lacks is told, and the rest is still shown.
+func TestInspectShowsTheHost(t *testing.T) {
+	h := newHost(t)
+	h.bridge("seen", "10.77.45.0/24", "", `,{"type":"portmap","capabilities":{"portMappings":true}},
+		{"type":"firewall","ingressPolicy":"isolated"}`)
+	ns := h.namespace("blue")
+	h.ok("add", "seen", ns, "--id", "c1", "-p", "8080:80")
+	for _, want := range []string{"link br-seen: index ", " master br-seen up\n", "container received ",
+		"route 10.77.45.0/24 src 10.77.45.1 scope link through br-seen\n",
+		"inet libcni portmap4: tcp . 8080 : 10.77.45.2 . 80\n",
+		"drop (0 packets 0 bytes, all containers of the network)\n", "Differences:      none\n"} {
+		if out := h.ok("inspect", "c1"); !strings.Contains(out, want) {
+			t.Errorf("inspect lacks %q:\n%s", want, out)
+		}
+	}
+	if out, err := exec.Command("nft", "flush", "ruleset").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	const want = "portmap: element tcp 8080 of set portmap4: expected 10.77.45.2:80, found missing\n"
+	if out := h.ok("inspect", "c1"); !strings.Contains(out, want) || !strings.Contains(out, "8080->80/tcp") {
+		t.Errorf("inspect after a flush:\n%s", out)
 	}
 	h.ok("del", "--id", "c1")
 }
