@@ -162,6 +162,9 @@ func TestInspectShowsWhatTheHostHas(t *testing.T) {
 					t.Errorf("%d objects of kind %s, want %d: %q", len(got), kind, want, got)
 				}
 			}
+			if routes := strings.Join(seen.objects("route"), "\n"); strings.Contains(routes, "table") {
+				t.Errorf("the routes are\n%s", routes)
+			}
 			for _, want := range []string{"inet libcni portmap4: tcp . 8080 : 10.88.0.2 . 80",
 				"inet libcni portmap6-udp: 8081-8090 : fd88::2"} {
 				if got := seen.objects("element"); !slices.Contains(got, want) {
@@ -267,6 +270,12 @@ func TestInspectInTrouble(t *testing.T) {
 		}, "attached", "",
 			"drift bridge, objects bridge, objects firewall, objects portmap, warnings bridge",
 			"address link route"},
+		{"another attachment has the address", func(t *testing.T, _ *testHost, _ string) {
+			set := regexp.MustCompile(`firewall4-\w+`).FindString(kittest.Ruleset(t))
+			kittest.Run(t, "nft", "delete", "element", "inet", "libcni", set, "{ 10.88.0.2 }")
+			kittest.Run(t, "nft", "add", "element", "inet", "libcni", set,
+				`{ 10.88.0.2 comment "another" }`)
+		}, "attached", "element 10.88.0.2", "", "address element link route rule"},
 		{"another link has the name", func(t *testing.T, h *testHost, _ string) {
 			name := h.inspectOne().ownLink(t).Name
 			kittest.Run(t, "ip", "link", "del", name)
@@ -320,6 +329,9 @@ func TestInspectInTrouble(t *testing.T) {
 			for _, o := range seen.Objects {
 				if o.Link != nil && o.Scope == "attachment" && o.Link.MAC != recordedMAC(seen) {
 					t.Errorf("link %s is another's", o.Name)
+				}
+				if o.Kind == "element" && !strings.HasSuffix(o.Comment, ", if: eth0, id: c1") {
+					t.Errorf("element %s of %s is another's: %s", o.Text, o.Name, o.Comment)
 				}
 				kinds = append(kinds, o.Kind)
 			}

@@ -110,6 +110,8 @@ func shared() []mutation {
 		change{"undo ends with the call's deadline", "Begin", drop("WithoutCancel")},
 		change{"each undo has a budget of its own", "budget.deadline", always("b.end.IsZero()")},
 		change{"a task that hangs leaves no time", "Share", always("others == 0")},
+	), in(kit+"filter", "./core",
+		change{"another attachment's elements are shown", "Shown.elements", always("owner.Owns")},
 	), in(kit+"removal", "./"+bridge,
 		change{"DEL leaves the rules", "Removal.linkAndRules", swap("r.Rules.Remove(ctx)", "error(nil)")},
 		change{"DEL leaves the address", "Removal.Finish", swap("r.IPAM.Run(ctx, plugin.Del)", "nil")},
