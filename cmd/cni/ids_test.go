@@ -29,7 +29,8 @@ func attached(ids ...string) *recorder {
 	if err != nil {
 		panic(err)
 	}
-	return &recorder{answers: map[string]string{"attachments": string(text), "del": `{"found":true}`}}
+	return &recorder{answers: map[string]string{"attachments": string(text),
+		"inspect": string(text), "del": `{"found":true}`}}
 }
 
 // A prefix of an id is enough. A verb that removes takes no prefix of an id that a person made.

@@ -142,15 +142,15 @@ func TestPublishedPortsAreListed(t *testing.T) {
 	h.ok("del", "--id", "c1")
 }
 
-// What the host lacks is told, and the rest is still shown.
+// What the host lacks is reported, and the rest is still shown.
 func TestInspectShowsTheHost(t *testing.T) {
 	h := newHost(t)
 	h.bridge("seen", "10.77.45.0/24", "", `,{"type":"portmap","capabilities":{"portMappings":true}},
 		{"type":"firewall","ingressPolicy":"isolated"}`)
 	ns := h.namespace("blue")
 	h.ok("add", "seen", ns, "--id", "c1", "-p", "8080:80")
-	for _, want := range []string{"link br-seen: index ", " master br-seen up\n", "container received ",
-		"route 10.77.45.0/24 src 10.77.45.1 scope link through br-seen\n",
+	for _, want := range []string{"link br-seen: index ", " master br-seen up\n",
+		"container received ", "route 10.77.45.0/24 src 10.77.45.1 scope link through br-seen\n",
 		"inet libcni portmap4: tcp . 8080 : 10.77.45.2 . 80\n",
 		"drop (0 packets 0 bytes, all containers of the network)\n", "Differences:      none\n"} {
 		if out := h.ok("inspect", "c1"); !strings.Contains(out, want) {
@@ -161,7 +161,8 @@ func TestInspectShowsTheHost(t *testing.T) {
 		t.Fatalf("%v: %s", err, out)
 	}
 	const want = "portmap: element tcp 8080 of set portmap4: expected 10.77.45.2:80, found missing\n"
-	if out := h.ok("inspect", "c1"); !strings.Contains(out, want) || !strings.Contains(out, "8080->80/tcp") {
+	if out := h.ok("inspect", "c1"); !strings.Contains(out, want) ||
+		!strings.Contains(out, "8080->80/tcp") {
 		t.Errorf("inspect after a flush:\n%s", out)
 	}
 	h.ok("del", "--id", "c1")
