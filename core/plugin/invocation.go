@@ -40,6 +40,10 @@ type Invocation struct {
 	// does not make.
 	ByExecutable bool
 
+	// Reconfigured: the DEL has another configuration than the ADD had, so that the ADD may have made
+	// what the configuration does not ask for.
+	Reconfigured bool
+
 	// OtherInterfaces returns the names of the container's other interfaces on the network, as the
 	// state has them. It is nil if the caller of the plugin keeps no state.
 	OtherInterfaces func() ([]string, error)

@@ -55,6 +55,8 @@ func interfaces() []mutation {
 		change{"the gateway has no address", "attachment.steps", dropElement("ensureGateway")},
 		change{"repair leaves out the routes to the networks", "attachment.repairs",
 			dropElement("restoreConnected")},
+		change{"DEL with another configuration leaves rules", "config.rules",
+			never("inv.Reconfigured")},
 		change{"a small MTU takes IPv6 away", "attachment.keepIPv6", answer("nil")},
 		change{"forwarding stays off", "attachment.steps", dropElement("enableForwarding")},
 		change{"rules are not made", "attachment.steps", dropElement("addRules")},

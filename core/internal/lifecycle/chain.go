@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
@@ -118,6 +119,11 @@ func (c *chain) target(i int) (invoke.Target, error) {
 	return target, nil
 }
 
+// isReconfigured reports whether the configuration is another one than that of the ADD.
+func (c *chain) isReconfigured() bool {
+	return len(c.entry.Config) > 0 && !bytes.Equal(c.list.Raw, c.entry.Config)
+}
+
 // invocation returns the request to plugin i. previous is the result it is given, or nil.
 //
 // The kernel has nothing of an attachment of an earlier boot. The links, addresses and routes in
@@ -149,8 +155,8 @@ func (c *chain) invocation(command string, i int, target invoke.Target,
 		Args: c.entry.Args, CNIVersion: c.entry.CNIVersion, Config: config, PrevResult: previous,
 		HostIfName: hostIfName, ByExecutable: c.mayBeByExecutable(i),
 		OtherInterfaces: c.otherInterfaces, Recorded: c.register.recorded, StateDir: c.stateDir,
-		BootID: c.bootID,
-		Lent:   &kit.Lent{Links: c.links, Start: c.runner.Start},
+		BootID: c.bootID, Reconfigured: command == plugin.Del && c.isReconfigured(),
+		Lent: &kit.Lent{Links: c.links, Start: c.runner.Start},
 	}
 
 	if c.netns != nil {

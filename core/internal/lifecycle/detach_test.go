@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/libcni/libcni/core/internal/attachments"
+	"github.com/libcni/libcni/core/internal/conf"
 	"github.com/libcni/libcni/core/internal/host/netns/netnstest"
 	"github.com/libcni/libcni/core/internal/kit/kittest"
 )
@@ -95,5 +96,19 @@ func TestOverridesTakePrecedenceWithoutChangingTheEntry(t *testing.T) {
 	}
 	if got, _ := entry.Args.Get("K"); got != "recorded" {
 		t.Errorf("the entry was changed to %q", got)
+	}
+}
+
+func TestDelKnowsOfAnotherConfiguration(t *testing.T) {
+	const config = `{"cniVersion":"1.1.0","name":"net","plugins":[{"type":"bridge"}]}`
+	list, err := conf.Parse([]byte(config))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for recorded, want := range map[string]bool{"": false, config: false, config + " ": true} {
+		c := &chain{list: list, entry: &attachments.Entry{Config: []byte(recorded)}}
+		if got := c.isReconfigured(); got != want {
+			t.Errorf("recorded %q: %v", recorded, got)
+		}
 	}
 }

@@ -33,8 +33,8 @@ func newRemoval(inv *plugin.Invocation) (*removal.Removal, error) {
 	}
 	rules := c.rules(inv, recorded(record.Known(inv)))
 	r := removal.OfPair(rules, c.IPAM.Type, c.isPort)
-	// An executable may have enabled macspoofchk under an earlier configuration.
-	r.RulesLast = c.MACSpoofCheck || inv.ByExecutable
+	// macspoofchk may have been on under an earlier configuration.
+	r.RulesLast = c.MACSpoofCheck || inv.ByExecutable || inv.Reconfigured
 	r.Rest = func(ctx context.Context) error {
 		return errors.Join(removeHostRoutes(ctx, c, inv, hostRoutes(record.Known(inv).IPs())),
 			removeUnusedGateway(ctx, c, inv))

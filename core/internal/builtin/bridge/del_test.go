@@ -3,6 +3,7 @@ package bridge_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/libcni/libcni/core/internal/builtin/bridge"
@@ -175,4 +176,19 @@ func TestGCAndStatusReachTheAddressPlugin(t *testing.T) {
 	kittest.Must(t, bridge.New().Status(t.Context(), inv))
 	kittest.Same(r.T, "asked", "[ADD host-local ADD host-local GC host-local STATUS host-local]",
 		fmt.Sprint(r.Delegated))
+}
+
+// TestDelWithAnotherConfigurationLeavesNoRules: the administrator has turned off what made them.
+func TestDelWithAnotherConfigurationLeavesNoRules(t *testing.T) {
+	r := newRig(t)
+	c := r.container("c1")
+	r.mustAdd(c, r.config(`"isGateway":true,"ipMasq":true,"macspoofchk":true,`+hostLocal))
+	inv := r.Invocation(c, r.config(`"isGateway":true,`+hostLocal))
+	inv.Reconfigured = true
+	kittest.Must(t, bridge.New().Del(t.Context(), inv))
+	for _, family := range []string{"inet", "bridge"} {
+		if table := kittest.Table(t, family); strings.Contains(table, "net: net") {
+			t.Errorf("left in table %s libcni:\n%s", family, table)
+		}
+	}
 }

@@ -31,7 +31,7 @@ func (c *config) rules(inv *plugin.Invocation, e endpoint) *ruleset.Rules {
 			"CONFIG_NF_TABLES_BRIDGE, " +
 			"CONFIG_NFT_MASQ)",
 	}
-	if c.MACSpoofCheck {
+	if c.MACSpoofCheck || inv.Reconfigured {
 		r.Parts = []ruleset.Part{&spoofCheck{owner: owner, port: e.port, mac: e.mac}}
 	}
 	return r

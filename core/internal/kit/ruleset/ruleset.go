@@ -53,7 +53,8 @@ func (r *Rules) attachment() masquerade.Attachment {
 // attachment's addresses are unknown, the container's other interfaces are looked up.
 func (r *Rules) removable(ctx context.Context) (masquerade.Attachment, error) {
 	a := r.attachment()
-	if len(a.Addresses) > 0 || !r.Inv.ByExecutable && !r.Masquerade.ByPrograms() {
+	if len(a.Addresses) > 0 ||
+		!r.Inv.ByExecutable && !r.Inv.Reconfigured && !r.Masquerade.ByPrograms() {
 		return a, nil
 	}
 	var err error
@@ -67,7 +68,7 @@ func programs(inv *plugin.Invocation) masquerade.Programs {
 
 // parts are those in nftables.
 func (r *Rules) parts() []Part {
-	if !r.Masquerade.InNFTables() {
+	if !r.Masquerade.InNFTables() && !r.Inv.Reconfigured {
 		return r.Parts
 	}
 	return slices.Concat([]Part{r.attachment()}, r.Parts)
@@ -119,8 +120,8 @@ func (r *Rules) Undo(ctx context.Context) error {
 	return err
 }
 
-// Remove removes the rules for a DEL. After an ADD by an executable it also removes what that made,
-// whatever the configuration asks for now.
+// Remove removes the rules for a DEL. After an ADD by an executable, or with another configuration,
+// it also removes what that made, whatever the configuration asks for now.
 func (r *Rules) Remove(ctx context.Context) error {
 	a, err := r.removable(ctx)
 	if err != nil {
@@ -131,7 +132,7 @@ func (r *Rules) Remove(ctx context.Context) error {
 			return err
 		}
 	}
-	if r.Inv.ByExecutable {
+	if r.Inv.ByExecutable || r.Inv.Reconfigured { // ipMasqBackend may have been iptables
 		return r.removeReference(ctx, a)
 	}
 	return filter.IgnoreUnsupported(r.update(ctx, Part.Remove))
