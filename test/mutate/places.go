@@ -449,8 +449,6 @@ func wholes() []mutation {
 		{"a chained plugin reads its configuration after the first has run",
 			inGo{lifecycle, "Manager.Attach", drop("validate")},
 			[]string{"./test/chain:TestNamesThatNftCannotRepresentAreRefused"}},
-		{"every error of a version ends an ADD",
-			inGo{lifecycle, "chain.validate", always("IsIncompatibleVersion")}, []string{"./core"}},
 		{"DEL leaves rules that nft has converted",
 			inGo{firewall, "iptablesChains.remove", never("ErrIncompatible")},
 			[]string{"./test/saved:TestIptablesChainsThatNFTSaved"}},
