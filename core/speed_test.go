@@ -42,7 +42,7 @@ func TestAllocationsOfAnAddAndADel(t *testing.T) {
 	for _, c := range []struct {
 		name           string
 		plugins, limit int
-	}{{"bridge", 1, 1070}, {"chain", 3, 5300}} {
+	}{{"bridge", 1, 1110}, {"chain", 3, 5300}} {
 		t.Run(c.name, func(t *testing.T) {
 			netnstest.Host(t)
 			request := chain(t.TempDir(), netnstest.New(t), c.plugins)
