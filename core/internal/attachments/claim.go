@@ -121,7 +121,7 @@ const claimsWait = 2 * time.Second
 func (s *Store) lockClaims(ctx context.Context, change func() error) error {
 	ctx, cancel := context.WithTimeout(ctx, claimsWait)
 	defer cancel()
-	lock, err := lockfile.Flock(ctx, s.stateDir+"/claims.lock", fileMode, lockfile.Exclusive)
+	lock, err := lockfile.Flock(ctx, s.stateDir+"/locks/claims", fileMode, lockfile.Exclusive)
 	var noFile *lockfile.FileError
 	if errors.As(err, &noFile) {
 		return stateError(err, "lock the claims of caches", stateOption)
