@@ -37,7 +37,11 @@ def test_add_check_and_delete(client: cni.Client, network: dict[str, Any], path:
     (seen,) = client.inspect("c1")
     assert (seen.state, seen.drift, seen.unseen) == ("attached", (), ())
     (own,) = [o for o in seen.objects if o.scope == "attachment" and o.kind == "link"]
-    assert own.link and own.link.up and own.link.received and own.link.received.packets > 0
+    assert own.link is not None
+    assert own.link.up
+    assert own.link.received is not None
+    assert own.link.received.packets is not None
+    assert own.link.received.packets > 0
 
     removal = client.delete(network, container_id="c1", netns=path)
     assert removal.found
