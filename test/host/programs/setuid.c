@@ -9,13 +9,13 @@
 
 /* Another user, or the only one of a user namespace with a single ID: the C library then asks all
  * threads, too, and waits for each. */
-static int another_user(void)
+static unsigned another_user(void)
 {
-    const int nobody = 65534;
-    int first, outside, count;
+    const unsigned nobody = 65534;
+    unsigned first, outside, count;
     FILE *map = fopen("/proc/self/uid_map", "re");
 
-    MUST(map != NULL && fscanf(map, "%d %d %d", &first, &outside, &count) == 3);
+    MUST(map != NULL && fscanf(map, "%u %u %u", &first, &outside, &count) == 3);
     fclose(map);
     return count == 1 ? first : nobody;
 }
@@ -25,7 +25,7 @@ static int become_another(void)
     DIR *tasks;
     struct dirent *entry;
     int threads = 0;
-    const int user = another_user();
+    const unsigned user = another_user();
 
     load();
     MUST(call() == 0);

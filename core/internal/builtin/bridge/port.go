@@ -59,14 +59,14 @@ func (a *attachment) awaitForwarding(ctx context.Context) error {
 }
 
 // awaitLinks waits until the kernel has noticed that the pair is up, and after that the bridge and
-// the link with the gateway addresses, unless another port has made them operational before. What
+// our link with the gateway addresses, unless another port has made them operational before. What
 // is sent to a link that is not operational is dropped.
 func (a *attachment) awaitLinks(ctx context.Context) error {
 	limited, cancel := context.WithTimeout(ctx, forwardTimeout)
 	defer cancel()
 	err := a.host.WaitLink(limited, a.pair.Port.Index, settled(a.link))
 	for _, link := range []*rtnl.Link{a.link, a.gateway} {
-		if err == nil && link != nil && !link.Operational && !a.link.Bridge.STP {
+		if err == nil && a.followsPort(link) && !link.Operational {
 			err = a.host.WaitLink(limited, link.Index, isOperational)
 		}
 	}
@@ -79,6 +79,12 @@ func (a *attachment) awaitLinks(ctx context.Context) error {
 	default:
 		return fmt.Errorf("bridge %s: port %s: %w", a.Bridge, a.pair.Port.Name, err)
 	}
+}
+
+// followsPort reports whether a link, which may be nil, becomes operational with the first port
+// that forwards: the bridge, and the VLAN link that we made on it.
+func (a *attachment) followsPort(link *rtnl.Link) bool {
+	return link != nil && !a.link.Bridge.STP && (link == a.link || link.Alias == mark)
 }
 
 func isOperational(link *rtnl.Link) bool { return link.Operational }
