@@ -203,7 +203,7 @@ func ports() []mutation {
 		change{"the container does not reach itself", "settle", drop("enableHairpin")},
 		change{"old flows stay", "settle", drop("forget")},
 		change{"a link that was not seen counts as gone", "plan.closeLoopback",
-			always("isUnreachable")},
+			always("rtnl.IsUnreachable")},
 		change{"a port is published twice", "plan.abandoned", never("!isGone || sweeps")},
 		change{"rules of an earlier boot stay", "holders.examine", never("bytes.Equal")},
 		change{"ports of a running container give way", "holders.isUnplugged", answer("true, nil")},

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"net/netip"
 	"slices"
-	"syscall"
 
 	"github.com/libcni/libcni/core/internal/host/nft"
 	"github.com/libcni/libcni/core/internal/host/rtnl"
@@ -95,21 +94,10 @@ func guards() (rules []nft.Rule) {
 // hasStandIn reports whether the stand-in is an address of the host.
 func hasStandIn(ctx context.Context, host *rtnl.Conn) (bool, error) {
 	route, err := host.RouteGet(ctx, loopbackStandIn())
-	if isUnreachable(err) {
+	if rtnl.IsUnreachable(err) {
 		return false, nil
 	}
 	return err == nil && route.Local, err
-}
-
-// isUnreachable reports whether an error of a route look-up says that no route leads to an address.
-func isUnreachable(err error) bool {
-	for _, none := range []error{syscall.ENETUNREACH, syscall.EHOSTUNREACH, // no route
-		syscall.EACCES, syscall.EINVAL} { // a route of kind prohibit, of kind blackhole
-		if errors.Is(err, none) {
-			return true
-		}
-	}
-	return false
 }
 
 // addStandIn makes the stand-in an address of the host by a route. The route is shared and stays.
@@ -142,7 +130,7 @@ func (p *plan) closeLoopback(ctx context.Context, inv *plugin.Invocation) error 
 		return nil
 	}
 	link, err := linkTo(ctx, inv, p.address4())
-	if isUnreachable(err) || errors.Is(err, rtnl.ErrNotFound) {
+	if rtnl.IsUnreachable(err) || errors.Is(err, rtnl.ErrNotFound) {
 		return nil // the link is gone, and its settings with it
 	}
 	if err != nil {

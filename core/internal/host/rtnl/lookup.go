@@ -2,6 +2,7 @@ package rtnl
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 
@@ -40,18 +41,29 @@ func (c *Conn) RouteGet(ctx context.Context, addr netip.Addr) (Route, error) {
 	return parseRoute(data), nil
 }
 
-// RouteTo returns the route that the kernel takes to an address, as the routing table has it. If
-// there is none, the error is the kernel's.
+// RouteTo returns the route that the kernel takes to an address, as the routing table has it.
+// Without a route it fails as IsUnreachable describes; a local route is ErrNotFound.
 func (c *Conn) RouteTo(ctx context.Context, addr netip.Addr) (Route, error) {
 	data, err := c.routeGet(ctx, addr, unix.RTM_F_FIB_MATCH)
 	if err != nil {
 		return Route{}, fmt.Errorf("route to %s: %w", addr, err)
 	}
 	routes := parseRoutes(data)
-	if len(routes) == 0 { // such as a local route
+	if len(routes) == 0 {
 		return Route{}, fmt.Errorf("route to %s: %w", addr, ErrNotFound)
 	}
 	return routes[0], nil
+}
+
+// IsUnreachable reports whether an error of a route look-up says that no route leads to an address.
+func IsUnreachable(err error) bool {
+	for _, none := range []error{unix.ENETUNREACH, unix.EHOSTUNREACH, // no route
+		unix.EACCES, unix.EINVAL} { // a route of kind prohibit, of kind blackhole
+		if errors.Is(err, none) {
+			return true
+		}
+	}
+	return false
 }
 
 // DefaultRoute returns the host's default route: of IPv4 if there is one, else of IPv6. It asks for
