@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/libcni/libcni/core/internal/attachments"
+	"github.com/libcni/libcni/core/internal/conf"
 	"github.com/libcni/libcni/core/internal/lifecycle"
 )
 
@@ -21,7 +22,7 @@ func (e *Engine) Attachments(ctx context.Context, caller Caller,
 }
 
 func (s *scope) attachments(ctx context.Context) (*AttachmentsAnswer, error) {
-	network, err := s.networkFilter()
+	network, _, err := s.networkFilter()
 	if err != nil {
 		return nil, err
 	}
@@ -62,13 +63,13 @@ func (s *scope) now() (attachments.AsOf, error) {
 	return attachments.AsOf{BootID: s.bootID, Now: sinceBoot, Wall: time.Now()}, err
 }
 
-// networkFilter returns the name of the network the request asks for, or "" for all.
-func (s *scope) networkFilter() (string, error) {
+// networkFilter returns the name of the network the request asks for, or "" for all, and the
+// configuration in the request, if any.
+func (s *scope) networkFilter() (string, *conf.List, error) {
 	if !s.request.namesNetwork() {
-		return "", nil
+		return "", nil, nil
 	}
-	name, _, err := s.networkReference()
-	return name, err
+	return s.networkReference()
 }
 
 // matches compares a name with a filter; the empty filter matches all.

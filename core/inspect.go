@@ -34,22 +34,16 @@ func (s *scope) inspect(ctx context.Context) (*InspectAnswer, error) {
 	if err := conf.ValidateContainerID(s.request.ContainerID); err != nil {
 		return nil, err
 	}
-	var network string
-	var given *conf.List
-	if s.request.namesNetwork() {
-		var err error
-		if network, given, err = s.networkReference(); err != nil {
-			return nil, err
-		}
+	network, given, err := s.networkFilter()
+	if err != nil {
+		return nil, err
 	}
 
 	entries, unusable, err := s.store.ByContainer(s.request.ContainerID, s.request.IfName)
 	if err != nil {
 		return nil, err
 	}
-	for _, u := range unusable {
-		s.events.Warn("", u.Err.Error())
-	}
+	s.warnOf(unusable)
 	answer := &InspectAnswer{Attachments: []Inspection{}, Errors: fileErrors(unusable)}
 	var shown []*attachments.Entry
 	for _, entry := range entries {

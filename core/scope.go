@@ -107,10 +107,14 @@ func (s *scope) withLocked(ctx context.Context, key attachments.Key,
 // reported as warnings, too.
 func (s *scope) allEntries() ([]*attachments.Entry, []attachments.Unusable, error) {
 	entries, unusable, err := s.store.List()
+	s.warnOf(unusable)
+	return entries, unusable, err
+}
+
+func (s *scope) warnOf(unusable []attachments.Unusable) {
 	for _, u := range unusable {
 		s.events.Warn("", u.Err.Error())
 	}
-	return entries, unusable, err
 }
 
 // fileErrors describes unusable files in a response.

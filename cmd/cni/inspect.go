@@ -28,58 +28,47 @@ answer of cni_inspect(3).`,
 			return err
 		}
 		network := strings.Join(args[1:], "")
-		answer, response, err := a.inspect(ctx, id, network)
+		var answer inspectAnswer
+		response, err := a.askAbout(ctx, "inspect", id, network, &answer)
 		if err != nil {
 			return err
 		}
 
-		if a.json {
-			err = a.printJSON(response)
+		err = a.print(response, func() error { return a.printInspections(answer.Attachments) })
+		if err != nil || len(answer.Attachments) > 0 {
+			return err
 		}
-
-		for i, at := range answer.Attachments {
-			if a.json || err != nil {
-				break
-			}
-
-			err = a.printInspection(at, i > 0)
+		of := ""
+		if network != "" {
+			of = " to network " + oneLine(network)
 		}
-
-		if err == nil && len(answer.Attachments) == 0 {
-			of := ""
-			if network != "" {
-				of = " to network " + oneLine(network)
-			}
-			if a.ifName != "" {
-				of += " as " + oneLine(a.ifName)
-			}
-			fmt.Fprintf(a.err, "cni: container %s is not attached%s\n", oneLine(args[0]), of)
-			return errAnswered
+		if a.ifName != "" {
+			of += " as " + oneLine(a.ifName)
 		}
-
-		return err
+		fmt.Fprintf(a.err, "cni: container %s is not attached%s\n", oneLine(args[0]), of)
+		return errAnswered
 	})
 	completeArgs(cmd, a.containerIDs)
 	return cmd
 }
 
-// inspect asks for the attachments of a container, of a network unless that is "", and of --ifname.
-func (a *app) inspect(ctx context.Context, containerID,
-	network string) (*inspectAnswer, []byte, error) {
-	r, err := a.request()
-	if err != nil {
-		return nil, nil, err
+// printInspections separates attachments by a blank line.
+func (a *app) printInspections(all []inspection) error {
+	for i, at := range all {
+		if i > 0 {
+			if err := a.printf("\n"); err != nil {
+				return err
+			}
+		}
+		if err := a.printInspection(at); err != nil {
+			return err
+		}
 	}
-	set(r, "containerId", containerID)
-	set(r, "network", network)
-	set(r, "ifName", a.ifName)
-	answer := new(inspectAnswer)
-	response, err := a.ask(ctx, "inspect", r, answer)
-	return answer, response, err
+	return nil
 }
 
 // printInspection prints names and values. A name with several values has a line for each.
-func (a *app) printInspection(at inspection, blankFirst bool) error {
+func (a *app) printInspection(at inspection) error {
 	result := parseResult(at.Result)
 	rows := [][]string{}
 	for _, part := range []struct {
@@ -115,12 +104,6 @@ func (a *app) printInspection(at inspection, blankFirst bool) error {
 				name = " "
 			}
 			rows = append(rows, []string{name, value})
-		}
-	}
-
-	if blankFirst {
-		if err := a.printf("\n"); err != nil {
-			return err
 		}
 	}
 

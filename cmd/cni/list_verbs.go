@@ -31,16 +31,23 @@ type attachment struct {
 // all.
 func (a *app) attachments(ctx context.Context, containerID,
 	network string) (*attachmentsAnswer, []byte, error) {
+	answer := new(attachmentsAnswer)
+	response, err := a.askAbout(ctx, "attachments", containerID, network, answer)
+	return answer, response, err
+}
+
+// askAbout asks about the attachments of a container, of a network and of --ifname; "" stands for
+// all.
+func (a *app) askAbout(ctx context.Context, method, containerID, network string,
+	answer any) ([]byte, error) {
 	r, err := a.request()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	set(r, "containerId", containerID)
 	set(r, "network", network)
 	set(r, "ifName", a.ifName)
-	answer := new(attachmentsAnswer)
-	response, err := a.ask(ctx, "attachments", r, answer)
-	return answer, response, err
+	return a.ask(ctx, method, r, answer)
 }
 
 func (a *app) listCommand() *cobra.Command {

@@ -72,7 +72,6 @@ func (s *Store) makeClaim(ctx context.Context, key Key) error {
 // it did. It changes nothing if a cache has claimed the attachment since claimant was called, or if
 // there is no claim any more.
 func (s *Store) takeClaim(ctx context.Context, key Key) (taken bool, err error) {
-	path, temporary := s.claimPath(key), s.temporaryClaim(key)
 	if s.hasClaim(key) {
 		return true, nil
 	}
@@ -83,7 +82,7 @@ func (s *Store) takeClaim(ctx context.Context, key Key) (taken bool, err error) 
 			return nil
 		}
 		if err == nil {
-			err = s.writeOver(path, temporary, key)
+			err = s.writeOver(key)
 			taken = err == nil
 		}
 		return err
@@ -97,8 +96,9 @@ func (s *Store) hasClaim(key Key) bool {
 	return err == nil && claimed == key && dir == s.cacheDir
 }
 
-// writeOver makes a claim of this cache of what is at path.
-func (s *Store) writeOver(path, temporary string, key Key) error {
+// writeOver makes a claim of this cache of what has its name.
+func (s *Store) writeOver(key Key) error {
+	path, temporary := s.claimPath(key), s.temporaryClaim(key)
 	err := s.inDirectory(path, func() error { return file.RenewLink(temporary, s.claim(key)) })
 	if errors.Is(err, file.ErrNoLink) {
 		return s.replace(path, temporary, s.claimFile(key), rename)

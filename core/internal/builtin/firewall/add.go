@@ -13,13 +13,12 @@ func (p firewall) Add(ctx context.Context, inv *plugin.Invocation) (*plugin.Resu
 	if err != nil {
 		return nil, err
 	}
-	a, err := newAttachment(c, inv)
-	if err != nil || len(a.addresses) == 0 {
-		return inv.PrevResult, err
-	}
-	s, err := p.selectBackend(ctx, c, inv)
+	a, s, err := p.attached(ctx, c, inv)
 	if err != nil {
 		return nil, err
+	}
+	if a == nil {
+		return inv.PrevResult, nil
 	}
 	defer s.close()
 	err = s.run(ctx, a.families(), func(b backend) error {

@@ -88,6 +88,18 @@ func (p firewall) selectBackend(ctx context.Context, c *config,
 	return s, nil
 }
 
+// attached returns the attachment of an ADD, CHECK, REPAIR or INSPECT, and the selection of its
+// backend, which the caller closes. Without addresses both are nil: there is nothing to do.
+func (p firewall) attached(ctx context.Context, c *config,
+	inv *plugin.Invocation) (*attachment, *selection, error) {
+	a, err := newAttachment(c, inv)
+	if err != nil || len(a.addresses) == 0 {
+		return nil, nil, err
+	}
+	s, err := p.selectBackend(ctx, c, inv)
+	return a, s, err
+}
+
 // connectForRemoval selects the backend for DEL and GC. If firewalld is not running, it has nothing
 // to remove. An unknown backend, which ADD refuses, is treated as not configured.
 func (p firewall) connectForRemoval(ctx context.Context, c *config,

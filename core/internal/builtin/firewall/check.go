@@ -23,12 +23,8 @@ func (p firewall) examine(ctx context.Context, inv *plugin.Invocation,
 	if err != nil {
 		return err
 	}
-	a, err := newAttachment(c, inv)
-	if err != nil || len(a.addresses) == 0 {
-		return err
-	}
-	s, err := p.selectBackend(ctx, c, inv)
-	if err != nil {
+	a, s, err := p.attached(ctx, c, inv)
+	if err != nil || a == nil {
 		return err
 	}
 	defer s.close()

@@ -19,12 +19,8 @@ func (p firewall) Inspect(ctx context.Context, inv *plugin.Invocation) error {
 	if err != nil {
 		return err
 	}
-	a, err := newAttachment(c, inv)
-	if err != nil || len(a.addresses) == 0 {
-		return err
-	}
-	s, err := p.selectBackend(ctx, c, inv)
-	if err != nil {
+	a, s, err := p.attached(ctx, c, inv)
+	if err != nil || a == nil {
 		return err
 	}
 	defer s.close()
@@ -117,7 +113,7 @@ func (b iptablesChains) show(ctx context.Context, a *attachment,
 		for _, rule := range a.chainRules(f) {
 			if scope, shown := a.scopeOf(parseRule(rule.words).Comment); shown {
 				line := filter.Line{Chain: rule.chain, Words: rule.words, Scope: scope}
-				filter.ShowLine(iptablesFamily(f), table, filterTable, line, found)
+				filter.ShowLine(f, table, filterTable, line, found)
 			}
 		}
 	}
@@ -140,7 +136,7 @@ func (b legacyTables) show(ctx context.Context, a *attachment,
 	found func(plugin.Object)) error {
 	err := b.next.show(ctx, a, found)
 	for _, f := range b.families {
-		tool, missing := iptables.FindLegacy(ctx, kit.Starter(b.inv), iptablesFamily(f))
+		tool, missing := iptables.FindLegacy(ctx, kit.Starter(b.inv), filter.Programs(f))
 		if missing != nil {
 			err = errors.Join(err, missing)
 			continue
@@ -161,7 +157,7 @@ func (a *attachment) showAccepts(f nft.Family, table *iptables.Table,
 		for _, words := range table.Chains[chain] {
 			if parseRule(words).Comment == network(a.owner.Network).acceptComment() {
 				line := filter.Line{Chain: chain, Words: words, Scope: plugin.OfNetwork}
-				filter.ShowLine(iptablesFamily(f), table, filterTable, line, found)
+				filter.ShowLine(f, table, filterTable, line, found)
 			}
 		}
 	}

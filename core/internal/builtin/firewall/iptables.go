@@ -135,7 +135,7 @@ func (b iptablesChains) each(ctx context.Context, a *attachment,
 }
 
 func (b iptablesChains) find(f nft.Family) (*iptables.Tool, error) {
-	tool, err := iptables.Find(kit.Starter(b.inv), iptablesFamily(f))
+	tool, err := iptables.Find(kit.Starter(b.inv), filter.Programs(f))
 	if err != nil {
 		return nil, fault.New(fault.KindUnsupported, err,
 			"backend iptables: install iptables, or use backend nftables")

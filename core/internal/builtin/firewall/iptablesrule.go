@@ -7,21 +7,10 @@ import (
 
 	"github.com/libcni/libcni/core/internal/host/iptables"
 	"github.com/libcni/libcni/core/internal/host/nft"
+	"github.com/libcni/libcni/core/internal/kit/filter"
 )
 
-func iptablesFamily(f nft.Family) iptables.Family {
-	if f == nft.IPv6 {
-		return iptables.IPv6
-	}
-	return iptables.IPv4
-}
-
-func programName(f nft.Family) string {
-	if f == nft.IPv6 {
-		return "ip6tables"
-	}
-	return "iptables"
-}
+func programName(f nft.Family) string { return filter.Programs(f).Program() }
 
 // parseRule parses a rule as iptables lists it.
 func parseRule(words []string) nft.IptablesRule {

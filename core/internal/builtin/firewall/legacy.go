@@ -10,6 +10,7 @@ import (
 	"github.com/libcni/libcni/core/internal/host/nft"
 	"github.com/libcni/libcni/core/internal/kit"
 	"github.com/libcni/libcni/core/internal/kit/drift"
+	"github.com/libcni/libcni/core/internal/kit/filter"
 	"github.com/libcni/libcni/core/plugin"
 )
 
@@ -24,7 +25,7 @@ type legacyTables struct {
 // withLegacyTable returns the families that have a legacy table "filter". It starts no process.
 func withLegacyTable(of []nft.Family) []nft.Family {
 	return slices.DeleteFunc(slices.Clone(of),
-		func(f nft.Family) bool { return !iptables.HasLegacyTable(iptablesFamily(f), filterTable) })
+		func(f nft.Family) bool { return !iptables.HasLegacyTable(filter.Programs(f), filterTable) })
 }
 
 func (b legacyTables) status(ctx context.Context) error { return b.next.status(ctx) }
@@ -112,7 +113,7 @@ type legacyTable struct {
 func (b legacyTables) each(ctx context.Context, fn func(*legacyTable) error) error {
 	var failed error
 	for _, f := range b.families {
-		tool, err := iptables.FindLegacy(ctx, kit.Starter(b.inv), iptablesFamily(f))
+		tool, err := iptables.FindLegacy(ctx, kit.Starter(b.inv), filter.Programs(f))
 		if errors.Is(err, iptables.ErrMissing) {
 			b.inv.Warn("the kernel has a legacy table %s that may drop the containers' packets: %v",
 				filterTable, err)

@@ -373,14 +373,7 @@ func TestFirstPacketArrives(t *testing.T) {
 		r.Serve(&c.Node, ":7000", "c")
 		config := r.config(dualStack)
 		ip := r.mustAdd(c, config).IPs[0]
-		if got := r.Ask(nil, "udp", kittest.Port(ip.Address.IP.String(), "7000"),
-			time.Second); got == "" {
-			t.Errorf("container %d does not answer", i)
-		}
-		if got := r.Ask(&c.Node, "udp", kittest.Port(ip.Gateway.String(), "7000"),
-			time.Second); got == "" {
-			t.Errorf("the host does not answer container %d", i)
-		}
+		r.FirstPacketsArrive(c, ip.Address.IP.String(), ip.Gateway.String())
 		r.mustDel(r.Invocation(c, config))
 	}
 }

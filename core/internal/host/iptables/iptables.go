@@ -53,15 +53,15 @@ func directories() []string {
 }
 
 // Find returns the host's iptables for the family, whichever tables it works on, or ErrMissing.
-func Find(start spawn.Starter, f Family) (*Tool, error) { return find(start, program(f)) }
+func Find(start spawn.Starter, f Family) (*Tool, error) { return find(start, f.Program()) }
 
 // FindLegacy returns the iptables for the older tables of the kernel, or ErrMissing.
 func FindLegacy(ctx context.Context, start spawn.Starter, f Family) (*Tool, error) {
-	tool, err := find(start, program(f)+"-legacy")
+	tool, err := find(start, f.Program()+"-legacy")
 	if err == nil {
 		return tool, nil
 	}
-	if tool, plain := find(start, program(f)); plain == nil {
+	if tool, plain := find(start, f.Program()); plain == nil {
 		legacy, err := tool.isLegacy(ctx)
 		if legacy || err != nil {
 			return tool, err
@@ -70,7 +70,8 @@ func FindLegacy(ctx context.Context, start spawn.Starter, f Family) (*Tool, erro
 	return nil, err
 }
 
-func program(f Family) string {
+// Program is the name of the family's program.
+func (f Family) Program() string {
 	if f == IPv6 {
 		return "ip6tables"
 	}

@@ -68,23 +68,30 @@ const (
 
 // LinkByName looks a link up. The error wraps ErrNotFound.
 func (c *Conn) LinkByName(ctx context.Context, name string) (*Link, error) {
-	e := linkMessage(unix.AF_UNSPEC, 0, 0, 0)
-	e.String(unix.IFLA_IFNAME, name)
-	e.Uint32(unix.IFLA_EXT_MASK, filterSkipStats)
-	data, err := c.get(ctx, unix.RTM_GETLINK, e)
+	data, err := c.getLink(ctx, name, filterSkipStats)
 	if err != nil {
-		return nil, fmt.Errorf("link %s: %w", name, err)
+		return nil, err
 	}
 	return parseLink(data), nil
 }
 
-// CountedLink is LinkByName with the traffic of the link.
-func (c *Conn) CountedLink(ctx context.Context, name string) (*Link, error) {
+// getLink asks for the link of that name.
+func (c *Conn) getLink(ctx context.Context, name string, filter uint32) ([]byte, error) {
 	e := linkMessage(unix.AF_UNSPEC, 0, 0, 0)
 	e.String(unix.IFLA_IFNAME, name)
+	e.Uint32(unix.IFLA_EXT_MASK, filter)
 	data, err := c.get(ctx, unix.RTM_GETLINK, e)
 	if err != nil {
 		return nil, fmt.Errorf("link %s: %w", name, err)
+	}
+	return data, nil
+}
+
+// CountedLink is LinkByName with the traffic of the link.
+func (c *Conn) CountedLink(ctx context.Context, name string) (*Link, error) {
+	data, err := c.getLink(ctx, name, 0)
+	if err != nil {
+		return nil, err
 	}
 
 	link := parseLink(data)

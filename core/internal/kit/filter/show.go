@@ -67,19 +67,14 @@ func Show(ctx context.Context, inv *plugin.Invocation, shown Shown) error {
 
 // rules reads each chain once.
 func (s Shown) rules(r *nft.Reader) (found []plugin.Object, err error) {
-	type name struct {
-		table nft.Table
-		chain string
-	}
-	read := map[name][]nft.Rule{}
+	read := map[nft.Chain][]nft.Rule{}
 	for _, want := range s.Rules {
-		at := name{want.Chain.Table, want.Chain.Name}
-		have, known := read[at]
+		have, known := read[want.Chain]
 		if !known {
 			if have, err = r.CountedRules(want.Chain); err != nil {
 				return nil, err
 			}
-			read[at] = have
+			read[want.Chain] = have
 		}
 		same := want.Rule.Prepared()
 		i := slices.IndexFunc(have, func(h nft.Rule) bool {
@@ -127,20 +122,25 @@ type Line struct {
 	Scope plugin.Scope
 }
 
+// Programs is the family of the programs of iptables for a family of addresses.
+func Programs(f nft.Family) iptables.Family {
+	if f == nft.IPv6 {
+		return iptables.IPv6
+	}
+	return iptables.IPv4
+}
+
 // ShowLine calls found with a rule if a table that was read with its counters has it. The table is
 // named, and that of IPv6 after its program.
-func ShowLine(f iptables.Family, table *iptables.Table, name string, line Line,
+func ShowLine(f nft.Family, table *iptables.Table, name string, line Line,
 	found func(plugin.Object)) {
 	count, exists := table.Find(line.Chain, line.Words)
 	if !exists {
 		return
 	}
-	program := "iptables"
-	if f == iptables.IPv6 {
-		program = "ip6tables"
-	}
 	words, comment := withoutComment(line.Words)
-	found(plugin.Object{Kind: plugin.RuleObject, Name: program + " " + name + " " + line.Chain,
+	found(plugin.Object{Kind: plugin.RuleObject,
+		Name: Programs(f).Program() + " " + name + " " + line.Chain,
 		Text: iptables.Line(words...), Comment: comment, Scope: line.Scope,
 		Matched: &plugin.Counter{Packets: count.Packets, Bytes: count.Bytes}})
 }

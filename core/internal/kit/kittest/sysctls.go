@@ -13,8 +13,8 @@ import (
 type hidden struct {
 	name, over string
 	commands   [][]string
-	// pidNamespace says that an ordinary user needs a PID namespace for it: proc_mounts(5) of another
-	// user's PID namespace are refused.
+	// pidNamespace: an ordinary user needs a PID namespace for it, since the kernel refuses to mount
+	// proc of a PID namespace that belongs to another user namespace.
 	pidNamespace bool
 }
 

@@ -71,6 +71,18 @@ func (h *Host) Ask(n *Node, network, address string, wait time.Duration) string 
 	return answer
 }
 
+// FirstPacketsArrive sends one packet to a container that has just been attached, and one from it
+// to an address of the host. Both serve port 7000.
+func (h *Host) FirstPacketsArrive(c *Container, address, hostAddress string) {
+	h.T.Helper()
+	if h.Ask(nil, "udp", Port(address, "7000"), time.Second) == "" {
+		h.T.Errorf("%s does not answer", address)
+	}
+	if h.Ask(&c.Node, "udp", Port(hostAddress, "7000"), time.Second) == "" {
+		h.T.Errorf("the host does not answer %s", address)
+	}
+}
+
 // Exchange sends something on a connection and returns the answer; "" for none.
 func Exchange(conn net.Conn, wait time.Duration) string {
 	_ = conn.SetDeadline(time.Now().Add(wait))

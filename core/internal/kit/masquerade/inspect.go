@@ -31,11 +31,7 @@ func (p Programs) Show(ctx context.Context, a Attachment, found func(plugin.Obje
 		if !a.needs(f.version) {
 			continue
 		}
-		family := iptables.IPv4
-		if f.version == nft.IPv6 {
-			family = iptables.IPv6
-		}
-		tool, err := iptables.Find(p.Start, family)
+		tool, err := iptables.Find(p.Start, filter.Programs(f.version))
 		if err != nil {
 			return err
 		}
@@ -44,7 +40,7 @@ func (p Programs) Show(ctx context.Context, a Attachment, found func(plugin.Obje
 			return err
 		}
 		for _, rule := range a.programRules(f.version) {
-			filter.ShowLine(family, table, natTable, filter.Line{Chain: rule.chain, Words: rule.words,
+			filter.ShowLine(f.version, table, natTable, filter.Line{Chain: rule.chain, Words: rule.words,
 				Scope: plugin.OfAttachment}, found)
 		}
 	}
