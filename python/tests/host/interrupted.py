@@ -55,7 +55,7 @@ class Place:
         client = cni.Client(**self.options)
         return {
             "attachments": [item.container_id for item in client.attachments()],
-            "intents": names(pathlib.Path(client.state_dir or ""), "*-c[0-9]*"),
+            "intents": names(pathlib.Path(client.state_dir or "", "intents"), "*"),
             "addresses": names(self.leases, "10.*"),
             "links": sorted(links() - self.before - {"br-web"}),
             "namespaces": names(pathlib.Path("/run/netns"), "*"),

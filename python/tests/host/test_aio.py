@@ -65,7 +65,7 @@ def test_cancelling_a_task_cancels_its_call_and_waits_for_the_end(
 
     assert asyncio.run(cancelled()) < 10
     assert len(client.attachments()) == 0
-    assert list(tmp_path.glob("state/**/*c1*")) == []
+    assert list(tmp_path.glob("state/intents/*")) == []
 
 
 def test_a_timeout_of_asyncio_ends_the_call(
@@ -157,7 +157,7 @@ def test_nothing_is_left_of_two_hundred_cancelled_tasks(
 
     asyncio.run(all_of_them())
     assert [item.container_id for item in client.attachments()] == []
-    assert list(tmp_path.glob("state/**/*-c[0-9]*")) == []
+    assert list(tmp_path.glob("state/intents/*")) == []
     assert list(pathlib.Path("/run/netns").glob("*")) == []
 
 
