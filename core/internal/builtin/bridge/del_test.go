@@ -146,6 +146,20 @@ func TestDelLeavesTheNextAttachmentOfTheInterface(t *testing.T) {
 	kittest.Same(r.T, "state", before, r.dumps(next))
 }
 
+func TestDelLeavesAnotherLinkOfTheRecordedName(t *testing.T) {
+	r := newRig(t)
+	c := r.container("c1")
+	old := r.mustAdd(c, r.config(gatewayHostLocal))
+	kittest.Must(t, r.del(c, r.config(gatewayHostLocal)))
+	kittest.Must(t, r.Conn.AddVeth(t.Context(),
+		rtnl.NewVeth{Name: c.HostIfName, PeerName: "eth1", PeerNamespace: c.NS}))
+	before := r.dumps(c)
+	inv := r.Invocation(c, r.config(gatewayHostLocal))
+	inv.PrevResult = plugin.NewResult(old)
+	kittest.Must(t, bridge.New().Del(t.Context(), inv))
+	kittest.Same(r.T, "state", before, r.dumps(c))
+}
+
 func TestAddressIsReleasedAfterTheLinkIsGone(t *testing.T) {
 	r := newRig(t)
 	c := r.container("c1")
