@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/libcni/libcni/core/internal/host/rtnl"
@@ -64,13 +65,13 @@ func (a *attachment) awaitForwarding(ctx context.Context) error {
 func (a *attachment) awaitLinks(ctx context.Context) error {
 	limited, cancel := context.WithTimeout(ctx, forwardTimeout)
 	defer cancel()
-	err := a.host.WaitLink(limited, a.pair.Port.Index, settled(a.link))
-	for _, link := range []*rtnl.Link{a.link, a.gateway} {
-		if err == nil && a.followsPort(link) && !link.Operational {
-			err = a.host.WaitLink(limited, link.Index, isOperational)
+	links := []rtnl.Awaited{{Index: a.pair.Port.Index, Until: settled(a.link)}}
+	for _, link := range slices.Compact([]*rtnl.Link{a.link, a.gateway}) {
+		if a.followsPort(link) && !link.Operational {
+			links = append(links, rtnl.Awaited{Index: link.Index, Until: isOperational})
 		}
 	}
-	switch {
+	switch err := a.host.WaitLinks(limited, links...); {
 	case err == nil:
 		return nil
 	case errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil:

@@ -12,14 +12,30 @@ import (
 	"github.com/libcni/libcni/core/internal/host/netlink"
 )
 
-// WaitLink returns when the link satisfies until, which is called at once and after every change of
-// the link. The error wraps ErrNotFound if the link is deleted.
+// WaitLink is WaitLinks of one link.
 func (c *Conn) WaitLink(ctx context.Context, index int, until func(*Link) bool) error {
+	return c.WaitLinks(ctx, Awaited{index, until})
+}
+
+// Awaited is a link and what it is waited for.
+type Awaited struct {
+	Index int
+	Until func(*Link) bool
+}
+
+// WaitLinks returns when each link in turn has satisfied Until, which is called at once and after
+// every change of the link. The error wraps ErrNotFound if the link is deleted.
+func (c *Conn) WaitLinks(ctx context.Context, links ...Awaited) error {
 	return c.waitFor(ctx, unix.RTMGRP_LINK,
-		func(m netlink.Message) bool { return linkIndex(m.Data) == index },
+		func(m netlink.Message) bool { return linkIndex(m.Data) == links[0].Index },
 		func() (bool, error) {
-			link, err := c.LinkByIndex(ctx, index)
-			return err == nil && until(link), err
+			for ; len(links) > 0; links = links[1:] {
+				link, err := c.LinkByIndex(ctx, links[0].Index)
+				if err != nil || !links[0].Until(link) {
+					return false, err
+				}
+			}
+			return true, nil
 		})
 }
 
