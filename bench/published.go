@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -56,7 +58,7 @@ func published(b *bench) error {
 }
 
 func (b *bench) machines() (machines []*machineOf, err error) {
-	sides := []string{libcni, reference, iptables, netavark}
+	sides := []string{libcni, reference, iptables, netavark, theFloor}
 	if path, _ := netavarkPath(b.build, netavark); !exists(path) {
 		sides = append(sides, packagedNetavark)
 	}
@@ -142,7 +144,11 @@ func (b *bench) newMachine(v variant, number int) (*machineOf, error) {
 	if err := inside(host, m.connectClient); err != nil {
 		return nil, err
 	}
-	for range hands {
+	workers := hands
+	if v.name == theFloor {
+		workers = 1 // it makes the bridge as it starts
+	}
+	for range workers {
 		hand, err := b.newSide(v, side{chain: "full", number: number, dir: b.dir, host: host})
 		if err != nil {
 			return nil, err
@@ -223,7 +229,38 @@ func (m *machineOf) attach(number int) error {
 		err = errors.Join(err, <-done)
 	}
 	m.attached = number
+	if m.name == theFloor && err == nil {
+		err = m.publish()
+	}
 	return err
+}
+
+// publish gives the floor's host its only rule, which looks up the container of a port.
+func (m *machineOf) publish() error {
+	var ports []string
+	for i := range m.attached {
+		ports = append(ports, fmt.Sprintf("%d : %s . 80", m.hostPort(i), m.address(i)))
+	}
+	rules := fmt.Sprintf(`add table ip floor
+delete table ip floor
+table ip floor {
+	map ports {
+		type inet_service : ipv4_addr . inet_service
+		elements = { %s }
+	}
+	chain published {
+		type nat hook prerouting priority dstnat
+		dnat ip to tcp dport map @ports
+	}
+}`, strings.Join(ports, ", "))
+	return m.onHost(func() error {
+		nft := exec.Command("nft", "-f", "-")
+		nft.Stdin = strings.NewReader(rules)
+		if out, err := nft.CombinedOutput(); err != nil {
+			return fmt.Errorf("nft: %w: %s", err, out)
+		}
+		return nil
+	})
 }
 
 // connections opens and resets connections from the client to some of the containers in turn, the
