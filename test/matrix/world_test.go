@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -250,20 +251,24 @@ func (w *world) results(selected func(cell) bool) map[cell]string {
 	found := map[cell]string{}
 	probes := w.probes(selected)
 	rig.Must(w.T, run(probes))
-	var failed []*probe
 	for _, p := range probes {
 		found[p.cell] = describe(p)
-		if p.failed {
-			failed = append(failed, w.probes(func(c cell) bool { return c == p.cell })...)
-		}
 	}
 	// A translated connection may get the port of one that has just ended, and is reset.
-	rig.Must(w.T, run(failed))
-	for _, p := range failed {
-		w.T.Logf("%s: tried again after: %s", p.cell, found[p.cell])
-		found[p.cell] = describe(p)
+	for range 3 {
+		probes = slices.DeleteFunc(probes, func(p *probe) bool { return !p.failed })
+		var again []*probe
+		for _, p := range probes {
+			again = append(again, w.probes(func(c cell) bool { return c == p.cell })...)
+		}
+		rig.Must(w.T, run(again))
+		for _, p := range again {
+			w.T.Logf("%s: tried again after: %s", p.cell, found[p.cell])
+			found[p.cell] = describe(p)
+		}
+		probes = again
 	}
-	w.T.Logf("%d cells in %v", len(probes), time.Since(began).Round(time.Millisecond))
+	w.T.Logf("%d cells in %v", len(found), time.Since(began).Round(time.Millisecond))
 	return found
 }
 
