@@ -13,6 +13,7 @@ import (
 	"github.com/libcni/libcni/core/internal/host/lockfile"
 	"github.com/libcni/libcni/core/internal/host/nft"
 	"github.com/libcni/libcni/core/internal/host/spawn"
+	"github.com/libcni/libcni/core/internal/kit/filter"
 	"github.com/libcni/libcni/core/internal/kit/reference"
 	"github.com/libcni/libcni/core/plugin"
 )
@@ -44,17 +45,17 @@ func (p Programs) locked(ctx context.Context, fn func() error) error {
 func (p Programs) each(ctx context.Context, needed func(nft.Family) bool,
 	change func(reading) []string) error {
 	return p.locked(ctx, func() error {
-		err := p.change(ctx, nft.IPv4, iptables.IPv4, needed, change)
+		err := p.change(ctx, nft.IPv4, needed, change)
 		if err != nil {
 			return err
 		}
-		return p.change(ctx, nft.IPv6, iptables.IPv6, needed, change)
+		return p.change(ctx, nft.IPv6, needed, change)
 	})
 }
 
-func (p Programs) change(ctx context.Context, version nft.Family, family iptables.Family,
+func (p Programs) change(ctx context.Context, version nft.Family,
 	needed func(nft.Family) bool, change func(reading) []string) error {
-	tool, err := iptables.Find(p.Start, family)
+	tool, err := iptables.Find(p.Start, filter.Programs(version))
 	if errors.Is(err, iptables.ErrMissing) && !needed(version) {
 		return nil
 	}
